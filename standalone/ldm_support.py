@@ -1,0 +1,71 @@
+"""Imports `ldm` and `k_diffusion` from PyPI without the packages that they would like and that we do without."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import importlib
+import importlib.machinery
+import importlib.util
+import io
+import sys
+import types
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Keeps `ldm`'s console messages about what it builds off the standard output."""
+    with contextlib.redirect_stdout(io.StringIO()):
+        yield
+
+
+@contextlib.contextmanager
+def _stand_ins(*names: str) -> Iterator[None]:
+    """Empty modules for packages that are imported but not used by what we need; gone again afterwards."""
+    added = []
+    for name in names:
+        if name not in sys.modules:
+            module = types.ModuleType(name)
+            module.__spec__ = importlib.machinery.ModuleSpec(name, None)
+            sys.modules[name] = module
+            added.append(name)
+            parent, _, child = name.rpartition(".")
+            if parent in added:
+                setattr(sys.modules[parent], child, module)
+    try:
+        yield
+    finally:
+        for name in added:
+            del sys.modules[name]
+
+
+@functools.cache
+def ldm(name: str) -> Any:
+    """A module of `ldm`, for instance ldm("modules.attention"); attention is never built for xformers."""
+    with quiet():
+        module = importlib.import_module(f"ldm.{name}")
+        attention = importlib.import_module("ldm.modules.attention")
+    # xformers would make the blocks use a class that patches of CrossAttention miss.
+    attention.MemoryEfficientCrossAttention = attention.CrossAttention
+    attention.BasicTransformerBlock.ATTENTION_MODES["softmax-xformers"] = attention.CrossAttention
+    return module
+
+
+@functools.cache
+def k_diffusion(name: str) -> Any:
+    """A module of `k_diffusion`, for instance k_diffusion("sampling"), without its package's own imports."""
+    if "k_diffusion" not in sys.modules:
+        spec = importlib.util.find_spec("k_diffusion")
+        if spec is None or spec.origin is None:
+            raise ModuleNotFoundError("k-diffusion is not installed", name="k_diffusion")
+        package = types.ModuleType("k_diffusion")
+        package.__path__ = [str(Path(spec.origin).parent)]
+        package.__spec__ = spec
+        sys.modules["k_diffusion"] = package
+    missing = importlib.util.find_spec("torchvision") is None
+    vision = ("torchvision", "torchvision.transforms", "torchvision.transforms.functional") if missing else ()
+    with _stand_ins(*vision):
+        return importlib.import_module(f"k_diffusion.{name}")

@@ -1,0 +1,1 @@
+"""Hypernetworks as the host itself reads and applies them."""

@@ -1,0 +1,141 @@
+"""The model: `ldm`'s U-Net and autoencoder parts joined with a text encoder, on the surface that the WebUI's has."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from hypernetwork_workbench.standalone.ldm_support import ldm, quiet
+from torch import nn
+
+from modules.sd_text import TextEncoder
+
+openaimodel = ldm("modules.diffusionmodules.openaimodel")
+vae_parts = ldm("modules.diffusionmodules.model")
+distributions = ldm("modules.distributions.distributions")
+
+
+class UNet(openaimodel.UNetModel):
+    """`ldm`'s U-Net for any latent size: where halving rounded up, the way back is cut to the skip's size."""
+
+    def forward(self, x: Any, timesteps: Any = None, context: Any = None, y: Any = None, **kwargs: Any) -> Any:
+        """Predicts noise (or v) [batch, 4, h, w] for x at timesteps [batch] under context [batch, tokens, width]."""
+        emb = self.time_embed(openaimodel.timestep_embedding(timesteps, self.model_channels).to(self.dtype))
+        h = x.to(self.dtype)
+        skips = []
+        for module in self.input_blocks:
+            h = module(h, emb, context)
+            skips.append(h)
+        h = self.middle_block(h, emb, context)
+        for module in self.output_blocks:
+            skip = skips.pop()
+            h = module(torch.cat([h[..., : skip.shape[-2], : skip.shape[-1]], skip], dim=1), emb, context)
+        return self.out(h.to(x.dtype))
+
+
+class DiffusionWrapper(nn.Module):
+    """Holds the U-Net where the WebUI's code looks for it: `model.diffusion_model`."""
+
+    def __init__(self, diffusion_model: nn.Module) -> None:
+        super().__init__()
+        self.diffusion_model = diffusion_model
+        self.conditioning_key = "crossattn"
+
+    def forward(self, x: torch.Tensor, t: torch.Tensor, c_crossattn: list[torch.Tensor]) -> torch.Tensor:
+        """Runs the U-Net; the parts of the context are joined along the tokens."""
+        return self.diffusion_model(x, t, context=torch.cat(c_crossattn, 1))
+
+
+class Autoencoder(nn.Module):
+    """The KL autoencoder of latent diffusion (Rombach et al. 2022): pictures [b, 3, 8h, 8w], latents [b, 4, h, w]."""
+
+    def __init__(self, embed_dim: int, ddconfig: dict[str, Any]) -> None:
+        super().__init__()
+        self.encoder = vae_parts.Encoder(**ddconfig)
+        self.decoder = vae_parts.Decoder(**ddconfig)
+        self.quant_conv = nn.Conv2d(2 * ddconfig["z_channels"], 2 * embed_dim, 1)
+        self.post_quant_conv = nn.Conv2d(embed_dim, ddconfig["z_channels"], 1)
+
+    def encode(self, x: torch.Tensor) -> Any:
+        """The latent distribution of pictures in -1..1."""
+        return distributions.DiagonalGaussianDistribution(self.quant_conv(self.encoder(x)))
+
+    def decode(self, z: torch.Tensor) -> torch.Tensor:
+        """Pictures, about -1..1, of latents."""
+        return self.decoder(self.post_quant_conv(z))
+
+
+class LatentDiffusion(nn.Module):
+    """U-Net, autoencoder and text encoder with the noise schedule that joins them."""
+
+    alphas_cumprod: torch.Tensor
+    betas: torch.Tensor
+
+    def __init__(self, params: dict[str, Any], text_config: Any, skip: int = 0) -> None:
+        super().__init__()
+        unet = {**params["unet_config"]["params"], "use_checkpoint": False, "use_fp16": False}
+        first = params["first_stage_config"]["params"]
+        with quiet():
+            self.model = DiffusionWrapper(UNet(**unet))
+            self.first_stage_model = Autoencoder(first["embed_dim"], first["ddconfig"])
+        self.cond_stage_model = TextEncoder(text_config, skip)
+        self.parameterization = str(params.get("parameterization", "eps"))
+        self.scale_factor = float(params.get("scale_factor", 0.18215))
+        self.num_timesteps = int(params.get("timesteps", 1000))
+        self.channels = self.latent_channels = int(first["embed_dim"])
+        self.linear_start = float(params.get("linear_start", 0.00085))
+        self.linear_end = float(params.get("linear_end", 0.012))
+        self.cond_stage_key = "txt"
+        self.is_sd1, self.is_sd2, self.is_sdxl, self.is_sd3, self.is_ssd = not skip, bool(skip), False, False, False
+        self.sd_checkpoint_info: Any = None
+        self.sd_model_hash: str | None = None
+        self.sd_model_checkpoint: str | None = None
+        self.used_config: str | None = None
+
+    def restore_buffers(self) -> None:
+        """Computes the noise schedule: betas linear in their square root, as Stable Diffusion's."""
+        roots = torch.linspace(self.linear_start**0.5, self.linear_end**0.5, self.num_timesteps, dtype=torch.float64)
+        betas = roots**2
+        self.register_buffer("betas", betas.float(), persistent=False)
+        self.register_buffer("alphas_cumprod", torch.cumprod(1 - betas, 0).float(), persistent=False)
+        self.cond_stage_model.restore_buffers()
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model's weights are."""
+        return self.alphas_cumprod.device
+
+    @contextlib.contextmanager
+    def ema_scope(self, context: str | None = None) -> Iterator[None]:
+        """The checkpoint's weights are used as they are; there is no second, averaged set."""
+        yield
+
+    def get_learned_conditioning(self, texts: list[str]) -> torch.Tensor:
+        """Context [batch, 77 * chunks, width] of a list of prompts."""
+        return self.cond_stage_model(texts)
+
+    def encode_first_stage(self, x: torch.Tensor) -> Any:
+        """The latent distribution of pictures [batch, 3, h, w] in -1..1, not yet scaled."""
+        return self.first_stage_model.encode(x)
+
+    def get_first_stage_encoding(self, posterior: Any) -> torch.Tensor:
+        """A scaled latent drawn from what `encode_first_stage` returned; a tensor is only scaled."""
+        latent = posterior if isinstance(posterior, torch.Tensor) else posterior.sample()
+        return self.scale_factor * latent
+
+    def decode_first_stage(self, z: torch.Tensor) -> torch.Tensor:
+        """Pictures [batch, 3, h, w], about -1..1, of scaled latents."""
+        return self.first_stage_model.decode(z / self.scale_factor)
+
+    def q_sample(self, x_start: torch.Tensor, t: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
+        """The latents at timesteps t [batch], noised (Ho et al. 2020, eq. 4)."""
+        alphas = self.alphas_cumprod[t].to(x_start.dtype).reshape(-1, 1, 1, 1)
+        return alphas.sqrt() * x_start + (1 - alphas).sqrt() * noise
+
+    def apply_model(self, x_noisy: torch.Tensor, t: torch.Tensor, cond: Any) -> torch.Tensor:
+        """The U-Net's prediction; cond is a context tensor, a list of them, or a dict with `c_crossattn`."""
+        if isinstance(cond, dict):
+            cond = cond["c_crossattn"]
+        return self.model(x_noisy, t, cond if isinstance(cond, list) else [cond])
