@@ -1,0 +1,41 @@
+"""Making a new network and its file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from . import files
+from .errors import SettingsError
+from .network import Hypernetwork
+from .settings import CreateSettings, ShapeSettings
+
+
+def new_network(settings: ShapeSettings, model_widths: Sequence[int], seed: int) -> Hypernetwork:
+    """An untrained network with the widths of the settings, or those of the model.
+
+    Raises:
+        SettingsError: no width is given or known; names `widths`.
+    """
+    widths = tuple(dict.fromkeys(settings.widths or model_widths))
+    if not widths:
+        raise SettingsError("widths", "no model is loaded that could give them; write them here")
+    return Hypernetwork.create(settings.structure(), widths, seed)
+
+
+def create_file(settings: CreateSettings, model_widths: Sequence[int], folder: Path) -> Path:
+    """Makes a network and saves it as `NAME.pt` in `folder`.
+
+    Raises:
+        SettingsError: the name is taken or a setting does not fit; names the field.
+        HypernetworkFileError: the file cannot be written.
+    """
+    path = folder / f"{settings.name}.pt"
+    if path.exists() and not settings.overwrite:
+        raise SettingsError("name", f"{path.name} exists already; choose another name, or tick Overwrite")
+    network = new_network(settings, model_widths, settings.seed)
+    network.metadata = replace(network.metadata, name=settings.name)
+    folder.mkdir(parents=True, exist_ok=True)
+    files.save(network, path)
+    return path

@@ -1,0 +1,82 @@
+"""Job files: settings as TOML."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from .errors import SettingsError
+from .settings import SECTIONS, Job
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+
+def read_tables(path: Path) -> dict[str, Any]:
+    """The tables of a job file; relative paths in it are taken from its folder.
+
+    Raises:
+        SettingsError: the file does not exist or is no TOML; names it.
+    """
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(str(path), f"the job file cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise SettingsError(str(path), "the job file is not UTF-8 text") from error
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(str(path), f"the job file is no TOML: {error}") from error
+    for name, kind in SECTIONS.items():
+        section = tables.get(name)
+        if isinstance(section, dict):
+            _anchor_paths(section, kind, path.parent)
+    return tables
+
+
+def apply_overrides(tables: dict[str, Any], overrides: Sequence[str]) -> None:
+    """Puts `section.key=value` texts over the tables. A value is read as TOML where it is TOML, else as text.
+
+    Raises:
+        SettingsError: a text has no such form.
+    """
+    for text in overrides:
+        address, equals, value = text.partition("=")
+        section, dot, key = address.strip().partition(".")
+        if not (equals and dot and section and key):
+            raise SettingsError("--set", f"{text!r} must have the form section.key=value")
+        table = tables.setdefault(section, {})
+        if not isinstance(table, dict):
+            raise SettingsError(section, "must be a table of settings")
+        table[key] = _toml_value(value.strip())
+
+
+def job_text(job: Job) -> str:
+    """The job as TOML."""
+    tables = job.to_mapping()
+    return "\n".join(_table_text(name, table) for name, table in tables.items())
+
+
+def _table_text(name: str, table: Mapping[str, Any]) -> str:
+    # A JSON text, number, bool or list of these is TOML as well, but for "\/" and surrogates, which json never writes
+    # with ensure_ascii off; DEL is the one raw control character it lets through.
+    lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}".replace("\x7f", "\\u007F") for key, value in table.items()]
+    return "\n".join([f"[{name}]", *lines, ""])
+
+
+def _anchor_paths(section: dict[str, Any], kind: Any, folder: Path) -> None:
+    for name, _, option in kind.options():
+        value = section.get(name)
+        if option.is_path and isinstance(value, str) and value:
+            section[name] = str((folder / value).resolve())
+
+
+def _toml_value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text

@@ -1,0 +1,33 @@
+"""Names of networks: any language, nothing that a file system or the prompt syntax refuses."""
+
+from __future__ import annotations
+
+from .errors import SettingsError
+
+#: Refused by Windows in file names, or with a meaning of their own in prompts.
+_FORBIDDEN = '<>:"/\\|?*,'
+_RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
+_MAX_BYTES = 200
+
+
+def check_name(name: str, field: str = "name") -> str:
+    """Gives `name` back if it can be the name of a network's file and of a prompt tag.
+
+    Raises:
+        SettingsError: it cannot; names `field`.
+    """
+    if not name:
+        raise SettingsError(field, "give the network a name")
+    bad = sorted({letter for letter in name if letter in _FORBIDDEN or not letter.isprintable()})
+    if bad:
+        shown = " ".join(letter if letter.isprintable() else f"U+{ord(letter):04X}" for letter in bad)
+        raise SettingsError(field, f"must not contain {shown}")
+    if name != name.strip() or name[0] == "." or name[-1] == ".":
+        raise SettingsError(field, "must not start or end with a space or a dot")
+    if name.split(".", maxsplit=1)[0].lower() in _RESERVED:
+        raise SettingsError(field, f"{name} is reserved by Windows; choose another name")
+    if name.lower() == "none":
+        raise SettingsError(field, "None means no network in the WebUI; choose another name")
+    if len(name.encode()) > _MAX_BYTES:
+        raise SettingsError(field, f"must be at most {_MAX_BYTES} bytes long")
+    return name

@@ -1,0 +1,194 @@
+"""How a setting is declared: a frozen dataclass field with its label, help and limits, checked where it is declared.
+
+The form, the job file, the log and the metadata all read the same `Option`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import typing
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from .errors import SettingsError, SettingsErrors
+
+_TRUE = {"true", "yes", "on", "1"}
+_FALSE = {"false", "no", "off", "0"}
+
+
+@dataclass(frozen=True)
+class Option:
+    """What a person is told about a setting, and the limits of its value.
+
+    Attributes:
+        label: the name in the form; unique within a form.
+        help: one sentence under the field.
+        group: the fold of the form it stands in.
+        minimum, maximum: inclusive limits of a number, or of each number of a list.
+        choices: the only values allowed, where the set is closed.
+        is_path: the text names a file or folder, so a relative one is taken from the place of the job file.
+        lines: height of the text field.
+    """
+
+    label: str
+    help: str
+    group: str = ""
+    minimum: float | None = None
+    maximum: float | None = None
+    choices: tuple[str, ...] = ()
+    is_path: bool = False
+    lines: int = 1
+
+
+def setting(default: Any, option: Option) -> Any:
+    """A dataclass field with `default` and the `option` that describes it."""
+    return dataclasses.field(default=default, metadata={"option": option})
+
+
+SettingsT = TypeVar("SettingsT", bound="Settings")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Base of all settings: conversion from text and plain values, and the checks of every `Option`.
+
+    A subclass with rules across fields overrides `problems`.
+    """
+
+    def __post_init__(self) -> None:
+        errors = []
+        for name, kind, option in self.options():
+            try:
+                value = convert(name, getattr(self, name), kind)
+                check_limits(name, value, option)
+            except SettingsError as error:
+                errors.append(error)
+            else:
+                object.__setattr__(self, name, value)
+        raise_all(errors or list(self.problems()))
+
+    def problems(self) -> Iterator[SettingsError]:
+        """Yields what is wrong between fields that are each right alone."""
+        return iter(())
+
+    @classmethod
+    def options(cls) -> list[tuple[str, Any, Option]]:
+        """Name, type and option of every field, in the order of declaration."""
+        kinds = typing.get_type_hints(cls)
+        return [(f.name, kinds[f.name], f.metadata["option"]) for f in dataclasses.fields(cls)]
+
+    @classmethod
+    def from_mapping(cls: type[SettingsT], values: Mapping[str, Any]) -> SettingsT:
+        """Makes the settings of plain values or texts.
+
+        Raises:
+            SettingsError: a key is unknown or a value is wrong; names the key.
+        """
+        known = {f.name for f in dataclasses.fields(cls)}
+        errors = [SettingsError(key, f"there is no such setting; known are {', '.join(sorted(known))}")
+                  for key in values if key not in known]  # fmt: skip
+        try:
+            settings = cls(**{key: value for key, value in values.items() if key in known})
+        except SettingsErrors as several:
+            errors += several.errors
+        except SettingsError as error:
+            errors.append(error)
+        raise_all(errors)
+        return settings
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Plain values (numbers, texts, lists), as TOML and JSON take them."""
+        values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+
+
+def raise_all(errors: list[SettingsError]) -> None:
+    """Raises one error as it is, several as `SettingsErrors`, none not at all."""
+    if len(errors) > 1:
+        raise SettingsErrors(errors)
+    if errors:
+        raise errors[0]
+
+
+def convert(name: str, value: Any, kind: Any) -> Any:
+    """Turns a text or plain value into `kind`: str, int, float, bool, or a tuple of ints or floats.
+
+    Raises:
+        SettingsError: the value cannot be read as that kind.
+    """
+    if kind is bool:
+        return _to_bool(name, value)
+    if kind is int:
+        return _to_int(name, value)
+    if kind is float:
+        return _to_float(name, value)
+    if kind is str:
+        if not isinstance(value, str):
+            raise SettingsError(name, f"must be a text, not {value!r}")
+        return value.strip()
+    element = _to_int if typing.get_args(kind)[0] is int else _to_float
+    return tuple(element(name, part) for part in _parts(name, value))
+
+
+def as_text(value: Any) -> str:
+    """The text of a list setting as a form shows it: `1, 2, 1`."""
+    return ", ".join(f"{part:g}" if isinstance(part, float) else str(part) for part in value)
+
+
+def check_limits(name: str, value: Any, option: Option) -> None:
+    """Raises SettingsError if `value` breaks the limits or is none of the choices of `option`."""
+    if option.choices and value not in option.choices:
+        raise SettingsError(name, f"must be one of {', '.join(option.choices)}, not {value!r}")
+    for number in value if isinstance(value, tuple) else (value,):
+        if isinstance(number, (str, bool)):
+            continue
+        if option.minimum is not None and number < option.minimum:
+            raise SettingsError(name, f"must be at least {option.minimum:g}, not {number:g}")
+        if option.maximum is not None and number > option.maximum:
+            raise SettingsError(name, f"must be at most {option.maximum:g}, not {number:g}")
+
+
+def _parts(name: str, value: Any) -> list[Any]:
+    if isinstance(value, str):
+        return [part for part in (piece.strip() for piece in value.strip("()[] ").split(",")) if part]
+    if isinstance(value, (list, tuple)):
+        return list(value)
+    raise SettingsError(name, f"must be a list of numbers such as 1, 2, 1, not {value!r}")
+
+
+def _to_bool(name: str, value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    text = str(value).strip().lower()
+    if text in _TRUE | _FALSE:
+        return text in _TRUE
+    raise SettingsError(name, f"must be true or false, not {value!r}")
+
+
+def _to_float(name: str, value: Any) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise SettingsError(name, f"must be a number, not {_shown(value)}") from None
+    if isinstance(value, bool) or not math.isfinite(number):
+        raise SettingsError(name, f"must be a finite number, not {_shown(value)}")
+    return number
+
+
+def _to_int(name: str, value: Any) -> int:
+    if isinstance(value, (int, str)) and not isinstance(value, bool):
+        try:
+            # Not by way of float: it holds whole numbers only up to 2**53, and seeds go to 2**63.
+            return int(value)
+        except ValueError:
+            pass
+    number = _to_float(name, value)
+    if number != int(number):
+        raise SettingsError(name, f"must be a whole number, not {_shown(value)}")
+    return int(number)
+
+
+def _shown(value: Any) -> str:
+    return "empty" if value is None or value == "" else repr(value)

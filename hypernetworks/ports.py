@@ -1,0 +1,107 @@
+"""What the core asks of a model and of the program around it, as protocols.
+
+The host's side of each port lives in `patches/host.py`; a test may pass a few lines of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from PIL import Image
+from torch import Tensor, device
+
+from .network import Hypernetwork
+
+
+class Encoder(Protocol):
+    """Turns pictures and texts into what the U-Net takes."""
+
+    def encode_pictures(self, pictures: Tensor) -> Tensor:
+        """Latents [batch, 4, height / 8, width / 8], scaled, of pictures [batch, 3, height, width] in -1..1."""
+
+    def encode_texts(self, texts: Sequence[str]) -> Tensor:
+        """Conditionings [batch, tokens, width] of the texts."""
+
+
+class Denoiser(Protocol):
+    """The frozen U-Net."""
+
+    #: "epsilon" or "v": what `predict` answers.
+    prediction: str
+    #: Share of signal left at each timestep, [timesteps], float32.
+    alphas_cumprod: Tensor
+    #: Widths of the inputs of its attention layers, text width first.
+    widths: tuple[int, ...]
+    device: device
+
+    def training(self, network: Hypernetwork) -> AbstractContextManager[None]:
+        """For its length the U-Net is frozen and `network` alone bends its attention inputs, at strength 1."""
+
+    def predict(self, noisy: Tensor, timesteps: Tensor, conditioning: Tensor) -> Tensor:
+        """Prediction, shaped like `noisy` [batch, 4, height, width], for integer timesteps [batch]."""
+
+
+class Progress(Protocol):
+    """Where a long run tells how far it is and asks whether it should stop."""
+
+    def report(self, done: int, total: int, text: str) -> None:
+        """Shows that `done` of `total` steps are over, with one line of text."""
+
+    def show(self, picture: Image.Image) -> None:
+        """Shows a preview picture."""
+
+    def is_interrupted(self) -> bool:
+        """Whether the user asked the run to stop."""
+
+
+@dataclass(frozen=True)
+class PictureRequest:
+    """One picture to make: what a person would fill into the txt2img tab. Sizes in pixels."""
+
+    prompt: str
+    seed: int
+    width_px: int
+    height_px: int
+    negative_prompt: str = ""
+    sampler: str = "Euler a"
+    steps: int = 20
+    cfg_scale: float = 7.0
+
+
+class Previewer(Protocol):
+    """Makes pictures with the host's own sampler and leaves the host as it was."""
+
+    def generate(
+        self, requests: Sequence[PictureRequest], network: Hypernetwork | None, strength: float
+    ) -> list[Image.Image]:
+        """A picture for each request, with `network` (or none) at `strength`."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Name and short hash of the model a network is trained on."""
+
+    name: str
+    short_hash: str
+
+
+@dataclass(frozen=True)
+class Ports:
+    """All that a training run needs of the world.
+
+    Attributes:
+        network_dir: where networks live that name no folder of their own.
+        log_dir: where logs and previews go for such networks.
+    """
+
+    encoder: Encoder
+    denoiser: Denoiser
+    previewer: Previewer
+    progress: Progress
+    checkpoint: Checkpoint
+    network_dir: Path
+    log_dir: Path

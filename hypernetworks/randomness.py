@@ -1,0 +1,27 @@
+"""Randomness by address: every draw of a run depends on the seed and its place, never on what was drawn before.
+
+A step therefore gives the same noise whether previews were made before it, or the run was interrupted and resumed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+
+def derived_seed(seed: int, *address: str | int) -> int:
+    """A seed of 63 bits for the draw at `address`, such as ("noise", step, micro_batch)."""
+    digest = hashlib.sha256(repr((seed, *address)).encode()).digest()
+    return int.from_bytes(digest[:8], "big") >> 1
+
+
+@contextmanager
+def seeded(seed: int, device: torch.device) -> Iterator[None]:
+    """Seeds torch's global generators (dropout has no other) and restores them afterwards."""
+    devices = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices=devices):
+        torch.manual_seed(seed)
+        yield

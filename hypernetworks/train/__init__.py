@@ -1,0 +1,1 @@
+"""Training: settings -> dataset -> batches -> loss -> optimizer -> files."""

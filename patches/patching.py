@@ -1,0 +1,157 @@
+"""Reversible replacement of the host's functions.
+
+A `Patch` replaces one attribute; a `PatchSet` groups the patches of one feature and switches them together.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import inspect
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ..hypernetworks.errors import WorkbenchError
+
+_log = logging.getLogger(__name__)
+_MARK = "__hypernetwork_workbench_patch__"
+
+
+class UnsupportedHostError(WorkbenchError):
+    """The host lacks something that a patch needs; only the feature of that patch is off."""
+
+
+class Patch:
+    """Replaces one function of the host.
+
+    Args:
+        target: where it is, as `package.module:name` or `package.module:Class.name`.
+        make: takes the original function and gives the one that takes its place.
+    """
+
+    def __init__(self, target: str, make: Callable[[Callable[..., Any]], Callable[..., Any]]) -> None:
+        self.target = target
+        self._make = make
+        self._owner: Any = None
+        self._raw: Any = None
+        self._wrapper: Any = None
+        self._active = False
+
+    @property
+    def is_installed(self) -> bool:
+        """Whether calls of the target run our function."""
+        return self._active
+
+    def install(self) -> None:
+        """Puts our function in place; does nothing if it is there already.
+
+        Raises:
+            UnsupportedHostError: the host has no such function; names it.
+        """
+        if self._active:
+            return
+        owner, name = self._resolve()
+        current = inspect.getattr_static(owner, name)
+        if current is self._wrapper:  # left on the way out because another patch stood on top, which is gone by now
+            self._active = True
+            return
+        if self._is_below(current):
+            self._active = True
+            return
+        self._raw = self._without_ours(current)
+        self._owner = owner
+        self._wrapper = self._wrap(self._raw)
+        setattr(owner, name, self._wrapper)
+        self._active = True
+
+    def uninstall(self) -> None:
+        """Puts the raw attribute back; where another patch stands on top of ours, ours becomes a pass-through."""
+        if not self._active:
+            return
+        self._active = False
+        name = self.target.rpartition(":")[2].rpartition(".")[2]
+        if inspect.getattr_static(self._owner, name) is self._wrapper:
+            setattr(self._owner, name, self._raw)
+            self._wrapper = None
+
+    def _resolve(self) -> tuple[Any, str]:
+        """The object that holds the target, and the target's name in it."""
+        module_name, _, path = self.target.partition(":")
+        *owners, name = path.split(".")
+        try:
+            owner: Any = importlib.import_module(module_name)
+            for part in owners:
+                owner = getattr(owner, part)
+            inspect.getattr_static(owner, name)
+        except (ImportError, AttributeError) as error:
+            raise UnsupportedHostError(f"this WebUI has no {self.target.replace(':', '.')}") from error
+        return owner, name
+
+    def _wrap(self, raw: Any) -> Any:
+        kind = type(raw) if isinstance(raw, (staticmethod, classmethod)) else None
+        original = raw.__func__ if kind else raw
+        replacement = self._make(original)
+
+        @functools.wraps(original)
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            return replacement(*args, **kwargs) if self._active else original(*args, **kwargs)
+
+        setattr(wrapper, _MARK, (self.target, raw))
+        return kind(wrapper) if kind else wrapper
+
+    def _is_below(self, current: Any) -> bool:
+        """Whether our wrapper still runs below `current`, as far as `functools.wraps` tells."""
+        while self._wrapper is not None and current is not None:
+            if current is self._wrapper:
+                return True
+            current = getattr(current, "__wrapped__", None)
+        return False
+
+    def _without_ours(self, current: Any) -> Any:
+        """`current` without a wrapper that an earlier copy of this module left on it."""
+        while True:
+            mark = getattr(getattr(current, "__func__", current), _MARK, None)
+            if not mark or mark[0] != self.target:
+                return current
+            current = mark[1]
+
+
+class PatchSet:
+    """The patches of one feature: all of them are in place, or none.
+
+    Args:
+        name: short name, for the log and the settings.
+        title: what it gives the user, for the message when it is off.
+        patches: installed in this order, removed in the other.
+    """
+
+    def __init__(self, name: str, title: str, patches: Sequence[Patch]) -> None:
+        self.name = name
+        self.title = title
+        self.patches = tuple(patches)
+        self.problem: str | None = None
+
+    @property
+    def is_installed(self) -> bool:
+        """Whether the feature is on."""
+        return all(patch.is_installed for patch in self.patches)
+
+    def install(self) -> bool:
+        """Switches the feature on. If the host cannot carry it, says so once in the log and gives False."""
+        try:
+            for patch in self.patches:
+                patch.install()
+        except UnsupportedHostError as error:
+            self.uninstall()
+            if self.problem is None:
+                _log.warning("%s is off: %s.", self.title, error)
+            self.problem = str(error)
+            return False
+        self.problem = None
+        return True
+
+    def uninstall(self) -> None:
+        """Switches the feature off and gives the host its own functions back."""
+        for patch in reversed(self.patches):
+            patch.uninstall()
