@@ -1,0 +1,92 @@
+"""What `launch.py` does: reads the command, sees to the virtual environment, and runs the command in it.
+
+Standard library only, and so is `environment`: both run before anything is installed.
+"""
+
+import importlib
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from .environment import Environment, SetupError
+
+ROOT = Path(__file__).resolve().parents[1]
+COMMANDS = ("serve", "train", "test")
+HELP = """\
+python launch.py [serve] [options]        start the page on 127.0.0.1:7860 (serve --help lists its options)
+python launch.py train JOB.toml [options] create and train a hypernetwork as the job file says
+    [--resume] [--set section.key=value ...] [--report FILE.json]
+python launch.py test [pytest arguments]  run the tests
+
+The first start sets up .venv beside launch.py and takes a few minutes.
+"""
+
+
+class UsageError(Exception):
+    """A command line that names no command of ours."""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Runs one command line and returns its exit code: 2 for one sentence on stderr, 130 after Ctrl-C."""
+    try:
+        command, arguments = read_command(argv)
+        if command == "help":
+            sys.stdout.write(HELP)
+            return 0
+        environment = Environment(ROOT)
+        environment.ensure(with_tests=command == "test", say=_say)
+        if not environment.is_running():
+            return _hand_over(environment.python, argv)
+        return _run(command, arguments)
+    except (UsageError, SetupError) as error:
+        _say(str(error))
+        return 2
+    except KeyboardInterrupt:
+        _say("Stopped.")
+        return 130
+
+
+def read_command(argv: Sequence[str]) -> tuple[str, list[str]]:
+    """Splits a command line into command and arguments; options without a command belong to `serve`.
+
+    Raises UsageError for a word that is no command.
+    """
+    first, *rest = argv or ["serve"]
+    if first in ("-h", "--help", "help"):
+        return "help", rest
+    if first in COMMANDS:
+        return first, rest
+    if first.startswith("-"):
+        return "serve", list(argv)
+    raise UsageError(f"Unknown command {first!r}: the commands are serve, train and test.")
+
+
+def _run(command: str, arguments: list[str]) -> int:
+    if str(ROOT) not in sys.path:
+        sys.path.insert(0, str(ROOT))
+    if command == "test":
+        os.chdir(ROOT)
+        return int(importlib.import_module("pytest").main(arguments))
+    module, function = {"serve": ("app", "serve"), "train": ("train_command", "main")}[command]
+    return int(getattr(importlib.import_module(f"standalone.{module}"), function)(arguments) or 0)
+
+
+def _hand_over(python: Path, argv: Sequence[str]) -> int:
+    command = [str(python), str(ROOT / "launch.py"), *argv]
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if os.name != "nt":  # one process only, so that a signal sent to it reaches the command
+        os.execv(command[0], command)
+    process = subprocess.Popen(command)
+    while True:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:  # Ctrl-C reaches the command too, which ends as it sees fit
+            continue
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
