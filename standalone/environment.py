@@ -81,7 +81,7 @@ class Environment:
 
         Raises SetupError with one sentence.
         """
-        parts = [("app", (REQUIREMENTS, NO_DEPENDENCIES))]
+        parts: list[tuple[str, tuple[str, ...]]] = [("app", (REQUIREMENTS, NO_DEPENDENCIES))]
         if with_tests:
             parts.append(("tests", (TESTS,)))
         try:
