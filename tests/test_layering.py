@@ -1,0 +1,106 @@
+"""Who may import whom: the core knows no host, only `patches/` touches it, and no generic name enters sys.modules."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tests import sources
+
+HOST = {"modules", "ldm", "sgm", "gradio", "k_diffusion"}
+GENERIC = ("patches", "hypernetworks")
+SCRIPT_LINES = 60
+
+BLOCKER = """
+import importlib.abc, pkgutil, sys
+
+class Blocker(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in {host!r}:
+            raise ImportError(f"{{name}} belongs to the host")
+
+sys.meta_path.insert(0, Blocker())
+import hypernetwork_workbench.hypernetworks as core
+names = [module.name for module in pkgutil.walk_packages(core.__path__, core.__name__ + ".")]
+for name in names:
+    __import__(name)
+print(len(names))
+"""
+
+EVERYTHING = """
+import pkgutil, sys
+import hypernetwork_workbench.hypernetworks as core
+for module in pkgutil.walk_packages(core.__path__, core.__name__ + "."):
+    __import__(module.name)
+from standalone import app
+from hypernetwork_workbench import patches
+for module in pkgutil.walk_packages(patches.__path__, patches.__name__ + "."):
+    __import__(module.name)
+print(sorted({generic!r} & sys.modules.keys()))
+"""
+
+
+def _relative(path: Path) -> str:
+    return path.relative_to(sources.ROOT).as_posix()
+
+
+def _host_imports(part: str) -> list[str]:
+    return [
+        f"{_relative(path)}:{line} imports {name}"
+        for path in sources.paths()
+        if _relative(path).startswith(part)
+        for name, line in sources.imports(path)
+        if name.split(".")[0] in HOST
+    ]
+
+
+def _python(code: str) -> str:
+    environment = os.environ | {"PYTHONPATH": str(sources.ROOT), "OMP_NUM_THREADS": "1"}
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=sources.ROOT, env=environment
+    )
+    assert result.returncode == 0, result.stderr
+    return result.stdout.strip().splitlines()[-1]
+
+
+def test_the_reader_of_imports_sees_host_imports():
+    assert _host_imports("patches/"), "patches/ touches the host: a reader that sees none there sees nothing anywhere"
+
+
+def test_the_core_imports_no_host():
+    assert _host_imports("hypernetworks/") == []
+
+
+def test_the_core_imports_where_no_host_can_be_imported():
+    assert int(_python(BLOCKER.format(host=HOST))) > 10
+
+
+def test_no_generic_name_enters_sys_modules():
+    assert _python(EVERYTHING.format(generic=set(GENERIC))) == "[]"
+
+
+def test_no_source_imports_a_generic_name():
+    wrong = [
+        f"{_relative(path)}:{line} imports {name}"
+        for path in [*sources.paths(), *(sources.ROOT / "tests").rglob("*.py")]
+        for name, line in sources.imports(path)
+        if name.split(".")[0] in GENERIC
+    ]
+    assert wrong == []
+
+
+def test_scripts_only_register():
+    scripts = sorted((sources.ROOT / "scripts").glob("*.py"))
+    assert scripts
+    long = {path.name: lines for path in scripts if (lines := len(path.read_text().splitlines())) >= SCRIPT_LINES}
+    assert long == {}
+
+
+def test_what_runs_before_anything_is_installed_needs_the_standard_library_only():
+    for name in ("__init__.py", "launcher.py", "environment.py"):
+        path = sources.ROOT / "standalone" / name
+        if path.exists():
+            foreign = {module for module, _ in sources.imports(path)} - sys.stdlib_module_names
+            assert {module for module in foreign if module.split(".")[0] not in sys.stdlib_module_names} == set(), name
