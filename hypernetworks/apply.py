@@ -21,15 +21,12 @@ def bend(network: Hypernetwork, k_in: Tensor, v_in: Tensor, strength: float = 1.
         Tensors of the same shape and dtype; the very same ones where the network has no such width or does nothing.
     """
     width = k_in.shape[-1]
-    if width not in network.widths or (strength == 0 and not network.training):
+    if width not in network.widths:
         return k_in, v_in
-    weight = next(network.parameters())
-    if weight.device != k_in.device:
+    for_k, for_v = network.pair(width)
+    if next(for_k.parameters()).device != k_in.device:
         network.to(k_in.device)
-    k_module, v_module = network.pair(width)
-    scale = 1.0 if network.training else strength
-    k_out, v_out = k_in.to(weight.dtype), v_in.to(weight.dtype)
-    return (k_out + scale * k_module(k_out)).to(k_in.dtype), (v_out + scale * v_module(v_out)).to(v_in.dtype)
+    return for_k(k_in, strength), for_v(v_in, strength)
 
 
 def chain(links: Iterable[tuple[Hypernetwork, float]], context: Tensor) -> tuple[Tensor, Tensor]:

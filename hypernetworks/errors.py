@@ -19,7 +19,7 @@ class SettingsError(WorkbenchError, ValueError):
         self.reason = reason
 
 
-class SettingsErrors(SettingsError):
+class SeveralSettingsError(SettingsError):
     """Several settings are wrong at once; the message has one line for each."""
 
     def __init__(self, errors: list[SettingsError]) -> None:

@@ -64,8 +64,8 @@ def job_text(job: Job) -> str:
 def _table_text(name: str, table: Mapping[str, Any]) -> str:
     # A JSON text, number, bool or list of these is TOML as well, but for "\/" and surrogates, which json never writes
     # with ensure_ascii off; DEL is the one raw control character it lets through.
-    lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}".replace("\x7f", "\\u007F") for key, value in table.items()]
-    return "\n".join([f"[{name}]", *lines, ""])
+    lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in table.items()]
+    return "\n".join([f"[{name}]", *lines, ""]).replace("\x7f", "\\u007F")
 
 
 def _anchor_paths(section: dict[str, Any], kind: Any, folder: Path) -> None:

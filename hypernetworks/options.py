@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from .errors import SettingsError, SettingsErrors
+from .errors import SettingsError, SeveralSettingsError
 
 _TRUE = {"true", "yes", "on", "1"}
 _FALSE = {"false", "no", "off", "0"}
@@ -87,11 +87,14 @@ class Settings:
             SettingsError: a key is unknown or a value is wrong; names the key.
         """
         known = {f.name for f in dataclasses.fields(cls)}
-        errors = [SettingsError(key, f"there is no such setting; known are {', '.join(sorted(known))}")
-                  for key in values if key not in known]  # fmt: skip
+        errors = [
+            SettingsError(key, f"there is no such setting; known are {', '.join(sorted(known))}")
+            for key in values
+            if key not in known
+        ]
         try:
             settings = cls(**{key: value for key, value in values.items() if key in known})
-        except SettingsErrors as several:
+        except SeveralSettingsError as several:
             errors += several.errors
         except SettingsError as error:
             errors.append(error)
@@ -105,9 +108,9 @@ class Settings:
 
 
 def raise_all(errors: list[SettingsError]) -> None:
-    """Raises one error as it is, several as `SettingsErrors`, none not at all."""
+    """Raises one error as it is, several as `SeveralSettingsError`, none not at all."""
     if len(errors) > 1:
-        raise SettingsErrors(errors)
+        raise SeveralSettingsError(errors)
     if errors:
         raise errors[0]
 

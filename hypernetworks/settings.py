@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .errors import ScheduleError, SettingsError, SettingsErrors, WorkbenchError
+from .errors import ScheduleError, SettingsError, SeveralSettingsError, WorkbenchError
 from .layers import ACTIVATIONS, WEIGHT_INITS
 from .names import check_name
 from .network import Structure
@@ -21,32 +21,58 @@ _STRUCTURE_FIELDS = tuple(f.name for f in dataclasses.fields(Structure))
 class ShapeSettings(Settings):
     """The shape and the first weights of a new network."""
 
-    widths: tuple[int, ...] = setting((), Option(
-        "Attention widths", "Widths the network acts on, such as 768, 320, 640, 1280. Empty: all that the model has.",
-        minimum=1, maximum=16384))  # fmt: skip
-    layer_structure: tuple[float, ...] = setting((1.0, 2.0, 1.0), Option(
-        "Layer structure", "Width of each layer as a multiple of the attention width; starts and ends with 1.",
-        minimum=0.001, maximum=64))  # fmt: skip
-    activation: str = setting("relu", Option("Activation", "The bend between the layers; linear has none.",
-                                             choices=tuple(ACTIVATIONS)))  # fmt: skip
-    weight_init: str = setting("Normal", Option(
-        "Weight initialisation", "Normal is the safe choice; Kaiming suits ReLU, Xavier suits tanh and sigmoid.",
-        choices=WEIGHT_INITS))  # fmt: skip
-    init_std: float = setting(0.01, Option("Standard deviation", "Of the Normal initialisation.",
-                                           minimum=0.0, maximum=1.0))  # fmt: skip
-    zero_last_layer: bool = setting(False, Option(
-        "Start from zero", "The last layer starts at zero, so that an untrained network changes nothing."))
+    widths: tuple[int, ...] = setting(
+        (),
+        Option(
+            "Attention widths",
+            "Widths the network acts on, such as 768, 320, 640, 1280. Empty: all that the model has.",
+            minimum=1,
+            maximum=16384,
+        ),
+    )
+    layer_structure: tuple[float, ...] = setting(
+        (1.0, 2.0, 1.0),
+        Option(
+            "Layer structure",
+            "Width of each layer as a multiple of the attention width; starts and ends with 1.",
+            minimum=0.001,
+            maximum=64,
+        ),
+    )
+    activation: str = setting(
+        "relu", Option("Activation", "The bend between the layers; linear has none.", choices=tuple(ACTIVATIONS))
+    )
+    weight_init: str = setting(
+        "Normal",
+        Option(
+            "Weight initialisation",
+            "Normal is the safe choice; Kaiming suits ReLU, Xavier suits tanh and sigmoid.",
+            choices=WEIGHT_INITS,
+        ),
+    )
+    init_std: float = setting(
+        0.01, Option("Standard deviation", "Of the Normal initialisation.", minimum=0.0, maximum=1.0)
+    )
+    zero_last_layer: bool = setting(
+        False, Option("Start from zero", "The last layer starts at zero, so that an untrained network changes nothing.")
+    )
     layer_norm: bool = setting(False, Option("Layer normalisation", "Adds a LayerNorm after each linear layer."))
-    activate_output: bool = setting(False, Option("Activate output", "Applies the activation after the last layer too."))
-    dropout_structure: tuple[float, ...] = setting((), Option(
-        "Dropout", "One share for each entry of the layer structure, such as 0, 0.1, 0. Empty: none.",
-        minimum=0.0, maximum=0.99))  # fmt: skip
+    activate_output: bool = setting(False, Option("Activate output", "Applies the activation to the last layer too."))
+    dropout_structure: tuple[float, ...] = setting(
+        (),
+        Option(
+            "Dropout",
+            "One share for each entry of the layer structure, such as 0, 0.1, 0. Empty: none.",
+            minimum=0.0,
+            maximum=0.99,
+        ),
+    )
 
     def problems(self) -> Iterator[SettingsError]:
         """What `Structure` refuses."""
         try:
             self.structure()
-        except SettingsErrors as several:
+        except SeveralSettingsError as several:
             yield from several.errors
         except SettingsError as error:
             yield error
@@ -60,8 +86,9 @@ class ShapeSettings(Settings):
 class NetworkSettings(ShapeSettings):
     """A new network, or the file of one to go on with."""
 
-    file: str = setting("", Option(
-        "Network to train", "File of a network to go on with. Empty: a new one is made.", is_path=True))  # fmt: skip
+    file: str = setting(
+        "", Option("Network to train", "File of a network to go on with. Empty: a new one is made.", is_path=True)
+    )
 
 
 @dataclass(frozen=True)
@@ -82,16 +109,24 @@ class CreateSettings(ShapeSettings):
 class DataSettings(Settings):
     """Pictures and their captions."""
 
-    folder: str = setting("", Option("Dataset folder", "Folder with pictures; captions in .txt files beside them.",
-                                     is_path=True))  # fmt: skip
-    width: int = setting(512, Option("Picture width", "In pixels, a multiple of 8; pictures are scaled and cropped to it.",
-                                     minimum=8, maximum=2048))  # fmt: skip
+    folder: str = setting(
+        "", Option("Dataset folder", "Folder with pictures; captions in .txt files beside them.", is_path=True)
+    )
+    width: int = setting(
+        512,
+        Option(
+            "Picture width", "In pixels, a multiple of 8; pictures are scaled and cropped.", minimum=8, maximum=2048
+        ),
+    )
     height: int = setting(512, Option("Picture height", "In pixels, a multiple of 8.", minimum=8, maximum=2048))
     batch_size: int = setting(1, Option("Batch size", "Pictures that pass the model at once.", minimum=1, maximum=256))
-    template: str = setting("[filewords]", Option(
-        "Caption template", "[filewords] is the picture's caption, [name] the network's name."))
-    caption_dropout: float = setting(0.0, Option(
-        "Caption dropout", "Share of pictures that are shown with an empty caption.", minimum=0.0, maximum=1.0))
+    template: str = setting(
+        "[filewords]", Option("Caption template", "[filewords] is the picture's caption, [name] the network's name.")
+    )
+    caption_dropout: float = setting(
+        0.0,
+        Option("Caption dropout", "Share of pictures that are shown with an empty caption.", minimum=0.0, maximum=1.0),
+    )
 
     def problems(self) -> Iterator[SettingsError]:
         """Sides that the VAE cannot halve three times, an empty folder name, a template without content."""
@@ -108,32 +143,49 @@ class DataSettings(Settings):
 class OptimizerSettings(Settings):
     """How weights follow the gradients."""
 
-    name: str = setting("AdamW", Option("Optimizer", "AdamW suits nearly everything.",
-                                        choices=("AdamW", "Adam", "SGD")))  # fmt: skip
+    name: str = setting(
+        "AdamW", Option("Optimizer", "AdamW suits nearly everything.", choices=("AdamW", "Adam", "SGD"))
+    )
     weight_decay: float = setting(0.01, Option("Weight decay", "Pulls weights towards zero.", minimum=0.0, maximum=1.0))
-    clip_norm: float = setting(0.0, Option("Gradient clipping", "Largest norm of the gradient; 0 does not clip.",
-                                           minimum=0.0, maximum=1e6))  # fmt: skip
+    clip_norm: float = setting(
+        0.0, Option("Gradient clipping", "Largest norm of the gradient; 0 does not clip.", minimum=0.0, maximum=1e6)
+    )
 
 
 @dataclass(frozen=True)
 class ScheduleSettings(Settings):
     """The learning rate over the steps."""
 
-    rate: str = setting("0.00001", Option(
-        "Learning rate", "A number, or rates with the step each ends at: 4e-05:2000,4e-06:4000."))
-    kind: str = setting("steps", Option(
-        "Rate schedule", "steps keeps to the text above; cosine falls to the minimum and may start again.",
-        choices=("steps", "cosine")))  # fmt: skip
-    cycle: int = setting(0, Option("Cosine cycle", "Steps of the first cosine cycle; 0 takes the whole run.",
-                                   minimum=0, maximum=10_000_000))  # fmt: skip
-    multiplier: float = setting(1.0, Option("Cycle multiplier", "Each cosine cycle is this many times the one before.",
-                                            minimum=0.1, maximum=100))  # fmt: skip
-    min_rate: float = setting(0.0, Option("Minimum rate", "Where a cosine cycle starts and ends.",
-                                          minimum=0.0, maximum=10.0))  # fmt: skip
-    warmup: int = setting(0, Option("Warm-up steps", "Steps in which a cosine cycle rises to its rate.",
-                                    minimum=0, maximum=1_000_000))  # fmt: skip
-    decay: float = setting(1.0, Option("Cycle decay", "Each cosine cycle peaks at this share of the one before.",
-                                       minimum=0.0, maximum=1.0))  # fmt: skip
+    rate: str = setting(
+        "0.00001", Option("Learning rate", "A number, or rates with the step each ends at: 4e-05:2000,4e-06:4000.")
+    )
+    kind: str = setting(
+        "steps",
+        Option(
+            "Rate schedule",
+            "steps keeps to the text above; cosine falls to the minimum and may start again.",
+            choices=("steps", "cosine"),
+        ),
+    )
+    cycle: int = setting(
+        0,
+        Option(
+            "Cosine cycle", "Steps of the first cosine cycle; 0 takes the whole run.", minimum=0, maximum=10_000_000
+        ),
+    )
+    multiplier: float = setting(
+        1.0,
+        Option("Cycle multiplier", "Each cosine cycle is this many times the one before.", minimum=0.1, maximum=100),
+    )
+    min_rate: float = setting(
+        0.0, Option("Minimum rate", "Where a cosine cycle starts and ends.", minimum=0.0, maximum=10.0)
+    )
+    warmup: int = setting(
+        0, Option("Warm-up steps", "Steps in which a cosine cycle rises to its rate.", minimum=0, maximum=1_000_000)
+    )
+    decay: float = setting(
+        1.0, Option("Cycle decay", "Each cosine cycle peaks at this share of the one before.", minimum=0.0, maximum=1.0)
+    )
 
     def schedule(self, max_steps: int) -> schedules.Schedule:
         """The schedule of a run of `max_steps` optimizer steps.
@@ -150,9 +202,14 @@ class ScheduleSettings(Settings):
         if ":" in self.rate:
             raise SettingsError("rate", "must be one number for a cosine schedule")
         try:
-            return schedules.CosineRestarts(cycle=self.cycle or max_steps, multiplier=self.multiplier,
-                                            max_rate=steps.rate(0), min_rate=self.min_rate, warmup=self.warmup,
-                                            decay=self.decay)  # fmt: skip
+            return schedules.CosineRestarts(
+                cycle=self.cycle or max_steps,
+                multiplier=self.multiplier,
+                max_rate=steps.rate(0),
+                min_rate=self.min_rate,
+                warmup=self.warmup,
+                decay=self.decay,
+            )
         except ScheduleError as error:
             raise SettingsError("cycle", str(error)) from error
 
@@ -161,10 +218,12 @@ class ScheduleSettings(Settings):
 class LossSettings(Settings):
     """How far the prediction is from the noise."""
 
-    kind: str = setting("l2", Option("Loss", "l2 is the usual one; huber minds single outliers less.",
-                                     choices=("l2", "huber")))  # fmt: skip
-    huber_delta: float = setting(0.1, Option("Huber delta", "Where huber turns from square to straight.",
-                                             minimum=1e-6, maximum=100.0))  # fmt: skip
+    kind: str = setting(
+        "l2", Option("Loss", "l2 is the usual one; huber minds single outliers less.", choices=("l2", "huber"))
+    )
+    huber_delta: float = setting(
+        0.1, Option("Huber delta", "Where huber turns from square to straight.", minimum=1e-6, maximum=100.0)
+    )
 
 
 @dataclass(frozen=True)
@@ -172,27 +231,36 @@ class TrainSettings(Settings):
     """Length and seed of the run."""
 
     max_steps: int = setting(1000, Option("Steps", "Optimizer steps of the whole run.", minimum=1, maximum=10_000_000))
-    gradient_accumulation: int = setting(1, Option("Gradient accumulation", "Batches gathered for one step.",
-                                                   minimum=1, maximum=1024))  # fmt: skip
-    seed: int = setting(0, Option("Training seed", "Fixes initial weights, order, noise, timesteps and dropout.",
-                                  minimum=0, maximum=2**63 - 1))  # fmt: skip
+    gradient_accumulation: int = setting(
+        1, Option("Gradient accumulation", "Batches gathered for one step.", minimum=1, maximum=1024)
+    )
+    seed: int = setting(
+        0,
+        Option(
+            "Training seed", "Fixes initial weights, order, noise, timesteps and dropout.", minimum=0, maximum=2**63 - 1
+        ),
+    )
 
 
 @dataclass(frozen=True)
 class PreviewSettings(Settings):
     """Pictures made while training."""
 
-    every: int = setting(0, Option("Preview every", "Steps between preview pictures; 0 makes none.",
-                                   minimum=0, maximum=1_000_000))  # fmt: skip
+    every: int = setting(
+        0, Option("Preview every", "Steps between preview pictures; 0 makes none.", minimum=0, maximum=1_000_000)
+    )
     prompt: str = setting("", Option("Preview prompt", "Empty: the first caption of the dataset."))
     negative_prompt: str = setting("", Option("Preview negative prompt", "What previews should not show."))
-    preview_seed: int = setting(1, Option("Preview seed", "The same for each preview, so that they compare.",
-                                          minimum=0, maximum=2**32 - 1))  # fmt: skip
+    preview_seed: int = setting(
+        1, Option("Preview seed", "The same for each preview, so that they compare.", minimum=0, maximum=2**32 - 1)
+    )
     sampler: str = setting("Euler a", Option("Preview sampler", "Name of a sampler of the host."))
-    sampling_steps: int = setting(20, Option("Preview sampling steps", "Sampling steps of a preview.",
-                                             minimum=1, maximum=150))  # fmt: skip
-    cfg_scale: float = setting(7.0, Option("Preview CFG scale", "How closely previews follow the prompt.",
-                                           minimum=1.0, maximum=30.0))  # fmt: skip
+    sampling_steps: int = setting(
+        20, Option("Preview sampling steps", "Sampling steps of a preview.", minimum=1, maximum=150)
+    )
+    cfg_scale: float = setting(
+        7.0, Option("Preview CFG scale", "How closely previews follow the prompt.", minimum=1.0, maximum=30.0)
+    )
 
 
 @dataclass(frozen=True)
@@ -200,8 +268,9 @@ class OutputSettings(Settings):
     """Where the results go."""
 
     name: str = setting("", Option("Name", "Name of the trained network and of its file."))
-    dir: str = setting("", Option("Output folder", "Empty: the WebUI's folders for hypernetworks and for logs.",
-                                  is_path=True))  # fmt: skip
+    dir: str = setting(
+        "", Option("Output folder", "Empty: the WebUI's folders for hypernetworks and for logs.", is_path=True)
+    )
     overwrite: bool = setting(False, Option("Overwrite", "A finished run may replace the file of this name."))
     sheet: bool = setting(True, Option("Before and after", "Ends with a sheet of pictures at strength 0, 0.5 and 1."))
 
@@ -250,7 +319,7 @@ class Job:
         for name, kind in SECTIONS.items():
             try:
                 sections[name] = _section(kind, values.get(name, {}))
-            except SettingsErrors as several:
+            except SeveralSettingsError as several:
                 errors += [SettingsError(f"{name}.{e.field}", e.reason) for e in several.errors]
             except SettingsError as error:
                 errors.append(SettingsError(f"{name}.{error.field}" if error.field else name, error.reason))

@@ -82,7 +82,7 @@ def _make_load_one(_original: Callable[..., Any]) -> Callable[..., Any]:
             network = files.load(path)
         except HypernetworkFileError as error:
             _failures[name] = str(error)
-            _log.error("Hypernetwork %s was not loaded: %s", name, error)  # noqa: TRY400 (the sentence says it all)
+            _log.error("Hypernetwork %s was not loaded: %s", name, error)
             return None
         _failures.pop(name, None)
         return LoadedNetwork(network.eval().requires_grad_(False), name, Path(path))

@@ -10,6 +10,7 @@ import importlib
 import inspect
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from ..hypernetworks.errors import WorkbenchError
@@ -33,15 +34,12 @@ class Patch:
     def __init__(self, target: str, make: Callable[[Callable[..., Any]], Callable[..., Any]]) -> None:
         self.target = target
         self._make = make
-        self._owner: Any = None
-        self._raw: Any = None
-        self._wrapper: Any = None
-        self._active = False
+        self._installation: _Installation | None = None
 
     @property
     def is_installed(self) -> bool:
         """Whether calls of the target run our function."""
-        return self._active
+        return self._installation is not None and self._installation.is_active
 
     def install(self) -> None:
         """Puts our function in place; does nothing if it is there already.
@@ -49,31 +47,27 @@ class Patch:
         Raises:
             UnsupportedHostError: the host has no such function; names it.
         """
-        if self._active:
+        if self.is_installed:
             return
         owner, name = self._resolve()
         current = inspect.getattr_static(owner, name)
-        if current is self._wrapper:  # left on the way out because another patch stood on top, which is gone by now
-            self._active = True
+        if self._installation is not None and _runs_below(self._installation.wrapper, current):
+            self._installation.is_active = True  # it was left in place because another patch stood on top of it
             return
-        if self._is_below(current):
-            self._active = True
-            return
-        self._raw = self._without_ours(current)
-        self._owner = owner
-        self._wrapper = self._wrap(self._raw)
-        setattr(owner, name, self._wrapper)
-        self._active = True
+        raw = self._without_ours(current)
+        self._installation = _Installation(owner, name, raw)
+        self._installation.wrapper = self._wrap(self._installation)
+        setattr(owner, name, self._installation.wrapper)
 
     def uninstall(self) -> None:
         """Puts the raw attribute back; where another patch stands on top of ours, ours becomes a pass-through."""
-        if not self._active:
+        installation = self._installation
+        if installation is None or not installation.is_active:
             return
-        self._active = False
-        name = self.target.rpartition(":")[2].rpartition(".")[2]
-        if inspect.getattr_static(self._owner, name) is self._wrapper:
-            setattr(self._owner, name, self._raw)
-            self._wrapper = None
+        installation.is_active = False
+        if inspect.getattr_static(installation.owner, installation.name) is installation.wrapper:
+            setattr(installation.owner, installation.name, installation.raw)
+            self._installation = None
 
     def _resolve(self) -> tuple[Any, str]:
         """The object that holds the target, and the target's name in it."""
@@ -88,25 +82,18 @@ class Patch:
             raise UnsupportedHostError(f"this WebUI has no {self.target.replace(':', '.')}") from error
         return owner, name
 
-    def _wrap(self, raw: Any) -> Any:
+    def _wrap(self, installation: _Installation) -> Any:
+        raw = installation.raw
         kind = type(raw) if isinstance(raw, (staticmethod, classmethod)) else None
         original = raw.__func__ if kind else raw
         replacement = self._make(original)
 
         @functools.wraps(original)
         def wrapper(*args: Any, **kwargs: Any) -> Any:
-            return replacement(*args, **kwargs) if self._active else original(*args, **kwargs)
+            return replacement(*args, **kwargs) if installation.is_active else original(*args, **kwargs)
 
         setattr(wrapper, _MARK, (self.target, raw))
         return kind(wrapper) if kind else wrapper
-
-    def _is_below(self, current: Any) -> bool:
-        """Whether our wrapper still runs below `current`, as far as `functools.wraps` tells."""
-        while self._wrapper is not None and current is not None:
-            if current is self._wrapper:
-                return True
-            current = getattr(current, "__wrapped__", None)
-        return False
 
     def _without_ours(self, current: Any) -> Any:
         """`current` without a wrapper that an earlier copy of this module left on it."""
@@ -115,6 +102,26 @@ class Patch:
             if not mark or mark[0] != self.target:
                 return current
             current = mark[1]
+
+
+@dataclass
+class _Installation:
+    """One replacement of an attribute: `raw` is what stood in `owner` under `name`, `wrapper` what stands there now."""
+
+    owner: Any
+    name: str
+    raw: Any
+    wrapper: Any = None
+    is_active: bool = True
+
+
+def _runs_below(wrapper: Any, current: Any) -> bool:
+    """Whether `current` is `wrapper` or wraps it, as far as `functools.wraps` tells."""
+    while current is not None:
+        if current is wrapper:
+            return True
+        current = getattr(current, "__wrapped__", None)
+    return False
 
 
 class PatchSet:

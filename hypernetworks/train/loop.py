@@ -67,12 +67,14 @@ class Trainer:
             NonFiniteLossError: the loss or the gradient of a step is no finite number; the weights are those before it.
         """
         settings = self.job
-        groups = step_groups(len(self.data), settings.data.batch_size, settings.train.gradient_accumulation,
-                             settings.train.seed)  # fmt: skip
+        groups = step_groups(
+            len(self.data), settings.data.batch_size, settings.train.gradient_accumulation, settings.train.seed
+        )
         with self.denoiser.training(self.network):
             for step, (epoch, group) in zip(range(steps), groups, strict=False):
                 record = self.step(step, epoch, group)
-                if any([callback.after_step(record) for callback in callbacks]):
+                endings = [callback.after_step(record) for callback in callbacks]
+                if any(endings):
                     return
 
     def step(self, step: int, epoch: int, group: list[tuple[int, ...]]) -> StepRecord:
@@ -105,8 +107,13 @@ class Trainer:
             dropped = torch.rand(len(chosen), generator=generator) < self.job.data.caption_dropout
             conditioning = self.data.conditionings[chosen]
             conditioning = torch.where(dropped.view(-1, 1, 1).to(conditioning.device), self.data.empty, conditioning)
-            yield add_noise(self.data.latents[chosen].to(device), conditioning.to(device),
-                            self.denoiser.alphas_cumprod, self.denoiser.prediction, generator)  # fmt: skip
+            yield add_noise(
+                self.data.latents[chosen].to(device),
+                conditioning.to(device),
+                self.denoiser.alphas_cumprod,
+                self.denoiser.prediction,
+                generator,
+            )
 
     def gradient_norm(self) -> float:
         """Norm of the gradient of all weights; clips it where the settings ask for that."""

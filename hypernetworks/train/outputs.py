@@ -41,8 +41,10 @@ class OutputPaths:
         folder = Path(job.output.dir) if job.output.dir else None
         network = (folder or ports.network_dir) / f"{name}.pt"
         if network.exists() and not job.output.overwrite:
-            raise SettingsError("output.name", f"{network.name} exists already in {network.parent}; choose another "
-                                               "name, or set output.overwrite")  # fmt: skip
+            raise SettingsError(
+                "output.name",
+                f"{network.name} exists already in {network.parent}; choose another name, or set output.overwrite",
+            )
         run_folder = (folder or ports.log_dir) / name
         return cls(network, run_folder, run_folder / "log.csv")
 
@@ -71,6 +73,7 @@ def save_result(network: Hypernetwork, job: Job, ports: Ports, paths: OutputPath
         sd_checkpoint=ports.checkpoint.short_hash,
         sd_checkpoint_name=ports.checkpoint.name,
         training={
+            **network.metadata.training,
             "settings": job.to_mapping(),
             "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         },

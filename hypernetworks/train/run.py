@@ -67,8 +67,9 @@ def train(job: Job, ports: Ports) -> TrainResult:
     paths.make_folders()
     data = encode(dataset, ports.encoder, ports.progress)
     schedule = job.schedule.schedule(job.train.max_steps)
-    trainer = Trainer(job, data, network.to(ports.denoiser.device), ports.denoiser,
-                      optimizers.build(network, job.optimizer), schedule)  # fmt: skip
+    trainer = Trainer(
+        job, data, network.to(ports.denoiser.device), ports.denoiser, optimizers.build(network, job.optimizer), schedule
+    )
     steps = min(job.train.max_steps, schedule.end_step or job.train.max_steps)
     if steps < job.train.max_steps:
         _log.info("The schedule ends at step %d, and so does the run.", steps)
@@ -115,8 +116,10 @@ def starting_network(job: Job, ports: Ports) -> Hypernetwork:
     except HypernetworkFileError as error:
         raise SettingsError("network.file", str(error)) from error
     if not set(network.widths) & set(ports.denoiser.widths):
-        raise SettingsError("network.file", f"its widths {network.widths} fit none of the model's attention layers "
-                                            f"{ports.denoiser.widths}")  # fmt: skip
+        raise SettingsError(
+            "network.file",
+            f"its widths {network.widths} fit none of the model's attention layers {ports.denoiser.widths}",
+        )
     return network.float()
 
 

@@ -1,0 +1,119 @@
+"""Settings as widgets: one component for each field of a settings class, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from html import escape
+from typing import Any
+
+import gradio as gr
+
+from ..hypernetworks.errors import SettingsError, SeveralSettingsError, WorkbenchError
+from ..hypernetworks.options import Option, Settings, as_text
+
+
+@dataclass(frozen=True)
+class Field:
+    """A component of a form.
+
+    Attributes:
+        section: section of the job it belongs to; empty in a form of one settings class.
+        name: name of the setting.
+        option: what the settings class says of it.
+        component: the widget.
+    """
+
+    section: str
+    name: str
+    option: Option
+    component: Any
+
+    @property
+    def address(self) -> str:
+        """`section.name`, or the name alone."""
+        return f"{self.section}.{self.name}" if self.section else self.name
+
+
+class Form:
+    """Components made of settings classes; knows their order, and reads their values back.
+
+    Args:
+        prefix: ids of the components start with it.
+    """
+
+    def __init__(self, prefix: str) -> None:
+        self._prefix = prefix
+        self.fields: list[Field] = []
+
+    @property
+    def components(self) -> list[Any]:
+        """All components, in the order `values` expects."""
+        return [field.component for field in self.fields]
+
+    def add(
+        self, kind: type[Settings], values: Mapping[str, Any], names: Sequence[str] = (), section: str = ""
+    ) -> None:
+        """Makes components for the settings class `kind` inside the gradio block that is open now.
+
+        Args:
+            values: what the fields start with; the default of the class for those it lacks.
+            names: only these fields, in this order; empty: all.
+        """
+        options = {name: (type_, option) for name, type_, option in kind.options()}
+        defaults = {field.name: field.default for field in fields(kind)}
+        for name in names or options:
+            type_, option = options[name]
+            id_ = "_".join(filter(None, (self._prefix, section, name)))
+            widget = _widget(type_, option, values.get(name, defaults[name]), id_)
+            self.add_component(section, name, option, widget)
+
+    def add_component(self, section: str, name: str, option: Option, component: Any) -> Any:
+        """Takes a component made elsewhere into the form."""
+        # The host stores defaults by tab and label; ours come from the settings classes alone.
+        component.do_not_save_to_config = True
+        self.fields.append(Field(section, name, option, component))
+        return component
+
+    def values(self, entered: Sequence[Any]) -> dict[str, Any]:
+        """What was entered, by section and name; by name alone where the form has no sections."""
+        tables: dict[str, Any] = {}
+        for field, value in zip(self.fields, entered, strict=True):
+            table = tables.setdefault(field.section, {}) if field.section else tables
+            table[field.name] = "" if value is None and not isinstance(field.component, gr.Number) else value
+        return tables
+
+    def explain(self, error: WorkbenchError) -> str:
+        """The error as HTML, each line one sentence that names the field as the form does."""
+        errors: Sequence[WorkbenchError] = error.errors if isinstance(error, SeveralSettingsError) else (error,)
+        lines = "".join(f"<li>{escape(self._sentence(one))}</li>" for one in errors)
+        return f"<ul class='hnw-errors'>{lines}</ul>"
+
+    def _sentence(self, error: WorkbenchError) -> str:
+        if not isinstance(error, SettingsError):
+            return str(error)
+        labels = {field.address: field.option.label for field in self.fields}
+        labels.update({field.name: field.option.label for field in self.fields if field.name not in labels})
+        return f"{labels.get(error.field, error.field)}: {error.reason}"
+
+
+def _widget(kind: Any, option: Option, value: Any, id_: str) -> Any:
+    """The component that suits the type of a setting."""
+    common: dict[str, Any] = {"label": option.label, "info": option.help, "elem_id": id_}
+    make: Callable[..., Any]
+    if option.choices:
+        make, common["choices"] = gr.Dropdown, list(option.choices)
+    elif kind is bool:
+        make = gr.Checkbox
+    elif kind in (int, float):
+        make = gr.Number
+        common["precision"] = 0 if kind is int else None
+    else:
+        make, common["lines"] = gr.Textbox, option.lines
+        value = as_text(value) if isinstance(value, (tuple, list)) else value
+    return make(value=value, **common)
+
+
+def done(sentence: str) -> str:
+    """A good result as HTML."""
+    return f"<p class='hnw-done'>{escape(sentence)}</p>"

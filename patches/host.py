@@ -1,0 +1,144 @@
+"""The host's side of the core's ports: model, sampler, progress and folders of the running WebUI."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import torch
+from modules import devices, paths, shared
+from PIL import Image
+from torch import Tensor, nn
+
+from ..hypernetworks.errors import TrainingError
+from ..hypernetworks.network import Hypernetwork
+from ..hypernetworks.ports import Checkpoint, Ports, Progress
+from . import attention, temporary
+from .previews import HostPreviewer
+
+_PREDICTIONS = {"eps": "epsilon", "v": "v"}
+
+
+def unet() -> nn.Module:
+    """The U-Net of the loaded checkpoint.
+
+    Raises:
+        TrainingError: no checkpoint is loaded.
+    """
+    if shared.sd_model is None:
+        raise TrainingError("no checkpoint is loaded; choose one first")
+    return shared.sd_model.model.diffusion_model
+
+
+def attention_widths(model: nn.Module) -> tuple[int, ...]:
+    """Input widths of all `to_k` of `model`: that of the text first, then the others from narrow to wide."""
+    own: set[int] = set()
+    text: set[int] = set()
+    for module in model.modules():
+        to_k = getattr(module, "to_k", None)
+        if isinstance(to_k, nn.Linear):
+            # A self-attention layer takes its keys from what it takes its queries from.
+            (own if module.to_q.in_features == to_k.in_features else text).add(to_k.in_features)
+    return (*sorted(text), *sorted(own - text))
+
+
+def model_widths() -> tuple[int, ...]:
+    """Attention widths of the loaded checkpoint; none where no checkpoint is loaded."""
+    return attention_widths(unet()) if shared.sd_model is not None else ()
+
+
+class HostEncoder:
+    """VAE and text encoder of the loaded checkpoint."""
+
+    def encode_pictures(self, pictures: Tensor) -> Tensor:
+        """Most likely latents [batch, 4, height / 8, width / 8], scaled, of pictures [batch, 3, height, width]."""
+        model = shared.sd_model
+        with torch.no_grad(), devices.autocast():
+            posterior = model.encode_first_stage(pictures.to(devices.device, devices.dtype_vae))
+            return (model.scale_factor * posterior.mode()).float()
+
+    def encode_texts(self, texts: Sequence[str]) -> Tensor:
+        """Conditionings [batch, tokens, width] of the texts.
+
+        Raises:
+            TrainingError: the checkpoint's conditioning is more than one tensor.
+        """
+        with torch.no_grad(), devices.autocast():
+            conditioning = shared.sd_model.get_learned_conditioning(list(texts))
+        if not isinstance(conditioning, Tensor):
+            raise TrainingError("checkpoints of this kind cannot be trained on yet; load an SD1 or SD2 checkpoint")
+        return conditioning.float()
+
+
+class HostDenoiser:
+    """U-Net of the loaded checkpoint."""
+
+    def __init__(self) -> None:
+        model = shared.sd_model
+        self.widths = attention_widths(unet())
+        self.device = torch.device(devices.device)
+        self.alphas_cumprod = model.alphas_cumprod.to(self.device, torch.float32)
+        self.prediction = _PREDICTIONS.get(model.parameterization, model.parameterization)
+
+    def training(self, network: Hypernetwork) -> AbstractContextManager[None]:
+        """For its length the U-Net is frozen and `network` alone bends its attention inputs, at strength 1.
+
+        Raises:
+            TrainingError: the k/v path is switched off.
+        """
+        if not attention.patch_set.is_installed:
+            reason = attention.patch_set.problem or "the patch set is switched off"
+            raise TrainingError(f"the host's attention does not run through this extension: {reason}")
+        return temporary.training(unet(), network)
+
+    def predict(self, noisy: Tensor, timesteps: Tensor, conditioning: Tensor) -> Tensor:
+        """Prediction, shaped like `noisy` [batch, 4, height, width]."""
+        with devices.autocast():
+            return shared.sd_model.apply_model(
+                noisy.to(devices.dtype_unet),
+                timesteps,
+                {"c_crossattn": [conditioning.to(devices.dtype_unet)]},
+            )
+
+
+class HostProgress:
+    """The WebUI's progress bar, live preview and Interrupt button."""
+
+    def report(self, done: int, total: int, text: str) -> None:
+        """Shows that `done` of `total` steps are over."""
+        shared.state.job_count = total
+        shared.state.job_no = done
+        shared.state.textinfo = text
+
+    def show(self, picture: Image.Image) -> None:
+        """Shows a preview picture."""
+        shared.state.assign_current_image(picture)
+
+    def is_interrupted(self) -> bool:
+        """Whether the user pressed Interrupt."""
+        return bool(shared.state.interrupted)
+
+
+def ports(progress: Progress | None = None) -> Ports:
+    """All ports on the running host.
+
+    Raises:
+        TrainingError: no checkpoint is loaded.
+    """
+    denoiser = HostDenoiser()
+    info = shared.sd_model.sd_checkpoint_info
+    return Ports(
+        encoder=HostEncoder(),
+        denoiser=denoiser,
+        previewer=HostPreviewer(),
+        progress=progress or HostProgress(),
+        checkpoint=Checkpoint(info.model_name, info.shorthash or ""),
+        network_dir=network_dir(),
+        log_dir=Path(paths.data_path) / "outputs" / "training",
+    )
+
+
+def network_dir() -> Path:
+    """The host's folder of hypernetworks."""
+    return Path(shared.cmd_opts.hypernetwork_dir)

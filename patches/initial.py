@@ -1,0 +1,29 @@
+"""What the forms start with: the job file named on the command line, else the defaults of the settings."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+from modules import shared
+
+from ..hypernetworks.errors import WorkbenchError
+from ..hypernetworks.jobfile import read_tables
+from ..hypernetworks.settings import SECTIONS, Job
+
+_log = logging.getLogger(__name__)
+
+
+def tables() -> dict[str, dict[str, Any]]:
+    """Values by section and name. A job file that cannot be read is said in the log, and the defaults serve."""
+    path = getattr(shared.cmd_opts, "hnw_job", None)
+    values: dict[str, dict[str, Any]] = {name: {} for name in SECTIONS}
+    if not path:
+        return values
+    try:
+        read = {name: table for name, table in read_tables(Path(path)).items() if name in SECTIONS}
+        values.update(Job.from_mapping(read).to_mapping())
+    except WorkbenchError as error:
+        _log.warning("The forms start with their defaults, --hnw-job was not used: %s", error)
+    return values

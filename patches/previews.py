@@ -1,0 +1,87 @@
+"""Pictures made with the host's own sampler while a run goes on, without a trace on the run or the host."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+
+from modules import processing, sd_samplers, shared
+from PIL import Image
+
+from ..hypernetworks.errors import SettingsError
+from ..hypernetworks.network import Hypernetwork
+from ..hypernetworks.ports import PictureRequest
+from . import temporary
+
+#: Pictures of together this many pixels are sampled at once: many small ones, but one of 512 x 512 at a time.
+_PIXELS_AT_ONCE = 512 * 512
+
+
+class HostPreviewer:
+    """Makes pictures as the txt2img tab does."""
+
+    def generate(
+        self, requests: Sequence[PictureRequest], network: Hypernetwork | None, strength: float
+    ) -> list[Image.Image]:
+        """A picture for each request, with `network` (or none) at `strength`.
+
+        Raises:
+            SettingsError: the host has no such sampler.
+        """
+        pictures: list[Image.Image] = []
+        with ExitStack() as stack:
+            stack.enter_context(temporary.preserved_rng())
+            stack.enter_context(temporary.preserved_state())
+            stack.enter_context(temporary.mode(network, is_training=False))
+            stack.enter_context(temporary.attached(network, strength))
+            for batch in _alike(requests):
+                pictures += _process(batch)
+        return pictures
+
+
+def check_sampler(name: str) -> None:
+    """Raises SettingsError if the host has no sampler of this name."""
+    names = [sampler.name for sampler in sd_samplers.all_samplers]
+    if name not in names:
+        raise SettingsError("preview.sampler", f"must be one of {', '.join(names)}, not {name!r}")
+
+
+def _alike(requests: Sequence[PictureRequest]) -> Iterator[list[PictureRequest]]:
+    """Runs of requests that differ in prompt and seed alone, as long as one batch may be."""
+    batch: list[PictureRequest] = []
+    for request in requests:
+        at_once = max(1, _PIXELS_AT_ONCE // (request.width_px * request.height_px))
+        if batch and (len(batch) >= at_once or replace(batch[0], prompt=request.prompt, seed=request.seed) != request):
+            yield batch
+            batch = []
+        batch.append(request)
+    if batch:
+        yield batch
+
+
+def _process(batch: list[PictureRequest]) -> list[Image.Image]:
+    first = batch[0]
+    check_sampler(first.sampler)
+    p = processing.StableDiffusionProcessingTxt2Img(
+        sd_model=shared.sd_model,
+        prompt=[request.prompt for request in batch],
+        negative_prompt=first.negative_prompt,
+        seed=[request.seed for request in batch],
+        sampler_name=first.sampler,
+        batch_size=len(batch),
+        n_iter=1,
+        steps=first.steps,
+        cfg_scale=first.cfg_scale,
+        width=first.width_px,
+        height=first.height_px,
+        do_not_save_samples=True,
+        do_not_save_grid=True,
+    )
+    # The prompt must not load or unload networks: the one to be seen is attached already.
+    p.disable_extra_networks = True
+    try:
+        processed = processing.process_images(p)
+    finally:
+        p.close()
+    return processed.images[processed.index_of_first_image :][: len(batch)]
