@@ -10,6 +10,7 @@ import torch
 from hypernetwork_workbench.standalone.ldm_support import ldm, quiet
 from torch import nn
 
+from modules import devices
 from modules.sd_text import TextEncoder
 
 openaimodel = ldm("modules.diffusionmodules.openaimodel")
@@ -60,11 +61,14 @@ class Autoencoder(nn.Module):
 
     def encode(self, x: torch.Tensor) -> Any:
         """The latent distribution of pictures in -1..1."""
-        return distributions.DiagonalGaussianDistribution(self.quant_conv(self.encoder(x)))
+        with devices.without_autocast():
+            x = x.to(self.quant_conv.weight.dtype)
+            return distributions.DiagonalGaussianDistribution(self.quant_conv(self.encoder(x)))
 
     def decode(self, z: torch.Tensor) -> torch.Tensor:
         """Pictures, about -1..1, of latents."""
-        return self.decoder(self.post_quant_conv(z))
+        with devices.without_autocast():
+            return self.decoder(self.post_quant_conv(z.to(self.quant_conv.weight.dtype)))
 
 
 class LatentDiffusion(nn.Module):

@@ -1,0 +1,114 @@
+"""One long job at a time, in the order they came, with its outcome shown in the page."""
+
+from __future__ import annotations
+
+import functools
+import html
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from hypernetwork_workbench.hypernetworks.errors import WorkbenchError
+
+from modules import devices, errors, progress, shared
+
+
+class FIFOLock:
+    """A lock that is taken in the order of asking."""
+
+    def __init__(self) -> None:
+        self._inner = threading.Lock()
+        self._waiting: deque[threading.Event] = deque()
+        self._taken = False
+
+    def __enter__(self) -> FIFOLock:
+        with self._inner:
+            if not self._taken and not self._waiting:
+                self._taken = True
+                return self
+            turn = threading.Event()
+            self._waiting.append(turn)
+        turn.wait()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self._inner:
+            if self._waiting:
+                self._waiting.popleft().set()
+            else:
+                self._taken = False
+
+
+queue_lock = FIFOLock()
+
+
+def wrap_queued_call(func: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, run when no other job runs."""
+
+    @functools.wraps(func)
+    def queued(*args: Any, **kwargs: Any) -> Any:
+        with queue_lock:
+            return func(*args, **kwargs)
+
+    return queued
+
+
+def wrap_gradio_gpu_call(func: Callable[..., Any], extra_outputs: list[Any] | None = None) -> Callable[..., Any]:
+    """A page's long job: queued, with progress under the task id that is its first argument."""
+
+    @functools.wraps(func)
+    def job(*args: Any, **kwargs: Any) -> Any:
+        first = args[0] if args else None
+        task = first if isinstance(first, str) and first.startswith("task(") and first.endswith(")") else None
+        if task:
+            progress.add_task_to_queue(task)
+        with queue_lock:
+            shared.state.begin(job=task)
+            progress.start_task(task)
+            try:
+                result = func(*args, **kwargs)
+                progress.record_results(task, result)
+            finally:
+                progress.finish_task(task)
+                shared.state.end()
+        return result
+
+    return wrap_gradio_call(job, extra_outputs=extra_outputs, add_stats=True)
+
+
+def wrap_gradio_call(
+    func: Callable[..., Any], extra_outputs: list[Any] | None = None, add_stats: bool = False
+) -> Callable[..., Any]:
+    """A page's handler whose last output is HTML: an error is shown there, with the other outputs as given."""
+
+    @functools.wraps(func)
+    def handler(*args: Any, **kwargs: Any) -> tuple[Any, ...]:
+        start = time.perf_counter()
+        try:
+            result = list(func(*args, **kwargs))
+        except WorkbenchError as error:
+            # Something the user can put right: one sentence, no trace.
+            result = [*_others(extra_outputs), f"<div class='error'>{html.escape(str(error))}</div>"]
+        except Exception as error:
+            errors.report("Error completing request", exc_info=True)
+            text = html.escape(f"{type(error).__name__}: {error}")
+            result = [*_others(extra_outputs), f"<div class='error'>{text}</div>"]
+        finally:
+            shared.state.skipped = shared.state.interrupted = shared.state.stopping_generation = False
+            shared.state.job_count, shared.state.job = 0, ""
+        devices.torch_gc()
+        if add_stats:
+            seconds = time.perf_counter() - start
+            result[-1] += f"<p class='time'>Time taken: <span class='measurement'>{seconds:.1f} sec.</span></p>"
+        return tuple(result)
+
+    return handler
+
+
+wrap_gradio_call_no_job = wrap_gradio_call
+
+
+def _others(extra_outputs: list[Any] | None) -> list[Any]:
+    return [None, ""] if extra_outputs is None else list(extra_outputs)

@@ -1,0 +1,86 @@
+"""Reads checkpoint files without running anything that is in them."""
+
+from __future__ import annotations
+
+import collections
+import pickle
+import types
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import torch
+
+
+class UnsafeFileError(Exception):
+    """A file asks for code that a checkpoint has no need of."""
+
+
+class Inert:
+    """Stands for an object of a training library inside an old checkpoint: takes anything, does nothing."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        pass
+
+    def __setstate__(self, state: Any) -> None:
+        pass
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        pass
+
+
+_INERT_PACKAGES = ("pytorch_lightning", "lightning", "omegaconf")
+_ALLOWED: dict[tuple[str, str], Any] = {
+    ("collections", "OrderedDict"): collections.OrderedDict,
+    ("collections", "defaultdict"): Inert,
+    ("torch._utils", "_rebuild_tensor_v2"): torch._utils._rebuild_tensor_v2,
+    ("torch._utils", "_rebuild_parameter"): torch._utils._rebuild_parameter,
+    ("torch", "Size"): torch.Size,
+    ("torch", "device"): torch.device,
+    **{
+        (module, kind.__name__): kind
+        for module in ("builtins", "__builtin__")
+        for kind in (dict, list, set, int, float)
+    },
+    ("_codecs", "encode"): Inert,
+    ("numpy.core.multiarray", "scalar"): Inert,
+    ("numpy", "dtype"): Inert,
+}
+
+
+class _Unpickler(pickle.Unpickler):
+    def find_class(self, module: str, name: str) -> Any:
+        """Only what tensors need; training libraries' objects become `Inert`; all else is refused."""
+        if (module, name) in _ALLOWED:
+            return _ALLOWED[module, name]
+        if module == "torch" and isinstance(getattr(torch, name, None), torch.dtype):
+            return getattr(torch, name)
+        if module == "torch" and name.endswith("Storage"):
+            return getattr(torch, name)
+        if module.split(".", maxsplit=1)[0] in _INERT_PACKAGES:
+            return Inert
+        raise UnsafeFileError(f"it asks for {module}.{name}, which no checkpoint needs")
+
+
+def load(path: str | Path) -> Any:
+    """What a `torch.save` zip file holds, on the CPU; executes nothing.
+
+    Raises:
+        UnsafeFileError: it is not such a file, it is damaged, or it asks for code.
+    """
+    if not zipfile.is_zipfile(path):
+        raise UnsafeFileError("it is not a file that torch.save writes (an old or damaged format)")
+    with zipfile.ZipFile(path) as archive:
+        if any(name.endswith("/constants.pkl") for name in archive.namelist()):
+            raise UnsafeFileError("it is a TorchScript program")
+    reader = types.SimpleNamespace(Unpickler=_Unpickler, load=_refuse, __name__="safe_pickle")
+    try:
+        return torch.load(path, map_location="cpu", pickle_module=reader, weights_only=False)
+    except UnsafeFileError:
+        raise
+    except Exception as error:
+        raise UnsafeFileError(f"it is damaged ({error})") from error
+
+
+def _refuse(*args: Any, **kwargs: Any) -> Any:
+    raise UnsafeFileError("its format is from before torch 1.6")
