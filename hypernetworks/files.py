@@ -1,0 +1,212 @@
+"""Read and write hypernetwork files: `.pt`, its `.optim`, and `.safetensors`. Loading never executes anything."""
+
+import contextlib
+import hashlib
+import os
+import re
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+import torch
+
+from . import safetensors_files, torch_files, torch_write
+from .atomic import atomic_write
+from .errors import HypernetworkFileError, SettingsError
+from .format import Document, from_state, metadata_state, weights_state
+from .network import Hypernetwork
+from .portable import portable_problems, renumber, without_dropout
+
+__all__ = [
+    "load",
+    "load_optimizer_state",
+    "optimizer_path",
+    "path_for",
+    "read_document",
+    "save",
+    "save_optimizer_state",
+    "short_hash",
+]
+
+SUFFIXES = (".pt", ".safetensors")
+DTYPES = (torch.float32, torch.float16, torch.bfloat16)
+SHORT_HASH_LENGTH = 10
+MAX_NAME_BYTES = 200
+_SNIFFED_BYTES = 9
+_REFUSED_SIGNS = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]')
+_DEVICE_NAMES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
+
+
+def load(path: str | os.PathLike[str]) -> Hypernetwork:
+    """Load a hypernetwork, float32 on the CPU and in evaluation mode, from a `.pt` or `.safetensors` file.
+
+    The content decides how a file is read, not its name. Nothing in it is executed, whatever the version of torch and
+    whatever has replaced `torch.load`; the memory needed is bounded by the file's size.
+
+    Raises:
+        HypernetworkFileError: with the file's name and the reason.
+    """
+    with _named(path):
+        return read_document(path).network()
+
+
+def read_document(path: str | os.PathLike[str]) -> Document:
+    """Read a file without building the network, so that broken weights can be seen; raises HypernetworkFileError."""
+    with _named(path), _open(path) as (file, size):
+        name = Path(path).stem
+        start = file.read(_SNIFFED_BYTES)
+        file.seek(0)
+        if start[8:] == b"{" and start[:2] != b"PK":
+            return safetensors_files.read(file, size, name)
+        return from_state(torch_files.read(file, size), name)
+
+
+def save(
+    net: Hypernetwork, path: str | os.PathLike[str], portable: bool = False, dtype: torch.dtype | None = None
+) -> None:
+    """Write a network whole or not at all; the suffix, `.pt` or `.safetensors`, decides the form.
+
+    Args:
+        portable: write the form that every reader gets right, without dropout; only for `.pt`.
+        dtype: float32, float16 or bfloat16; None keeps the dtype of the weights.
+
+    Raises:
+        SettingsError: `dtype` is none of the three.
+        HypernetworkFileError: no such suffix, a symbolic link, weights that are not finite or do not fit the dtype,
+            a network without a portable form, or a disk that refuses the file. The old file stays as it was.
+    """
+    if dtype is not None and dtype not in DTYPES:
+        raise SettingsError("dtype", f"must be float32, float16 or bfloat16, not {dtype}")
+    target = Path(path)
+    with _named(path):
+        if target.suffix not in SUFFIXES:
+            raise HypernetworkFileError("its name must end in .pt or .safetensors")
+        if target.is_symlink():
+            raise HypernetworkFileError("it is a symbolic link; name the file it points to")
+        if target.suffix == ".safetensors":
+            if portable:
+                raise HypernetworkFileError("the portable form is a .pt file; no other reader opens .safetensors")
+            with atomic_write(path) as file:
+                safetensors_files.write(file, net, dtype)
+            return
+        state = _state(net, portable, dtype)
+        with atomic_write(path) as file:
+            torch_write.write(file, state)
+
+
+def short_hash(path: str | os.PathLike[str]) -> str:
+    """Give the first ten hex digits of a file's SHA-256, as `.optim` files hold it; raises HypernetworkFileError."""
+    digest = hashlib.sha256()
+    with _named(path), _open(path) as (file, _):
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()[:SHORT_HASH_LENGTH]
+
+
+def optimizer_path(path: str | os.PathLike[str]) -> Path:
+    """Give the place of the optimizer state that belongs to the network at `path`."""
+    return Path(f"{os.fspath(path)}.optim")
+
+
+def save_optimizer_state(path: str | os.PathLike[str], name: str, state: dict[str, Any], file_hash: str) -> None:
+    """Write an optimizer's state to `path`, which ends in `.optim`.
+
+    Args:
+        name: the optimizer's name.
+        state: what its `state_dict()` gives.
+        file_hash: `short_hash` of the network file just written, to which this state belongs.
+
+    Raises:
+        HypernetworkFileError: a value that is neither plain nor a tensor, or a disk that refuses the file.
+    """
+    content = {"optimizer_name": name, "hash": file_hash, "optimizer_state_dict": state}
+    with _named(path):
+        if Path(path).is_symlink():
+            raise HypernetworkFileError("it is a symbolic link; name the file it points to")
+        with atomic_write(path) as file:
+            torch_write.write(file, content)
+
+
+def load_optimizer_state(path: str | os.PathLike[str], file_hash: str) -> tuple[str, dict[str, Any]] | None:
+    """Read an optimizer's name and state from `path`; None where there is no file or it belongs to another network.
+
+    Args:
+        file_hash: `short_hash` of the network file the state must belong to.
+
+    Raises:
+        HypernetworkFileError: the file is there, but broken.
+    """
+    if not Path(path).exists():
+        return None
+    with _named(path), _open(path) as (file, size):
+        content = torch_files.read(file, size)
+        if not isinstance(content, dict) or not isinstance(content.get("optimizer_state_dict", {}), dict):
+            raise HypernetworkFileError("it is no optimizer state")
+        state = content.get("optimizer_state_dict")
+        if content.get("hash") != file_hash or not state:
+            return None
+        return str(content.get("optimizer_name", "AdamW")), state
+
+
+def path_for(folder: str | os.PathLike[str], name: str, suffix: str = ".pt") -> Path:
+    """Give the place of a network called `name` in `folder`, never outside of it.
+
+    Names may be in any language; what a file system or the prompt's `<hypernet:name:1>` cannot carry is refused.
+
+    Raises:
+        SettingsError: naming `name` and the reason.
+    """
+    if not name or name != name.strip():
+        raise SettingsError("name", "must not be empty, nor start or end with a space")
+    sign = _REFUSED_SIGNS.search(name)
+    if sign:
+        raise SettingsError("name", f"must not contain {sign.group()!r}")
+    if name.startswith(".") or name.endswith(".") or _DEVICE_NAMES.fullmatch(name):
+        raise SettingsError("name", f"{name!r} is a name that file systems keep for themselves")
+    if len(name.encode("utf-8", "replace")) > MAX_NAME_BYTES:
+        raise SettingsError("name", f"must not be longer than {MAX_NAME_BYTES} bytes")
+    return Path(folder) / f"{name}{suffix}"
+
+
+def _state(net: Hypernetwork, portable: bool, dtype: torch.dtype | None) -> dict[Any, Any]:
+    pairs, structure = weights_state(net, dtype), net.structure
+    if portable:
+        problems = portable_problems(structure, net.metadata)
+        if problems:
+            raise HypernetworkFileError(f"it has no portable form: {'; '.join(problems)}")
+        pairs, structure = renumber(pairs, structure), without_dropout(structure)
+    return {**pairs, **metadata_state(structure, net.metadata)}
+
+
+@contextlib.contextmanager
+def _named(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Put the file's name before the reason of an error, once."""
+    name = Path(path).name
+    try:
+        yield
+    except HypernetworkFileError as reason:
+        if str(reason).startswith(f"{name}: "):
+            raise
+        raise HypernetworkFileError(f"{name}: {reason}") from reason
+
+
+@contextlib.contextmanager
+def _open(path: str | os.PathLike[str]) -> Iterator[tuple[IO[bytes], int]]:
+    """Open a regular file for reading; yields it with its size in bytes."""
+    try:
+        # Links are refused rather than followed: what they point to may change between the look and the reading.
+        kind = Path(path).lstat().st_mode
+        if stat.S_ISLNK(kind):
+            raise HypernetworkFileError("it is a symbolic link; name the file it points to")
+        if not stat.S_ISREG(kind):
+            raise HypernetworkFileError("it is a folder" if stat.S_ISDIR(kind) else "it is not a regular file")
+        with Path(path).open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            if size == 0:
+                raise HypernetworkFileError("it is empty")
+            yield file, size
+    except FileNotFoundError as reason:
+        raise HypernetworkFileError("there is no such file") from reason
+    except (OSError, ValueError) as reason:
+        raise HypernetworkFileError(f"it cannot be read ({reason})") from reason

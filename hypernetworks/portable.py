@@ -1,0 +1,51 @@
+"""The form of a file that every reader gets right, and why a network cannot take it."""
+
+import dataclasses
+
+import torch
+
+from .format import State
+from .network import HypernetworkModule, Metadata
+from .structure import Structure
+
+COMMON_ACTIVATIONS = ("linear", "relu", "leakyrelu", "elu", "swish", "tanh", "sigmoid", "softsign", "mish")
+"""The activations that ComfyUI knows, the fewest of all readers."""
+
+
+def portable_problems(structure: Structure, metadata: Metadata) -> list[str]:
+    """Say what keeps a network from the portable form, one reason each; an empty list where nothing does."""
+    problems = []
+    if structure.activation not in COMMON_ACTIVATIONS:
+        problems.append(f"ComfyUI does not know the activation {structure.activation}")
+    if structure.skip_connection:
+        problems.append("only the original extension knows residual blocks (skip_connection)")
+    if structure.layer_norm and structure.activation != "linear" and not structure.activate_output:
+        problems.append("ComfyUI puts one activation too many into a network with layer_norm but not activate_output")
+    problems += [f"ComfyUI takes the extra key {key!r} for a width" for key in metadata.extra if _reads_as_number(key)]
+    return problems
+
+
+def without_dropout(structure: Structure) -> Structure:
+    """Give the same network without dropout, which changes nothing outside training."""
+    return dataclasses.replace(structure, dropout_structure=(0,) * len(structure.layer_structure))
+
+
+def renumber(pairs: dict[int, tuple[State, State]], structure: Structure) -> dict[int, tuple[State, State]]:
+    """Name the weights as if the network had no dropout, whose modules take numbers of their own."""
+    renumbered = {}
+    for width, (for_k, for_v) in pairs.items():
+        with torch.device("meta"):
+            names = list(HypernetworkModule(width, without_dropout(structure)).state_dict())
+        renumbered[width] = (
+            dict(zip(names, for_k.values(), strict=True)),
+            dict(zip(names, for_v.values(), strict=True)),
+        )
+    return renumbered
+
+
+def _reads_as_number(key: object) -> bool:
+    try:
+        int(key)  # type: ignore[call-overload]
+    except (TypeError, ValueError, OverflowError):
+        return False
+    return True

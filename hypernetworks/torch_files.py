@@ -1,0 +1,206 @@
+"""Read torch's `.pt` container: a zip, or before 2020 a run of pickles. Nothing in a file is executed."""
+
+import io
+import struct
+import zipfile
+from collections.abc import Callable
+from pathlib import PurePosixPath
+from typing import IO, Any, cast
+
+import torch
+
+from . import pickles
+from .errors import HypernetworkFileError
+from .pickles import StorageRef, TensorRef
+
+MAX_DIRECTORY_BYTES = 4 << 20
+MAX_DEPTH = 32
+MAX_VALUES = 500_000
+LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
+_LEGACY_PICKLES = 5
+_BROKEN_ZIP = (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError, OverflowError, struct.error)
+
+
+def read(file: IO[bytes], size: int) -> Any:
+    """Read the value of an open torch file of `size` bytes: plain values, with tensors over the file's own bytes.
+
+    Raises:
+        HypernetworkFileError: not a torch file, damaged, compressed, or asking for more than plain values.
+    """
+    if file.read(4) == b"PK\x03\x04":
+        return _read_zip(file, size)
+    file.seek(0)
+    return _read_legacy(file, size)
+
+
+class _Opening(io.RawIOBase):
+    """Lets `zipfile` read a directory of sane length only, since each entry of it costs many times its bytes."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.file = file
+        self.limit: int | None = MAX_DIRECTORY_BYTES
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return self.file.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self.file.tell()
+
+    def read(self, count: int = -1) -> bytes:
+        if self.limit is None:
+            return self.file.read(count)
+        data = self.file.read(self.limit + 1 if count < 0 else min(count, self.limit + 1))
+        if len(data) > self.limit:
+            raise zipfile.BadZipFile("its directory is too large")
+        return data
+
+
+def _read_zip(file: IO[bytes], size: int) -> Any:
+    opening = _Opening(file)
+    try:
+        with zipfile.ZipFile(opening) as archive:
+            opening.limit = None
+            return _read_archive(archive, _checked_members(archive, size))
+    except _BROKEN_ZIP as reason:
+        raise HypernetworkFileError(f"it is damaged ({reason})") from reason
+
+
+def _read_archive(archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo]) -> Any:
+    description = members.get("data.pkl")
+    if description is None:
+        raise HypernetworkFileError("it is a zip, but has no data.pkl")
+    if description.file_size > pickles.MAX_PICKLE_BYTES:
+        raise HypernetworkFileError("its description is too large")
+    if "byteorder" in members and _read_member(archive, members["byteorder"]) != b"little":
+        raise HypernetworkFileError("its numbers are stored for a big-endian machine")
+    value, _ = pickles.read(bytes(_read_member(archive, description)))
+
+    def load(reference: StorageRef) -> bytearray:
+        if f"data/{reference.key}" not in members:
+            raise HypernetworkFileError("a part of its data is missing")
+        return _read_member(archive, members[f"data/{reference.key}"])
+
+    return _Filler(load).fill(value)
+
+
+def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytearray:
+    data = bytearray(member.file_size)
+    with archive.open(member) as file:
+        if cast(zipfile.ZipExtFile, file).readinto(data) != len(data) or file.read(1):
+            raise HypernetworkFileError("a part of its data is cut short")
+    return data
+
+
+def _checked_members(archive: zipfile.ZipFile, size: int) -> dict[str, zipfile.ZipInfo]:
+    """Map the names below the archive's one folder to the members, all of them plain stored bytes."""
+    members: dict[str, zipfile.ZipInfo] = {}
+    folders = set()
+    for member in archive.infolist():
+        parts = PurePosixPath(member.filename).parts
+        if member.filename.startswith("/") or ".." in parts or "\\" in member.filename:
+            raise HypernetworkFileError("it is a zip with a path that leads out of it")
+        if member.compress_type != zipfile.ZIP_STORED or member.compress_size != member.file_size:
+            raise HypernetworkFileError("it is a compressed zip, which torch never writes")
+        name = "/".join(parts[1:])
+        if name in members:
+            raise HypernetworkFileError(f"it holds {name or 'an entry without a name'} twice")
+        folders.add(parts[:1])
+        members[name] = member
+    if len(folders) > 1:
+        raise HypernetworkFileError("it is a zip of several folders, not a torch file")
+    if sum(member.file_size for member in members.values()) > size:
+        raise HypernetworkFileError("its parts overlap")
+    return members
+
+
+def _read_legacy(file: IO[bytes], size: int) -> Any:
+    """Read the layout before torch 1.6: magic, version, system, value and storage keys as pickles, then the data."""
+    head = file.read(pickles.MAX_PICKLE_BYTES)
+    values = []
+    position = 0
+    for index in range(_LEGACY_PICKLES):
+        try:
+            value, position = pickles.read(head, position)
+        except HypernetworkFileError as reason:
+            if index == 0:
+                raise HypernetworkFileError(f"it is no torch file ({reason})") from reason
+            raise
+        values.append(value)
+        if index == 0 and value != LEGACY_MAGIC:
+            raise HypernetworkFileError("it is a bare pickle, not a torch file")
+    storages: dict[str, StorageRef] = {}
+    _walk(values[3], lambda tensor: storages.setdefault(tensor.storage.key, tensor.storage))
+    file.seek(position)
+    blocks = _legacy_blocks(file, values[4], storages, size)
+    return _Filler(lambda reference: blocks[reference.key]).fill(values[3])
+
+
+def _legacy_blocks(file: IO[bytes], keys: Any, storages: dict[str, StorageRef], size: int) -> dict[str, bytearray]:
+    """Read the blocks of numbers, which lie one after the other in the order of `keys`, each after its count."""
+    if not isinstance(keys, list) or sorted(map(str, keys)) != sorted(storages):
+        raise HypernetworkFileError("its list of data is damaged")
+    blocks = {}
+    for key in map(str, keys):
+        (count,) = struct.unpack("<q", file.read(8).ljust(8, b"\xff"))
+        length = count * storages[key].dtype.itemsize
+        if count != storages[key].count or length > size:
+            raise HypernetworkFileError("a part of its data is damaged")
+        blocks[key] = bytearray(file.read(length))
+    return blocks
+
+
+def _walk(value: Any, replace: Callable[[TensorRef], Any]) -> Any:
+    """Copy a value with each TensorRef replaced; refuses what is too deep, cyclic or far larger than its file."""
+    remaining = MAX_VALUES
+
+    def visit(node: Any, depth: int) -> Any:
+        nonlocal remaining
+        remaining -= 1
+        if depth > MAX_DEPTH or remaining < 0:
+            raise HypernetworkFileError("its description is cyclic or nested too deep")
+        if isinstance(node, TensorRef):
+            return replace(node)
+        if isinstance(node, dict):
+            return {key: visit(item, depth + 1) for key, item in node.items()}
+        if isinstance(node, (list, tuple)):
+            return type(node)(visit(item, depth + 1) for item in node)
+        if node is None or isinstance(node, (bool, int, float, str, bytes)):
+            return node
+        raise HypernetworkFileError("its description holds something that is no value")
+
+    return visit(value, 0)
+
+
+class _Filler:
+    """Puts tensors in the place of references; each block of numbers is read once, each tensor made once."""
+
+    def __init__(self, load: Callable[[StorageRef], bytearray]) -> None:
+        self.load = load
+        self.storages: dict[str, torch.Tensor] = {}
+        self.tensors: dict[int, torch.Tensor] = {}
+
+    def fill(self, value: Any) -> Any:
+        """Copy `value` with every TensorRef replaced by its tensor."""
+        return _walk(value, self._tensor)
+
+    def _tensor(self, reference: TensorRef) -> torch.Tensor:
+        if id(reference) not in self.tensors:
+            storage = self._storage(reference.storage)
+            self.tensors[id(reference)] = torch.as_strided(storage, reference.size, reference.stride, reference.offset)
+        return self.tensors[id(reference)]
+
+    def _storage(self, reference: StorageRef) -> torch.Tensor:
+        known = self.storages.get(reference.key)
+        if known is None:
+            data = self.load(reference)
+            if len(data) != reference.count * reference.dtype.itemsize:
+                raise HypernetworkFileError("a part of its data is cut short")
+            # An empty buffer is the one thing `frombuffer` does not take.
+            known = torch.frombuffer(data, dtype=reference.dtype) if data else torch.empty(0, dtype=reference.dtype)
+            self.storages[reference.key] = known
+        if known.dtype != reference.dtype or known.numel() != reference.count:
+            raise HypernetworkFileError("its description gives one part two types")
+        return known
