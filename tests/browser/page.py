@@ -1,0 +1,206 @@
+"""A gradio page in Chromium: fields by their id, set and read as a person would."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import time
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from PIL import Image
+from selenium import webdriver
+from selenium.common.exceptions import StaleElementReferenceException
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webelement import WebElement
+
+T = TypeVar("T")
+
+NOT_OURS = ("/assets/", "/favicon", "/manifest.json")
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+FLAGS = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-dev-shm-usage",
+    "--disable-gpu",
+    "--hide-scrollbars",
+    "--window-size=1280,1000",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",  # the page must do without the network
+)
+# Svelte listens to input events; gradio's numbers take over on change and on blur.
+SET_VALUE = """
+const [field, value] = arguments;
+field.focus();
+const kind = field.tagName === "TEXTAREA" ? HTMLTextAreaElement : HTMLInputElement;
+Object.getOwnPropertyDescriptor(kind.prototype, "value").set.call(field, value);
+for (const event of ["input", "change"]) field.dispatchEvent(new Event(event, {bubbles: true}));
+field.blur();
+"""
+PRESS_OPTION = """
+for (const event of ["mousedown", "mouseup", "click"])
+  arguments[0].dispatchEvent(new MouseEvent(event, {bubbles: true, cancelable: true}));
+"""
+
+
+def missing() -> str:
+    """What this machine lacks to run the browser, as a sentence; empty if it lacks nothing."""
+    if not any(map(shutil.which, BROWSERS)):
+        return "there is no Chromium on this machine"
+    return "" if shutil.which("chromedriver") else "there is no chromedriver on this machine"
+
+
+def open_browser() -> webdriver.Chrome:
+    """Starts a headless Chromium of this machine."""
+    options = webdriver.ChromeOptions()
+    options.binary_location = next(filter(None, map(shutil.which, BROWSERS)))
+    for flag in FLAGS:
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    options.page_load_strategy = "eager"
+    return webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver")))
+
+
+class Page:
+    """One open page.
+
+    Args:
+        address: where the server answers, such as http://127.0.0.1:7860.
+    """
+
+    def __init__(self, driver: webdriver.Chrome, address: str) -> None:
+        self.driver = driver
+        self.address = address
+        self.errors: list[str] = []
+        driver.get(address)
+        self.until("the page", lambda: self.driver.find_elements(By.CSS_SELECTOR, ".gradio-container button"))
+
+    def until(self, what: str, check: Callable[[], T], seconds: float = 30) -> T:
+        """Waits until `check` gives something true, and returns it. Raises TimeoutError that names `what`."""
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                found = check()
+            except StaleElementReferenceException:
+                found = None  # gradio has just drawn it anew
+            if found:
+                return found
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"waited {seconds:g} s for {what}; the page says: {self.body()[-600:]!r}")
+            time.sleep(0.1)
+
+    def body(self) -> str:
+        """All text in sight."""
+        return self.driver.find_element(By.TAG_NAME, "body").text
+
+    def find(self, selector: str) -> WebElement:
+        """The first element of a CSS selector, waited for."""
+        return self.until(selector, lambda: self.driver.find_elements(By.CSS_SELECTOR, selector))[0]
+
+    def tab(self, name: str) -> None:
+        """Opens the tab with this label."""
+
+        def button() -> WebElement | None:
+            found = self.driver.find_elements(By.CSS_SELECTOR, ".tab-nav button")
+            return next((one for one in found if one.is_displayed() and one.text.strip() == name), None)
+
+        self.press(self.until(f"the tab {name}", button))
+
+    def press(self, target: str | WebElement) -> None:
+        """Presses a button, given itself or by its id."""
+        element = self.find(f"#{target}") if isinstance(target, str) else target
+        self.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", element)
+        self.until("a button that can be pressed", lambda: element.is_displayed() and element.is_enabled())
+        self.driver.execute_script("arguments[0].click()", element)
+
+    def fill(self, id_: str, value: Any) -> None:
+        """Enters text or a number in a textbox, number field or slider."""
+        field = self._field(id_)
+        self.driver.execute_script(SET_VALUE, field, str(value))
+        self.until(f"{id_} to hold {value!r}", lambda: self.value(id_) == str(value), 5)
+
+    def value(self, id_: str) -> str:
+        """What a textbox, number field, slider or dropdown holds."""
+        return self._field(id_).get_property("value")
+
+    def check(self, id_: str, wanted: bool) -> None:
+        """Ticks a box, or clears it."""
+        box = self.find(f"#{id_} input[type=checkbox]")
+        if box.is_selected() != wanted:
+            self.driver.execute_script("arguments[0].click()", box)
+        self.until(id_, lambda: box.is_selected() == wanted, 5)
+
+    def choose(self, id_: str, option: str) -> None:
+        """Picks an option of a dropdown."""
+        field = self._field(id_)
+        self.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", field)
+
+        def listed() -> WebElement | None:
+            found = self.driver.find_elements(By.CSS_SELECTOR, f"#{id_} ul li")
+            if not found:
+                self.driver.execute_script("arguments[0].blur(); arguments[0].focus()", field)
+            return next((one for one in found if one.get_attribute("data-value") == option), None) or next(
+                (one for one in found if one.get_attribute("textContent").replace("✓", "").strip() == option), None
+            )
+
+        self.driver.execute_script(PRESS_OPTION, self.until(f"{option} in the list of {id_}", listed))
+        self.until(f"{id_} to show {option}", lambda: self.value(id_) == option, 5)
+        self.driver.execute_script("arguments[0].blur()", field)
+
+    def text(self, id_: str) -> str:
+        """The text of an element."""
+        return self.find(f"#{id_}").text.strip()
+
+    def wait_for_text(self, id_: str, *words: str, seconds: float = 30) -> str:
+        """Waits until an element says one of the words; returns all it says."""
+        return self.until(f"{' or '.join(words)} in {id_}", lambda: self._saying(id_, words), seconds)
+
+    def sentences(self, id_: str) -> list[str]:
+        """The lines of an element's text."""
+        return self.text(id_).splitlines()
+
+    def pictures(self, id_: str) -> list[str]:
+        """Addresses of the pictures of a gallery, in order, each once."""
+        found = self.driver.find_elements(By.CSS_SELECTOR, f"#{id_} img")
+        return list(dict.fromkeys(one.get_attribute("src") for one in found))
+
+    def pixels(self, source: str) -> np.ndarray:
+        """A picture of the page, [height, width, 3], bytes as the server sends them."""
+        with urllib.request.urlopen(source, timeout=30) as answer, Image.open(io.BytesIO(answer.read())) as picture:
+            return np.asarray(picture.convert("RGB"))
+
+    def screenshot(self, path: Path) -> None:
+        """Saves the window, made as tall as the page for the time being."""
+        width = self.driver.get_window_size()["width"]
+        height = self.driver.execute_script("return document.querySelector('.gradio-container').scrollHeight")
+        self.driver.set_window_size(width, min(max(height + 40, 600), 2400))
+        self.driver.execute_script("document.activeElement.blur(); window.scrollTo(0, 0)")
+        time.sleep(0.5)  # fades end
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.driver.save_screenshot(str(path))
+        self.driver.set_window_size(width, 1000)
+
+    def own_errors(self) -> list[str]:
+        """Errors in the console that come from the server's own scripts and files, not from gradio's bundle."""
+        entries = self.driver.get_log("browser")
+        severe = [one["message"] for one in entries if one["level"] == "SEVERE"]
+        self.errors += [
+            one for one in severe if one.startswith(self.address) and not any(name in one for name in NOT_OURS)
+        ]
+        return self.errors
+
+    def _field(self, id_: str) -> WebElement:
+        kinds = ("textarea", "input[type=number]", "input[type=text]", "input:not([type])", "input")
+        for kind in kinds:
+            self.find(f"#{id_}")
+            found = self.driver.find_elements(By.CSS_SELECTOR, f"#{id_} {kind}")
+            if found:
+                return found[0]
+        raise LookupError(f"{id_} holds no field")
+
+    def _saying(self, id_: str, words: tuple[str, ...]) -> str:
+        said = self.text(id_)
+        return said if any(word in said for word in words) else ""
