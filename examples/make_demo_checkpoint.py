@@ -1,0 +1,87 @@
+"""Makes the demo checkpoint: trains a tiny latent diffusion model in SD1's shape on drawn shapes, then measures it.
+
+    python examples/make_demo_checkpoint.py [--work FOLDER] [--out examples/demo.safetensors]
+
+Seeded; about an hour on two quiet cores. Finished stages in the work folder are used again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from pathlib import Path
+
+import torch
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from hypernetwork_workbench.examples.shapes import checkpoint, evaluate  # noqa: E402
+from hypernetwork_workbench.examples.shapes.captions import for_training  # noqa: E402
+from hypernetwork_workbench.examples.shapes.data import DENOISER_MIX, as_input, draw_many  # noqa: E402
+from hypernetwork_workbench.examples.shapes.models import Autoencoder  # noqa: E402
+from hypernetwork_workbench.examples.shapes.sample import Demo  # noqa: E402
+from hypernetwork_workbench.examples.shapes.train_autoencoder import (  # noqa: E402
+    AutoencoderPlan,
+    psnr,
+    train_autoencoder,
+)
+from hypernetwork_workbench.examples.shapes.train_denoiser import (  # noqa: E402
+    Denoiser,
+    DenoiserPlan,
+    train_denoiser,
+)
+
+logger = logging.getLogger("make_demo_checkpoint")
+
+
+def main() -> None:
+    """Runs the stages in order: autoencoder, text model with U-Net, the file, its measures."""
+    options = _options()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    options.work.mkdir(parents=True, exist_ok=True)
+    autoencoder = _autoencoder(options.work / "autoencoder.pt")
+    denoiser = _denoiser(options.work / "denoiser.pt", autoencoder)
+    checkpoint.save_checkpoint(Demo(autoencoder, denoiser.unet, denoiser.text.full_model()), options.out)
+    checkpoint.save_config(options.out.with_suffix(".yaml"))
+    demo = checkpoint.load_checkpoint(options.out)
+    right, wrong = evaluate.followed(demo)
+    logger.info("%s: %.1f MB", options.out.name, options.out.stat().st_size / 1e6)
+    logger.info("reconstruction of the style: %.2f dB", psnr(demo.autoencoder))
+    logger.info("captions followed: %d of %d; not: %s", right, evaluate.PROMPTS, "; ".join(wrong) or "none")
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--work", type=Path, default=ROOT / "examples" / ".work", help="folder for finished stages")
+    parser.add_argument("--out", type=Path, default=ROOT / "examples" / "demo.safetensors", help="file to write")
+    return parser.parse_args()
+
+
+def _autoencoder(stage: Path) -> Autoencoder:
+    """The autoencoder with standardised latents, trained unless the stage is there."""
+    autoencoder = Autoencoder()
+    if stage.exists():
+        autoencoder.load_state_dict(torch.load(stage, weights_only=True))
+    else:
+        autoencoder = train_autoencoder(AutoencoderPlan())
+        torch.save(autoencoder.state_dict(), stage)
+    pictures = as_input(draw_many(1024, DENOISER_MIX, seed=3, among=for_training()).pictures)
+    checkpoint.standardise_latents(autoencoder, pictures)
+    return autoencoder.requires_grad_(False).eval()
+
+
+def _denoiser(stage: Path, autoencoder: Autoencoder) -> Denoiser:
+    """The text model and the U-Net, trained unless the stage is there."""
+    if stage.exists():
+        denoiser = Denoiser()
+        denoiser.load_state_dict(torch.load(stage, weights_only=True))
+        return denoiser
+    denoiser = train_denoiser(autoencoder, DenoiserPlan())
+    torch.save(denoiser.state_dict(), stage)
+    return denoiser
+
+
+if __name__ == "__main__":
+    main()
