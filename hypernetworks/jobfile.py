@@ -13,7 +13,7 @@ from .settings import SECTIONS, Job
 
 if sys.version_info >= (3, 11):
     import tomllib
-else:
+else:  # the same library under the name it had before it came with Python
     import tomli as tomllib
 
 

@@ -93,7 +93,9 @@ class Trainer:
         norm = self.gradient_norm()
         if not (math.isfinite(loss) and math.isfinite(norm)):
             self.optimizer.zero_grad(set_to_none=True)
-            raise NonFiniteLossError(f"step {step + 1}: the loss became {loss:g}; lower the learning rate")
+            raise NonFiniteLossError(
+                f"step {step + 1}: the loss or its gradient is no finite number; lower the learning rate"
+            )
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         return StepRecord(step + 1, epoch, loss, rate, pictures, norm)

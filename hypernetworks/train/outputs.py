@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from .. import files
+from ..atomic import write_text
 from ..errors import NonFiniteLossError, SettingsError
 from ..jobfile import job_text
 from ..network import Hypernetwork
@@ -79,4 +80,4 @@ def save_result(network: Hypernetwork, job: Job, ports: Ports, paths: OutputPath
         },
     )
     files.save(network, paths.network)
-    files.write_text(paths.folder / "job.toml", job_text(job))
+    write_text(paths.folder / "job.toml", job_text(job))

@@ -1,0 +1,13 @@
+"""Command-line flags that this extension adds to the WebUI's."""
+
+import argparse
+
+
+def preload(parser: argparse.ArgumentParser) -> None:
+    """Adds our flags; the host calls it before it reads its command line."""
+    parser.add_argument(
+        "--hnw-job",
+        metavar="JOB.toml",
+        default=None,
+        help="job file that fills the Create and Train forms at the start",
+    )

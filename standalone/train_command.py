@@ -1,0 +1,177 @@
+"""`launch.py train JOB.toml`: trains on the embedded host, without a page."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NoReturn
+
+from PIL import Image
+from tqdm import tqdm
+
+from . import host
+
+ROOT = Path(__file__).resolve().parents[1]
+host.mount()
+
+from hypernetwork_workbench.hypernetworks.atomic import write_text  # noqa: E402 (mounted just above)
+from hypernetwork_workbench.hypernetworks.errors import SettingsError, WorkbenchError  # noqa: E402
+from hypernetwork_workbench.hypernetworks.jobfile import apply_overrides, read_tables  # noqa: E402
+from hypernetwork_workbench.hypernetworks.settings import Job  # noqa: E402
+
+from .evaluation import EvaluationSettings  # noqa: E402
+
+USAGE_ERROR = 2
+FAILED = 1
+
+
+class _Parser(argparse.ArgumentParser):
+    """Answers a wrong argument with one sentence."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(USAGE_ERROR, f"train: {message}\n")
+
+
+class ConsoleProgress:
+    """The port `Progress` as a bar on the console; Ctrl-C ends the run after its step."""
+
+    def __init__(self) -> None:
+        self._bar: tqdm[Any] | None = None
+        self._is_interrupted = False
+
+    def report(self, done: int, total: int, text: str) -> None:
+        """Moves the bar."""
+        if self._bar is None or self._bar.total != total:
+            self.close()
+            self._bar = tqdm(total=total, unit="step", file=sys.stderr, dynamic_ncols=True)
+        self._bar.set_postfix_str(text.partition(", ")[2], refresh=False)
+        self._bar.update(done - self._bar.n)
+
+    def show(self, picture: Image.Image) -> None:
+        """The console shows no pictures; they are in the log folder."""
+
+    def is_interrupted(self) -> bool:
+        """Whether Ctrl-C was pressed."""
+        return self._is_interrupted
+
+    def close(self) -> None:
+        """Ends the bar's line."""
+        if self._bar is not None:
+            self._bar.close()
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """The first Ctrl-C asks the run to stop, the second one stops it at once."""
+
+        def ask(_signal: int, _frame: Any) -> None:
+            self._is_interrupted = True
+            signal.signal(signal.SIGINT, before)
+
+        before = signal.signal(signal.SIGINT, ask)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
+            self.close()
+
+
+def main(argv: list[str]) -> int:
+    """Trains as the job file says. Exit status: 0 done, 1 the run failed, 2 something was entered wrong."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    arguments = _arguments(argv)
+    try:
+        _check_report(arguments.report)
+        job, evaluation = _read_job(arguments.job, arguments.set)
+        report = _train(job, evaluation, arguments)
+        if arguments.report:
+            write_text(arguments.report, json.dumps(report, indent=2, ensure_ascii=False) + "\n")
+    except WorkbenchError as error:
+        sys.stderr.write(f"{error}\n")
+        return USAGE_ERROR if isinstance(error, SettingsError) else FAILED
+    sys.stdout.write(_summary(report))
+    return 0
+
+
+def _arguments(argv: list[str]) -> argparse.Namespace:
+    parser = _Parser(
+        prog="launch.py train", description="Trains a hypernetwork as a job file says.", allow_abbrev=False
+    )
+    parser.add_argument("job", type=Path, metavar="JOB.toml", help="the job file")
+    parser.add_argument("--set", action="append", default=[], metavar="section.key=value",
+                        help="a setting put over the job file's; may be given several times")  # fmt: skip
+    parser.add_argument("--report", type=Path, metavar="FILE.json", help="where to write what was measured")
+    parser.add_argument("--ckpt", type=Path, metavar="FILE", help="checkpoint to train on; without it the demo model")
+    parser.add_argument("--data-dir", type=Path, metavar="DIR", help="folder of the embedded host; without it data/")
+    return parser.parse_args(argv)
+
+
+def _check_report(path: Path | None) -> None:
+    if path is None:
+        return
+    if path.is_dir():
+        raise SettingsError("--report", f"{path} is a folder; name a file")
+    if not path.resolve().parent.is_dir():
+        raise SettingsError("--report", f"the folder {path.resolve().parent} does not exist")
+
+
+def _read_job(path: Path, overrides: list[str]) -> tuple[Job, EvaluationSettings]:
+    tables = read_tables(path)
+    apply_overrides(tables, overrides)
+    evaluation = EvaluationSettings.of_tables(tables)
+    return Job.from_mapping(tables), evaluation
+
+
+def _train(job: Job, evaluation: EvaluationSettings, arguments: argparse.Namespace) -> dict[str, Any]:
+    progress = ConsoleProgress()
+    running = _start_host(arguments.ckpt, arguments.data_dir)
+    try:
+        from hypernetwork_workbench.patches.training import run_job  # noqa: PLC0415 (needs the running host)
+
+        with progress.listening():
+            result = run_job(job, progress)
+        report: dict[str, Any] = {
+            "seconds": round(result.seconds, 3),
+            "steps": result.steps,
+            "interrupted": result.interrupted,
+            "loss_first": result.loss_first,
+            "loss_last": result.loss_last,
+            "peak_memory_mb": round(result.peak_memory_mb, 1),
+            "files": {
+                "network": str(result.network.resolve()),
+                "sheet": str(result.sheet.resolve()) if result.sheet else None,
+                "log": str(result.log.resolve()),
+            },
+        }
+        return report | evaluation.measure(job, result.network)
+    finally:
+        running.stop()
+
+
+def _start_host(ckpt: Path | None, data_dir: Path | None) -> host.Host:
+    try:
+        return host.start(ckpt=ckpt, data_dir=data_dir)
+    except OSError as error:
+        raise SettingsError("--data-dir", f"{data_dir} cannot be used: {error.strerror}") from error
+    except WorkbenchError as error:
+        raise SettingsError("--ckpt", str(error).rstrip(".")) from error
+
+
+def _summary(report: dict[str, Any]) -> str:
+    lines = [
+        f"{report['steps']} steps in {report['seconds']:.0f} s, loss {report['loss_first']:.4f} at first and "
+        f"{report['loss_last']:.4f} at last",
+        f"network: {report['files']['network']}",
+    ]
+    if report["files"]["sheet"]:
+        lines.append(f"before and after: {report['files']['sheet']}")
+    for name in ("style_distance", "outline_contrast", "captions_followed"):
+        if name in report:
+            figures = ", ".join(f"{key} {value:.3f}" for key, value in report[name].items())
+            lines.append(f"{name.replace('_', ' ')}: {figures}")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,120 @@
+"""Pictures, captions and batches."""
+
+import numpy as np
+import pytest
+from hypernetwork_workbench.hypernetworks.data.batches import epoch_batches, step_groups
+from hypernetwork_workbench.hypernetworks.data.captions import fill_template, read_caption
+from hypernetwork_workbench.hypernetworks.data.dataset import read_dataset
+from hypernetwork_workbench.hypernetworks.data.images import fit, open_picture, to_tensor
+from hypernetwork_workbench.hypernetworks.errors import DatasetError
+from hypernetwork_workbench.hypernetworks.settings import DataSettings
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+
+def test_a_caption_is_the_text_beside_the_picture(tmp_path):
+    (tmp_path / "a.txt").write_bytes("\ufeffa red circle,\r\n on white \n".encode())
+    assert read_caption(tmp_path / "a.png") == "a red circle, on white"
+
+
+@pytest.mark.parametrize(
+    ("stem", "caption"), [("0001-a_red_circle", "a red circle"), ("blue star", "blue star"), ("赤い丸", "赤い丸")]
+)
+def test_without_a_text_the_words_of_the_file_name_serve(tmp_path, stem, caption):
+    assert read_caption(tmp_path / f"{stem}.png") == caption
+
+
+def test_a_template_takes_caption_and_name():
+    assert fill_template("[name], [filewords] at night", "a house", "ink") == "ink, a house at night"
+
+
+def save(picture, path, **options):
+    picture.save(path, **options)
+    return open_picture(path)
+
+
+def test_transparent_parts_become_white_in_every_mode_that_has_them(tmp_path):
+    clear = Image.new("RGBA", (4, 4), (200, 0, 0, 0))
+    assert save(clear, tmp_path / "a.png").getpixel((0, 0)) == (255, 255, 255)
+    grey = Image.new("LA", (4, 4), (10, 0))
+    assert save(grey, tmp_path / "b.png").getpixel((0, 0)) == (255, 255, 255)
+    palette = Image.new("P", (4, 4), 1)
+    palette.putpalette([0, 0, 0, 90, 0, 0])
+    assert save(palette, tmp_path / "c.png", transparency=1).getpixel((0, 0)) == (255, 255, 255)
+    assert save(palette, tmp_path / "d.png").getpixel((0, 0)) == (90, 0, 0)
+
+
+def test_grey_of_16_bits_keeps_its_brightness(tmp_path):
+    deep = Image.fromarray(np.full((4, 4), 32768, dtype=np.uint16))
+    assert save(deep, tmp_path / "a.png").getpixel((0, 0)) == (128, 128, 128)
+
+
+def test_pictures_are_turned_upright(tmp_path):
+    picture = Image.new("RGB", (8, 4))
+    exif = picture.getexif()
+    exif[0x0112] = 6
+    assert save(picture, tmp_path / "a.jpg", exif=exif).size == (4, 8)
+
+
+@pytest.mark.parametrize("content", [b"", b"no picture", b"\x89PNG\r\n\x1a\n", "cut"])
+def test_an_unreadable_picture_is_named(tmp_path, content):
+    path = tmp_path / "bad.png"
+    Image.effect_noise((64, 64), 50).save(path)
+    path.write_bytes(path.read_bytes()[:300] if content == "cut" else content)
+    with pytest.raises(DatasetError, match=r"^bad\.png: the picture cannot be read"):
+        open_picture(path)
+
+
+def test_a_decompression_bomb_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    Image.new("RGB", (12, 12)).save(tmp_path / "bomb.png")
+    with pytest.raises(DatasetError, match=r"^bomb\.png"):
+        open_picture(tmp_path / "bomb.png")
+
+
+def test_framing_keeps_the_ratio_and_the_centre():
+    picture = Image.new("RGB", (200, 100), "white")
+    picture.paste("red", (90, 40, 110, 60))
+    framed = fit(picture, 64, 64)
+    red = np.argwhere(np.asarray(framed)[..., 1] < 128)
+    assert framed.size == (64, 64)
+    assert red.mean(0) == pytest.approx([31.5, 31.5], abs=0.5)
+    assert np.ptp(red, axis=0).tolist() == pytest.approx([12, 12], abs=1)
+
+
+def test_tensors_span_minus_one_to_one():
+    tensor = to_tensor(Image.new("RGB", (8, 16), (0, 255, 127)))
+    assert tensor.shape == (3, 16, 8)
+    assert (tensor[0].max(), tensor[1].min()) == (-1, 1)
+
+
+def test_a_dataset_is_read_in_order_with_its_sub_folders(tmp_path):
+    (tmp_path / "more").mkdir()
+    for name in ("b.png", "a.JPG", "more/c.webp", "notes.md"):
+        if not name.endswith("md"):
+            Image.new("RGB", (8, 8)).save(tmp_path / name, format={"G": "JPEG"}.get(name[-1]))
+    dataset = read_dataset(DataSettings(folder=str(tmp_path), width=16, height=8, template="[name] [filewords]"), "n")
+    assert [sample.caption for sample in dataset.samples] == ["n a", "n b", "n c"]
+    assert dataset.picture(0).shape == (3, 8, 16)
+
+
+@given(count=st.integers(1, 60), size=st.integers(1, 12), seed=st.integers(0, 2**63 - 1), epoch=st.integers(0, 9))
+def test_every_picture_once_per_epoch_in_an_order_of_its_own(count, size, seed, epoch):
+    batches = epoch_batches(count, size, seed, epoch)
+    assert sorted(index for batch in batches for index in batch) == list(range(count))
+    assert all(len(batch) == size for batch in batches[:-1])
+    assert batches == epoch_batches(count, size, seed, epoch)
+    if count > 20:
+        assert batches != epoch_batches(count, size, seed, epoch + 1)
+
+
+@given(count=st.integers(1, 40), size=st.integers(1, 7), accumulation=st.integers(1, 5))
+def test_groups_never_cross_an_epoch_and_drop_nothing(count, size, accumulation):
+    seen: list[int] = []
+    for epoch, group in step_groups(count, size, accumulation, seed=1):
+        if epoch:
+            break
+        assert 1 <= len(group) <= accumulation
+        seen += [index for batch in group for index in batch]
+    assert sorted(seen) == list(range(count))

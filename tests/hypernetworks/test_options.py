@@ -1,0 +1,97 @@
+"""Settings: conversion, limits, and errors that name the field."""
+
+import pytest
+from hypernetwork_workbench.hypernetworks.errors import SettingsError, SeveralSettingsError
+from hypernetwork_workbench.hypernetworks.settings import SECTIONS, CreateSettings, DataSettings, Job, TrainSettings
+
+
+def job_tables(**changes):
+    tables = {"data": {"folder": "pictures"}, "output": {"name": "night"}}
+    for address, value in changes.items():
+        section, key = address.split("__")
+        tables.setdefault(section, {})[key] = value
+    return tables
+
+
+def test_texts_and_plain_values_give_the_same_settings():
+    assert CreateSettings.from_mapping({"name": "a", "widths": "768, 320", "layer_structure": "1, 1.5, 1"}) == (
+        CreateSettings.from_mapping({"name": "a", "widths": [768, 320], "layer_structure": (1, 1.5, 1)})
+    )
+
+
+@pytest.mark.parametrize(
+    ("address", "value", "reason"),
+    [
+        ("train__max_steps", "abc", "must be a number"),
+        ("train__max_steps", "21.5", "must be a whole number"),
+        ("train__max_steps", 0, "at least 1"),
+        ("train__max_steps", None, "empty"),
+        ("train__seed", -1, "at least 0"),
+        ("train__gradient_accumulation", True, "finite number"),
+        ("data__width", 100, "multiple of 8"),
+        ("data__folder", "", "folder that holds the pictures"),
+        ("data__template", " ", "must not be empty"),
+        ("data__caption_dropout", 1.5, "at most 1"),
+        ("data__caption_dropout", "nan", "finite number"),
+        ("network__layer_structure", "1, x, 1", "must be a number"),
+        ("network__layer_structure", "2, 1", "1"),
+        ("network__activation", "glu", "must be one of"),
+        ("network__dropout_structure", "0, 0.1, 0.1", "0"),
+        ("network__widths", "0", "at least 1"),
+        ("optimizer__name", "Magic", "must be one of"),
+        ("schedule__rate", "fast", "no learning rate"),
+        ("schedule__kind", "sine", "must be one of"),
+        ("output__name", "a/b", "must not contain /"),
+        ("output__name", "", "name"),
+        ("output__overwrite", "perhaps", "true or false"),
+        ("output__size", 3, "no such setting"),
+    ],
+)
+def test_a_wrong_value_is_named_with_its_section(address, value, reason):
+    with pytest.raises(SettingsError, match=reason) as caught:
+        Job.from_mapping(job_tables(**{address: value}))
+    assert caught.value.field == address.replace("__", ".")
+    assert "\n" not in str(caught.value)
+
+
+def test_all_wrong_values_are_told_at_once():
+    with pytest.raises(SeveralSettingsError) as caught:
+        Job.from_mapping(job_tables(train__max_steps="x", data__width=7, output__name="?"))
+    assert {error.field for error in caught.value.errors} == {"train.max_steps", "data.width", "output.name"}
+    assert str(caught.value).count("\n") == 2
+
+
+def test_an_unknown_section_and_one_that_is_no_table_are_named():
+    with pytest.raises(SettingsError, match=r"^colours: there is no such section"):
+        Job.from_mapping({**job_tables(), "colours": {}})
+    with pytest.raises(SettingsError, match=r"^train: must be a table"):
+        Job.from_mapping({**job_tables(), "train": 3})
+
+
+def test_a_cosine_schedule_needs_one_rate_and_a_cycle_longer_than_its_warmup():
+    with pytest.raises(SettingsError, match=r"schedule\.rate: must be one number"):
+        Job.from_mapping(job_tables(schedule__kind="cosine", schedule__rate="1e-4:10,1e-5"))
+    with pytest.raises(SettingsError, match=r"schedule\.cycle: the warm-up"):
+        Job.from_mapping(job_tables(schedule__kind="cosine", schedule__warmup=5, schedule__cycle=5))
+
+
+def test_a_job_survives_its_own_mapping():
+    job = Job.from_mapping(job_tables(train__seed=2**62 + 1, network__widths="16, 24"))
+    assert Job.from_mapping(job.to_mapping()) == job
+    assert job.train.seed == 2**62 + 1
+
+
+def test_every_field_of_every_section_tells_a_person_what_it_is():
+    labels = set()
+    for kind in SECTIONS.values():
+        for name, _, option in kind.options():
+            assert option.label
+            assert option.help.endswith("."), name
+            labels.add((kind, option.label))
+    assert len(labels) == sum(len(kind.options()) for kind in SECTIONS.values())
+
+
+def test_settings_cannot_be_changed():
+    with pytest.raises(AttributeError):
+        TrainSettings().max_steps = 5  # type: ignore[misc]
+    assert DataSettings(folder=" a ").folder == "a"

@@ -1,0 +1,206 @@
+"""Training runs on a model of a few numbers: what they learn, write, repeat and refuse."""
+
+import csv
+import dataclasses
+import json
+
+import pytest
+import torch
+from hypernetwork_workbench.hypernetworks import files
+from hypernetwork_workbench.hypernetworks.errors import DatasetError, NonFiniteLossError, SettingsError
+from hypernetwork_workbench.hypernetworks.settings import Job
+from hypernetwork_workbench.hypernetworks.train.run import train
+from PIL import Image
+
+from tests.support.fake_ports import fake_ports
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for index in range(5):
+        Image.new("RGB", (40 + 8 * index, 48), (40 * index, 90, 200 - 30 * index)).save(folder / f"{index}.png")
+        (folder / f"{index}.txt").write_text(f"picture {'x' * index}", encoding="utf-8")
+    return folder
+
+
+def make_job(pictures, **changes):
+    tables = {
+        "network": {"dropout_structure": "0, 0.2, 0"},
+        "data": {"folder": str(pictures), "width": 32, "height": 32, "batch_size": 2, "caption_dropout": 0.3},
+        "schedule": {"rate": "0.01"},
+        "train": {"max_steps": 12, "seed": 3},
+        "output": {"name": "fake"},
+    }
+    for address, value in changes.items():
+        section, key = address.split("__")
+        tables.setdefault(section, {})[key] = value
+    return Job.from_mapping(tables)
+
+
+def weights(path):
+    return dict(files.load(path).state_dict())
+
+
+def read_log(path):
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def same(one, other):
+    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_a_run_learns_and_writes_network_log_sheet_and_job(pictures, tmp_path):
+    ports = fake_ports(tmp_path)
+    result = train(make_job(pictures, train__max_steps=200), ports)
+    assert result.steps == 200
+    assert result.loss_last < 0.7 * result.loss_first
+    assert result.network == ports.network_dir / "fake.pt"
+    assert result.sheet is not None
+    with Image.open(result.sheet) as sheet:
+        assert sheet.width > 500
+    rows = read_log(result.log)
+    assert [int(row["step"]) for row in rows] == list(range(1, 201))
+    assert (result.log.parent / "job.toml").read_text(encoding="utf-8").startswith("[network]")
+    network = files.load(result.network)
+    assert network.metadata.step == 200
+    assert network.metadata.sd_checkpoint == "0123456789"
+    assert network.metadata.training["settings"]["train"]["seed"] == 3
+
+
+def test_one_seed_gives_one_result_whatever_the_previews_and_the_global_generator(pictures, tmp_path):
+    first = train(make_job(pictures), fake_ports(tmp_path / "a"))
+    torch.randn(100)
+    second = train(make_job(pictures, preview__every=3), fake_ports(tmp_path / "b"))
+    other = train(make_job(pictures, train__seed=4), fake_ports(tmp_path / "c"))
+    assert same(weights(first.network), weights(second.network))
+    assert not same(weights(first.network), weights(other.network))
+    assert len(second.previews) == 4
+
+
+def test_training_leaves_the_global_generators_alone(pictures, tmp_path):
+    torch.manual_seed(11)
+    expected = torch.randn(3)
+    torch.manual_seed(11)
+    train(make_job(pictures, output__sheet=False), fake_ports(tmp_path))
+    assert torch.equal(torch.randn(3), expected)
+
+
+def test_every_picture_is_seen_once_per_epoch_and_weighs_the_same(pictures, tmp_path):
+    # 5 pictures in batches of 2, gathered by 2: steps of 4 and 1 pictures.
+    result = train(make_job(pictures, train__gradient_accumulation=2, train__max_steps=4), fake_ports(tmp_path))
+    rows = read_log(result.log)
+    assert [(row["epoch"], row["pictures"]) for row in rows] == [("0", "4"), ("0", "1"), ("1", "4"), ("1", "1")]
+
+
+def test_each_text_is_encoded_once(pictures, tmp_path):
+    ports = fake_ports(tmp_path)
+    train(make_job(pictures), ports)
+    assert sorted(ports.encoder.encoded_texts) == ["", *(f"picture {'x' * n}".strip() for n in range(5))]
+    assert ports.encoder.encoded_pictures == 5
+
+
+def test_an_interrupt_ends_after_the_step_and_keeps_the_work(pictures, tmp_path):
+    result = train(make_job(pictures), fake_ports(tmp_path, stop_after=5))
+    assert result.interrupted
+    assert result.steps == 5
+    assert files.load(result.network).metadata.step == 5
+
+
+def test_a_second_run_goes_on_with_the_file_and_counts_on(pictures, tmp_path):
+    first = train(make_job(pictures), fake_ports(tmp_path))
+    job = make_job(pictures, network__file=str(first.network), output__overwrite=True)
+    second = train(job, fake_ports(tmp_path))
+    assert files.load(second.network).metadata.step == 24
+
+
+def test_a_loss_that_is_not_finite_names_the_step_and_leaves_the_file_whole(pictures, tmp_path):
+    first = train(make_job(pictures), fake_ports(tmp_path))
+    before = first.network.read_bytes()
+    job = make_job(pictures, network__file=str(first.network), output__overwrite=True, schedule__rate="10",
+                   optimizer__name="SGD", train__max_steps=500)  # fmt: skip
+    ports = fake_ports(tmp_path)
+    with pytest.raises(NonFiniteLossError, match=r"^step \d+: the loss or its gradient is no finite number"):
+        train(job, ports)
+    assert first.network.read_bytes() == before
+    kept = files.load(ports.log_dir / "fake" / "fake-unfinished.pt")
+    assert all(torch.isfinite(weight).all() for weight in kept.parameters())
+
+
+def test_an_existing_name_is_not_replaced_unless_allowed(pictures, tmp_path):
+    train(make_job(pictures), fake_ports(tmp_path))
+    with pytest.raises(SettingsError, match=r"^output.name: fake.pt exists already"):
+        train(make_job(pictures), fake_ports(tmp_path))
+
+
+def test_a_schedule_that_ends_early_ends_the_run(pictures, tmp_path):
+    result = train(make_job(pictures, schedule__rate="0.01:5"), fake_ports(tmp_path))
+    assert result.steps == 5
+    assert not result.interrupted
+
+
+@pytest.mark.parametrize("optimizer", ["AdamW", "Adam", "SGD"])
+@pytest.mark.parametrize("loss", ["l2", "huber"])
+def test_every_optimizer_and_loss_moves_the_weights(pictures, tmp_path, optimizer, loss):
+    job = make_job(pictures, optimizer__name=optimizer, loss__kind=loss, schedule__rate="0.0001")
+    result = train(job, fake_ports(tmp_path))
+    untrained = train(make_job(pictures, train__max_steps=1, schedule__rate="0", output__name="still",
+                               optimizer__weight_decay=0.0), fake_ports(tmp_path))  # fmt: skip
+    assert not same(weights(result.network), weights(untrained.network))
+
+
+def test_clipping_bounds_the_step(pictures, tmp_path):
+    free = train(make_job(pictures, optimizer__name="SGD", train__max_steps=1), fake_ports(tmp_path / "a"))
+    clipped = train(
+        make_job(pictures, optimizer__name="SGD", train__max_steps=1, optimizer__clip_norm=1e-4),
+        fake_ports(tmp_path / "b"),
+    )
+    start = train(
+        make_job(pictures, optimizer__name="SGD", train__max_steps=1, schedule__rate="0"), fake_ports(tmp_path / "c")
+    )
+    origin = weights(start.network)
+
+    def moved(result):
+        return sum(((w - origin[n]) ** 2).sum() for n, w in weights(result.network).items()).sqrt().item()
+
+    decay = 0.01 * 0.01 * sum((w**2).sum() for w in origin.values()).sqrt().item()
+    assert moved(clipped) <= 1e-4 * 0.01 + decay + 1e-7 < moved(free)
+
+
+def test_nothing_is_written_when_the_dataset_is_wrong(pictures, tmp_path):
+    (pictures / "broken.png").write_bytes(b"no picture")
+    (pictures / "4.txt").write_bytes(b"\xff\xfe\xfa")
+    ports = fake_ports(tmp_path)
+    with pytest.raises(DatasetError, match=r"(?s)4\.txt.*broken\.png"):
+        train(make_job(pictures), ports)
+    for folder in (tmp_path / "nothing", pictures / "empty"):
+        folder.mkdir(exist_ok=True)
+        with pytest.raises(SettingsError, match=r"data\.folder.*holds no picture"):
+            train(make_job(folder), ports)
+    with pytest.raises(SettingsError, match=r"data\.folder.*is not a folder"):
+        train(make_job(tmp_path / "missing"), ports)
+    assert not ports.network_dir.exists()
+    assert not ports.log_dir.exists()
+
+
+def test_a_network_that_fits_no_layer_is_refused(pictures, tmp_path):
+    alien = train(make_job(pictures), fake_ports(tmp_path)).network
+    network = files.load(alien)
+    ports = fake_ports(tmp_path)
+    ports = dataclasses.replace(ports, denoiser=_with_widths(ports.denoiser, (99,)))
+    job = make_job(pictures, network__file=str(alien), output__name="other")
+    with pytest.raises(SettingsError, match=r"^network\.file: its widths \(12,\) fit none"):
+        train(job, ports)
+    assert network.widths == (12,)
+
+
+def _with_widths(denoiser, widths):
+    denoiser.widths = widths
+    return denoiser
+
+
+def test_the_job_in_the_metadata_is_plain_json(pictures, tmp_path):
+    network = files.load(train(make_job(pictures), fake_ports(tmp_path)).network)
+    assert json.loads(json.dumps(network.metadata.training)) == network.metadata.training

@@ -1,0 +1,120 @@
+"""Patches: in place, out again, and out of the way of others."""
+
+import functools
+import logging
+import sys
+import types
+
+import pytest
+from hypernetwork_workbench.patches.patching import Patch, PatchSet, UnsupportedHostError
+
+
+@pytest.fixture
+def host(monkeypatch):
+    """A module with a function, and a class with each kind of method."""
+    module = types.ModuleType("fake_host")
+
+    def speak(word):
+        return f"host {word}"
+
+    class Animal:
+        def name(self):
+            return "animal"
+
+        @staticmethod
+        def legs():
+            return 4
+
+        @classmethod
+        def kind(cls):
+            return cls.__name__
+
+    module.speak = speak
+    module.Animal = Animal
+    monkeypatch.setitem(sys.modules, "fake_host", module)
+    return module
+
+
+def loud(original):
+    return lambda *args: f"{original(*args)}!"
+
+
+@pytest.mark.parametrize("target", ["speak", "Animal.name", "Animal.legs", "Animal.kind"])
+def test_uninstalling_puts_the_raw_attribute_back(host, target):
+    owner = host if "." not in target else host.Animal
+    name = target.rpartition(".")[2]
+    raw = vars(owner)[name]
+    patch = Patch(f"fake_host:{target}", loud)
+    patch.install()
+    assert vars(owner)[name] is not raw
+    assert type(vars(owner)[name]) is type(raw)
+    patch.uninstall()
+    assert vars(owner)[name] is raw
+    assert not patch.is_installed
+
+
+def test_each_kind_of_method_is_called_right(host):
+    for target in ("speak", "Animal.name", "Animal.legs", "Animal.kind"):
+        Patch(f"fake_host:{target}", loud).install()
+    assert host.speak("a") == "host a!"
+    assert host.Animal().name() == "animal!"
+    assert host.Animal.legs() == "4!"
+    assert host.Animal().kind() == "Animal!"
+
+
+def test_installing_twice_doubles_nothing(host):
+    patch = Patch("fake_host:speak", loud)
+    for _ in range(3):
+        patch.install()
+    assert host.speak("a") == "host a!"
+
+
+def test_a_second_copy_of_the_patch_takes_the_place_of_the_first(host):
+    raw = host.speak
+    Patch("fake_host:speak", loud).install()
+    reloaded = Patch("fake_host:speak", loud)
+    reloaded.install()
+    assert host.speak("a") == "host a!"
+    reloaded.uninstall()
+    assert host.speak is raw
+
+
+@pytest.mark.parametrize("is_honest", [True, False])
+def test_below_anothers_patch_ours_passes_through_and_comes_back(host, is_honest):
+    patch = Patch("fake_host:speak", loud)
+    patch.install()
+    ours = host.speak
+
+    def other(word):
+        return f"<{ours(word)}>"
+
+    host.speak = functools.wraps(ours)(other) if is_honest else other
+    assert host.speak("a") == "<host a!>"
+    patch.uninstall()
+    assert host.speak("a") == "<host a>"
+    patch.install()
+    assert host.speak("a").count("!") == 1
+    patch.uninstall()
+    assert host.speak("a") == "<host a>"
+
+
+@pytest.mark.parametrize("target", ["fake_host:sing", "fake_host:Animal.fly", "fake_host:Plant.name", "no_host:speak"])
+def test_a_missing_target_is_named(host, target):
+    with pytest.raises(UnsupportedHostError, match=target.replace(":", r"\.")):
+        Patch(target, loud).install()
+
+
+def test_a_set_is_in_place_whole_or_not_at_all_and_says_so_once(host, caplog):
+    raw = host.speak
+    patch_set = PatchSet("voice", "The voice", [Patch("fake_host:speak", loud), Patch("fake_host:sing", loud)])
+    with caplog.at_level(logging.WARNING):
+        assert not patch_set.install()
+        assert not patch_set.install()
+    assert host.speak is raw
+    assert [record.getMessage() for record in caplog.records] == ["The voice is off: this WebUI has no fake_host.sing."]
+    host.sing = host.speak
+    assert patch_set.install()
+    assert patch_set.problem is None
+    patch_set.uninstall()
+    assert host.speak is raw
+    assert host.sing is raw
