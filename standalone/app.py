@@ -1,0 +1,140 @@
+"""The embedded WebUI: the host with its page, carrying the extension of this repository."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import socket
+import sys
+import threading
+import time
+import webbrowser
+from pathlib import Path
+from typing import Any
+
+from hypernetwork_workbench.standalone import host as embedded
+
+log = logging.getLogger("workbench.host")
+ADDRESS = "127.0.0.1"
+
+
+class StartError(Exception):
+    """The page cannot be started; the message is one sentence that names the argument."""
+
+
+def serve(argv: list[str]) -> int:
+    """Runs the page until Ctrl-C; returns the exit code, 2 with one sentence on stderr for a wrong argument."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s: %(message)s")
+    for chatty in ("httpx", "httpcore", "matplotlib"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+    try:
+        host = start(argv)
+    except StartError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    run(host)
+    return 0
+
+
+def start(argv: list[str]) -> embedded.Host:
+    """Reads the command line, checks what it names, and prepares everything but model and page; raises StartError."""
+    embedded.mount()
+    cmd = importlib.import_module("modules.cmd_args")
+    options, _ = cmd.make_parser().parse_known_args(argv)
+    _check_port(options.port)
+    _check_data_dir(options.data_dir)
+    _check_checkpoint(options.ckpt)
+    try:
+        return embedded.prepare(argv)
+    except OSError as error:
+        raise StartError(f"--data-dir {options.data_dir}: {error.strerror or error}.") from error
+
+
+def _check_port(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1 if sys.platform != "win32" else 0)
+        try:
+            probe.bind((ADDRESS, port))
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise StartError(f"--port {port}: the port cannot be used ({reason}); choose another one.") from error
+
+
+def _check_data_dir(folder: str | None) -> None:
+    if folder is None:
+        return
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        probe = Path(folder, f".write-test-{time.time_ns()}")
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise StartError(f"--data-dir {folder}: this folder cannot be written to ({reason}).") from error
+
+
+def _check_checkpoint(file: str | None) -> None:
+    if file is None:
+        return
+    sd_models = importlib.import_module("modules.sd_models")
+    try:
+        sd_models.check(file)
+    except sd_models.CheckpointError as error:
+        raise StartError(f"--ckpt {file}: {error}") from error
+
+
+def _load_in_background(host: embedded.Host) -> None:
+    def load() -> None:
+        try:
+            host.module("sd_models").get_model()
+        except Exception:
+            # The page shows the reason to whoever presses Generate.
+            log.exception("The checkpoint could not be loaded")
+
+    threading.Thread(target=load, name="load-model", daemon=True).start()
+
+
+def launch(host: embedded.Host) -> Any:
+    """Builds the page, starts the server and calls the extensions; returns gradio's demo."""
+    callbacks, shared = host.module("script_callbacks"), host.module("shared")
+    callbacks.before_ui_callback()
+    shared.demo = host.module("ui").create_ui()
+    shared.demo.queue(64, api_open=False)
+    app, _, _ = shared.demo.launch(
+        server_name=ADDRESS,
+        server_port=shared.cmd_opts.port,
+        prevent_thread_lock=True,
+        quiet=True,
+        show_api=False,
+        allowed_paths=host.module("ui_gradio_extensions").allowed_paths(),
+    )
+    # gradio lets any page of any site call the server; only its own page should.
+    app.user_middleware = [entry for entry in app.user_middleware if entry.cls.__name__ != "CORSMiddleware"]
+    app.middleware_stack = None
+    host.module("progress").setup_progress_api(app)
+    callbacks.app_started_callback(shared.demo, app)
+    return shared.demo
+
+
+def run(host: embedded.Host) -> None:
+    """Serves the page until Ctrl-C or a stop command; builds it anew on "Reload UI"."""
+    shared = host.module("shared")
+    _load_in_background(host)
+    demo = launch(host)
+    address = f"http://{ADDRESS}:{shared.cmd_opts.port}"
+    log.info("The page is at %s after %s", address, host.module("timer").startup_timer.summary())
+    if not shared.cmd_opts.no_browser:
+        webbrowser.open(address)
+    command = None
+    try:
+        while command != "stop":
+            command = shared.state.wait_for_server_command(timeout=5)
+            if command == "restart":
+                demo.close()
+                embedded.reload(host)
+                demo = launch(host)
+                log.info("The page was built anew")
+    except KeyboardInterrupt:
+        log.info("Stopped")
+    demo.close()
+    host.unload()

@@ -1,0 +1,95 @@
+"""The Settings tab: a component for each option, by section."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from typing import Any
+
+import gradio as gr
+from hypernetwork_workbench.hypernetworks.errors import SettingsError
+
+from modules import images, script_callbacks, shared
+from modules.call_queue import wrap_gradio_call
+from modules.options import OptionInfo
+from modules.ui_common import create_refresh_button
+
+
+def create_setting_component(key: str) -> Any:
+    """The component of an option, with its refresh button if it has one."""
+    info: OptionInfo = shared.opts.data_labels[key]
+    value = getattr(shared.opts, key) if not info.do_not_save else info.default
+    args = info.component_args() if callable(info.component_args) else info.component_args
+    by_type = {str: gr.Textbox, int: gr.Number, float: gr.Number, bool: gr.Checkbox}
+    kind = info.component or by_type.get(type(info.default), gr.Textbox)
+    elem_id = f"setting_{key}"
+    if info.refresh is None:
+        return kind(label=info.label, value=value, elem_id=elem_id, **(args or {}))
+    with gr.Row():
+        component = kind(label=info.label, value=value, elem_id=elem_id, scale=6, **(args or {}))
+        create_refresh_button(component, info.refresh, info.component_args, f"refresh_{key}")
+    return component
+
+
+def _checked(key: str, value: Any) -> Any:
+    """The value, as the option's type; raises SettingsError naming the option."""
+    info = shared.opts.data_labels[key]
+    if isinstance(info.default, bool):
+        return bool(value)
+    if isinstance(info.default, int | float):
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise SettingsError(info.label, f"must be a number, not {value!r}")
+        args = info.component_args() if callable(info.component_args) else info.component_args or {}
+        low, high = args.get("minimum"), args.get("maximum")
+        if (low is not None and value < low) or (high is not None and value > high):
+            raise SettingsError(info.label, f"must be from {low} to {high}, not {value}")
+        return int(value) if isinstance(info.default, int) and value == int(value) else value
+    return value
+
+
+def apply(*values: Any) -> tuple[str, str]:
+    """Takes over all settings and writes them to the file; raises SettingsError before anything is changed."""
+    keys = list(shared.settings_components)
+    checked = {key: _checked(key, value) for key, value in zip(keys, values, strict=True)}
+    changed = [key for key, value in checked.items() if shared.opts.set(key, value)]
+    refused = [key for key, value in checked.items() if getattr(shared.opts, key) != value]
+    shared.opts.save(shared.config_filename)
+    if refused:
+        names = ", ".join(shared.opts.data_labels[key].label for key in refused)
+        raise SettingsError(names, "could not be changed, the log says why; the other settings are applied")
+    names = f": {', '.join(changed)}" if changed else ""
+    return images.to_json(shared.opts.data), f"{len(changed)} settings changed{names}."
+
+
+def create() -> gr.Blocks:
+    """Builds the tab."""
+    script_callbacks.ui_settings_callback()
+    shared.opts.reorder()
+    shared.settings_components.clear()
+    with gr.Blocks(analytics_enabled=False) as interface:
+        with gr.Row():
+            submit = gr.Button("Apply settings", variant="primary", elem_id="settings_submit")
+            restart = gr.Button("Reload UI", elem_id="settings_restart_gradio")
+        result = gr.HTML(elem_id="settings_result")
+        with gr.Tabs(elem_id="settings"):
+            groups = itertools.groupby(shared.opts.data_labels.items(), key=lambda item: item[1].section)
+            for (section, title), options in groups:
+                name = re.sub(r"[^a-zA-Z0-9]+", "_", section or title)
+                with gr.Tab(title, elem_id=f"settings_{name}"):
+                    for key, info in options:
+                        component = create_setting_component(key)
+                        if not info.do_not_save:
+                            shared.settings_components[key] = component
+                        if info.comment_before or info.comment_after:
+                            gr.HTML(f"{info.comment_before}{info.comment_after}", elem_classes="settings-comment")
+        values = gr.Textbox(images.to_json(shared.opts.data), elem_id="settings_json", visible=False)
+    components = list(shared.settings_components.values())
+    with interface:
+        submit.click(
+            wrap_gradio_call(apply, extra_outputs=[gr.update()]),
+            inputs=components,
+            outputs=[values, result],
+            show_progress=False,
+        )
+        restart.click(shared.state.request_restart, _js="restart_reload", show_progress=False)
+    return interface
