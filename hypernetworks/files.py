@@ -1,9 +1,9 @@
 """Read and write hypernetwork files: `.pt`, its `.optim`, and `.safetensors`. Loading never executes anything."""
 
 import contextlib
+import dataclasses
 import hashlib
 import os
-import re
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,10 +19,11 @@ from .network import Hypernetwork
 from .portable import portable_problems, renumber, without_dropout
 
 __all__ = [
+    "Content",
     "load",
     "load_optimizer_state",
     "optimizer_path",
-    "path_for",
+    "read_content",
     "read_document",
     "save",
     "save_optimizer_state",
@@ -32,10 +33,7 @@ __all__ = [
 SUFFIXES = (".pt", ".safetensors")
 DTYPES = (torch.float32, torch.float16, torch.bfloat16)
 SHORT_HASH_LENGTH = 10
-MAX_NAME_BYTES = 200
 _SNIFFED_BYTES = 9
-_REFUSED_SIGNS = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]')
-_DEVICE_NAMES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 
 
 def load(path: str | os.PathLike[str]) -> Hypernetwork:
@@ -53,13 +51,36 @@ def load(path: str | os.PathLike[str]) -> Hypernetwork:
 
 def read_document(path: str | os.PathLike[str]) -> Document:
     """Read a file without building the network, so that broken weights can be seen; raises HypernetworkFileError."""
+    with _named(path):
+        return from_state(read_content(path).state, Path(path).stem)
+
+
+@dataclasses.dataclass(frozen=True)
+class Content:
+    """What lies in a file before anything is made of it.
+
+    Attributes:
+        form: `zip` or `legacy` for a torch file, else `safetensors`.
+        members: names inside the zip, else empty.
+        state: the value of the file; of a `.safetensors` as it would be in a `.pt`.
+    """
+
+    form: str
+    members: tuple[str, ...]
+    state: Any
+
+
+def read_content(path: str | os.PathLike[str]) -> Content:
+    """Read a file's plain values and tensors; raises HypernetworkFileError."""
     with _named(path), _open(path) as (file, size):
-        name = Path(path).stem
         start = file.read(_SNIFFED_BYTES)
         file.seek(0)
-        if start[8:] == b"{" and start[:2] != b"PK":
-            return safetensors_files.read(file, size, name)
-        return from_state(torch_files.read(file, size), name)
+        if start[:2] == b"PK":
+            state, members = torch_files.read_zip(file, size)
+            return Content("zip", members, state)
+        if start[8:] == b"{":
+            return Content("safetensors", (), safetensors_files.read(file, size))
+        return Content("legacy", (), torch_files.read_legacy(file, size))
 
 
 def save(
@@ -140,33 +161,15 @@ def load_optimizer_state(path: str | os.PathLike[str], file_hash: str) -> tuple[
     if not Path(path).exists():
         return None
     with _named(path), _open(path) as (file, size):
-        content = torch_files.read(file, size)
+        is_zip = file.read(2) == b"PK"
+        file.seek(0)
+        content = torch_files.read_zip(file, size)[0] if is_zip else torch_files.read_legacy(file, size)
         if not isinstance(content, dict) or not isinstance(content.get("optimizer_state_dict", {}), dict):
             raise HypernetworkFileError("it is no optimizer state")
         state = content.get("optimizer_state_dict")
         if content.get("hash") != file_hash or not state:
             return None
         return str(content.get("optimizer_name", "AdamW")), state
-
-
-def path_for(folder: str | os.PathLike[str], name: str, suffix: str = ".pt") -> Path:
-    """Give the place of a network called `name` in `folder`, never outside of it.
-
-    Names may be in any language; what a file system or the prompt's `<hypernet:name:1>` cannot carry is refused.
-
-    Raises:
-        SettingsError: naming `name` and the reason.
-    """
-    if not name or name != name.strip():
-        raise SettingsError("name", "must not be empty, nor start or end with a space")
-    sign = _REFUSED_SIGNS.search(name)
-    if sign:
-        raise SettingsError("name", f"must not contain {sign.group()!r}")
-    if name.startswith(".") or name.endswith(".") or _DEVICE_NAMES.fullmatch(name):
-        raise SettingsError("name", f"{name!r} is a name that file systems keep for themselves")
-    if len(name.encode("utf-8", "replace")) > MAX_NAME_BYTES:
-        raise SettingsError("name", f"must not be longer than {MAX_NAME_BYTES} bytes")
-    return Path(folder) / f"{name}{suffix}"
 
 
 def _state(net: Hypernetwork, portable: bool, dtype: torch.dtype | None) -> dict[Any, Any]:

@@ -7,7 +7,7 @@ from typing import IO, Any
 import torch
 
 from .errors import HypernetworkFileError
-from .format import KNOWN_KEYS, Document, from_state, metadata_state, weights_state
+from .format import KNOWN_KEYS, metadata_state, weights_state
 from .network import Hypernetwork
 
 MAX_HEADER_BYTES = 8 << 20
@@ -42,11 +42,11 @@ def write(file: IO[bytes], network: Hypernetwork, dtype: torch.dtype | None) -> 
         file.write(tensor.contiguous().reshape(-1).view(torch.uint8).numpy().data)
 
 
-def read(file: IO[bytes], size: int, name: str) -> Document:
-    """Read an open file of `size` bytes; `name` stands in where the file has none.
+def read(file: IO[bytes], size: int) -> dict[Any, Any]:
+    """Read an open file of `size` bytes into what a `.pt` of the same network would hold.
 
     Raises:
-        HypernetworkFileError: damaged, not a hypernetwork, or a key with a value it cannot have.
+        HypernetworkFileError: damaged, or with tensors that are not named as those of a hypernetwork.
     """
     length = int.from_bytes(file.read(_PREFIX_BYTES), "little")
     if length > min(MAX_HEADER_BYTES, size - _PREFIX_BYTES):
@@ -69,7 +69,7 @@ def read(file: IO[bytes], size: int, name: str) -> Document:
     for entry in entries:
         pair = state.setdefault(entry.width, ({}, {}))
         pair[entry.side][entry.name] = entry.read(file)
-    return from_state(state, name)
+    return state
 
 
 class _Entry:

@@ -21,18 +21,6 @@ _LEGACY_PICKLES = 5
 _BROKEN_ZIP = (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError, OverflowError, struct.error)
 
 
-def read(file: IO[bytes], size: int) -> Any:
-    """Read the value of an open torch file of `size` bytes: plain values, with tensors over the file's own bytes.
-
-    Raises:
-        HypernetworkFileError: not a torch file, damaged, compressed, or asking for more than plain values.
-    """
-    if file.read(4) == b"PK\x03\x04":
-        return _read_zip(file, size)
-    file.seek(0)
-    return _read_legacy(file, size)
-
-
 class _Opening(io.RawIOBase):
     """Lets `zipfile` read a directory of sane length only, since each entry of it costs many times its bytes."""
 
@@ -58,12 +46,17 @@ class _Opening(io.RawIOBase):
         return data
 
 
-def _read_zip(file: IO[bytes], size: int) -> Any:
+def read_zip(file: IO[bytes], size: int) -> tuple[Any, tuple[str, ...]]:
+    """Read an open torch file of `size` bytes: its value, with tensors over the file's own bytes, and its members.
+
+    Raises:
+        HypernetworkFileError: not a torch file, damaged, compressed, or asking for more than plain values.
+    """
     opening = _Opening(file)
     try:
         with zipfile.ZipFile(opening) as archive:
             opening.limit = None
-            return _read_archive(archive, _checked_members(archive, size))
+            return _read_archive(archive, _checked_members(archive, size)), tuple(archive.namelist())
     except _BROKEN_ZIP as reason:
         raise HypernetworkFileError(f"it is damaged ({reason})") from reason
 
@@ -116,8 +109,12 @@ def _checked_members(archive: zipfile.ZipFile, size: int) -> dict[str, zipfile.Z
     return members
 
 
-def _read_legacy(file: IO[bytes], size: int) -> Any:
-    """Read the layout before torch 1.6: magic, version, system, value and storage keys as pickles, then the data."""
+def read_legacy(file: IO[bytes], size: int) -> Any:
+    """Read the layout before torch 1.6: magic, version, system, value and storage keys as pickles, then the data.
+
+    Raises:
+        HypernetworkFileError: not a torch file, damaged, or asking for more than plain values.
+    """
     head = file.read(pickles.MAX_PICKLE_BYTES)
     values = []
     position = 0
