@@ -2,107 +2,29 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from .errors import ScheduleError, SettingsError, SeveralSettingsError, WorkbenchError
-from .layers import ACTIVATIONS, WEIGHT_INITS
-from .names import check_name
-from .network import Structure
+from .network_settings import CreateSettings, NetworkSettings, ShapeSettings, name_problems
 from .options import Option, Settings, raise_all, setting
 from .train import schedules
 
-_STRUCTURE_FIELDS = tuple(f.name for f in dataclasses.fields(Structure))
-
-
-@dataclass(frozen=True)
-class ShapeSettings(Settings):
-    """The shape and the first weights of a new network."""
-
-    widths: tuple[int, ...] = setting(
-        (),
-        Option(
-            "Attention widths",
-            "Widths the network acts on, such as 768, 320, 640, 1280. Empty: all that the model has.",
-            minimum=1,
-            maximum=16384,
-        ),
-    )
-    layer_structure: tuple[float, ...] = setting(
-        (1.0, 2.0, 1.0),
-        Option(
-            "Layer structure",
-            "Width of each layer as a multiple of the attention width; starts and ends with 1.",
-            minimum=0.001,
-            maximum=64,
-        ),
-    )
-    activation: str = setting(
-        "relu", Option("Activation", "The bend between the layers; linear has none.", choices=tuple(ACTIVATIONS))
-    )
-    weight_init: str = setting(
-        "Normal",
-        Option(
-            "Weight initialisation",
-            "Normal is the safe choice; Kaiming suits ReLU, Xavier suits tanh and sigmoid.",
-            choices=WEIGHT_INITS,
-        ),
-    )
-    init_std: float = setting(
-        0.01, Option("Standard deviation", "Of the Normal initialisation.", minimum=0.0, maximum=1.0)
-    )
-    zero_last_layer: bool = setting(
-        False, Option("Start from zero", "The last layer starts at zero, so that an untrained network changes nothing.")
-    )
-    layer_norm: bool = setting(False, Option("Layer normalisation", "Adds a LayerNorm after each linear layer."))
-    activate_output: bool = setting(False, Option("Activate output", "Applies the activation to the last layer too."))
-    dropout_structure: tuple[float, ...] = setting(
-        (),
-        Option(
-            "Dropout",
-            "One share for each entry of the layer structure, such as 0, 0.1, 0. Empty: none.",
-            minimum=0.0,
-            maximum=0.99,
-        ),
-    )
-
-    def problems(self) -> Iterator[SettingsError]:
-        """What `Structure` refuses."""
-        try:
-            self.structure()
-        except SeveralSettingsError as several:
-            yield from several.errors
-        except SettingsError as error:
-            yield error
-
-    def structure(self) -> Structure:
-        """The layers these settings describe."""
-        return Structure(**{name: getattr(self, name) for name in _STRUCTURE_FIELDS if hasattr(self, name)})
-
-
-@dataclass(frozen=True)
-class NetworkSettings(ShapeSettings):
-    """A new network, or the file of one to go on with."""
-
-    file: str = setting(
-        "", Option("Network to train", "File of a network to go on with. Empty: a new one is made.", is_path=True)
-    )
-
-
-@dataclass(frozen=True)
-class CreateSettings(ShapeSettings):
-    """A new network and the file it is saved to."""
-
-    name: str = setting("", Option("Name", "Name of the network and of its file."))
-    seed: int = setting(0, Option("Seed", "Fixes the first weights.", minimum=0, maximum=2**63 - 1))
-    overwrite: bool = setting(False, Option("Overwrite", "May replace a file of this name."))
-
-    def problems(self) -> Iterator[SettingsError]:
-        """What `Structure` refuses, and names that no file can have."""
-        yield from super().problems()
-        yield from name_problems(self.name)
+__all__ = [
+    "SECTIONS",
+    "CreateSettings",
+    "DataSettings",
+    "Job",
+    "LossSettings",
+    "NetworkSettings",
+    "OptimizerSettings",
+    "OutputSettings",
+    "PreviewSettings",
+    "ScheduleSettings",
+    "ShapeSettings",
+    "TrainSettings",
+]
 
 
 @dataclass(frozen=True)
@@ -340,14 +262,6 @@ class Job:
     def to_mapping(self) -> dict[str, dict[str, Any]]:
         """The job as the tables of a job file."""
         return {name: getattr(self, name).to_mapping() for name in SECTIONS}
-
-
-def name_problems(name: str) -> Iterator[SettingsError]:
-    """What is wrong with `name` as the name of a network."""
-    try:
-        check_name(name)
-    except SettingsError as error:
-        yield error
 
 
 def _section(kind: type[Settings], values: Any) -> Settings:

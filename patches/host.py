@@ -36,10 +36,10 @@ def attention_widths(model: nn.Module) -> tuple[int, ...]:
     own: set[int] = set()
     text: set[int] = set()
     for module in model.modules():
-        to_k = getattr(module, "to_k", None)
-        if isinstance(to_k, nn.Linear):
+        to_q, to_k = getattr(module, "to_q", None), getattr(module, "to_k", None)
+        if isinstance(to_q, nn.Linear) and isinstance(to_k, nn.Linear):
             # A self-attention layer takes its keys from what it takes its queries from.
-            (own if module.to_q.in_features == to_k.in_features else text).add(to_k.in_features)
+            (own if to_q.in_features == to_k.in_features else text).add(to_k.in_features)
     return (*sorted(text), *sorted(own - text))
 
 

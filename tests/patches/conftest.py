@@ -1,0 +1,38 @@
+"""The embedded host on a tiny checkpoint of random weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.support import tiny_checkpoint
+
+
+@pytest.fixture(scope="session")
+def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """The host with its model loaded and nothing of the extension."""
+    from standalone import host as embedded
+
+    checkpoint = tiny_checkpoint.write(tmp_path_factory.mktemp("checkpoint"))
+    running = embedded.start(ckpt=checkpoint, data_dir=tmp_path_factory.mktemp("data"), extension=False)
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def patched(host: Any) -> Iterator[Any]:
+    """The host with all patch sets on for one test, and its networks gone afterwards."""
+    from pathlib import Path
+
+    from hypernetwork_workbench import patches
+
+    patches.install_all()
+    yield host
+    patches.uninstall_all()
+    shared = host.module("shared")
+    for path in Path(shared.cmd_opts.hypernetwork_dir).iterdir():
+        path.unlink()
+    shared.reload_hypernetworks()
+    shared.loaded_hypernetworks.clear()
