@@ -34,7 +34,8 @@ import pkgutil, sys
 import hypernetwork_workbench.hypernetworks as core
 for module in pkgutil.walk_packages(core.__path__, core.__name__ + "."):
     __import__(module.name)
-from standalone import app
+from standalone import host
+host.mount()
 from hypernetwork_workbench import patches
 for module in pkgutil.walk_packages(patches.__path__, patches.__name__ + "."):
     __import__(module.name)
