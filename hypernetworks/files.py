@@ -28,6 +28,7 @@ __all__ = [
     "save",
     "save_optimizer_state",
     "short_hash",
+    "understand",
 ]
 
 SUFFIXES = (".pt", ".safetensors")
@@ -51,8 +52,7 @@ def load(path: str | os.PathLike[str]) -> Hypernetwork:
 
 def read_document(path: str | os.PathLike[str]) -> Document:
     """Read a file without building the network, so that broken weights can be seen; raises HypernetworkFileError."""
-    with _named(path):
-        return from_state(read_content(path).state, Path(path).stem)
+    return understand(read_content(path), path)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,6 +81,12 @@ def read_content(path: str | os.PathLike[str]) -> Content:
         if start[8:] == b"{":
             return Content("safetensors", (), safetensors_files.read(file, size))
         return Content("legacy", (), torch_files.read_legacy(file, size))
+
+
+def understand(content: Content, path: str | os.PathLike[str]) -> Document:
+    """Read the content of the file at `path` as a hypernetwork; raises HypernetworkFileError where it is none."""
+    with _named(path):
+        return from_state(content.state, Path(path).stem)
 
 
 def save(

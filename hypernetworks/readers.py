@@ -1,0 +1,128 @@
+"""Which programs read a file right, and why not, told from the file itself and each reader's rules."""
+
+import dataclasses
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+
+from .files import Content
+from .format import Document
+from .network import HypernetworkModule
+from .portable import COMMON_ACTIVATIONS
+
+_WEBUI_MEMBERS = re.compile(r"[^/]+/(data\.pkl|data/\d+|version)")
+
+
+@dataclasses.dataclass(frozen=True)
+class Reader:
+    """Whether a program reads a file right, with the reason in one sentence."""
+
+    reads: bool
+    reason: str
+
+    def __bool__(self) -> bool:
+        return self.reads
+
+
+def readers(content: Content, document: Document, problem: str | None) -> dict[str, Reader]:
+    """Tell for each known program whether it reads the file; `problem` is what makes it no sound network."""
+    rules: dict[str, Callable[[Content, Document], str | None]] = {
+        "WebUI": _webui,
+        "ComfyUI": _comfyui,
+        "SD.Next": _webui,
+        "sdkit": _sdkit,
+    }
+    answers = {}
+    for name, rule in rules.items():
+        against = problem or rule(content, document)
+        answers[name] = Reader(False, against) if against else Reader(True, "reads it as it is meant")
+    return answers
+
+
+def _common(content: Content, document: Document) -> str | None:
+    if content.form == "safetensors":
+        return "opens only .pt files"
+    if any(type(width) is not int for width in _widths(content.state)):
+        return "takes only numbers as widths, and this file has them as text"
+    if document.structure.skip_connection:
+        return "does not know residual blocks (skip_connection), an idea of the original extension"
+    return None
+
+
+def _webui(content: Content, document: Document) -> str | None:
+    against = _common(content, document)
+    if against:
+        return against
+    for member in content.members:
+        if not _WEBUI_MEMBERS.fullmatch(member):
+            name = member.split("/", 1)[-1]
+            return f"refuses the {name} that newer versions of torch put into a file; saving it again here removes it"
+    if content.state.get("layer_structure", ()) is None:
+        return "refuses a layer_structure of None"
+    ends = content.state.get("dropout_structure") or [0]
+    if ends[0] or ends[-1]:
+        return "refuses a dropout_structure that does not start and end with 0"
+    return None
+
+
+def _comfyui(content: Content, document: Document) -> str | None:
+    structure, state = document.structure, content.state
+    activation = state.get("activation_func", "linear")
+    silent = structure.activation == "linear"
+    rules = (
+        (not isinstance(activation, str), 'refuses an activation of None; it must be the word "linear"'),
+        (activation not in COMMON_ACTIVATIONS, f"does not know the activation {activation}"),
+        (bool(state.get("use_dropout")), "keeps dropout switched on while it makes pictures"),
+        (
+            not silent and "activate_output" not in state,
+            "takes a missing activate_output for false, where the format means true",
+        ),
+        (
+            structure.layer_norm and not silent and not structure.activate_output,
+            "puts one activation too many into a network with LayerNorm but no activate_output",
+        ),
+        (
+            not _in_layer_order(content, document),
+            "takes the weights in the order of the file, which is not that of the layers",
+        ),
+        (any(_reads_as_number(key) for key in document.metadata.extra), "takes an extra key for a width"),
+    )
+    return _common(content, document) or next((reason for wrong, reason in rules if wrong), None)
+
+
+def _sdkit(content: Content, document: Document) -> str | None:
+    against = _common(content, document)
+    if against:
+        return against
+    if document.structure.use_dropout:
+        return "keeps dropout switched on while it makes pictures"
+    if document.structure.activation == "rrelu":
+        return "keeps the random slopes of rrelu switched on while it makes pictures"
+    return None
+
+
+def _widths(state: Mapping[Any, Any]) -> list[Any]:
+    return [
+        key
+        for key, value in state.items()
+        if isinstance(value, (list, tuple)) and len(value) and isinstance(value[0], dict)
+    ]
+
+
+def _in_layer_order(content: Content, document: Document) -> bool:
+    for width, pair in document.pairs.items():
+        with torch.device("meta"):
+            names = [name for name in HypernetworkModule(width, document.structure).state_dict() if "weight" in name]
+        if any([name for name in state if name.endswith("weight")] != names for state in pair):
+            return False
+    return True
+
+
+def _reads_as_number(key: Any) -> bool:
+    try:
+        int(key)
+    except (TypeError, ValueError, OverflowError):
+        return False
+    return True

@@ -1,0 +1,54 @@
+"""Files saved by the WebUI and the original extension give the outputs these gave."""
+
+import pytest
+import torch
+from hypernetwork_workbench.hypernetworks import files, report
+from safetensors.torch import load_file
+
+from tests.support import golden, webui_reader
+
+CASES = golden.cases()
+
+
+@pytest.mark.parametrize(("path", "case"), CASES, ids=[path.stem for path, _ in CASES])
+def test_a_golden_file_gives_its_outputs_also_after_writing_it(path, case, tmp_path):
+    expected = load_file(golden.expected_path(path))
+    network = files.load(path)
+    assert network.structure.layer_structure == tuple(case["layer_structure"])
+    assert network.structure.activation == case["activation_func"]
+    assert network.structure.layer_norm == case["add_layer_norm"]
+    assert network.structure.use_dropout == case["use_dropout"]
+    assert network.structure.weight_init == case["weight_init"]
+    assert network.metadata.step == 17
+    assert network.metadata.name == path.stem
+    assert (network.metadata.sd_checkpoint, network.metadata.sd_checkpoint_name) == ("0123456789", "tiny")
+    outputs = {}
+    for width in network.widths:
+        outputs[width] = network.transform(expected[f"{width}.x"], case["strength"])
+        for side, output in zip("kv", outputs[width], strict=True):
+            torch.testing.assert_close(output, expected[f"{width}.{side}"], atol=1e-5, rtol=0)
+    for suffix in (".pt", ".safetensors"):
+        copy = tmp_path / f"copy{suffix}"
+        files.save(network, copy)
+        again = files.load(copy)
+        assert again.structure == network.structure
+        assert again.metadata == network.metadata
+        for width in network.widths:
+            for old, new in zip(outputs[width], again.transform(expected[f"{width}.x"], case["strength"]), strict=True):
+                assert torch.equal(old, new)
+
+
+@pytest.mark.parametrize(("path", "case"), CASES, ids=[path.stem for path, _ in CASES])
+def test_a_golden_file_written_here_is_read_by_the_webui(path, case, tmp_path):
+    expected = load_file(golden.expected_path(path))
+    copy = tmp_path / "copy.pt"
+    files.save(files.load(path), copy)
+    assert report.describe(copy).readers["WebUI"].reads == (not case.get("skip_connection", False))
+    if case.get("skip_connection"):
+        with pytest.raises(webui_reader.ReaderError):
+            webui_reader.read(copy)
+        return
+    reader = webui_reader.read(copy)
+    for width in reader.layers:
+        for side, output in zip("kv", reader.transform(expected[f"{width}.x"], case["strength"]), strict=True):
+            torch.testing.assert_close(output, expected[f"{width}.{side}"], atol=1e-5, rtol=0)
