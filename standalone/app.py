@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from hypernetwork_workbench.standalone import host as embedded
+from hypernetwork_workbench.standalone import ldm_support
 
 log = logging.getLogger("workbench.host")
 ADDRESS = "127.0.0.1"
@@ -100,14 +101,15 @@ def launch(host: embedded.Host) -> Any:
     callbacks.before_ui_callback()
     shared.demo = host.module("ui").create_ui()
     shared.demo.queue(64, api_open=False)
-    app, _, _ = shared.demo.launch(
-        server_name=ADDRESS,
-        server_port=shared.cmd_opts.port,
-        prevent_thread_lock=True,
-        quiet=True,
-        show_api=False,
-        allowed_paths=host.module("ui_gradio_extensions").allowed_paths(),
-    )
+    with ldm_support.quiet():
+        app, _, _ = shared.demo.launch(
+            server_name=ADDRESS,
+            server_port=shared.cmd_opts.port,
+            prevent_thread_lock=True,
+            quiet=True,
+            show_api=False,
+            allowed_paths=host.module("ui_gradio_extensions").allowed_paths(),
+        )
     # gradio lets any page of any site call the server; only its own page should.
     app.user_middleware = [entry for entry in app.user_middleware if entry.cls.__name__ != "CORSMiddleware"]
     app.middleware_stack = None

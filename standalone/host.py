@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-import logging
 import os
 import sys
 from dataclasses import dataclass
@@ -72,6 +71,7 @@ def prepare(argv: list[str], extension: bool = True) -> Host:
     host.module("devices").configure()
     host.module("sd_models").list_models()
     _load_extensions(host)
+    host.module("sd_models").choose_first()
     return host
 
 
@@ -122,11 +122,10 @@ def start(
     with contextlib.suppress(ModuleNotFoundError):
         # Their progress bars and advice have no place in a log.
         importlib.import_module("transformers").logging.set_verbosity_error()
-    host = prepare(argv, extension)
-    sd_models = host.module("sd_models")
+    mount()
     if ckpt is not None:
-        sd_models.check(os.fspath(ckpt))
+        importlib.import_module("modules.sd_models").check(os.fspath(ckpt))
+    host = prepare(argv, extension)
     if load_model:
-        logging.getLogger("workbench.host").debug("loading the model")
-        sd_models.get_model()
+        host.module("sd_models").get_model()
     return host

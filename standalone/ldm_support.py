@@ -17,7 +17,7 @@ from typing import Any
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Keeps `ldm`'s console messages about what it builds off the standard output."""
+    """Keeps libraries' console messages off the standard output."""
     with contextlib.redirect_stdout(io.StringIO()):
         yield
 

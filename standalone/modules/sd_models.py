@@ -89,6 +89,12 @@ def checkpoint_tiles(use_short: bool = False) -> list[str]:
     return [info.short_title if use_short else info.title for info in checkpoints_list.values()]
 
 
+def choose_first() -> None:
+    """Makes --ckpt, or the demo where nothing was ever chosen, the checkpoint of the settings."""
+    if checkpoints_list and (shared.cmd_opts.ckpt or not shared.opts.sd_model_checkpoint):
+        shared.opts.sd_model_checkpoint = next(iter(checkpoints_list.values())).name
+
+
 def get_closet_checkpoint_match(search_string: str | None) -> CheckpointInfo | None:
     """The checkpoint of a title, name or hash, or the first whose title contains the text."""
     if not search_string:
@@ -102,7 +108,7 @@ def get_closet_checkpoint_match(search_string: str | None) -> CheckpointInfo | N
 
 def select_checkpoint() -> CheckpointInfo:
     """The checkpoint of the settings, else the first one; raises FileNotFoundError if there is none."""
-    wanted = None if shared.cmd_opts.ckpt else shared.opts.sd_model_checkpoint
+    wanted = shared.opts.sd_model_checkpoint
     info = checkpoint_aliases.get(wanted) if wanted else None
     if info is None and wanted:
         log.warning("The checkpoint %s of the settings is not there; the first one is taken", wanted)

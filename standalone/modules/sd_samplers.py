@@ -122,16 +122,21 @@ class Sampler:
         shared.state.sampling_steps, shared.state.sampling_step = p.steps, 0
         self.last_latent = noise
         kwargs: dict[str, Any] = {}
-        if self.config.options.get("brownian_noise"):
-            low, high = sigmas[sigmas > 0].min(), sigmas.max()
+        function = self.config.function
+        if p.steps == 1 and self.config.options.get("brownian_noise"):
+            # One step to zero noise is Euler's for every sampler; these functions need two.
+            function = sampling.sample_euler
+        elif self.config.options.get("brownian_noise"):
+            # A hair wider than the levels: torchsde warns where rounding puts one outside.
+            low, high = sigmas[sigmas > 0].min() * (1 - 1e-4), sigmas.max() * (1 + 1e-4)
             kwargs["noise_sampler"] = sampling.BrownianTreeNoiseSampler(x, low, high, seed=list(p.rng.seeds))
-        elif "noise_sampler" in inspect.signature(self.config.function).parameters:
+        elif "noise_sampler" in inspect.signature(function).parameters:
             kwargs["noise_sampler"] = lambda sigma, sigma_next: p.rng.next()
         guide = {"cond": conditioning, "uncond": uncond, "cond_scale": p.cfg_scale}
         try:
             # Some samplers draw noise that they then multiply by 0: the program's own random stream stays as it is.
             with torch.random.fork_rng(devices=[devices.device] if devices.device.type == "cuda" else []):
-                return self.config.function(
+                return function(
                     self.model_wrap_cfg, x, sigmas, extra_args=guide, callback=self._callback, disable=True, **kwargs
                 )
         except InterruptedException:

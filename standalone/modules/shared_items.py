@@ -27,6 +27,11 @@ def list_checkpoint_tiles(use_short: bool = False) -> list[str]:
     return importlib.import_module("modules.sd_models").checkpoint_tiles(use_short)
 
 
+def checkpoint_names() -> list[str]:
+    """File names of the checkpoints: unlike titles they stay when the hash becomes known."""
+    return [info.name for info in importlib.import_module("modules.sd_models").checkpoints_list.values()]
+
+
 def refresh_checkpoints() -> None:
     """Looks for checkpoints again."""
     importlib.import_module("modules.sd_models").list_models()

@@ -33,7 +33,7 @@ def templates() -> dict[str, OptionInfo]:
             None,
             "Stable Diffusion checkpoint",
             gr.Dropdown,
-            lambda: {"choices": shared_items.list_checkpoint_tiles()},
+            lambda: {"choices": shared_items.checkpoint_names()},
             refresh=shared_items.refresh_checkpoints,
         ),
         "cross_attention_optimization": OptionInfo(

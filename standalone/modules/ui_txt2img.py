@@ -21,7 +21,6 @@ from modules import (
 from modules import txt2img as job
 from modules.call_queue import wrap_gradio_gpu_call
 from modules.ui_common import create_output_panel
-from modules.ui_components import ToolButton
 
 PX_PER_LATENT = 8
 
@@ -113,10 +112,7 @@ def _fields(start: Defaults, prompt: Any, negative: Any) -> Inputs:
         size = gr.Slider(1, 8, value=1, step=1, label="Batch size", elem_id="txt2img_batch_size")
     with gr.Row():
         cfg = gr.Slider(1, 30, value=start.cfg_scale, step=0.5, label="CFG scale", elem_id="txt2img_cfg_scale")
-        with gr.Row(elem_id="txt2img_seed_row"):
-            seed = gr.Number(value=-1, label="Seed", elem_id="txt2img_seed", precision=0)
-            random_seed = ToolButton("\U0001f3b2", elem_id="txt2img_random_seed")
-    random_seed.click(lambda: -1, outputs=[seed], show_progress=False)
+        seed = gr.Number(value=-1, label="Seed", info="-1: a new one each time", elem_id="txt2img_seed", precision=0)
     return Inputs(prompt, negative, steps, sampler, scheduler, cfg, seed, width, height, count, size)
 
 
@@ -147,7 +143,7 @@ def create() -> tuple[gr.Blocks, Inputs]:
             with gr.Column(scale=1, elem_id="txt2img_actions_column"):
                 generate = gr.Button("Generate", elem_id="txt2img_generate", variant="primary")
                 interrupt = gr.Button("Interrupt", elem_id="txt2img_interrupt")
-                paste = ToolButton("↙", elem_id="paste")
+                paste = gr.Button("Read infotext", elem_id="paste")
         with gr.Row():
             with gr.Column(elem_id="txt2img_settings"):
                 inputs = _fields(start, prompt, negative)
