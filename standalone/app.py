@@ -132,11 +132,11 @@ def run(host: embedded.Host) -> None:
         while command != "stop":
             command = shared.state.wait_for_server_command(timeout=5)
             if command == "restart":
-                demo.close()
+                demo.close(verbose=False)
                 embedded.reload(host)
                 demo = launch(host)
                 log.info("The page was built anew")
     except KeyboardInterrupt:
         log.info("Stopped")
-    demo.close()
+    demo.close(verbose=False)
     host.unload()

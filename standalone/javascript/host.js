@@ -180,10 +180,11 @@ async function requestProgress(id, container, gallery, atEnd, onProgress, inacti
 function submit(...values) {
     const id = randomId();
     const app = gradioApp();
-    app.getElementById("txt2img_actions_column").classList.add("busy");
-    app.getElementById("html_log_txt2img").innerHTML = "";
+    // Dimmed and not emptied: gradio keeps hold of what is inside.
+    const busy = ["txt2img_actions_column", "html_log_txt2img"].map((name) => app.getElementById(name));
+    busy.forEach((element) => element.classList.add("busy"));
     requestProgress(id, app.getElementById("txt2img_gallery_container"), app.getElementById("txt2img_gallery"), () => {
-        app.getElementById("txt2img_actions_column").classList.remove("busy");
+        busy.forEach((element) => element.classList.remove("busy"));
     });
     values[0] = id;
     return values;
@@ -193,9 +194,10 @@ function start_training_textual_inversion(...values) {
     const id = randomId();
     const app = gradioApp();
     app.getElementById("ti_gallery_container").classList.add("used");
-    app.getElementById("ti_error").innerHTML = "";
-    requestProgress(id, app.getElementById("ti_output"), app.getElementById("ti_gallery"), () => {}, (state) => {
-        app.getElementById("ti_progress").textContent = state.textinfo || "";
+    const error = app.getElementById("ti_error");
+    error.classList.add("busy");
+    requestProgress(id, app.getElementById("ti_output"), app.getElementById("ti_gallery"), () => {
+        error.classList.remove("busy");
     });
     values[0] = id;
     return values;

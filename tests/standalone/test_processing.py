@@ -49,7 +49,8 @@ def test_generating_leaves_the_random_stream_alone(host):
 
 
 def sampler_names():
-    return "DPM++ 2M|DPM++ SDE|DPM++ 2M SDE|DPM++ 2S a|DPM++ 3M SDE|Euler a|Euler|LMS|Heun|DPM2|DPM2 a|DDIM".split("|")
+    names = "DPM++ 2M|DPM++ SDE|DPM++ 2M SDE|DPM++ 2S a|DPM++ 3M SDE|Euler a|Euler|LMS|Heun|DPM2|DPM2 a|DDIM"
+    return names.split("|")
 
 
 def test_the_sampler_list_is_the_tested_one(host):

@@ -60,7 +60,7 @@ def test_scripts_load_with_their_folder_first_and_an_error_stops_only_one(host, 
     assert sys.path == before
     assert "a_broken.py" in caplog.text
     (data,) = scripts.scripts_data
-    assert data.module.BASE == str(extension)
+    assert str(extension) == data.module.BASE
     assert scripts.basedir() != str(extension)
 
 
@@ -142,7 +142,7 @@ def test_saved_pictures_are_announced(host, tmp_path):
         params.pnginfo["extra"] = "yes"
 
     callbacks.on_before_image_saved(before)
-    callbacks.on_image_saved(lambda params: seen.append(params))
+    callbacks.on_image_saved(seen.append)
     try:
         make(host, steps=1, do_not_save_samples=False, outpath_samples=str(tmp_path))
     finally:
