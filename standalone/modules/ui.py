@@ -7,7 +7,7 @@ from typing import Any
 
 import gradio as gr
 
-from modules import script_callbacks, scripts, shared, ui_settings, ui_txt2img
+from modules import script_callbacks, scripts, sd_models, shared, ui_settings, ui_txt2img
 from modules.call_queue import wrap_gradio_call, wrap_gradio_gpu_call, wrap_queued_call
 from modules.ui_common import create_refresh_button, plaintext_to_html
 from modules.ui_gradio_extensions import reload_javascript, theme
@@ -56,10 +56,12 @@ def create_ui() -> gr.Blocks:
             for interface, title, name in tabs:
                 with gr.TabItem(title, id=name, elem_id=f"tab_{name}"):
                     interface.render()
-        gr.HTML(f"Checkpoint: {_checkpoint()}", elem_id="footer")
+        gr.HTML(lambda: f"Checkpoint: {_checkpoint()}", elem_id="footer")
     return demo
 
 
 def _checkpoint() -> str:
-    titles = shared.list_checkpoint_tiles(use_short=True)
-    return titles[0] if titles else "none"
+    try:
+        return sd_models.select_checkpoint().name
+    except FileNotFoundError as error:
+        return str(error)

@@ -11,7 +11,7 @@ import gradio as gr
 
 from modules.ui_components import ToolButton
 
-refresh_symbol = "\U0001f504"
+refresh_symbol = "\u21bb"
 
 
 def plaintext_to_html(text: str, classname: str | None = None) -> str:

@@ -57,8 +57,8 @@ def apply(*values: Any) -> tuple[str, str]:
     if refused:
         names = ", ".join(shared.opts.data_labels[key].label for key in refused)
         raise SettingsError(names, "could not be changed, the log says why; the other settings are applied")
-    names = f": {', '.join(changed)}" if changed else ""
-    return images.to_json(shared.opts.data), f"{len(changed)} settings changed{names}."
+    names = ", ".join(shared.opts.data_labels[key].label for key in changed)
+    return images.to_json(shared.opts.data), f"Changed: {names}." if changed else "Nothing was changed."
 
 
 def create() -> gr.Blocks:
