@@ -162,7 +162,7 @@ def metadata_state(structure: Structure, metadata: Metadata) -> dict[Any, Any]:
         "upsample_linear": _LINEAR_UPSAMPLING if structure.upsample_linear else None,
         "weight_init_std": structure.init_std,
         "zero_last_layer": structure.zero_last_layer,
-        "training": dict(metadata.training),
+        **({"training": dict(metadata.training)} if metadata.training else {}),
     }
 
 

@@ -21,7 +21,7 @@ def portable_problems(structure: Structure, metadata: Metadata) -> list[str]:
         problems.append("only the original extension knows residual blocks (skip_connection)")
     if structure.layer_norm and structure.activation != "linear" and not structure.activate_output:
         problems.append("ComfyUI puts one activation too many into a network with layer_norm but not activate_output")
-    problems += [f"ComfyUI takes the extra key {key!r} for a width" for key in metadata.extra if _reads_as_number(key)]
+    problems += [f"ComfyUI takes the extra key {key!r} for a width" for key in metadata.extra if reads_as_number(key)]
     return problems
 
 
@@ -43,7 +43,8 @@ def renumber(pairs: dict[int, tuple[State, State]], structure: Structure) -> dic
     return renumbered
 
 
-def _reads_as_number(key: object) -> bool:
+def reads_as_number(key: object) -> bool:
+    """Tell whether Python's `int` accepts a key, which is how ComfyUI finds widths."""
     try:
         int(key)  # type: ignore[call-overload]
     except (TypeError, ValueError, OverflowError):

@@ -10,7 +10,7 @@ import torch
 from .files import Content
 from .format import Document
 from .network import HypernetworkModule
-from .portable import COMMON_ACTIVATIONS
+from .portable import COMMON_ACTIVATIONS, reads_as_number
 
 _WEBUI_MEMBERS = re.compile(r"[^/]+/(data\.pkl|data/\d+|version)")
 
@@ -87,7 +87,7 @@ def _comfyui(content: Content, document: Document) -> str | None:
             not _in_layer_order(content, document),
             "takes the weights in the order of the file, which is not that of the layers",
         ),
-        (any(_reads_as_number(key) for key in document.metadata.extra), "takes an extra key for a width"),
+        (any(reads_as_number(key) for key in document.metadata.extra), "takes an extra key for a width"),
     )
     return _common(content, document) or next((reason for wrong, reason in rules if wrong), None)
 
@@ -117,12 +117,4 @@ def _in_layer_order(content: Content, document: Document) -> bool:
             names = [name for name in HypernetworkModule(width, document.structure).state_dict() if "weight" in name]
         if any([name for name in state if name.endswith("weight")] != names for state in pair):
             return False
-    return True
-
-
-def _reads_as_number(key: Any) -> bool:
-    try:
-        int(key)
-    except (TypeError, ValueError, OverflowError):
-        return False
     return True

@@ -117,7 +117,7 @@ def _header_texts(network: Hypernetwork) -> dict[str, str]:
             break
     try:
         for key in sorted(KNOWN_KEYS):
-            if values[key] is not None:
+            if key not in extra and values.get(key) is not None:
                 texts[key] = values[key] if key in _TEXTS else json.dumps(values[key], allow_nan=False)
         if extra:
             texts["extra"] = json.dumps(extra, allow_nan=False)

@@ -21,7 +21,7 @@ _STORAGES = (
     "ByteStorage",
     "BFloat16Storage",
 )
-_CLASSES: dict[str, type[nn.Module]] = {
+_CLASSES = {
     name.lower(): kind
     for name, kind in inspect.getmembers(nn.modules.activation, inspect.isclass)
     if kind.__module__ == "torch.nn.modules.activation"
@@ -85,7 +85,7 @@ def _old_dropout(structure, use_dropout, last_layer_dropout):
     return [0, *[0.3] * (len(structure) - 3), 0.3 if last_layer_dropout else 0, 0]
 
 
-def _module(width, structure, dropout, flags, weights):
+def _module(width, structure, dropout, flags, weights) -> nn.Module:
     activation, layer_norm, activate_output = flags
     if structure[0] != 1 or structure[-1] != 1 or dropout[0] != 0 or dropout[-1] != 0 or len(dropout) != len(structure):
         raise ReaderError("structure must start and end with 1, dropout with 0")
@@ -95,7 +95,7 @@ def _module(width, structure, dropout, flags, weights):
         if activation not in ("linear", None) and (i < len(structure) - 2 or activate_output):
             if activation not in _CLASSES:
                 raise ReaderError(f"unsupported activation {activation}")
-            modules.append(_CLASSES[activation]())
+            modules.append(getattr(nn, _CLASSES[activation].__name__)())
         if layer_norm:
             modules.append(nn.LayerNorm(int(width * structure[i + 1])))
         if dropout[i + 1] > 0:
