@@ -25,6 +25,7 @@ __all__ = [
     "optimizer_path",
     "read_content",
     "read_document",
+    "read_plain",
     "save",
     "save_optimizer_state",
     "short_hash",
@@ -176,6 +177,12 @@ def load_optimizer_state(path: str | os.PathLike[str], file_hash: str) -> tuple[
         if content.get("hash") != file_hash or not state:
             return None
         return str(content.get("optimizer_name", "AdamW")), state
+
+
+def read_plain(path: str | os.PathLike[str]) -> Any:
+    """Read plain values and tensors that `torch_write.write` wrote; raises HypernetworkFileError."""
+    with _named(path), _open(path) as (file, size):
+        return torch_files.read_zip(file, size)[0]
 
 
 def _state(net: Hypernetwork, portable: bool, dtype: torch.dtype | None) -> dict[Any, Any]:

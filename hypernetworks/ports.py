@@ -51,6 +51,9 @@ class Progress(Protocol):
     def report(self, done: int, total: int, text: str) -> None:
         """Shows that `done` of `total` steps are over, with one line of text."""
 
+    def draw(self, chart: str) -> None:
+        """Shows the curves of the run, an SVG text."""
+
     def show(self, picture: Image.Image) -> None:
         """Shows a preview picture."""
 

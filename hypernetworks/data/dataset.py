@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..data_settings import DataSettings
 from ..errors import DatasetError, SettingsError
-from ..settings import DataSettings
 from .captions import fill_template, read_caption
 from .images import EXTENSIONS, fit, open_picture, to_tensor
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ..ports import Encoder, Progress
+from ..randomness import derived_seed
 from .dataset import Dataset
 
 _ENCODED_AT_ONCE = 8
@@ -29,6 +30,15 @@ class EncodedDataset:
 
     def __len__(self) -> int:
         return len(self.latents)
+
+    def split(self, held_out: int) -> tuple[EncodedDataset, EncodedDataset]:
+        """The pictures to train on, and so many held out; the same ones in every run over the same pictures."""
+        generator = torch.Generator().manual_seed(derived_seed(0, "held out", len(self)))
+        order = torch.randperm(len(self), generator=generator)
+        return self._some(order[held_out:].sort().values), self._some(order[:held_out].sort().values)
+
+    def _some(self, indices: Tensor) -> EncodedDataset:
+        return EncodedDataset(self.latents[indices], self.conditionings[indices], self.empty)
 
 
 @torch.no_grad()

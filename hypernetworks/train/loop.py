@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Protocol
 
 import torch
+from torch import Tensor
 
 from ..data.batches import step_groups
 from ..data.latents import EncodedDataset
-from ..errors import NonFiniteLossError
-from ..network import Hypernetwork
 from ..ports import Denoiser
 from ..randomness import derived_seed, seeded
 from ..settings import Job
+from .guard import Guard
 from .loss import diffusion_loss
-from .noise import NoisyBatch, add_noise
-from .schedules import Schedule
+from .noise import NoiseProcess, NoisyBatch
+from .precision import clip
+from .schedules import Schedule, StepSchedule
+from .state import Learner
 
 
 @dataclass(frozen=True)
@@ -27,11 +29,12 @@ class StepRecord:
 
     Attributes:
         step: optimizer steps done in this run, 1 after the first.
-        epoch: the pass over the dataset it belongs to, from 0.
+        epoch: the pass over the dataset it belongs to, from 1.
         loss: mean over the pictures of the step.
         rate: learning rate it was taken with.
         pictures: how many pictures it saw.
         gradient_norm: before clipping.
+        skipped: whether it was left out because loss or gradient were no finite numbers.
     """
 
     step: int
@@ -40,6 +43,7 @@ class StepRecord:
     rate: float
     pictures: int
     gradient_norm: float
+    skipped: bool = False
 
 
 class Callback(Protocol):
@@ -55,23 +59,25 @@ class Trainer:
 
     job: Job
     data: EncodedDataset
-    network: Hypernetwork
     denoiser: Denoiser
-    optimizer: torch.optim.Optimizer
+    learner: Learner
     schedule: Schedule
+    noise: NoiseProcess
+    clip_limits: StepSchedule
+    guard: Guard
 
-    def run(self, steps: int, callbacks: Sequence[Callback]) -> None:
-        """Takes `steps` optimizer steps, or fewer if a callback ends the run.
+    def run(self, start: int, end: int, callbacks: Sequence[Callback]) -> None:
+        """Takes the optimizer steps from `start` up to `end`, or fewer if a callback ends the run.
 
         Raises:
-            NonFiniteLossError: the loss or the gradient of a step is no finite number; the weights are those before it.
+            NonFiniteLossError: loss or gradient stay without a finite number whatever is tried.
         """
         settings = self.job
         groups = step_groups(
             len(self.data), settings.data.batch_size, settings.train.gradient_accumulation, settings.train.seed
         )
-        with self.denoiser.training(self.network):
-            for step, (epoch, group) in zip(range(steps), groups, strict=False):
+        with self.denoiser.training(self.learner.network):
+            for step, (epoch, group) in enumerate(islice(groups, start, end), start):
                 record = self.step(step, epoch, group)
                 endings = [callback.after_step(record) for callback in callbacks]
                 if any(endings):
@@ -79,26 +85,39 @@ class Trainer:
 
     def step(self, step: int, epoch: int, group: list[tuple[int, ...]]) -> StepRecord:
         """One optimizer step over the batches of `group`; every picture weighs the same."""
-        pictures = sum(map(len, group))
-        rate = self.schedule.rate(step)
-        for parameters in self.optimizer.param_groups:
+        learner, optimizer, precision = self.learner, self.learner.optimizer, self.learner.precision
+        rate = self.schedule.rate(step) * learner.rate_factor
+        for parameters in optimizer.param_groups:
             parameters["lr"] = rate
-        loss = 0.0
-        for number, batch in enumerate(self.noisy_batches(step, group)):
-            share = len(batch.noisy) / pictures
-            with seeded(derived_seed(self.job.train.seed, "dropout", step, number), self.denoiser.device):
-                part = diffusion_loss(self.denoiser, batch, self.job.loss) * share
-            part.backward()
-            loss += part.item()
-        norm = self.gradient_norm()
-        if not (math.isfinite(loss) and math.isfinite(norm)):
-            self.optimizer.zero_grad(set_to_none=True)
-            raise NonFiniteLossError(
-                f"step {step + 1}: the loss or its gradient is no finite number; lower the learning rate"
-            )
-        self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
-        return StepRecord(step + 1, epoch, loss, rate, pictures, norm)
+        with seeded(derived_seed(self.job.train.seed, "step", step), self.denoiser.device):
+            loss = self.accumulate(step, group)
+            precision.unscale(optimizer)
+            norm = clip(list(learner.network.parameters()), self.job.optimizer.clip, self.clip_limits.rate(step))
+            is_loss_good, is_gradient_good = torch.stack([loss, norm]).isfinite().tolist()
+            if is_loss_good and (is_gradient_good or precision.is_searching_scale):
+                precision.step(optimizer)
+        optimizer.zero_grad(set_to_none=True)
+        is_good = is_loss_good and is_gradient_good
+        if is_good:
+            if learner.average:
+                learner.average.update(learner.network)
+            self.guard.after_good_step()
+        elif not (is_loss_good and precision.is_searching_scale):
+            self.guard.after_bad_step(step)
+        return StepRecord(
+            step + 1, epoch + 1, loss.item(), rate, sum(map(len, group)), norm.item(), skipped=not is_good
+        )
+
+    def accumulate(self, step: int, group: list[tuple[int, ...]]) -> Tensor:
+        """Adds up the gradients of the batches of `group`; gives the mean loss over their pictures, a scalar."""
+        pictures = sum(map(len, group))
+        losses = []
+        for batch in self.noisy_batches(step, group):
+            with self.learner.precision.autocast():
+                part = diffusion_loss(self.denoiser, batch, self.job.loss) * (len(batch.noisy) / pictures)
+            self.learner.precision.backward(part)
+            losses.append(part.detach())
+        return torch.stack(losses).sum()
 
     def noisy_batches(self, step: int, group: list[tuple[int, ...]]) -> Iterator[NoisyBatch]:
         """The micro-batches of a step with their noise; each draw depends on seed, step and place alone."""
@@ -109,15 +128,4 @@ class Trainer:
             dropped = torch.rand(len(chosen), generator=generator) < self.job.data.caption_dropout
             conditioning = self.data.conditionings[chosen]
             conditioning = torch.where(dropped.view(-1, 1, 1).to(conditioning.device), self.data.empty, conditioning)
-            yield add_noise(
-                self.data.latents[chosen].to(device),
-                conditioning.to(device),
-                self.denoiser.alphas_cumprod,
-                self.denoiser.prediction,
-                generator,
-            )
-
-    def gradient_norm(self) -> float:
-        """Norm of the gradient of all weights; clips it where the settings ask for that."""
-        limit = self.job.optimizer.clip_norm or math.inf
-        return torch.nn.utils.clip_grad_norm_(list(self.network.parameters()), limit).item()
+            yield self.noise.draw(self.data.latents[chosen].to(device), conditioning.to(device), step, generator)

@@ -6,8 +6,12 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from ..errors import TrainingError
+from ..train_settings import LossSettings
+
+_MAX_COARSENING = 16
 
 
 @dataclass(frozen=True)
@@ -27,31 +31,87 @@ class NoisyBatch:
     target: Tensor
 
 
-def add_noise(
-    latents: Tensor, conditioning: Tensor, alphas_cumprod: Tensor, prediction: str, generator: torch.Generator
-) -> NoisyBatch:
-    """Draws a timestep and noise for each latent, after Ho et al., DDPM (2020); v after Salimans & Ho (2022).
+@dataclass(frozen=True)
+class NoiseProcess:
+    """Draws timesteps and noise as the settings ask.
 
-    Args:
-        latents: [batch, 4, height, width].
-        conditioning: [batch, tokens, width].
-        alphas_cumprod: [timesteps], on the device of the latents.
+    Attributes:
+        alphas_cumprod: share of signal at each timestep, [timesteps], float32.
         prediction: "epsilon" or "v".
-        generator: on the CPU, so that every device sees the same draw.
-
-    Raises:
-        TrainingError: the kind of prediction is unknown.
+        settings: of the loss.
+        cycle: optimizer steps in which the highest timestep rises; 0 is off.
     """
-    device = latents.device
-    timesteps = torch.randint(len(alphas_cumprod), (len(latents),), generator=generator)
-    noise = torch.randn(latents.shape, generator=generator).to(device)
-    timesteps = timesteps.to(device)
-    signal = alphas_cumprod[timesteps].view(-1, 1, 1, 1)
-    noisy = signal.sqrt() * latents + (1 - signal).sqrt() * noise
-    if prediction == "epsilon":
-        target = noise
-    elif prediction == "v":
-        target = signal.sqrt() * noise - (1 - signal).sqrt() * latents
-    else:
-        raise TrainingError(f"the checkpoint predicts {prediction!r}; only epsilon and v can be trained")
-    return NoisyBatch(noisy, timesteps, conditioning, target)
+
+    alphas_cumprod: Tensor
+    prediction: str
+    settings: LossSettings
+    cycle: int = 0
+
+    def __post_init__(self) -> None:
+        if self.prediction not in ("epsilon", "v"):
+            raise TrainingError(f"the checkpoint predicts {self.prediction!r}; only epsilon and v can be trained")
+
+    def draw(self, latents: Tensor, conditioning: Tensor, step: int, generator: torch.Generator) -> NoisyBatch:
+        """A timestep and noise for each latent, after Ho et al., DDPM (2020); v after Salimans & Ho (2022).
+
+        Args:
+            latents: [batch, 4, height, width].
+            conditioning: [batch, tokens, width].
+            step: optimizer step, for the noise scheduler.
+            generator: on the CPU, so that every device sees the same draw.
+        """
+        low, high = self.timestep_range(step)
+        timesteps = torch.randint(low, high + 1, (len(latents),), generator=generator)
+        noise = self.noise(latents, generator)
+        return self.apply(latents, conditioning, timesteps.to(latents.device), noise.to(latents.device))
+
+    def apply(self, latents: Tensor, conditioning: Tensor, timesteps: Tensor, noise: Tensor) -> NoisyBatch:
+        """The batch for given timesteps [batch] and noise, shaped like `latents`."""
+        signal = self.alphas_cumprod[timesteps].view(-1, 1, 1, 1)
+        noisy = signal.sqrt() * latents + (1 - signal).sqrt() * noise
+        target = noise if self.prediction == "epsilon" else signal.sqrt() * noise - (1 - signal).sqrt() * latents
+        return NoisyBatch(noisy, timesteps, conditioning, target)
+
+    def timestep_range(self, step: int) -> tuple[int, int]:
+        """Lowest and highest timestep of an optimizer step.
+
+        A noise scheduler starts at the lowest timestep and lets the highest rise in proportion to the steps done. A
+        schedule with zero terminal SNR (Lin et al., 2023) has a last timestep of pure noise: epsilon says nothing
+        about the picture there, so it is left out.
+        """
+        last = len(self.alphas_cumprod) - 1
+        if self.prediction == "epsilon":
+            while last > 0 and self.alphas_cumprod[last] <= 0:
+                last -= 1
+        low, high = min(self.settings.min_timestep, last), min(self.settings.max_timestep, last)
+        if self.cycle:
+            position = step % self.cycle if self.settings.noise_restarts else min(step, self.cycle)
+            high = low + int((high - low) * position / self.cycle)
+        return low, high
+
+    def noise(self, latents: Tensor, generator: torch.Generator) -> Tensor:
+        """Noise shaped like `latents` [batch, 4, height, width], on the CPU, with all that is added to it."""
+        noise = torch.randn(latents.shape, generator=generator)
+        settings = self.settings
+        if settings.multires_iterations:
+            noise = _pyramid(noise, settings.multires_iterations, settings.multires_discount, generator)
+        if settings.noise_offset or settings.adaptive_noise_offset:
+            # Noise offset after Guttenberg, "Diffusion with Offset Noise" (2023).
+            mean = latents.detach().float().mean((2, 3), keepdim=True).cpu()
+            strength = (settings.noise_offset + settings.adaptive_noise_offset * mean.abs()).clamp(min=0.0)
+            noise = noise + strength * torch.randn(*latents.shape[:2], 1, 1, generator=generator)
+        return noise
+
+
+def _pyramid(noise: Tensor, iterations: int, discount: float, generator: torch.Generator) -> Tensor:
+    """Multi-resolution noise after Whitaker, "Multi-Resolution Noise for Diffusion Model Training" (2023)."""
+    batch, channels, height, width = noise.shape
+    rows, columns = height, width
+    for layer in range(1, iterations + 1):
+        shrink = 2 + 2 * torch.rand(1, generator=generator).item()
+        rows, columns = max(1, int(rows / shrink)), max(1, int(columns / shrink))
+        coarse = torch.randn(batch, channels, rows, columns, generator=generator)
+        noise = noise + functional.interpolate(coarse, (height, width), mode="bilinear") * discount**layer
+        if rows == columns == 1 or layer >= _MAX_COARSENING:
+            break
+    return noise / noise.std()

@@ -1,20 +1,136 @@
-"""Optimizers by name."""
+"""Optimizers by name, from torch and from well-kept libraries; nothing is installed while training."""
 
 from __future__ import annotations
 
+import ast
+import importlib
+import importlib.util
+import inspect
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
 import torch
+from torch import Tensor
 
-from ..network import Hypernetwork
-from ..settings import OptimizerSettings
+from ..errors import SettingsError
 
-_CLASSES: dict[str, type[torch.optim.Optimizer]] = {
-    "AdamW": torch.optim.AdamW,
-    "Adam": torch.optim.Adam,
-    "SGD": torch.optim.SGD,
+#: Parameters of every optimizer that are the trainer's business, not the user's.
+_OURS = {"params", "lr", "kwargs", "maximize", "differentiable", "capturable"}
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Where an optimizer comes from.
+
+    Attributes:
+        module: what to import.
+        attribute: the class in it.
+        package: what to install where the module is missing.
+        defaults: options that must differ from the class's own for a rate set from outside.
+    """
+
+    module: str
+    attribute: str
+    package: str = "torch"
+    defaults: dict[str, Any] = field(default_factory=dict)
+
+
+def _from_library(attribute: str, **defaults: Any) -> Kind:
+    return Kind("pytorch_optimizer", attribute, "pytorch-optimizer", defaults)
+
+
+KINDS: dict[str, Kind] = {
+    "AdamW": Kind("torch.optim", "AdamW"),
+    "Adam": Kind("torch.optim", "Adam"),
+    "NAdam": Kind("torch.optim", "NAdam"),
+    "RAdam": Kind("torch.optim", "RAdam"),
+    "Adagrad": Kind("torch.optim", "Adagrad"),
+    "RMSprop": Kind("torch.optim", "RMSprop"),
+    "SGD": Kind("torch.optim", "SGD"),
+    "AdamW8bit": Kind("bitsandbytes.optim", "AdamW8bit", "bitsandbytes"),
+    "Lion8bit": Kind("bitsandbytes.optim", "Lion8bit", "bitsandbytes"),
+    "Lion": _from_library("Lion"),
+    "AdaFactor": _from_library("AdaFactor", relative_step=False, scale_parameter=False),
+    "Prodigy": _from_library("Prodigy"),
+    "DAdaptAdam": _from_library("DAdaptAdam"),
+    "DAdaptAdaGrad": _from_library("DAdaptAdaGrad"),
+    "DAdaptSGD": _from_library("DAdaptSGD"),
+    "DAdaptLion": _from_library("DAdaptLion"),
+    "ScheduleFreeAdamW": _from_library("ScheduleFreeAdamW"),
+    "ScheduleFreeSGD": _from_library("ScheduleFreeSGD"),
+    "CAME": _from_library("CAME"),
+    "Adan": _from_library("Adan"),
 }
 
 
-def build(network: Hypernetwork, settings: OptimizerSettings) -> torch.optim.Optimizer:
-    """The optimizer over all weights of `network`; the rate is set anew before each step."""
-    kind = _CLASSES[settings.name]
-    return kind(list(network.parameters()), lr=1.0, weight_decay=settings.weight_decay)  # type: ignore[call-arg]
+def build(parameters: Iterable[Tensor], name: str, arguments: str) -> torch.optim.Optimizer:
+    """The optimizer `name` over `parameters`; its rate is set anew before each step.
+
+    Raises:
+        SettingsError: the package is missing, or an option is unknown or refused; names `name` or `arguments`.
+    """
+    kind, cls = KINDS[name], _class(name)
+    options = kind.defaults | _checked(name, cls, arguments)
+    try:
+        optimizer = cls(list(parameters), lr=1.0, **options)
+    except (TypeError, ValueError, AssertionError) as error:
+        raise SettingsError("optimizer.arguments", f"{name} refuses them: {error}") from error
+    except Exception as error:
+        # pytorch-optimizer's errors for wrong values have no common base but Exception.
+        if type(error).__module__.startswith("pytorch_optimizer"):
+            raise SettingsError("optimizer.arguments", f"{name} refuses them: {error}") from error
+        raise
+    return optimizer
+
+
+def check_arguments(name: str, text: str) -> None:
+    """Raises SettingsError if `text` has another form than `key=value, ...`, or a key that the optimizer lacks.
+
+    An optimizer whose package is missing is refused where the run starts, so that forms and files still open.
+    """
+    values = parse_arguments(text)
+    kind = KINDS[name]
+    if not values or importlib.util.find_spec(kind.module.partition(".")[0]) is None:
+        return
+    _checked(name, _class(name), text)
+
+
+def parse_arguments(text: str) -> dict[str, Any]:
+    """Reads `weight_decay=0.01, betas=(0.9, 0.99)`.
+
+    Raises:
+        SettingsError: the text has another form; names `arguments`.
+    """
+    try:
+        call = ast.parse(f"f({text})", mode="eval").body
+    except SyntaxError:
+        raise SettingsError("arguments", f"must have the form key=value, key=value, not {text!r}") from None
+    if not isinstance(call, ast.Call) or call.args or any(keyword.arg is None for keyword in call.keywords):
+        raise SettingsError("arguments", f"must have the form key=value, key=value, not {text!r}")
+    values: dict[str, Any] = {}
+    for keyword in call.keywords:
+        try:
+            values[str(keyword.arg)] = ast.literal_eval(keyword.value)
+        except ValueError:
+            raise SettingsError("arguments", f"the value of {keyword.arg} must be a number, true or false as Python "
+                                           "writes them, or a list of numbers") from None  # fmt: skip
+    return values
+
+
+def _class(name: str) -> Any:
+    kind = KINDS[name]
+    try:
+        return getattr(importlib.import_module(kind.module), kind.attribute)
+    except (ImportError, AttributeError) as error:
+        raise SettingsError("optimizer.name", f"{name} needs the package {kind.package}, which is not installed "
+                                              "or too old") from error  # fmt: skip
+
+
+def _checked(name: str, cls: Any, text: str) -> dict[str, Any]:
+    values = parse_arguments(text)
+    known = [key for key in inspect.signature(cls).parameters if key not in _OURS]
+    for key in values:
+        if key not in known:
+            raise SettingsError("arguments", f"{name} has no option {key}; it has {', '.join(known)}")
+    return values

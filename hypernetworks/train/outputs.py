@@ -1,20 +1,15 @@
-"""Where a run writes, and the saving of its network."""
+"""Where a run writes."""
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass, replace
+import re
+from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-
-from .. import files
-from ..atomic import write_text
-from ..errors import NonFiniteLossError, SettingsError
-from ..jobfile import job_text
-from ..network import Hypernetwork
+from ..errors import SettingsError
 from ..ports import Ports
 from ..settings import Job
+from .state import SUFFIX
 
 
 @dataclass(frozen=True)
@@ -24,15 +19,13 @@ class OutputPaths:
     Attributes:
         network: the `.pt`.
         folder: the run's own folder, for all that is not the network.
-        log: the CSV.
     """
 
     network: Path
     folder: Path
-    log: Path
 
     @classmethod
-    def of(cls, job: Job, ports: Ports) -> OutputPaths:
+    def of(cls, job: Job, ports: Ports, is_resumed: bool = False) -> OutputPaths:
         """The files of `job`; makes nothing yet.
 
         Raises:
@@ -41,13 +34,36 @@ class OutputPaths:
         name = job.output.name
         folder = Path(job.output.dir) if job.output.dir else None
         network = (folder or ports.network_dir) / f"{name}.pt"
-        if network.exists() and not job.output.overwrite:
-            raise SettingsError(
-                "output.name",
-                f"{network.name} exists already in {network.parent}; choose another name, or set output.overwrite",
-            )
-        run_folder = (folder or ports.log_dir) / name
-        return cls(network, run_folder, run_folder / "log.csv")
+        if network.exists() and not (job.output.overwrite or is_resumed):
+            reason = f"{network.name} exists already in {network.parent}; choose another name, or set output.overwrite"
+            raise SettingsError("output.name", reason)
+        return cls(network, (folder or ports.log_dir) / name)
+
+    @property
+    def log(self) -> Path:
+        """The CSV."""
+        return self.folder / "log.csv"
+
+    @property
+    def best(self) -> Path:
+        """The copy with the lowest validation loss."""
+        return self.folder / f"{self.network.stem}-best.pt"
+
+    def numbered(self, step: int) -> Path:
+        """The copy of optimizer step `step` of this run."""
+        return self.folder / f"{self.network.stem}-{step:06d}.pt"
+
+    def all_numbered(self) -> list[Path]:
+        """The numbered copies there are, oldest first."""
+        form = re.compile(re.escape(self.network.stem) + r"-(\d{6,})\.pt")
+        found = [(int(match[1]), path) for path in self.folder.glob("*.pt") if (match := form.fullmatch(path.name))]
+        return [path for _, path in sorted(found)]
+
+    def states(self) -> list[Path]:
+        """The saved states there are."""
+        networks = [self.network, self.best, *self.all_numbered()]
+        states = [path.with_name(path.name + SUFFIX) for path in networks]
+        return [path for path in states if path.exists()]
 
     def make_folders(self) -> None:
         """Makes the folders; raises SettingsError if one cannot be made."""
@@ -56,28 +72,3 @@ class OutputPaths:
                 folder.mkdir(parents=True, exist_ok=True)
             except OSError as error:
                 raise SettingsError("output.dir", f"{folder} cannot be made: {error.strerror}") from error
-
-
-def save_result(network: Hypernetwork, job: Job, ports: Ports, paths: OutputPaths, step: int) -> None:
-    """Writes the trained network under its name, and the job beside the log.
-
-    Raises:
-        NonFiniteLossError: a weight is NaN or infinite; the file of that name is untouched.
-        HypernetworkFileError: the file cannot be written.
-    """
-    if not all(torch.isfinite(weight).all() for weight in network.parameters()):
-        raise NonFiniteLossError(f"the weights are no finite numbers any more; {paths.network.name} was not written")
-    network.metadata = replace(
-        network.metadata,
-        name=job.output.name,
-        step=step,
-        sd_checkpoint=ports.checkpoint.short_hash,
-        sd_checkpoint_name=ports.checkpoint.name,
-        training={
-            **network.metadata.training,
-            "settings": job.to_mapping(),
-            "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-        },
-    )
-    files.save(network, paths.network)
-    write_text(paths.folder / "job.toml", job_text(job))

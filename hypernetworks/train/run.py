@@ -7,21 +7,27 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import torch
-
 from .. import files
-from ..creation import new_network
-from ..data.dataset import Dataset, read_dataset
-from ..data.latents import encode
-from ..errors import HypernetworkFileError, SettingsError, WorkbenchError
+from ..atomic import write_text
+from ..data.latents import EncodedDataset, encode
+from ..errors import WorkbenchError
+from ..jobfile import job_text
 from ..memory import PeakMemory
-from ..network import Hypernetwork
-from ..ports import PictureRequest, Ports
+from ..ports import Ports
 from ..settings import Job
-from . import optimizers, sheet
-from .callbacks import CsvLog, LossHistory, Previews, ProgressLine
-from .loop import Trainer
-from .outputs import OutputPaths, save_result
+from . import optimizers, schedules, sheet
+from .averages import WeightAverage, weights_to_show
+from .guard import Guard
+from .logs import CsvLog, Log, TensorBoardLog, WandbLog
+from .loop import Callback, Trainer
+from .monitor import Monitor
+from .noise import NoiseProcess
+from .pictures import Previews
+from .plan import Plan, make_plan
+from .precision import Precision
+from .saving import Saver
+from .state import Learner
+from .validation import Validation
 
 _log = logging.getLogger(__name__)
 
@@ -31,12 +37,14 @@ class TrainResult:
     """What a run did and where it put things.
 
     Attributes:
-        steps: optimizer steps taken in this run.
-        seconds: of the steps alone, without encoding, sheet and saving.
+        steps: optimizer steps done, those before a Continue included.
+        seconds: of the steps since the run was started or continued, without encoding, sheet and saving at the end.
         loss_first, loss_last: means over the first and the last tenth of the run, at most 50 steps.
+        validation_loss: the last one measured, or None.
+        skipped_steps, rollbacks: how often a step was left out, and how often the last good state came back.
         peak_memory_mb: most memory the process (on a GPU: the device) held during the run.
         interrupted: whether the user ended it early.
-        network, sheet, log: files; `sheet` is None where none was asked for.
+        network, sheet, strip, log: files; None for what was not asked for.
         previews: preview pictures, in order.
     """
 
@@ -44,119 +52,196 @@ class TrainResult:
     seconds: float
     loss_first: float
     loss_last: float
+    validation_loss: float | None
+    skipped_steps: int
+    rollbacks: int
     peak_memory_mb: float
     interrupted: bool
     network: Path
     sheet: Path | None
+    strip: Path | None
     log: Path
     previews: tuple[Path, ...]
 
 
-def train(job: Job, ports: Ports) -> TrainResult:
+def train(job: Job, ports: Ports, resume: bool = False) -> TrainResult:
     """Trains the network that `job` describes on the model behind `ports`, and saves it.
 
+    Args:
+        resume: goes on from the newest saved state of the run of this name.
+
     Raises:
-        SettingsError: a setting does not fit the model, the files or the dataset; names it.
+        SettingsError: settings do not fit the model, the files or the dataset; names them.
         DatasetError: pictures or captions cannot be read.
-        NonFiniteLossError: the loss or the weights became NaN or infinite; the file of that name is untouched.
+        TrainingError: there is nothing to go on from.
+        NonFiniteLossError: loss or weights stay without a finite number; the file of that name is untouched.
         HypernetworkFileError: a network file cannot be read or written.
     """
-    paths = OutputPaths.of(job, ports)
-    dataset = read_dataset(job.data, job.output.name)
-    network = starting_network(job, ports)
-    paths.make_folders()
-    data = encode(dataset, ports.encoder, ports.progress)
-    schedule = job.schedule.schedule(job.train.max_steps)
-    trainer = Trainer(
-        job, data, network.to(ports.denoiser.device), ports.denoiser, optimizers.build(network, job.optimizer), schedule
-    )
-    steps = min(job.train.max_steps, schedule.end_step or job.train.max_steps)
-    if steps < job.train.max_steps:
-        _log.info("The schedule ends at step %d, and so does the run.", steps)
-
-    losses, log = LossHistory(), CsvLog(paths.log)
-    previews = Previews(ports, network, _preview_request(job, dataset), job.preview.every, paths.folder / "previews")
-    memory = PeakMemory(ports.denoiser.device)
-    first_step = network.metadata.step
-    started = time.monotonic()
-    try:
-        trainer.run(steps, [losses, log, previews, ProgressLine(ports.progress, steps)])
-    except Exception:
-        _keep_unfinished(job, trainer, paths, first_step + len(losses.losses))
-        raise
-    finally:
-        log.close()
-        peak_memory_mb = memory.peak_mb()
-    seconds = time.monotonic() - started
-    save_result(network, job, ports, paths, first_step + len(losses.losses))
-    return TrainResult(
-        steps=len(losses.losses),
-        seconds=seconds,
-        loss_first=losses.first(),
-        loss_last=losses.last(),
-        peak_memory_mb=peak_memory_mb,
-        interrupted=len(losses.losses) < steps,
-        network=paths.network,
-        sheet=_sheet(job, dataset, network, ports, paths),
-        log=paths.log,
-        previews=tuple(previews.paths),
-    )
+    plan = make_plan(job, ports, resume)
+    plan.paths.make_folders()
+    write_text(plan.paths.folder / "job.toml", job_text(job))
+    data, held_out = _encoded(plan, ports)
+    run = _Run(plan, ports, data, held_out)
+    return run.go()
 
 
-def starting_network(job: Job, ports: Ports) -> Hypernetwork:
-    """The network of `network.file`, or a new one.
+def _encoded(plan: Plan, ports: Ports) -> tuple[EncodedDataset, EncodedDataset]:
+    """Pictures to train on and pictures held out, as the U-Net takes them."""
+    return encode(plan.dataset, ports.encoder, ports.progress).split(plan.held_out)
 
-    Raises:
-        SettingsError: the file cannot be read, or has no width that the model has.
-    """
-    if not job.network.file:
-        return new_network(job.network, ports.denoiser.widths, job.train.seed)
-    try:
-        network = files.load(Path(job.network.file))
-    except HypernetworkFileError as error:
-        raise SettingsError("network.file", str(error)) from error
-    if not set(network.widths) & set(ports.denoiser.widths):
-        raise SettingsError(
-            "network.file",
-            f"its widths {network.widths} fit none of the model's attention layers {ports.denoiser.widths}",
+
+class _Run:
+    """The parts of a run, put together."""
+
+    def __init__(self, plan: Plan, ports: Ports, data: EncodedDataset, held_out: EncodedDataset) -> None:
+        job, denoiser = plan.job, ports.denoiser
+        network = plan.network.to(denoiser.device)
+        optimizer = optimizers.build(network.parameters(), job.optimizer.name, job.optimizer.arguments)
+        self.plan, self.ports, self.first = plan, ports, replace(network.metadata)
+        average = WeightAverage(network, job.train.ema_decay) if job.train.ema_decay else None
+        self.learner = Learner(network, optimizer, Precision(job.train.precision, denoiser.device), average)
+        self.memory = PeakMemory(denoiser.device)
+        self.validation = Validation(held_out, denoiser, self.learner, plan.interval("train", "validation_every"))
+        self.monitor = Monitor(ports.progress, plan.end_step, self.memory, self.validation)
+        self.start_step = self._start()
+        cycle = plan.interval("loss", "noise_cycle")
+        self.trainer = Trainer(
+            job=job,
+            data=data,
+            denoiser=denoiser,
+            learner=self.learner,
+            schedule=plan.schedule,
+            noise=NoiseProcess(denoiser.alphas_cumprod, denoiser.prediction, job.loss, cycle),
+            clip_limits=schedules.parse(job.optimizer.clip_limit, plan.end_step),
+            guard=Guard(self.learner, job.train),
         )
-    return network.float()
+        self.previews = self._previews()
+        self.saver = self._saver()
 
+    def go(self) -> TrainResult:
+        """Takes the steps, saves, and draws the sheet."""
+        logs = self._logs()
+        callbacks: list[Callback] = [self.validation, self.monitor, *logs, self.previews, self.saver]
+        started = time.monotonic()
+        try:
+            self.trainer.run(self.start_step, self.plan.end_step, callbacks)
+            seconds = time.monotonic() - started
+            self.saver.save(self.plan.paths.network)
+        except Exception:
+            self._keep_unfinished()
+            raise
+        finally:
+            for log in logs:
+                log.close()
+        return self._result(seconds)
 
-def _preview_request(job: Job, dataset: Dataset) -> PictureRequest:
-    preview = job.preview
-    return PictureRequest(
-        prompt=preview.prompt or dataset.samples[0].caption,
-        negative_prompt=preview.negative_prompt,
-        seed=preview.preview_seed,
-        width_px=job.data.width,
-        height_px=job.data.height,
-        sampler=preview.sampler,
-        steps=preview.sampling_steps,
-        cfg_scale=preview.cfg_scale,
-    )
+    def _start(self) -> int:
+        """Takes the saved state back, or an optimizer state of the WebUI's; gives the step to start at."""
+        resumed = self.plan.resumed
+        if resumed is not None:
+            self.learner.restore(resumed.learner)
+            self.monitor.restore(resumed.progress["monitor"])
+            self.validation.restore(resumed.progress["validation"])
+            return resumed.step
+        if self.plan.job.network.file:
+            self._read_optimizer_file(Path(self.plan.job.network.file))
+        return 0
 
+    def _read_optimizer_file(self, network: Path) -> None:
+        found = files.load_optimizer_state(files.optimizer_path(network), files.short_hash(network))
+        if found is None:
+            return
+        name, state = found
+        if name != self.plan.job.optimizer.name:
+            _log.warning("The saved optimizer state is of %s and was not used.", name)
+            return
+        try:
+            self.learner.optimizer.load_state_dict(state)
+        except (ValueError, KeyError) as error:
+            _log.warning("The saved optimizer state does not fit and was not used: %s", error)
+        else:
+            _log.info("Going on with the optimizer state beside %s.", network.name)
 
-def _sheet(job: Job, dataset: Dataset, network: Hypernetwork, ports: Ports, paths: OutputPaths) -> Path | None:
-    if not job.output.sheet:
-        return None
-    base = _preview_request(job, dataset)
-    captions = [job.preview.prompt] if job.preview.prompt else []
-    captions += sorted({sample.caption for sample in dataset.samples} - set(captions))
-    requests = [replace(base, prompt=text, seed=base.seed + i) for i, text in enumerate(captions[: sheet.ROWS])]
-    return sheet.write(requests, network, ports.previewer, paths.folder / "sheet.png")
+    def _previews(self) -> Previews:
+        plan, learner = self.plan, self.learner
+        previews = Previews(
+            self.ports,
+            learner.network,
+            plan.previews,
+            plan.paths.folder / "previews",
+            lambda: weights_to_show(learner.network, learner.optimizer, learner.average),
+        )
+        previews.every = plan.interval("preview", "every")
+        previews.cycle_ends = plan.schedule if plan.job.preview.at_cycle_end else None
+        if plan.resumed is not None:
+            previews.restore(plan.resumed.progress["previews"])
+        return previews
 
+    def _saver(self) -> Saver:
+        plan = self.plan
+        return Saver(
+            job=plan.job,
+            ports=self.ports,
+            paths=plan.paths,
+            learner=self.learner,
+            first=self.first,
+            every=plan.interval("output", "save_every"),
+            schedule=plan.schedule,
+            validation=self.validation,
+            remembered={"monitor": self.monitor, "validation": self.validation, "previews": self.previews},
+            dataset={"name": Path(plan.job.data.folder).name, "pictures": len(plan.dataset)},
+            step=self.start_step,
+        )
 
-def _keep_unfinished(job: Job, trainer: Trainer, paths: OutputPaths, step: int) -> None:
-    """After a failure the weights, where they are still good, are kept beside the log and never under the name."""
-    weights = trainer.network.parameters()
-    if not step or not all(torch.isfinite(weight).all() for weight in weights):
-        return
-    trainer.network.metadata = replace(trainer.network.metadata, step=step, name=job.output.name)
-    path = paths.folder / f"{job.output.name}-unfinished.pt"
-    try:
-        files.save(trainer.network, path)
-    except WorkbenchError:
-        _log.exception("The weights of the failed run could not be kept.")
-    else:
-        _log.warning("The run failed; its weights up to step %d are kept in %s", step, path)
+    def _logs(self) -> list[Log]:
+        output, folder = self.plan.job.output, self.plan.paths.folder
+        logs: list[Log] = []
+        if output.tensorboard:
+            board = TensorBoardLog(folder / "tensorboard", self.plan.job, self.validation)
+            self.previews.listeners.append(board.add_pictures)
+            logs.append(board)
+        if output.wandb:
+            wandb = WandbLog(folder, self.plan.job, self.validation)
+            self.previews.listeners.append(wandb.add_pictures)
+            logs.append(wandb)
+        return [CsvLog(self.plan.paths.log, self.validation, self.start_step), *logs]
+
+    def _keep_unfinished(self) -> None:
+        """After a failure the weights, where they are still good, are kept beside the log, never under the name."""
+        if not self.saver.step:
+            return
+        path = self.plan.paths.folder / f"{self.plan.job.output.name}-unfinished.pt"
+        try:
+            self.saver.save(path)
+        except WorkbenchError as error:
+            _log.warning("The weights of the failed run could not be kept: %s", error)
+        else:
+            _log.warning("The run failed; its weights up to step %d are kept in %s", self.saver.step, path)
+
+    def _result(self, seconds: float) -> TrainResult:
+        monitor, guard, paths = self.monitor, self.trainer.guard, self.plan.paths
+        latest = self.validation.latest
+        return TrainResult(
+            steps=self.saver.step,
+            seconds=seconds,
+            loss_first=monitor.mean_loss(last=False),
+            loss_last=monitor.mean_loss(last=True),
+            validation_loss=latest[1] if latest else None,
+            skipped_steps=guard.skipped,
+            rollbacks=guard.rollbacks,
+            peak_memory_mb=self.memory.peak_mb(),
+            interrupted=self.saver.step < self.plan.end_step,
+            network=paths.network,
+            sheet=self._sheet(),
+            strip=self.previews.strip if self.previews.paths else None,
+            log=paths.log,
+            previews=tuple(self.previews.paths),
+        )
+
+    def _sheet(self) -> Path | None:
+        if not self.plan.job.output.sheet:
+            return None
+        requests = sheet.requests(self.plan.job, self.plan.dataset, self.plan.previews)
+        path, network = self.plan.paths.folder / "sheet.png", self.learner.network
+        with weights_to_show(network, self.learner.optimizer, self.learner.average):
+            return sheet.write(requests, network, self.ports.previewer, path)

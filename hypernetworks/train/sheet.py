@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
+from ..data.dataset import Dataset
 from ..network import Hypernetwork
 from ..ports import PictureRequest, Previewer
-from .callbacks import save_picture
+from ..settings import Job
+from .pictures import fitted, save_picture
 
-ROWS = 6
+COLUMNS = 6
 STRENGTHS = (0.0, 0.5, 1.0)
 _CELL_PX = 192
 _GAP_PX = 8
@@ -27,12 +30,21 @@ def write(requests: Sequence[PictureRequest], network: Hypernetwork, previewer: 
     for row, strength in enumerate(STRENGTHS):
         draw.text((_GAP_PX, _row(row) - _HEAD_PX + 8), f"strength {strength:g}", fill="black", font=_font(14))
         for column, picture in enumerate(previewer.generate(requests, network, strength)):
-            canvas.paste(_enlarged(picture), (_column(column), _row(row)))
+            canvas.paste(fitted(picture, _CELL_PX), (_column(column), _row(row)))
     for column, request in enumerate(requests):
         caption = _shortened(request.prompt, _CELL_PX, _font(11))
         draw.text((_column(column), _row(len(STRENGTHS)) - _HEAD_PX), caption, fill="black", font=_font(11))
     save_picture(canvas, path)
     return path
+
+
+def requests(job: Job, dataset: Dataset, previews: Sequence[PictureRequest]) -> list[PictureRequest]:
+    """What the sheet shows: the prompts of the previews where a person chose them, then captions of the dataset."""
+    chosen = list(previews) if job.preview.prompt or job.preview.prompt_file else []
+    captions = sorted({sample.caption for sample in dataset.samples} - {request.prompt for request in chosen})
+    base = previews[0]
+    more = [replace(base, prompt=text, seed=base.seed + number) for number, text in enumerate(captions)]
+    return (chosen + more)[:COLUMNS]
 
 
 def _column(index: int) -> int:
@@ -41,17 +53,6 @@ def _column(index: int) -> int:
 
 def _row(index: int) -> int:
     return _HEAD_PX + index * (_CELL_PX + _HEAD_PX)
-
-
-def _enlarged(picture: Image.Image) -> Image.Image:
-    """Fits the picture into its cell; small ones keep their pixels sharp."""
-    scale = min(_CELL_PX / picture.width, _CELL_PX / picture.height)
-    size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
-    filter_ = Image.Resampling.NEAREST if scale >= 1 else Image.Resampling.LANCZOS
-    fitted = picture.resize(size, filter_)
-    cell = Image.new("RGB", (_CELL_PX, _CELL_PX), "white")
-    cell.paste(fitted, ((_CELL_PX - size[0]) // 2, (_CELL_PX - size[1]) // 2))
-    return cell
 
 
 def _font(size_px: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:

@@ -72,7 +72,7 @@ def test_a_cosine_schedule_needs_one_rate_and_a_cycle_longer_than_its_warmup():
     with pytest.raises(SettingsError, match=r"schedule\.rate: must be one number"):
         Job.from_mapping(job_tables(schedule__kind="cosine", schedule__rate="1e-4:10,1e-5"))
     with pytest.raises(SettingsError, match=r"schedule\.cycle: the warm-up"):
-        Job.from_mapping(job_tables(schedule__kind="cosine", schedule__warmup=5, schedule__cycle=5))
+        Job.from_mapping(job_tables(schedule__kind="cosine restarts", schedule__warmup=5, schedule__cycle="5"))
 
 
 def test_a_job_survives_its_own_mapping():

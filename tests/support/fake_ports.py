@@ -81,10 +81,14 @@ class FakeProgress:
     def __init__(self, stop_after: int | None = None) -> None:
         self.texts: list[str] = []
         self.pictures: list[Image.Image] = []
+        self.charts: list[str] = []
         self._stop_after = stop_after
 
     def report(self, done: int, total: int, text: str) -> None:
         self.texts.append(text)
+
+    def draw(self, chart: str) -> None:
+        self.charts.append(chart)
 
     def show(self, picture: Image.Image) -> None:
         self.pictures.append(picture)

@@ -1,0 +1,30 @@
+"""Lengths of a run as people say them: `100` steps, or `10 epochs`."""
+
+from __future__ import annotations
+
+import re
+
+from .errors import SettingsError
+
+_FORM = re.compile(r"(\d+(?:\.\d+)?)\s*(steps?|epochs?)?", re.IGNORECASE)
+
+
+def parse_interval(field: str, text: str, steps_per_epoch: int) -> int:
+    """Optimizer steps of `text`: a number of steps, or of epochs; 0 stands for never.
+
+    Args:
+        field: the setting, for the error.
+        steps_per_epoch: optimizer steps of one pass over the dataset.
+
+    Raises:
+        SettingsError: the text is no such length.
+    """
+    match = _FORM.fullmatch(text.strip())
+    if match is None:
+        raise SettingsError(field, f"must be a number of steps, or of epochs such as 10 epochs, not {text!r}")
+    number, unit = float(match[1]), (match[2] or "steps").lower()
+    if unit.startswith("epoch"):
+        return max(1, round(number * steps_per_epoch)) if number else 0
+    if number != int(number):
+        raise SettingsError(field, f"steps must be whole, not {match[1]}")
+    return int(number)

@@ -1,0 +1,82 @@
+"""Settings of previews and results."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from .errors import SettingsError
+from .intervals import parse_interval
+from .network_settings import name_problems
+from .options import Option, Settings, setting
+
+
+@dataclass(frozen=True)
+class PreviewSettings(Settings):
+    """Pictures made while training."""
+
+    every: str = setting("0", Option("Preview every", "Steps, or such as 2 epochs, between previews; 0 makes none."))
+    at_cycle_end: bool = setting(
+        False, Option("Preview at cycle ends", "Also at the end of each cosine cycle, where the rate is lowest.")
+    )
+    prompt: str = setting("", Option("Preview prompt", "Empty: the first caption of the dataset."))
+    prompt_file: str = setting(
+        "", Option("Preview prompt file", "One prompt a line, with --n --w --h --d --l --s as in kohya's scripts.",
+                   is_path=True)
+    )  # fmt: skip
+    negative_prompt: str = setting("", Option("Preview negative prompt", "What previews should not show."))
+    preview_seed: int = setting(
+        1, Option("Preview seed", "The same for each preview, so that they compare.", minimum=0, maximum=2**32 - 1)
+    )
+    sampler: str = setting("Euler a", Option("Preview sampler", "Name of a sampler of the host."))
+    sampling_steps: int = setting(
+        20, Option("Preview sampling steps", "Sampling steps of a preview.", minimum=1, maximum=150)
+    )
+    cfg_scale: float = setting(
+        7.0, Option("Preview CFG scale", "How closely previews follow the prompt.", minimum=1.0, maximum=30.0)
+    )
+
+    def problems(self) -> Iterator[SettingsError]:
+        """A length that is none."""
+        yield from interval_problems("every", self.every)
+
+
+@dataclass(frozen=True)
+class OutputSettings(Settings):
+    """Where the results go."""
+
+    name: str = setting("", Option("Name", "Name of the trained network and of its file."))
+    dir: str = setting(
+        "", Option("Output folder", "Empty: the WebUI's folders for hypernetworks and for logs.", is_path=True)
+    )
+    overwrite: bool = setting(False, Option("Overwrite", "A finished run may replace the file of this name."))
+    save_every: str = setting(
+        "0", Option("Save every", "Steps, or such as 5 epochs, between numbered copies; 0 saves at the end alone.")
+    )
+    save_at_cycle_end: bool = setting(
+        False, Option("Save at cycle ends", "Also a numbered copy at the end of each cosine cycle.")
+    )
+    save_best: bool = setting(False, Option("Save the best", "Keeps the copy with the lowest validation loss."))
+    keep_last: int = setting(
+        0,
+        Option("Numbered copies to keep", "Older ones are deleted; 0 keeps all.", minimum=0, maximum=10_000),
+    )
+    save_state: bool = setting(
+        True, Option("Save the state", "Optimizer and all else that Continue needs, beside each saved network.")
+    )
+    sheet: bool = setting(True, Option("Before and after", "Ends with a sheet of pictures at strength 0, 0.5 and 1."))
+    tensorboard: bool = setting(False, Option("TensorBoard", "Writes losses, rate and previews for TensorBoard."))
+    wandb: bool = setting(False, Option("Weights & Biases", "Logs to wandb, where it is installed and logged in."))
+
+    def problems(self) -> Iterator[SettingsError]:
+        """A name that no file can have, a length that is none."""
+        yield from name_problems(self.name)
+        yield from interval_problems("save_every", self.save_every)
+
+
+def interval_problems(name: str, text: str) -> Iterator[SettingsError]:
+    """What is wrong with `text` as a length."""
+    try:
+        parse_interval(name, text, 1)
+    except SettingsError as error:
+        yield error

@@ -1,0 +1,153 @@
+"""Preview pictures: which ones, when, and the strip they grow into."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from ..atomic import atomic_write
+from ..errors import SettingsError
+from ..network import Hypernetwork
+from ..ports import PictureRequest, Ports
+from .loop import StepRecord
+from .schedules import Schedule
+
+_FLAG = re.compile(r"\s+--([nwhdls])\s+")
+_SIDE_STEP_PX = 8
+_STRIP_CELL_PX = 192
+_STRIP_PICTURES = 24
+
+
+class Previews:
+    """The same prompts and seeds again and again, each row of the strip one moment of the run."""
+
+    def __init__(
+        self,
+        ports: Ports,
+        network: Hypernetwork,
+        requests: Sequence[PictureRequest],
+        folder: Path,
+        showing: Callable[[], AbstractContextManager[None]],
+    ) -> None:
+        self._ports = ports
+        self._network = network
+        self._requests = requests
+        self._folder = folder
+        self._showing = showing
+        self.every = 0
+        self.cycle_ends: Schedule | None = None
+        self.paths: list[Path] = []
+        self.listeners: list[Callable[[int, Sequence[Image.Image]], None]] = []
+
+    @property
+    def strip(self) -> Path:
+        """The strip on disk."""
+        return self._folder / "strip.png"
+
+    def state(self) -> dict[str, Any]:
+        """What Continue needs."""
+        return {"paths": [str(path) for path in self.paths]}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Takes the pictures back that are still there."""
+        self.paths = [path for path in map(Path, state["paths"]) if path.exists()]
+
+    def after_step(self, record: StepRecord) -> None:
+        """Makes, saves and shows the pictures when their step has come."""
+        is_cycle_end = self.cycle_ends is not None and self.cycle_ends.is_end_of_cycle(record.step - 1)
+        if not is_cycle_end and (not self.every or record.step % self.every):
+            return
+        with self._showing():
+            pictures = self._ports.previewer.generate(self._requests, self._network, 1.0)
+        for number, picture in enumerate(pictures):
+            suffix = f"-{number + 1}" if len(pictures) > 1 else ""
+            path = self._folder / f"step-{record.step:06d}{suffix}.png"
+            save_picture(picture, path)
+            self.paths.append(path)
+        save_picture(self._grown_strip(), self.strip)
+        self._ports.progress.show(pictures[0])
+        for listener in self.listeners:
+            listener(record.step, pictures)
+
+    def _grown_strip(self) -> Image.Image:
+        """A row for each prompt, a column for each moment; of a long run evenly chosen ones."""
+        rows = len(self._requests)
+        moments = len(self.paths) // rows
+        chosen = sorted({round(i * (moments - 1) / max(_STRIP_PICTURES - 1, 1)) for i in range(_STRIP_PICTURES)})
+        chosen = chosen if moments > _STRIP_PICTURES else list(range(moments))
+        canvas = Image.new("RGB", (_STRIP_CELL_PX * len(chosen), _STRIP_CELL_PX * rows), "white")
+        for column, moment in enumerate(chosen):
+            for row in range(rows):
+                with Image.open(self.paths[moment * rows + row]) as picture:
+                    cell = fitted(picture.convert("RGB"), _STRIP_CELL_PX)
+                canvas.paste(cell, (column * _STRIP_CELL_PX, row * _STRIP_CELL_PX))
+        return canvas
+
+
+def read_prompts(path: Path, base: PictureRequest) -> list[PictureRequest]:
+    """The requests of a prompt file: a prompt a line, with kohya's `--n` negative, `--w`, `--h` size, `--d` seed,
+    `--l` CFG scale and `--s` steps; what a line leaves out is that of `base`.
+
+    Raises:
+        SettingsError: the file is unreadable or empty, or a value is none; names `preview.prompt_file` and the line.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError("preview.prompt_file", f"{path} cannot be read as UTF-8 text ({error})") from error
+    numbered = [(number, line.strip()) for number, line in enumerate(lines, 1)]
+    requests = [_request(number, line, base) for number, line in numbered if line and not line.startswith("#")]
+    if not requests:
+        raise SettingsError("preview.prompt_file", f"{path} holds no prompt")
+    return requests
+
+
+def _request(number: int, line: str, base: PictureRequest) -> PictureRequest:
+    prompt, *rest = _FLAG.split(" " + line)
+    changes: dict[str, str | int | float] = {"prompt": prompt.strip()}
+    kinds = {"w": ("width_px", int), "h": ("height_px", int), "d": ("seed", int), "l": ("cfg_scale", float),
+             "s": ("steps", int)}  # fmt: skip
+    for flag, text in zip(rest[::2], rest[1::2], strict=True):
+        if flag == "n":
+            changes["negative_prompt"] = text.strip()
+            continue
+        name, kind = kinds[flag]
+        try:
+            changes[name] = kind(text)
+        except ValueError:
+            reason = f"line {number}: --{flag} needs a number, not {text.strip()!r}"
+            raise SettingsError("preview.prompt_file", reason) from None
+        if kind is int and flag in "wh" and (int(changes[name]) < _SIDE_STEP_PX or int(changes[name]) % _SIDE_STEP_PX):
+            raise SettingsError("preview.prompt_file", f"line {number}: --{flag} must be a multiple of {_SIDE_STEP_PX}")
+        if flag in "sl" and float(changes[name]) < 1:
+            raise SettingsError("preview.prompt_file", f"line {number}: --{flag} must be at least 1")
+    return replace(base, **changes)  # type: ignore[arg-type]
+
+
+def fitted(picture: Image.Image, cell_px: int) -> Image.Image:
+    """The picture within a white square; small ones keep their pixels sharp."""
+    scale = min(cell_px / picture.width, cell_px / picture.height)
+    size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
+    resampling = Image.Resampling.NEAREST if scale >= 1 else Image.Resampling.LANCZOS
+    cell = Image.new("RGB", (cell_px, cell_px), "white")
+    cell.paste(picture.resize(size, resampling), ((cell_px - size[0]) // 2, (cell_px - size[1]) // 2))
+    return cell
+
+
+def save_picture(picture: Image.Image, path: Path) -> None:
+    """Writes a PNG atomically, with its folder and the texts it carries, such as the infotext."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    texts = PngInfo()
+    for key, value in picture.info.items():
+        if isinstance(key, str) and isinstance(value, (str, dict)):
+            texts.add_text(key, value if isinstance(value, str) else json.dumps(value))
+    with atomic_write(path) as file:
+        picture.save(file, format="PNG", pnginfo=texts)

@@ -1,0 +1,189 @@
+"""A run planned: everything found, read and checked, nothing trained and nothing written yet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from .. import files
+from ..creation import new_network
+from ..data.dataset import Dataset, read_dataset
+from ..errors import HypernetworkFileError, SettingsError, TrainingError, WorkbenchError
+from ..intervals import parse_interval
+from ..network import Hypernetwork
+from ..options import raise_all
+from ..ports import PictureRequest, Ports
+from ..settings import Job
+from . import optimizers
+from .outputs import OutputPaths
+from .pictures import read_prompts
+from .precision import Precision
+from .schedules import Schedule
+from .state import SavedRun, find_state, read_state
+
+ResultT = TypeVar("ResultT")
+_MB = 1 << 20
+_ADAM_COPIES = 4  # weights, gradients and two moments
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run will do.
+
+    Attributes:
+        network: the one to train, in its first state.
+        end_step: optimizer step the run ends at.
+        steps_per_epoch: optimizer steps of a pass over the training pictures.
+        previews: what each preview shows.
+        resumed: the state to go on from, or None.
+    """
+
+    job: Job
+    paths: OutputPaths
+    dataset: Dataset
+    network: Hypernetwork
+    schedule: Schedule
+    end_step: int
+    steps_per_epoch: int
+    previews: tuple[PictureRequest, ...]
+    resumed: SavedRun | None
+
+    def interval(self, section: str, name: str) -> int:
+        """Optimizer steps of a length among the settings."""
+        return parse_interval(f"{section}.{name}", getattr(getattr(self.job, section), name), self.steps_per_epoch)
+
+    @property
+    def held_out(self) -> int:
+        """Pictures kept for the validation loss."""
+        return held_out_count(len(self.dataset), self.job.train.validation_share)
+
+    def lines(self) -> list[str]:
+        """The plan as a person reads it, a sentence a line."""
+        job, network = self.job, self.network
+        weights = sum(parameter.numel() for parameter in network.parameters())
+        size = (job.data.width, job.data.height)
+        lines = [
+            f"{len(self.dataset)} pictures, framed to {size[0]} x {size[1]}; {self.held_out} held out for validation.",
+            f"{self.steps_per_epoch} steps per epoch (batch size {job.data.batch_size}, gradient accumulation "
+            f"{job.train.gradient_accumulation}); {self.end_step} steps are {self.end_step / self.steps_per_epoch:.3g} "
+            "epochs.",
+            f"{weights:,} weights for the widths {', '.join(map(str, network.widths))}; weights, gradients and "
+            f"optimizer take about {weights * 4 * _ADAM_COPIES / _MB:.0f} MB beside the model.",
+            f"The learning rate starts at {self.schedule.rate(0):.3g} and ends at "
+            f"{self.schedule.rate(self.end_step - 1):.3g}.",
+        ]
+        if self.end_step < job.train.max_steps:
+            lines.append(f"The schedule ends at step {self.end_step}, and so does the run.")
+        if self.resumed:
+            lines.append(f"The run goes on from step {self.resumed.step}.")
+        return lines
+
+
+def make_plan(job: Job, ports: Ports, resume: bool = False) -> Plan:
+    """Reads and checks all that `job` names.
+
+    Raises:
+        SettingsError: settings do not fit the model, the files or the dataset; all of them at once.
+        DatasetError: pictures or captions cannot be read.
+        TrainingError: there is no state to go on from, or it has ended.
+    """
+    checks = _Checks()
+    paths = checks.take(lambda: OutputPaths.of(job, ports, resume))
+    network = checks.take(lambda: starting_network(job, ports))
+    dataset = checks.take(lambda: read_dataset(job.data, job.output.name))
+    checks.take(lambda: Precision(job.train.precision, ports.denoiser.device))
+    if network is not None:
+        checks.take(lambda: optimizers.build(network.parameters(), job.optimizer.name, job.optimizer.arguments))
+    if dataset is None:
+        checks.take(job.learning_rates)
+        checks.raise_all()
+        raise TrainingError("the dataset cannot be read")
+    steps_per_epoch = _steps_per_epoch(job, len(dataset))
+    schedule = checks.take(lambda: job.learning_rates(steps_per_epoch))
+    previews = checks.take(lambda: _previews(job, dataset))
+    checks.raise_all()
+    if paths is None or network is None or schedule is None or previews is None:
+        raise TrainingError("the run cannot be planned")
+    end_step = min(job.train.max_steps, schedule.end_step or job.train.max_steps)
+    resumed = _resumed(job, paths, end_step) if resume else None
+    return Plan(job, paths, dataset, network, schedule, end_step, steps_per_epoch, previews, resumed)
+
+
+def starting_network(job: Job, ports: Ports) -> Hypernetwork:
+    """The network of `network.file`, or a new one.
+
+    Raises:
+        SettingsError: the file cannot be read, or has no width that the model has.
+    """
+    if not job.network.file:
+        return new_network(job.network, ports.denoiser.widths, job.train.seed)
+    try:
+        network = files.load(Path(job.network.file))
+    except HypernetworkFileError as error:
+        raise SettingsError("network.file", str(error)) from error
+    if not set(network.widths) & set(ports.denoiser.widths):
+        reason = f"its widths {network.widths} fit none of the model's attention layers {ports.denoiser.widths}"
+        raise SettingsError("network.file", reason)
+    return network.float()
+
+
+def held_out_count(pictures: int, share: float) -> int:
+    """How many of the pictures a share holds out: at least one of two or more, never all."""
+    return min(max(1, round(share * pictures)), pictures - 1) if share else 0
+
+
+class _Checks:
+    """Gathers the errors of independent checks, so that a person sees all of them at once."""
+
+    def __init__(self) -> None:
+        self._errors: list[WorkbenchError] = []
+
+    def take(self, check: Callable[[], ResultT]) -> ResultT | None:
+        """The result of `check`, or None after an error, which is kept."""
+        try:
+            return check()
+        except WorkbenchError as error:
+            self._errors.append(error)
+            return None
+
+    def raise_all(self) -> None:
+        """Raises what was gathered."""
+        settings = [error for error in self._errors if isinstance(error, SettingsError)]
+        raise_all(settings)
+        if self._errors:
+            raise self._errors[0]
+
+
+def _steps_per_epoch(job: Job, pictures: int) -> int:
+    trained = pictures - held_out_count(pictures, job.train.validation_share)
+    batches = -(-trained // job.data.batch_size)
+    return -(-batches // job.train.gradient_accumulation)
+
+
+def _previews(job: Job, dataset: Dataset) -> tuple[PictureRequest, ...]:
+    preview = job.preview
+    base = PictureRequest(
+        prompt=preview.prompt or dataset.samples[0].caption,
+        negative_prompt=preview.negative_prompt,
+        seed=preview.preview_seed,
+        width_px=job.data.width,
+        height_px=job.data.height,
+        sampler=preview.sampler,
+        steps=preview.sampling_steps,
+        cfg_scale=preview.cfg_scale,
+    )
+    return tuple(read_prompts(Path(preview.prompt_file), base)) if preview.prompt_file else (base,)
+
+
+def _resumed(job: Job, paths: OutputPaths, end_step: int) -> SavedRun:
+    path = find_state(paths.states())
+    if path is None:
+        raise TrainingError(f"there is no saved state of {job.output.name} to go on from")
+    saved = read_state(path)
+    if saved.optimizer_name != job.optimizer.name:
+        raise SettingsError("optimizer.name", f"the saved state was made with {saved.optimizer_name}; set it as it was")
+    if saved.step >= end_step:
+        raise TrainingError(f"the run has ended at step {saved.step} already; raise train.max_steps to go on")
+    return saved

@@ -1,0 +1,89 @@
+"""Mixed precision: the dtype of the forward pass, and the scaler that fp16 needs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import SettingsError
+
+_DTYPES = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+class Precision:
+    """Scales, clips and steps in the order that keeps the true gradient.
+
+    Args:
+        name: "auto", "fp32", "bf16" or "fp16".
+        device: of the model.
+
+    Raises:
+        SettingsError: fp16 was asked for on a CPU, which has no fp16 backward worth the name.
+    """
+
+    def __init__(self, name: str, device: torch.device) -> None:
+        self._device = device
+        self.dtype = _DTYPES[_chosen(name, device)]
+        self._scaler: Any = None
+        if self.dtype is torch.float16:
+            # Its place before torch 2.3 is deprecated since.
+            scaler = torch.amp.GradScaler if hasattr(torch.amp, "GradScaler") else torch.cuda.amp.GradScaler
+            self._scaler = scaler()
+
+    def autocast(self) -> AbstractContextManager[Any]:
+        """The forward pass runs in the chosen dtype."""
+        return torch.autocast(self._device.type, self.dtype) if self.dtype else nullcontext()
+
+    @property
+    def is_searching_scale(self) -> bool:
+        """Whether a non-finite gradient may only mean that the scaler still looks for its scale."""
+        return self._scaler is not None and self._scaler.get_scale() > 1.0
+
+    def backward(self, loss: Tensor) -> None:
+        """Adds the gradient of `loss`."""
+        (self._scaler.scale(loss) if self._scaler else loss).backward()
+
+    def unscale(self, optimizer: torch.optim.Optimizer) -> None:
+        """Gives the gradients their true size."""
+        if self._scaler:
+            self._scaler.unscale_(optimizer)
+
+    def step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Takes the step; the scaler leaves it out where a gradient is not finite, and lowers its scale."""
+        if self._scaler:
+            self._scaler.step(optimizer)
+            self._scaler.update()
+        else:
+            optimizer.step()
+
+    def state_dict(self) -> dict[str, Any]:
+        """The scaler's state; empty without one."""
+        return self._scaler.state_dict() if self._scaler else {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Takes the scaler's state back."""
+        if self._scaler and state:
+            self._scaler.load_state_dict(state)
+
+
+def clip(parameters: Sequence[nn.Parameter], kind: str, limit: float) -> Tensor:
+    """Bounds the gradients by their norm, or each number by its value; gives the norm before, a scalar tensor."""
+    norm = torch.nn.utils.clip_grad_norm_(parameters, limit if kind == "norm" else math.inf)
+    if kind == "value":
+        torch.nn.utils.clip_grad_value_(parameters, limit)
+    return norm
+
+
+def _chosen(name: str, device: torch.device) -> str:
+    if name == "auto":
+        if device.type != "cuda":
+            return "fp32"
+        return "bf16" if torch.cuda.is_bf16_supported() else "fp16"
+    if name == "fp16" and device.type == "cpu":
+        raise SettingsError("train.precision", "fp16 needs a GPU; choose auto, fp32 or bf16 on the CPU")
+    return name

@@ -1,0 +1,126 @@
+"""A learning rate found by trying: the range test of Smith, "Cyclical Learning Rates" (2017)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+from ..charts import Curve, draw_chart
+from ..data.latents import encode
+from ..errors import TrainingError
+from ..ports import Ports
+from ..settings import Job
+from . import optimizers, schedules
+from .guard import Guard
+from .loop import StepRecord, Trainer
+from .noise import NoiseProcess
+from .plan import make_plan
+from .precision import Precision
+from .state import Learner
+
+LOWEST, HIGHEST = 1e-7, 0.1
+STEPS = 100
+_SMOOTHING = 0.9
+_DIVERGED = 2.0
+_SKIPPED_SHARE = 0.1
+
+
+@dataclass(frozen=True)
+class RisingRate:
+    """A rate that grows by the same factor every step."""
+
+    lowest: float
+    highest: float
+    steps: int
+
+    def rate(self, step: int) -> float:
+        """The rate of `step`."""
+        return self.lowest * (self.highest / self.lowest) ** (step / max(self.steps - 1, 1))
+
+    def is_end_of_cycle(self, step: int) -> bool:
+        """True on the last step."""
+        return step == self.steps - 1
+
+    @property
+    def end_step(self) -> int:
+        """The number of steps."""
+        return self.steps
+
+
+@dataclass(frozen=True)
+class FoundRate:
+    """What the test found.
+
+    Attributes:
+        rate: the suggestion.
+        rates, losses: what was tried, and the smoothed loss after it.
+    """
+
+    rate: float
+    rates: tuple[float, ...]
+    losses: tuple[float, ...]
+
+    def chart(self) -> str:
+        """The smoothed loss over the steps and the rate beside it, as SVG; the rate as its power of ten."""
+        loss = Curve("loss", list(enumerate(self.losses)))
+        rate = Curve("log10 of the rate", [(step, math.log10(value)) for step, value in enumerate(self.rates)])
+        return draw_chart([loss], rate, len(self.rates) - 1)
+
+
+class _Recorder:
+    """Smooths the losses, and ends the test once they have clearly risen."""
+
+    def __init__(self, ports: Ports, steps: int) -> None:
+        self._ports, self._steps = ports, steps
+        self.rates: list[float] = []
+        self.losses: list[float] = []
+        self._mean = 0.0
+
+    def after_step(self, record: StepRecord) -> bool:
+        """Takes the step down; True to end the test."""
+        self._ports.progress.report(record.step, self._steps, f"Trying a rate of {record.rate:.3g}")
+        if record.skipped:
+            return True
+        self._mean = _SMOOTHING * self._mean + (1 - _SMOOTHING) * record.loss
+        self.rates.append(record.rate)
+        self.losses.append(self._mean / (1 - _SMOOTHING**record.step))
+        has_diverged = self.losses[-1] > _DIVERGED * min(self.losses)
+        return has_diverged or self._ports.progress.is_interrupted()
+
+
+def find_rate(job: Job, ports: Ports, steps: int = STEPS) -> FoundRate:
+    """Trains for `steps` at a rising rate on a copy that is thrown away, and suggests the rate of the steepest fall.
+
+    Nothing is written, and the seed makes the answer the same every time.
+
+    Raises:
+        SettingsError: settings do not fit the model, the files or the dataset.
+        TrainingError: the loss fell at no rate.
+    """
+    changes = replace(job.output, overwrite=True)
+    plan = make_plan(replace(job, output=changes), ports)
+    network = plan.network.to(ports.denoiser.device)
+    optimizer = optimizers.build(network.parameters(), job.optimizer.name, job.optimizer.arguments)
+    learner = Learner(network, optimizer, Precision(job.train.precision, ports.denoiser.device))
+    trainer = Trainer(
+        job=job,
+        data=encode(plan.dataset, ports.encoder, ports.progress),
+        denoiser=ports.denoiser,
+        learner=learner,
+        schedule=RisingRate(LOWEST, HIGHEST, steps),
+        noise=NoiseProcess(ports.denoiser.alphas_cumprod, ports.denoiser.prediction, job.loss),
+        clip_limits=schedules.parse(job.optimizer.clip_limit, steps),
+        guard=Guard(learner, job.train),
+    )
+    recorder = _Recorder(ports, steps)
+    trainer.run(0, steps, [recorder])
+    return _steepest(recorder.rates, recorder.losses)
+
+
+def _steepest(rates: list[float], losses: list[float]) -> FoundRate:
+    first = int(len(losses) * _SKIPPED_SHARE)  # the mean of few losses says little
+    slopes = [(losses[i + 1] - losses[i - 1], rates[i]) for i in range(max(first, 1), len(losses) - 1)]
+    slope, rate = min(slopes, default=(0.0, 0.0))
+    if slope >= 0:
+        raise TrainingError("the loss fell at no rate; check the dataset, or choose a rate by hand")
+    return FoundRate(rate, tuple(rates), tuple(losses))

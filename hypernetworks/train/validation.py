@@ -1,0 +1,90 @@
+"""The validation loss: the same pictures, noise and timesteps every time, so that numbers compare between runs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+
+from ..data.latents import EncodedDataset
+from ..ports import Denoiser
+from ..randomness import derived_seed
+from ..train_settings import LossSettings
+from .averages import weights_to_show
+from .loop import StepRecord
+from .loss import diffusion_loss
+from .noise import NoiseProcess, NoisyBatch
+from .state import Learner
+
+_TIMESTEPS = 4
+_AT_ONCE = 8
+
+
+class Validation:
+    """Measures the plain square loss on held-out pictures every so many steps.
+
+    Attributes:
+        latest: (step, loss) of the last measurement.
+        best: lowest loss so far.
+    """
+
+    def __init__(self, data: EncodedDataset, denoiser: Denoiser, learner: Learner, every: int) -> None:
+        self._data = data
+        self._denoiser = denoiser
+        self._learner = learner
+        self._every = every
+        self._noise = NoiseProcess(denoiser.alphas_cumprod, denoiser.prediction, LossSettings())
+        self.latest: tuple[int, float] | None = None
+        self.best = math.inf
+
+    def after_step(self, record: StepRecord) -> None:
+        """Measures when the step has come."""
+        if not len(self._data) or record.step % self._every:
+            return
+        loss = self.measure()
+        self.latest = (record.step, loss)
+        self.best = min(self.best, loss)
+
+    def state(self) -> dict[str, Any]:
+        """What Continue needs."""
+        return {"latest": list(self.latest) if self.latest else None, "best": self.best}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Takes the measurements back."""
+        self.latest = (state["latest"][0], state["latest"][1]) if state["latest"] else None
+        self.best = state["best"]
+
+    def is_best(self, step: int) -> bool:
+        """Whether `step` was measured and is the best so far."""
+        return self.latest is not None and self.latest == (step, self.best)
+
+    @torch.no_grad()
+    def measure(self) -> float:
+        """Mean loss over the held-out pictures at fixed noise and timesteps."""
+        network = self._learner.network
+        was_training = network.training
+        total = 0.0
+        with weights_to_show(network, self._learner.optimizer, self._learner.average):
+            network.eval()
+            try:
+                with self._learner.precision.autocast():
+                    for batch in self._batches():
+                        total += diffusion_loss(self._denoiser, batch, LossSettings()).item() * len(batch.noisy)
+            finally:
+                network.train(was_training)
+        return total / (len(self._data) * _TIMESTEPS)
+
+    def _batches(self) -> Iterator[NoisyBatch]:
+        device = self._denoiser.device
+        count = len(self._denoiser.alphas_cumprod)
+        for number in range(_TIMESTEPS):
+            timestep = int((number + 0.5) / _TIMESTEPS * count)
+            for start in range(0, len(self._data), _AT_ONCE):
+                latents = self._data.latents[start : start + _AT_ONCE]
+                generator = torch.Generator().manual_seed(derived_seed(0, "validation", number, start))
+                noise = torch.randn(latents.shape, generator=generator)
+                timesteps = torch.full((len(latents),), timestep, device=device)
+                conditioning = self._data.conditionings[start : start + _AT_ONCE].to(device)
+                yield self._noise.apply(latents.to(device), conditioning, timesteps, noise.to(device))

@@ -1,0 +1,64 @@
+"""Schedules with a warm-up, from the library that users of other trainers know them from."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ..errors import ScheduleError
+
+#: Our names and those of `transformers.get_scheduler`.
+KINDS = {
+    "constant": "constant_with_warmup",
+    "linear": "linear",
+    "cosine": "cosine",
+    "polynomial": "polynomial",
+}
+
+
+@dataclass(frozen=True)
+class WarmupSchedule:
+    """A rate that rises from `min_rate` to `max_rate` and then follows the curve called `kind`.
+
+    Attributes:
+        kind: one of `KINDS`.
+        warmup: steps of the rise.
+        steps: optimizer steps of the whole run.
+        power: of the polynomial curve.
+    """
+
+    kind: str
+    max_rate: float
+    min_rate: float
+    warmup: int
+    steps: int
+    power: float = 1.0
+
+    def rate(self, step: int) -> float:
+        """The rate of `step`."""
+        share = _curve(self.kind, self.warmup, self.steps, self.power)(step)
+        return self.min_rate + (self.max_rate - self.min_rate) * share
+
+    def is_end_of_cycle(self, step: int) -> bool:
+        """True on the last step of the run."""
+        return step == self.steps - 1
+
+    @property
+    def end_step(self) -> None:
+        """The curve has no end of its own."""
+        return
+
+
+@functools.lru_cache(maxsize=16)
+def _curve(kind: str, warmup: int, steps: int, power: float) -> Callable[[int], float]:
+    """The share of the full rate at each step, as the library computes it for an optimizer with rate 1."""
+    try:
+        import torch  # noqa: PLC0415 (heavy, and only these schedules need it)
+        from transformers import get_scheduler  # noqa: PLC0415
+    except ImportError as error:
+        raise ScheduleError(f"the schedule {kind} needs the package transformers") from error
+    optimizer = torch.optim.SGD([torch.zeros(1)], lr=1.0)
+    options = {"power": power, "lr_end": 0.0} if kind == "polynomial" else {}
+    scheduler = get_scheduler(KINDS[kind], optimizer, warmup, steps, scheduler_specific_kwargs=options)
+    return scheduler.lr_lambdas[0]

@@ -1,0 +1,209 @@
+"""Settings of optimizer, schedule, loss and run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from .errors import ScheduleError, SettingsError
+from .intervals import parse_interval
+from .options import Option, Settings, setting
+from .train import optimizers, schedules, warmup_schedules
+
+_RESTARTS = "cosine restarts"
+
+
+@dataclass(frozen=True)
+class OptimizerSettings(Settings):
+    """How weights follow the gradients."""
+
+    name: str = setting(
+        "AdamW",
+        Option("Optimizer", "AdamW suits nearly everything; Prodigy and DAdapt find the rate themselves (rate 1).",
+               choices=tuple(optimizers.KINDS)),
+    )  # fmt: skip
+    arguments: str = setting(
+        "", Option("Optimizer options", "Such as weight_decay=0.01, betas=(0.9, 0.99). Empty: the optimizer's own.")
+    )
+    clip: str = setting(
+        "none",
+        Option("Gradient clipping", "norm bounds the length of the gradient, value each of its numbers.",
+               choices=("none", "norm", "value")),
+    )  # fmt: skip
+    clip_limit: str = setting(
+        "1.0", Option("Clipping limit", "A number, or limits with the step each ends at: 1.0:500,0.1.")
+    )
+
+    def problems(self) -> Iterator[SettingsError]:
+        """Options that the optimizer does not have, and limits that are none."""
+        try:
+            optimizers.check_arguments(self.name, self.arguments)
+        except SettingsError as error:
+            yield error
+        try:
+            limit = schedules.parse(self.clip_limit, 1)
+        except ScheduleError:
+            yield SettingsError("clip_limit", f"must be a number or such as 1.0:500,0.1, not {self.clip_limit!r}")
+        else:
+            if limit.rate(0) <= 0:
+                yield SettingsError("clip_limit", "must be above 0")
+
+
+@dataclass(frozen=True)
+class ScheduleSettings(Settings):
+    """The learning rate over the steps."""
+
+    rate: str = setting(
+        "0.00001", Option("Learning rate", "A number, or rates with the step each ends at: 4e-05:2000,4e-06:4000.")
+    )
+    kind: str = setting(
+        "steps",
+        Option("Rate schedule", "steps keeps to the text above; the others start from one rate.",
+               choices=("steps", *warmup_schedules.KINDS, _RESTARTS)),
+    )  # fmt: skip
+    warmup: int = setting(
+        0, Option("Warm-up steps", "Steps in which the rate rises from the minimum, at each restart too.",
+                  minimum=0, maximum=1_000_000)
+    )  # fmt: skip
+    min_rate: float = setting(0.0, Option("Minimum rate", "Where the rate ends.", minimum=0.0, maximum=10.0))
+    power: float = setting(1.0, Option("Power", "Of the polynomial schedule.", minimum=0.1, maximum=10.0))
+    cycle: str = setting(
+        "0", Option("Cosine cycle", "Length of the first cycle in steps, or such as 10 epochs; 0 takes the whole run.")
+    )
+    multiplier: float = setting(
+        1.0, Option("Cycle multiplier", "Each cycle is this many times the one before.", minimum=0.1, maximum=100)
+    )
+    decay: float = setting(
+        1.0, Option("Cycle decay", "Each cycle peaks at this share of the one before.", minimum=0.0, maximum=1.0)
+    )
+
+    def problems(self) -> Iterator[SettingsError]:
+        """Texts that are no rate and no cycle, and more than one rate where one is needed."""
+        try:
+            schedules.parse(self.rate, 1)
+        except ScheduleError as error:
+            yield SettingsError("rate", str(error))
+        if self.kind != "steps" and ":" in self.rate:
+            yield SettingsError("rate", f"must be one number for the schedule {self.kind}")
+        try:
+            parse_interval("cycle", self.cycle, 1)
+        except SettingsError as error:
+            yield error
+
+    def schedule(self, max_steps: int, steps_per_epoch: int = 1) -> schedules.Schedule:
+        """The schedule of a run of `max_steps` optimizer steps.
+
+        Raises:
+            SettingsError: the numbers do not fit each other; names the field.
+        """
+        steps = schedules.parse(self.rate, max_steps)
+        if self.kind == "steps":
+            return steps
+        max_rate = steps.rate(0)
+        if self.min_rate > max_rate:
+            raise SettingsError("min_rate", f"must not be above the learning rate of {max_rate:g}")
+        if self.kind != _RESTARTS:
+            if self.warmup >= max_steps:
+                raise SettingsError("warmup", f"must be shorter than the run of {max_steps} steps")
+            return warmup_schedules.WarmupSchedule(
+                self.kind, max_rate, self.min_rate, self.warmup, max_steps, self.power
+            )
+        cycle = parse_interval("cycle", self.cycle, steps_per_epoch) or max_steps
+        try:
+            return schedules.CosineRestarts(cycle, self.multiplier, max_rate, self.min_rate, self.warmup, self.decay)
+        except ScheduleError as error:
+            raise SettingsError("cycle", str(error)) from error
+
+
+@dataclass(frozen=True)
+class LossSettings(Settings):
+    """How far the prediction is from the noise, and which noise."""
+
+    kind: str = setting(
+        "l2",
+        Option("Loss", "l2 is the usual one; huber minds outliers less, scheduled huber only at noisy timesteps.",
+               choices=("l2", "huber", "scheduled huber")),
+    )  # fmt: skip
+    huber_delta: float = setting(
+        0.1, Option("Huber delta", "Where huber turns from square to straight.", minimum=1e-6, maximum=100.0)
+    )
+    min_snr_gamma: float = setting(
+        0.0,
+        Option("Min-SNR gamma", "5 weighs timesteps evenly; 0 is off.", minimum=0.0, maximum=100.0),
+    )
+    noise_offset: float = setting(
+        0.0, Option("Noise offset", "0.05 to 0.1 allows very dark and very bright pictures.", minimum=0.0, maximum=1.0)
+    )
+    adaptive_noise_offset: float = setting(
+        0.0, Option("Adaptive noise offset", "Adds this share of each latent's mean to the offset.",
+                    minimum=-1.0, maximum=1.0)
+    )  # fmt: skip
+    multires_iterations: int = setting(
+        0, Option("Multi-resolution noise", "Coarser layers of noise that are added; 6 to 10, 0 is off.",
+                  minimum=0, maximum=10)
+    )  # fmt: skip
+    multires_discount: float = setting(
+        0.3, Option("Multi-resolution discount", "Strength of each coarser layer.", minimum=0.0, maximum=1.0)
+    )
+    min_timestep: int = setting(0, Option("Lowest timestep", "0 is nearly the clean picture.", minimum=0, maximum=999))
+    max_timestep: int = setting(999, Option("Highest timestep", "999 is nearly pure noise.", minimum=0, maximum=999))
+    noise_cycle: str = setting(
+        "0", Option("Noise scheduler", "Steps or epochs in which the highest timestep rises from the lowest; 0 is off.")
+    )
+    noise_restarts: bool = setting(
+        False, Option("Noise scheduler restarts", "Starts again at the lowest timestep after each such length.")
+    )
+
+    def problems(self) -> Iterator[SettingsError]:
+        """An empty range of timesteps, a length that is none."""
+        if self.min_timestep > self.max_timestep:
+            yield SettingsError("min_timestep", f"must not be above the highest timestep {self.max_timestep}")
+        try:
+            parse_interval("noise_cycle", self.noise_cycle, 1)
+        except SettingsError as error:
+            yield error
+
+
+@dataclass(frozen=True)
+class TrainSettings(Settings):
+    """Length, seed and safety of the run."""
+
+    max_steps: int = setting(1000, Option("Steps", "Optimizer steps of the whole run.", minimum=1, maximum=10_000_000))
+    gradient_accumulation: int = setting(
+        1, Option("Gradient accumulation", "Batches gathered for one step.", minimum=1, maximum=1024)
+    )
+    seed: int = setting(
+        0, Option("Training seed", "Fixes initial weights, order, noise, timesteps and dropout.",
+                  minimum=0, maximum=2**63 - 1)
+    )  # fmt: skip
+    precision: str = setting(
+        "auto",
+        Option("Precision", "auto takes bf16 where the GPU has it, else fp16, and fp32 on the CPU.",
+               choices=("auto", "fp32", "bf16", "fp16")),
+    )  # fmt: skip
+    ema_decay: float = setting(
+        0.0, Option("EMA decay", "0.99 to 0.999 saves a running mean of the weights; 0 is off.",
+                    minimum=0.0, maximum=0.99999)
+    )  # fmt: skip
+    validation_share: float = setting(
+        0.0, Option("Validation share", "Share of the pictures that is held out to measure the loss on.",
+                    minimum=0.0, maximum=0.5)
+    )  # fmt: skip
+    validation_every: str = setting(
+        "1 epoch", Option("Validate every", "Steps, or such as 2 epochs, between measurements of the validation loss.")
+    )
+    rollback_after: int = setting(
+        3, Option("Roll back after", "Steps with a loss or gradient that is no number, in a row, before the last good "
+                  "state comes back.", minimum=1, maximum=1000)
+    )  # fmt: skip
+    rollback_halves_rate: bool = setting(
+        False, Option("Roll-back halves the rate", "Goes on with half the learning rate after a roll-back.")
+    )
+
+    def problems(self) -> Iterator[SettingsError]:
+        """A length that is none."""
+        try:
+            if not parse_interval("validation_every", self.validation_every, 1):
+                yield SettingsError("validation_every", "must not be 0; a validation share of 0 switches it off")
+        except SettingsError as error:
+            yield error

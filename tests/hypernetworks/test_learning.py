@@ -1,0 +1,270 @@
+"""Gradients, optimizers, schedules, noise and losses against what they should be."""
+
+import itertools
+import math
+
+import pytest
+import torch
+from hypernetwork_workbench.hypernetworks.errors import SettingsError
+from hypernetwork_workbench.hypernetworks.intervals import parse_interval
+from hypernetwork_workbench.hypernetworks.network import Hypernetwork, Structure
+from hypernetwork_workbench.hypernetworks.train import loop, optimizers
+from hypernetwork_workbench.hypernetworks.train.loss import diffusion_loss, min_snr_weights
+from hypernetwork_workbench.hypernetworks.train.noise import NoiseProcess, NoisyBatch
+from hypernetwork_workbench.hypernetworks.train.precision import Precision, clip
+from hypernetwork_workbench.hypernetworks.train.rate_finder import find_rate
+from hypernetwork_workbench.hypernetworks.train.run import train
+from hypernetwork_workbench.hypernetworks.train.warmup_schedules import KINDS, WarmupSchedule
+from hypernetwork_workbench.hypernetworks.train_settings import LossSettings
+
+from tests.support.fake_ports import FakeDenoiser, fake_ports
+from tests.support.runs import make_job, same, weights
+
+
+def gradients_of(monkeypatch, pictures, folder, **changes):
+    seen = []
+    original = loop.clip
+
+    def spy(parameters, kind, limit):
+        seen.append([parameter.grad.clone() for parameter in parameters])
+        return original(parameters, kind, limit)
+
+    monkeypatch.setattr(loop, "clip", spy)
+    train(make_job(pictures, train__max_steps=1, output__sheet=False, data__caption_dropout=0.0,
+                   network__dropout_structure="", **changes), fake_ports(folder))  # fmt: skip
+    return seen[0]
+
+
+def test_the_gradient_of_k_batches_is_that_of_one_batch_of_k(monkeypatch, pictures, tmp_path):
+    # Noise is drawn by place, so that the same noise is asked for: one generator for the whole step.
+    monkeypatch.setattr(loop.Trainer, "noisy_batches", fixed_noise)
+    one = gradients_of(monkeypatch, pictures, tmp_path / "a", data__batch_size=5)
+    for size, accumulation in ((1, 5), (2, 3), (3, 2)):
+        many = gradients_of(monkeypatch, pictures, tmp_path / f"b{size}", data__batch_size=size,
+                            train__gradient_accumulation=accumulation)  # fmt: skip
+        for ours, theirs in zip(many, one, strict=True):
+            assert torch.allclose(ours, theirs, rtol=1e-5, atol=1e-8)
+
+
+def fixed_noise(self, step, group):
+    for indices in group:
+        noise = torch.stack([torch.randn(4, 4, 4, generator=torch.Generator().manual_seed(i)) for i in indices])
+        timesteps = torch.tensor([11 * index for index in indices])
+        yield self.noise.apply(
+            self.data.latents[list(indices)], self.data.conditionings[list(indices)], timesteps, noise
+        )
+
+
+@pytest.mark.parametrize("kind", ["norm", "value"])
+def test_clipping_bounds_the_true_gradient(kind):
+    parameter = torch.nn.Parameter(torch.zeros(8))
+    parameter.grad = torch.full((8,), 3.0)
+    assert clip([parameter], kind, 0.5).item() == pytest.approx(3 * math.sqrt(8))
+    size = parameter.grad.norm() if kind == "norm" else parameter.grad.abs().max()
+    assert size.item() == pytest.approx(0.5, rel=1e-5)
+
+
+def test_clipping_comes_after_unscaling():
+    class Scaler:
+        def get_scale(self):
+            return 1024.0
+
+        def unscale_(self, optimizer):
+            for group in optimizer.param_groups:
+                for weight in group["params"]:
+                    weight.grad /= 1024.0
+
+    parameter = torch.nn.Parameter(torch.zeros(4))
+    parameter.grad = torch.full((4,), 1024.0)
+    precision = Precision("fp32", torch.device("cpu"))
+    precision._scaler = Scaler()
+    precision.unscale(torch.optim.SGD([parameter], lr=1.0))
+    assert clip([parameter], "norm", 10.0).item() == pytest.approx(2.0)
+    assert parameter.grad.norm().item() == pytest.approx(2.0)
+
+
+def test_fp16_is_refused_on_the_cpu(pictures, tmp_path):
+    with pytest.raises(SettingsError, match=r"^train\.precision: fp16 needs a GPU"):
+        train(make_job(pictures, train__precision="fp16"), fake_ports(tmp_path))
+
+
+def test_bf16_trains(pictures, tmp_path):
+    result = train(make_job(pictures, train__precision="bf16"), fake_ports(tmp_path))
+    assert result.skipped_steps == 0
+
+
+@pytest.mark.parametrize("name", [name for name, kind in optimizers.KINDS.items() if kind.package != "bitsandbytes"])
+def test_every_optimizer_trains_repeats_and_moves_the_weights(pictures, tmp_path, name):
+    changes = {"optimizer__name": name, "schedule__rate": "0.001", "output__sheet": False}
+    first = train(make_job(pictures, **changes), fake_ports(tmp_path / "a"))
+    second = train(make_job(pictures, **changes, preview__every="2"), fake_ports(tmp_path / "b"))
+    still = train(make_job(pictures, **changes, train__max_steps=1), fake_ports(tmp_path / "c"))
+    assert same(weights(first.network), weights(second.network))
+    assert not same(weights(first.network), weights(still.network))
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "reason"),
+    [
+        ("AdamW", "betas=(0.9, 0.99), colour=3", "AdamW has no option colour; it has betas"),
+        ("AdamW", "weight_decay", "must have the form key=value"),
+        ("AdamW", "weight_decay=", "must have the form key=value"),
+        ("AdamW", "weight_decay=__import__('os')", "the value of weight_decay must be a number"),
+        ("AdamW", "lr=3", "has no option lr"),
+        ("Prodigy", "d_cof=2", "Prodigy has no option d_cof"),
+    ],
+)
+def test_wrong_optimizer_options_are_named(pictures, name, text, reason):
+    with pytest.raises(SettingsError, match=r"^optimizer\.arguments: ") as caught:
+        make_job(pictures, optimizer__name=name, optimizer__arguments=text)
+    assert reason in str(caught.value)
+
+
+def test_a_value_the_optimizer_refuses_is_told(pictures, tmp_path):
+    job = make_job(pictures, optimizer__arguments="weight_decay=-1.0")
+    with pytest.raises(SettingsError, match=r"^optimizer\.arguments: AdamW refuses them: .*weight_decay"):
+        train(job, fake_ports(tmp_path))
+
+
+def test_a_missing_package_is_named(pictures, tmp_path):
+    with pytest.raises(SettingsError, match=r"^optimizer\.name: AdamW8bit needs the package bitsandbytes"):
+        train(make_job(pictures, optimizer__name="AdamW8bit"), fake_ports(tmp_path))
+
+
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_warmup_schedules_rise_to_the_rate_and_stay_in_bounds(kind):
+    schedule = WarmupSchedule(kind, 1e-3, 1e-5, warmup=10, steps=100)
+    rates = [schedule.rate(step) for step in range(100)]
+    assert rates[0] == pytest.approx(1e-5)
+    assert rates[10] == pytest.approx(1e-3)
+    assert all(a < b for a, b in itertools.pairwise(rates[:11]))
+    assert all(1e-5 <= rate <= 1e-3 * (1 + 1e-9) for rate in rates)
+    falling = all(a > b for a, b in itertools.pairwise(rates[10:]))
+    assert falling != (kind == "constant")
+
+
+@pytest.mark.parametrize(
+    ("text", "steps"), [("0", 0), ("100", 100), (" 10 epochs", 70), ("1 Epoch", 7), ("0.5 epochs", 4), ("12 steps", 12)]
+)
+def test_lengths_are_steps_or_epochs(text, steps):
+    assert parse_interval("every", text, 7) == steps
+
+
+@pytest.mark.parametrize("text", ["", "ten", "-3", "1.5", "3 days", "nan"])
+def test_other_lengths_are_refused(text):
+    with pytest.raises(SettingsError, match=r"^every: "):
+        parse_interval("every", text, 7)
+
+
+ALPHAS = torch.linspace(0.999, 0.0, 1000)
+
+
+def draw(settings, prediction="epsilon", step=0, cycle=0, count=512):
+    process = NoiseProcess(ALPHAS, prediction, settings, cycle)
+    latents = torch.zeros(count, 4, 8, 8)
+    return process.draw(latents, torch.zeros(count, 1, 1), step, torch.Generator().manual_seed(0))
+
+
+def test_timesteps_stay_in_their_range_and_fill_it():
+    batch = draw(LossSettings(min_timestep=100, max_timestep=120))
+    assert (batch.timesteps.min(), batch.timesteps.max()) == (100, 120)
+
+
+def test_pure_noise_is_left_out_for_epsilon_alone():
+    assert NoiseProcess(ALPHAS, "epsilon", LossSettings()).timestep_range(0) == (0, 998)
+    assert NoiseProcess(ALPHAS, "v", LossSettings()).timestep_range(0) == (0, 999)
+
+
+def test_the_noise_scheduler_raises_the_highest_timestep():
+    once = NoiseProcess(ALPHAS, "v", LossSettings(), cycle=10)
+    again = NoiseProcess(ALPHAS, "v", LossSettings(noise_restarts=True), cycle=10)
+    assert [once.timestep_range(step)[1] for step in (0, 5, 10, 15)] == [0, 499, 999, 999]
+    assert [again.timestep_range(step)[1] for step in (0, 5, 10, 15)] == [0, 499, 0, 499]
+
+
+def test_the_targets_of_epsilon_and_v_rebuild_the_latents():
+    latents = torch.randn(6, 4, 8, 8)
+    timesteps, noise = torch.tensor([0, 100, 400, 700, 900, 990]), torch.randn(6, 4, 8, 8)
+    signal = ALPHAS[timesteps].view(-1, 1, 1, 1)
+    for prediction in ("epsilon", "v"):
+        batch = NoiseProcess(ALPHAS, prediction, LossSettings()).apply(latents, torch.zeros(6, 1, 1), timesteps, noise)
+        if prediction == "epsilon":
+            rebuilt = (batch.noisy - (1 - signal).sqrt() * batch.target) / signal.sqrt()
+        else:
+            rebuilt = signal.sqrt() * batch.noisy - (1 - signal).sqrt() * batch.target
+        assert torch.allclose(rebuilt, latents, atol=1e-4)
+
+
+def test_noise_offset_moves_whole_channels():
+    plain, offset = (draw(LossSettings(noise_offset=value)).target for value in (0.0, 0.5))
+    assert plain.mean((2, 3)).std().item() == pytest.approx(1 / 8, rel=0.15)
+    assert offset.mean((2, 3)).std().item() == pytest.approx(math.sqrt(1 / 64 + 0.25), rel=0.15)
+    still = draw(LossSettings(adaptive_noise_offset=0.5)).target
+    assert torch.allclose(still.mean((2, 3)).std(), plain.mean((2, 3)).std(), rtol=0.15)  # latents of mean 0
+
+
+def test_multi_resolution_noise_has_unit_size_and_coarse_parts():
+    noise = draw(LossSettings(multires_iterations=6, multires_discount=0.8)).target
+    assert noise.std().item() == pytest.approx(1.0, rel=0.02)
+    assert noise.mean((2, 3)).std() > 2 / 8
+
+
+def batch_at(timesteps):
+    generator = torch.Generator().manual_seed(1)
+    count = len(timesteps)
+    return NoisyBatch(
+        torch.randn(count, 4, 4, 4, generator=generator), timesteps, torch.zeros(count, 5, 12),
+        torch.randn(count, 4, 4, 4, generator=generator),
+    )  # fmt: skip
+
+
+def test_min_snr_weights_follow_the_paper():
+    denoiser = FakeDenoiser()
+    denoiser.alphas_cumprod = ALPHAS
+    timesteps = torch.tensor([10, 500, 999])
+    snr = ALPHAS[timesteps] / (1 - ALPHAS[timesteps])
+    weights_ = min_snr_weights(denoiser, timesteps, 5.0)
+    assert weights_[:2].tolist() == pytest.approx((snr.clamp(max=5.0) / snr)[:2].tolist(), rel=1e-4)
+    assert weights_[2].item() == pytest.approx(1.0)
+    denoiser.prediction = "v"
+    v = min_snr_weights(denoiser, timesteps, 5.0)
+    assert v[:2].tolist() == pytest.approx((snr.clamp(max=5.0) / (snr + 1))[:2].tolist(), rel=1e-4)
+    assert v[2].item() == pytest.approx(0.0, abs=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["huber", "scheduled huber"])
+def test_huber_is_the_square_near_zero_and_straight_far_off(kind):
+    denoiser = FakeDenoiser()
+    timesteps = torch.tensor([99])
+    batch = batch_at(timesteps)
+    for scale, exponent in ((1e-3, 2), (1e3, 1)):
+        losses = []
+        for factor in (1.0, 2.0):
+            target = batch.noisy + scale * factor
+            scaled = NoisyBatch(batch.noisy, timesteps, batch.conditioning, target)
+            losses.append(diffusion_loss(denoiser, scaled, LossSettings(kind=kind)).item())
+        assert losses[1] / losses[0] == pytest.approx(2**exponent, rel=0.01)
+
+
+def test_the_average_of_weights_is_what_is_saved(pictures, tmp_path):
+    plain = train(make_job(pictures), fake_ports(tmp_path / "a"))
+    averaged = train(make_job(pictures, train__ema_decay=0.99), fake_ports(tmp_path / "b"))
+    start = Hypernetwork.create(Structure(activation="relu", dropout_structure=(0, 0.2, 0)), (12,), 3)
+
+    def moved(result):
+        found = weights(result.network)
+        return sum(((found[name] - weight) ** 2).sum() for name, weight in start.state_dict().items()).item()
+
+    assert 0 < moved(averaged) < moved(plain)
+
+
+def test_the_rate_finder_suggests_a_rate_that_learns_and_writes_nothing(pictures, tmp_path):
+    ports = fake_ports(tmp_path / "ports")
+    found = find_rate(make_job(pictures, data__caption_dropout=0.0), ports)
+    again = find_rate(make_job(pictures, data__caption_dropout=0.0), fake_ports(tmp_path / "ports"))
+    assert found == again
+    assert 1e-6 < found.rate < 0.1
+    assert not (tmp_path / "ports").exists()
+    assert found.chart().startswith("<svg")
+    result = train(make_job(pictures, schedule__rate=str(found.rate), train__max_steps=200), ports)
+    assert result.loss_last < result.loss_first

@@ -1,0 +1,122 @@
+"""Preview prompts in kohya's line form, the strip, the chart, and validation."""
+
+import xml.etree.ElementTree as ET
+
+import pytest
+from hypernetwork_workbench.hypernetworks.charts import Curve, draw_chart
+from hypernetwork_workbench.hypernetworks.errors import SettingsError
+from hypernetwork_workbench.hypernetworks.ports import PictureRequest
+from hypernetwork_workbench.hypernetworks.train.pictures import read_prompts
+from hypernetwork_workbench.hypernetworks.train.run import train
+from PIL import Image
+
+from tests.support.fake_ports import fake_ports
+from tests.support.runs import make_job, read_log
+
+BASE = PictureRequest("", 1, 512, 512, steps=20, cfg_scale=7.0)
+
+
+def prompts(tmp_path, text):
+    path = tmp_path / "prompts.txt"
+    path.write_text(text, encoding="utf-8")
+    return read_prompts(path, BASE)
+
+
+def test_a_line_gives_prompt_and_changes(tmp_path):
+    one, two = prompts(
+        tmp_path, "\ufeff# comment\n\na cat, best --n bad, worst --w 640 --h 448 --d 7 --l 5.5 --s 12\n猫\n"
+    )
+    assert one == PictureRequest("a cat, best", 7, 640, 448, "bad, worst", "Euler a", 12, 5.5)
+    assert two.prompt == "猫"
+    assert two.seed == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("a --w many", "line 1: --w needs a number, not 'many'"),
+        ("a\nb --h 100", "line 2: --h must be a multiple of 8"),
+        ("a --s 0", "line 1: --s must be at least 1"),
+        ("# nothing", "holds no prompt"),
+    ],
+)
+def test_wrong_lines_are_named(tmp_path, text, reason):
+    with pytest.raises(SettingsError, match=r"^preview\.prompt_file: ") as caught:
+        prompts(tmp_path, text)
+    assert reason in str(caught.value)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(SettingsError, match=r"^preview\.prompt_file: .*none\.txt cannot be read"):
+        read_prompts(tmp_path / "none.txt", BASE)
+
+
+def test_the_strip_grows_by_a_column_each_time(pictures, tmp_path):
+    path = tmp_path / "prompts.txt"
+    path.write_text("one --w 64 --h 64\ntwo --w 64 --h 32\n")
+    ports = fake_ports(tmp_path)
+    job = make_job(pictures, preview__every="1 epoch", preview__prompt_file=str(path), output__sheet=False)
+    result = train(job, ports)  # 3 steps an epoch, 12 in all
+    assert [p.name for p in result.previews[:2]] == ["step-000003-1.png", "step-000003-2.png"]
+    assert len(result.previews) == 8
+    with Image.open(result.strip) as strip:
+        assert strip.size == (4 * 192, 2 * 192)
+    assert len(ports.progress.pictures) == 4
+
+
+def test_charts_are_well_formed_and_hold_what_is_finite():
+    nan = float("nan")
+    svg = draw_chart(
+        [Curve("a < b", [(0, 1.0), (5, nan), (10, 3.0)]), Curve("empty", [])], Curve("rate", [(0, 1e-4)]), 10
+    )
+    root = ET.fromstring(svg)
+    lines = [element for element in root.iter() if element.tag.endswith("polyline")]
+    assert [len(line.get("points").split()) for line in lines] == [2]
+    assert "nan" not in svg
+    assert ET.fromstring(draw_chart([], None, 0)) is not None
+
+
+def test_the_validation_loss_does_not_depend_on_the_training_seed(pictures, tmp_path):
+    def validation(seed, batch):
+        job = make_job(pictures, train__seed=seed, data__batch_size=batch, train__validation_share=0.4,
+                       train__validation_every="1", train__max_steps=1, schedule__rate="0", output__sheet=False,
+                       optimizer__name="SGD", network__zero_last_layer=True)  # fmt: skip
+        return read_log(train(job, fake_ports(tmp_path / f"{seed}-{batch}")).log)[0]["validation_loss"]
+
+    assert validation(1, 1) == validation(2, 2) != ""
+
+
+def test_what_a_person_sees_while_it_runs(pictures, tmp_path):
+    ports = fake_ports(tmp_path)
+    train(make_job(pictures, train__validation_share=0.3), ports)
+    last = ports.progress.texts[-1]
+    for part in (
+        "step 12 of 12",
+        "epoch 6",
+        "loss ",
+        "validation ",
+        "rate 0.01",
+        "steps/s",
+        "pictures/s",
+        "left",
+        "GB",
+    ):
+        assert part in last
+    assert ports.progress.charts[-1].startswith("<svg")
+
+
+def test_tensorboard_holds_losses_settings_and_previews(pictures, tmp_path):
+    job = make_job(pictures, output__tensorboard=True, preview__every="6", train__validation_share=0.3)
+    result = train(job, fake_ports(tmp_path))
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(result.log.parent / "tensorboard"))
+    events.Reload()
+    assert {"loss/train", "loss/validation", "rate", "gradient_norm"} <= set(events.Tags()["scalars"])
+    assert [event.step for event in events.Scalars("loss/train")] == list(range(1, 13))
+    assert [event.step for event in events.Images("preview/1")] == [6, 12]
+
+
+def test_wandb_missing_is_named(pictures, tmp_path):
+    with pytest.raises(SettingsError, match=r"^output\.wandb: needs the package wandb"):
+        train(make_job(pictures, output__wandb=True), fake_ports(tmp_path))
