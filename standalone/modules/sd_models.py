@@ -126,7 +126,7 @@ def read_state_dict(checkpoint_file: str) -> dict[str, torch.Tensor]:
     if path.suffix.lower() not in EXTENSIONS:
         raise CheckpointError(f"{path.name} is neither a .safetensors nor a .ckpt file.")
     try:
-        content = load_file(path) if path.suffix.lower() == ".safetensors" else safe.load(path)
+        content: Any = load_file(path) if path.suffix.lower() == ".safetensors" else safe.load(path)
     except (OSError, ValueError, safetensors.SafetensorError, safe.UnsafeFileError) as error:
         raise CheckpointError(f"{path.name} cannot be read: {error}.") from error
     content = content.get("state_dict", content) if isinstance(content, dict) else {}

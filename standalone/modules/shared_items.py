@@ -7,7 +7,7 @@ import importlib
 
 def hypernetwork_names() -> list[str]:
     """Names of the hypernetworks found last time."""
-    return list(importlib.import_module("modules.shared").hypernetworks)
+    return list(vars(importlib.import_module("modules.shared"))["hypernetworks"])
 
 
 def reload_hypernetworks() -> None:
