@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import importlib
+from typing import Any
 
 
 def hypernetwork_names() -> list[str]:
     """Names of the hypernetworks found last time."""
-    return list(vars(importlib.import_module("modules.shared"))["hypernetworks"])
+    return list(importlib.import_module("modules.shared").hypernetworks)
 
 
 def reload_hypernetworks() -> None:
     """Reads the folder of hypernetworks again."""
-    shared = importlib.import_module("modules.shared")
+    shared: Any = importlib.import_module("modules.shared")
     hypernetwork = importlib.import_module("modules.hypernetworks.hypernetwork")
     shared.hypernetworks = hypernetwork.list_hypernetworks(shared.cmd_opts.hypernetwork_dir)
 
