@@ -16,6 +16,7 @@ from selenium import webdriver
 from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 
 T = TypeVar("T")
@@ -39,6 +40,10 @@ const kind = field.tagName === "TEXTAREA" ? HTMLTextAreaElement : HTMLInputEleme
 Object.getOwnPropertyDescriptor(kind.prototype, "value").set.call(field, value);
 for (const event of ["input", "change"]) field.dispatchEvent(new Event(event, {bubbles: true}));
 field.blur();
+"""
+READ_TEXT = """
+const notes = [...arguments[0].querySelectorAll(".wrap:not(.hide)")];
+return notes.some((note) => note.innerText.trim()) ? "" : arguments[0].innerText;
 """
 PRESS_OPTION = """
 for (const event of ["mousedown", "mouseup", "click"])
@@ -122,6 +127,15 @@ class Page:
         self.driver.execute_script(SET_VALUE, field, str(value))
         self.until(f"{id_} to hold {value!r}", lambda: self.value(id_) == str(value), 5)
 
+    def enter(self, id_: str, text: str) -> None:
+        """Types a value of one's own into a dropdown that allows it."""
+        field = self._field(id_)
+        self.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", field)
+        field.send_keys(Keys.CONTROL, "a")
+        field.send_keys(text, Keys.ENTER)
+        self.until(f"{id_} to hold {text!r}", lambda: self.value(id_) == text, 5)
+        self.driver.execute_script("arguments[0].blur()", field)
+
     def value(self, id_: str) -> str:
         """What a textbox, number field, slider or dropdown holds."""
         return self._field(id_).get_property("value")
@@ -151,16 +165,16 @@ class Page:
         self.driver.execute_script("arguments[0].blur()", field)
 
     def text(self, id_: str) -> str:
-        """The text of an element."""
-        return self.find(f"#{id_}").text.strip()
+        """The text of an element, without gradio's own note that it is being drawn anew."""
+        return self.driver.execute_script(READ_TEXT, self.find(f"#{id_}")).strip()
 
     def wait_for_text(self, id_: str, *words: str, seconds: float = 30) -> str:
         """Waits until an element says one of the words; returns all it says."""
         return self.until(f"{' or '.join(words)} in {id_}", lambda: self._saying(id_, words), seconds)
 
     def sentences(self, id_: str) -> list[str]:
-        """The lines of an element's text."""
-        return self.text(id_).splitlines()
+        """The lines of an element's text, but for the host's note on the time."""
+        return [line for line in self.text(id_).splitlines() if line and not line.startswith("Time taken")]
 
     def pictures(self, id_: str) -> list[str]:
         """Addresses of the pictures of a gallery, in order, each once."""
