@@ -172,7 +172,8 @@ def build(state_dict: dict[str, torch.Tensor], path: Path) -> Any:
         if key not in state_dict:
             raise CheckpointError(f"{path.name} lacks {key}.")
         half = devices.dtype_unet if not key.startswith("first_stage_model.") else devices.dtype_vae
-        weights[key] = state_dict[key].to(device=devices.device, dtype=half)
+        # Copied: a tensor that is a view of the mapped file would change with the file.
+        weights[key] = state_dict.pop(key).to(device=devices.device, dtype=half, copy=True)
     try:
         model.load_state_dict(weights, assign=True)
     except RuntimeError as error:
