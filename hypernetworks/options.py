@@ -128,6 +128,8 @@ def convert(name: str, value: Any, kind: Any) -> Any:
     if kind is float:
         return _to_float(name, value)
     if kind is str:
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            return str(value)  # a job file may say rate = 0.005 and every = 100 without quotes
         if not isinstance(value, str):
             raise SettingsError(name, f"must be a text, not {value!r}")
         return value.strip()
