@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import shutil
 import time
@@ -21,6 +22,7 @@ from selenium.webdriver.remote.webelement import WebElement
 
 T = TypeVar("T")
 
+TALLEST_PX = 2400
 NOT_OURS = ("/assets/", "/favicon", "/manifest.json")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = (
@@ -187,15 +189,14 @@ class Page:
             return np.asarray(picture.convert("RGB"))
 
     def screenshot(self, path: Path) -> None:
-        """Saves the window, made as tall as the page for the time being."""
-        width = self.driver.get_window_size()["width"]
-        height = self.driver.execute_script("return document.querySelector('.gradio-container').scrollHeight")
-        self.driver.set_window_size(width, min(max(height + 40, 600), 2400))
+        """Saves a picture of the whole page."""
         self.driver.execute_script("document.activeElement.blur(); window.scrollTo(0, 0)")
         time.sleep(0.5)  # fades end
+        size = self.driver.execute_cdp_cmd("Page.getLayoutMetrics", {})["cssContentSize"]
+        clip = {**size, "height": min(size["height"], TALLEST_PX), "scale": 1}
+        shot = self.driver.execute_cdp_cmd("Page.captureScreenshot", {"captureBeyondViewport": True, "clip": clip})
         path.parent.mkdir(parents=True, exist_ok=True)
-        self.driver.save_screenshot(str(path))
-        self.driver.set_window_size(width, 1000)
+        path.write_bytes(base64.b64decode(shot["data"]))
 
     def own_errors(self) -> list[str]:
         """Errors in the console that come from the server's own scripts and files, not from gradio's bundle."""
