@@ -78,7 +78,8 @@ def _denoiser(stage: Path, autoencoder: Autoencoder) -> Denoiser:
         denoiser = Denoiser()
         denoiser.load_state_dict(torch.load(stage, weights_only=True))
         return denoiser
-    denoiser = train_denoiser(autoencoder, DenoiserPlan())
+    unfinished = stage.with_name(f"unfinished-{stage.name}")
+    denoiser = train_denoiser(autoencoder, DenoiserPlan(), lambda so_far: torch.save(so_far.state_dict(), unfinished))
     torch.save(denoiser.state_dict(), stage)
     return denoiser
 

@@ -10,18 +10,21 @@ from . import files
 from .errors import SettingsError
 from .network import Hypernetwork
 from .settings import CreateSettings, ShapeSettings
+from .sizes import check_size
 
 
 def new_network(settings: ShapeSettings, model_widths: Sequence[int], seed: int) -> Hypernetwork:
     """An untrained network with the widths of the settings, or those of the model.
 
     Raises:
-        SettingsError: no width is given or known; names `widths`.
+        SettingsError: no width is given or known, or the network would be too large; names the field.
     """
     widths = tuple(dict.fromkeys(settings.widths or model_widths))
     if not widths:
         raise SettingsError("widths", "no model is loaded that could give them; write them here")
-    return Hypernetwork.create(settings.structure(), widths, seed)
+    structure = settings.structure()
+    check_size(structure, widths)
+    return Hypernetwork.create(structure, widths, seed)
 
 
 def create_file(settings: CreateSettings, model_widths: Sequence[int], folder: Path) -> Path:
@@ -35,7 +38,7 @@ def create_file(settings: CreateSettings, model_widths: Sequence[int], folder: P
     if path.exists() and not settings.overwrite:
         raise SettingsError("name", f"{path.name} exists already; choose another name, or tick Overwrite")
     network = new_network(settings, model_widths, settings.seed)
-    network.metadata = replace(network.metadata, name=settings.name)
+    network.metadata = replace(network.metadata, name=settings.name, optional_info=settings.optional_info or None)
     folder.mkdir(parents=True, exist_ok=True)
     files.save(network, path)
     return path

@@ -58,10 +58,11 @@ def apply_overrides(tables: dict[str, Any], overrides: Sequence[str]) -> None:
 def job_text(job: Job) -> str:
     """The job as TOML."""
     tables = job.to_mapping()
-    return "\n".join(_table_text(name, table) for name, table in tables.items())
+    return "\n".join(table_text(name, table) for name, table in tables.items())
 
 
-def _table_text(name: str, table: Mapping[str, Any]) -> str:
+def table_text(name: str, table: Mapping[str, Any]) -> str:
+    """A table of plain values as TOML."""
     # A JSON text, number, bool or list of these is TOML as well, but for "\/" and surrogates, which json never writes
     # with ensure_ascii off; DEL is the one raw control character it lets through.
     lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in table.items()]

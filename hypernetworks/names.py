@@ -5,7 +5,7 @@ from __future__ import annotations
 from .errors import SettingsError
 
 #: Refused by Windows in file names, or with a meaning of their own in prompts.
-_FORBIDDEN = '<>:"/\\|?*,'
+_FORBIDDEN = '<>:"/\\|?*,()[]{}'
 _RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
 _MAX_BYTES = 200
 

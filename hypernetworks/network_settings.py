@@ -10,6 +10,7 @@ from .errors import SettingsError, SeveralSettingsError
 from .layers import ACTIVATIONS, WEIGHT_INITS
 from .names import check_name
 from .options import Option, Settings, setting
+from .sizes import check_size
 from .structure import Structure
 
 _STRUCTURE_FIELDS = tuple(f.name for f in dataclasses.fields(Structure))
@@ -38,38 +39,51 @@ class ShapeSettings(Settings):
         ),
     )
     activation: str = setting(
-        "relu", Option("Activation", "The bend between the layers; linear has none.", choices=tuple(ACTIVATIONS))
+        "relu",
+        Option("Activation", "The bend between the layers; linear has none.", choices=tuple(ACTIVATIONS)),
     )
     weight_init: str = setting(
         "Normal",
         Option(
             "Weight initialisation",
-            "Normal is the safe choice; Kaiming suits ReLU, Xavier suits tanh and sigmoid.",
+            "Normal is the safe choice; Kaiming suits relu, Xavier suits tanh and sigmoid.",
             choices=WEIGHT_INITS,
         ),
     )
     init_std: float = setting(
-        0.01, Option("Standard deviation", "Of the Normal initialisation.", minimum=0.0, maximum=1.0)
+        0.01, Option("Standard deviation", "How far first weights of Normal lie from 0.", minimum=0.0, maximum=1.0)
     )
     zero_last_layer: bool = setting(
-        False, Option("Start from zero", "The last layer starts at zero, so that an untrained network changes nothing.")
+        False, Option("Start from zero", "An untrained network then changes nothing in a picture.")
     )
-    layer_norm: bool = setting(False, Option("Layer normalisation", "Adds a LayerNorm after each linear layer."))
-    activate_output: bool = setting(False, Option("Activate output", "Applies the activation to the last layer too."))
+    layer_norm: bool = setting(
+        False, Option("Layer normalisation", "Evens out the values after each layer; bears higher learning rates.")
+    )
+    activate_output: bool = setting(False, Option("Activate output", "The activation follows the last layer too."))
     dropout_structure: tuple[float, ...] = setting(
         (),
         Option(
             "Dropout",
-            "One share for each entry of the layer structure, such as 0, 0.1, 0. Empty: none.",
+            "Share of values left out in training, for each entry of the layer structure, such as 0, 0.1, 0. "
+            "Empty: none.",
             minimum=0.0,
             maximum=0.99,
         ),
     )
+    skip_connection: bool = setting(
+        False,
+        Option("Residual blocks", "Each layer adds to what came in. Only the WebUI with this extension reads it."),
+    )
+    upsample_linear: bool = setting(
+        False, Option("Learned stretch", "Residual blocks learn how to change the width in place of repeating values.")
+    )
 
     def problems(self) -> Iterator[SettingsError]:
-        """What `Structure` refuses."""
+        """What `Structure` refuses, alone or for these widths."""
         try:
-            self.structure()
+            structure = self.structure()
+            widths = structure.check_widths(tuple(dict.fromkeys(self.widths)))
+            check_size(structure, widths)
         except SeveralSettingsError as several:
             yield from several.errors
         except SettingsError as error:
@@ -94,7 +108,13 @@ class CreateSettings(ShapeSettings):
     """A new network and the file it is saved to."""
 
     name: str = setting("", Option("Name", "Name of the network and of its file."))
-    seed: int = setting(0, Option("Seed", "Fixes the first weights.", minimum=0, maximum=2**63 - 1))
+    seed: int = setting(
+        0,
+        Option("Seed", "The same seed gives the same first weights.", minimum=0, maximum=2**63 - 1),
+    )
+    optional_info: str = setting(
+        "", Option("Notes", "Free text kept in the file: purpose, author, trigger words.", lines=2)
+    )
     overwrite: bool = setting(False, Option("Overwrite", "May replace a file of this name."))
 
     def problems(self) -> Iterator[SettingsError]:

@@ -39,16 +39,13 @@ def serve(argv: list[str]) -> int:
 
 def start(argv: list[str]) -> embedded.Host:
     """Reads the command line, checks what it names, and prepares everything but model and page; raises StartError."""
-    embedded.mount()
-    cmd = importlib.import_module("modules.cmd_args")
-    options, _ = cmd.make_parser().parse_known_args(argv)
+    options = embedded.read_command_line(argv)
     _check_port(options.port)
-    _check_data_dir(options.data_dir)
     _check_checkpoint(options.ckpt)
-    try:
-        return embedded.prepare(argv)
-    except OSError as error:
-        raise StartError(f"--data-dir {options.data_dir}: {error.strerror or error}.") from error
+    _check_folder("--data-dir", options.data_dir or str(embedded.ROOT / "data"))
+    if options.hypernetwork_dir is not None:
+        _check_folder("--hypernetwork-dir", options.hypernetwork_dir)
+    return embedded.prepare(argv)
 
 
 def _check_port(port: int) -> None:
@@ -61,9 +58,7 @@ def _check_port(port: int) -> None:
             raise StartError(f"--port {port}: the port cannot be used ({reason}); choose another one.") from error
 
 
-def _check_data_dir(folder: str | None) -> None:
-    if folder is None:
-        return
+def _check_folder(argument: str, folder: str) -> None:
     try:
         Path(folder).mkdir(parents=True, exist_ok=True)
         probe = Path(folder, f".write-test-{time.time_ns()}")
@@ -71,7 +66,7 @@ def _check_data_dir(folder: str | None) -> None:
         probe.unlink()
     except OSError as error:
         reason = error.strerror or str(error)
-        raise StartError(f"--data-dir {folder}: this folder cannot be written to ({reason}).") from error
+        raise StartError(f"{argument} {folder}: this folder cannot be written to ({reason}).") from error
 
 
 def _check_checkpoint(file: str | None) -> None:
@@ -133,7 +128,9 @@ def run(host: embedded.Host) -> None:
             command = shared.state.wait_for_server_command(timeout=5)
             if command == "restart":
                 demo.close(verbose=False)
-                embedded.reload(host)
+                # A job that still runs was asked to stop: its scripts stay until it has.
+                with host.module("call_queue").queue_lock:
+                    embedded.reload(host)
                 demo = launch(host)
                 log.info("The page was built anew")
     except KeyboardInterrupt:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import importlib
 import os
@@ -53,14 +54,21 @@ def mount() -> None:
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 
-def prepare(argv: list[str], extension: bool = True) -> Host:
-    """Everything but the model: command line, folders, settings, scripts. Raises OSError for a bad data folder."""
+def read_command_line(argv: list[str], extension: bool = True) -> argparse.Namespace:
+    """The arguments, the extension's own among them; ends the program with code 2 for a wrong one."""
     mount()
-    cmd = importlib.import_module("modules.shared_cmd_options")
+    cmd: Any = importlib.import_module("modules.shared_cmd_options")
     extensions = importlib.import_module("modules.extensions")
     extensions.use([str(ROOT)] if extension else [])
-    if extension:
-        extensions.run_hook("preload.py", cmd.parser)
+    cmd.parser = importlib.import_module("modules.cmd_args").make_parser()
+    extensions.run_hook("preload.py", cmd.parser)
+    return cmd.parser.parse_args(argv)
+
+
+def prepare(argv: list[str], extension: bool = True) -> Host:
+    """Everything but the model: command line, folders, settings, scripts. Raises OSError for a bad data folder."""
+    read_command_line(argv, extension)
+    cmd = importlib.import_module("modules.shared_cmd_options")
     cmd.parse(argv)
     host = Host(Path(cmd.cmd_opts.data_dir))
     for folder in (host.data_dir, Path(cmd.cmd_opts.hypernetwork_dir), host.data_dir / "outputs"):
@@ -99,6 +107,7 @@ def reload(host: Host) -> None:
     callbacks.app_reload_callback()
     host.unload()
     _load_extensions(host)
+    host.module("shared").state.interrupted = False
 
 
 def start(

@@ -47,7 +47,7 @@ def ldm(name: str) -> Any:
     """A module of `ldm`, for instance ldm("modules.attention"); attention is never built for xformers."""
     with quiet():
         module = importlib.import_module(f"ldm.{name}")
-        attention = importlib.import_module("ldm.modules.attention")
+        attention: Any = importlib.import_module("ldm.modules.attention")
     # xformers would make the blocks use a class that patches of CrossAttention miss.
     attention.MemoryEfficientCrossAttention = attention.CrossAttention
     attention.BasicTransformerBlock.ATTENTION_MODES["softmax-xformers"] = attention.CrossAttention

@@ -338,19 +338,3 @@ def test_a_folder_that_may_not_be_written_is_one_sentence(tmp_path: Path):
         assert "cannot be written" in the_sentence(checkout.run())
     finally:
         checkout.root.chmod(0o755)
-
-
-def test_every_requirement_is_pinned_once_for_each_python():
-    seen: dict[tuple[str, str], str] = {}
-    for name in (environment.REQUIREMENTS, environment.NO_DEPENDENCIES, environment.TESTS, environment.CONSTRAINTS):
-        for line in (sources.ROOT / "standalone" / name).read_text(encoding="utf-8").splitlines():
-            if line.startswith("#"):
-                continue
-            pin, _, marker = line.partition(";")
-            package, equals, version = pin.strip().partition("==")
-            assert equals, f"{name}: {line}"
-            assert "+" not in version, f"{name}: {line}"
-            key = (package.lower().replace("_", "-"), marker.strip())
-            assert key not in seen, f"{package} is in {seen[key]} and in {name}"
-            seen[key] = name
-    assert len(seen) > 50

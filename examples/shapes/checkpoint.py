@@ -112,7 +112,7 @@ def config() -> dict[str, Any]:
                 },
                 "cond_stage_config": {
                     "target": "ldm.modules.encoders.modules.FrozenCLIPEmbedder",
-                    "params": {"text_config": TEXT},
+                    "params": TEXT,
                 },
             },
         }

@@ -6,7 +6,7 @@ import copy
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,14 +21,16 @@ from .train_autoencoder import cosine_rate
 
 logger = logging.getLogger(__name__)
 
+KEPT_EVERY = 500
+
 
 @dataclass(frozen=True)
 class DenoiserPlan:
     """How long and how fast the text model and the U-Net are trained."""
 
-    steps: int = 6000
-    captions: int = 36
-    pictures_per_caption: int = 2
+    steps: int = 5000
+    captions: int = 24
+    pictures_per_caption: int = 3
     rate: float = 1e-3
     ema: float = 0.999
     caption_dropout: float = 0.1
@@ -49,7 +51,8 @@ class Denoiser(nn.Module):
     def forward(self, noisy: torch.Tensor, timesteps: torch.Tensor, ids: torch.Tensor, repeats: int) -> torch.Tensor:
         """Predicted noise; every caption serves `repeats` pictures in a row."""
         context = self.text(ids).repeat_interleave(repeats, dim=0)
-        return self.unet(noisy, timesteps, context)
+        with torch.autocast("cpu", dtype=torch.bfloat16):  # the text model's attention is slower in it
+            return self.unet(noisy, timesteps, context)
 
 
 def encode_all(autoencoder: Autoencoder, pictures: torch.Tensor) -> torch.Tensor:
@@ -97,8 +100,13 @@ def _batches(autoencoder: Autoencoder, plan: DenoiserPlan) -> Iterator[tuple[tor
         step += 1
 
 
-def train_denoiser(autoencoder: Autoencoder, plan: DenoiserPlan) -> Denoiser:
-    """The moving average of a text model and a U-Net trained on the autoencoder's scaled latents."""
+def train_denoiser(
+    autoencoder: Autoencoder, plan: DenoiserPlan, keep: Callable[[Denoiser], None] | None = None
+) -> Denoiser:
+    """The moving average of a text model and a U-Net trained on the autoencoder's scaled latents.
+
+    `keep` is given the average now and then, so that a long training that is cut short is not lost.
+    """
     torch.manual_seed(plan.seed)
     denoiser = Denoiser()
     average = copy.deepcopy(denoiser).requires_grad_(False)
@@ -120,6 +128,8 @@ def train_denoiser(autoencoder: Autoencoder, plan: DenoiserPlan) -> Denoiser:
         _follow(average, denoiser, min(plan.ema, (1 + step) / (10 + step)))
         if step % 50 == 0 or step == plan.steps - 1:
             logger.info("denoiser step %d loss %.4f %.0f s", step, loss.item(), time.perf_counter() - started)
+        if keep and step % KEPT_EVERY == KEPT_EVERY - 1:
+            keep(average)
     return average
 
 
@@ -131,8 +141,7 @@ def _loss(denoiser: Denoiser, latents: torch.Tensor, ids: torch.Tensor, kept: to
     noise = torch.randn_like(latents)
     share = kept[timesteps][:, None, None, None]
     noisy = share.sqrt() * latents + (1 - share).sqrt() * noise
-    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=True):
-        predicted = denoiser(noisy, timesteps, ids, count // len(ids))
+    predicted = denoiser(noisy, timesteps, ids, count // len(ids))
     return torch.nn.functional.mse_loss(predicted.float(), noise)
 
 

@@ -17,7 +17,7 @@ function get_uiCurrentTabContent() {
 }
 
 const hostCallbacks = {update: [], afterUpdate: [], loaded: [], tabChange: [], optionsChanged: [], optionsAvailable: []};
-let opts = {};
+var opts = {};
 
 function onUiUpdate(callback) {
     hostCallbacks.update.push(callback);

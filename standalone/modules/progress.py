@@ -85,7 +85,7 @@ def progressapi(request: ProgressRequest) -> ProgressResponse:
     queued = request.id_task in pending_tasks
     response = ProgressResponse(active=active, queued=queued, completed=request.id_task in finished_tasks)
     if not active:
-        place = list(pending_tasks).index(request.id_task) + 1 if request.id_task in pending_tasks else 0
+        place = next((n for n, task in enumerate(pending_tasks, 1) if task == request.id_task), 0)
         response.textinfo = f"In queue: {place}/{len(pending_tasks)}" if place else "Waiting..."
         response.id_live_preview = -1
         return response

@@ -75,7 +75,7 @@ def load(path: str | Path) -> Any:
             raise UnsafeFileError("it is a TorchScript program")
     reader = types.SimpleNamespace(Unpickler=_Unpickler, load=_refuse, __name__="safe_pickle")
     try:
-        return torch.load(path, map_location="cpu", pickle_module=reader, weights_only=False)
+        return torch.load(str(path), map_location="cpu", pickle_module=reader, weights_only=False, mmap=True)
     except UnsafeFileError:
         raise
     except Exception as error:

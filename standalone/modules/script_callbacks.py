@@ -44,7 +44,6 @@ _CATEGORIES = (
     "ui_settings",
     "before_image_saved",
     "image_saved",
-    "before_component",
     "after_component",
     "infotext_pasted",
     "script_unloaded",
@@ -131,13 +130,8 @@ def on_image_saved(callback: Function, *, name: str | None = None) -> None:
     _add("image_saved", callback, name)
 
 
-def on_before_component(callback: Function, *, name: str | None = None) -> None:
-    """callback(component, elem_id=..., label=...): a component is about to be created."""
-    _add("before_component", callback, name)
-
-
 def on_after_component(callback: Function, *, name: str | None = None) -> None:
-    """callback(component, elem_id=..., label=...): a component was created."""
+    """callback(component, elem_id=..., label=...): a component of txt2img is there; called when the tab is built."""
     _add("after_component", callback, name)
 
 
@@ -200,11 +194,6 @@ def before_image_saved_callback(params: ImageSaveParams) -> None:
 def image_saved_callback(params: ImageSaveParams) -> None:
     """A picture was written."""
     _call("image_saved", params)
-
-
-def before_component_callback(component: Any, **kwargs: Any) -> None:
-    """A component is about to be created."""
-    _call("before_component", component, **kwargs)
 
 
 def after_component_callback(component: Any, **kwargs: Any) -> None:

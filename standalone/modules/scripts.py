@@ -69,6 +69,9 @@ class Script:
         """AlwaysVisible, True (selectable) or False."""
         return True
 
+    def run(self, p: Any, *args: Any) -> Any:
+        """Makes the pictures of a selected script; None leaves it to the host."""
+
     def before_process(self, p: Any, *args: Any) -> None:
         """Before anything else; settings of p may be changed."""
 
@@ -228,7 +231,7 @@ class ScriptRunner:
         if not number:
             return None
         script = self.selectable_scripts[number - 1]
-        return script.run(p, *args[script.args_from : script.args_to])  # type: ignore[attr-defined]
+        return script.run(p, *args[script.args_from : script.args_to])
 
     def before_process(self, p: Any) -> None:
         """Before anything else."""

@@ -13,7 +13,7 @@ from torch import nn
 from modules import devices
 from modules.sd_text import TextEncoder
 
-openaimodel = ldm("modules.diffusionmodules.openaimodel")
+openaimodel: Any = ldm("modules.diffusionmodules.openaimodel")
 vae_parts = ldm("modules.diffusionmodules.model")
 distributions = ldm("modules.distributions.distributions")
 

@@ -126,7 +126,7 @@ def read_state_dict(checkpoint_file: str) -> dict[str, torch.Tensor]:
     if path.suffix.lower() not in EXTENSIONS:
         raise CheckpointError(f"{path.name} is neither a .safetensors nor a .ckpt file.")
     try:
-        content = load_file(path) if path.suffix.lower() == ".safetensors" else safe.load(path)
+        content: Any = load_file(path) if path.suffix.lower() == ".safetensors" else safe.load(path)
     except (OSError, ValueError, safetensors.SafetensorError, safe.UnsafeFileError) as error:
         raise CheckpointError(f"{path.name} cannot be read: {error}.") from error
     content = content.get("state_dict", content) if isinstance(content, dict) else {}
@@ -172,7 +172,8 @@ def build(state_dict: dict[str, torch.Tensor], path: Path) -> Any:
         if key not in state_dict:
             raise CheckpointError(f"{path.name} lacks {key}.")
         half = devices.dtype_unet if not key.startswith("first_stage_model.") else devices.dtype_vae
-        weights[key] = state_dict[key].to(device=devices.device, dtype=half)
+        # Copied: a tensor that is a view of the mapped file would change with the file.
+        weights[key] = state_dict.pop(key).to(device=devices.device, dtype=half, copy=True)
     try:
         model.load_state_dict(weights, assign=True)
     except RuntimeError as error:

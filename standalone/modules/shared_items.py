@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from typing import Any
 
 
 def hypernetwork_names() -> list[str]:
@@ -12,7 +13,7 @@ def hypernetwork_names() -> list[str]:
 
 def reload_hypernetworks() -> None:
     """Reads the folder of hypernetworks again."""
-    shared = importlib.import_module("modules.shared")
+    shared: Any = importlib.import_module("modules.shared")
     hypernetwork = importlib.import_module("modules.hypernetworks.hypernetwork")
     shared.hypernetworks = hypernetwork.list_hypernetworks(shared.cmd_opts.hypernetwork_dir)
 

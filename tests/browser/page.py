@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import shutil
 import time
@@ -16,10 +17,12 @@ from selenium import webdriver
 from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 
 T = TypeVar("T")
 
+TALLEST_PX = 2400
 NOT_OURS = ("/assets/", "/favicon", "/manifest.json")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = (
@@ -39,6 +42,10 @@ const kind = field.tagName === "TEXTAREA" ? HTMLTextAreaElement : HTMLInputEleme
 Object.getOwnPropertyDescriptor(kind.prototype, "value").set.call(field, value);
 for (const event of ["input", "change"]) field.dispatchEvent(new Event(event, {bubbles: true}));
 field.blur();
+"""
+READ_TEXT = """
+const notes = [...arguments[0].querySelectorAll(".wrap:not(.hide)")];
+return notes.some((note) => note.innerText.trim()) ? "" : arguments[0].innerText;
 """
 PRESS_OPTION = """
 for (const event of ["mousedown", "mouseup", "click"])
@@ -122,6 +129,15 @@ class Page:
         self.driver.execute_script(SET_VALUE, field, str(value))
         self.until(f"{id_} to hold {value!r}", lambda: self.value(id_) == str(value), 5)
 
+    def enter(self, id_: str, text: str) -> None:
+        """Types a value of one's own into a dropdown that allows it."""
+        field = self._field(id_)
+        self.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", field)
+        field.send_keys(Keys.CONTROL, "a")
+        field.send_keys(text, Keys.ENTER)
+        self.until(f"{id_} to hold {text!r}", lambda: self.value(id_) == text, 5)
+        self.driver.execute_script("arguments[0].blur()", field)
+
     def value(self, id_: str) -> str:
         """What a textbox, number field, slider or dropdown holds."""
         return self._field(id_).get_property("value")
@@ -151,16 +167,16 @@ class Page:
         self.driver.execute_script("arguments[0].blur()", field)
 
     def text(self, id_: str) -> str:
-        """The text of an element."""
-        return self.find(f"#{id_}").text.strip()
+        """The text of an element, without gradio's own note that it is being drawn anew."""
+        return self.driver.execute_script(READ_TEXT, self.find(f"#{id_}")).strip()
 
     def wait_for_text(self, id_: str, *words: str, seconds: float = 30) -> str:
         """Waits until an element says one of the words; returns all it says."""
         return self.until(f"{' or '.join(words)} in {id_}", lambda: self._saying(id_, words), seconds)
 
     def sentences(self, id_: str) -> list[str]:
-        """The lines of an element's text."""
-        return self.text(id_).splitlines()
+        """The lines of an element's text, but for the host's note on the time."""
+        return [line for line in self.text(id_).splitlines() if line and not line.startswith("Time taken")]
 
     def pictures(self, id_: str) -> list[str]:
         """Addresses of the pictures of a gallery, in order, each once."""
@@ -173,15 +189,14 @@ class Page:
             return np.asarray(picture.convert("RGB"))
 
     def screenshot(self, path: Path) -> None:
-        """Saves the window, made as tall as the page for the time being."""
-        width = self.driver.get_window_size()["width"]
-        height = self.driver.execute_script("return document.querySelector('.gradio-container').scrollHeight")
-        self.driver.set_window_size(width, min(max(height + 40, 600), 2400))
+        """Saves a picture of the whole page."""
         self.driver.execute_script("document.activeElement.blur(); window.scrollTo(0, 0)")
         time.sleep(0.5)  # fades end
+        size = self.driver.execute_cdp_cmd("Page.getLayoutMetrics", {})["cssContentSize"]
+        clip = {**size, "height": min(size["height"], TALLEST_PX), "scale": 1}
+        shot = self.driver.execute_cdp_cmd("Page.captureScreenshot", {"captureBeyondViewport": True, "clip": clip})
         path.parent.mkdir(parents=True, exist_ok=True)
-        self.driver.save_screenshot(str(path))
-        self.driver.set_window_size(width, 1000)
+        path.write_bytes(base64.b64decode(shot["data"]))
 
     def own_errors(self) -> list[str]:
         """Errors in the console that come from the server's own scripts and files, not from gradio's bundle."""

@@ -66,8 +66,8 @@ def trained(page: Page, made: str, server: Server, screenshots: Path | None) -> 
         page.fill("hnw_train_train_max_steps", STEPS)
         page.fill("hnw_train_preview_every", STEPS // 2)
     page.press("hnw_train_button")
-    watched = page.wait_for_text("hnw_train_status", "loss", seconds=60)
-    assert re.search(r"step \d+ of \d+", watched), watched
+    tab = page.find("#hnw_train_tab")
+    page.until("step and loss of the run", lambda: re.search(r"step \d+ of \d+,.* loss \d\.\d+", tab.text), 60)
     said = page.wait_for_text("hnw_train_status", "Trained", "Error", seconds=400 if screenshots else 120)
     assert re.match(r"Trained \d+ steps in \d+ s; loss \d+\.\d+ at first, \d+\.\d+ at last", said), said
     return made
@@ -135,15 +135,14 @@ def test_a_wrong_field_of_create_is_named(name: str, create_tab: Page, server: S
 
 
 WRONG_IN_TRAIN = {
-    "network_file": ("nobody", "Network to train"),
     "data_folder": ("no such folder", "Dataset folder"),
     "data_width": ("63", "Picture width"),
     "data_height": ("0", "Picture height"),
     "data_batch_size": ("0", "Batch size"),
     "schedule_rate": ("fast", "Learning rate"),
     "schedule_warmup": ("-1", "Warm-up steps"),
-    "train_max_steps": ("0", "steps"),
-    "preview_every": ("-1", "Preview"),
+    "train_max_steps": ("0", "Steps"),
+    "preview_every": ("-1", "Preview every"),
     "data_caption_dropout": ("2", "Caption dropout"),
     "output_name": ("a/b", "Save as"),
 }
@@ -155,6 +154,16 @@ def test_a_wrong_field_of_train_is_named(name: str, made: str, gamma_tab: Page, 
     refused(gamma_tab, server, "hnw_train", name, wrong, label)
 
 
+def test_a_network_that_is_not_there_is_named(made: str, gamma_tab: Page):
+    gamma_tab.enter("hnw_train_network_file", "nobody")
+    gamma_tab.press("hnw_train_button")
+    try:
+        said = gamma_tab.wait_for_text("hnw_train_status", "nobody", seconds=15)
+    finally:
+        gamma_tab.enter("hnw_train_network_file", made)
+    assert said.startswith("Network to train: ")
+
+
 def refused(page: Page, server: Server, form: str, name: str, wrong: str, label: str) -> None:
     """Enters something wrong, sees one sentence with the field's label and no new file, and puts it right again."""
     field = f"{form}_{name}"
@@ -162,13 +171,13 @@ def refused(page: Page, server: Server, form: str, name: str, wrong: str, label:
     page.fill(field, wrong)
     page.press(f"{form}_button")
     try:
-        said = page.until(
-            f"{label!r} in {form}_status",
-            lambda: next((one for one in page.sentences(f"{form}_status") if label in one), ""),
+        page.until(
+            f"one sentence about {label!r} in {form}_status, and no other",
+            lambda: (said := page.sentences(f"{form}_status")) and said[0].startswith(f"{label}:") and len(said) == 1,
+            15,
         )
     finally:
         page.fill(field, right)
-    assert page.sentences(f"{form}_status") == [said]
     assert sorted(server.data.rglob("*.pt*")) == files
 
 

@@ -13,6 +13,7 @@ import pytest
 import torch
 from hypernetwork_workbench.standalone import host as embedded
 from safetensors.torch import load_file, save_file
+from transformers import CLIPTextConfig
 
 from tests.standalone.test_processing import make, pixels
 from tests.support import tiny_checkpoint
@@ -174,6 +175,30 @@ def test_real_sizes_are_recognised(host, tmp_path, text, version):
     state[config.SDXL] = torch.empty(1, device="meta")
     with pytest.raises(config.CheckpointError, match="SDXL"):
         config.find_checkpoint_config(state, tmp_path / "model.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("text", "unet_parameters", "widths"),
+    [(SD1, 859_520_964, {320, 640, 768, 1280}), (SD2, 865_910_724, {320, 640, 1024, 1280})],
+)
+def test_built_in_shapes_are_stable_diffusions(host, tmp_path, text, unet_parameters, widths):
+    config, sd_ldm = host.module("sd_models_config"), host.module("sd_ldm")
+    key, width = text
+    shapes = {key: (49408, width), config.VAE: (512, 4, 3, 3), config.UNET_INPUT: (320, 4, 3, 3)}
+    state = {name: torch.empty(shape, device="meta") for name, shape in shapes.items()}
+    state[config.UNET_CONTEXT] = torch.empty((320, width), device="meta")
+    params = config.find_checkpoint_config(state, tmp_path / "model.safetensors")
+    clip = CLIPTextConfig(hidden_size=768, intermediate_size=3072, num_hidden_layers=12, num_attention_heads=12)
+    with torch.device("meta"):
+        model = sd_ldm.LatentDiffusion(params, clip)
+    unet = model.model.diffusion_model
+    assert sum(weight.numel() for weight in unet.parameters()) == unet_parameters
+    assert len(list(unet.parameters())) == 686
+    assert sum(weight.numel() for weight in model.first_stage_model.parameters()) == 83_653_863
+    assert sum(weight.numel() for weight in model.cond_stage_model.parameters()) == 123_060_480
+    assert {layer.to_k.in_features for layer in unet.modules() if hasattr(layer, "to_k")} == widths
+    assert "model.diffusion_model.input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight" in model.state_dict()
+    assert "first_stage_model.encoder.down.3.block.1.conv2.weight" in model.state_dict()
 
 
 def test_v_prediction_of_the_config_reaches_model_and_sampler(host, tmp_path):

@@ -1,0 +1,141 @@
+"""What somebody is entering for a new network, judged as it stands: each problem with its field, shape and widths."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .errors import SettingsError, SeveralSettingsError
+from .layers import RULED_OUT
+from .network_settings import CreateSettings
+from .options import Option, as_text, check_limits, convert
+from .structure import Structure
+
+_OPTIONS: dict[str, Option] = {name: option for name, _, option in CreateSettings.options()}
+LABELS = {name: option.label for name, option in _OPTIONS.items()}
+MORE_WIDTHS = Option(
+    "Other widths", "Further attention widths for other checkpoints, such as 768, 1024.", minimum=1, maximum=16384
+)
+_STRUCTURE = {field.name for field in dataclasses.fields(Structure)}
+#: Names that no sentence has as plain words.
+_NAMES = re.compile(r"\b(" + "|".join(name for name in LABELS if "_" in name) + r")\b")
+_JUDGED_TOGETHER = {
+    "layer_structure": ("dropout_structure", "widths"),
+    "activation": ("zero_last_layer",),
+    "skip_connection": ("upsample_linear", "zero_last_layer", "dropout_structure"),
+}
+"""Fields that cannot be judged as long as the one before them is wrong."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A form as it stands.
+
+    Attributes:
+        problems: what is wrong, one sentence for each field at most; the labels of the form in place of names.
+        structure: the layers, None where they cannot be told.
+        widths: the attention widths chosen, as far as they can be read.
+        settings: what to make, None where anything is wrong.
+    """
+
+    problems: tuple[SettingsError, ...]
+    structure: Structure | None
+    widths: tuple[int, ...]
+    settings: CreateSettings | None
+
+
+def assess(values: Mapping[str, Any], offered: Collection[int] = (), taken: Collection[str] = ()) -> Entry:
+    """Judges the values of a form, which has the fields of `CreateSettings` and a text `more_widths`.
+
+    Args:
+        offered: widths of the checkpoint that could be ticked; with none, an empty choice means those of the model.
+        taken: names that networks have already.
+    """
+    entered = dict(values)
+    wrong: dict[str, SettingsError] = {}
+    more = _more_widths(str(entered.pop("more_widths", "")), wrong)
+    ticked = [int(width) for width in entered.get("widths", ())]
+    widths = tuple(dict.fromkeys([*ticked, *more]))
+    entered["widths"] = widths
+    if offered and not widths and not wrong:
+        wrong["widths"] = SettingsError("widths", f"tick at least one, or write it under {MORE_WIDTHS.label}")
+    settings = _judge(entered, wrong)
+    if settings.name in taken and not settings.overwrite and "name" not in wrong:
+        reason = f"{settings.name} exists already; choose another name, or tick {LABELS['overwrite']}"
+        wrong["name"] = SettingsError("name", reason)
+    known = not wrong.keys() & _STRUCTURE
+    return Entry(
+        problems=tuple(_in_words(error, entered) for error in wrong.values()),
+        structure=settings.structure() if known else None,
+        widths=widths,
+        settings=None if wrong else settings,
+    )
+
+
+def problems(values: Mapping[str, Any]) -> tuple[SettingsError, ...]:
+    """What is wrong with values for `CreateSettings`, at most one error for each field."""
+    wrong: dict[str, SettingsError] = {}
+    entered = dict(values)
+    _judge(entered, wrong)
+    return tuple(_in_words(error, values) for error in wrong.values())
+
+
+def beside(error: SettingsError) -> str:
+    """The sentence that stands beside the field."""
+    return f"{error.reason[:1].upper()}{error.reason[1:]}."
+
+
+def depending_on(field: str) -> tuple[str, ...]:
+    """Fields that mean nothing without `field`."""
+    return _JUDGED_TOGETHER.get(field, ())
+
+
+def _judge(entered: dict[str, Any], wrong: dict[str, SettingsError]) -> CreateSettings:
+    """The settings with a harmless value in each wrong field; adds the errors to `wrong`."""
+    for field in list(wrong):
+        _make_harmless(entered, field)
+    while True:
+        try:
+            return CreateSettings.from_mapping(entered)
+        except SeveralSettingsError as several:
+            errors: tuple[SettingsError, ...] = several.errors
+        except SettingsError as error:
+            errors = (error,)
+        for one in errors:
+            wrong.setdefault(one.field, one)
+        for one in errors:
+            _make_harmless(entered, one.field)
+
+
+def _make_harmless(entered: dict[str, Any], field: str) -> None:
+    for name in (field, *_JUDGED_TOGETHER.get(field, ())):
+        entered.pop(name, None)
+    if field == "name":
+        entered["name"] = "network"
+
+
+def _more_widths(text: str, wrong: dict[str, SettingsError]) -> tuple[int, ...]:
+    try:
+        widths: tuple[int, ...] = convert("more_widths", text, tuple[int, ...])
+        check_limits("more_widths", widths, MORE_WIDTHS)
+    except SettingsError as error:
+        wrong["more_widths"] = error
+        return ()
+    return widths
+
+
+def _in_words(error: SettingsError, values: Mapping[str, Any]) -> SettingsError:
+    """The error in the words of the form, with an example that fits."""
+    reason = _NAMES.sub(lambda name: f"“{LABELS[name[0]]}”", error.reason)
+    if error.field == "activation" and values.get("activation") in RULED_OUT:
+        reason = f"{values['activation']} cannot be used, {RULED_OUT[values['activation']]}"
+    if error.field == "dropout_structure" and "entries" in reason:
+        try:
+            count = len(convert("layer_structure", values.get("layer_structure", (1, 2, 1)), tuple[float, ...]))
+        except SettingsError:
+            return SettingsError(error.field, reason)
+        reason += f"; for example {as_text((0, *[0.1] * (count - 2), 0))}"
+    return SettingsError(error.field, reason)

@@ -1,0 +1,101 @@
+"""Shapes that proved themselves, for people who do not want to think about layers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from .network_settings import ShapeSettings
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A shape with its purpose and a learning rate that suits it.
+
+    Attributes:
+        name: the name in the list.
+        purpose: one sentence on what it is for.
+        shape: the settings; its widths are empty, since they come from the checkpoint.
+        rate: text for the learning rate of the Train tab.
+        steps: optimizer steps that go with it.
+    """
+
+    name: str
+    purpose: str
+    shape: ShapeSettings
+    rate: str
+    steps: int
+
+    @property
+    def advice(self) -> str:
+        """Purpose and training in one line."""
+        return f"{self.purpose} Train it with learning rate {self.rate} for about {self.steps} steps."
+
+    def values(self) -> dict[str, Any]:
+        """What it fills into a form; the widths stay as they are."""
+        values = self.shape.to_mapping()
+        del values["widths"]
+        return values
+
+
+PRESETS: tuple[Preset, ...] = (
+    Preset(
+        "Standard",
+        "A small network that suits some 20 pictures.",
+        ShapeSettings(layer_structure=(1, 2, 1), activation="relu"),
+        "5e-6",
+        10000,
+    ),
+    Preset(
+        "Style",
+        "Two hidden layers learn how things are drawn.",
+        ShapeSettings(
+            layer_structure=(1, 1.5, 1.5, 1),
+            activation="relu",
+            weight_init="KaimingNormal",
+            zero_last_layer=True,
+            dropout_structure=(0, 0.1, 0.1, 0),
+        ),
+        "4e-05:2000,4e-06:4000,4e-07:6000",
+        6000,
+    ),
+    Preset(
+        "Deep style",
+        "Three hidden layers and dropout for a style with many pictures.",
+        ShapeSettings(
+            layer_structure=(1, 1.5, 1.5, 1.5, 1),
+            activation="mish",
+            weight_init="XavierNormal",
+            zero_last_layer=True,
+            dropout_structure=(0, 0.3, 0.3, 0.3, 0),
+        ),
+        "5e-5:1500,5e-6:9000,5e-8",
+        10000,
+    ),
+    Preset(
+        "Character or new thing",
+        "One wide hidden layer remembers what something looks like.",
+        ShapeSettings(layer_structure=(1, 3, 1), activation="relu", weight_init="KaimingNormal", zero_last_layer=True),
+        "4e-05:2000,4e-06:4000,4e-07:6000",
+        6000,
+    ),
+    Preset(
+        "Fast, with layer normalisation",
+        "Bears a learning rate a hundred times higher, so that few steps are enough.",
+        ShapeSettings(layer_structure=(1, 2, 1), activation="linear", layer_norm=True, zero_last_layer=True),
+        "5e-4",
+        2000,
+    ),
+    Preset(
+        "Small memory",
+        "A quarter of the standard size, for a graphics card with little memory.",
+        ShapeSettings(layer_structure=(1, 0.5, 1), activation="relu"),
+        "5e-6",
+        10000,
+    ),
+)
+
+
+def by_name(name: str) -> Preset | None:
+    """The preset of this name; None where there is none."""
+    return next((preset for preset in PRESETS if preset.name == name), None)

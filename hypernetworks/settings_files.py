@@ -1,0 +1,149 @@
+"""Settings of a new network as a file: our TOML, the network of a job file, and the original extension's JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .entry import depending_on, problems
+from .errors import SettingsError
+from .jobfile import table_text, tomllib
+from .network_settings import CreateSettings, ShapeSettings
+from .options import check_limits, convert
+from .structure import default_dropout
+
+MAX_BYTES = 1_000_000
+"""Settings take a few hundred bytes; what is larger is something else."""
+
+_OWN = ("name", "seed", "optional_info")
+_SHAPE = ShapeSettings().to_mapping()
+_KINDS = {name: (kind, option) for name, kind, option in CreateSettings.options()}
+_ORIGINAL = {
+    "save_file_name": "name",
+    "enable_sizes": "widths",
+    "layer_structure": "layer_structure",
+    "activation_func": "activation",
+    "weight_init": "weight_init",
+    "add_layer_norm": "layer_norm",
+    "dropout_structure": "dropout_structure",
+    "optional_info": "optional_info",
+    "weight_init_seed": "seed",
+    "normal_std": "init_std",
+    "skip_connection": "skip_connection",
+    "upsample_linear": "upsample_linear",
+}
+"""Key of the original's file to ours."""
+
+_ORIGINAL_ALIASES = {"hardswish": "swish"}
+_NOT_LOADED = {"overwrite", "overwrite_old"}
+"""A file must not tick the box that lets another file be replaced."""
+
+
+@dataclass
+class Loaded:
+    """What a settings file gives.
+
+    Attributes:
+        values: plain values for fields of `CreateSettings`; a field that is missing stays as it is.
+        errors: what could not be used, each naming its field.
+    """
+
+    values: dict[str, Any] = field(default_factory=dict)
+    errors: list[SettingsError] = field(default_factory=list)
+
+
+def settings_text(settings: CreateSettings) -> str:
+    """The settings as TOML: the shape as `[network]`, which a job file takes too, and the rest as `[create]`."""
+    values = settings.to_mapping()
+    shape = table_text("network", {name: values[name] for name in _SHAPE})
+    return f"{shape}\n{table_text('create', {name: values[name] for name in _OWN})}"
+
+
+def read(content: bytes, file_name: str) -> Loaded:
+    """Reads a settings file; a `.json` is the original extension's, anything else TOML.
+
+    A network without a word on some part of its shape has the default there. Values that cannot be are left out, each
+    with one error.
+
+    Raises:
+        SettingsError: the file is no settings file at all; names it.
+    """
+    if len(content) > MAX_BYTES:
+        raise SettingsError(file_name, "is too large for a file with settings")
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise SettingsError(file_name, "is no text and so no settings") from error
+    return _judged(*(_from_json if file_name.lower().endswith(".json") else _from_toml)(text, file_name))
+
+
+def _from_toml(text: str, file_name: str) -> tuple[dict[str, Any], list[str]]:
+    """Values by our names, and the keys that nobody knows."""
+    tables = _parsed(tomllib.loads, text, file_name, "TOML")
+    network, create = tables.get("network"), tables.get("create", {})
+    if not isinstance(network, dict) or not isinstance(create, dict):
+        raise SettingsError(file_name, "has no table [network], so there is nothing to load")
+    # What a job goes on with is a file, not a shape; an empty one says nothing.
+    known = {**_SHAPE, "file": ""}
+    unknown = [key for key in network if key not in known] + [key for key in create if key not in _OWN]
+    values = {**_SHAPE, **{key: network[key] for key in _SHAPE if key in network}}
+    values.update({key: create[key] for key in _OWN if key in create})
+    return values, unknown
+
+
+def _from_json(text: str, file_name: str) -> tuple[dict[str, Any], list[str]]:
+    """Like `_from_toml`, of the original's `*_hypernetwork_.json`."""
+    entries = _parsed(json.loads, text, file_name, "JSON")
+    known = {*_ORIGINAL, *_NOT_LOADED, "use_dropout"}
+    if not known & entries.keys():
+        raise SettingsError(file_name, "has none of the settings of a hypernetwork, so there is nothing to load")
+    given = {ours: entries[key] for key, ours in _ORIGINAL.items() if entries.get(key) not in (None, "")}
+    values: dict[str, Any] = {**_SHAPE, "activation": "linear", **given}
+    if isinstance(values["activation"], str):
+        name = values["activation"].lower()
+        values["activation"] = _ORIGINAL_ALIASES.get(name, name)
+    values["dropout_structure"] = _original_dropout(entries, values)
+    return values, [key for key in entries if key not in known]
+
+
+def _original_dropout(entries: Mapping[str, Any], values: Mapping[str, Any]) -> Any:
+    """The dropout that the original means: none unless `use_dropout`, its own default where nothing is written."""
+    try:
+        if not convert("use_dropout", entries.get("use_dropout", False) or False, bool):
+            return ()
+        if entries.get("dropout_structure"):
+            return entries["dropout_structure"]
+        layers = convert("layer_structure", values["layer_structure"], tuple[float, ...])
+    except SettingsError:
+        # A wrong layer structure is told by its own name, and takes dropout with it.
+        return entries.get("dropout_structure") or ()
+    return default_dropout(layers, True, False)
+
+
+def _judged(values: dict[str, Any], unknown: list[str]) -> Loaded:
+    errors = [SettingsError(key, "there is no such setting; it was left out") for key in unknown]
+    complete = {"name": "network", **values}
+    wrong = problems(complete)
+    refused = {one for error in wrong for one in (error.field, *depending_on(error.field))}
+    kept = {name: _plain(name, value) for name, value in values.items() if name not in refused}
+    return Loaded(kept, errors + [SettingsError(error.field, f"{error.reason}; left as it was") for error in wrong])
+
+
+def _plain(name: str, value: Any) -> Any:
+    kind, option = _KINDS[name]
+    converted = convert(name, value, kind)
+    check_limits(name, converted, option)
+    return list(converted) if isinstance(converted, tuple) else converted
+
+
+def _parsed(parse: Callable[[str], Any], text: str, file_name: str, language: str) -> dict[str, Any]:
+    try:
+        tables = parse(text)
+    except (ValueError, RecursionError) as error:  # both parsers' errors are ValueErrors
+        reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise SettingsError(file_name, f"is no {language}: {reason}") from error
+    if not isinstance(tables, dict):
+        raise SettingsError(file_name, "has no settings in it")
+    return tables

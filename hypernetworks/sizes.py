@@ -1,0 +1,53 @@
+"""How large a network is before it is made: parameters, files, and the memory that training it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from .errors import SettingsError
+from .structure import Structure
+
+MAX_PARAMETERS = 2_000_000_000
+"""8 GB in fp32; beyond it a slip of the pen is likelier than a wish."""
+
+_BYTES = {"fp32": 4, "fp16": 2, "bf16": 2}
+_ADAMW_COPIES = 2
+_GB = 10**9
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Sizes of a network.
+
+    Attributes:
+        parameters: number of weights.
+        file_bytes: size of its weights by dtype; a file adds some kB.
+        training_bytes: weights, gradients and the two averages of AdamW, all fp32; model and pictures come on top.
+    """
+
+    parameters: int
+    file_bytes: dict[str, int]
+    training_bytes: int
+
+
+def sizes(structure: Structure, widths: Sequence[int]) -> Sizes:
+    """Sizes of a network of this structure for the attention widths."""
+    parameters = structure.parameter_count(widths)
+    files = {dtype: parameters * width for dtype, width in _BYTES.items()}
+    return Sizes(parameters, files, files["fp32"] * (2 + _ADAMW_COPIES))
+
+
+def check_size(structure: Structure, widths: Sequence[int]) -> None:
+    """Raises SettingsError that names `layer_structure` where the network would be too large to be meant."""
+    parameters = structure.parameter_count(widths)
+    if parameters > MAX_PARAMETERS:
+        size, limit = readable_bytes(parameters * 4), readable_bytes(MAX_PARAMETERS * 4)
+        raise SettingsError("layer_structure", f"makes a network of {size}, more than the {limit} that are possible")
+
+
+def readable_bytes(count: int) -> str:
+    """A size as people read it: `87.8 MB`, `1.2 GB`; 1 MB is 1,000,000 bytes."""
+    if count >= _GB:
+        return f"{count / _GB:,.1f} GB"
+    return f"{count / 10**6:.1f} MB" if count >= 10**5 else f"{count / 1000:.1f} kB"

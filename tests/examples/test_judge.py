@@ -1,0 +1,84 @@
+"""The judge: right on true pictures in every style, wrong on shuffled captions; the measures that rest on it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypernetwork_workbench.examples.shapes import captions, data, draw, judge, measures, night
+from PIL import Image, ImageFilter
+
+STYLES = (draw.PLAIN, draw.NIGHT_STYLE, *captions.PARTIAL_STYLES)
+COUNT = 48
+
+
+def _drawn(style: draw.Style, size: tuple[int, int] = (64, 64)) -> tuple[list[Image.Image], list[draw.Subject]]:
+    drawn = data.draw_many(COUNT, style, 7, size)
+    return data.to_pictures(data.as_input(drawn.pictures)), [subject for subject, _ in drawn.labels]
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_true_pictures_are_recognised(style: draw.Style) -> None:
+    pictures, subjects = _drawn(style, (80, 64))
+    assert measures.share_followed(pictures, [captions.caption(subject) for subject in subjects]) >= 0.98
+
+
+@pytest.mark.parametrize("style", [draw.PLAIN, draw.NIGHT_STYLE])
+def test_shuffled_captions_are_refused(style: draw.Style) -> None:
+    pictures, subjects = _drawn(style)
+    others: list[str] = []
+    for subject in subjects:
+        wrong = [one for one in captions.subjects() if (one.colour, one.shape) != (subject.colour, subject.shape)]
+        others.append(captions.caption(wrong[len(others) * 7 % len(wrong)]))
+    assert measures.share_followed(pictures, others) == 0
+
+
+def test_blurred_pictures_are_still_recognised() -> None:
+    pictures, subjects = _drawn(draw.PLAIN)
+    blurred = [picture.filter(ImageFilter.GaussianBlur(1.5)) for picture in pictures]
+    assert measures.share_followed(blurred, [captions.caption(subject) for subject in subjects]) >= 0.9
+
+
+def test_empty_and_noisy_pictures_follow_nothing() -> None:
+    rng = np.random.default_rng(0)
+    noise = [Image.fromarray(rng.integers(0, 256, (64, 64, 3), dtype=np.uint8)) for _ in range(8)]
+    for picture in [Image.new("RGB", (64, 64), (200, 0, 0)), *noise]:
+        verdict = judge.judge(picture)
+        assert verdict.colour is None or verdict.shape is None
+
+
+def test_the_place_is_found() -> None:
+    subject = draw.Subject("blue", "circle", "white")
+    verdict = judge.judge(draw.draw(subject, draw.Placement(70, 20, 15, 0), (96, 64)))
+    assert verdict.x == pytest.approx(70 / 96, abs=0.01)
+    assert verdict.y == pytest.approx(20 / 64, abs=0.01)
+    assert verdict.overlap > 0.9
+
+
+def test_outlines_are_seen_and_nothing_else_is() -> None:
+    contrast = {style: measures.outline_contrast(_drawn(style)[0]) for style in STYLES}
+    for style, value in contrast.items():
+        if style.outline:
+            assert value > 0.15, style
+        else:
+            assert value < 0.03, style
+
+
+def test_shapes_of_the_night_pictures_survive_the_centre_crop() -> None:
+    for _, picture, caption in night.night_pictures():
+        left, top = (picture.width - 64) // 2, (picture.height - 64) // 2
+        assert judge.follows(picture.crop((left, top, left + 64, top + 64)), caption)
+
+
+def test_the_frechet_distance_is_that_of_normal_distributions() -> None:
+    generator = torch.Generator().manual_seed(0)
+    first = torch.randn(64, 4, 8, 8, generator=generator)
+    assert measures.frechet_distance(first, first) == pytest.approx(0, abs=1e-9)
+    assert measures.frechet_distance(first, first + 2) == pytest.approx(16, rel=1e-6)
+    # Spreads s and 3 s differ by (3 s - s)² in each of four independent channels.
+    spread = float(first.permute(1, 0, 2, 3).flatten(1).var(dim=1).sum())
+    assert measures.frechet_distance(first, first * 3) == pytest.approx(
+        4 * spread + float((2 * first.mean(dim=(0, 2, 3))).square().sum()), rel=1e-6
+    )
+    other = torch.randn(64, 4, 8, 8, generator=generator)
+    assert measures.frechet_distance(first, other) == pytest.approx(measures.frechet_distance(other, first), rel=1e-6)

@@ -1,0 +1,34 @@
+"""Presets: each makes a network without complaint."""
+
+from __future__ import annotations
+
+import pytest
+from hypernetwork_workbench.hypernetworks import entry, presets
+from hypernetwork_workbench.hypernetworks.creation import create_file
+from hypernetwork_workbench.hypernetworks.files import load
+from hypernetwork_workbench.hypernetworks.settings import ScheduleSettings
+
+
+@pytest.mark.parametrize("preset", presets.PRESETS, ids=lambda preset: preset.name)
+def test_a_preset_creates_and_its_rate_is_accepted(preset, tmp_path):
+    judged = entry.assess(
+        {**preset.values(), "name": "ink", "widths": ["24", "32"], "optional_info": "mine", "seed": 5}
+    )
+    assert judged.problems == ()
+    network = load(create_file(judged.settings, (), tmp_path))
+    assert network.structure.layer_structure == preset.shape.layer_structure
+    assert (network.metadata.name, network.metadata.optional_info) == ("ink", "mine")
+    assert network.metadata.training["seed"] == 5
+    ScheduleSettings(rate=preset.rate).schedule(preset.steps)
+
+
+def test_names_are_unique_and_found():
+    assert len({preset.name for preset in presets.PRESETS}) == len(presets.PRESETS)
+    for preset in presets.PRESETS:
+        assert presets.by_name(preset.name) is preset
+    assert presets.by_name("nothing") is None
+
+
+def test_the_small_one_is_small():
+    small, standard = (presets.by_name(name).shape.structure() for name in ("Small memory", "Standard"))
+    assert small.parameter_count((768,)) < standard.parameter_count((768,)) / 3
