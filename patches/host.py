@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from html import escape
 from pathlib import Path
 
 import torch
@@ -103,13 +104,21 @@ class HostDenoiser:
 
 
 class HostProgress:
-    """The WebUI's progress bar, live preview and Interrupt button."""
+    """The WebUI's progress bar, live preview and Interrupt button; the page asks for them as long as the job runs."""
+
+    def __init__(self) -> None:
+        self._chart = ""
 
     def report(self, done: int, total: int, text: str) -> None:
         """Shows that `done` of `total` steps are over."""
         shared.state.job_count = total
         shared.state.job_no = done
-        shared.state.textinfo = text
+        # A text of one line would be put into the bar as it is; ours is HTML for the page's script.
+        shared.state.textinfo = f"<p>{escape(text)}</p>\n{self._chart}"
+
+    def draw(self, chart: str) -> None:
+        """Shows the curves of the run under the text."""
+        self._chart = chart
 
     def show(self, picture: Image.Image) -> None:
         """Shows a preview picture."""

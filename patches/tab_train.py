@@ -2,32 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import gradio as gr
 from modules import call_queue, shared
 
 from ..hypernetworks.errors import SettingsError, WorkbenchError
-from ..hypernetworks.options import Option
-from ..hypernetworks.settings import (
-    DataSettings,
-    Job,
-    LossSettings,
-    OptimizerSettings,
-    OutputSettings,
-    PreviewSettings,
-    ScheduleSettings,
-    TrainSettings,
-)
+from ..hypernetworks.settings import Job
 from ..hypernetworks.train.run import TrainResult
-from . import initial
+from . import initial, train_form
 from .form import Form, done
-from .training import run_job
+from .training import check_job, find_rate_for, run_job
 
-_NETWORK = Option("Network to train", "Made in Create Beta Hypernetwork, or any other of the folder.")
-_SAVE_AS = Option(
-    "Save as", "Name of the trained network. Empty: the chosen one is replaced when the run has ended well."
-)
+
+#: What the last run ended with, for a page that was closed meanwhile.
+_last_answer: list[Any] = [gr.update(), ""]
 
 
 def build(_params: Any = None) -> None:
@@ -35,11 +25,15 @@ def build(_params: Any = None) -> None:
     form = Form("hnw_train")
     with gr.Tab("Train Gamma", elem_id="hnw_train_tab"), gr.Row():
         with gr.Column():
-            _inputs(form, initial.tables())
+            train_form.inputs(form, initial.tables())
         with gr.Column():
             with gr.Row():
-                button = gr.Button("Train hypernetwork", variant="primary", elem_id="hnw_train_button")
+                train = gr.Button("Train hypernetwork", variant="primary", elem_id="hnw_train_button")
+                resume = gr.Button("Continue", elem_id="hnw_train_continue")
                 interrupt = gr.Button("Interrupt", elem_id="hnw_train_interrupt")
+            with gr.Row():
+                check = gr.Button("Check", elem_id="hnw_train_check")
+                find = gr.Button("Find a rate", elem_id="hnw_train_find_rate")
             gr.HTML(elem_id="hnw_train_progress")
             status = gr.HTML(elem_id="hnw_train_status")
             preview = gr.Gallery(
@@ -51,23 +45,54 @@ def build(_params: Any = None) -> None:
                 elem_id="hnw_train_preview",
             )
             task = gr.Textbox(visible=False)
+            # Pressed by the page's script when a page is reopened after the run that it shows has ended.
+            last = gr.Button("Show the last run", elem_id="hnw_train_last", elem_classes="hnw-hidden")
 
-    def train(_task: str, *entered: Any) -> tuple[Any, str]:
-        try:
-            result = run_job(job_from(form.values(entered)))
-        except WorkbenchError as error:
-            return gr.update(), form.explain(error)
-        pictures = [str(path) for path in (result.sheet, *reversed(result.previews)) if path]
-        return gr.update(value=pictures), done(summary(result))
-
-    button.click(
-        call_queue.wrap_gradio_gpu_call(train, extra_outputs=[gr.update()]),
-        _js="hnwStartTraining",
-        inputs=[task, *form.components],
-        outputs=[preview, status],
-        show_progress="hidden",
-    )
+    outputs = [preview, status]
+    for button, action in ((train, _train), (resume, _continue), (check, _check), (find, _find_rate)):
+        button.click(
+            call_queue.wrap_gradio_gpu_call(_answering(form, action), extra_outputs=[gr.update()]),
+            _js="hnwStartTraining",
+            inputs=[task, *form.components],
+            outputs=outputs,
+            show_progress="hidden",
+        )
     interrupt.click(shared.state.interrupt)
+    last.click(lambda: _last_answer, outputs=outputs, show_progress="hidden")
+
+
+def _answering(form: Form, action: Callable[[Job], tuple[Any, str]]) -> Callable[..., tuple[Any, str]]:
+    """The handler of a button: `action` on the job of the form, its errors as sentences that name the fields."""
+
+    def handler(_task: str, *entered: Any) -> tuple[Any, str]:
+        try:
+            answer = action(job_from(form.values(entered)))
+        except WorkbenchError as error:
+            answer = gr.update(), form.explain(error)
+        _last_answer[:] = answer
+        return answer
+
+    return handler
+
+
+def _train(job: Job, resume: bool = False) -> tuple[Any, str]:
+    result = run_job(job, resume=resume)
+    pictures = [str(path) for path in (result.sheet, result.strip, *reversed(result.previews)) if path]
+    return gr.update(value=pictures), done(summary(result)) + result.chart
+
+
+def _continue(job: Job) -> tuple[Any, str]:
+    return _train(job, resume=True)
+
+
+def _check(job: Job) -> tuple[Any, str]:
+    return gr.update(), "".join(done(line) for line in check_job(job))
+
+
+def _find_rate(job: Job) -> tuple[Any, str]:
+    found = find_rate_for(job)
+    sentence = f"A rate near {found.rate:.2g} learns fastest; for a long run take a half to a tenth of it."
+    return gr.update(), done(sentence) + found.chart()
 
 
 def job_from(tables: dict[str, Any]) -> Job:
@@ -89,59 +114,12 @@ def job_from(tables: dict[str, Any]) -> Job:
 
 
 def summary(result: TrainResult) -> str:
-    """One sentence about a run that ended well."""
+    """A few sentences about a run that ended well."""
     ended = "Stopped by hand after" if result.interrupted else "Trained"
+    left_out = f" {result.skipped_steps} steps were left out, their loss was no number." if result.skipped_steps else ""
+    rolled = f" Rolled back {result.rollbacks} times." if result.rollbacks else ""
     return (
         f"{ended} {result.steps} steps in {result.seconds:.0f} s; loss {result.loss_first:.4f} at first, "
         f"{result.loss_last:.4f} at last. Saved as {result.network.name}; log and pictures are in {result.log.parent}."
+        f"{left_out}{rolled}"
     )
-
-
-def _inputs(form: Form, start: dict[str, dict[str, Any]]) -> None:
-    _network_row(form, start["output"].get("name", ""))
-    form.add(DataSettings, start["data"], ("folder",), "data")
-    with gr.Row():
-        form.add(DataSettings, start["data"], ("width", "height", "batch_size"), "data")
-    with gr.Row():
-        form.add(ScheduleSettings, start["schedule"], ("rate", "kind"), "schedule")
-        form.add(TrainSettings, start["train"], ("max_steps",), "train")
-    with gr.Row():
-        form.add(PreviewSettings, start["preview"], ("every", "prompt"), "preview")
-    with gr.Accordion("Captions", open=False, elem_id="hnw_train_captions"):
-        form.add(DataSettings, start["data"], ("template", "caption_dropout"), "data")
-    with gr.Accordion("Cosine schedule", open=False, elem_id="hnw_train_cosine"):
-        form.add(
-            ScheduleSettings, start["schedule"], ("cycle", "multiplier", "min_rate", "warmup", "decay"), "schedule"
-        )
-    with gr.Accordion("Optimizer and loss", open=False, elem_id="hnw_train_optimizer"):
-        form.add(TrainSettings, start["train"], ("gradient_accumulation", "seed"), "train")
-        form.add(OptimizerSettings, start["optimizer"], (), "optimizer")
-        form.add(LossSettings, start["loss"], (), "loss")
-    with gr.Accordion("Previews", open=False, elem_id="hnw_train_previews"):
-        names = ("negative_prompt", "preview_seed", "sampler", "sampling_steps", "cfg_scale")
-        form.add(PreviewSettings, start["preview"], names, "preview")
-    with gr.Accordion("Output", open=False, elem_id="hnw_train_output"):
-        save_as = gr.Textbox(label=_SAVE_AS.label, info=_SAVE_AS.help, elem_id="hnw_train_output_name")
-        form.add_component("output", "name", _SAVE_AS, save_as)
-        form.add(OutputSettings, start["output"], ("dir", "overwrite", "sheet"), "output")
-
-
-def _network_row(form: Form, wanted: str) -> None:
-    def refreshed() -> Any:
-        shared.reload_hypernetworks()
-        return gr.update(choices=list(shared.hypernetworks))
-
-    with gr.Row():
-        # A name that is not in the list yet stays allowed: the demo's network is named before it is made.
-        chosen = gr.Dropdown(
-            list(shared.hypernetworks),
-            value=wanted or None,
-            label=_NETWORK.label,
-            info=_NETWORK.help,
-            allow_custom_value=True,
-            elem_id="hnw_train_network_file",
-            scale=4,
-        )
-        form.add_component("network", "file", _NETWORK, chosen)
-        refresh = gr.Button("Refresh list", elem_id="hnw_train_refresh", scale=1)
-    refresh.click(refreshed, outputs=[chosen], show_progress="hidden")

@@ -3,29 +3,60 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 from modules import devices, shared
 
 from ..hypernetworks.errors import TrainingError
-from ..hypernetworks.ports import Progress
+from ..hypernetworks.ports import Ports, Progress
 from ..hypernetworks.settings import Job
+from ..hypernetworks.train.plan import make_plan
+from ..hypernetworks.train.rate_finder import FoundRate, find_rate
 from ..hypernetworks.train.run import TrainResult, train
 from . import host
 from .previews import check_sampler
 
 
-def run_job(job: Job, progress: Progress | None = None) -> TrainResult:
+def run_job(job: Job, progress: Progress | None = None, resume: bool = False) -> TrainResult:
     """Trains as `job` says on the loaded checkpoint, and lets the host list the result.
+
+    Args:
+        resume: goes on from the newest saved state of the run of this name.
 
     Raises:
         WorkbenchError: see `hypernetworks.train.run.train`; also where the GPU has too little memory.
     """
-    ports = host.ports(progress)
-    if job.preview.every or job.output.sheet:
-        check_sampler(job.preview.sampler)
+    with _tidied():
+        return train(job, _ports(job, progress), resume)
+
+
+def check_job(job: Job, resume: bool = False) -> list[str]:
+    """Does all but the steps: reads the pictures, plans the run, and says what it will do, a sentence a line.
+
+    Raises:
+        WorkbenchError: as `run_job`, all settings that do not fit at once.
+    """
+    return make_plan(job, _ports(job, None), resume).lines()
+
+
+def find_rate_for(job: Job, progress: Progress | None = None) -> FoundRate:
+    """Tries rising rates on a copy that is thrown away; raises WorkbenchError as `run_job` does."""
+    with _tidied():
+        return find_rate(job, _ports(job, progress))
+
+
+def _ports(job: Job, progress: Progress | None) -> Ports:
+    check_sampler(job.preview.sampler)
+    return host.ports(progress)
+
+
+@contextmanager
+def _tidied() -> Iterator[None]:
+    """Afterwards the memory is free again and the host lists what is there; too little of it is one sentence."""
     try:
-        return train(job, ports)
+        yield
     except torch.cuda.OutOfMemoryError as error:
         raise TrainingError(
             "the GPU has too little memory for this run; lower the batch size or the picture size"

@@ -53,6 +53,9 @@ class ConsoleProgress:
         self._bar.set_postfix_str(text.partition(", ")[2], refresh=False)
         self._bar.update(done - self._bar.n)
 
+    def draw(self, chart: str) -> None:
+        """The console draws no curves; they are in the log."""
+
     def show(self, picture: Image.Image) -> None:
         """The console shows no pictures; they are in the log folder."""
 
@@ -105,6 +108,7 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("job", type=Path, metavar="JOB.toml", help="the job file")
     parser.add_argument("--set", action="append", default=[], metavar="section.key=value",
                         help="a setting put over the job file's; may be given several times")  # fmt: skip
+    parser.add_argument("--resume", action="store_true", help="go on from the newest saved state of this run")
     parser.add_argument("--report", type=Path, metavar="FILE.json", help="where to write what was measured")
     parser.add_argument("--ckpt", type=Path, metavar="FILE", help="checkpoint to train on; without it the demo model")
     parser.add_argument("--data-dir", type=Path, metavar="DIR", help="folder of the embedded host; without it data/")
@@ -134,13 +138,16 @@ def _train(job: Job, evaluation: EvaluationSettings, arguments: argparse.Namespa
         from hypernetwork_workbench.patches.training import run_job  # noqa: PLC0415 (needs the running host)
 
         with progress.listening():
-            result = run_job(job, progress)
+            result = run_job(job, progress, arguments.resume)
         report: dict[str, Any] = {
             "seconds": round(result.seconds, 3),
             "steps": result.steps,
             "interrupted": result.interrupted,
             "loss_first": result.loss_first,
             "loss_last": result.loss_last,
+            "validation_loss": result.validation_loss,
+            "skipped_steps": result.skipped_steps,
+            "rollbacks": result.rollbacks,
             "peak_memory_mb": round(result.peak_memory_mb, 1),
             "files": {
                 "network": str(result.network.resolve()),

@@ -46,6 +46,7 @@ class TrainResult:
         interrupted: whether the user ended it early.
         network, sheet, strip, log: files; None for what was not asked for.
         previews: preview pictures, in order.
+        chart: the curves of the run, as SVG.
     """
 
     steps: int
@@ -62,6 +63,7 @@ class TrainResult:
     strip: Path | None
     log: Path
     previews: tuple[Path, ...]
+    chart: str
 
 
 def train(job: Job, ports: Ports, resume: bool = False) -> TrainResult:
@@ -139,6 +141,7 @@ class _Run:
         """Takes the saved state back, or an optimizer state of the WebUI's; gives the step to start at."""
         resumed = self.plan.resumed
         if resumed is not None:
+            self.first = replace(self.first, step=resumed.first_step)
             self.learner.restore(resumed.learner)
             self.monitor.restore(resumed.progress["monitor"])
             self.validation.restore(resumed.progress["validation"])
@@ -236,6 +239,7 @@ class _Run:
             strip=self.previews.strip if self.previews.paths else None,
             log=paths.log,
             previews=tuple(self.previews.paths),
+            chart=monitor.chart(),
         )
 
     def _sheet(self) -> Path | None:

@@ -88,7 +88,7 @@ class Saver:
     def save_state(self, path: Path) -> None:
         """Writes the state of the run beside the network at `path`."""
         progress = {name: callback.state() for name, callback in self.remembered.items()}
-        saved = SavedRun(self.step, self.learner.capture(), self.job.optimizer.name, progress)
+        saved = SavedRun(self.step, self.first.step, self.learner.capture(), self.job.optimizer.name, progress)
         write_state(path.with_name(path.name + SUFFIX), saved)
 
     def _metadata(self) -> Metadata:

@@ -81,11 +81,13 @@ class SavedRun:
     Attributes:
         step: optimizer steps done.
         learner: what `Learner.capture` gave.
+        first_step: steps the network had been trained for before the run.
         optimizer_name: name of the optimizer the state belongs to.
         progress: losses and the like of the callbacks that asked to be remembered, by name.
     """
 
     step: int
+    first_step: int
     learner: dict[str, Any]
     optimizer_name: str
     progress: dict[str, Any]
@@ -96,6 +98,7 @@ def write_state(path: Path, saved: SavedRun) -> None:
     content = {
         "version": _VERSION,
         "step": saved.step,
+        "first_step": saved.first_step,
         "learner": saved.learner,
         "optimizer_name": saved.optimizer_name,
         "progress": saved.progress,
@@ -113,7 +116,7 @@ def read_state(path: Path) -> SavedRun:
     content = read_plain(path)
     if not isinstance(content, dict) or content.get("version") != _VERSION:
         raise HypernetworkFileError(f"{path.name}: this is no saved state of a run that this version can go on with")
-    return SavedRun(content["step"], content["learner"], content["optimizer_name"], content["progress"])
+    return SavedRun(**{key: value for key, value in content.items() if key != "version"})
 
 
 def find_state(candidates: list[Path]) -> Path | None:

@@ -69,6 +69,15 @@ def test_a_finished_run_goes_on_when_it_is_made_longer(pictures, tmp_path):
     assert train(make_job(pictures, train__max_steps=9), fake_ports(tmp_path), resume=True).steps == 9
 
 
+def test_a_network_trained_in_place_counts_its_steps_once(pictures, tmp_path):
+    first = train(make_job(pictures, train__max_steps=5), fake_ports(tmp_path))
+    in_place = {"network__file": str(first.network), "output__overwrite": True, "train__max_steps": 8}
+    train(make_job(pictures, **in_place), fake_ports(tmp_path, stop_after=3))
+    assert files.load(first.network).metadata.step == 8
+    train(make_job(pictures, **in_place), fake_ports(tmp_path), resume=True)
+    assert files.load(first.network).metadata.step == 13
+
+
 def test_there_must_be_a_state_that_fits(pictures, tmp_path):
     with pytest.raises(TrainingError, match="no saved state of fake"):
         train(make_job(pictures), fake_ports(tmp_path), resume=True)
