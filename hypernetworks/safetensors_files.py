@@ -35,9 +35,7 @@ def write(file: IO[bytes], network: Hypernetwork, dtype: torch.dtype | None) -> 
         end = position + tensor.numel() * tensor.dtype.itemsize
         header[name] = {"dtype": _dtype_name(tensor), "shape": list(tensor.shape), "data_offsets": [position, end]}
         position = end
-    data = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
-    data += b" " * (-len(data) % _PREFIX_BYTES)
-    file.write(len(data).to_bytes(_PREFIX_BYTES, "little") + data)
+    file.write(_header_bytes(header))
     for tensor in tensors.values():
         file.write(tensor.contiguous().reshape(-1).view(torch.uint8).numpy().data)
 
@@ -54,6 +52,7 @@ def read(file: IO[bytes], size: int) -> dict[Any, Any]:
     try:
         header = json.loads(file.read(length), object_pairs_hook=_no_doubles)
         texts = dict(header.pop("__metadata__", {}))
+        json.dumps(texts, ensure_ascii=False).encode("utf-8")  # half a character could be written nowhere
         state: dict[Any, Any] = _metadata(texts)
         entries = [_Entry(key, value) for key, value in header.items()]
     except _BROKEN as reason:
@@ -70,6 +69,17 @@ def read(file: IO[bytes], size: int) -> dict[Any, Any]:
         pair = state.setdefault(entry.width, ({}, {}))
         pair[entry.side][entry.name] = entry.read(file)
     return state
+
+
+def with_text(data: bytes, key: str, text: str | None) -> tuple[bytes, memoryview]:
+    """Give the header with one text changed, or removed where None, and the tensors, of a sound file's bytes."""
+    length = int.from_bytes(data[:_PREFIX_BYTES], "little")
+    header = json.loads(data[_PREFIX_BYTES : _PREFIX_BYTES + length])
+    texts = {**dict(header.get("__metadata__", {})), key: text}
+    if text is None:
+        del texts[key]
+    header["__metadata__"] = texts
+    return _header_bytes(header), memoryview(data)[_PREFIX_BYTES + length :]
 
 
 class _Entry:
@@ -93,6 +103,15 @@ class _Entry:
         if not data:
             return torch.empty(self.shape, dtype=self.dtype)
         return torch.frombuffer(data, dtype=self.dtype).reshape(self.shape)
+
+
+def _header_bytes(header: dict[str, Any]) -> bytes:
+    try:
+        data = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
+    except UnicodeEncodeError as reason:
+        raise HypernetworkFileError(f"its metadata cannot be written as text ({reason.reason})") from reason
+    data += b" " * (-len(data) % _PREFIX_BYTES)
+    return len(data).to_bytes(_PREFIX_BYTES, "little") + data
 
 
 def _no_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Patch set: the host loads hypernetworks through our reader.
 
 The host's own reader runs what a file says, or refuses the file and then generates without it and without a word.
+Its list has no `.safetensors`, and of two files of the same name in two folders only one.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any
 
 from torch import Tensor
 
-from ..hypernetworks import files
+from ..hypernetworks import files, listing
 from ..hypernetworks.apply import bend
 from ..hypernetworks.errors import HypernetworkFileError
 from ..hypernetworks.network import Hypernetwork
@@ -70,6 +71,13 @@ def _stamp(path: Path | None) -> tuple[int, int] | None:
     return (status.st_mtime_ns, status.st_size) if status else None
 
 
+def _make_list(original: Callable[..., Any]) -> Callable[..., Any]:
+    def list_hypernetworks(path: str) -> dict[str, str]:
+        return listing.complete(original(path), path)
+
+    return list_hypernetworks
+
+
 def _make_load_one(_original: Callable[..., Any]) -> Callable[..., Any]:
     def load_hypernetwork(name: str) -> LoadedNetwork | None:
         from modules import shared  # noqa: PLC0415
@@ -124,6 +132,7 @@ patch_set = PatchSet(
     "loading",
     "Safe loading of hypernetworks",
     [
+        Patch(f"{_HOST}:list_hypernetworks", _make_list),
         Patch(f"{_HOST}:load_hypernetwork", _make_load_one),
         Patch(f"{_HOST}:load_hypernetworks", _make_load_several),
         Patch("modules.extra_networks_hypernet:ExtraNetworkHypernet.activate", _make_activate),

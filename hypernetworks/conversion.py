@@ -1,0 +1,69 @@
+"""Convert a network's file to another form or dtype, under a new name."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from . import files
+from .errors import SettingsError
+from .format import Document
+from .names import check_name
+from .options import Option, Settings, setting
+
+#: The form as people read it, to the suffix of its files and whether it is the portable one.
+_FORMS = {".pt": (".pt", False), ".pt for every reader": (".pt", True), ".safetensors": (".safetensors", False)}
+_KEEP = "as in the file"
+_DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
+
+
+@dataclass(frozen=True)
+class ConversionSettings(Settings):
+    """What to write, and under which name."""
+
+    name: str = setting("", Option("New name", "File name without the ending; it is written beside the chosen file."))
+    form: str = setting(
+        ".pt",
+        Option(
+            "File form",
+            "“For every reader” is without dropout, so that ComfyUI and sdkit read it right too; "
+            ".safetensors is read by this extension only.",
+            choices=tuple(_FORMS),
+        ),
+    )
+    dtype: str = setting(_KEEP, Option("Weights as", "The 16-bit types halve the file.", choices=(_KEEP, *_DTYPES)))
+    overwrite: bool = setting(False, Option("Replace an existing file", "Ticked, a file of the new name is replaced."))
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_name(self.name)
+
+
+def convert(source: Path, settings: ConversionSettings) -> Path:
+    """Writes the network of `source` anew beside it, and gives the new file's path.
+
+    Raises:
+        SettingsError: a file of the new name exists and may not be replaced; names the field.
+        HypernetworkFileError: the network cannot be read, has no such form, does not fit into the dtype, or the disk
+            refuses the file.
+    """
+    suffix, portable = _FORMS[settings.form]
+    target = source.with_name(settings.name + suffix)
+    if target.exists() and not settings.overwrite:
+        reason = f"{target.name} exists already; choose another name, or tick “Replace an existing file”"
+        raise SettingsError("name", reason)
+    document = files.read_document(source)
+    network = files.load(source)
+    # Programs that keep loaded networks by the name inside the file would take the copy for its source.
+    network.metadata = dataclasses.replace(network.metadata, name=settings.name)
+    files.save(network, target, portable, _DTYPES.get(settings.dtype) or _own_dtype(document))
+    return target
+
+
+def _own_dtype(document: Document) -> torch.dtype:
+    """The dtype that all weights share, where a file may be saved in it; else float32."""
+    dtypes = {tensor.dtype for tensor in document.tensors()}
+    return dtypes.pop() if len(dtypes) == 1 and dtypes <= set(files.DTYPES) else torch.float32

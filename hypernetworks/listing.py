@@ -1,0 +1,57 @@
+"""Names for all networks of a folder: those the host gives, and those it does not show."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from .files import SUFFIXES
+
+#: The host keeps this name for "no network".
+_NONE = "None"
+
+
+def complete(found: Mapping[str, str], folder: str | os.PathLike[str]) -> dict[str, str]:
+    """Names and paths of every `.pt` and `.safetensors` below `folder`, in the order of the paths.
+
+    The networks that the host found keep the names it gave them. Another one is called by its file name without the
+    suffix; where that name is taken, by its path below `folder`, such as `styles/night.pt` or `night.safetensors`.
+
+    Args:
+        found: name to path, as the host lists the folder.
+    """
+    names = dict(found)
+    listed = {_key(path) for path in names.values()}
+    others = [path for path in _networks(Path(folder)) if _key(path) not in listed]
+    told_apart = []
+    for path in others:
+        if path.stem in names:
+            told_apart.append(path)
+        else:
+            names[path.stem] = str(path)
+    for path in told_apart:
+        name = path.relative_to(folder).as_posix()
+        names[name if name not in names else f"./{name}"] = str(path)
+    return dict(sorted(names.items(), key=lambda item: str(item[1]).lower()))
+
+
+def _networks(folder: Path) -> list[Path]:
+    # As the host's own list: links to folders are followed, what begins with a dot is passed over.
+    below = os.walk(folder, followlinks=True)
+    paths = []
+    seen = set()
+    for place, folders, names in below:
+        real = Path(place).resolve()
+        if real in seen:
+            folders.clear()  # a link that leads back up
+            continue
+        seen.add(real)
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        paths += [Path(place, name) for name in names if not name.startswith(".")]
+    networks = [path for path in paths if path.suffix in SUFFIXES and path.stem != _NONE]
+    return sorted(networks, key=lambda path: str(path).lower())
+
+
+def _key(path: str | os.PathLike[str]) -> str:
+    return os.path.normcase(Path(path).absolute())

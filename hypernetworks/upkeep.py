@@ -1,0 +1,154 @@
+"""Care of a network's file that leaves its weights alone: another name, other notes."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from . import files, safetensors_files, torch_write
+from .atomic import atomic_write
+from .errors import HypernetworkFileError, SettingsError
+from .names import check_name
+from .options import Option, Settings, setting
+
+MAX_NOTES = 100_000
+_NOTES = "optional_info"
+_STATES = (".optim", ".state")
+#: What the WebUI keeps beside a network under its name without the ending: pictures, descriptions, user metadata.
+_PICTURES = ("png", "jpg", "jpeg", "webp", "gif")
+_CARDS = (
+    *(f"{part}.{kind}" for kind in _PICTURES for part in ("", ".preview")),
+    *(".txt", ".description.txt", ".json", ".civitai.info"),
+)
+
+
+@dataclass(frozen=True)
+class RenamingSettings(Settings):
+    """The new name of a file."""
+
+    name: str = setting("", Option("Rename to", "File name without the ending; training states and previews follow."))
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_name(self.name)
+
+
+@dataclass(frozen=True)
+class NotesSettings(Settings):
+    """The free text in a file."""
+
+    optional_info: str = setting(
+        "", Option("Notes in the file", "The file's optional_info; all else in the file stays as it is.", lines=3)
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if len(self.optional_info) > MAX_NOTES:
+            raise SettingsError(_NOTES, f"must be at most {MAX_NOTES:,} characters long")
+        try:
+            self.optional_info.encode("utf-8")
+        except UnicodeEncodeError:
+            raise SettingsError(_NOTES, "holds half a character, which no file can keep") from None
+
+
+def rename(path: Path, settings: RenamingSettings) -> tuple[Path, ...]:
+    """Renames a network with all that lies beside it under its name; not a byte of any file changes.
+
+    Returns:
+        The new paths, that of the network first.
+
+    Raises:
+        SettingsError: one of the new names is taken.
+        HypernetworkFileError: there is no such network, or the disk refuses; then all files have their old names.
+    """
+    if not path.is_file():
+        raise HypernetworkFileError(f"{path.name}: there is no such file")
+    moves = [(old, old.with_name(settings.name + ending)) for old, ending in _family(path)]
+    for old, new in moves:
+        if new.exists() and not new.samefile(old):
+            raise SettingsError("name", f"{new.name} exists already; choose another name")
+    done: list[tuple[Path, Path]] = []
+    try:
+        for old, new in moves:
+            old.rename(new)
+            done.append((old, new))
+    except OSError as reason:
+        for old, new in reversed(done):
+            with contextlib.suppress(OSError):
+                new.rename(old)
+        raise HypernetworkFileError(f"{path.name}: cannot be renamed ({reason.strerror or reason})") from reason
+    return tuple(new for _, new in moves)
+
+
+def write_notes(path: Path, settings: NotesSettings) -> None:
+    """Writes new notes into the network at `path`; every other key and every weight stays bit for bit.
+
+    A training state beside it that knows the file by its hash gets the new hash, so that training still goes on.
+
+    Raises:
+        HypernetworkFileError: the file is no hypernetwork, or the disk refuses it; it is as it was then.
+    """
+    text = settings.optional_info or None
+    content = files.read_content(path)
+    files.understand(content, path)
+    old_hash = files.short_hash(path)
+    states = list(_states_of(path, old_hash))
+    if content.form == "safetensors":
+        data = path.read_bytes()
+        with atomic_write(path) as file:
+            file.writelines(safetensors_files.with_text(data, _NOTES, text))
+    else:
+        _check_spread(content.state, path)
+        state = dict(content.state)
+        if text is not None or _NOTES in state:
+            state[_NOTES] = text
+        with atomic_write(path) as file:
+            torch_write.write(file, state)
+    new_hash = files.short_hash(path)
+    for place, state in states:
+        with atomic_write(place) as file:
+            torch_write.write(file, {**state, "hash": new_hash})
+
+
+def _family(path: Path) -> Iterator[tuple[Path, str]]:
+    """The network and the files that belong to it, each with what follows the name in it."""
+    yield path, path.suffix
+    endings = [path.suffix + state for state in _STATES]
+    twins = [path.with_suffix(suffix) for suffix in files.SUFFIXES if suffix != path.suffix]
+    if not any(twin.exists() for twin in twins):
+        # With a twin of the other form the cards belong to both, and stay with it.
+        endings += [*_STATES, *_CARDS]
+    for ending in endings:
+        beside = path.with_name(path.stem + ending)
+        if beside.is_file():
+            yield beside, ending
+
+
+def _states_of(path: Path, file_hash: str) -> Iterator[tuple[Path, dict[Any, Any]]]:
+    """The training states beside a network that know it by this hash."""
+    for ending in _STATES:
+        place = path.with_name(path.name + ending)
+        # A state that is missing or broken holds no hash that could be kept right.
+        with contextlib.suppress(HypernetworkFileError):
+            state = files.read_content(place).state
+            if isinstance(state, dict) and state.get("hash") == file_hash:
+                yield place, state
+
+
+def _check_spread(state: Any, path: Path) -> None:
+    """Refuses tensors that share their data so much that writing each of them would fill the disk."""
+    if _spread_bytes(state) > 3 * path.stat().st_size:
+        raise HypernetworkFileError(f"{path.name}: its tensors share the same data")
+
+
+def _spread_bytes(value: Any) -> int:
+    if isinstance(value, Tensor):
+        return value.numel() * value.dtype.itemsize
+    if isinstance(value, dict):
+        return sum(map(_spread_bytes, value.values()))
+    return sum(map(_spread_bytes, value)) if isinstance(value, (list, tuple)) else 0

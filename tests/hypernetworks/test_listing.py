@@ -1,0 +1,83 @@
+"""No network of a folder is hidden by another, and each has one name."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypernetwork_workbench.hypernetworks import listing
+
+
+def fill(folder: Path, *names: str) -> None:
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"")
+
+
+def host_list(folder: Path) -> dict[str, str]:
+    """The host's rule: the last of several files of one name wins."""
+    found = sorted(folder.rglob("*.pt"), key=lambda path: str(path).lower())
+    return {path.stem: str(path) for path in found if path.stem != "None"}
+
+
+def complete(folder: Path) -> dict[str, str]:
+    return {
+        name: Path(path).relative_to(folder).as_posix()
+        for name, path in listing.complete(host_list(folder), folder).items()
+    }
+
+
+def test_where_nothing_is_missing_the_hosts_list_stays_as_it_is(tmp_path: Path):
+    fill(tmp_path, "b.pt", "A.pt", "styles/night.pt", "b.pt.optim", "b.preview.png", "None.pt", ".hidden.pt")
+    found = host_list(tmp_path)
+    found.pop(".hidden", None)
+    assert listing.complete(found, tmp_path) == found
+    assert list(listing.complete(found, tmp_path)) == list(found)
+
+
+def test_safetensors_are_listed_by_their_name(tmp_path: Path):
+    fill(tmp_path, "a.pt", "b.safetensors", "styles/c.safetensors", "None.safetensors")
+    assert complete(tmp_path) == {"a": "a.pt", "b": "b.safetensors", "c": "styles/c.safetensors"}
+
+
+def test_files_of_the_same_name_are_told_apart_by_their_path(tmp_path: Path):
+    fill(tmp_path, "n.pt", "n.safetensors", "styles/n.pt", "styles/n.safetensors")
+    assert complete(tmp_path) == {
+        "n": "styles/n.pt",
+        "n.pt": "n.pt",
+        "n.safetensors": "n.safetensors",
+        "styles/n.safetensors": "styles/n.safetensors",
+    }
+
+
+def test_two_safetensors_of_one_name_are_both_listed(tmp_path: Path):
+    fill(tmp_path, "a/n.safetensors", "b/n.safetensors")
+    assert complete(tmp_path) == {"n": "a/n.safetensors", "b/n.safetensors": "b/n.safetensors"}
+
+
+def test_a_path_that_is_another_files_name_is_written_otherwise(tmp_path: Path):
+    fill(tmp_path, "n.pt", "n.pt.pt", "z/n.pt")
+    assert complete(tmp_path) == {"n": "z/n.pt", "n.pt": "n.pt.pt", "./n.pt": "n.pt"}
+
+
+def test_networks_of_other_kinds_keep_their_place(tmp_path: Path):
+    fill(tmp_path, "a.pt", "mix.hns")
+    found = {**host_list(tmp_path), "mix": str(tmp_path / "mix.hns")}
+    assert set(listing.complete(found, tmp_path)) == {"a", "mix"}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links need rights elsewhere")
+def test_links_are_followed_and_a_link_back_up_ends(tmp_path: Path):
+    store = tmp_path / "store"
+    fill(store, "far.safetensors")
+    folder = tmp_path / "networks"
+    fill(folder, "near.pt")
+    (folder / "linked").symlink_to(store, target_is_directory=True)
+    (folder / "loop").symlink_to(folder, target_is_directory=True)
+    assert set(listing.complete(host_list(folder), folder)) == {"near", "far"}
+
+
+def test_a_folder_that_is_not_there_has_none(tmp_path: Path):
+    assert listing.complete({}, tmp_path / "absent") == {}
