@@ -1,0 +1,208 @@
+"""Compositions: several networks in sequence and in parallel, written as text and applied like one network."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+
+from torch import Tensor
+
+from . import compose_hns, compose_text
+from .apply import bend
+from .compose_nodes import MAX_LENGTH, MAX_NODES, Node, Parallel, Sequence, Single, check_size, fail, shorten, singles
+from .errors import CompositionError
+from .network import Hypernetwork
+
+__all__ = ["Composition", "Node", "Parallel", "Sequence", "Single", "parse"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Composition:
+    """A tree of networks by name. Two are equal where their trees are.
+
+    Attributes:
+        root: a `Single`, `Sequence` or `Parallel`.
+        resolve: other compositions by name, which go before networks of the same name; not compared.
+    """
+
+    root: Node
+    resolve: Mapping[str, Composition] = dataclasses.field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of all networks it needs, each once, those of the compositions it names included."""
+        return tuple(dict.fromkeys(part.name for _, part in self._needed()))
+
+    def transform(
+        self, context: Tensor, networks: Mapping[str, Hypernetwork], strength: float = 1.0
+    ) -> tuple[Tensor, Tensor]:
+        """Bend `context` [batch, tokens, width] into the inputs of `to_k` and `to_v`, both of the same shape.
+
+        `strength` multiplies what the composition adds: with c(x) for the composition as written, the result is
+        x + strength * (c(x) - x). So 0 gives `context` itself, 1 what is written, and a single network with its own
+        strength s is applied with s * strength. Networks whose width is another one pass it through.
+
+        Raises:
+            CompositionError: a network that is not in `networks`, with the place of its name.
+        """
+        self.check(networks)
+        return self.bend((context, context), networks, strength)
+
+    def bend(
+        self, inputs: tuple[Tensor, Tensor], networks: Mapping[str, Hypernetwork], strength: float = 1.0
+    ) -> tuple[Tensor, Tensor]:
+        """Do what `transform` does to inputs of `to_k` and `to_v` that already differ, without the check."""
+        return _Run(self.resolve, networks).scaled(self.root, inputs, strength)
+
+    def check(self, networks: Mapping[str, Hypernetwork]) -> None:
+        """Raise CompositionError where a name is neither in `networks` nor a known composition."""
+        for owner, part in self._needed():
+            if part.name not in networks:
+                where = f"{shorten(owner)}, {part.place}" if owner else part.place
+                raise fail(where, f"there is no network named {shorten(part.name)}")
+
+    def as_hns(self) -> str:
+        """Write it as a `.hns` text, which `parse` reads back to an equal composition."""
+        return compose_hns.write(self.root)
+
+    def as_text(self) -> str:
+        """Write it in the readable form, which `parse` reads back to an equal composition.
+
+        Raises:
+            CompositionError: a name with a line break, which this form cannot carry.
+        """
+        return compose_text.write(self.root)
+
+    def _needed(self) -> Iterator[tuple[str, Single]]:
+        """Go through the networks needed, each with the name of the composition that asks for it, empty for this."""
+        waiting: list[tuple[str, Node]] = [("", self.root)]
+        seen: set[str] = set()
+        for owner, node in waiting:
+            for part in singles(node):
+                if part.name not in self.resolve:
+                    yield owner, part
+                elif part.name not in seen:
+                    seen.add(part.name)
+                    waiting.append((part.name, self.resolve[part.name].root))
+
+
+def parse(text: str, resolve: Mapping[str, Composition] | None = None) -> Composition:
+    """Read a composition, as a `.hns` text or in the readable form.
+
+    The `.hns` form is the original extension's, a Python literal: `("A", 0.2)` or `{"A": 0.2}` is one network with its
+    strength, `["A", "B"]` a sequence in which B sees A's output, `{"A": 0.8, "B": 0.1}` or `{"A", "B"}` parallel
+    branches. A nested part inside curly brackets is a quoted string. A cover of one element equals the element.
+
+    The readable form says the same in fewer signs: `A:0.8 + B:0.2 > C`. `>` makes a sequence, `+` puts branches side
+    by side and binds closer, round brackets group. A number after a branch is its weight, 1 where there is none; after
+    a network that stands alone, or in brackets of its own as in `(A:0.5):2 + B`, it is the network's strength. Names
+    with `+ > : ( ) [ ] { } , \\ " '` go into quotes, in which a backslash escapes a quote or a backslash. A quoted name
+    with nothing else is refused, as it is in a `.hns`.
+
+    In both forms the weights of parallel branches are normalised to the sum 1 (`A:8 + B:1` is `A:0.8 + B:0.1`), so
+    they share the effect out; strengths are taken as they are, also negative or above 1.
+
+    Args:
+        resolve: compositions by name that this one, and they themselves, may name like networks.
+
+    Raises:
+        CompositionError: broken text or a circle of compositions, one sentence with the place.
+    """
+    text = text.removeprefix("\ufeff")
+    if len(text) > MAX_LENGTH:
+        raise CompositionError(f"the text is longer than {MAX_LENGTH} characters")
+    if not text.strip():
+        raise CompositionError("line 1, column 1: the text is empty")
+    root = compose_hns.read(text) if _is_literal(text.strip()) else compose_text.read(text)
+    check_size(root)
+    composition = Composition(root, dict(resolve or {}))
+    _check_circles(root, composition.resolve)
+    return composition
+
+
+def _is_literal(text: str) -> bool:
+    """Tell the two forms apart: round brackets start either, but only a literal has a comma outside of quotes."""
+    if text[0] != "(":
+        return text[0] in "[{"
+    quote = ""
+    escaped = False
+    for sign in text:
+        if quote:
+            if not escaped and sign == quote:
+                quote = ""
+            escaped = sign == "\\" and not escaped
+        elif sign in "\"'":
+            quote = sign
+        elif sign == ",":
+            return True
+    return False
+
+
+def _check_circles(root: Node, resolve: Mapping[str, Composition]) -> None:
+    """Raise CompositionError where compositions name each other in a circle, or make too many networks together."""
+    sizes: dict[str, int] = {}
+
+    def size(node: Node, path: tuple[str, ...]) -> int:
+        total = 0
+        for part in singles(node):
+            if part.name in path:
+                circle = " > ".join(shorten(name) for name in (*path[path.index(part.name) :], part.name))
+                raise fail(part.place, f"the compositions name each other in a circle ({circle})")
+            if part.name in resolve and part.name not in sizes:
+                sizes[part.name] = size(resolve[part.name].root, (*path, part.name))
+            total += sizes.get(part.name, 1)
+            if total > MAX_NODES:
+                raise fail(part.place, f"together the compositions name more than {MAX_NODES} networks")
+        return total
+
+    size(root, ())
+
+
+class _Run:
+    """One pass through a tree."""
+
+    def __init__(self, resolve: Mapping[str, Composition], networks: Mapping[str, Hypernetwork]) -> None:
+        self.resolve, self.networks = resolve, networks
+
+    def scaled(self, node: Node, inputs: tuple[Tensor, Tensor], strength: float) -> tuple[Tensor, Tensor]:
+        if strength == 0:
+            return inputs
+        if isinstance(node, Single):
+            return self._single(node, inputs, strength)
+        whole = self._sequence(node, inputs) if isinstance(node, Sequence) else self._parallel(node, inputs)
+        if strength == 1:
+            return whole
+        return _mix(inputs[0], [(whole[0], strength)]), _mix(inputs[1], [(whole[1], strength)])
+
+    def _single(self, node: Single, inputs: tuple[Tensor, Tensor], strength: float) -> tuple[Tensor, Tensor]:
+        if node.name in self.resolve:
+            return self.scaled(self.resolve[node.name].root, inputs, node.strength * strength)
+        return bend(self.networks[node.name], *inputs, node.strength * strength)
+
+    def _sequence(self, node: Sequence, inputs: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        for step in node.steps:
+            inputs = self.scaled(step, inputs, 1.0)
+        return inputs
+
+    def _parallel(self, node: Parallel, inputs: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        results = [
+            (*self.scaled(branch, inputs, 1.0), share)
+            for branch, share in zip(node.branches, node.shares, strict=True)
+            if share != 0
+        ]
+        return (
+            _mix(inputs[0], [(k, share) for k, _, share in results]),
+            _mix(inputs[1], [(v, share) for _, v, share in results]),
+        )
+
+
+def _mix(x: Tensor, parts: list[tuple[Tensor, float]]) -> Tensor:
+    """Add to `x` the share of what each part adds to it; `x` itself where none adds anything.
+
+    Shares that sum to 1 make this the average of the parts, but parts that leave `x` alone cost no rounding.
+    """
+    result = x
+    for part, share in parts:
+        if part is not x:
+            result = result + (part - x) * share
+    return result

@@ -1,0 +1,158 @@
+"""The `.hns` language of the original extension: a Python literal, read without ever executing it."""
+
+from __future__ import annotations
+
+import ast
+import warnings
+from typing import Any, TypeGuard
+
+from .compose_nodes import MAX_DEPTH, Node, Parallel, Sequence, Single, fail, number, parallel, single, spell
+
+_BRACKETS = "[({"
+_PAIR = 2
+
+
+def read(text: str, outer: str = "", depth: int = 0) -> Node:
+    """Read a literal that starts with a bracket.
+
+    Args:
+        outer: the place of the quoted string that holds `text`, empty for a whole file.
+        depth: how many quoted strings are around it.
+
+    Raises:
+        CompositionError: one sentence with the line and column.
+    """
+    if depth > MAX_DEPTH:
+        raise fail(outer, f"the quoted parts are nested more than {MAX_DEPTH} levels deep")
+    return _Reader(text, outer, depth).read()
+
+
+def write(node: Node) -> str:
+    """Write `node` as a `.hns` text, which the original extension reads too where strengths lie from 0 to 1."""
+    if isinstance(node, Single):
+        return f"({node.name!r}, {spell(node.strength)})"
+    if isinstance(node, Sequence):
+        return f"[{', '.join(_element(step) for step in node.steps)}]"
+    keys = [_key(branch) for branch in node.branches]
+    if all(weight == 1 for weight in node.weights):
+        return f"{{{', '.join(keys)}}}"
+    return f"{{{', '.join(f'{key}: {spell(weight)}' for key, weight in zip(keys, node.weights, strict=True))}}}"
+
+
+def _element(node: Node) -> str:
+    return repr(node.name) if _is_plain(node) else write(node)
+
+
+def _key(node: Node) -> str:
+    return repr(node.name) if _is_plain(node) else repr(write(node))
+
+
+def _is_plain(node: Node) -> TypeGuard[Single]:
+    return isinstance(node, Single) and node.strength == 1
+
+
+class _Reader:
+    def __init__(self, text: str, outer: str, depth: int) -> None:
+        self.outer, self.depth = outer, depth
+        # Python takes white space at the start for an indentation; what is cut off still counts for the places.
+        self.source = text.lstrip()
+        before = text[: len(text) - len(self.source)]
+        self.first_line = before.count("\n")
+        self.first_column = len(before) - (before.rfind("\n") + 1)
+        self.lines = self.source.split("\n")
+
+    def read(self) -> Node:
+        try:
+            with warnings.catch_warnings():
+                # A backslash that escapes nothing is no reason to write into the log.
+                warnings.simplefilter("ignore")
+                tree = ast.parse(self.source.rstrip(), mode="eval")
+        except SyntaxError as reason:
+            place = self._place(reason.lineno or 1, (reason.offset or 1) - 1)
+            raise fail(place, f"the text is broken here ({_first_sentence(reason.msg)})") from reason
+        except (ValueError, RecursionError, MemoryError) as reason:
+            raise fail(self._place(1, 0), "the text cannot be read as a composition") from reason
+        return self._node(tree.body)
+
+    def _place(self, line: int, column: int) -> str:
+        line = max(line, 1)
+        column += self.first_column if line == 1 else 0
+        inside = f"line {line + self.first_line}, column {column + 1}"
+        return f"{self.outer}, in its quoted text {inside}" if self.outer else inside
+
+    def _at(self, tree: ast.expr) -> str:
+        # The parser counts columns in bytes of UTF-8.
+        line = self.lines[tree.lineno - 1] if tree.lineno <= len(self.lines) else ""
+        return self._place(tree.lineno, len(line.encode()[: tree.col_offset].decode(errors="ignore")))
+
+    def _node(self, tree: ast.expr) -> Node:
+        if isinstance(tree, ast.Dict):
+            return self._dict(tree)
+        if isinstance(tree, (ast.List, ast.Tuple, ast.Set)):
+            return self._several(tree)
+        text = self._text(tree)
+        if text.lstrip()[:1] in tuple(_BRACKETS):
+            return read(text, self._at(tree), self.depth + 1)
+        return single(text, 1.0, self._at(tree))
+
+    def _several(self, tree: ast.List | ast.Tuple | ast.Set) -> Node:
+        if len(tree.elts) == 1:
+            return self._node(tree.elts[0])
+        if isinstance(tree, ast.Set):
+            return self._parallel(tree, tree.elts, [1.0] * len(tree.elts))
+        if isinstance(tree, ast.List):
+            if not tree.elts:
+                raise fail(self._at(tree), "the square brackets are empty")
+            return Sequence(tuple(self._node(element) for element in tree.elts))
+        if len(tree.elts) != _PAIR or _constant(tree.elts[1]) is None:
+            wanted = "round brackets hold one name and its strength; several networks in a row go into square brackets"
+            raise fail(self._at(tree), wanted)
+        return self._strong(tree.elts[0], self._number(tree.elts[1]))
+
+    def _dict(self, tree: ast.Dict) -> Node:
+        keys = [key for key in tree.keys if key is not None]
+        if not keys or len(keys) != len(tree.values):
+            reason = "curly brackets need names with weights" if keys or tree.values else "the curly brackets are empty"
+            raise fail(self._at(tree), reason)
+        weights = [self._number(value) for value in tree.values]
+        if len(keys) > 1:
+            return self._parallel(tree, keys, weights)
+        return self._node(keys[0]) if weights[0] == 1 else self._strong(keys[0], weights[0])
+
+    def _strong(self, tree: ast.expr, strength: float) -> Single:
+        text = self._text(tree)
+        if text.lstrip()[:1] in tuple(_BRACKETS):
+            raise fail(self._at(tree), "a strength belongs to one network, not to a quoted part")
+        return single(text, strength, self._at(tree))
+
+    def _parallel(self, tree: ast.expr, keys: list[ast.expr], weights: list[float]) -> Parallel:
+        for key in keys:
+            if not isinstance(key, ast.Constant):
+                raise fail(self._at(key), "inside curly brackets a part of several networks must be quoted")
+        return parallel([self._node(key) for key in keys], weights, self._at(tree))
+
+    def _text(self, tree: ast.expr) -> str:
+        if not isinstance(tree, ast.Constant) or not isinstance(tree.value, str):
+            raise fail(self._at(tree), "here must be a quoted name")
+        return tree.value
+
+    def _number(self, tree: ast.expr) -> float:
+        value = _constant(tree)
+        if value is None:
+            raise fail(self._at(tree), "here must be a number")
+        return number(value, self._at(tree))
+
+
+def _constant(tree: ast.expr) -> Any:
+    """Give the number that `tree` spells, with or without a sign; None where it spells none."""
+    sign = 1
+    if isinstance(tree, ast.UnaryOp) and isinstance(tree.op, (ast.USub, ast.UAdd)):
+        sign = -1 if isinstance(tree.op, ast.USub) else 1
+        tree = tree.operand
+    if isinstance(tree, ast.Constant) and type(tree.value) in {int, float}:
+        return sign * tree.value  # type: ignore[operator]
+    return None
+
+
+def _first_sentence(message: str) -> str:
+    return message.partition("\n")[0].partition(". ")[0]

@@ -1,0 +1,267 @@
+"""Compositions: golden cases of the original extension, both forms of text, strengths and errors."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from hypernetwork_workbench.hypernetworks import compose, files
+from hypernetwork_workbench.hypernetworks.errors import CompositionError
+from hypernetwork_workbench.hypernetworks.network import Hypernetwork, Structure
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors.torch import load_file
+
+GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "hns"
+CASES = json.loads((GOLDEN / "cases.json").read_text(encoding="utf-8"))
+X = torch.randn(2, 3, 8, generator=torch.Generator().manual_seed(0))
+
+
+def network(seed, activation="linear", **flags):
+    net = Hypernetwork.create(Structure(activation=activation, **flags), [8], seed)
+    generator = torch.Generator().manual_seed(seed)
+    for tensor in net.state_dict().values():
+        tensor.normal_(0, 0.3, generator=generator)
+    return net
+
+
+NETWORKS = {
+    "A": network(1),
+    "B": network(2, "mish"),
+    "C": network(3, "tanh", layer_norm=True),
+    "夜 空": network(4, "relu"),
+    'D "x" (2)': network(5),
+    "a+b": network(6, skip_connection=True),
+}
+
+
+def adds(name, x, strength=1.0):
+    return NETWORKS[name].transform(x, strength)[0] - x
+
+
+def close(one, other):
+    torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case["expr"] for case in CASES])
+def test_the_golden_cases_give_what_the_original_gives(case):
+    if "error" in case:
+        with pytest.raises(CompositionError, match="line 1, column 1"):
+            compose.parse(case["expr"])
+        return
+    composition = compose.parse(case["expr"])
+    networks = {path.stem: files.load(path) for path in GOLDEN.glob("*.pt")}
+    expected = load_file(GOLDEN / case["expected"])
+    for form in (composition, compose.parse(composition.as_hns()), compose.parse(composition.as_text())):
+        assert form == composition
+        for width in (16, 24):
+            for side, output in zip("kv", form.transform(expected[f"{width}.x"], networks), strict=True):
+                torch.testing.assert_close(output, expected[f"{width}.{side}"], atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("text", "same"),
+    [
+        ('("A", 0.2)', "A:0.2"),
+        ('{"A": 0.2}', "A:0.2"),
+        ('{"A": -1.5}', "A:-1.5"),
+        ('["A"]', "A"),
+        ('{"A"}', "A"),
+        ('("A",)', "A"),
+        ('{"A": 1}', "A"),
+        ('("A")', "A"),
+        ('[[[{"A"}]]]', "A"),
+        ('{("A", 0.5): 1}', "A:0.5"),
+        ("{\"['A', 'B']\": 1}", "A > B"),
+        ('\ufeff \n["A", "B", "C"]\n', "A>B>C"),
+        ('[("A", 2), {"B": 0.5}, "C",]  # a comment', "A:2 > B:0.5 > C"),
+        ('{"A", "B"}', "A + B"),
+        ('{"A": 8, "B": 1e-1}', "A:8+B:.1"),
+        ('{"(\'A\', 0.5)": 2, "B": 1}', "(A:0.5):2 + B"),
+        ("{\"{'A': 0.2, 'B': 0.8}\": 0.8, \"C\": 0.1}", "(A:0.2 + B:0.8):0.8 + C:0.1"),
+        ('[{"A": 0.8, "B": 0.2}, "C"]', "A:0.8 + B:0.2 > C"),
+        ('[["A", "B"], "C"]', "(A > B) > C"),
+        ("""{"['A', {'B', 'C'}]", "A"}""", "(A > B + C) + A"),
+        ('["夜 空", "D x"]', "夜 空 > D x"),
+        ('[("a+b", 1), "D \\"x\\" (2)"]', '"a+b" > "D \\"x\\" (2)"'),
+        ("[\"it's\", 'B']", "'it\\'s' > ((B))"),
+    ],
+)
+def test_both_forms_say_the_same(text, same):
+    composition = compose.parse(text)
+    assert composition == compose.parse(same)
+    assert compose.parse(composition.as_text()) == composition
+    assert compose.parse(composition.as_hns()) == composition
+
+
+def test_the_forms_are_written_short():
+    text = 'A:0.8 + B:0.2 > "a+b":-2 > (A > B) + C'
+    composition = compose.parse(text)
+    assert composition.as_text() == text
+    assert composition.as_hns() == """[{'A': 0.8, 'B': 0.2}, ('a+b', -2), {"['A', 'B']", 'C'}]"""
+    assert compose.parse("  夜 空 ").as_text() == "夜 空"
+    assert compose.parse('"a+b":1').as_text() == '"a+b":1'
+    assert composition.names == ("A", "B", "a+b", "C")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "line 1, column 1: the text is empty"),
+        ('  "A"', "line 1, column 3: a name alone goes without quotes"),
+        ("[]", "line 1, column 1: the square brackets are empty"),
+        ("{}", "line 1, column 1: the curly brackets are empty"),
+        ("()", "line 1, column 2: here must be a name"),
+        ("[[], [], []]", "line 1, column 2: the square brackets are empty"),
+        ('["A",\n "夜", "B"', "line 1, column 1: the text is broken here"),
+        ('["A",\n "夜", 3]', "line 2, column 7: here must be a quoted name"),
+        ('\n\n  ["A", 3]', "line 3, column 9: here must be a quoted name"),
+        ('["A", B]', "line 1, column 7: here must be a quoted name"),
+        ('["A", f"{B}"]', "line 1, column 7: here must be a quoted name"),
+        ('[__import__("os")]', "line 1, column 2: here must be a quoted name"),
+        ('("A", "B")', "line 1, column 1: round brackets hold one name and its strength"),
+        ('("A", True)', "line 1, column 1: round brackets hold one name and its strength"),
+        ('{"A": "B"}', "line 1, column 7: here must be a number"),
+        ('{"A": 1e999}', "line 1, column 7: the number is too large"),
+        ('{"A": 1, **{}}', "line 1, column 1: curly brackets need names"),
+        ('{("A", 0.2), "B"}', "line 1, column 2: inside curly brackets a part of several networks must be quoted"),
+        ("""{"['A', 'B']": 0.5}""", "line 1, column 2: a strength belongs to one network"),
+        ("""{"['A', 3]": 0.5, "B": 1}""", "line 1, column 2, in its quoted text line 1, column 7: here must be a qu"),
+        ("""{"['A'": 0.5, "B": 1}""", "line 1, column 2, in its quoted text line 1, column 1: the text is broken"),
+        ('{"A": 1, "B": -1}', "line 1, column 1: the weights side by side add up to 0"),
+        ('{"A", "A"}', "line 1, column 1: 'A' is there twice side by side"),
+        ('["A", ""]', "line 1, column 7: the name of a network is empty"),
+        ("A +", "line 1, column 4: the text ends where a name must be"),
+        ("A B + \n > C", "line 2, column 2: here must be a name, not '>'"),
+        ("A:x", "line 1, column 3: here must be a number"),
+        ("(A > B):0.5", "line 1, column 9: a strength belongs to one network"),
+        ("(A + B", "line 1, column 7: a closing bracket is missing"),
+        ("A) + B", "line 1, column 2: here must be +, > or the end"),
+        ('"A:1', "line 1, column 1: a closing quote is missing"),
+        ('"(A)":0.5', "line 1, column 1: the name '(A)' starts with a bracket"),
+        ("A:1 + B:-1", "line 1, column 1: the weights side by side add up to 0"),
+        ("A:1e999", "line 1, column 3: the number is too large"),
+        ("(" * 500 + "A", "the brackets are nested too deeply"),
+        ("[" * 500 + '"A"', "the text is broken here"),
+        ("[" + "-" * 100_000 + "1]", "cannot be read"),
+        ("A" * 300_000, "longer than"),
+        ("[" + '"A",' * 2000 + "]", "more than 1000 networks"),
+        ("{" + ",".join(f'"{i}"' for i in range(2000)) + "}", "more than 1000 networks"),
+        ("[\0]", "line 1, column 1: the text"),
+    ],
+)
+def test_broken_text_gives_one_sentence_with_the_place(text, message):
+    with pytest.raises(CompositionError) as caught:
+        compose.parse(text)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_too_deep_nesting_is_refused():
+    text = "A"
+    for name in "BCDEFGHIJ":
+        text = f"({text}) + {name}"
+    with pytest.raises(CompositionError, match="more than 8 levels"):
+        compose.parse(text)
+
+
+def test_sequences_chain_and_branches_share_out():
+    k, v = compose.parse("A:0.5 > B:-2").transform(X, NETWORKS)
+    middle = NETWORKS["A"].transform(X, 0.5)
+    close(k, NETWORKS["B"].pair(8)[0](middle[0], -2))
+    close(v, NETWORKS["B"].pair(8)[1](middle[1], -2))
+    k, _ = compose.parse("A:3 + C:1").transform(X, NETWORKS)
+    close(k, X + 0.75 * adds("A", X) + 0.25 * adds("C", X))
+    k, _ = compose.parse("(A:1.5):-3 + B").transform(X, NETWORKS)
+    close(k, X + 1.5 * adds("A", X, 1.5) - 0.5 * adds("B", X))
+
+
+@pytest.mark.parametrize("text", ["A", "B:0.7", "A > B", "A:2 + B:-0.5 > C", "(A > B) + (C + A):2"])
+@pytest.mark.parametrize("strength", [-1.0, 0.0, 0.3, 1.0, 2.5])
+def test_the_strength_scales_what_a_composition_adds(text, strength):
+    composition = compose.parse(text)
+    whole = composition.transform(X, NETWORKS)
+    scaled = composition.transform(X, NETWORKS, strength)
+    for full, part in zip(whole, scaled, strict=True):
+        close(part, X + strength * (full - X))
+        if strength == 0:
+            assert part is X
+        if strength == 1:
+            assert torch.equal(part, full)
+
+
+def test_other_widths_pass_through_as_the_same_object():
+    other = torch.randn(1, 2, 5)
+    for part in compose.parse("A:0.3 + B:0.1 > C").transform(other, NETWORKS, 0.7):
+        assert part is other
+
+
+def test_an_unknown_name_is_told_with_its_place():
+    with pytest.raises(CompositionError, match=r"^line 2, column 2: there is no network named 'Z'$"):
+        compose.parse("A >\n Z").transform(X, NETWORKS)
+    inner = compose.parse('["A", "Z"]')
+    with pytest.raises(CompositionError, match=r"^'mix', line 1, column 7: there is no network named 'Z'$"):
+        compose.parse("mix", resolve={"mix": inner}).transform(X, NETWORKS)
+
+
+def test_a_composition_may_name_another():
+    mix = compose.parse("A + B")
+    outer = compose.parse("mix:0.5 > C", resolve={"mix": mix})
+    assert outer.names == ("C", "A", "B")
+    k, _ = outer.transform(X, NETWORKS)
+    half = mix.transform(X, NETWORKS, 0.5)[0]
+    close(k, NETWORKS["C"].transform(half)[0])
+
+
+def test_circles_and_compositions_that_multiply_are_refused():
+    one, two = compose.parse("A > two"), compose.parse("B + one")
+    with pytest.raises(CompositionError, match=r"line 1, column 5: .* circle \('one' > 'two' > 'one'\)"):
+        compose.parse("one", resolve={"one": one, "two": two})
+    with pytest.raises(CompositionError, match=r"circle \('me' > 'me'\)"):
+        compose.parse("me", resolve={"me": compose.parse("me")})
+    many = {f"m{i}": compose.parse(f"m{i + 1} > A > m{i + 1}") for i in range(40)}
+    with pytest.raises(CompositionError, match="more than 1000 networks"):
+        compose.parse("m0", resolve=many)
+
+
+NAMES = st.text(min_size=1, max_size=6).filter(lambda name: name.strip() and name.lstrip()[0] not in "[({")
+NUMBERS = st.floats(-100, 100).filter(lambda value: abs(value) > 1e-3)
+SINGLES = st.builds(compose.Single, NAMES, st.one_of(st.just(1.0), NUMBERS))
+
+
+@st.composite
+def parallels(draw, parts):
+    branches = draw(st.lists(parts, min_size=2, max_size=3, unique_by=repr))
+    weights = st.one_of(st.just(1.0), st.floats(0.01, 100))
+    return compose.Parallel(tuple(branches), tuple(draw(weights) for _ in branches))
+
+
+NODES = st.recursive(
+    SINGLES,
+    lambda parts: st.one_of(
+        parallels(parts), st.lists(parts, min_size=2, max_size=3).map(lambda steps: compose.Sequence(tuple(steps)))
+    ),
+    max_leaves=6,
+)
+
+
+@given(NODES)
+@settings(max_examples=150, deadline=None)
+def test_any_composition_is_read_back_from_both_forms(node):
+    composition = compose.Composition(node)
+    assert compose.parse(composition.as_hns()) == composition
+    if any("\n" in name for name in composition.names):
+        with pytest.raises(CompositionError, match="line break"):
+            composition.as_text()
+    else:
+        assert compose.parse(composition.as_text()) == composition
+
+
+@given(st.text(alphabet="AB夜:+>()[]{},\"'\\ \n0.5-e#", max_size=30))
+@settings(max_examples=300, deadline=None)
+def test_any_text_is_read_or_refused(text):
+    try:
+        composition = compose.parse(text)
+    except CompositionError:
+        return
+    assert compose.parse(composition.as_hns()) == composition
