@@ -15,7 +15,6 @@ from . import initial, train_form
 from .form import Form, done
 from .training import check_job, find_rate_for, run_job
 
-
 #: What the last run ended with, for a page that was closed meanwhile.
 _last_answer: list[Any] = [gr.update(), ""]
 
