@@ -40,6 +40,9 @@ def serve(argv: list[str]) -> int:
 def start(argv: list[str]) -> embedded.Host:
     """Reads the command line, checks what it names, and prepares everything but model and page; raises StartError."""
     options = embedded.read_command_line(argv)
+    if options.ckpt is None and options.hnw_job is None:
+        # On the demo model the forms are filled in with the demo, so that pressing two buttons works.
+        argv = [*argv, "--hnw-job", str(embedded.ROOT / "examples" / "demo.toml")]
     _check_port(options.port)
     _check_checkpoint(options.ckpt)
     _check_folder("--data-dir", options.data_dir or str(embedded.ROOT / "data"))
