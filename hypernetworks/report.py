@@ -1,5 +1,6 @@
 """What is in a hypernetwork file: structure, sizes, weights, training, and who can read it."""
 
+import contextlib
 import dataclasses
 import os
 from pathlib import Path
@@ -13,7 +14,7 @@ from .format import Document
 from .readers import Reader, readers
 from .structure import Structure
 
-__all__ = ["Histogram", "LayerStatistics", "Reader", "Report", "describe"]
+__all__ = ["Histogram", "LayerStatistics", "Outline", "Reader", "Report", "describe", "outline"]
 
 _SIZED_DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 
@@ -101,6 +102,38 @@ class Report:
         facts += [f"weights in {dtype}: {size:,} bytes" for dtype, size in self.weight_bytes.items()]
         facts += [f"{name}: {'yes' if reader else 'no'}, {reader.reason}" for name, reader in self.readers.items()]
         return [*facts, f"broken: {self.problem}"] if self.problem else facts
+
+
+@dataclasses.dataclass(frozen=True)
+class Outline:
+    """What can be known of a file that is no hypernetwork, or a broken one.
+
+    Attributes:
+        file_bytes: its size; None where it is no regular file.
+        short_hash: first ten hex digits of its SHA-256; None where it cannot be read.
+        form: `zip` or `legacy` for a torch file, else `safetensors`; None where its content cannot be read.
+        keys: the names in it, where its content can be read and has names.
+    """
+
+    file_bytes: int | None
+    short_hash: str | None
+    form: str | None
+    keys: tuple[str, ...]
+
+
+def outline(path: str | os.PathLike[str]) -> Outline:
+    """Tell what can be known of any file; raises nothing for one that cannot be read."""
+    size = digest = form = None
+    keys: tuple[str, ...] = ()
+    # Each step may be as far as a broken file lets us come; what is known until then is the answer.
+    with contextlib.suppress(HypernetworkFileError):
+        digest = files.short_hash(path)
+        size = Path(path).stat().st_size
+        content = files.read_content(path)
+        form = content.form
+        if isinstance(content.state, dict):
+            keys = tuple(str(key) for key in content.state)
+    return Outline(size, digest, form, keys)
 
 
 def describe(path: str | os.PathLike[str], bins: int = 0) -> Report:

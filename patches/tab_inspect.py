@@ -1,0 +1,158 @@
+"""The tab Inspect Hypernetwork."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import gradio as gr
+from modules import shared
+
+from ..hypernetworks.conversion import ConversionSettings
+from ..hypernetworks.errors import SettingsError, SeveralSettingsError, WorkbenchError
+from ..hypernetworks.options import Option
+from ..hypernetworks.upkeep import NotesSettings, RenamingSettings
+from . import inspecting
+from .form import Form, done
+
+_ID = "hnw_inspect"
+_FILE = Option(
+    "Network",
+    "A file whose name another one has already is listed by its path, such as styles/night.pt or night.safetensors.",
+)
+_OTHER = Option("Compare with", "Another network, of any structure.")
+
+
+def build(_params: Any = None) -> None:
+    """Builds the tab inside the host's Train tab."""
+    InspectTab().build()
+
+
+class InspectTab:
+    """The widgets of the tab, and what happens when they are used."""
+
+    def __init__(self) -> None:
+        self.form = Form(_ID)
+        self._statuses: dict[str, Any] = {}
+        self._buttons: dict[str, Any] = {}
+
+    def build(self) -> None:
+        """Makes the widgets inside the gradio block that is open now, and connects them."""
+        with gr.Tab("Inspect Hypernetwork", elem_id=f"{_ID}_tab") as tab, gr.Row():
+            with gr.Column(scale=1, min_width=300, elem_id=f"{_ID}_form"):
+                self._inputs()
+            with gr.Column(scale=2, min_width=420, elem_id=f"{_ID}_panel"):
+                self._comparison = gr.HTML(elem_id=f"{_ID}_comparison")
+                self._report = gr.HTML(elem_id=f"{_ID}_report")
+        self._connect(tab)
+
+    def _inputs(self) -> None:
+        with gr.Row(elem_classes="hnw-choice"):
+            self._chosen = self._dropdown("", "file", _FILE)
+            self._refresh = gr.Button("Refresh list", elem_id=f"{_ID}_refresh", size="sm", scale=0, min_width=110)
+        self._statuses["show"] = gr.HTML(elem_id=f"{_ID}_status")
+        with self._action("compare", "Compare", "Compare"):
+            self._other = self._dropdown("compare", "other", _OTHER)
+        with self._action("convert", "Convert", "Write the converted file"):
+            self.form.add(ConversionSettings, {}, (), "convert")
+        with self._action("rename", "Rename", "Rename"):
+            self.form.add(RenamingSettings, {}, (), "rename")
+        with self._action("notes", "Notes", "Write the notes"):
+            self.form.add(NotesSettings, {}, (), "notes")
+
+    def _dropdown(self, section: str, name: str, option: Option) -> Any:
+        id_ = "_".join(filter(None, (_ID, section, name)))
+        component = gr.Dropdown(
+            inspecting.names(), value=None, label=option.label, info=option.help, elem_id=id_, scale=1
+        )
+        return self.form.add_component(section, name, option, component)
+
+    @contextlib.contextmanager
+    def _action(self, section: str, title: str, button: str) -> Iterator[None]:
+        """A fold for the fields of an action; below them come its button and the place for its outcome."""
+        with gr.Accordion(title, open=False, elem_id=f"{_ID}_{section}"):
+            yield
+            self._buttons[section] = gr.Button(button, elem_id=f"{_ID}_{section}_button")
+            self._statuses[section] = gr.HTML(elem_id=f"{_ID}_{section}_status")
+
+    def _connect(self, tab: Any) -> None:
+        lists = [self._chosen, self._other]
+        fields = {field.address: field.component for field in self.form.fields}
+        view = [self._report, self._comparison, *self._statuses.values()]
+        view += [fields[name] for name in ("convert.name", "rename.name", "notes.optional_info")]
+        self._refresh.click(refreshed, outputs=lists, show_progress="hidden")
+        tab.select(refreshed, outputs=lists, show_progress="hidden")
+        self._chosen.input(self.show, inputs=[self._chosen], outputs=view)
+        for section, work, outputs in (
+            ("compare", self.compare, [self._comparison]),
+            ("convert", self.convert, lists),
+            ("rename", self.rename, [*lists, self._report]),
+            ("notes", self.write_notes, [self._report]),
+        ):
+            self._buttons[section].click(
+                self._told(section, work, len(outputs)),
+                inputs=self.form.components,
+                outputs=[self._statuses[section], *outputs],
+            )
+
+    def _told(
+        self, section: str, work: Callable[[dict[str, Any]], tuple[Any, ...]], outputs: int
+    ) -> Callable[..., tuple[Any, ...]]:
+        """The handler of a button: an error is one sentence at the button, and everything else stays as it is."""
+
+        def handler(*entered: Any) -> tuple[Any, ...]:
+            try:
+                return work(self.form.values(entered))
+            except WorkbenchError as error:
+                return (self.form.explain(_within(section, error)), *[gr.update()] * outputs)
+
+        return handler
+
+    def show(self, name: Any) -> tuple[Any, ...]:
+        """The report of the chosen network, no comparison, no messages, and the fields filled in for it."""
+        quiet = [""] * len(self._statuses)
+        try:
+            path = inspecting.place(name)
+        except SettingsError as error:
+            quiet[0] = self.form.explain(error)
+            return ("", "", *quiet, *[gr.update()] * 3)
+        return (inspecting.page(path), "", *quiet, path.stem, path.stem, inspecting.notes(path))
+
+    def compare(self, tables: dict[str, Any]) -> tuple[Any, ...]:
+        """Shows the comparison of both chosen networks."""
+        return "", inspecting.compare(tables["file"], tables["compare"]["other"])
+
+    def convert(self, tables: dict[str, Any]) -> tuple[Any, ...]:
+        """Writes the converted file, and lists it."""
+        sentence = inspecting.write_converted(inspecting.place(tables["file"]), tables["convert"])
+        return (done(sentence), *refreshed())
+
+    def rename(self, tables: dict[str, Any]) -> tuple[Any, ...]:
+        """Renames the file, and shows it under its new name."""
+        name, sentence = inspecting.rename(inspecting.place(tables["file"]), tables["rename"])
+        chosen, other = refreshed()
+        page = inspecting.page(inspecting.place(name))
+        return done(sentence), {**chosen, "value": name}, other, page
+
+    def write_notes(self, tables: dict[str, Any]) -> tuple[Any, ...]:
+        """Writes the notes, and shows the file anew."""
+        path = inspecting.place(tables["file"])
+        sentence = inspecting.write_notes(path, tables["notes"])
+        return done(sentence), inspecting.page(path)
+
+
+def refreshed() -> tuple[Any, Any]:
+    """Both lists, read anew from the folder."""
+    shared.reload_hypernetworks()
+    names = inspecting.names()
+    return gr.update(choices=names), gr.update(choices=names)
+
+
+def _within(section: str, error: WorkbenchError) -> WorkbenchError:
+    """The error with the fields of an action told by their section, as the form knows them."""
+    if isinstance(error, SeveralSettingsError):
+        return SeveralSettingsError([SettingsError(f"{section}.{one.field}", one.reason) for one in error.errors])
+    if isinstance(error, SettingsError) and "." not in error.field and error.field != "file":
+        return SettingsError(f"{section}.{error.field}", error.reason)
+    return error
