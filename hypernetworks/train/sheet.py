@@ -12,7 +12,8 @@ from ..data.dataset import Dataset
 from ..network import Hypernetwork
 from ..ports import PictureRequest, Previewer
 from ..settings import Job
-from .pictures import fitted, save_picture
+from .pictures import save_picture
+from .strip import fitted
 
 COLUMNS = 6
 STRENGTHS = (0.0, 0.5, 1.0)
