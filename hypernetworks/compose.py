@@ -8,10 +8,10 @@ from collections.abc import Iterator, Mapping
 from torch import Tensor
 
 from . import compose_hns, compose_text
-from .apply import bend
 from .compose_nodes import MAX_LENGTH, MAX_NODES, Node, Parallel, Sequence, Single, check_size, fail, shorten, singles
 from .errors import CompositionError
 from .network import Hypernetwork
+from .steps import Apply, Blend, Chain, Step
 
 __all__ = ["Composition", "Node", "Parallel", "Sequence", "Single", "parse"]
 
@@ -52,7 +52,11 @@ class Composition:
         self, inputs: tuple[Tensor, Tensor], networks: Mapping[str, Hypernetwork], strength: float = 1.0
     ) -> tuple[Tensor, Tensor]:
         """Do what `transform` does to inputs of `to_k` and `to_v` that already differ, without the check."""
-        return _Run(self.resolve, networks).scaled(self.root, inputs, strength)
+        return self.as_step(networks, strength).bend(*inputs)
+
+    def as_step(self, networks: Mapping[str, Hypernetwork], strength: float = 1.0) -> Step:
+        """Put the networks in the place of their names; all of them must be there, see `check`."""
+        return _Plan(self.resolve, networks).step(self.root, strength)
 
     def check(self, networks: Mapping[str, Hypernetwork]) -> None:
         """Raise CompositionError where a name is neither in `networks` nor a known composition."""
@@ -158,51 +162,22 @@ def _check_circles(root: Node, resolve: Mapping[str, Composition]) -> None:
     size(root, ())
 
 
-class _Run:
-    """One pass through a tree."""
+class _Plan:
+    """A tree of names made a tree of networks."""
 
     def __init__(self, resolve: Mapping[str, Composition], networks: Mapping[str, Hypernetwork]) -> None:
         self.resolve, self.networks = resolve, networks
 
-    def scaled(self, node: Node, inputs: tuple[Tensor, Tensor], strength: float) -> tuple[Tensor, Tensor]:
+    def step(self, node: Node, strength: float) -> Step:
+        """What `node` does; what it adds is multiplied by `strength`."""
         if strength == 0:
-            return inputs
+            return Chain(())
         if isinstance(node, Single):
-            return self._single(node, inputs, strength)
-        whole = self._sequence(node, inputs) if isinstance(node, Sequence) else self._parallel(node, inputs)
-        if strength == 1:
-            return whole
-        return _mix(inputs[0], [(whole[0], strength)]), _mix(inputs[1], [(whole[1], strength)])
-
-    def _single(self, node: Single, inputs: tuple[Tensor, Tensor], strength: float) -> tuple[Tensor, Tensor]:
-        if node.name in self.resolve:
-            return self.scaled(self.resolve[node.name].root, inputs, node.strength * strength)
-        return bend(self.networks[node.name], *inputs, node.strength * strength)
-
-    def _sequence(self, node: Sequence, inputs: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-        for step in node.steps:
-            inputs = self.scaled(step, inputs, 1.0)
-        return inputs
-
-    def _parallel(self, node: Parallel, inputs: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-        results = [
-            (*self.scaled(branch, inputs, 1.0), share)
-            for branch, share in zip(node.branches, node.shares, strict=True)
-            if share != 0
-        ]
-        return (
-            _mix(inputs[0], [(k, share) for k, _, share in results]),
-            _mix(inputs[1], [(v, share) for _, v, share in results]),
-        )
-
-
-def _mix(x: Tensor, parts: list[tuple[Tensor, float]]) -> Tensor:
-    """Add to `x` the share of what each part adds to it; `x` itself where none adds anything.
-
-    Shares that sum to 1 make this the average of the parts, but parts that leave `x` alone cost no rounding.
-    """
-    result = x
-    for part, share in parts:
-        if part is not x:
-            result = result + (part - x) * share
-    return result
+            if node.name in self.resolve:
+                return self.step(self.resolve[node.name].root, node.strength * strength)
+            return Apply(self.networks[node.name], node.strength * strength)
+        if isinstance(node, Sequence):
+            whole = Chain(tuple(self.step(part, 1.0) for part in node.steps))
+            return whole if strength == 1 else Blend(((whole, strength),))
+        shares = zip(node.branches, node.shares, strict=True)
+        return Blend(tuple((self.step(branch, 1.0), share * strength) for branch, share in shares))

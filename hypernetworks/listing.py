@@ -6,14 +6,17 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from .files import SUFFIXES
+from . import files
+
+#: A composition is listed like a network; its text names the networks it is made of.
+COMPOSITION_SUFFIX = ".hns"
 
 #: The host keeps this name for "no network".
 _NONE = "None"
 
 
 def complete(found: Mapping[str, str], folder: str | os.PathLike[str]) -> dict[str, str]:
-    """Names and paths of every `.pt` and `.safetensors` below `folder`, in the order of the paths.
+    """Names and paths of every `.pt`, `.safetensors` and `.hns` below `folder`, in the order of the paths.
 
     The networks that the host found keep the names it gave them. Another one is called by its file name without the
     suffix; where that name is taken, by its path below `folder`, such as `styles/night.pt` or `night.safetensors`.
@@ -49,7 +52,7 @@ def _networks(folder: Path) -> list[Path]:
         seen.add(real)
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         paths += [Path(place, name) for name in names if not name.startswith(".")]
-    networks = [path for path in paths if path.suffix in SUFFIXES and path.stem != _NONE]
+    networks = [path for path in paths if path.suffix in (*files.SUFFIXES, COMPOSITION_SUFFIX) and path.stem != _NONE]
     return sorted(networks, key=lambda path: str(path).lower())
 
 

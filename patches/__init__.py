@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from . import attention, loading
+from .loaded import Loaded
 from .patching import PatchSet
 
 PATCH_SETS: tuple[PatchSet, ...] = (loading.patch_set, attention.patch_set)
@@ -24,5 +25,6 @@ def uninstall_all() -> None:
     for patch_set in reversed(PATCH_SETS):
         patch_set.uninstall()
     shared.loaded_hypernetworks[:] = [
-        network for network in shared.loaded_hypernetworks if not isinstance(network, loading.LoadedNetwork)
+        network for network in shared.loaded_hypernetworks if not isinstance(network, Loaded)
     ]
+    loading.library.clear()

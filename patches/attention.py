@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from .loading import LoadedNetwork
+from .loaded import Loaded
 from .patching import Patch, PatchSet
 
 _HOST = "modules.hypernetworks.hypernetwork"
@@ -15,11 +15,11 @@ _HOST = "modules.hypernetworks.hypernetwork"
 
 def _make_apply(original: Callable[..., Any]) -> Callable[..., Any]:
     def apply_hypernetworks(hypernetworks: Sequence[Any], context: Tensor, layer: Any = None) -> tuple[Tensor, Tensor]:
-        if not any(isinstance(network, LoadedNetwork) for network in hypernetworks):
+        if not any(isinstance(network, Loaded) for network in hypernetworks):
             return original(hypernetworks, context, layer)
         k_in = v_in = context
         for network in hypernetworks:
-            if isinstance(network, LoadedNetwork):
+            if isinstance(network, Loaded):
                 k_in, v_in = network.bend(k_in, v_in)
             else:  # another extension's own kind
                 k_in, v_in = _apply_foreign(network, k_in, v_in, layer)

@@ -1,22 +1,21 @@
 """Patch set: the host loads hypernetworks through our reader.
 
 The host's own reader runs what a file says, or refuses the file and then generates without it and without a word.
-Its list has no `.safetensors`, and of two files of the same name in two folders only one.
+Its list has no `.safetensors` and no `.hns`, and of two files of the same name in two folders only one.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
-
-from ..hypernetworks import files, listing
-from ..hypernetworks.apply import bend
-from ..hypernetworks.errors import HypernetworkFileError
-from ..hypernetworks.network import Hypernetwork
+from ..hypernetworks import listing
+from ..hypernetworks.errors import CompositionError, HypernetworkFileError
+from . import options
+from .library import is_composition, library
+from .loaded import Loaded, LoadedComposition, LoadedNetwork
 from .patching import Patch, PatchSet
 
 _log = logging.getLogger(__name__)
@@ -24,51 +23,6 @@ _HOST = "modules.hypernetworks.hypernetwork"
 
 #: Why a network asked for by name could not be loaded, for the message under the picture.
 _failures: dict[str, str] = {}
-
-
-class LoadedNetwork:
-    """A network with the surface that the host expects of what stands in `shared.loaded_hypernetworks`."""
-
-    def __init__(self, network: Hypernetwork, name: str, path: Path | None = None) -> None:
-        self.network = network
-        self.name = name
-        self.filename = str(path) if path else None
-        self.multiplier = 1.0
-        self._stamp = _stamp(path)
-
-    @property
-    def step(self) -> int:
-        """Optimizer steps the network was trained for."""
-        return self.network.metadata.step
-
-    @property
-    def layers(self) -> dict[int, tuple[Any, Any]]:
-        """Modules for k and v by width, as extensions look for them."""
-        return {width: self.network.pair(width) for width in self.network.widths}
-
-    def set_multiplier(self, multiplier: float) -> None:
-        """Sets the strength."""
-        self.multiplier = float(multiplier)
-
-    def shorthash(self) -> str | None:
-        """First ten hexadecimal digits of the file's sha256, where there is a file."""
-        return files.short_hash(self.filename) if self.filename else None
-
-    def is_stale(self) -> bool:
-        """Whether the file was written anew since it was read."""
-        return self.filename is not None and _stamp(Path(self.filename)) != self._stamp
-
-    def bend(self, k_in: Tensor, v_in: Tensor) -> tuple[Tensor, Tensor]:
-        """Passes the inputs of `to_k` and `to_v` [batch, tokens, width] through the network."""
-        return bend(self.network, k_in, v_in, self.multiplier)
-
-
-def _stamp(path: Path | None) -> tuple[int, int] | None:
-    try:
-        status = path.stat() if path else None
-    except OSError:
-        return None
-    return (status.st_mtime_ns, status.st_size) if status else None
 
 
 def _make_list(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -79,7 +33,7 @@ def _make_list(original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _make_load_one(_original: Callable[..., Any]) -> Callable[..., Any]:
-    def load_hypernetwork(name: str) -> LoadedNetwork | None:
+    def load_hypernetwork(name: str) -> Loaded | None:
         from modules import shared  # noqa: PLC0415
 
         path = shared.hypernetworks.get(name)
@@ -87,30 +41,43 @@ def _make_load_one(_original: Callable[..., Any]) -> Callable[..., Any]:
             _failures[name] = "there is no hypernetwork of this name"
             return None
         try:
-            network = files.load(path)
-        except HypernetworkFileError as error:
+            loaded = _load(name, path, shared.hypernetworks)
+        except (HypernetworkFileError, CompositionError) as error:
             _failures[name] = str(error)
             _log.error("Hypernetwork %s was not loaded: %s", name, error)
             return None
         _failures.pop(name, None)
-        return LoadedNetwork(network.eval().requires_grad_(False), name, Path(path))
+        return loaded
 
     return load_hypernetwork
+
+
+def _load(name: str, path: str, listed: Mapping[str, str]) -> Loaded:
+    if is_composition(path):
+        return LoadedComposition(*library.composition(path, listed), name, Path(path))
+    return LoadedNetwork(library.network(path), name, Path(path))
 
 
 def _make_load_several(original: Callable[..., Any]) -> Callable[..., Any]:
     def load_hypernetworks(names: Sequence[str], multipliers: Sequence[float] | None = None) -> Any:
         from modules import shared  # noqa: PLC0415
 
-        # The host keeps what is loaded under the same name, also when training has just written the file anew.
-        shared.loaded_hypernetworks[:] = [
-            loaded
-            for loaded in shared.loaded_hypernetworks
-            if isinstance(loaded, LoadedNetwork) and not loaded.is_stale()
-        ]
-        return original(names, multipliers)
+        # The host would keep what is loaded under the same name, also when its file was written anew meanwhile, and
+        # use one strength for a name that is there twice. The library knows what need not be read again.
+        shared.loaded_hypernetworks[:] = []
+        result = original(names, multipliers)
+        release_unused()
+        return result
 
     return load_hypernetworks
+
+
+def release_unused() -> None:
+    """Takes networks that nothing uses out of the GPU's memory, and beyond the number in the settings out of RAM."""
+    from modules import shared  # noqa: PLC0415
+
+    loaded = [each for each in shared.loaded_hypernetworks if isinstance(each, Loaded)]
+    library.tidy((network for each in loaded for network in each.networks), options.networks_kept())
 
 
 def _make_activate(original: Callable[..., Any]) -> Callable[..., Any]:

@@ -119,7 +119,7 @@ def test_a_file_written_anew_is_read_anew(patched):
 
 
 def test_a_chain_runs_in_order_beside_anothers_kind_of_network(patched):
-    from hypernetwork_workbench.patches.loading import LoadedNetwork
+    from hypernetwork_workbench.patches.loaded import LoadedNetwork
 
     hypernetwork = patched.module("hypernetworks.hypernetwork")
     one = Hypernetwork.create(Structure(init_std=0.3), (8,), 1)

@@ -1,0 +1,83 @@
+"""What bends the inputs of `to_k` and `to_v`, as a tree of networks: one, one after the other, or side by side."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from typing import TypeAlias
+
+from torch import Tensor
+
+from .apply import bend
+from .network import Hypernetwork
+
+Pair: TypeAlias = "tuple[Tensor, Tensor]"
+
+
+@dataclasses.dataclass(frozen=True)
+class Apply:
+    """One network at a strength."""
+
+    network: Hypernetwork
+    strength: float = 1.0
+
+    def bend(self, k_in: Tensor, v_in: Tensor) -> Pair:
+        """Pass inputs [batch, tokens, width] through the network."""
+        return bend(self.network, k_in, v_in, self.strength)
+
+    def networks(self) -> Iterator[Hypernetwork]:
+        """Go through the networks, one as often as it is there."""
+        yield self.network
+
+
+@dataclasses.dataclass(frozen=True)
+class Chain:
+    """Steps of which each sees what the one before it gave; without any, nothing changes."""
+
+    parts: tuple[Step, ...]
+
+    def bend(self, k_in: Tensor, v_in: Tensor) -> Pair:
+        """Pass inputs [batch, tokens, width] through the parts in order."""
+        for part in self.parts:
+            k_in, v_in = part.bend(k_in, v_in)
+        return k_in, v_in
+
+    def networks(self) -> Iterator[Hypernetwork]:
+        """Go through the networks, one as often as it is there."""
+        for part in self.parts:
+            yield from part.networks()
+
+
+@dataclasses.dataclass(frozen=True)
+class Blend:
+    """Steps on the same input x: the result is x plus the share of what each adds to it."""
+
+    parts: tuple[tuple[Step, float], ...]
+
+    def bend(self, k_in: Tensor, v_in: Tensor) -> Pair:
+        """Pass inputs [batch, tokens, width] through every part and add up."""
+        results = [(part.bend(k_in, v_in), share) for part, share in self.parts if share != 0]
+        return (
+            mix(k_in, [(result[0], share) for result, share in results]),
+            mix(v_in, [(result[1], share) for result, share in results]),
+        )
+
+    def networks(self) -> Iterator[Hypernetwork]:
+        """Go through the networks, one as often as it is there."""
+        for part, _ in self.parts:
+            yield from part.networks()
+
+
+Step: TypeAlias = "Apply | Chain | Blend"
+
+
+def mix(x: Tensor, parts: list[tuple[Tensor, float]]) -> Tensor:
+    """Add to `x` the share of what each part adds to it; `x` itself where none adds anything.
+
+    Shares that sum to 1 make this the average of the parts, but parts that leave `x` alone cost no rounding.
+    """
+    result = x
+    for part, share in parts:
+        if part is not x:
+            result = result + (part - x) * share
+    return result

@@ -1,0 +1,152 @@
+"""Networks and compositions read from disk: each once, and again only when its file has changed."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import torch
+
+from ..hypernetworks import compose, files
+from ..hypernetworks.compose import Composition
+from ..hypernetworks.compose_nodes import MAX_LENGTH, singles
+from ..hypernetworks.errors import CompositionError
+from ..hypernetworks.listing import COMPOSITION_SUFFIX
+from ..hypernetworks.network import Hypernetwork
+
+_MAX_BYTES_PER_CHARACTER = 4
+
+Stamp = tuple[int, int] | None
+
+
+def stamp(path: str | Path) -> Stamp:
+    """What tells that a file was written anew: time in nanoseconds and size in bytes; None where there is no file."""
+    try:
+        status = Path(path).stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size
+
+
+def is_composition(path: str | Path) -> bool:
+    """Whether a file holds a composition and not a network."""
+    return Path(path).suffix == COMPOSITION_SUFFIX
+
+
+@dataclasses.dataclass(frozen=True)
+class _Read:
+    """A composition, the stamps of the files it was read from, and the path that each name in it stood for."""
+
+    composition: Composition
+    stamps: Mapping[str, Stamp]
+    paths: Mapping[str, str | None]
+
+    def holds(self, listed: Mapping[str, str]) -> bool:
+        """Whether reading it again would give the same."""
+        return all(listed.get(name) == path for name, path in self.paths.items()) and all(
+            stamp(path) == before for path, before in self.stamps.items()
+        )
+
+
+class Library:
+    """Keeps what was read, the networks used last up to a number."""
+
+    def __init__(self) -> None:
+        self._networks: OrderedDict[str, tuple[Stamp, Hypernetwork]] = OrderedDict()
+        self._compositions: dict[str, _Read] = {}
+
+    def __contains__(self, network: Hypernetwork) -> bool:
+        return any(kept is network for _, kept in self._networks.values())
+
+    def network(self, path: str) -> Hypernetwork:
+        """The network of a file, in evaluation mode and without gradients.
+
+        Raises:
+            HypernetworkFileError: with the file's name and the reason.
+        """
+        now = stamp(path)
+        kept = self._networks.get(path)
+        if kept is None or kept[0] != now or now is None:
+            self._networks.pop(path, None)
+            kept = now, files.load(path).eval().requires_grad_(False)
+            self._networks[path] = kept
+        self._networks.move_to_end(path)
+        return kept[1]
+
+    def composition(self, path: str, listed: Mapping[str, str]) -> tuple[Composition, dict[str, Hypernetwork]]:
+        """The composition of a file and the networks it needs, by name.
+
+        Args:
+            listed: name to path of all networks and compositions.
+
+        Raises:
+            CompositionError: broken text, a circle or an unknown name, with the place.
+            HypernetworkFileError: a network it needs cannot be read.
+        """
+        read = self._compositions.get(path)
+        if read is None or not read.holds(listed):
+            self._compositions.pop(path, None)
+            read = _read(path, listed)
+            self._compositions[path] = read
+        known = {name: listed[name] for name in read.composition.names if name in listed}
+        read.composition.check(known)  # type: ignore[arg-type] # it looks at the names alone
+        return read.composition, {name: self.network(place) for name, place in known.items()}
+
+    def tidy(self, in_use: Iterable[Hypernetwork], limit: int) -> None:
+        """Moves networks that are not in use to the CPU, and forgets those used longest ago beyond `limit`."""
+        used = {id(network) for network in in_use}
+        for path, (_, network) in list(self._networks.items()):
+            if id(network) in used:
+                continue
+            if len(self._networks) > limit:
+                del self._networks[path]
+            elif any(parameter.device.type != "cpu" for parameter in network.parameters()):
+                network.to(torch.device("cpu"))
+
+    def clear(self) -> None:
+        """Forgets everything."""
+        self._networks.clear()
+        self._compositions.clear()
+
+
+def _read(path: str, listed: Mapping[str, str]) -> _Read:
+    """Reads a composition with all those that it names, each once."""
+    stamps: dict[str, Stamp] = {path: stamp(path)}
+    paths: dict[str, str | None] = {}
+    inner: dict[str, Composition] = {}
+    text = _text(path)
+    waiting = [compose.parse(text)]
+    for composition in waiting:
+        for part in singles(composition.root):
+            if part.name in paths:
+                continue
+            place = paths[part.name] = listed.get(part.name)
+            if place is not None and is_composition(place):
+                stamps[place] = stamp(place)
+                inner[part.name] = _named(part.name, place)
+                waiting.append(inner[part.name])
+    return _Read(compose.parse(text, inner), stamps, paths)
+
+
+def _named(name: str, path: str) -> Composition:
+    try:
+        return compose.parse(_text(path))
+    except CompositionError as error:
+        raise CompositionError(f"in {name}: {error}") from error
+
+
+def _text(path: str) -> str:
+    try:
+        with Path(path).open("rb") as file:
+            raw = file.read(MAX_LENGTH * _MAX_BYTES_PER_CHARACTER + 1)
+        return raw.decode("utf-8")
+    except OSError as error:
+        raise CompositionError(f"{Path(path).name} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise CompositionError(f"{Path(path).name} is not a text in UTF-8") from error
+
+
+#: What this process has read.
+library = Library()

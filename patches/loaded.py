@@ -1,0 +1,111 @@
+"""What stands in `shared.loaded_hypernetworks`: a network or a composition with its strength."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from ..hypernetworks import files
+from ..hypernetworks.compose import Composition
+from ..hypernetworks.network import Hypernetwork
+from ..hypernetworks.steps import Apply, Step
+
+
+class Loaded(ABC):
+    """The surface that the host expects, around something that bends attention inputs."""
+
+    def __init__(self, name: str, path: Path | None = None) -> None:
+        self.name = name
+        self.filename = str(path) if path else None
+        self.multiplier = 1.0
+
+    @property
+    @abstractmethod
+    def networks(self) -> tuple[Hypernetwork, ...]:
+        """The networks it is made of."""
+
+    @property
+    @abstractmethod
+    def step_of_chain(self) -> Step:
+        """What it does, its strength included."""
+
+    @property
+    def step(self) -> int:
+        """Optimizer steps the network was trained for; of several the most."""
+        return max((network.metadata.step for network in self.networks), default=0)
+
+    @property
+    @abstractmethod
+    def layers(self) -> dict[int, tuple[Any, Any]]:
+        """Callables for k and v by width, as extensions look for them."""
+
+    def set_multiplier(self, multiplier: float) -> None:
+        """Sets the strength."""
+        self.multiplier = float(multiplier)
+
+    def shorthash(self) -> str | None:
+        """First ten hexadecimal digits of the file's sha256, where there is a file."""
+        return files.short_hash(self.filename) if self.filename else None
+
+    def bend(self, k_in: Tensor, v_in: Tensor) -> tuple[Tensor, Tensor]:
+        """Passes the inputs of `to_k` and `to_v` [batch, tokens, width] through it, part by part."""
+        return self.step_of_chain.bend(k_in, v_in)
+
+
+class LoadedNetwork(Loaded):
+    """A network with its strength."""
+
+    def __init__(self, network: Hypernetwork, name: str, path: Path | None = None) -> None:
+        super().__init__(name, path)
+        self.network = network
+
+    @property
+    def networks(self) -> tuple[Hypernetwork, ...]:
+        """The network."""
+        return (self.network,)
+
+    @property
+    def step_of_chain(self) -> Step:
+        """The network at its strength."""
+        return Apply(self.network, self.multiplier)
+
+    @property
+    def layers(self) -> dict[int, tuple[Any, Any]]:
+        """Modules for k and v by width."""
+        return {width: self.network.pair(width) for width in self.network.widths}
+
+
+class LoadedComposition(Loaded):
+    """A composition with the networks it names and its strength."""
+
+    def __init__(self, composition: Composition, networks: Mapping[str, Hypernetwork], name: str, path: Path) -> None:
+        super().__init__(name, path)
+        self.composition = composition
+        self._networks = dict(networks)
+        self._step: tuple[float, Step] | None = None
+
+    @property
+    def networks(self) -> tuple[Hypernetwork, ...]:
+        """Each network once."""
+        return tuple(dict.fromkeys(self._networks.values()))
+
+    @property
+    def step_of_chain(self) -> Step:
+        """The composition, what it adds multiplied by the strength."""
+        if self._step is None or self._step[0] != self.multiplier:
+            self._step = self.multiplier, self.composition.as_step(self._networks, self.multiplier)
+        return self._step[1]
+
+    @property
+    def layers(self) -> dict[int, tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]]:
+        """Functions for k and v by width."""
+        widths = dict.fromkeys(width for network in self.networks for width in network.widths)
+        return {width: (partial(self._side, 0), partial(self._side, 1)) for width in widths}
+
+    def _side(self, index: int, x: Tensor) -> Tensor:
+        return self.bend(x, x)[index]
