@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 
 from torch import Tensor
 
@@ -58,7 +58,7 @@ class Composition:
         """Put the networks in the place of their names; all of them must be there, see `check`."""
         return _Plan(self.resolve, networks).step(self.root, strength)
 
-    def check(self, networks: Mapping[str, Hypernetwork]) -> None:
+    def check(self, networks: Container[str]) -> None:
         """Raise CompositionError where a name is neither in `networks` nor a known composition."""
         for owner, part in self._needed():
             if part.name not in networks:

@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
-from . import attention, loading
+from . import attention, generation, loading
 from .loaded import Loaded
 from .patching import PatchSet
 
-PATCH_SETS: tuple[PatchSet, ...] = (loading.patch_set, attention.patch_set)
+PATCH_SETS: tuple[PatchSet, ...] = (loading.patch_set, attention.patch_set, generation.patch_set)
 
 
 def install_all() -> None:

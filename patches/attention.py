@@ -15,6 +15,11 @@ _HOST = "modules.hypernetworks.hypernetwork"
 
 def _make_apply(original: Callable[..., Any]) -> Callable[..., Any]:
     def apply_hypernetworks(hypernetworks: Sequence[Any], context: Tensor, layer: Any = None) -> tuple[Tensor, Tensor]:
+        from .shortcuts import shortcuts  # noqa: PLC0415 - needs the running host
+
+        if hypernetworks and all(isinstance(network, Loaded) for network in hypernetworks):
+            return shortcuts.bend(hypernetworks, context)
+        shortcuts.leave_layer()
         if not any(isinstance(network, Loaded) for network in hypernetworks):
             return original(hypernetworks, context, layer)
         k_in = v_in = context

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from html import escape
 from pathlib import Path
 
 import torch
-from modules import devices, paths, shared
+from modules import devices, paths, sd_hijack_checkpoint, shared
 from PIL import Image
 from torch import Tensor, nn
 
@@ -17,6 +17,7 @@ from ..hypernetworks.network import Hypernetwork
 from ..hypernetworks.ports import Checkpoint, Ports, Progress
 from . import attention, temporary
 from .previews import HostPreviewer
+from .shortcuts import shortcuts
 
 _PREDICTIONS = {"eps": "epsilon", "v": "v"}
 
@@ -95,7 +96,9 @@ class HostDenoiser:
 
     def predict(self, noisy: Tensor, timesteps: Tensor, conditioning: Tensor) -> Tensor:
         """Prediction, shaped like `noisy` [batch, 4, height, width]."""
-        with devices.autocast():
+        # A layer that is checkpointed runs again in the backward pass, and must do again what it did.
+        once = nullcontext() if getattr(sd_hijack_checkpoint, "stored", ()) else shortcuts.one_forward()
+        with devices.autocast(), once:
             return shared.sd_model.apply_model(
                 noisy.to(devices.dtype_unet),
                 timesteps,

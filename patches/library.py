@@ -91,7 +91,7 @@ class Library:
             read = _read(path, listed)
             self._compositions[path] = read
         known = {name: listed[name] for name in read.composition.names if name in listed}
-        read.composition.check(known)  # type: ignore[arg-type] # it looks at the names alone
+        read.composition.check(known)
         return read.composition, {name: self.network(place) for name, place in known.items()}
 
     def tidy(self, in_use: Iterable[Hypernetwork], limit: int) -> None:

@@ -29,12 +29,20 @@ class Patch:
     Args:
         target: where it is, as `package.module:name` or `package.module:Class.name`.
         make: takes the original function and gives the one that takes its place.
+        otherwise: the target in a host that lacks the first one.
     """
 
-    def __init__(self, target: str, make: Callable[[Callable[..., Any]], Callable[..., Any]]) -> None:
-        self.target = target
+    def __init__(
+        self, target: str, make: Callable[[Callable[..., Any]], Callable[..., Any]], otherwise: str | None = None
+    ) -> None:
+        self._targets = (target, otherwise) if otherwise else (target,)
         self._make = make
         self._installation: _Installation | None = None
+
+    @property
+    def target(self) -> str:
+        """Where it is: the first place that the host has."""
+        return next((target for target in self._targets if _exists(target)), self._targets[0])
 
     @property
     def is_installed(self) -> bool:
@@ -71,16 +79,10 @@ class Patch:
 
     def _resolve(self) -> tuple[Any, str]:
         """The object that holds the target, and the target's name in it."""
-        module_name, _, path = self.target.partition(":")
-        *owners, name = path.split(".")
         try:
-            owner: Any = importlib.import_module(module_name)
-            for part in owners:
-                owner = getattr(owner, part)
-            inspect.getattr_static(owner, name)
+            return _resolve(self.target)
         except (ImportError, AttributeError) as error:
             raise UnsupportedHostError(f"this WebUI has no {self.target.replace(':', '.')}") from error
-        return owner, name
 
     def _wrap(self, installation: _Installation) -> Any:
         raw = installation.raw
@@ -102,6 +104,24 @@ class Patch:
             if not mark or mark[0] != self.target:
                 return current
             current = mark[1]
+
+
+def _resolve(target: str) -> tuple[Any, str]:
+    module_name, _, path = target.partition(":")
+    *owners, name = path.split(".")
+    owner: Any = importlib.import_module(module_name)
+    for part in owners:
+        owner = getattr(owner, part)
+    inspect.getattr_static(owner, name)
+    return owner, name
+
+
+def _exists(target: str) -> bool:
+    try:
+        _resolve(target)
+    except (ImportError, AttributeError):
+        return False
+    return True
 
 
 @dataclass

@@ -1,0 +1,214 @@
+"""A chain of networks reduced for one width and one side, k or v, to the fewest multiplications.
+
+Everything here is exact up to rounding and for generation only: no dropout, no gradient.
+"""
+
+from __future__ import annotations
+
+import copy
+import functools
+from typing import TypeAlias
+
+import torch
+from torch import Tensor, nn
+
+from .affine import added_map
+from .network import HypernetworkModule
+from .steps import Apply, Chain, Step, mix
+
+
+class Identity:
+    """x -> x."""
+
+    cost = 0
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Give x itself."""
+        return x
+
+
+class Affine:
+    """x -> x + x W^T + b.
+
+    Args:
+        weight: W [width, width], in float64 where the device has it.
+        bias: b [width] likewise.
+        thin: networks with a bottleneck that do the same for fewer multiplications, or None.
+    """
+
+    def __init__(self, weight: Tensor, bias: Tensor, thin: tuple[Bent, ...] | None = None) -> None:
+        self.weight, self.bias = weight, bias
+        self.thin = thin if thin and sum(part.cost for part in thin) < weight.numel() else None
+
+    @property
+    def cost(self) -> int:
+        """Multiplications for each token."""
+        return sum(part.cost for part in self.thin) if self.thin else self.weight.numel()
+
+    @functools.cached_property
+    def _rounded(self) -> tuple[Tensor, Tensor]:
+        return self.weight.float().t().contiguous(), self.bias.float()
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Map x [batch, tokens, width] to the same shape and dtype."""
+        if self.thin:
+            for part in self.thin:
+                x = part(x)
+            return x
+        weight, bias = self._rounded
+        flat = x.reshape(-1, x.shape[-1]).to(weight.dtype)
+        return torch.addmm(flat, flat, weight).add_(bias).reshape(x.shape).to(x.dtype)
+
+    def after(self, first: Affine) -> Affine:
+        """Give the map that does `first` and then this one."""
+        weight = first.weight + self.weight + self.weight @ first.weight
+        bias = first.bias + self.bias + self.weight @ first.bias
+        thin = first.thin + self.thin if first.thin and self.thin else None
+        return Affine(weight, bias, thin)
+
+    def scaled(self, share: float) -> Affine:
+        """Give the map that adds `share` of what this one adds."""
+        thin = (self.thin[0].scaled(share),) if self.thin and len(self.thin) == 1 else None
+        return Affine(self.weight * share, self.bias * share, thin)
+
+    def beside(self, other: Affine) -> Affine:
+        """Give the map that adds what both add."""
+        return Affine(self.weight + other.weight, self.bias + other.bias)
+
+
+class Bent:
+    """One MLP at a strength, its last layer, strength and sum done in one go."""
+
+    def __init__(self, module: HypernetworkModule, strength: float) -> None:
+        self.module, self.strength = module, strength
+        self.layers = () if module.residual else tuple(_in_place(layer) for layer in module.linear if _does(layer))
+        self.cost: int = sum(layer.weight.numel() for layer in module.modules() if isinstance(layer, nn.Linear))
+
+    def scaled(self, share: float) -> Bent:
+        """Give the same MLP with `share` of what it adds."""
+        return Bent(self.module, self.strength * share)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Map x [batch, tokens, width] to the same shape and dtype."""
+        if not self.layers or not isinstance(self.layers[-1], nn.Linear):
+            return self.module(x, self.strength)
+        last = self.layers[-1]
+        context = hidden = x.to(last.weight.dtype)
+        for layer in self.layers[:-1]:
+            hidden = layer(hidden)
+        flat, hidden = context.reshape(-1, context.shape[-1]), hidden.reshape(-1, hidden.shape[-1])
+        bent = torch.addmm(flat, hidden, last.weight.t(), alpha=self.strength)
+        return bent.add_(last.bias, alpha=self.strength).reshape(x.shape).to(x.dtype)
+
+
+class Composed:
+    """Functions one after the other."""
+
+    def __init__(self, parts: tuple[Function, ...]) -> None:
+        self.parts = parts
+        self.cost: int = sum(part.cost for part in parts)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Map x [batch, tokens, width] to the same shape and dtype."""
+        for part in self.parts:
+            x = part(x)
+        return x
+
+
+class Sum:
+    """x plus the share of what each part adds to it."""
+
+    def __init__(self, parts: tuple[tuple[Function, float], ...]) -> None:
+        self.parts = parts
+        self.cost: int = sum(part.cost for part, _ in parts)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Map x [batch, tokens, width] to the same shape and dtype."""
+        return mix(x, [(part(x), share) for part, share in self.parts])
+
+
+Function: TypeAlias = "Identity | Affine | Bent | Composed | Sum"
+_NOTHING = Identity()
+
+
+@torch.no_grad()
+def reduce(step: Step, width: int, for_v: bool, device: torch.device) -> Function:
+    """Reduce `step` for the inputs of `to_k`, or with `for_v` of `to_v`, of one width.
+
+    Affine networks are multiplied out, in float64 where the device has it, and neighbours joined.
+
+    Args:
+        step: networks in evaluation mode; those with the width are moved to `device`.
+    """
+    if isinstance(step, Apply):
+        return _one(step, width, for_v, device)
+    if isinstance(step, Chain):
+        return _in_order([reduce(part, width, for_v, device) for part in step.parts])
+    return _side_by_side([(reduce(part, width, for_v, device), share) for part, share in step.parts if share != 0])
+
+
+def split(function: Function) -> tuple[Function, Affine | None]:
+    """Split off an affine map that comes last, so that it can be folded into the linear layer behind it."""
+    if isinstance(function, Affine):
+        return _NOTHING, function
+    if isinstance(function, Composed) and isinstance(function.parts[-1], Affine):
+        return _in_order(list(function.parts[:-1])), function.parts[-1]
+    return function, None
+
+
+def _one(step: Apply, width: int, for_v: bool, device: torch.device) -> Function:
+    network = step.network
+    if width not in network.widths or step.strength == 0:
+        return _NOTHING
+    module = network.pair(width)[int(for_v)]
+    if next(module.parameters()).device != device:
+        network.to(device)
+    bent = Bent(module, step.strength)
+    added = added_map(module, network.structure)
+    if added is None:
+        return bent
+    return Affine(added[0] * step.strength, added[1] * step.strength, (bent,))
+
+
+def _in_order(parts: list[Function]) -> Function:
+    joined: list[Function] = []
+    flat = [inner for part in parts for inner in (part.parts if isinstance(part, Composed) else (part,))]
+    for part in flat:
+        if isinstance(part, Affine) and joined and isinstance(joined[-1], Affine):
+            joined[-1] = part.after(joined[-1])
+        elif not isinstance(part, Identity):
+            joined.append(part)
+    if not joined:
+        return _NOTHING
+    return joined[0] if len(joined) == 1 else Composed(tuple(joined))
+
+
+def _side_by_side(parts: list[tuple[Function, float]]) -> Function:
+    affine: Affine | None = None
+    others: list[tuple[Function, float]] = []
+    for part, share in parts:
+        if isinstance(part, Affine):
+            scaled = part.scaled(share)
+            affine = affine.beside(scaled) if affine else scaled
+        elif isinstance(part, Bent):
+            others.append((part.scaled(share), 1.0))
+        elif not isinstance(part, Identity):
+            others.append((part, share))
+    if affine is not None:
+        others.append((affine, 1.0))
+    if not others:
+        return _NOTHING
+    return others[0][0] if len(others) == 1 and others[0][1] == 1 else Sum(tuple(others))
+
+
+def _does(layer: nn.Module) -> bool:
+    return not isinstance(layer, (nn.Dropout, nn.Identity))
+
+
+def _in_place(layer: nn.Module) -> nn.Module:
+    """An activation that overwrites its input, which is always a layer's fresh output, where torch has one."""
+    if not hasattr(layer, "inplace"):
+        return layer
+    layer = copy.copy(layer)
+    layer.inplace = True  # type: ignore[assignment]
+    return layer

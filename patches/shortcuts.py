@@ -1,0 +1,219 @@
+"""Exact shortcuts on the k/v path, for the length of a generation or of one forward in training.
+
+- What networks make of the text is remembered: it is the same in every layer and at every step.
+- Affine networks at the end of the chain are folded into the self-attention layers, and need no work at all.
+- Affine networks elsewhere are multiplied out and joined.
+
+Whatever does not fit takes the plain path.
+"""
+
+from __future__ import annotations
+
+import logging
+import weakref
+from collections import OrderedDict
+from collections.abc import Hashable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from modules import shared
+from torch import Tensor, nn
+
+from ..hypernetworks.functions import Function, reduce, split
+from ..hypernetworks.memo import Memo, is_random, key_of, version, weights_of
+from ..hypernetworks.network import Hypernetwork
+from ..hypernetworks.steps import Chain, Step
+from . import attention_layers, options
+from .folding import Folds, Tails, lora_is_active
+from .library import library
+from .loaded import Loaded
+
+_log = logging.getLogger(__name__)
+_KEPT_REDUCTIONS = 16
+
+Pair = tuple[Tensor, Tensor]
+Sides = tuple[Function, Function]
+
+
+class Shortcuts:
+    """The state of the shortcuts; one instance serves the process."""
+
+    def __init__(self) -> None:
+        self.memo = Memo()
+        self.folds = Folds()
+        self._depth = 0
+        self._training_memo: Memo | None = None
+        self._reduced: OrderedDict[Hashable, _Reduction] = OrderedDict()
+        #: What was reduced in the forward that runs, to be looked up without a look at the weights.
+        self._of_this_forward: dict[Hashable, _Reduction] | None = None
+        self._folded: tuple[Step, Hashable] | None = None
+        self._hooked: weakref.ref[nn.Module] | None = None
+        self._hooks: list[Any] = []
+
+    @contextmanager
+    def generation(self) -> Iterator[None]:
+        """Shortcuts are taken; afterwards nothing of them is left in the model."""
+        self._depth += 1
+        try:
+            yield
+        finally:
+            self._depth -= 1
+            if self._depth == 0:
+                self.end()
+
+    @contextmanager
+    def one_forward(self) -> Iterator[None]:
+        """In training the networks for the text run once for all layers of this forward, with exact gradients.
+
+        Not for checkpointed layers, which run again in the backward pass and must do the same again.
+        """
+        before, self._training_memo = self._training_memo, Memo(limit=2, compares=False)
+        try:
+            yield
+        finally:
+            self._training_memo = before
+
+    def end(self) -> None:
+        """Takes everything out of the model, and forgets what only this generation needed."""
+        try:
+            self.unfold()
+        finally:
+            self._unwatch()
+            self.memo.clear()
+            for key, reduction in list(self._reduced.items()):
+                if not all(network in library for network in reduction.networks):
+                    del self._reduced[key]
+
+    def unfold(self) -> None:
+        """Gives the U-Net its own weights back; they are folded again when its next forward begins."""
+        self._folded = None
+        self.folds.undo()
+
+    def plain(self, chain: Sequence[Loaded], context: Tensor) -> Pair:
+        """The inputs of `to_k` and `to_v`, network by network."""
+        self.leave_layer()
+        return Chain(tuple(each.step_of_chain for each in chain)).bend(context, context)
+
+    def leave_layer(self) -> None:
+        """Takes the folded maps out if the layer that runs now has one and is about to go another way."""
+        if self.folds.current is not None:
+            self.unfold()
+
+    def bend(self, chain: Sequence[Loaded], context: Tensor) -> Pair:
+        """The inputs of `to_k` and `to_v` for an attention input [batch, tokens, width]."""
+        step = Chain(tuple(each.step_of_chain for each in chain))
+        networks = tuple(step.networks())
+        unet = attention_layers.loaded_unet()
+        width = context.shape[-1]
+        if unet is None or not self._applies(networks, context):
+            return self.plain(chain, context)
+        if width in attention_layers.of(unet).text_widths:
+            memo = self.memo if self._training_memo is None else self._training_memo
+            key = (step, key_of(networks, width))
+            return memo.get(key, context, lambda: step.bend(context, context), weights_of(networks, width))
+        if self._training_memo is not None:
+            return self.plain(chain, context)
+        if self._folded is not None and self._folded[0] != step:
+            self.leave_layer()
+        self._watch(unet)
+        reduction = self._reduce(step, networks, width, context.device)
+        for_k, for_v = reduction.heads if self.folds.current is not None else reduction.whole
+        return for_k(context), for_v(context)
+
+    def _applies(self, networks: Sequence[Hypernetwork], context: Tensor) -> bool:
+        if not options.shortcuts_are_on():
+            return False
+        if self._training_memo is not None:
+            return not any(is_random(network) for network in networks)
+        if self._depth == 0 or any(network.training for network in networks):
+            return False
+        return not torch.is_grad_enabled() or not (
+            context.requires_grad or any(weight.requires_grad for net in networks for weight in net.parameters())
+        )
+
+    def _reduce(self, step: Step, networks: tuple[Hypernetwork, ...], width: int, device: torch.device) -> _Reduction:
+        quick = (step, width, device)
+        of_this_forward = {} if self._of_this_forward is None else self._of_this_forward
+        found = of_this_forward.get(quick)
+        if found is None:
+            key = (*quick, _weights(networks, width))
+            found = self._reduced.get(key)
+            if found is None:
+                whole = reduce(step, width, False, device), reduce(step, width, True, device)
+                held = [weight.detach() for weight in weights_of(networks, width)]
+                found = _Reduction(networks, held, whole)
+                # Their move to the device gave the weights another place in memory.
+                key = (*quick, _weights(networks, width))
+                self._reduced[key] = found
+                while len(self._reduced) > _KEPT_REDUCTIONS:
+                    self._reduced.popitem(last=False)
+            self._reduced.move_to_end(key)
+            of_this_forward[quick] = found
+        return found
+
+    def _watch(self, unet: nn.Module) -> None:
+        """From now on folds when a forward of `unet` begins, before any of its layers runs."""
+        if self._hooked is None or self._hooked() is not unet:
+            self._unwatch()
+            self._hooked = weakref.ref(unet)
+            self._hooks = [
+                unet.register_forward_pre_hook(self._before_forward),
+                unet.register_forward_hook(self._after_forward, always_call=True),
+            ]
+
+    def _unwatch(self) -> None:
+        while self._hooks:
+            self._hooks.pop().remove()
+        self._hooked = self._of_this_forward = None
+
+    def _after_forward(self, _unet: nn.Module, _inputs: Any, _output: Any) -> None:
+        self._of_this_forward = None
+
+    def _before_forward(self, unet: nn.Module, _inputs: Any) -> None:
+        """Sees that what is folded is the end of the chain with the weights of now; nothing beside a LoRA."""
+        self._of_this_forward = {}
+        chain = list(shared.loaded_hypernetworks)
+        if not chain or not all(isinstance(each, Loaded) for each in chain) or lora_is_active():
+            self.unfold()
+            return
+        step = Chain(tuple(each.step_of_chain for each in chain))
+        networks = tuple(step.networks())
+        layers = attention_layers.of(unet).own
+        if self._folded == (step, self._state(networks, layers)):
+            return
+        self.unfold()
+        if not options.shortcuts_are_on() or any(network.training for network in networks):
+            return
+        devices = {layer.to_k.in_features: layer.to_k.weight.device for layer in layers}
+
+        def tails(width: int) -> Tails:
+            whole = self._reduce(step, networks, width, devices[width]).whole
+            return split(whole[0])[1], split(whole[1])[1]
+
+        try:
+            self.folds.fold(layers, tails)
+        except torch.cuda.OutOfMemoryError:
+            _log.warning("There is too little GPU memory to fold hypernetworks in; they run in every layer.")
+        self._folded = step, self._state(networks, layers)
+
+    @staticmethod
+    def _state(networks: tuple[Hypernetwork, ...], layers: tuple[Any, ...]) -> Hashable:
+        widths = sorted({layer.to_k.in_features for layer in layers})
+        return tuple(_weights(networks, width) for width in widths)
+
+
+class _Reduction:
+    """Functions for k and v of one width, whole and without the maps that are folded, and what they were made of."""
+
+    def __init__(self, networks: tuple[Hypernetwork, ...], held: list[Tensor], whole: Sides) -> None:
+        self.networks, self.held, self.whole = networks, held, whole
+        self.heads: Sides = split(whole[0])[0], split(whole[1])[0]
+
+
+def _weights(networks: tuple[Hypernetwork, ...], width: int) -> Hashable:
+    return tuple((weight.data_ptr(), weight.dtype, version(weight)) for weight in weights_of(networks, width))
+
+
+#: What the patches use.
+shortcuts = Shortcuts()

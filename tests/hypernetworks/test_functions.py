@@ -1,0 +1,134 @@
+"""Exact shortcuts against the plain path: random compositions and chains of random networks."""
+
+import pytest
+import torch
+from hypernetwork_workbench.hypernetworks import compose
+from hypernetwork_workbench.hypernetworks.compose_nodes import Parallel, Sequence, Single
+from hypernetwork_workbench.hypernetworks.functions import Affine, Bent, Composed, Identity, reduce, split
+from hypernetwork_workbench.hypernetworks.steps import Apply, Blend, Chain
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.support.networks import random_network
+
+CPU = torch.device("cpu")
+KINDS = (
+    {},
+    {"layer_structure": (1, 0.25, 1)},
+    {"layer_structure": (1, 1.5, 0.5, 1), "dropout_structure": (0, 0.3, 0.2, 0)},
+    {"activation": "mish"},
+    {"activation": "relu", "layer_structure": (1, 2, 2, 1), "activate_output": True},
+    {"activation": "softmax"},
+    {"activation": "softsign", "layer_norm": True},
+    {"layer_norm": True},
+    {"skip_connection": True},
+    {"skip_connection": True, "upsample_linear": True, "layer_structure": (1, 1.5, 1)},
+    {"skip_connection": True, "activation": "leakyrelu", "layer_structure": (1, 1.5, 1)},
+    {"layer_structure": (1, 1), "activation": "relu"},
+)
+
+
+def networks():
+    made = {}
+    for number, flags in enumerate(KINDS):
+        network = random_network(number, (8,) if number % 5 else (8, 4), **flags)
+        for tensor in network.state_dict().values():
+            tensor.mul_(0.5)
+        made[f"N{number}"] = network
+    return made
+
+
+NETWORKS = networks()
+strengths = st.floats(-1.5, 1.5).map(lambda value: round(value, 2))
+shares = st.floats(0.1, 2).map(lambda value: round(value, 2))
+leaves = st.builds(Single, st.sampled_from(sorted(NETWORKS)), strengths)
+
+
+def parallel(branches):
+    unique = list(dict.fromkeys(branches))
+    return st.tuples(*[shares] * len(unique)).map(lambda weights: Parallel(tuple(unique), weights))
+
+
+trees = st.recursive(
+    leaves,
+    lambda inner: st.one_of(
+        st.lists(inner, min_size=2, max_size=3).map(lambda steps: Sequence(tuple(steps))),
+        st.lists(inner, min_size=2, max_size=3, unique=True).flatmap(parallel),
+    ),
+    max_leaves=6,
+)
+
+
+def close(got, want):
+    scale = max(1.0, want.abs().max().item())
+    torch.testing.assert_close(got / scale, want / scale, atol=1e-5, rtol=0)
+
+
+@torch.no_grad()
+def check(step, width=8):
+    x = torch.randn(2, 5, width, generator=torch.Generator().manual_seed(0))
+    kept = x.clone()
+    to = torch.nn.Linear(width, 6, bias=False).double()
+    for side, want in enumerate(step.bend(x, x)):
+        function = reduce(step, width, bool(side), CPU)
+        close(function(x), want)
+        head, tail = split(function)
+        if tail is not None:
+            folded = to.weight + to.weight @ tail.weight.double()
+            close(head(x).double() @ folded.t() + to.weight @ tail.bias.double(), to(want.double()))
+    assert torch.equal(x, kept)
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.lists(st.tuples(trees, strengths), min_size=1, max_size=3), st.sampled_from((8, 4)))
+def test_random_chains_of_compositions_are_what_the_plain_path_gives(links, width):
+    parts = [compose.Composition(root).as_step(NETWORKS, strength) for root, strength in links]
+    check(Chain(tuple(parts)), width)
+
+
+@pytest.mark.parametrize("name", sorted(NETWORKS))
+def test_each_kind_of_network_alone(name):
+    for strength in (1.0, -0.7, 0.0):
+        check(Apply(NETWORKS[name], strength))
+
+
+def test_affine_networks_become_one_map_and_others_stay():
+    affine = [Apply(NETWORKS[f"N{number}"], 0.5) for number in (0, 2, 8, 9, 11)]
+    mish = Apply(NETWORKS["N3"], 0.5)
+    assert isinstance(reduce(Chain(tuple(affine)), 8, False, CPU), Affine)
+    assert isinstance(reduce(Blend(tuple((part, 0.2) for part in affine)), 8, False, CPU), Affine)
+    after = reduce(Chain((mish, *affine)), 8, False, CPU)
+    assert isinstance(after, Composed)
+    head, tail = split(after)
+    assert isinstance(head, Bent)
+    assert isinstance(tail, Affine)
+    before = reduce(Chain((*affine, mish)), 8, False, CPU)
+    assert split(before) == (before, None)
+    assert isinstance(reduce(Chain((affine[1],)), 4, False, CPU), Identity)
+
+
+def test_a_bottleneck_is_cheaper_than_its_product_until_it_is_folded():
+    thin = reduce(Apply(NETWORKS["N1"], 0.5), 8, False, CPU)
+    assert isinstance(thin, Affine)
+    assert thin.cost == 2 * 8 * 2
+    twice = reduce(Chain((Apply(NETWORKS["N1"], 0.5),) * 2), 8, False, CPU)
+    assert twice.cost == 64
+    wide = reduce(Apply(NETWORKS["N0"]), 8, False, CPU)
+    assert wide.cost == 64
+    assert Bent(NETWORKS["N0"].pair(8)[0], 1).cost == 256
+
+
+def test_half_precision_weights_and_inputs():
+    with torch.no_grad():
+        half = random_network(1, activation="mish").half()
+        x = torch.randn(2, 3, 8)
+        step = Apply(half, 0.5)
+        for side, want in enumerate(step.bend(x, x)):
+            got = reduce(step, 8, bool(side), CPU)(x)
+            assert got.dtype == want.dtype
+            torch.testing.assert_close(got, want, atol=1e-2, rtol=1e-2)
+        affine = random_network(2)
+        for side, want in enumerate(affine.transform(x.half(), 0.5)):
+            got = reduce(Apply(affine, 0.5), 8, bool(side), CPU)(x.half())
+            assert got.dtype == torch.float16
+            torch.testing.assert_close(got, want, atol=1e-2, rtol=1e-2)
