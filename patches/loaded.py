@@ -83,7 +83,9 @@ class LoadedNetwork(Loaded):
 class LoadedComposition(Loaded):
     """A composition with the networks it names and its strength."""
 
-    def __init__(self, composition: Composition, networks: Mapping[str, Hypernetwork], name: str, path: Path) -> None:
+    def __init__(
+        self, composition: Composition, networks: Mapping[str, Hypernetwork], name: str, path: Path | None = None
+    ) -> None:
         super().__init__(name, path)
         self.composition = composition
         self._networks = dict(networks)

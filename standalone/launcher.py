@@ -13,12 +13,14 @@ from pathlib import Path
 from .environment import Environment, SetupError
 
 ROOT = Path(__file__).resolve().parents[1]
-COMMANDS = ("serve", "train", "test")
+COMMANDS = ("serve", "train", "test", "bench")
 HELP = """\
 python launch.py [serve] [options]        start the page on 127.0.0.1:7860 (serve --help lists its options)
 python launch.py train JOB.toml [options] create and train a hypernetwork as the job file says
     [--set section.key=value ...] [--resume] [--report FILE.json]
 python launch.py test [pytest arguments]  run the tests
+python launch.py bench NAME               measure how fast it is: generation
+    [--json FILE] [--rounds N]
 
 The first start sets up .venv beside launch.py and takes a few minutes.
 """
@@ -60,7 +62,7 @@ def read_command(argv: Sequence[str]) -> tuple[str, list[str]]:
         return first, rest
     if first.startswith("-"):
         return "serve", list(argv)
-    raise UsageError(f"Unknown command {first!r}: the commands are serve, train and test.")
+    raise UsageError(f"Unknown command {first!r}: the commands are serve, train, test and bench.")
 
 
 def _run(command: str, arguments: list[str]) -> int:
@@ -69,7 +71,11 @@ def _run(command: str, arguments: list[str]) -> int:
     if command == "test":
         os.chdir(ROOT)
         return int(importlib.import_module("pytest").main(arguments))
-    module, function = {"serve": ("app", "serve"), "train": ("train_command", "main")}[command]
+    module, function = {
+        "serve": ("app", "serve"),
+        "train": ("train_command", "main"),
+        "bench": ("bench_command", "main"),
+    }[command]
     return int(getattr(importlib.import_module(f"standalone.{module}"), function)(arguments) or 0)
 
 

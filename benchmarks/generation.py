@@ -1,0 +1,202 @@
+"""What hypernetworks cost at generation: seconds per sampling step, the plain path beside the exact shortcuts.
+
+A U-Net of SD1's shape with random weights takes steps at 256 x 256 pixels with guidance, so in batches of two. The
+cases take turns in one process; their ratios hold also on a machine that does other work meanwhile.
+"""
+
+from __future__ import annotations
+
+import gc
+import itertools
+import statistics
+import tempfile
+import time
+import types
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from hypernetwork_workbench.hypernetworks.compose import parse
+from hypernetwork_workbench.hypernetworks.network import Hypernetwork, Structure
+from torch import nn
+
+from standalone import host
+
+from .machine import describe
+
+PATHS = ("plain", "fast")
+NETWORKS = ("0", "1 linear", "3 linear", "1 mish", "3 mish", "composition")
+_COMPOSITION = '["linear 1", {"mish 1": 0.5, "mish 2": 0.3, "linear 2": 0.2}]'
+_WIDTHS = (768, 320, 640, 1280)
+_LATENT_SIZE = 256 // 8
+_STRENGTH = 0.8
+_TIMED_STEPS = 2
+_UNET = {
+    "image_size": 32,
+    "in_channels": 4,
+    "out_channels": 4,
+    "model_channels": 320,
+    "attention_resolutions": [4, 2, 1],
+    "num_res_blocks": 2,
+    "channel_mult": [1, 2, 4, 4],
+    "num_heads": 8,
+    "use_spatial_transformer": True,
+    "transformer_depth": 1,
+    "context_dim": 768,
+    "use_checkpoint": False,
+    "legacy": False,
+}
+
+#: Seconds of a step by networks and path, and those of one round before the first step.
+Times = dict[tuple[str, str], list[float]]
+
+
+def measure(rounds: int) -> dict[str, Any]:
+    """Measures every case in each of `rounds` rounds; gives the machine and the cases as `bench` prints them."""
+    with tempfile.TemporaryDirectory() as folder:
+        running = host.start(data_dir=folder, extension=False, load_model=False)
+        try:
+            return _measure(running, rounds)
+        finally:
+            running.stop()
+
+
+def _measure(running: host.Host, rounds: int) -> dict[str, Any]:
+    from hypernetwork_workbench import patches  # noqa: PLC0415 (needs the running host)
+
+    device = running.module("devices").device
+    unet = _unet(running, device)
+    running.module("shared").sd_model = types.SimpleNamespace(model=types.SimpleNamespace(diffusion_model=unet))
+    running.module("sd_hijack").apply_optimizations()
+    patches.install_all()
+    try:
+        steps = _Steps(running, unet, _chains(), device)
+        times, starts = steps.take(rounds)
+    finally:
+        patches.uninstall_all()
+    none = {path: times["0", path] for path in PATHS}
+    return {
+        "machine": describe(device),
+        "cases": [
+            {
+                "networks": networks,
+                "path": path,
+                "seconds_per_step": round(statistics.median(times[networks, path]), 4),
+                "ratio_to_none": round(_ratio(times[networks, path], none["plain"]), 4),
+                "seconds_before_first_step": round(statistics.median(starts[networks, path]), 4),
+            }
+            for networks, path in itertools.product(NETWORKS, PATHS)
+        ],
+    }
+
+
+def _ratio(times: list[float], none: list[float]) -> float:
+    """The median of the ratios round by round, each to the step without networks of the same round."""
+    return statistics.median(one / other for one, other in zip(times, none, strict=True))
+
+
+@torch.no_grad()
+def _unet(running: host.Host, device: torch.device) -> nn.Module:
+    with torch.device("meta"):
+        unet = running.module("sd_ldm").UNet(**_UNET)
+    unet.to_empty(device=device).eval().requires_grad_(False)
+    generator = torch.Generator(device).manual_seed(0)
+    for name, parameter in unet.named_parameters():
+        if parameter.dim() > 1:
+            parameter.normal_(0, 0.02, generator=generator)
+        else:
+            parameter.fill_(0.0 if name.endswith("bias") else 1.0)
+    return unet
+
+
+def _chains() -> dict[str, list[Any]]:
+    """What stands in `shared.loaded_hypernetworks` in each case."""
+    from hypernetwork_workbench.patches.loaded import LoadedComposition, LoadedNetwork  # noqa: PLC0415
+
+    networks = {}
+    for kind, number in itertools.product(("linear", "mish"), (1, 2, 3)):
+        structure = Structure(activation=kind, init_std=0.01)
+        made = Hypernetwork.create(structure, _WIDTHS, number).requires_grad_(False)
+        networks[f"{kind} {number}"] = made
+    loaded = {name: LoadedNetwork(network, name) for name, network in networks.items()}
+    composition = parse(_COMPOSITION)
+    named = {name: networks[name] for name in composition.names}
+    chains = {
+        "0": [],
+        "1 linear": [loaded["linear 1"]],
+        "3 linear": [loaded[f"linear {number}"] for number in (1, 2, 3)],
+        "1 mish": [loaded["mish 1"]],
+        "3 mish": [loaded[f"mish {number}"] for number in (1, 2, 3)],
+        "composition": [LoadedComposition(composition, named, "composition")],
+    }
+    for each in itertools.chain.from_iterable(chains.values()):
+        each.set_multiplier(_STRENGTH)
+    return chains
+
+
+class _Steps:
+    """Takes sampling steps in turn."""
+
+    def __init__(self, running: host.Host, unet: nn.Module, chains: dict[str, list[Any]], device: torch.device) -> None:
+        self.chains, self.unet = chains, unet
+        self.shared = running.module("shared")
+        self.device = device
+        generator = torch.Generator(device).manual_seed(1)
+        self.latents = torch.randn(2, 4, _LATENT_SIZE, _LATENT_SIZE, generator=generator, device=device)
+        self.context = torch.randn(2, 77, 768, generator=generator, device=device)
+
+    @torch.no_grad()
+    def take(self, rounds: int) -> tuple[Times, Times]:
+        """Seconds of a step in each round, and what came before the first one."""
+        cases = list(itertools.product(NETWORKS, PATHS))
+        times: Times = {case: [] for case in cases}
+        starts: Times = {case: [] for case in cases}
+        self._step()
+        for number in range(rounds):
+            # Forwards and backwards in turn: what changes slowly weighs alike on all.
+            for case in cases if number % 2 == 0 else reversed(cases):
+                start, step = self._case(*case)
+                starts[case].append(start)
+                times[case].append(step)
+            gc.collect()
+        return times, starts
+
+    def _case(self, networks: str, path: str) -> tuple[float, float]:
+        from hypernetwork_workbench.patches.shortcuts import shortcuts  # noqa: PLC0415 (needs the running host)
+
+        self.shared.loaded_hypernetworks[:] = self.chains[networks]
+        try:
+            with shortcuts.generation(), _switched(self.shared, is_on=path == "fast"):
+                # The first step meets the networks, before the second one they are folded in.
+                first = self._step() + self._step()
+                step = statistics.median(self._step() for _ in range(_TIMED_STEPS))
+            return max(0.0, first - 2 * step), step
+        finally:
+            self.shared.loaded_hypernetworks[:] = []
+
+    def _step(self) -> float:
+        context = self.context.clone()  # as the host makes it anew at each step
+        self._wait()
+        start = time.perf_counter()
+        self.unet(self.latents, torch.full((2,), 500, device=self.device), context=context)
+        self._wait()
+        return time.perf_counter() - start
+
+    def _wait(self) -> None:
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+
+
+@contextmanager
+def _switched(shared: Any, is_on: bool) -> Iterator[None]:
+    from hypernetwork_workbench.patches import options  # noqa: PLC0415 (needs the running host)
+
+    before = shared.opts.data.get(options.SHORTCUTS)
+    shared.opts.data[options.SHORTCUTS] = is_on
+    try:
+        yield
+    finally:
+        shared.opts.data.pop(options.SHORTCUTS)
+        if before is not None:
+            shared.opts.data[options.SHORTCUTS] = before

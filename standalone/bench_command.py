@@ -1,0 +1,60 @@
+"""`launch.py bench NAME`: measures, prints a table, and writes the numbers as JSON."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import sys
+from pathlib import Path
+from typing import Any, NoReturn
+
+from . import host
+
+host.mount()
+
+from hypernetwork_workbench.hypernetworks.atomic import write_text  # noqa: E402 (mounted just above)
+
+ROOT = Path(__file__).resolve().parents[1]
+USAGE_ERROR = 2
+_NO_BENCHMARKS = ("__init__", "machine")
+
+
+class _Parser(argparse.ArgumentParser):
+    """Answers a wrong argument with one sentence."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(USAGE_ERROR, f"bench: {message}\n")
+
+
+def names() -> list[str]:
+    """The benchmarks that there are: files of `benchmarks/` with a function `measure`."""
+    return sorted(path.stem for path in (ROOT / "benchmarks").glob("*.py") if path.stem not in _NO_BENCHMARKS)
+
+
+def main(argv: list[str]) -> int:
+    """Runs one benchmark. Exit status: 0 done, 2 something was entered wrong."""
+    parser = _Parser(prog="launch.py bench", description="Measures and prints a table.", allow_abbrev=False)
+    parser.add_argument("name", metavar="NAME", choices=names(), help=f"one of {', '.join(names())}")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="where to write the numbers")
+    parser.add_argument("--rounds", type=int, default=3, metavar="N", help="turns that each case gets, 3 if not given")
+    arguments = parser.parse_args(argv)
+    if arguments.rounds < 1:
+        parser.error(f"argument --rounds: must be at least 1, not {arguments.rounds}")
+    if arguments.json and not arguments.json.resolve().parent.is_dir():
+        parser.error(f"argument --json: the folder {arguments.json.resolve().parent} does not exist")
+    if arguments.json and arguments.json.is_dir():
+        parser.error(f"argument --json: {arguments.json} is a folder; name a file")
+    report = importlib.import_module(f"benchmarks.{arguments.name}").measure(arguments.rounds)
+    if arguments.json:
+        write_text(arguments.json, json.dumps(report, indent=2) + "\n")
+    sys.stdout.write(table(report))
+    return 0
+
+
+def table(report: dict[str, Any]) -> str:
+    """The cases of a report as a table in Markdown, below the machine."""
+    columns = list(report["cases"][0])
+    rows = [columns, ["---"] * len(columns), *[[str(case[name]) for name in columns] for case in report["cases"]]]
+    lines = [f"| {' | '.join(cell.replace('_', ' ') for cell in row)} |" for row in rows]
+    return "\n".join([report["machine"], "", *lines]) + "\n"
