@@ -101,7 +101,8 @@ def _read(text: str) -> Composition:
     try:
         composition = compose.parse(text, saved)
         # Only the names count here.
-        composition.check(dict.fromkeys([*inspecting.names(), *broken]))
+        known: dict[str, Any] = dict.fromkeys([*inspecting.names(), *broken])
+        composition.check(known)
     except CompositionError as error:
         raise SettingsError(_FIELD, str(error)) from error
     for name in composition.names:
