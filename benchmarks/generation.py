@@ -1,7 +1,8 @@
 """What hypernetworks cost at generation: seconds per sampling step, the plain path beside the exact shortcuts.
 
 A U-Net of SD1's shape with random weights takes steps at 256 x 256 pixels with guidance, so in batches of two. The
-cases take turns in one process; their ratios hold also on a machine that does other work meanwhile.
+cases take turns in one process. On a CPU the ratios are those of the processor time that the process itself used, so
+that other work on the machine does not weigh in; on a GPU those of the time that passed.
 """
 
 from __future__ import annotations
@@ -48,8 +49,10 @@ _UNET = {
     "legacy": False,
 }
 
-#: Seconds of a step by networks and path, and those of one round before the first step.
-Times = dict[tuple[str, str], list[float]]
+#: Seconds that passed, and seconds of processor time.
+Seconds = tuple[float, float]
+#: Of a step, by networks and path, one for each round.
+Times = dict[tuple[str, str], list[Seconds]]
 
 
 def measure(rounds: int) -> dict[str, Any]:
@@ -75,25 +78,28 @@ def _measure(running: host.Host, rounds: int) -> dict[str, Any]:
         times, starts = steps.take(rounds)
     finally:
         patches.uninstall_all()
-    none = {path: times["0", path] for path in PATHS}
+    clock = 1 if device.type == "cpu" else 0
     return {
         "machine": describe(device),
         "cases": [
             {
                 "networks": networks,
                 "path": path,
-                "seconds_per_step": round(statistics.median(times[networks, path]), 4),
-                "ratio_to_none": round(_ratio(times[networks, path], none["plain"]), 4),
-                "seconds_before_first_step": round(statistics.median(starts[networks, path]), 4),
+                "seconds_per_step": round(statistics.median(each[0] for each in times[networks, path]), 3),
+                "processor_seconds_per_step": round(statistics.median(each[1] for each in times[networks, path]), 3),
+                "ratio_to_none": round(_ratio(times, (networks, path), clock), 3),
+                "processor_seconds_before": round(statistics.median(each[1] for each in starts[networks, path]), 3),
             }
             for networks, path in itertools.product(NETWORKS, PATHS)
         ],
     }
 
 
-def _ratio(times: list[float], none: list[float]) -> float:
-    """The median of the ratios round by round, each to the step without networks of the same round."""
-    return statistics.median(one / other for one, other in zip(times, none, strict=True))
+def _ratio(times: Times, case: tuple[str, str], clock: int) -> float:
+    """The median of the ratios round by round, each to the quicker step without networks of the same round."""
+    nones = zip(*(times["0", path] for path in PATHS), strict=True)
+    none = [min(each[clock] for each in pair) for pair in nones]
+    return statistics.median(one[clock] / other for one, other in zip(times[case], none, strict=True))
 
 
 @torch.no_grad()
@@ -148,7 +154,7 @@ class _Steps:
 
     @torch.no_grad()
     def take(self, rounds: int) -> tuple[Times, Times]:
-        """Seconds of a step in each round, and what came before the first one."""
+        """Seconds of a step in each round, and what the first two took beyond that."""
         cases = list(itertools.product(NETWORKS, PATHS))
         times: Times = {case: [] for case in cases}
         starts: Times = {case: [] for case in cases}
@@ -162,26 +168,28 @@ class _Steps:
             gc.collect()
         return times, starts
 
-    def _case(self, networks: str, path: str) -> tuple[float, float]:
+    def _case(self, networks: str, path: str) -> tuple[Seconds, Seconds]:
         from hypernetwork_workbench.patches.shortcuts import shortcuts  # noqa: PLC0415 (needs the running host)
 
         self.shared.loaded_hypernetworks[:] = self.chains[networks]
         try:
             with shortcuts.generation(), _switched(self.shared, is_on=path == "fast"):
                 # The first step meets the networks, before the second one they are folded in.
-                first = self._step() + self._step()
-                step = statistics.median(self._step() for _ in range(_TIMED_STEPS))
-            return max(0.0, first - 2 * step), step
+                first = self._step(), self._step()
+                steps = [self._step() for _ in range(_TIMED_STEPS)]
+            step = min(each[0] for each in steps), min(each[1] for each in steps)
+            before = [max(0.0, first[0][clock] + first[1][clock] - 2 * step[clock]) for clock in (0, 1)]
+            return (before[0], before[1]), step
         finally:
             self.shared.loaded_hypernetworks[:] = []
 
-    def _step(self) -> float:
+    def _step(self) -> Seconds:
         context = self.context.clone()  # as the host makes it anew at each step
         self._wait()
-        start = time.perf_counter()
+        start = time.perf_counter(), time.process_time()
         self.unet(self.latents, torch.full((2,), 500, device=self.device), context=context)
         self._wait()
-        return time.perf_counter() - start
+        return time.perf_counter() - start[0], time.process_time() - start[1]
 
     def _wait(self) -> None:
         if self.device.type == "cuda":

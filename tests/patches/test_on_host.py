@@ -17,7 +17,7 @@ from hypernetwork_workbench.hypernetworks.ports import PictureRequest
 
 from hypernetwork_workbench import patches
 
-TARGETS = [patch.target for patch_set in patches.PATCH_SETS for patch in patch_set.patches]
+PATCHES = [patch for patch_set in patches.PATCH_SETS for patch in patch_set.patches]
 
 
 def raw(target):
@@ -49,8 +49,9 @@ def save_network(host, name, std=0.2, seed=1, **structure):
     return path
 
 
-@pytest.mark.parametrize("target", TARGETS)
-def test_installing_and_uninstalling_give_the_host_its_own_function_back(host, target):
+@pytest.mark.parametrize("patch", PATCHES, ids=lambda patch: patch.target)
+def test_installing_and_uninstalling_give_the_host_its_own_function_back(host, patch):
+    target = patch.target
     before = raw(target)
     for _ in range(2):
         patches.install_all()
@@ -250,20 +251,21 @@ def test_reloading_the_page_twice_leaves_one_of_each(host):
     from standalone import host as embedded
 
     callbacks = host.module("script_callbacks")
-    before = {target: raw(target) for target in TARGETS}
+    targets = [patch.target for patch in PATCHES]
+    before = {target: raw(target) for target in targets}
     extensions = host.module("extensions")
     used = list(extensions.extensions)
     extensions.use([str(Path(patches.__file__).parents[1])])
     try:
         for _ in range(2):
             embedded.reload(host)
-            wrappers = [raw(target) for target in TARGETS]
-            assert all(wrapper is not before[target] for wrapper, target in zip(wrappers, TARGETS, strict=True))
-            assert all(wrapper.__wrapped__ is before[t] for wrapper, t in zip(wrappers, TARGETS, strict=True))
+            wrappers = [raw(target) for target in targets]
+            assert all(wrapper is not before[target] for wrapper, target in zip(wrappers, targets, strict=True))
+            assert all(wrapper.__wrapped__ is before[t] for wrapper, t in zip(wrappers, targets, strict=True))
             tabs = [registered.callback for registered in callbacks.callback_map["callbacks_ui_train_tabs"]]
             assert len(tabs) == len(set(tabs)) >= 3
     finally:
         host.unload()
         extensions.use([extension.path for extension in used])
         embedded.reload(host)
-    assert {target: raw(target) for target in TARGETS} == before
+    assert {target: raw(target) for target in targets} == before
