@@ -1,0 +1,56 @@
+"""`launch.py bench`: wrong arguments in one sentence, and the table and JSON of a report."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import types
+
+import pytest
+
+from standalone import bench_command
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ([], "NAME"),
+        (["speed"], "invalid choice: 'speed'"),
+        (["generation", "--rounds", "0"], "--rounds: must be at least 1, not 0"),
+        (["generation", "--rounds", "x"], "invalid int value: 'x'"),
+        (["generation", "--json", "/no/such/folder/f.json"], "does not exist"),
+        (["generation", "--json", "."], "name a file"),
+        (["generation", "--fast"], "unrecognized arguments: --fast"),
+    ],
+)
+def test_a_wrong_argument_is_one_sentence(arguments, sentence, capsys):
+    with pytest.raises(SystemExit) as ended:
+        bench_command.main(arguments)
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    assert said.startswith("bench: ")
+    assert said.count("\n") == 1
+    assert sentence in said
+
+
+def test_the_report_is_printed_and_written(tmp_path, monkeypatch, capsys):
+    report = {
+        "machine": "a machine",
+        "cases": [{"networks": "0", "path": "plain", "seconds_per_step": 1.5, "ratio_to_none": 1.0}],
+    }
+    asked = []
+    fake = types.SimpleNamespace(measure=lambda rounds: asked.append(rounds) or report)
+    real = importlib.import_module
+    monkeypatch.setattr(
+        bench_command.importlib, "import_module", lambda name: fake if name == "benchmarks.generation" else real(name)
+    )
+    path = tmp_path / "report.json"
+    assert bench_command.main(["generation", "--rounds", "2", "--json", str(path)]) == 0
+    assert asked == [2]
+    assert json.loads(path.read_text()) == report
+    assert "| 0 | plain | 1.5 | 1.0 |" in capsys.readouterr().out
+
+
+def test_there_is_the_benchmark_of_generation():
+    assert "generation" in bench_command.names()
+    assert "machine" not in bench_command.names()
