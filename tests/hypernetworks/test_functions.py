@@ -4,7 +4,7 @@ import pytest
 import torch
 from hypernetwork_workbench.hypernetworks import compose
 from hypernetwork_workbench.hypernetworks.compose_nodes import Parallel, Sequence, Single
-from hypernetwork_workbench.hypernetworks.functions import Affine, Bent, Composed, Identity, reduce, split
+from hypernetwork_workbench.hypernetworks.functions import Affine, Bent, Composed, Identity, _Mish, reduce, split
 from hypernetwork_workbench.hypernetworks.steps import Apply, Blend, Chain
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -132,3 +132,13 @@ def test_half_precision_weights_and_inputs():
             got = reduce(Apply(affine, 0.5), 8, bool(side), CPU)(x.half())
             assert got.dtype == torch.float16
             torch.testing.assert_close(got, want, atol=1e-2, rtol=1e-2)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_mish_over_its_input_is_torchs(dtype):
+    special = torch.tensor([-1e4, -100, -30, -1e-8, 0, 1e-8, 19.9, 20.1, 88, 1e30, torch.inf], dtype=dtype)
+    values = torch.cat([special, torch.linspace(-40, 40, 2001, dtype=dtype)])
+    got, want = _Mish()(values.clone()), torch.nn.functional.mish(values)
+    tolerance = 4 * torch.finfo(dtype).eps
+    torch.testing.assert_close(got, want, rtol=tolerance, atol=tolerance)
+    assert _Mish()(values.half()).dtype == torch.float16
