@@ -73,7 +73,13 @@ def _anchor_paths(section: dict[str, Any], kind: Any, folder: Path) -> None:
     for name, _, option in kind.options():
         value = section.get(name)
         if option.is_path and isinstance(value, str) and value:
-            section[name] = str((folder / value).resolve())
+            section[name] = "\n".join(_anchored(line, folder) for line in value.splitlines())
+
+
+def _anchored(line: str, folder: Path) -> str:
+    """A path, with options after a bar where it has any, taken from `folder`."""
+    path, bar, options = line.partition("|")
+    return f"{(folder / path.strip()).resolve()} {bar}{options}".rstrip() if path.strip() else line
 
 
 def _toml_value(text: str) -> Any:
