@@ -19,7 +19,7 @@ from ..intervals import parse_interval
 from ..network import Hypernetwork
 from ..options import raise_all
 from ..ports import PictureRequest, Ports
-from ..settings import Job
+from ..settings import DataSettings, Job, TrainSettings
 from . import optimizers
 from .outputs import OutputPaths
 from .pictures import read_prompts
@@ -145,6 +145,13 @@ def held_out_count(pictures: int, share: float) -> int:
     return min(max(1, round(share * pictures)), pictures - 1) if share else 0
 
 
+def epoch_steps(data: DataSettings, train: TrainSettings, pictures: int) -> int:
+    """Optimizer steps of a pass over so many pictures, before any is opened: as if all had one size."""
+    trained = (pictures - held_out_count(pictures, train.validation_share)) * data.repeats
+    batches = -(-trained // data.batch_size)
+    return -(-batches // train.gradient_accumulation)
+
+
 class _Checks:
     """Gathers the errors of independent checks, so that a person sees all of them at once."""
 
@@ -182,8 +189,8 @@ def _previews(job: Job, dataset: Dataset) -> tuple[PictureRequest, ...]:
         prompt=preview.prompt or dataset.samples[0].caption,
         negative_prompt=preview.negative_prompt,
         seed=preview.preview_seed,
-        width_px=job.data.width,
-        height_px=job.data.height,
+        width_px=preview.width or job.data.width,
+        height_px=preview.height or job.data.height,
         sampler=preview.sampler,
         steps=preview.sampling_steps,
         cfg_scale=preview.cfg_scale,
