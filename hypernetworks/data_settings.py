@@ -75,7 +75,7 @@ class DataSettings(Settings):
     more_folders: str = setting(
         "",
         Option("More folders", "One a line, with options after a bar: cats | num_repeats=10, flip_aug=true. The "
-               "options are those of a subset in a dataset file.", is_path=True, lines=2),
+               "options are those of a subset in a dataset file.", starts_with_paths=True, lines=2),
     )  # fmt: skip
     dataset_config: str = setting(
         "", Option("Dataset file", "A dataset_config .toml of kohya's trainer; what it says goes before this form.",

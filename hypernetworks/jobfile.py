@@ -72,7 +72,11 @@ def table_text(name: str, table: Mapping[str, Any]) -> str:
 def _anchor_paths(section: dict[str, Any], kind: Any, folder: Path) -> None:
     for name, _, option in kind.options():
         value = section.get(name)
-        if option.is_path and isinstance(value, str) and value:
+        if not isinstance(value, str) or not value:
+            continue
+        if option.is_path:
+            section[name] = str((folder / value).resolve())
+        elif option.starts_with_paths:
             section[name] = "\n".join(_anchored(line, folder) for line in value.splitlines())
 
 

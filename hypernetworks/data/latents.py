@@ -20,6 +20,7 @@ from .images import framed, on_background, open_raw, to_tensor
 from .masks import alpha_mask, mask_weights, read_mask
 
 _ENCODED_AT_ONCE = 8
+_PIXELS_AT_ONCE = 8 * 512 * 512
 _log = logging.getLogger(__name__)
 
 
@@ -153,8 +154,9 @@ def _chunks(dataset: Dataset, numbers: Sequence[int]) -> Iterator[list[int]]:
     for number in numbers:
         frame = dataset.views[number].frame
         groups.setdefault((frame.width_px, frame.height_px), []).append(number)
-    for group in groups.values():
-        yield from (group[start : start + _ENCODED_AT_ONCE] for start in range(0, len(group), _ENCODED_AT_ONCE))
+    for (width, height), group in groups.items():
+        count = max(1, min(_ENCODED_AT_ONCE, _PIXELS_AT_ONCE // (width * height)))
+        yield from (group[start : start + count] for start in range(0, len(group), count))
 
 
 def _picture(dataset: Dataset, view: View) -> tuple[Tensor, Tensor | None]:

@@ -67,10 +67,11 @@ class Plan:
         """The plan as a person reads it, a sentence a line."""
         job, network = self.job, self.network
         weights = sum(parameter.numel() for parameter in network.parameters())
+        sizes = " and ".join(map(str, sorted({kind.batch_size for kind in self.training.kinds})))
         lines = [
             *(f"Left out: {problem}." for problem in self.dataset.problems),
             f"{len(self.dataset)} pictures, {_sizes(self.training)}; {len(self.held_out)} held out for validation.",
-            f"{self.steps_per_epoch} steps per epoch (batch size {job.data.batch_size}, gradient accumulation "
+            f"{self.steps_per_epoch} steps per epoch (batch size {sizes}, gradient accumulation "
             f"{job.train.gradient_accumulation}); {self.end_step} steps are {self.end_step / self.steps_per_epoch:.3g} "
             "epochs.",
             f"{weights:,} weights for the widths {', '.join(map(str, network.widths))}; weights, gradients and "

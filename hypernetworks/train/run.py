@@ -100,6 +100,12 @@ def _encoded(plan: Plan, ports: Ports) -> tuple[EncodedDataset, EncodedDataset]:
     return data, held_out
 
 
+def _dataset_name(job: Job) -> str:
+    """Name of the folder or file that the pictures come from."""
+    first = job.data.folder or job.data.dataset_config or job.data.more_folders.partition("|")[0].strip()
+    return Path(first).name
+
+
 class _Run:
     """The parts of a run, put together."""
 
@@ -200,7 +206,7 @@ class _Run:
             schedule=plan.schedule,
             validation=self.validation,
             remembered={"monitor": self.monitor, "validation": self.validation, "previews": self.previews},
-            dataset={"name": Path(plan.job.data.folder).name, "pictures": len(plan.dataset)},
+            dataset={"name": _dataset_name(plan.job), "pictures": len(plan.dataset)},
             step=self.start_step,
         )
 
