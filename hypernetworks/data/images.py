@@ -10,6 +10,7 @@ import torch
 from PIL import Image, ImageColor, ImageOps
 
 from ..errors import DatasetError
+from ..pillow import has_transparency
 from .buckets import Frame
 
 #: A picture of a kind that the installed Pillow cannot read (older ones lack AVIF) is told like a broken one.
@@ -46,7 +47,7 @@ def _converted(picture: Image.Image) -> Image.Image:
     if picture.mode.startswith("I"):  # 16-bit greys, which a plain conversion would clip to white
         grey = np.asarray(picture, dtype=np.float64) / 257.0
         return Image.fromarray(grey.clip(0, 255).round().astype(np.uint8)).convert("RGB")
-    return picture.convert("RGBA" if picture.has_transparency_data else "RGB")
+    return picture.convert("RGBA" if has_transparency(picture) else "RGB")
 
 
 def on_background(picture: Image.Image, background: str) -> Image.Image:
