@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass
+import importlib.util
+import logging
+import types
 from pathlib import Path
+from typing import NamedTuple
 
-from modules import errors, script_loading
+log = logging.getLogger("workbench.host")
 
 
-@dataclass
-class Extension:
+class Extension(NamedTuple):
     """An extension's folder."""
 
-    name: str
     path: str
-    enabled: bool = True
-    is_builtin: bool = False
-    canonical_name: str = ""
 
 
 extensions: list[Extension] = []
@@ -25,23 +23,28 @@ extensions: list[Extension] = []
 
 def use(folders: list[str]) -> None:
     """Makes these folders the extensions."""
-    extensions[:] = [Extension(Path(f).name, str(Path(f).resolve()), canonical_name=Path(f).name) for f in folders]
+    extensions[:] = [Extension(str(Path(folder).resolve())) for folder in folders]
 
 
-def active() -> list[Extension]:
-    """The enabled extensions."""
-    return [extension for extension in extensions if extension.enabled]
+def load_module(path: str) -> types.ModuleType:
+    """Runs a file as a module of its own, outside `sys.modules`; raises what the file raises."""
+    spec = importlib.util.spec_from_file_location(Path(path).name, path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{path} is not a Python file", path=path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def run_hook(file: str, parser: argparse.ArgumentParser | None = None) -> None:
     """Runs `install.py`, or `preload.py` and its preload(parser), of each extension; an error is logged."""
-    for extension in active():
+    for extension in extensions:
         path = Path(extension.path, file)
         if not path.is_file():
             continue
         try:
-            module = script_loading.load_module(str(path))
+            module = load_module(str(path))
             if parser is not None and hasattr(module, "preload"):
                 module.preload(parser)
         except Exception:
-            errors.report(f"Error running {path}", exc_info=True)
+            log.exception("Error running %s", path)

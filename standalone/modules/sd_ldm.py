@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -42,7 +40,6 @@ class DiffusionWrapper(nn.Module):
     def __init__(self, diffusion_model: nn.Module) -> None:
         super().__init__()
         self.diffusion_model = diffusion_model
-        self.conditioning_key = "crossattn"
 
     def forward(self, x: torch.Tensor, t: torch.Tensor, c_crossattn: list[torch.Tensor]) -> torch.Tensor:
         """Runs the U-Net; the parts of the context are joined along the tokens."""
@@ -88,15 +85,11 @@ class LatentDiffusion(nn.Module):
         self.parameterization = str(params.get("parameterization", "eps"))
         self.scale_factor = float(params.get("scale_factor", 0.18215))
         self.num_timesteps = int(params.get("timesteps", 1000))
-        self.channels = self.latent_channels = int(first["embed_dim"])
         self.linear_start = float(params.get("linear_start", 0.00085))
         self.linear_end = float(params.get("linear_end", 0.012))
-        self.cond_stage_key = "txt"
-        self.is_sd1, self.is_sd2, self.is_sdxl, self.is_sd3, self.is_ssd = not skip, bool(skip), False, False, False
+        self.is_sd1, self.is_sd2 = not skip, bool(skip)
         self.sd_checkpoint_info: Any = None
         self.sd_model_hash: str | None = None
-        self.sd_model_checkpoint: str | None = None
-        self.used_config: str | None = None
 
     def restore_buffers(self) -> None:
         """Computes the noise schedule: betas linear in their square root, as Stable Diffusion's."""
@@ -105,16 +98,6 @@ class LatentDiffusion(nn.Module):
         self.register_buffer("betas", betas.float(), persistent=False)
         self.register_buffer("alphas_cumprod", torch.cumprod(1 - betas, 0).float(), persistent=False)
         self.cond_stage_model.restore_buffers()
-
-    @property
-    def device(self) -> torch.device:
-        """Where the model's weights are."""
-        return self.alphas_cumprod.device
-
-    @contextlib.contextmanager
-    def ema_scope(self, context: str | None = None) -> Iterator[None]:
-        """The checkpoint's weights are used as they are; there is no second, averaged set."""
-        yield
 
     def get_learned_conditioning(self, texts: list[str]) -> torch.Tensor:
         """Context [batch, 77 * chunks, width] of a list of prompts."""
@@ -132,11 +115,6 @@ class LatentDiffusion(nn.Module):
     def decode_first_stage(self, z: torch.Tensor) -> torch.Tensor:
         """Pictures [batch, 3, h, w], about -1..1, of scaled latents."""
         return self.first_stage_model.decode(z / self.scale_factor)
-
-    def q_sample(self, x_start: torch.Tensor, t: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
-        """The latents at timesteps t [batch], noised (Ho et al. 2020, eq. 4)."""
-        alphas = self.alphas_cumprod[t].to(x_start.dtype).reshape(-1, 1, 1, 1)
-        return alphas.sqrt() * x_start + (1 - alphas).sqrt() * noise
 
     def apply_model(self, x_noisy: torch.Tensor, t: torch.Tensor, cond: Any) -> torch.Tensor:
         """The U-Net's prediction; cond is a context tensor, a list of them, or a dict with `c_crossattn`."""

@@ -6,7 +6,6 @@ import html
 from typing import Any
 
 from modules import processing, scripts, shared
-from modules.ui_common import plaintext_to_html
 
 FIELDS = (
     "prompt",
@@ -36,10 +35,11 @@ def txt2img(id_task: str, *args: Any) -> tuple[list[Any], str, str, str]:
     p.scripts = scripts.scripts_txt2img
     p.script_args = list(args[len(FIELDS) :])
     try:
-        processed = scripts.scripts_txt2img.run(p, *p.script_args) or processing.process_images(p)
+        processed = processing.process_images(p)
     finally:
         p.close()
     # A saved picture is shown from its file, which carries the infotext.
     pictures = [getattr(image, "already_saved_as", image) for image in processed.images]
+    infotext = html.escape(processed.info).replace("\n", "<br>\n")
     notes = f"<p class='comments'>{html.escape(processed.comments)}</p>" if processed.comments else ""
-    return pictures, processed.js(), plaintext_to_html(processed.info), notes
+    return pictures, processed.js(), f"<p>{infotext}</p>", notes

@@ -8,21 +8,27 @@ from typing import Any
 
 import gradio as gr
 
-from modules import (
-    infotext_utils,
-    script_callbacks,
-    scripts,
-    sd_models,
-    sd_models_config,
-    sd_samplers,
-    sd_schedulers,
-    shared,
-)
+from modules import infotext_utils, scripts, sd_models, sd_models_config, sd_samplers, shared
 from modules import txt2img as job
 from modules.call_queue import wrap_gradio_gpu_call
-from modules.ui_common import create_output_panel
+from modules.processing import PX_PER_LATENT
 
-PX_PER_LATENT = 8
+Fields = dict[str, Any]
+"""The tab's components by the names in txt2img.FIELDS."""
+
+INFOTEXT_KEYS = {
+    "prompt": "Prompt",
+    "negative_prompt": "Negative prompt",
+    "steps": "Steps",
+    "sampler_name": "Sampler",
+    "scheduler": "Schedule type",
+    "cfg_scale": "CFG scale",
+    "seed": "Seed",
+    "width": "Size-1",
+    "height": "Size-2",
+}
+PREVIEW_FIELDS = ("prompt", "negative_prompt", "steps", "sampler_name", "cfg_scale", "seed", "width", "height")
+"""What Train's tabs get, in the WebUI's order."""
 
 
 @dataclass
@@ -32,7 +38,6 @@ class Defaults:
     prompt: str = ""
     size_px: int = 512
     cfg_scale: float = 7.0
-    steps: int = 20
 
 
 def defaults() -> Defaults:
@@ -50,60 +55,33 @@ def defaults() -> Defaults:
     return Defaults(size_px=size)
 
 
-@dataclass
-class Inputs:
-    """The tab's components, in the order of txt2img.FIELDS."""
-
-    prompt: Any
-    negative_prompt: Any
-    steps: Any
-    sampler: Any
-    scheduler: Any
-    cfg_scale: Any
-    seed: Any
-    width: Any
-    height: Any
-    batch_count: Any
-    batch_size: Any
-
-    def all(self) -> list[Any]:
-        """The components in order."""
-        return list(vars(self).values())
-
-    def preview_params(self) -> list[Any]:
-        """The eight components that Train's tabs get, in the WebUI's order."""
-        own = (self.prompt, self.negative_prompt, self.steps, self.sampler, self.cfg_scale, self.seed)
-        return [*own, self.width, self.height]
-
-
-def _prompts(start: Defaults) -> tuple[Any, Any]:
-    prompt = gr.Textbox(
-        label="Prompt",
-        value=start.prompt,
-        elem_id="txt2img_prompt",
+def _text(label: str, elem_id: str, placeholder: str, value: str = "") -> gr.Textbox:
+    return gr.Textbox(
+        value,
+        label=label,
+        placeholder=placeholder,
+        elem_id=elem_id,
+        elem_classes=["prompt"],
         show_label=False,
         lines=2,
-        placeholder="Prompt (press Ctrl+Enter to generate)",
-        elem_classes=["prompt"],
     )
-    negative = gr.Textbox(
-        label="Negative prompt",
-        elem_id="txt2img_neg_prompt",
-        show_label=False,
-        lines=2,
-        placeholder="Negative prompt",
-        elem_classes=["prompt"],
-    )
-    return prompt, negative
 
 
-def _fields(start: Defaults, prompt: Any, negative: Any) -> Inputs:
+def _prompts(start: Defaults) -> Fields:
+    hint = "Prompt (press Ctrl+Enter to generate)"
+    return {
+        "prompt": _text("Prompt", "txt2img_prompt", hint, start.prompt),
+        "negative_prompt": _text("Negative prompt", "txt2img_neg_prompt", "Negative prompt"),
+    }
+
+
+def _settings(start: Defaults) -> Fields:
     with gr.Row():
-        names = sd_samplers.visible_sampler_names()
+        names = list(sd_samplers.all_samplers_map)
         sampler = gr.Dropdown(names, value="Euler a", label="Sampling method", elem_id="txt2img_sampling")
-        kinds = sd_schedulers.names
+        kinds = sd_samplers.schedules
         scheduler = gr.Dropdown(kinds, value="Automatic", label="Schedule type", elem_id="txt2img_scheduler")
-        steps = gr.Slider(1, 150, value=start.steps, step=1, label="Sampling steps", elem_id="txt2img_steps")
+        steps = gr.Slider(1, 150, value=20, step=1, label="Sampling steps", elem_id="txt2img_steps")
     with gr.Row():
         width = gr.Slider(64, 2048, value=start.size_px, step=8, label="Width", elem_id="txt2img_width")
         count = gr.Slider(1, 64, value=1, step=1, label="Batch count", elem_id="txt2img_batch_count")
@@ -113,57 +91,70 @@ def _fields(start: Defaults, prompt: Any, negative: Any) -> Inputs:
     with gr.Row():
         cfg = gr.Slider(1, 30, value=start.cfg_scale, step=0.5, label="CFG scale", elem_id="txt2img_cfg_scale")
         seed = gr.Number(value=-1, label="Seed", info="-1: a new one each time", elem_id="txt2img_seed", precision=0)
-    return Inputs(prompt, negative, steps, sampler, scheduler, cfg, seed, width, height, count, size)
-
-
-def _paste_fields(inputs: Inputs, runner: scripts.ScriptRunner) -> list[Any]:
-    names = {
-        "Prompt": inputs.prompt,
-        "Negative prompt": inputs.negative_prompt,
-        "Steps": inputs.steps,
-        "Sampler": inputs.sampler,
-        "Schedule type": inputs.scheduler,
-        "CFG scale": inputs.cfg_scale,
-        "Seed": inputs.seed,
-        "Size-1": inputs.width,
-        "Size-2": inputs.height,
+    return {
+        "steps": steps,
+        "sampler_name": sampler,
+        "scheduler": scheduler,
+        "cfg_scale": cfg,
+        "seed": seed,
+        "width": width,
+        "height": height,
+        "n_iter": count,
+        "batch_size": size,
     }
-    return [(component, key) for key, component in names.items()] + runner.infotext_fields
 
 
-def create() -> tuple[gr.Blocks, Inputs]:
+def _results() -> list[Any]:
+    """The components that show what was made, as `txt2img.txt2img` returns it."""
+    with gr.Column(variant="panel", elem_id="txt2img_results"):
+        with gr.Group(elem_id="txt2img_gallery_container"):
+            gallery = gr.Gallery(
+                label="Output",
+                show_label=False,
+                elem_id="txt2img_gallery",
+                columns=4,
+                preview=True,
+                height=480,
+                object_fit="contain",
+            )
+        return [
+            gallery,
+            gr.Textbox(visible=False, elem_id="generation_info_txt2img"),
+            gr.HTML(elem_id="html_info_txt2img", elem_classes="infotext"),
+            gr.HTML(elem_id="html_log_txt2img", elem_classes="html-log"),
+        ]
+
+
+def create() -> tuple[gr.Blocks, Fields]:
     """Builds the tab; the scripts' controls are part of it."""
     runner = scripts.scripts_txt2img
-    runner.initialize_scripts(is_img2img=False)
+    runner.initialize_scripts()
     start = defaults()
     with gr.Blocks(analytics_enabled=False) as interface:
         with gr.Row(elem_id="txt2img_toprow"):
             with gr.Column(scale=6):
-                prompt, negative = _prompts(start)
+                fields = _prompts(start)
             with gr.Column(scale=1, elem_id="txt2img_actions_column"):
                 generate = gr.Button("Generate", elem_id="txt2img_generate", variant="primary")
                 interrupt = gr.Button("Interrupt", elem_id="txt2img_interrupt")
                 paste = gr.Button("Read infotext", elem_id="paste")
         with gr.Row():
             with gr.Column(elem_id="txt2img_settings"):
-                inputs = _fields(start, prompt, negative)
+                fields |= _settings(start)
                 with gr.Group(elem_id="txt2img_script_container"):
                     script_inputs = runner.setup_ui()
-            panel = create_output_panel("txt2img")
+            results = _results()
         task = gr.Textbox(visible=False)
         call = {
             "fn": wrap_gradio_gpu_call(job.txt2img, extra_outputs=[gr.update(), gr.update(), gr.update()]),
             "_js": "submit",
-            "inputs": [task, *inputs.all(), *script_inputs],
-            "outputs": [panel.gallery, panel.generation_info, panel.infotext, panel.html_log],
+            "inputs": [task, *(fields[name] for name in job.FIELDS), *script_inputs],
+            "outputs": results,
             "show_progress": False,
         }
         generate.click(**call)
-        prompt.submit(**call)
+        fields["prompt"].submit(**call)
         interrupt.click(shared.state.interrupt, show_progress=False)
-        infotext_utils.connect_paste(paste, _paste_fields(inputs, runner), prompt)
-    for component in list(interface.blocks.values()):
-        if getattr(component, "elem_id", None):
-            label = getattr(component, "label", None)
-            script_callbacks.after_component_callback(component, elem_id=component.elem_id, label=label)
-    return interface, inputs
+        pasted = [(fields[name], key) for name, key in INFOTEXT_KEYS.items()]
+        infotext_utils.connect_paste(paste, pasted, fields["prompt"])
+    return interface, fields

@@ -65,7 +65,7 @@ def test_scripts_load_with_their_folder_first_and_an_error_stops_only_one(host, 
 
 
 def test_hooks_run(host, extension):
-    extensions, parser = host.module("extensions"), host.module("cmd_args").make_parser()
+    extensions, parser = host.module("extensions"), host.module("shared_cmd_options").make_parser()
     extensions.run_hook("install.py")
     assert (extension / "ran").exists()
     extensions.run_hook("preload.py", parser)
