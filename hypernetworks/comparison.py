@@ -105,9 +105,13 @@ def _facts_of(network: Hypernetwork) -> dict[str, str]:
     facts = {"widths": ", ".join(map(str, network.widths))}
     for name in _STRUCTURE:
         value = getattr(network.structure, name)
-        facts[name] = ", ".join(f"{part:g}" for part in value) if isinstance(value, tuple) else str(value)
+        facts[name] = ", ".join(f"{part:g}" for part in value) if isinstance(value, tuple) else _word(value)
     metadata = network.metadata
     return {**facts, "step": str(metadata.step), "checkpoint": metadata.sd_checkpoint_name or "unknown"}
+
+
+def _word(value: bool | str) -> str:
+    return value if isinstance(value, str) else "yes" if value else "no"
 
 
 def _weights(first: Hypernetwork, second: Hypernetwork, width: int) -> Iterator[WeightDistance]:

@@ -18,6 +18,7 @@ _CHIP_HEIGHT = 20
 _ROW = 16
 _ARC_ROOM = 54
 _WIDTHS_SHOWN = 8
+_WIDE = 900
 
 #: Half-transparent, so that light and dark pages shine through; text takes the page's own colour.
 _COLOURS = {
@@ -55,7 +56,7 @@ def draw(structure: Structure, widths: Sequence[int]) -> str:
     parts = [
         *_layers(xs, _heights(structure), middle),
         *_multipliers(xs, structure),
-        *(_blocks(xs, structure) if structure.skip_connection else _addition(xs, middle)),
+        *(_blocks(xs, structure, middle) if structure.skip_connection else _addition(xs, middle)),
         *_chip_columns(xs, columns, chips_top),
         *_width_rows(xs, structure, shown, rows_top),
     ]
@@ -65,8 +66,10 @@ def draw(structure: Structure, widths: Sequence[int]) -> str:
 
 
 def _svg(width: float, height: float, description: str, parts: Sequence[str]) -> str:
+    # Shrunk to the page's width it could not be read; its box scrolls.
+    kind = "hnw-drawing hnw-wide" if width > _WIDE else "hnw-drawing"
     return (
-        f'<svg class="hnw-drawing" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" '
+        f'<svg class="{kind}" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" '
         f'width="{width:g}" height="{height:g}" role="img" fill="currentColor" font-family="inherit" font-size="12">'
         f"<title>{escape(description)}</title>{''.join(parts)}</svg>"
     )
@@ -132,12 +135,17 @@ def _addition(xs: Sequence[float], middle: float) -> list[str]:
     ]  # fmt: skip
 
 
-def _blocks(xs: Sequence[float], structure: Structure) -> list[str]:
-    """An arc over each residual block."""
+def _blocks(xs: Sequence[float], structure: Structure, middle: float) -> list[str]:
+    """An arc over each residual block, from its input to the sum with its output."""
     parts = []
+    tops = [middle - height / 2 for height in _heights(structure)]
     for index, (x0, x1) in enumerate(itertools.pairwise(xs)):
-        left, right, top, foot = x0 + 6, x1 - 6, 20, _ARC_ROOM - 14
-        parts.append(_arc(f"M {left:g} {foot + 10} C {left:g} {top} {right:g} {top} {right:g} {foot - 9}"))
+        # Where one arc ends the next begins, so that they stand a little apart.
+        left, right, top, foot = x0 + 5, x1 - 3, 20, _ARC_ROOM - 14
+        curve = f"C {left:g} {top} {right:g} {top} {right:g} {foot - 9}"
+        parts.append(
+            _arc(f"M {left:g} {tops[index]:.1f} V {foot} {curve} M {right:g} {foot + 9} V {tops[index + 1]:.1f}")
+        )
         parts += _plus(right, foot)
         same = structure.layer_structure[index] == structure.layer_structure[index + 1]
         text = "learned stretch" if structure.upsample_linear else "added" if same else "stretched, added"

@@ -19,6 +19,7 @@ LABELS = {name: option.label for name, option in _OPTIONS.items()}
 MORE_WIDTHS = Option(
     "Other widths", "Further attention widths for other checkpoints, such as 768, 1024.", minimum=1, maximum=16384
 )
+_ORDER = ["name", "widths", "more_widths", *LABELS]
 _STRUCTURE = {field.name for field in dataclasses.fields(Structure)}
 #: Names that no sentence has as plain words.
 _NAMES = re.compile(r"\b(" + "|".join(name for name in LABELS if "_" in name) + r")\b")
@@ -68,7 +69,7 @@ def assess(values: Mapping[str, Any], offered: Collection[int] = (), taken: Coll
         wrong["name"] = SettingsError("name", reason)
     known = not wrong.keys() & _STRUCTURE
     return Entry(
-        problems=tuple(_in_words(error, entered) for error in wrong.values()),
+        problems=tuple(_in_words(wrong[name], entered) for name in sorted(wrong, key=_place)),
         structure=settings.structure() if known else None,
         widths=widths,
         settings=None if wrong else settings,
@@ -115,6 +116,11 @@ def _make_harmless(entered: dict[str, Any], field: str) -> None:
         entered.pop(name, None)
     if field == "name":
         entered["name"] = "network"
+
+
+def _place(name: str) -> int:
+    """Where a field stands in the form; unknown ones come last."""
+    return _ORDER.index(name) if name in _ORDER else len(_ORDER)
 
 
 def _more_widths(text: str, wrong: dict[str, SettingsError]) -> tuple[int, ...]:

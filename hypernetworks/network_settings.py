@@ -72,7 +72,7 @@ class ShapeSettings(Settings):
     )
     skip_connection: bool = setting(
         False,
-        Option("Residual blocks", "Each layer adds to what came in. Only the WebUI with this extension reads it."),
+        Option("Residual blocks", "Each layer adds to what came in; only this extension reads such files."),
     )
     upsample_linear: bool = setting(
         False, Option("Learned stretch", "Residual blocks learn how to change the width in place of repeating values.")

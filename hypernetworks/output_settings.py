@@ -10,6 +10,9 @@ from .intervals import parse_interval
 from .network_settings import name_problems
 from .options import Option, Settings, setting
 
+SIDE_STEP_PX = 8
+"""The VAE halves the sides of a picture three times."""
+
 
 @dataclass(frozen=True)
 class PreviewSettings(Settings):
@@ -36,9 +39,20 @@ class PreviewSettings(Settings):
         7.0, Option("Preview CFG scale", "How closely previews follow the prompt.", minimum=1.0, maximum=30.0)
     )
 
+    width: int = setting(
+        0, Option("Preview width", "In pixels, a multiple of 8; 0 takes that of the pictures.", minimum=0, maximum=2048)
+    )
+    height: int = setting(
+        0,
+        Option("Preview height", "In pixels, a multiple of 8; 0 takes that of the pictures.", minimum=0, maximum=2048),
+    )
+
     def problems(self) -> Iterator[SettingsError]:
-        """A length that is none."""
+        """A length that is none, sides that the VAE cannot make."""
         yield from interval_problems("every", self.every)
+        for name in ("width", "height"):
+            if getattr(self, name) % SIDE_STEP_PX:
+                yield SettingsError(name, f"must be a multiple of {SIDE_STEP_PX}, not {getattr(self, name)}")
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .network_settings import ShapeSettings
+from .structure import Structure
 
 
 @dataclass(frozen=True)
@@ -99,3 +100,8 @@ PRESETS: tuple[Preset, ...] = (
 def by_name(name: str) -> Preset | None:
     """The preset of this name; None where there is none."""
     return next((preset for preset in PRESETS if preset.name == name), None)
+
+
+def matching(structure: Structure | None) -> Preset | None:
+    """The preset that has this structure; None where none has."""
+    return next((preset for preset in PRESETS if preset.shape.structure() == structure), None)

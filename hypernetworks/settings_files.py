@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+from .atomic import write_text
 from .entry import depending_on, problems
-from .errors import SettingsError
+from .errors import HypernetworkFileError, SettingsError
 from .jobfile import table_text, tomllib
 from .network_settings import CreateSettings, ShapeSettings
 from .options import check_limits, convert
@@ -54,11 +57,32 @@ class Loaded:
     errors: list[SettingsError] = field(default_factory=list)
 
 
-def settings_text(settings: CreateSettings) -> str:
-    """The settings as TOML: the shape as `[network]`, which a job file takes too, and the rest as `[create]`."""
+def settings_text(settings: CreateSettings, is_named: bool = True) -> str:
+    """The settings as TOML: the shape as `[network]`, which a job file takes too, and the rest as `[create]`.
+
+    Args:
+        is_named: with the name of the network.
+    """
     values = settings.to_mapping()
     shape = table_text("network", {name: values[name] for name in _SHAPE})
-    return f"{shape}\n{table_text('create', {name: values[name] for name in _OWN})}"
+    own = {name: values[name] for name in _OWN if is_named or name != "name"}
+    return f"{shape}\n{table_text('create', own)}"
+
+
+def save(settings: CreateSettings, folder: Path, is_named: bool = True) -> Path:
+    """Writes the settings to a new file in `folder`, called after the network; returns its path.
+
+    Raises:
+        HypernetworkFileError: the folder or the disk refuses it.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise HypernetworkFileError(f"the folder {folder} cannot be made: {error.strerror}") from error
+    names = itertools.chain([settings.name], (f"{settings.name} {number}" for number in itertools.count(2)))
+    path = next(path for name in names if not (path := folder / f"{name}.toml").exists())
+    write_text(path, settings_text(settings, is_named))
+    return path
 
 
 def read(content: bytes, file_name: str) -> Loaded:

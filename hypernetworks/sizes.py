@@ -50,4 +50,4 @@ def readable_bytes(count: int) -> str:
     """A size as people read it: `87.8 MB`, `1.2 GB`; 1 MB is 1,000,000 bytes."""
     if count >= _GB:
         return f"{count / _GB:,.1f} GB"
-    return f"{count / 10**6:.1f} MB" if count >= 10**5 else f"{count / 1000:.1f} kB"
+    return f"{count / 10**6:.1f} MB" if count >= 10**6 else f"{count / 1000:.1f} kB"

@@ -88,7 +88,7 @@ def rename(path: Path, settings: RenamingSettings) -> tuple[Path, ...]:
 def write_notes(path: Path, settings: NotesSettings) -> None:
     """Writes new notes into the network at `path`; every other key and every weight stays bit for bit.
 
-    A training state beside it that knows the file by its hash gets the new hash, so that training still goes on.
+    An optimizer state beside it that knows the file by its hash gets the new hash, so that training still goes on.
 
     Raises:
         HypernetworkFileError: the file is no hypernetwork, or the disk refuses it; it is as it was then.
@@ -97,7 +97,7 @@ def write_notes(path: Path, settings: NotesSettings) -> None:
     content = files.read_content(path)
     files.understand(content, path)
     old_hash = files.short_hash(path)
-    states = list(_states_of(path, old_hash))
+    optimizer = _optimizer_of(path, old_hash)
     if content.form == "safetensors":
         data = path.read_bytes()
         with atomic_write(path) as file:
@@ -109,10 +109,9 @@ def write_notes(path: Path, settings: NotesSettings) -> None:
             state[_NOTES] = text
         with atomic_write(path) as file:
             torch_write.write(file, state)
-    new_hash = files.short_hash(path)
-    for place, state in states:
-        with atomic_write(place) as file:
-            torch_write.write(file, {**state, "hash": new_hash})
+    if optimizer is not None:
+        with atomic_write(files.optimizer_path(path)) as file:
+            torch_write.write(file, {**optimizer, "hash": files.short_hash(path)})
 
 
 def _family(path: Path) -> Iterator[tuple[Path, str]]:
@@ -129,15 +128,14 @@ def _family(path: Path) -> Iterator[tuple[Path, str]]:
             yield beside, ending
 
 
-def _states_of(path: Path, file_hash: str) -> Iterator[tuple[Path, dict[Any, Any]]]:
-    """The training states beside a network that know it by this hash."""
-    for ending in _STATES:
-        place = path.with_name(path.name + ending)
-        # A state that is missing or broken holds no hash that could be kept right.
-        with contextlib.suppress(HypernetworkFileError):
-            state = files.read_content(place).state
-            if isinstance(state, dict) and state.get("hash") == file_hash:
-                yield place, state
+def _optimizer_of(path: Path, file_hash: str) -> dict[Any, Any] | None:
+    """The optimizer state beside a network, where it knows the network by this hash."""
+    # One that is missing or broken holds no hash that could be kept right.
+    with contextlib.suppress(HypernetworkFileError):
+        state = files.read_content(files.optimizer_path(path)).state
+        if isinstance(state, dict) and state.get("hash") == file_hash:
+            return state
+    return None
 
 
 def _check_spread(state: Any, path: Path) -> None:

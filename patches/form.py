@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from html import escape
@@ -40,11 +41,19 @@ class Form:
 
     Args:
         prefix: ids of the components start with it.
+        beside: each field has a place under it for what is wrong with it.
     """
 
-    def __init__(self, prefix: str) -> None:
+    def __init__(self, prefix: str, beside: bool = False) -> None:
         self._prefix = prefix
+        self._beside = beside
         self.fields: list[Field] = []
+        self._places: dict[str, Any] = {}
+
+    @property
+    def places(self) -> list[Any]:
+        """The components under the fields, in the order `sentences` gives."""
+        return list(self._places.values())
 
     @property
     def components(self) -> list[Any]:
@@ -65,15 +74,31 @@ class Form:
         for name in names or options:
             type_, option = options[name]
             id_ = "_".join(filter(None, (self._prefix, section, name)))
-            widget = _widget(type_, option, values.get(name, defaults[name]), id_)
-            self.add_component(section, name, option, widget)
+            with gr.Column(min_width=160, elem_classes="hnw-field") if self._beside else contextlib.nullcontext():
+                widget = _widget(type_, option, values.get(name, defaults[name]), id_)
+                self.add_component(section, name, option, widget)
 
     def add_component(self, section: str, name: str, option: Option, component: Any) -> Any:
-        """Takes a component made elsewhere into the form."""
+        """Takes a component just made into the form; the place for its problems comes under it."""
         # The host stores defaults by tab and label; ours come from the settings classes alone.
         component.do_not_save_to_config = True
-        self.fields.append(Field(section, name, option, component))
+        field = Field(section, name, option, component)
+        self.fields.append(field)
+        if self._beside:
+            id_ = "_".join(filter(None, (self._prefix, section, name, "problem")))
+            self._places[field.address] = gr.HTML(visible=False, elem_id=id_, elem_classes="hnw-problem")
         return component
+
+    def sentences(self, said: Mapping[str, str]) -> list[Any]:
+        """Updates of the places under the fields: the sentence for each address in `said`, nothing elsewhere."""
+        return [gr.update(value=escape(said.get(one, "")), visible=one in said) for one in self._places]
+
+    def filled(self, values: Mapping[str, Any]) -> list[Any]:
+        """Updates of the components: the new value for each address in `values`, the others as they are."""
+        return [
+            gr.update(value=_shown(values[field.address])) if field.address in values else gr.update()
+            for field in self.fields
+        ]
 
     def values(self, entered: Sequence[Any]) -> dict[str, Any]:
         """What was entered, by section and name; by name alone where the form has no sections."""
@@ -110,8 +135,11 @@ def _widget(kind: Any, option: Option, value: Any, id_: str) -> Any:
         common["precision"] = 0 if kind is int else None
     else:
         make, common["lines"] = gr.Textbox, option.lines
-        value = as_text(value) if isinstance(value, (tuple, list)) else value
-    return make(value=value, **common)
+    return make(value=_shown(value), **common)
+
+
+def _shown(value: Any) -> Any:
+    return as_text(value) if isinstance(value, (tuple, list)) else value
 
 
 def done(sentence: str) -> str:

@@ -84,4 +84,9 @@ def _process(batch: list[PictureRequest]) -> list[Image.Image]:
         processed = processing.process_images(p)
     finally:
         p.close()
-    return processed.images[processed.index_of_first_image :][: len(batch)]
+    first_image = processed.index_of_first_image
+    pictures = processed.images[first_image : first_image + len(batch)]
+    if shared.opts.enable_pnginfo:
+        for picture, infotext in zip(pictures, processed.infotexts[first_image:], strict=False):
+            picture.info["parameters"] = infotext
+    return pictures

@@ -7,6 +7,7 @@ from typing import Any
 
 import gradio as gr
 from modules import scripts, shared
+from modules.ui_components import ToolButton
 
 _NONE = "None"
 
@@ -27,7 +28,7 @@ class HypernetworkStrength(scripts.Script):
         suffix = "_img2img" if is_img2img else ""
         with gr.Row(elem_id=f"hnw_generation{suffix}", elem_classes="hnw-generation"):
             picker = gr.Dropdown(_names(), value=_NONE, label="Hypernetwork", elem_id=f"hnw_picker{suffix}", scale=3)
-            refresh = gr.Button("Refresh list", elem_id=f"hnw_picker_refresh{suffix}", scale=1)
+            refresh = ToolButton("\U0001f504", elem_id=f"hnw_picker_refresh{suffix}")
             strength = gr.Slider(
                 0.0, 2.0, value=1.0, step=0.05, label="Hypernetwork strength", elem_id=f"hnw_strength{suffix}", scale=3
             )

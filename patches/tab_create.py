@@ -1,44 +1,126 @@
-"""The tab Create Beta Hypernetwork."""
+"""The tab Create Beta Hypernetwork: its layout, and which event calls what."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import gradio as gr
-from modules import shared
 
-from ..hypernetworks.creation import create_file
-from ..hypernetworks.errors import WorkbenchError
+from ..hypernetworks import presets
+from ..hypernetworks.entry import MORE_WIDTHS
+from ..hypernetworks.options import Option, as_text
 from ..hypernetworks.settings import CreateSettings
-from . import host, initial
-from .form import Form, done
+from . import initial
+from .create_handlers import OWN, Handlers, Panel
+from .form import Form
 
-_MAIN = ("name", "widths", "layer_structure", "activation", "weight_init")
-_ADVANCED = ("init_std", "zero_last_layer", "layer_norm", "activate_output", "dropout_structure", "seed", "overwrite")
+_WIDTHS = Option("Attention widths", "Where the network acts; all that the loaded checkpoint has are ticked.")
+_QUICK: dict[str, Any] = {"queue": False, "show_progress": "hidden"}
 
 
 def build(_params: Any = None) -> None:
     """Builds the tab inside the host's Train tab."""
-    start = initial.tables()
+    make_tab(initial.tables())
+
+
+def make_tab(start: Mapping[str, Mapping[str, Any]]) -> Handlers:
+    """Makes the tab in the block that is open now.
+
+    Args:
+        start: tables of a job, with what the fields start with.
+    """
     values = {**start["network"], "name": start["output"].get("name", ""), "seed": start["train"].get("seed", 0)}
-    form = Form("hnw_create")
-    with gr.Tab("Create Beta Hypernetwork", elem_id="hnw_create_tab"), gr.Row():
-        with gr.Column():
-            form.add(CreateSettings, values, _MAIN)
-            with gr.Accordion("More settings", open=False, elem_id="hnw_create_more"):
-                form.add(CreateSettings, values, _ADVANCED)
-        with gr.Column():
-            button = gr.Button("Create hypernetwork", variant="primary", elem_id="hnw_create_button")
-            status = gr.HTML(elem_id="hnw_create_status")
+    wanted = tuple(values.get("widths", ()))
+    form = Form("hnw_create", beside=True)
+    with gr.Tab("Create Beta Hypernetwork", elem_id="hnw_create_tab") as tab, gr.Row():
+        with gr.Column(elem_id="hnw_create_form"):
+            preset, advice = _preset_fields()
+            _fields(form, values, wanted)
+        with gr.Column(elem_id="hnw_create_panel"):
+            panel, buttons = _panel(preset, advice)
+    handlers = Handlers(form, panel, wanted)
+    _connect(tab, handlers, buttons)
+    return handlers
 
-    def create(*entered: Any) -> str:
-        try:
-            settings = CreateSettings.from_mapping(form.values(entered))
-            path = create_file(settings, host.model_widths(), host.network_dir())
-        except WorkbenchError as error:
-            return form.explain(error)
-        shared.reload_hypernetworks()
-        size_mb = path.stat().st_size / 1e6
-        return done(f"Created {path.stem} ({size_mb:.1f} MB). Choose it in Train Gamma to train it.")
 
-    button.click(create, inputs=form.components, outputs=[status])
+def _preset_fields() -> tuple[Any, Any]:
+    preset = gr.Dropdown(
+        [OWN, *(one.name for one in presets.PRESETS)],
+        value=OWN,
+        label="Preset",
+        info="Fills in a shape that proved itself; everything stays open to change.",
+        elem_id="hnw_create_preset",
+    )
+    preset.do_not_save_to_config = True
+    return preset, gr.HTML(visible=False, elem_id="hnw_create_advice", elem_classes="hnw-note")
+
+
+def _fields(form: Form, values: Mapping[str, Any], wanted: tuple[int, ...]) -> None:
+    with gr.Row():
+        form.add(CreateSettings, values, ("name", "overwrite"))
+    with gr.Row():
+        _width_fields(form, wanted)
+    with gr.Row():
+        form.add(CreateSettings, values, ("layer_structure", "dropout_structure"))
+    with gr.Row():
+        form.add(CreateSettings, values, ("activation", "weight_init"))
+    with gr.Accordion("More about the layers", open=False, elem_id="hnw_create_layers"):
+        with gr.Row():
+            form.add(CreateSettings, values, ("layer_norm", "activate_output"))
+        with gr.Row():
+            form.add(CreateSettings, values, ("skip_connection", "upsample_linear"))
+    with gr.Accordion("First weights", open=False, elem_id="hnw_create_weights"), gr.Row():
+        form.add(CreateSettings, values, ("zero_last_layer", "init_std", "seed"))
+    with gr.Accordion("Notes in the file", open=False, elem_id="hnw_create_notes"):
+        form.add(CreateSettings, values, ("optional_info",))
+
+
+def _width_fields(form: Form, wanted: tuple[int, ...]) -> None:
+    with gr.Column(min_width=160, elem_classes="hnw-field"):
+        ticks = gr.CheckboxGroup(
+            [], value=[], label=_WIDTHS.label, info=_WIDTHS.help, elem_id="hnw_create_widths"
+        )  # the handlers offer the widths once there is a checkpoint
+        form.add_component("", "widths", _WIDTHS, ticks)
+    with gr.Column(min_width=160, elem_classes="hnw-field"):
+        more = gr.Textbox(
+            as_text(wanted), label=MORE_WIDTHS.label, info=MORE_WIDTHS.help, elem_id="hnw_create_more_widths"
+        )
+        form.add_component("", "more_widths", MORE_WIDTHS, more)
+
+
+def _panel(preset: Any, advice: Any) -> tuple[Panel, dict[str, Any]]:
+    panel = Panel(
+        preset=preset,
+        advice=advice,
+        drawing=gr.HTML(elem_id="hnw_create_drawing"),
+        summary=gr.HTML(elem_id="hnw_create_summary"),
+        offered=gr.State(()),
+    )
+    buttons: dict[str, Any] = {
+        "create": gr.Button("Create hypernetwork", variant="primary", elem_id="hnw_create_button"),
+        "status": gr.HTML(elem_id="hnw_create_status"),
+    }
+    with gr.Row():
+        buttons["save"] = gr.Button("Save settings", elem_id="hnw_create_save")
+        buttons["load"] = gr.UploadButton("Load settings", file_types=[".toml", ".json"], elem_id="hnw_create_load")
+    buttons["saved"] = gr.File(label="Saved settings", visible=False, interactive=False, elem_id="hnw_create_saved")
+    # Pressed by the page's script when the checkpoint changes.
+    buttons["refresh"] = gr.Button("Refresh", visible=False, elem_id="hnw_create_refresh")
+    return panel, buttons
+
+
+def _connect(tab: Any, handlers: Handlers, buttons: Mapping[str, Any]) -> None:
+    inputs, shown, status = handlers.inputs, handlers.shown, buttons["status"]
+    tab.select(handlers.look, inputs, shown, **_QUICK)
+    buttons["refresh"].click(handlers.look, inputs, shown, **_QUICK)
+    for component in handlers.form.components:
+        component.input(handlers.look, inputs, shown, **_QUICK)
+        if isinstance(component, gr.Number):
+            # An emptied number sends no input event.
+            component.blur(handlers.look, inputs, shown, **_QUICK)
+    preset = handlers.panel.preset
+    preset.input(handlers.choose_preset, [preset, *inputs], handlers.filled, **_QUICK)
+    buttons["load"].upload(handlers.load, [buttons["load"], *inputs], [status, *handlers.filled], **_QUICK)
+    buttons["save"].click(handlers.save, inputs, [status, buttons["saved"]], **_QUICK)
+    buttons["create"].click(handlers.create, inputs, [status, *shown])

@@ -34,6 +34,8 @@ class InspectTab:
 
     def __init__(self) -> None:
         self.form = Form(_ID)
+        #: What the button of each action does with the values of the form.
+        self.handlers: dict[str, Callable[..., tuple[Any, ...]]] = {}
         self._statuses: dict[str, Any] = {}
         self._buttons: dict[str, Any] = {}
 
@@ -48,7 +50,7 @@ class InspectTab:
         self._connect(tab)
 
     def _inputs(self) -> None:
-        with gr.Row(elem_classes="hnw-choice"):
+        with gr.Row():
             self._chosen = self._dropdown("", "file", _FILE)
             self._refresh = gr.Button("Refresh list", elem_id=f"{_ID}_refresh", size="sm", scale=0, min_width=110)
         self._statuses["show"] = gr.HTML(elem_id=f"{_ID}_status")
@@ -90,8 +92,9 @@ class InspectTab:
             ("rename", self.rename, [*lists, self._report]),
             ("notes", self.write_notes, [self._report]),
         ):
+            self.handlers[section] = self._told(section, work, len(outputs))
             self._buttons[section].click(
-                self._told(section, work, len(outputs)),
+                self.handlers[section],
                 inputs=self.form.components,
                 outputs=[self._statuses[section], *outputs],
             )

@@ -15,7 +15,7 @@ from torch import nn
 from ..hypernetworks.network import Hypernetwork
 from .loading import LoadedNetwork
 
-_STATE_FIELDS = ("job", "job_no", "job_count", "sampling_step", "sampling_steps", "textinfo")
+_STATE_FIELDS = ("job", "job_no", "job_count", "sampling_step", "sampling_steps", "textinfo", "current_latent")
 
 
 @contextmanager

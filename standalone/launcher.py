@@ -17,7 +17,7 @@ COMMANDS = ("serve", "train", "test")
 HELP = """\
 python launch.py [serve] [options]        start the page on 127.0.0.1:7860 (serve --help lists its options)
 python launch.py train JOB.toml [options] create and train a hypernetwork as the job file says
-    [--set section.key=value ...] [--report FILE.json]
+    [--set section.key=value ...] [--resume] [--report FILE.json]
 python launch.py test [pytest arguments]  run the tests
 
 The first start sets up .venv beside launch.py and takes a few minutes.

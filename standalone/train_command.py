@@ -49,7 +49,9 @@ class ConsoleProgress:
         """Moves the bar."""
         if self._bar is None or self._bar.total != total:
             self.close()
-            self._bar = tqdm(total=total, unit="step", file=sys.stderr, dynamic_ncols=True)
+            # A log file is no place for a bar that moves ten times a second.
+            interval_s = 0.1 if sys.stderr.isatty() else 30.0
+            self._bar = tqdm(total=total, unit="step", file=sys.stderr, dynamic_ncols=True, mininterval=interval_s)
         self._bar.set_postfix_str(text.partition(", ")[2], refresh=False)
         self._bar.update(done - self._bar.n)
 

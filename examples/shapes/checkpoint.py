@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from omegaconf import OmegaConf
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import nn
 
 from .models import (
@@ -64,7 +64,7 @@ def save_checkpoint(demo: Demo, path: Path) -> None:
         for name, tensor in module.state_dict().items()
     }
     temporary = path.with_name(path.name + ".tmp")
-    save_file(weights, temporary, metadata={"format": "pt"})
+    temporary.write_bytes(save(weights, metadata={"format": "pt"}))
     temporary.replace(path)
 
 

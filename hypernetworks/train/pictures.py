@@ -16,14 +16,13 @@ from PIL.PngImagePlugin import PngInfo
 from ..atomic import atomic_write
 from ..errors import SettingsError
 from ..network import Hypernetwork
+from ..output_settings import SIDE_STEP_PX
 from ..ports import PictureRequest, Ports
 from .loop import StepRecord
 from .schedules import Schedule
+from .strip import draw_strip
 
 _FLAG = re.compile(r"\s+--([nwhdls])\s+")
-_SIDE_STEP_PX = 8
-_STRIP_CELL_PX = 192
-_STRIP_PICTURES = 24
 
 
 class Previews:
@@ -61,35 +60,33 @@ class Previews:
         self.paths = [path for path in map(Path, state["paths"]) if path.exists()]
 
     def after_step(self, record: StepRecord) -> None:
-        """Makes, saves and shows the pictures when their step has come."""
+        """Makes, saves and shows the pictures when their step has come, but not those of a run that is to end now."""
         is_cycle_end = self.cycle_ends is not None and self.cycle_ends.is_end_of_cycle(record.step - 1)
         if not is_cycle_end and (not self.every or record.step % self.every):
             return
+        if self._ports.progress.is_interrupted():
+            return
         with self._showing():
             pictures = self._ports.previewer.generate(self._requests, self._network, 1.0)
+        if self._ports.progress.is_interrupted():
+            return  # the host leaves off in the middle of a picture
         for number, picture in enumerate(pictures):
             suffix = f"-{number + 1}" if len(pictures) > 1 else ""
             path = self._folder / f"step-{record.step:06d}{suffix}.png"
             save_picture(picture, path)
             self.paths.append(path)
-        save_picture(self._grown_strip(), self.strip)
-        self._ports.progress.show(pictures[0])
+        strip = draw_strip(self._moments())
+        save_picture(strip, self.strip)
+        self._ports.progress.show(strip)
         for listener in self.listeners:
             listener(record.step, pictures)
 
-    def _grown_strip(self) -> Image.Image:
-        """A row for each prompt, a column for each moment; of a long run evenly chosen ones."""
-        rows = len(self._requests)
-        moments = len(self.paths) // rows
-        chosen = sorted({round(i * (moments - 1) / max(_STRIP_PICTURES - 1, 1)) for i in range(_STRIP_PICTURES)})
-        chosen = chosen if moments > _STRIP_PICTURES else list(range(moments))
-        canvas = Image.new("RGB", (_STRIP_CELL_PX * len(chosen), _STRIP_CELL_PX * rows), "white")
-        for column, moment in enumerate(chosen):
-            for row in range(rows):
-                with Image.open(self.paths[moment * rows + row]) as picture:
-                    cell = fitted(picture.convert("RGB"), _STRIP_CELL_PX)
-                canvas.paste(cell, (column * _STRIP_CELL_PX, row * _STRIP_CELL_PX))
-        return canvas
+    def _moments(self) -> list[tuple[int, list[Path]]]:
+        """Optimizer step and pictures of each time, as the file names tell them."""
+        moments: dict[int, list[Path]] = {}
+        for path in self.paths:
+            moments.setdefault(int(path.stem.split("-")[1]), []).append(path)
+        return list(moments.items())
 
 
 def read_prompts(path: Path, base: PictureRequest) -> list[PictureRequest]:
@@ -125,21 +122,11 @@ def _request(number: int, line: str, base: PictureRequest) -> PictureRequest:
         except ValueError:
             reason = f"line {number}: --{flag} needs a number, not {text.strip()!r}"
             raise SettingsError("preview.prompt_file", reason) from None
-        if kind is int and flag in "wh" and (int(changes[name]) < _SIDE_STEP_PX or int(changes[name]) % _SIDE_STEP_PX):
-            raise SettingsError("preview.prompt_file", f"line {number}: --{flag} must be a multiple of {_SIDE_STEP_PX}")
+        if kind is int and flag in "wh" and (int(changes[name]) < SIDE_STEP_PX or int(changes[name]) % SIDE_STEP_PX):
+            raise SettingsError("preview.prompt_file", f"line {number}: --{flag} must be a multiple of {SIDE_STEP_PX}")
         if flag in "sl" and float(changes[name]) < 1:
             raise SettingsError("preview.prompt_file", f"line {number}: --{flag} must be at least 1")
     return replace(base, **changes)  # type: ignore[arg-type]
-
-
-def fitted(picture: Image.Image, cell_px: int) -> Image.Image:
-    """The picture within a white square; small ones keep their pixels sharp."""
-    scale = min(cell_px / picture.width, cell_px / picture.height)
-    size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
-    resampling = Image.Resampling.NEAREST if scale >= 1 else Image.Resampling.LANCZOS
-    cell = Image.new("RGB", (cell_px, cell_px), "white")
-    cell.paste(picture.resize(size, resampling), ((cell_px - size[0]) // 2, (cell_px - size[1]) // 2))
-    return cell
 
 
 def save_picture(picture: Image.Image, path: Path) -> None:

@@ -15,7 +15,7 @@ from ..intervals import parse_interval
 from ..network import Hypernetwork
 from ..options import raise_all
 from ..ports import PictureRequest, Ports
-from ..settings import Job
+from ..settings import DataSettings, Job, TrainSettings
 from . import optimizers
 from .outputs import OutputPaths
 from .pictures import read_prompts
@@ -100,7 +100,7 @@ def make_plan(job: Job, ports: Ports, resume: bool = False) -> Plan:
         checks.take(job.learning_rates)
         checks.raise_all()
         raise TrainingError("the dataset cannot be read")
-    steps_per_epoch = _steps_per_epoch(job, len(dataset))
+    steps_per_epoch = epoch_steps(job.data, job.train, len(dataset))
     schedule = checks.take(lambda: job.learning_rates(steps_per_epoch))
     previews = checks.take(lambda: _previews(job, dataset))
     checks.raise_all()
@@ -134,6 +134,13 @@ def held_out_count(pictures: int, share: float) -> int:
     return min(max(1, round(share * pictures)), pictures - 1) if share else 0
 
 
+def epoch_steps(data: DataSettings, train: TrainSettings, pictures: int) -> int:
+    """Optimizer steps of a pass over the pictures that are not held out."""
+    trained = pictures - held_out_count(pictures, train.validation_share)
+    batches = -(-trained // data.batch_size)
+    return -(-batches // train.gradient_accumulation)
+
+
 class _Checks:
     """Gathers the errors of independent checks, so that a person sees all of them at once."""
 
@@ -156,20 +163,14 @@ class _Checks:
             raise self._errors[0]
 
 
-def _steps_per_epoch(job: Job, pictures: int) -> int:
-    trained = pictures - held_out_count(pictures, job.train.validation_share)
-    batches = -(-trained // job.data.batch_size)
-    return -(-batches // job.train.gradient_accumulation)
-
-
 def _previews(job: Job, dataset: Dataset) -> tuple[PictureRequest, ...]:
     preview = job.preview
     base = PictureRequest(
         prompt=preview.prompt or dataset.samples[0].caption,
         negative_prompt=preview.negative_prompt,
         seed=preview.preview_seed,
-        width_px=job.data.width,
-        height_px=job.data.height,
+        width_px=preview.width or job.data.width,
+        height_px=preview.height or job.data.height,
         sampler=preview.sampler,
         steps=preview.sampling_steps,
         cfg_scale=preview.cfg_scale,

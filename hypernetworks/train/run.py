@@ -44,7 +44,7 @@ class TrainResult:
         skipped_steps, rollbacks: how often a step was left out, and how often the last good state came back.
         peak_memory_mb: most memory the process (on a GPU: the device) held during the run.
         interrupted: whether the user ended it early.
-        network, sheet, strip, log: files; None for what was not asked for.
+        network, sheet, strip, log: files; None for what was not asked for, a sheet also after an interrupt.
         previews: preview pictures, in order.
         chart: the curves of the run, as SVG.
     """
@@ -223,6 +223,7 @@ class _Run:
 
     def _result(self, seconds: float) -> TrainResult:
         monitor, guard, paths = self.monitor, self.trainer.guard, self.plan.paths
+        is_interrupted = self.saver.step < self.plan.end_step
         latest = self.validation.latest
         return TrainResult(
             steps=self.saver.step,
@@ -233,9 +234,9 @@ class _Run:
             skipped_steps=guard.skipped,
             rollbacks=guard.rollbacks,
             peak_memory_mb=self.memory.peak_mb(),
-            interrupted=self.saver.step < self.plan.end_step,
+            interrupted=is_interrupted,
             network=paths.network,
-            sheet=self._sheet(),
+            sheet=None if is_interrupted else self._sheet(),
             strip=self.previews.strip if self.previews.paths else None,
             log=paths.log,
             previews=tuple(self.previews.paths),

@@ -109,8 +109,11 @@ class CosineRestarts:
         while position >= length:
             position -= length
             # A cycle never shrinks below one step after its warm-up, or the search would not end.
-            length = max(int((length - self.warmup) * self.multiplier), 1) + self.warmup
+            following = max(int((length - self.warmup) * self.multiplier), 1) + self.warmup
             number += 1
+            if following == length:
+                return number + position // length, position % length, length
+            length = following
         return number, position, length
 
 

@@ -12,14 +12,15 @@ from ..data.dataset import Dataset
 from ..network import Hypernetwork
 from ..ports import PictureRequest, Previewer
 from ..settings import Job
-from .pictures import fitted, save_picture
+from .pictures import save_picture
+from .strip import fitted
 
 COLUMNS = 6
 STRENGTHS = (0.0, 0.5, 1.0)
 _CELL_PX = 192
 _GAP_PX = 8
 _HEAD_PX = 28
-_FOOT_PX = 20
+_FOOT_PX = 12
 
 
 def write(requests: Sequence[PictureRequest], network: Hypernetwork, previewer: Previewer, path: Path) -> Path:
@@ -32,8 +33,8 @@ def write(requests: Sequence[PictureRequest], network: Hypernetwork, previewer: 
         for column, picture in enumerate(previewer.generate(requests, network, strength)):
             canvas.paste(fitted(picture, _CELL_PX), (_column(column), _row(row)))
     for column, request in enumerate(requests):
-        caption = _shortened(request.prompt, _CELL_PX, _font(11))
-        draw.text((_column(column), _row(len(STRENGTHS)) - _HEAD_PX), caption, fill="black", font=_font(11))
+        caption = "\n".join(_lines(request.prompt, _CELL_PX, _font(11)))
+        draw.text((_column(column), _row(len(STRENGTHS)) - _HEAD_PX + 2), caption, fill="black", font=_font(11))
     save_picture(canvas, path)
     return path
 
@@ -42,9 +43,11 @@ def requests(job: Job, dataset: Dataset, previews: Sequence[PictureRequest]) -> 
     """What the sheet shows: the prompts of the previews where a person chose them, then captions of the dataset."""
     chosen = list(previews) if job.preview.prompt or job.preview.prompt_file else []
     captions = sorted({sample.caption for sample in dataset.samples} - {request.prompt for request in chosen})
-    base = previews[0]
+    room, base = max(COLUMNS - len(chosen), 0), previews[0]
+    if len(captions) > room:  # evenly from the whole list, so that neighbours in the alphabet do not fill the sheet
+        captions = [captions[number * len(captions) // room] for number in range(room)]
     more = [replace(base, prompt=text, seed=base.seed + number) for number, text in enumerate(captions)]
-    return (chosen + more)[:COLUMNS]
+    return [*chosen[:COLUMNS], *more]
 
 
 def _column(index: int) -> int:
@@ -59,10 +62,15 @@ def _font(size_px: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     return ImageFont.load_default(size_px)
 
 
-def _shortened(text: str, width_px: int, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> str:
-    """The text, or as much of its start as fits."""
-    if font.getlength(text) <= width_px:
-        return text
-    while text and font.getlength(text + "…") > width_px:
-        text = text[:-1]
-    return text + "…"
+def _lines(text: str, width_px: int, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> list[str]:
+    """The text in two lines at most, cut where it does not fit."""
+    lines = [""]
+    for letter in text:
+        if font.getlength(lines[-1] + letter) <= width_px:
+            lines[-1] += letter
+        elif len(lines) == 1:
+            head, _, tail = lines[0].rpartition(" ")
+            lines = [head or lines[0], (tail if head else "") + letter]
+        else:
+            return [lines[0], lines[1][:-1] + "…"]
+    return lines

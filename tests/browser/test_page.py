@@ -120,7 +120,7 @@ def test_strength_changes_the_picture_and_zero_does_not(trained: str, page: Page
 
 WRONG_IN_CREATE = {
     "name": ("a/b", "Name"),
-    "widths": ("wide", "Attention widths"),
+    "more_widths": ("wide", "Other widths"),
     "layer_structure": ("1, 2", "Layer structure"),
     "dropout_structure": ("0, 2, 0", "Dropout"),
     "init_std": ("-1", "Standard deviation"),
@@ -131,6 +131,7 @@ WRONG_IN_CREATE = {
 @pytest.mark.parametrize("name", WRONG_IN_CREATE)
 def test_a_wrong_field_of_create_is_named(name: str, create_tab: Page, server: Server):
     wrong, label = WRONG_IN_CREATE[name]
+    create_tab.check("hnw_create_overwrite", True)  # the demo's network may be there already
     refused(create_tab, server, "hnw_create", name, wrong, label)
 
 

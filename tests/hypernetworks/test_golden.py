@@ -3,11 +3,13 @@
 import pytest
 import torch
 from hypernetwork_workbench.hypernetworks import files, report
+from hypernetwork_workbench.hypernetworks.errors import HypernetworkFileError
 from safetensors.torch import load_file
 
-from tests.support import golden, webui_reader
+from tests.support import comfyui_reader, golden, webui_reader
 
 CASES = golden.cases()
+COMFYUI_KNOWS = {"linear", "relu", "leakyrelu", "elu", "swish", "tanh", "sigmoid", "softsign", "mish"}
 
 
 @pytest.mark.parametrize(("path", "case"), CASES, ids=[path.stem for path, _ in CASES])
@@ -52,3 +54,23 @@ def test_a_golden_file_written_here_is_read_by_the_webui(path, case, tmp_path):
     for width in reader.layers:
         for side, output in zip("kv", reader.transform(expected[f"{width}.x"], case["strength"]), strict=True):
             torch.testing.assert_close(output, expected[f"{width}.{side}"], atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize(("path", "case"), CASES, ids=[path.stem for path, _ in CASES])
+def test_the_portable_form_of_a_golden_file_is_read_right_by_all_or_refused(path, case, tmp_path):
+    expected = load_file(golden.expected_path(path))
+    copy = tmp_path / "copy.pt"
+    network = files.load(path)
+    norm_alone = (
+        case["add_layer_norm"] and case["activation_func"] != "linear" and not network.structure.activate_output
+    )
+    if case.get("skip_connection") or norm_alone or case["activation_func"] not in COMFYUI_KNOWS:
+        with pytest.raises(HypernetworkFileError, match="no portable form"):
+            files.save(network, copy, portable=True)
+        assert not copy.exists()
+        return
+    files.save(network, copy, portable=True)
+    for reader in (files.load(copy), webui_reader.read(copy), comfyui_reader.read(copy)):
+        for width in (int(key.split(".")[0]) for key in expected if key.endswith(".x")):
+            for side, output in zip("kv", reader.transform(expected[f"{width}.x"], case["strength"]), strict=True):
+                torch.testing.assert_close(output, expected[f"{width}.{side}"], atol=1e-5, rtol=0)

@@ -60,8 +60,23 @@ def test_the_strip_grows_by_a_column_each_time(pictures, tmp_path):
     assert [p.name for p in result.previews[:2]] == ["step-000003-1.png", "step-000003-2.png"]
     assert len(result.previews) == 8
     with Image.open(result.strip) as strip:
-        assert strip.size == (4 * 192, 2 * 192)
-    assert len(ports.progress.pictures) == 4
+        assert strip.size == (4 * 192, 2 * 192 + 20)
+    assert [strip.width for strip in ports.progress.pictures] == [192, 384, 576, 768]
+
+
+def test_a_long_strip_goes_on_below(pictures, tmp_path):
+    job = make_job(pictures, preview__every="1", train__max_steps=11, output__sheet=False)
+    with Image.open(train(job, fake_ports(tmp_path)).strip) as strip:
+        assert strip.size == (8 * 192, 2 * (192 + 20))
+
+
+def test_a_run_that_is_to_end_makes_no_more_pictures(pictures, tmp_path):
+    ports = fake_ports(tmp_path, stop_after=4)
+    result = train(make_job(pictures, preview__every="2"), ports)
+    assert (result.steps, result.interrupted) == (4, True)
+    assert [path.name for path in result.previews] == ["step-000002.png"]
+    assert result.sheet is None
+    assert len(ports.previewer.requests) == 1
 
 
 def test_charts_are_well_formed_and_hold_what_is_finite():

@@ -127,7 +127,7 @@ IMPOSSIBLE = {
     "weight_init": ("Best", "weight_init"),
     "add_layer_norm": ("perhaps", "layer_norm"),
     "dropout_structure": ("0, 0.05, 0.15", "dropout_structure"),
-    "optional_info": (5, "optional_info"),
+    "optional_info": ([5], "optional_info"),
     "weight_init_seed": (-1, "seed"),
     "normal_std": ("wide", "init_std"),
     "skip_connection": ([], "skip_connection"),

@@ -205,23 +205,28 @@ def test_notes_change_nothing_else_in_safetensors(tmp_path):
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_a_training_state_still_belongs_to_a_file_with_new_notes(suffix, tmp_path):
+def test_an_optimizer_state_still_belongs_to_a_file_with_new_notes(suffix, tmp_path):
     path = saved(tmp_path, f"n{suffix}")
     place = files.optimizer_path(path)
     values = {"state": {0: {"step": torch.tensor(3.0)}}, "param_groups": [{"lr": 0.1}]}
     files.save_optimizer_state(place, "AdamW", values, files.short_hash(path))
-    other = path.with_name(f"{path.name}.state")
-    files.save_optimizer_state(other, "AdamW", values, "0" * 10)
-    before = other.read_bytes()
     write_notes(path, NotesSettings(optional_info="new"))
     found = files.load_optimizer_state(place, files.short_hash(path))
     assert found is not None
     assert plain(found[1]) == plain(values)
-    assert other.read_bytes() == before
-    other.write_bytes(b"broken")
-    write_notes(path, NotesSettings(optional_info="newer"))
-    assert files.load(path).metadata.optional_info == "newer"
-    assert other.read_bytes() == b"broken"
+
+
+@pytest.mark.parametrize("content", ["other", "broken"])
+def test_an_optimizer_state_of_another_file_stays_as_it_is(content, tmp_path):
+    path = saved(tmp_path)
+    place = files.optimizer_path(path)
+    files.save_optimizer_state(place, "AdamW", {"state": {}}, "0" * 10)
+    if content == "broken":
+        place.write_bytes(place.read_bytes()[:50])
+    before = place.read_bytes()
+    write_notes(path, NotesSettings(optional_info="new"))
+    assert files.load(path).metadata.optional_info == "new"
+    assert place.read_bytes() == before
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)

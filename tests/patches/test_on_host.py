@@ -260,7 +260,8 @@ def test_reloading_the_page_twice_leaves_one_of_each(host):
             wrappers = [raw(target) for target in TARGETS]
             assert all(wrapper is not before[target] for wrapper, target in zip(wrappers, TARGETS, strict=True))
             assert all(wrapper.__wrapped__ is before[t] for wrapper, t in zip(wrappers, TARGETS, strict=True))
-            assert len(callbacks.callback_map["callbacks_ui_train_tabs"]) == 2
+            tabs = [registered.callback for registered in callbacks.callback_map["callbacks_ui_train_tabs"]]
+            assert len(tabs) == len(set(tabs)) >= 3
     finally:
         host.unload()
         extensions.use([extension.path for extension in used])

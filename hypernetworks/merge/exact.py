@@ -1,0 +1,196 @@
+"""Merges that are exact: the result's outputs equal what the networks give together, whatever the input.
+
+Parallel: networks side by side are one wider network, its hidden layers block-diagonal, its last layer weighted.
+Sequence: affine networks one after the other multiply out into one matrix and one vector for each width.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import MergeError
+from ..fold import is_affine, multiply_out
+from ..network import HypernetworkModule
+from ..structure import MAX_LAYERS, MAX_MULTIPLIER, Structure
+from .options import Inputs
+
+Layer: TypeAlias = tuple[Tensor, Tensor]
+"""The weight [outputs, inputs] and bias [outputs] of one linear layer."""
+
+AFFINE = Structure(layer_structure=(1, 1))
+"""The smallest structure of the format: one matrix and one vector."""
+
+
+@dataclasses.dataclass(frozen=True)
+class ExactMethod:
+    """A merge of outputs: the structure of the result, which refuses what cannot be merged, and its layers.
+
+    Attributes:
+        structure: raises MergeError with the reason where the networks cannot be merged.
+        layers: the layers for one width, for `to_v` or for `to_k`, in the structure given.
+        summary: what it does, in one sentence.
+    """
+
+    structure: Callable[[Inputs], Structure]
+    layers: Callable[[Inputs, Structure, int, bool], list[Layer]]
+    summary: str
+
+
+def parallel_structure(inputs: Inputs) -> Structure:
+    """Give the structure that holds all networks side by side.
+
+    Hidden widths add up; where no multiple of the attention width gives that sum for every width of the file, the
+    next larger layer is taken, whose spare values stay 0 and add nothing. An activated output becomes a hidden layer
+    with one more linear layer behind it, as weights cannot reach through an activation. Affine networks of different
+    depth become one affine map.
+
+    Raises:
+        MergeError: LayerNorm, residual blocks, different activations or depths, or too large a layer, by name.
+    """
+    for name, network in zip(inputs.names, inputs.networks, strict=True):
+        if network.structure.layer_norm:
+            raise MergeError(f"{name} has LayerNorm, which mixes the values of a layer that must stay apart")
+        if network.structure.skip_connection:
+            raise MergeError(f"{name} has residual blocks, which one wider network cannot hold side by side")
+    activations = [_activation(network.structure) for network in inputs.networks]
+    depths = [len(_multipliers(network.structure)) for network in inputs.networks]
+    for name, activation, depth in zip(inputs.names, activations, depths, strict=True):
+        if activation != activations[0]:
+            both = f"{name} has the activation {activation} and {inputs.names[0]} {activations[0]}"
+            raise MergeError(f"{both}, but a network has one activation for all")
+        if depth != depths[0] and activation != "linear":
+            both = f"{name} has {depth} hidden layers and {inputs.names[0]} {depths[0]}"
+            raise MergeError(f"{both} (an activated output counts as one), so their layers cannot stand side by side")
+    if len(set(depths)) > 1:
+        return AFFINE
+    hidden = [_multiplier(inputs, index) for index in range(depths[0])]
+    if len(hidden) + 2 > MAX_LAYERS:
+        raise MergeError(f"the result would have more than {MAX_LAYERS} layers")
+    return Structure(layer_structure=(1, *hidden, 1), activation=activations[0])
+
+
+def parallel_layers(inputs: Inputs, structure: Structure, width: int, for_v: bool) -> list[Layer]:
+    """Put the MLPs of one width side by side in `structure`; a network without the width adds nothing."""
+    chosen = [
+        (network, weight)
+        for network, weight in zip(inputs.networks, inputs.block(width, for_v), strict=True)
+        if width in network.widths
+    ]
+    weights = [weight for _, weight in chosen]
+    modules = [(network.structure, network.pair(width)[int(for_v)]) for network, _ in chosen]
+    if len({len(_multipliers(network.structure)) for network in inputs.networks}) > 1:
+        stacks = [[multiply_out(module)] for _, module in modules]
+    else:
+        stacks = [_plain(form, module) for form, module in modules]
+    sizes = structure.layer_widths(width)
+    last = len(sizes) - 2
+    return [
+        _joined(
+            [stack[index] for stack in stacks], (sizes[index], sizes[index + 1]), index == 0, index == last, weights
+        )
+        for index in range(last + 1)
+    ]
+
+
+def sequence_structure(inputs: Inputs) -> Structure:
+    """Give the structure of affine networks multiplied out; raises MergeError for one that is not affine."""
+    for name, network in zip(inputs.names, inputs.networks, strict=True):
+        if not is_affine(network.structure):
+            reason = f"the activation {network.structure.activation}"
+            reason = "LayerNorm" if network.structure.layer_norm else reason
+            reason = "residual blocks" if network.structure.skip_connection else reason
+            raise MergeError(f"{name} has {reason}, and only affine networks can be multiplied out")
+    return AFFINE
+
+
+def sequence_layers(inputs: Inputs, structure: Structure, width: int, for_v: bool) -> list[Layer]:
+    """Multiply x + s1 (W1 x + b1), then the same with the next network and so on, into x + (W x + b)."""
+    weight = torch.zeros(width, width, dtype=torch.float64)
+    bias = torch.zeros(width, dtype=torch.float64)
+    for network, strength in zip(inputs.networks, inputs.block(width, for_v), strict=True):
+        if width not in network.widths:
+            continue
+        matrix, vector = (tensor.cpu() * strength for tensor in multiply_out(network.pair(width)[int(for_v)]))
+        # Kept as what is added to x: near 0, where a product with the identity in it would lose digits.
+        weight, bias = weight + matrix + matrix @ weight, bias + vector + matrix @ bias
+    return [(weight, bias)]
+
+
+METHODS: Mapping[str, ExactMethod] = {
+    "exact_parallel": ExactMethod(
+        parallel_structure, parallel_layers, "gives x plus the weighted sum of what the networks add to x"
+    ),
+    "exact_sequence": ExactMethod(
+        sequence_structure, sequence_layers, "gives what the networks give one after the other, each at its strength"
+    ),
+}
+"""The exact methods, by name."""
+
+
+def _activation(structure: Structure) -> str:
+    return "linear" if is_affine(structure) else structure.activation
+
+
+def _multipliers(structure: Structure) -> tuple[float, ...]:
+    """Give the hidden layers of a network written without an activated output."""
+    hidden = structure.layer_structure[1:-1]
+    return (*hidden, 1) if _activates_output(structure) else hidden
+
+
+def _activates_output(structure: Structure) -> bool:
+    return structure.activate_output and structure.activation != "linear"
+
+
+def _multiplier(inputs: Inputs, index: int) -> float:
+    """Find the multiplier whose layer holds that hidden layer of all networks, for each width of the file.
+
+    The format makes a layer of `int(width * multiplier)` values, so a fraction may round each width differently.
+    """
+    whole = math.fsum(_multipliers(network.structure)[index] for network in inputs.networks)
+    needed = {
+        width: sum(
+            int(width * _multipliers(network.structure)[index])
+            for network in inputs.networks
+            if width in network.widths
+        )
+        for width in inputs.widths
+    }
+    least = max(size / width for width, size in needed.items())
+    most = min((size + 1) / width for width, size in needed.items())
+    candidates = (round(whole, 6), whole, least, (least + most) / 2)
+    exact = (value for value in candidates if all(int(width * value) == size for width, size in needed.items()))
+    multiplier = next(exact, max(whole, least))
+    while any(int(width * multiplier) < size for width, size in needed.items()):
+        multiplier = math.nextafter(multiplier, math.inf)
+    if multiplier > MAX_MULTIPLIER:
+        size = f"{multiplier:g} times the attention width"
+        raise MergeError(f"a layer of the result would have {size}, more than the {MAX_MULTIPLIER} of the format")
+    return int(multiplier) if multiplier == int(multiplier) else multiplier
+
+
+def _plain(structure: Structure, module: HypernetworkModule) -> list[Layer]:
+    """List the linear layers, an activated output with the identity behind it."""
+    layers = [(layer.weight.detach(), layer.bias.detach()) for layer in module.linear if isinstance(layer, nn.Linear)]
+    if _activates_output(structure):
+        layers.append((torch.eye(module.width), torch.zeros(module.width)))
+    return layers
+
+
+def _joined(layers: list[Layer], sizes: tuple[int, int], first: bool, last: bool, strengths: list[float]) -> Layer:
+    """Join one layer of all networks: the first shares its input, the last its output, others are block-diagonal."""
+    weight, bias = torch.zeros(sizes[1], sizes[0]), torch.zeros(sizes[1])
+    row = column = 0
+    for (matrix, vector), strength in zip(layers, strengths, strict=True):
+        factor = strength if last else 1.0
+        rows, columns = slice(row, row + matrix.shape[0]), slice(column, column + matrix.shape[1])
+        weight[rows, columns] += matrix.to("cpu", torch.float32) * factor
+        bias[rows] += vector.to("cpu", torch.float32) * factor
+        row += 0 if last else matrix.shape[0]
+        column += 0 if first else matrix.shape[1]
+    return weight, bias

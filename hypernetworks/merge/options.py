@@ -1,0 +1,112 @@
+"""What a merge is asked to do, declared once, and the networks it is given, checked once."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from ..errors import MergeError
+from ..network import Hypernetwork
+
+SIDES = ("k", "v")
+MAX_SEED = 2**63 - 1
+MAX_WEIGHT = 1000
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """Settings of the merge methods. Wrong values raise MergeError with the field's name.
+
+    Attributes:
+        block_weights: weights that stand in for the networks' own in some blocks: `"768.k"` for one of the pair of a
+            width, `"768"` for a width, `"k"` or `"v"` for one of every pair, each with one weight per network; the
+            most exact key counts.
+        rank: for `svd`, the rank that is kept of each difference.
+        density: for `dare` and `ties`, the share of each difference that is kept, above 0 and up to 1.
+        seed: for `dare`, decides what is dropped.
+    """
+
+    block_weights: Mapping[str, Sequence[float]] = dataclasses.field(default_factory=dict)
+    rank: int = 16
+    density: float = 0.5
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not _is_whole(self.rank) or self.rank < 1:
+            raise MergeError(f"rank: must be a whole number of at least 1, not {self.rank!r}")
+        if not _is_number(self.density) or not 0 < self.density <= 1:
+            raise MergeError(f"density: must be a number above 0 and at most 1, not {self.density!r}")
+        if not _is_whole(self.seed) or not 0 <= self.seed <= MAX_SEED:
+            raise MergeError(f"seed: must be a whole number from 0 to {MAX_SEED}, not {self.seed!r}")
+
+
+@dataclasses.dataclass(frozen=True)
+class Inputs:
+    """The networks of a merge with their weights and names, and the weights of each block."""
+
+    networks: tuple[Hypernetwork, ...]
+    weights: tuple[float, ...]
+    names: tuple[str, ...]
+    options: Options
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Every attention width that one of the networks has, in the order they come."""
+        return tuple(dict.fromkeys(width for network in self.networks for width in network.widths))
+
+    def block(self, width: int, for_v: bool) -> tuple[float, ...]:
+        """Give the weights for one MLP of one width."""
+        side = SIDES[for_v]
+        for key in (f"{width}.{side}", str(width), side):
+            if key in self.options.block_weights:
+                return tuple(float(weight) for weight in self.options.block_weights[key])
+        return self.weights
+
+
+def check_inputs(networks: Iterable[tuple[Hypernetwork, float]], options: Options) -> Inputs:
+    """Check the networks, their weights and the block weights.
+
+    Raises:
+        MergeError: nothing to merge, or a wrong weight or block, by name.
+    """
+    pairs = list(networks)
+    if not pairs:
+        raise MergeError("there is no network to merge")
+    names = _names([network for network, _ in pairs])
+    for name, (_, weight) in zip(names, pairs, strict=True):
+        if not is_weight(weight):
+            raise MergeError(f"the weight of {name} must be a number up to {MAX_WEIGHT} in size, not {weight!r}")
+    inputs = Inputs(tuple(network for network, _ in pairs), tuple(float(weight) for _, weight in pairs), names, options)
+    blocks = {str(width) for width in inputs.widths} | set(SIDES)
+    blocks |= {f"{width}.{side}" for width in inputs.widths for side in SIDES}
+    for block, weights in options.block_weights.items():
+        if block not in blocks:
+            known = ", ".join(str(width) for width in inputs.widths)
+            raise MergeError(f"block_weights: {block!r} is no block; a block is k, v, a width ({known}) or 768.k")
+        if not isinstance(weights, (list, tuple)) or len(weights) != len(pairs) or not all(map(is_weight, weights)):
+            raise MergeError(f"block_weights: {block} needs {len(pairs)} numbers, one per network, not {weights!r}")
+    return inputs
+
+
+def is_weight(value: Any) -> bool:
+    """Tell whether `value` can be a weight, positive or negative."""
+    return _is_number(value) and abs(value) <= MAX_WEIGHT
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _names(networks: Sequence[Hypernetwork]) -> tuple[str, ...]:
+    """Name each network for a message: its own name, with its place in the list where that is not enough."""
+    own = [network.metadata.name for network in networks]
+    return tuple(
+        repr(name) if name and own.count(name) == 1 else f"network {index + 1}" + (f" ({name!r})" if name else "")
+        for index, name in enumerate(own)
+    )

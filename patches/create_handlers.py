@@ -1,0 +1,166 @@
+"""What happens in the tab Create Beta Hypernetwork: it looks at the entry, fills it, saves, loads, makes the file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from modules import paths, shared
+
+from ..hypernetworks import presets, settings_files
+from ..hypernetworks.creation import create_file
+from ..hypernetworks.entry import Entry, assess, beside
+from ..hypernetworks.errors import SettingsError, SeveralSettingsError, WorkbenchError
+from ..hypernetworks.options import as_text
+from ..hypernetworks.settings import CreateSettings
+from . import create_view, host
+from .checkpoint_widths import loaded_widths
+from .form import Form, done
+
+OWN = "Own settings"
+_CHANGED = "the checkpoint has changed and its widths are ticked now; look at them and press the button again"
+
+
+@dataclass(frozen=True)
+class Panel:
+    """The components that show something about the entry.
+
+    Attributes:
+        offered: state with the widths that can be ticked now.
+    """
+
+    preset: Any
+    advice: Any
+    drawing: Any
+    summary: Any
+    offered: Any
+
+
+class Handlers:
+    """Functions for the events of the tab.
+
+    Args:
+        wanted: the only widths to tick when a checkpoint offers its own; empty: all.
+    """
+
+    def __init__(self, form: Form, panel: Panel, wanted: tuple[int, ...] = ()) -> None:
+        self.form = form
+        self.panel = panel
+        self._wanted = wanted
+        self._ticks = next(field.component for field in form.fields if field.name == "widths")
+
+    @property
+    def inputs(self) -> list[Any]:
+        """Components whose values every handler takes: the offered widths, then the form."""
+        return [self.panel.offered, *self.form.components]
+
+    @property
+    def shown(self) -> list[Any]:
+        """Components that `look` updates."""
+        panel = self.panel
+        beside_form = [panel.drawing, panel.summary, panel.preset, panel.advice]
+        return [self._ticks, panel.offered, *self.form.places, *beside_form]
+
+    @property
+    def filled(self) -> list[Any]:
+        """Components that `choose_preset` updates, and `load` after the status."""
+        return [*(one for one in self.form.components if one is not self._ticks), *self.shown]
+
+    def look(self, offered: Sequence[int], *entered: Any) -> list[Any]:
+        """Draws and judges the entry; offers the widths of the checkpoint where they are other ones."""
+        return self._look(self.form.values(entered), offered)
+
+    def choose_preset(self, name: str, offered: Sequence[int], *entered: Any) -> list[Any]:
+        """Fills the shape of a preset in."""
+        preset = presets.by_name(name)
+        return self._fill(preset.values() if preset else {}, offered, entered)
+
+    def load(self, file: Any, offered: Sequence[int], *entered: Any) -> list[Any]:
+        """Fills the settings of an uploaded file in, as far as they can be used."""
+        path = Path(file.name)
+        try:
+            with path.open("rb") as stream:
+                loaded = settings_files.read(stream.read(settings_files.MAX_BYTES + 1), path.name)
+        except WorkbenchError as error:
+            return [self.form.explain(error), *self._fill({}, offered, entered)]
+        status = done(f"Loaded {path.name}.")
+        if loaded.errors:
+            status = self.form.explain(SeveralSettingsError(loaded.errors)) + done(f"Loaded the rest of {path.name}.")
+        return [status, *self._fill(loaded.values, offered, entered)]
+
+    def save(self, offered: Sequence[int], *entered: Any) -> tuple[str, Any]:
+        """Saves the settings as TOML and offers the file."""
+        values = {**self.form.values(entered), "overwrite": True}
+        entry = self._assess(values, offered)
+        is_named = all(error.field != "name" for error in entry.problems)
+        if not is_named:
+            entry = self._assess({**values, "name": "network"}, offered)
+        try:
+            path = settings_files.save(
+                _settings(entry), Path(paths.data_path) / "hypernetwork-settings", is_named=is_named
+            )
+        except WorkbenchError as error:
+            return self.form.explain(error), gr.update()
+        return done(f"Saved as {path}."), gr.update(value=str(path), visible=True)
+
+    def create(self, offered: Sequence[int], *entered: Any) -> list[Any]:
+        """Makes the network and its file."""
+        values = self.form.values(entered)
+        now = loaded_widths()
+        unchanged = [gr.update() for _ in self.shown]
+        if offered and now and now != tuple(offered):
+            return [self.form.explain(SettingsError("widths", _CHANGED)), *self._look(values, offered)]
+        try:
+            settings = _settings(self._assess(values, offered))
+            path = create_file(settings, () if settings.widths else host.model_widths(), host.network_dir())
+        except WorkbenchError as error:
+            return [self.form.explain(error), *unchanged]
+        shared.reload_hypernetworks()
+        size_mb = path.stat().st_size / 1e6
+        return [done(f"Created {path.stem} ({size_mb:.1f} MB). Choose it in Train Gamma to train it."), *unchanged]
+
+    def _assess(self, values: Mapping[str, Any], offered: Sequence[int]) -> Entry:
+        return assess(values, offered, shared.hypernetworks)
+
+    def _look(self, values: dict[str, Any], offered: Sequence[int], is_ticked_anew: bool = False) -> list[Any]:
+        now = loaded_widths() or tuple(offered)
+        ticks = gr.update(value=values["widths"]) if is_ticked_anew else gr.update()
+        if now != tuple(offered):
+            if not is_ticked_anew:
+                values = {**values, "widths": [str(one) for one in now if not self._wanted or one in self._wanted]}
+            ticks = gr.update(choices=[str(one) for one in now], value=values["widths"])
+        entry = self._assess(values, now)
+        preset = presets.matching(entry.structure)
+        return [
+            ticks,
+            now,
+            *self.form.sentences({error.field: beside(error) for error in entry.problems}),
+            create_view.drawing(entry),
+            create_view.summary(entry, now),
+            preset.name if preset else OWN,
+            gr.update(value=preset.advice if preset else "", visible=preset is not None),
+        ]
+
+    def _fill(self, changes: Mapping[str, Any], offered: Sequence[int], entered: Sequence[Any]) -> list[Any]:
+        """Updates of the form for new values, with a look at the result."""
+        changes = dict(changes)
+        is_ticked_anew = "widths" in changes
+        if is_ticked_anew:
+            wanted, now = changes["widths"], loaded_widths() or tuple(offered)
+            changes["widths"] = [str(one) for one in now if one in wanted or not wanted]
+            changes["more_widths"] = as_text([one for one in wanted if one not in now])
+        fields = zip(self.form.components, self.form.filled(changes), strict=True)
+        updates = [update for component, update in fields if component is not self._ticks]
+        values = {**self.form.values(entered), **changes}
+        return [*updates, *self._look(values, offered, is_ticked_anew)]
+
+
+def _settings(entry: Entry) -> CreateSettings:
+    """The settings of the entry; raises SettingsError, or several, where something is wrong."""
+    if entry.settings is None:
+        problems = list(entry.problems)
+        raise SeveralSettingsError(problems) if len(problems) > 1 else problems[0]
+    return entry.settings

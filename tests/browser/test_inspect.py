@@ -1,0 +1,124 @@
+"""The tab Inspect Hypernetwork: a file made in Create is looked at, converted, compared, renamed and annotated."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypernetwork_workbench.hypernetworks import files, report
+
+from tests.browser.conftest import Server
+from tests.browser.page import Page
+
+NAME = "looked at"
+OPEN = "return arguments[0].querySelector(':scope > .label-wrap').classList.contains('open')"
+
+
+@pytest.fixture(scope="module")
+def tab(page: Page, server: Server) -> Iterator[Page]:
+    """The tab with a network made in Create; the page as it was before once the tests are over."""
+    page.tab("Train")
+    page.tab("Create Beta Hypernetwork")
+    page.fill("hnw_create_name", NAME)
+    page.fill("hnw_create_more_widths", "24, 32")
+    page.until("a form without problems", lambda: "To be put right" not in page.text("hnw_create_summary"))
+    page.press("hnw_create_button")
+    page.wait_for_text("hnw_create_status", f"Created {NAME}")
+    page.tab("Inspect Hypernetwork")
+    yield page
+    page.driver.get(page.address)
+    page.find(".gradio-container button")
+
+
+@pytest.fixture(scope="module")
+def shown(tab: Page) -> Page:
+    """The tab with the new network chosen: opening the tab has listed it."""
+    tab.choose("hnw_inspect_file", NAME)
+    tab.wait_for_text("hnw_inspect_report", "Who can read it")
+    for section in ("compare", "convert", "rename", "notes"):
+        fold = tab.find(f"#hnw_inspect_{section}")
+        if not tab.driver.execute_script(OPEN, fold):
+            tab.press(tab.find(f"#hnw_inspect_{section} > .label-wrap"))
+    return tab
+
+
+def path_of(server: Server, name: str) -> Path:
+    return next(server.data.rglob(name))
+
+
+def picture_count(page: Page) -> int:
+    script = "return document.querySelectorAll('#hnw_inspect_report svg.hnw-histogram rect[fill]').length"
+    return page.driver.execute_script(script)
+
+
+def test_the_report_is_that_of_the_file(shown: Page, server: Server, screenshots: Path | None):
+    described = report.describe(path_of(server, f"{NAME}.pt"))
+    said = shown.text("hnw_inspect_report")
+    assert f"{NAME}.pt" in said
+    assert described.short_hash in said
+    assert f"{described.parameters:,}" in said
+    for program in described.readers:
+        assert program in said
+    assert picture_count(shown) > 100
+    assert shown.value("hnw_inspect_convert_name") == NAME
+    if screenshots:
+        shown.screenshot(screenshots / "inspect.png")
+
+
+def test_a_wrong_name_is_named_and_nothing_is_written(shown: Page, server: Server):
+    before = sorted(server.data.rglob("*.pt*"))
+    for wrong, sentence in (("a/b", "New name: must not contain /"), (NAME, f"New name: {NAME}.pt exists already")):
+        shown.fill("hnw_inspect_convert_name", wrong)
+        shown.press("hnw_inspect_convert_button")
+        shown.wait_for_text("hnw_inspect_convert_status", sentence)
+        assert shown.value("hnw_inspect_convert_name") == wrong
+    assert NAME in shown.text("hnw_inspect_report")
+    shown.fill("hnw_inspect_rename_name", "con")
+    shown.press("hnw_inspect_rename_button")
+    shown.wait_for_text("hnw_inspect_rename_status", "Rename to: con is reserved by Windows")
+    assert sorted(server.data.rglob("*.pt*")) == before
+
+
+def test_a_file_is_converted_compared_renamed_and_annotated(shown: Page, server: Server):
+    page = shown
+    page.fill("hnw_inspect_convert_name", "half")
+    page.choose("hnw_inspect_convert_form", ".safetensors")
+    page.choose("hnw_inspect_convert_dtype", "float16")
+    page.press("hnw_inspect_convert_button")
+    page.wait_for_text("hnw_inspect_convert_status", "Wrote half.safetensors")
+    assert report.describe(path_of(server, "half.safetensors")).dtypes == ("float16",)
+
+    page.choose("hnw_inspect_compare_other", "half")
+    page.press("hnw_inspect_compare_button")
+    table = page.wait_for_text("hnw_inspect_comparison", "cosine")
+    assert "no difference" in table
+    assert "24 k layer 1 weight" in table
+    assert "1.0000" in table
+
+    page.choose("hnw_inspect_file", "half")
+    page.wait_for_text("hnw_inspect_report", "opens only .pt files")
+    assert page.text("hnw_inspect_comparison") == ""
+    page.fill("hnw_inspect_rename_name", "halved")
+    page.press("hnw_inspect_rename_button")
+    page.wait_for_text("hnw_inspect_rename_status", "half.safetensors is halved.safetensors now")
+    page.until("the new name in the list", lambda: page.value("hnw_inspect_file") == "halved")
+
+    page.fill("hnw_inspect_notes_optional_info", "by <b>hand</b>")
+    page.press("hnw_inspect_notes_button")
+    page.wait_for_text("hnw_inspect_notes_status", "has the new notes")
+    assert "by <b>hand</b>" in page.text("hnw_inspect_report")
+    assert files.load(path_of(server, "halved.safetensors")).metadata.optional_info == "by <b>hand</b>"
+
+
+def test_a_broken_file_shows_its_problem(shown: Page, server: Server):
+    whole = path_of(server, f"{NAME}.pt")
+    whole.with_name("broken.pt").write_bytes(whole.read_bytes()[:500])
+    shown.press("hnw_inspect_refresh")
+    shown.choose("hnw_inspect_file", "broken")
+    shown.wait_for_text("hnw_inspect_report", "broken.pt: it is damaged")
+    assert "500 bytes" in shown.text("hnw_inspect_report")
+
+
+def test_the_tab_made_no_error(shown: Page):
+    assert shown.own_errors() == []

@@ -1,0 +1,242 @@
+"""The handlers of the tab Create Beta Hypernetwork on the embedded host with a tiny checkpoint."""
+
+from __future__ import annotations
+
+import json
+import types
+import warnings
+from pathlib import Path
+
+import pytest
+from hypernetwork_workbench.hypernetworks import files, presets
+from hypernetwork_workbench.hypernetworks.jobfile import tomllib
+
+from tests.support.tiny_checkpoint import WIDTHS
+
+EMPTY = {"network": {}, "output": {}, "train": {}}
+
+
+class Tab:
+    """The tab without a browser: what is entered goes to the handlers, and what they return is read by id."""
+
+    def __init__(self, start=EMPTY):
+        import gradio as gr
+        from hypernetwork_workbench.patches import tab_create
+
+        with warnings.catch_warnings(), gr.Blocks():
+            warnings.simplefilter("ignore")
+            self.handlers = tab_create.make_tab({**EMPTY, **start})
+        self.entered = {field.name: field.component.value for field in self.handlers.form.fields}
+        self.offered = ()
+        self.said = {}
+        self.status = ""
+
+    def inputs(self):
+        return [self.offered, *self.entered.values()]
+
+    def take(self, components, values):
+        """Does with the values what the page does."""
+        names = {id(field.component): field.name for field in self.handlers.form.fields}
+        for component, update in zip(components, values, strict=True):
+            if component is self.handlers.panel.offered:
+                self.offered = update
+            value = update.get("value") if isinstance(update, dict) else update
+            if id(component) in names:
+                if isinstance(update, dict) and "value" in update:
+                    self.entered[names[id(component)]] = value
+            elif value is not None and getattr(component, "elem_id", None):
+                self.said[component.elem_id.removeprefix("hnw_create_")] = value
+
+    def look(self, **entered):
+        self.entered.update(entered)
+        self.take(self.handlers.shown, self.handlers.look(*self.inputs()))
+
+    def choose_preset(self, name):
+        self.take(self.handlers.filled, self.handlers.choose_preset(name, *self.inputs()))
+
+    def load(self, path):
+        self.status, *updates = self.handlers.load(types.SimpleNamespace(name=str(path)), *self.inputs())
+        self.take(self.handlers.filled, updates)
+
+    def create(self):
+        self.status, *updates = self.handlers.create(*self.inputs())
+        self.take(self.handlers.shown, updates)
+
+    def problems(self):
+        return {key: text for key, text in self.said.items() if key.endswith("_problem") and text}
+
+
+@pytest.fixture
+def tab(patched):
+    opened = Tab()
+    opened.look(name="ink")
+    return opened
+
+
+@pytest.fixture
+def folder(host):
+    return Path(host.module("shared").cmd_opts.hypernetwork_dir)
+
+
+def test_the_widths_of_the_checkpoint_are_offered_and_ticked(tab):
+    assert tab.offered == WIDTHS
+    assert tab.entered["widths"] == [str(width) for width in WIDTHS]
+    assert tab.problems() == {}
+
+
+def test_looking_does_not_load_a_checkpoint(patched, monkeypatch):
+    shared = patched.module("shared")
+    monkeypatch.setattr(patched.module("sd_models"), "load_model", lambda *_: pytest.fail("a checkpoint was loaded"))
+    model = shared.__dict__.pop("sd_model")
+    try:
+        opened = Tab()
+        opened.look(name="ink")
+        assert opened.offered == ()
+        assert "No checkpoint" in opened.said["summary"]
+    finally:
+        shared.sd_model = model
+
+
+def test_ticks_of_the_user_stay_until_the_checkpoint_changes(tab, monkeypatch):
+    from hypernetwork_workbench.patches import create_handlers
+
+    tab.look(widths=["24"])
+    assert tab.entered["widths"] == ["24"]
+    monkeypatch.setattr(create_handlers, "loaded_widths", lambda: (40, 48))
+    tab.look()
+    assert tab.offered == (40, 48)
+    assert tab.entered["widths"] == ["40", "48"]
+
+
+def test_a_checkpoint_changed_unseen_stops_the_creation_once(tab, folder, monkeypatch):
+    from hypernetwork_workbench.patches import create_handlers
+
+    monkeypatch.setattr(create_handlers, "loaded_widths", lambda: (40, 48))
+    tab.create()
+    assert "the checkpoint has changed" in tab.status
+    assert not list(folder.glob("*.pt"))
+    tab.create()
+    assert files.load(folder / "ink.pt").widths == (40, 48)
+
+
+def test_a_problem_stands_beside_its_field_and_goes(tab):
+    tab.look(layer_structure="1, 2, 2, 1", dropout_structure="0, 0.1, 0")
+    assert list(tab.problems()) == ["dropout_structure_problem"]
+    assert "Dropout" in tab.said["summary"]
+    assert "<svg" not in tab.said["drawing"]
+    tab.look(dropout_structure="0, 0.1, 0.2, 0")
+    assert tab.problems() == {}
+    assert "Dropout 20 %" in tab.said["drawing"]
+
+
+def test_what_is_entered_is_not_taken_as_html(tab):
+    tab.look(more_widths="<img src=x>")
+    assert "<img" not in tab.problems()["more_widths_problem"]
+
+
+def test_the_drawing_and_the_sizes_follow_the_entry(tab):
+    before = tab.said["drawing"], tab.said["summary"]
+    tab.look(layer_structure="1, 3, 1")
+    assert (tab.said["drawing"], tab.said["summary"]) != before
+    assert "× 3" in tab.said["drawing"]
+
+
+def test_every_preset_fills_the_form_and_makes_a_file(tab, folder):
+    for preset in presets.PRESETS:
+        tab.choose_preset(preset.name)
+        assert tab.problems() == {}
+        assert tab.said["preset"] == preset.name
+        assert preset.rate in tab.said["advice"]
+        tab.entered.update(overwrite=True, more_widths="40")
+        tab.create()
+        assert tab.status.startswith("<p class='hnw-done'>Created ink"), tab.status
+        network = files.load(folder / "ink.pt")
+        assert network.structure.layer_structure == preset.shape.layer_structure
+        assert network.widths == (*WIDTHS, 40)
+
+
+def test_a_change_leaves_the_preset(tab):
+    tab.choose_preset("Style")
+    tab.look(layer_structure="1, 1.5, 1.6, 1")
+    assert tab.said["preset"] == "Own settings"
+
+
+def test_the_file_carries_name_seed_and_notes(tab, folder):
+    tab.look(name="夜", seed=12, optional_info=" by me\n")
+    tab.create()
+    metadata = files.load(folder / "夜.pt").metadata
+    assert (metadata.name, metadata.training["seed"], metadata.optional_info) == ("夜", 12, "by me")
+
+
+def test_a_name_is_not_overwritten_without_the_box(tab, folder):
+    tab.create()
+    written = (folder / "ink.pt").read_bytes()
+    tab.look(seed=9)
+    assert "exists already" in tab.problems()["name_problem"]
+    tab.create()
+    assert "exists already" in tab.status
+    assert (folder / "ink.pt").read_bytes() == written
+    tab.look(overwrite=True)
+    assert tab.problems() == {}
+    tab.create()
+    assert (folder / "ink.pt").read_bytes() != written
+
+
+def test_wrong_entries_make_nothing_and_are_all_named(tab, folder):
+    tab.look(name="a/b", init_std=-1, seed=None)
+    tab.create()
+    for label in ("Name:", "Standard deviation:", "Seed:"):
+        assert label in tab.status
+    assert not list(folder.glob("*.pt"))
+
+
+def test_saved_settings_come_back(tab, host):
+    tab.look(layer_structure="1, 1.5, 1", widths=["24"], more_widths="40", optional_info="mine", seed=3)
+    status, saved = tab.handlers.save(*tab.inputs())
+    assert "Saved as" in status
+    path = Path(saved["value"])
+    assert path.parent.parent == Path(host.module("paths").data_path)
+    assert tomllib.loads(path.read_text(encoding="utf-8"))["network"]["widths"] == [24, 40]
+    wanted = dict(tab.entered)
+    again = Tab()
+    again.load(path)
+    assert again.entered == wanted
+
+
+def test_settings_are_saved_without_a_name_but_not_with_a_wrong_shape(tab):
+    tab.look(name="")
+    _, saved = tab.handlers.save(*tab.inputs())
+    assert "name" not in tomllib.loads(Path(saved["value"]).read_text(encoding="utf-8"))["create"]
+    tab.look(layer_structure="1")
+    status, saved = tab.handlers.save(*tab.inputs())
+    assert "Layer structure:" in status
+    assert "value" not in saved
+
+
+def test_impossible_values_of_a_file_lose_nothing(tab, tmp_path):
+    tab.look(seed=4, dropout_structure="0, 0.1, 0")
+    path = tmp_path / "old_hypernetwork_.json"
+    path.write_text(json.dumps({"layer_structure": "1, 2", "activation_func": "glu", "colour": "red"}))
+    before = dict(tab.entered)
+    tab.load(path)
+    for label in ("Layer structure:", "Activation:", "colour:"):
+        assert label in tab.status
+    kept = ("name", "seed", "layer_structure", "dropout_structure", "activation")
+    assert {key: tab.entered[key] for key in kept} == {key: before[key] for key in kept}
+
+
+def test_a_file_that_holds_no_settings_changes_nothing(tab, tmp_path):
+    path = tmp_path / "picture.toml"
+    path.write_bytes(b"\x89PNG\xff")
+    before = dict(tab.entered)
+    tab.load(path)
+    assert "picture.toml" in tab.status
+    assert tab.entered == before
+
+
+def test_a_job_starts_the_form(patched):
+    opened = Tab({"network": {"layer_structure": (1.0, 3.0, 1.0), "widths": (32,)}, "output": {"name": "night"}})
+    opened.look()
+    assert opened.entered["name"] == "night"
+    assert opened.entered["widths"] == ["32"]
+    assert "× 3" in opened.said["drawing"]
