@@ -44,17 +44,6 @@ class FIFOLock:
 queue_lock = FIFOLock()
 
 
-def wrap_queued_call(func: Callable[..., Any]) -> Callable[..., Any]:
-    """The function, run when no other job runs."""
-
-    @functools.wraps(func)
-    def queued(*args: Any, **kwargs: Any) -> Any:
-        with queue_lock:
-            return func(*args, **kwargs)
-
-    return queued
-
-
 def wrap_gradio_gpu_call(func: Callable[..., Any], extra_outputs: list[Any] | None = None) -> Callable[..., Any]:
     """A page's long job: queued, with progress under the task id that is its first argument."""
 

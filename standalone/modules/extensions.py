@@ -26,11 +26,16 @@ def use(folders: list[str]) -> None:
     extensions[:] = [Extension(str(Path(folder).resolve())) for folder in folders]
 
 
-def load_module(path: str) -> types.ModuleType:
+def files(pattern: str) -> list[Path]:
+    """The files of the extensions that match, such as `scripts/*.py`, by name within each extension."""
+    return [path for extension in extensions for path in sorted(Path(extension.path).glob(pattern))]
+
+
+def load_module(path: Path) -> types.ModuleType:
     """Runs a file as a module of its own, outside `sys.modules`; raises what the file raises."""
-    spec = importlib.util.spec_from_file_location(Path(path).name, path)
+    spec = importlib.util.spec_from_file_location(path.name, path)
     if spec is None or spec.loader is None:
-        raise ImportError(f"{path} is not a Python file", path=path)
+        raise ImportError(f"{path} is not a Python file", path=str(path))
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -38,13 +43,10 @@ def load_module(path: str) -> types.ModuleType:
 
 def run_hook(file: str, parser: argparse.ArgumentParser | None = None) -> None:
     """Runs `install.py`, or `preload.py` and its preload(parser), of each extension; an error is logged."""
-    for extension in extensions:
-        path = Path(extension.path, file)
-        if not path.is_file():
-            continue
+    for path in files(file):
         try:
-            module = load_module(str(path))
-            if parser is not None and hasattr(module, "preload"):
+            module = load_module(path)
+            if parser is not None:
                 module.preload(parser)
         except Exception:
             log.exception("Error running %s", path)

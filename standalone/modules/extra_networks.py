@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections import defaultdict
+from dataclasses import dataclass
 from typing import Any
 
 log = logging.getLogger("workbench.host")
@@ -12,13 +13,11 @@ _MENTION = re.compile(r"<(\w+):([^>]+)>")
 extra_network_registry: dict[str, ExtraNetwork] = {}
 
 
+@dataclass
 class ExtraNetworkParams:
-    """The arguments of one mention; `key=value` arguments are also in `named`, the others in `positional`."""
+    """The arguments of one mention."""
 
-    def __init__(self, items: list[Any]) -> None:
-        self.items = items
-        self.positional = [item for item in items if "=" not in str(item)]
-        self.named = dict(item.split("=", 1) for item in items if "=" in str(item))
+    items: list[Any]
 
 
 class ExtraNetwork:

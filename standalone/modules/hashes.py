@@ -6,31 +6,13 @@ import hashlib
 import json
 import threading
 from pathlib import Path
-from typing import Any
 
 from hypernetwork_workbench.hypernetworks import atomic
 
-from modules import paths, shared
+from modules import paths
+from modules.shared_cmd_options import cmd_opts
 
 _lock = threading.Lock()
-
-
-def _cache_path() -> Path:
-    return Path(paths.data_path, "cache.json")
-
-
-def _read() -> dict[str, Any]:
-    try:
-        values = json.loads(_cache_path().read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        # A cache that is missing or broken only costs the time to compute its values again.
-        return {}
-    return values if isinstance(values, dict) else {}
-
-
-def _stamp(filename: str) -> list[int]:
-    info = Path(filename).stat()
-    return [info.st_mtime_ns, info.st_size]
 
 
 def calculate_sha256(filename: str) -> str:
@@ -44,13 +26,20 @@ def calculate_sha256(filename: str) -> str:
 
 def sha256(filename: str, title: str) -> str | None:
     """The sha256 of a file, remembered under a title; None with --no-hashing where it is not known yet."""
+    cache, status = Path(paths.data_path, "cache.json"), Path(filename).stat()
+    stamp = [status.st_mtime_ns, status.st_size]
     with _lock:
-        values, stamp = _read(), _stamp(filename)
+        try:
+            values = {**json.loads(cache.read_text(encoding="utf-8"))}
+        except (OSError, ValueError, TypeError):
+            # A cache that is missing or broken only costs the time to compute its values again.
+            values = {}
         entry = values.get(title)
         if isinstance(entry, dict) and entry.get("stamp") == stamp:
             return entry.get("sha256")
-        if shared.cmd_opts.no_hashing:
+        if cmd_opts.no_hashing:
             return None
-        values[title] = {"stamp": stamp, "sha256": calculate_sha256(filename)}
-        atomic.write_text(_cache_path(), json.dumps(values, indent=1))
-        return values[title]["sha256"]
+        value = calculate_sha256(filename)
+        values[title] = {"stamp": stamp, "sha256": value}
+        atomic.write_text(cache, json.dumps(values, indent=1))
+        return value

@@ -14,15 +14,6 @@ from PIL import Image, PngImagePlugin
 from modules import script_callbacks, shared
 
 
-def _png_bytes(image: Image.Image, texts: dict[str, Any]) -> bytes:
-    info = PngImagePlugin.PngInfo()
-    for key, text in texts.items():
-        info.add_text(key, str(text))
-    buffer = BytesIO()
-    image.save(buffer, format="PNG", pnginfo=info)
-    return buffer.getvalue()
-
-
 def save_image(image: Image.Image, path: str, seed: int, info: str, p: Any) -> str:
     """Writes a PNG, NUMBER-SEED.png in today's folder below `path`, whole or not at all; returns its path.
 
@@ -35,7 +26,11 @@ def save_image(image: Image.Image, path: str, seed: int, info: str, p: Any) -> s
     texts = {"parameters": info} if shared.opts.enable_pnginfo else {}
     params = script_callbacks.ImageSaveParams(image, p, filename, texts)
     script_callbacks.before_image_saved_callback(params)
-    atomic.write_bytes(params.filename, _png_bytes(params.image, params.pnginfo))
+    chunks, buffer = PngImagePlugin.PngInfo(), BytesIO()
+    for key, text in params.pnginfo.items():
+        chunks.add_text(key, str(text))
+    params.image.save(buffer, format="PNG", pnginfo=chunks)
+    atomic.write_bytes(params.filename, buffer.getvalue())
     params.image.already_saved_as = params.filename
     script_callbacks.image_saved_callback(params)
     return params.filename

@@ -38,13 +38,6 @@ class OptionInfo:
         return (self.component_args() if callable(self.component_args) else self.component_args) or {}
 
 
-def options_section(section: tuple[str, str], options: dict[str, OptionInfo]) -> dict[str, OptionInfo]:
-    """Puts the options into a section: (id, title)."""
-    for info in options.values():
-        info.section = section
-    return options
-
-
 class Options:
     """Values by attribute: `opts.name` reads and `opts.name = value` writes."""
 

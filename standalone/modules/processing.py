@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -66,17 +65,8 @@ class StableDiffusionProcessingTxt2Img:
 
     scripts: Any = field(default=None, init=False)
     script_args: list[Any] = field(default_factory=list, init=False)
-    all_prompts: list[str] = field(default_factory=list, init=False)
-    all_negative_prompts: list[str] = field(default_factory=list, init=False)
-    all_seeds: list[int] = field(default_factory=list, init=False)
-    prompts: list[str] = field(default_factory=list, init=False)
-    negative_prompts: list[str] = field(default_factory=list, init=False)
-    seeds: list[int] = field(default_factory=list, init=False)
-    extra_network_data: dict[str, Any] = field(default_factory=dict, init=False)
     comments: dict[str, int] = field(default_factory=dict, init=False)
     rng: Any = field(default=None, init=False)
-    c: Any = field(default=None, init=False)
-    uc: Any = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         self.sd_model = self.sd_model or shared.sd_model
@@ -87,7 +77,7 @@ class StableDiffusionProcessingTxt2Img:
 
     def close(self) -> None:
         """Lets go of what the job computed."""
-        self.c = self.uc = self.rng = None
+        self.rng = None
 
     def call_scripts(self, method: str, *args: Any, **kwargs: Any) -> None:
         """Lets the scripts of the job, if it has any, take part."""
@@ -136,18 +126,6 @@ class StableDiffusionProcessingTxt2Img:
         shape = (LATENT_CHANNELS, self.height // PX_PER_LATENT, self.width // PX_PER_LATENT)
         self.rng = ImageRNG(shape, self.seeds)
 
-    def setup_conds(self) -> None:
-        """Encodes the batch's prompts; both contexts get the same number of tokens."""
-        with devices.autocast():
-            context = self.sd_model.get_learned_conditioning([*self.negative_prompts, *self.prompts])
-        self.uc, self.c = context[: len(self.negative_prompts)], context[len(self.negative_prompts) :]
-
-    def sample(self) -> torch.Tensor:
-        """The batch's latents [batch, 4, h, w]."""
-        sampler = sd_samplers.create_sampler(self.sampler_name, self.sd_model)
-        with devices.autocast():
-            return sampler.sample(self, self.rng.next(), self.c, self.uc)
-
 
 class Processed:
     """What a job made."""
@@ -155,13 +133,7 @@ class Processed:
     def __init__(self, p: StableDiffusionProcessingTxt2Img, pictures: list[Image.Image], infotexts: list[str]) -> None:
         self.images, self.infotexts, self.index_of_first_image = pictures, infotexts, 0
         self.info = infotexts[0] if infotexts else ""
-        self.all_prompts, self.all_seeds = p.all_prompts, p.all_seeds
         self.comments = "".join(f"{comment}\n" for comment in p.comments)
-
-    def js(self) -> str:
-        """For the page: prompts, seeds and infotexts as JSON."""
-        names = ("all_prompts", "all_seeds", "infotexts")
-        return json.dumps({name: getattr(self, name) for name in names}, ensure_ascii=False)
 
 
 def create_infotext(p: StableDiffusionProcessingTxt2Img, index: int) -> str:
@@ -215,15 +187,19 @@ def _process_batch(p: StableDiffusionProcessingTxt2Img, number: int) -> list[Ima
     p.take_batch(number)
     facts = {"batch_number": number, "prompts": p.prompts, "seeds": p.seeds}
     p.call_scripts("before_process_batch", **facts)
-    p.prompts, p.extra_network_data = extra_networks.parse_prompts(p.prompts)
+    p.prompts, mentions = extra_networks.parse_prompts(p.prompts)
     if not p.disable_extra_networks:
         with devices.autocast():
-            extra_networks.activate(p, p.extra_network_data)
+            extra_networks.activate(p, mentions)
     p.call_scripts("process_batch", **facts)
-    p.setup_conds()
     if p.n_iter > 1:
         shared.state.job = f"Batch {number + 1} out of {p.n_iter}"
-    latents = p.sample()
+    with devices.autocast():
+        # Encoded together: both contexts get the same number of tokens.
+        context = p.sd_model.get_learned_conditioning([*p.negative_prompts, *p.prompts])
+        negative, positive = context.chunk(2)
+        sampler = sd_samplers.create_sampler(p.sampler_name, p.sd_model)
+        latents = sampler.sample(p, p.rng.next(), positive, negative)
     devices.test_for_nans(latents, "U-Net")
     pictures = sd_samplers.decode_latents(latents)
     shared.state.nextjob()

@@ -6,23 +6,14 @@ import inspect
 import logging
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import gradio as gr
 
-from modules import extensions, paths, script_callbacks
+from modules import extensions, script_callbacks
 
 log = logging.getLogger("workbench.host")
 AlwaysVisible = object()
-
-
-class ScriptFile(NamedTuple):
-    """A file of an extension."""
-
-    basedir: str
-    filename: str
-    path: str
 
 
 class ScriptClassData(NamedTuple):
@@ -57,50 +48,26 @@ class Script:
         """Builds the controls and returns them."""
 
 
-_current_basedir = paths.script_path
 scripts_data: list[ScriptClassData] = []
-
-
-def basedir() -> str:
-    """The folder of the extension whose script is being loaded."""
-    return _current_basedir
-
-
-def list_scripts(folder: str, extension: str) -> list[ScriptFile]:
-    """The files with this ending in a folder of every extension, by name."""
-    found = []
-    for place in extensions.extensions:
-        for path in sorted(Path(place.path, folder).glob(f"*{extension}")):
-            found.append(ScriptFile(place.path, path.name, str(path)))
-    return found
-
-
-def list_files_with_name(filename: str) -> list[str]:
-    """The files of this name in the extensions' folders."""
-    places = [Path(extension.path, filename) for extension in extensions.extensions]
-    return [str(path) for path in places if path.is_file()]
 
 
 def load_scripts() -> None:
     """Runs every extension's scripts, one by one, with its folder first on `sys.path`; an error is logged."""
-    global _current_basedir  # noqa: PLW0603 - `basedir` takes no argument in the WebUI
     scripts_data.clear()
     script_callbacks.clear_callbacks()
-    for file in list_scripts("scripts", ".py"):
+    for file in extensions.files("scripts/*.py"):
         before = list(sys.path)
-        sys.path.insert(0, file.basedir)
-        _current_basedir = file.basedir
+        sys.path.insert(0, str(file.parents[1]))
         try:
-            module = extensions.load_module(file.path)
+            module = extensions.load_module(file)
         except Exception:
-            log.exception("Error loading script: %s", file.filename)
+            log.exception("Error loading script: %s", file.name)
             continue
         finally:
             sys.path[:] = before
-            _current_basedir = paths.script_path
         for value in vars(module).values():
             if inspect.isclass(value) and issubclass(value, Script) and value is not Script:
-                scripts_data.append(ScriptClassData(value, file.path, module))
+                scripts_data.append(ScriptClassData(value, str(file), module))
 
 
 def _guarded(script: Script, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:

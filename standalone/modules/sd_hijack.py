@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import torch
+import torch.nn.functional as F  # noqa: N812 - torch's custom
 from hypernetwork_workbench.standalone.ldm_support import ldm
 
-from modules import sd_hijack_optimizations, shared
+from modules import shared
 from modules.hypernetworks import hypernetwork
 
 attention = ldm("modules.attention")
+
+
+def scaled_dot_product_attention_forward(
+    self: Any, x: torch.Tensor, context: torch.Tensor | None = None, mask: torch.Tensor | None = None, **kwargs: Any
+) -> torch.Tensor:
+    """`ldm`'s attention on torch's fused kernel, with hypernetworks; x [batch, tokens, width]."""
+    q, k, v = hypernetwork.attention_inputs(self, x, context)
+    allowed = None if mask is None else mask.flatten(1)[:, None, None, :]
+    out = F.scaled_dot_product_attention(q, k, v, attn_mask=allowed)
+    return self.to_out(out.transpose(1, 2).flatten(2).to(x.dtype))
 
 
 def apply_optimizations(option: str | None = None) -> str:
@@ -15,7 +29,7 @@ def apply_optimizations(option: str | None = None) -> str:
     undo_optimizations()
     if (option or shared.opts.cross_attention_optimization) == "None":
         return ""
-    attention.CrossAttention.forward = sd_hijack_optimizations.scaled_dot_product_attention_forward
+    attention.CrossAttention.forward = scaled_dot_product_attention_forward
     return "sdp"
 
 

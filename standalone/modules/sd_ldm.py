@@ -34,18 +34,6 @@ class UNet(openaimodel.UNetModel):
         return self.out(h.to(x.dtype))
 
 
-class DiffusionWrapper(nn.Module):
-    """Holds the U-Net where the WebUI's code looks for it: `model.diffusion_model`."""
-
-    def __init__(self, diffusion_model: nn.Module) -> None:
-        super().__init__()
-        self.diffusion_model = diffusion_model
-
-    def forward(self, x: torch.Tensor, t: torch.Tensor, c_crossattn: list[torch.Tensor]) -> torch.Tensor:
-        """Runs the U-Net; the parts of the context are joined along the tokens."""
-        return self.diffusion_model(x, t, context=torch.cat(c_crossattn, 1))
-
-
 class Autoencoder(nn.Module):
     """The KL autoencoder of latent diffusion (Rombach et al. 2022): pictures [b, 3, 8h, 8w], latents [b, 4, h, w]."""
 
@@ -79,7 +67,8 @@ class LatentDiffusion(nn.Module):
         unet = {**params["unet_config"]["params"], "use_checkpoint": False, "use_fp16": False}
         first = params["first_stage_config"]["params"]
         with quiet():
-            self.model = DiffusionWrapper(UNet(**unet))
+            # Where the WebUI's code looks for it: `model.diffusion_model`.
+            self.model: Any = nn.ModuleDict({"diffusion_model": UNet(**unet)})
             self.first_stage_model = Autoencoder(first["embed_dim"], first["ddconfig"])
         self.cond_stage_model = TextEncoder(text_config, skip)
         self.parameterization = str(params.get("parameterization", "eps"))
@@ -87,7 +76,6 @@ class LatentDiffusion(nn.Module):
         self.num_timesteps = int(params.get("timesteps", 1000))
         self.linear_start = float(params.get("linear_start", 0.00085))
         self.linear_end = float(params.get("linear_end", 0.012))
-        self.is_sd1, self.is_sd2 = not skip, bool(skip)
         self.sd_checkpoint_info: Any = None
         self.sd_model_hash: str | None = None
 
@@ -107,11 +95,6 @@ class LatentDiffusion(nn.Module):
         """The latent distribution of pictures [batch, 3, h, w] in -1..1, not yet scaled."""
         return self.first_stage_model.encode(x)
 
-    def get_first_stage_encoding(self, posterior: Any) -> torch.Tensor:
-        """A scaled latent drawn from what `encode_first_stage` returned; a tensor is only scaled."""
-        latent = posterior if isinstance(posterior, torch.Tensor) else posterior.sample()
-        return self.scale_factor * latent
-
     def decode_first_stage(self, z: torch.Tensor) -> torch.Tensor:
         """Pictures [batch, 3, h, w], about -1..1, of scaled latents."""
         return self.first_stage_model.decode(z / self.scale_factor)
@@ -120,4 +103,5 @@ class LatentDiffusion(nn.Module):
         """The U-Net's prediction; cond is a context tensor, a list of them, or a dict with `c_crossattn`."""
         if isinstance(cond, dict):
             cond = cond["c_crossattn"]
-        return self.model(x_noisy, t, cond if isinstance(cond, list) else [cond])
+        context = torch.cat(cond, 1) if isinstance(cond, list) else cond
+        return self.model.diffusion_model(x_noisy, t, context=context)

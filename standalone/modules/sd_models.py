@@ -35,12 +35,6 @@ class CheckpointInfo:
         self.sha256: str | None = None
         self.shorthash: str | None = None
 
-    def calculate_shorthash(self) -> str | None:
-        """First ten digits of the sha256; None with --no-hashing."""
-        self.sha256 = hashes.sha256(self.filename, f"checkpoint/{self.name}")
-        self.shorthash = self.sha256[:10] if self.sha256 else None
-        return self.shorthash
-
 
 def list_models() -> None:
     """Looks for checkpoints: --ckpt or the demo first, then models/Stable-diffusion."""
@@ -131,33 +125,28 @@ def build(state_dict: dict[str, torch.Tensor], path: Path) -> Any:
     return model
 
 
-def load_model(checkpoint_info: CheckpointInfo | None = None) -> Any:
-    """Loads a checkpoint, the one of the settings by default, and makes it `shared.sd_model`."""
+def get_model() -> Any:
+    """The loaded model; loads that of the settings, or waits for the thread that does."""
     with _load_lock:
-        info = checkpoint_info or select_checkpoint()
+        return shared.__dict__.get("sd_model") or reload_model_weights()
+
+
+def reload_model_weights(info: CheckpointInfo | None = None) -> Any:
+    """Makes the checkpoint of the settings, or the given one, `shared.sd_model`, unless it is that already."""
+    with _load_lock:
+        info = info or select_checkpoint()
+        model = shared.__dict__.get("sd_model")
+        if model is not None and model.sd_checkpoint_info.filename == info.filename:
+            return model
+        shared.__dict__.pop("sd_model", None)
+        del model
+        devices.torch_gc()
         log.info("Loading %s", info.filename)
         model = build(read_state_dict(info.filename), Path(info.filename))
-        model.sd_checkpoint_info = info
-        model.sd_model_hash = info.calculate_shorthash()
+        info.sha256 = hashes.sha256(info.filename, f"checkpoint/{info.name}")
+        info.shorthash = info.sha256[:10] if info.sha256 else None
+        model.sd_checkpoint_info, model.sd_model_hash = info, info.shorthash
         importlib.import_module("modules.sd_hijack").apply_optimizations()
         shared.sd_model = model
         script_callbacks.model_loaded_callback(model)
         return model
-
-
-def get_model() -> Any:
-    """The loaded model; loads it, or waits for the thread that does."""
-    with _load_lock:
-        return shared.__dict__.get("sd_model") or load_model()
-
-
-def reload_model_weights(info: CheckpointInfo | None = None) -> Any:
-    """Loads the checkpoint of the settings, or the given one, unless it is the loaded one."""
-    with _load_lock:
-        wanted = info or select_checkpoint()
-        model = shared.__dict__.get("sd_model")
-        if model is not None and model.sd_checkpoint_info.filename == wanted.filename:
-            return model
-        shared.__dict__.pop("sd_model", None)
-        devices.torch_gc()
-        return load_model(wanted)

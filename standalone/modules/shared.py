@@ -12,7 +12,7 @@ import gradio as gr
 from PIL import Image
 
 from modules import shared_cmd_options
-from modules.options import OptionInfo, Options, options_section
+from modules.options import OptionInfo, Options
 
 log = logging.getLogger("workbench.host")
 cmd_opts = shared_cmd_options.cmd_opts
@@ -34,51 +34,42 @@ def refresh_checkpoints() -> None:
     _module("sd_models").list_models()
 
 
-def _checkpoint_choices() -> dict[str, Any]:
+def _checkpoints() -> dict[str, Any]:
     return {"choices": list(_module("sd_models").checkpoints_list)}
 
 
-def _network_choices() -> dict[str, Any]:
+def _networks() -> dict[str, Any]:
     return {"choices": ["None", *hypernetworks]}
 
 
 def options_templates() -> dict[str, OptionInfo]:
     """Fresh descriptions of the host's own few settings; extensions add theirs."""
+    saving, models = ("saving-images", "Saving images"), ("sd", "Stable Diffusion")
+    extra, previews, infotext = ("extra_networks", "Extra networks"), ("ui", "Live previews"), ("infotext", "Infotext")
     attention = {"choices": ["Automatic", "sdp - scaled dot product", "None"]}
     strength = {"minimum": 0.0, "maximum": 2.0, "step": 0.05}
     steps = {"minimum": 1, "maximum": 32, "step": 1}
-    saving = {
-        "samples_save": OptionInfo(True, "Always save all generated images"),
-        "enable_pnginfo": OptionInfo(True, "Write the infotext into PNG files"),
-    }
-    models = {
+    return {
+        "samples_save": OptionInfo(True, "Always save all generated images", section=saving),
+        "enable_pnginfo": OptionInfo(True, "Write the infotext into PNG files", section=saving),
         "sd_model_checkpoint": OptionInfo(
-            None, "Stable Diffusion checkpoint", gr.Dropdown, _checkpoint_choices, refresh=refresh_checkpoints
+            None, "Stable Diffusion checkpoint", gr.Dropdown, _checkpoints, section=models, refresh=refresh_checkpoints
         ),
-        "cross_attention_optimization": OptionInfo("Automatic", "Cross attention optimization", gr.Dropdown, attention),
-    }
-    extra = {
+        "cross_attention_optimization": OptionInfo(
+            "Automatic", "Cross attention optimization", gr.Dropdown, attention, section=models
+        ),
         "sd_hypernetwork": OptionInfo(
-            "None", "Add hypernetwork to prompt", gr.Dropdown, _network_choices, refresh=reload_hypernetworks
+            "None", "Add hypernetwork to prompt", gr.Dropdown, _networks, section=extra, refresh=reload_hypernetworks
         ),
         "extra_networks_default_multiplier": OptionInfo(
-            1.0, "Default multiplier for extra networks", gr.Slider, strength
+            1.0, "Default multiplier for extra networks", gr.Slider, strength, section=extra
         ),
-    }
-    previews = {
-        "live_previews_enable": OptionInfo(True, "Show live previews of the created image"),
-        "show_progress_every_n_steps": OptionInfo(5, "Live preview every N sampling steps", gr.Slider, steps),
-    }
-    infotext = {
-        "add_model_hash_to_info": OptionInfo(True, "Add the model's hash to the infotext"),
-        "add_model_name_to_info": OptionInfo(True, "Add the model's name to the infotext"),
-    }
-    return {
-        **options_section(("saving-images", "Saving images"), saving),
-        **options_section(("sd", "Stable Diffusion"), models),
-        **options_section(("extra_networks", "Extra networks"), extra),
-        **options_section(("ui", "Live previews"), previews),
-        **options_section(("infotext", "Infotext"), infotext),
+        "live_previews_enable": OptionInfo(True, "Show live previews of the created image", section=previews),
+        "show_progress_every_n_steps": OptionInfo(
+            5, "Live preview every N sampling steps", gr.Slider, steps, section=previews
+        ),
+        "add_model_hash_to_info": OptionInfo(True, "Add the model's hash to the infotext", section=infotext),
+        "add_model_name_to_info": OptionInfo(True, "Add the model's name to the infotext", section=infotext),
     }
 
 

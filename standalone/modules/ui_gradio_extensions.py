@@ -8,7 +8,7 @@ from typing import Any
 
 import gradio as gr
 
-from modules import paths, scripts
+from modules import extensions, paths
 
 _original_response = gr.routes.templates.TemplateResponse
 _REMOTE = re.compile(rb"<(?:link|script)[^>]*(?:href|src)=\"https?://[^>]*>(?:\s*</script>)?")
@@ -21,19 +21,18 @@ def theme() -> gr.themes.Base:
     )
 
 
-def webpath(path: str) -> str:
+def webpath(path: Path) -> str:
     """A file's address in the page; changes with the file, so that no browser shows an old one."""
-    return f"file={path}?{Path(path).stat().st_mtime}"
+    return f"file={path}?{path.stat().st_mtime}"
 
 
-def _scripts() -> list[str]:
+def _scripts() -> list[Path]:
     """The host's script first, then the extensions'."""
-    own = str(Path(paths.standalone_path, "javascript", "host.js"))
-    return [own, *(script.path for script in scripts.list_scripts("javascript", ".js"))]
+    return [Path(paths.standalone_path, "javascript", "host.js"), *extensions.files("javascript/*.js")]
 
 
-def _styles() -> list[str]:
-    return [str(Path(paths.standalone_path, "style.css")), *scripts.list_files_with_name("style.css")]
+def _styles() -> list[Path]:
+    return [Path(paths.standalone_path, "style.css"), *extensions.files("style.css")]
 
 
 def reload_javascript() -> None:
@@ -54,4 +53,4 @@ def reload_javascript() -> None:
 
 def allowed_paths() -> list[str]:
     """Files that the page may fetch: scripts, styles and pictures."""
-    return [*_scripts(), *_styles(), paths.data_path]
+    return [*map(str, [*_scripts(), *_styles()]), paths.data_path]

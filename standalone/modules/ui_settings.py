@@ -13,6 +13,7 @@ from hypernetwork_workbench.hypernetworks.errors import SettingsError
 from modules import script_callbacks, shared
 from modules.call_queue import wrap_gradio_call
 from modules.options import OptionInfo
+from modules.ui_components import ToolButton
 
 _KINDS = {int: gr.Number, float: gr.Number, bool: gr.Checkbox}
 
@@ -26,7 +27,7 @@ def create_setting_component(key: str, info: OptionInfo) -> Any:
         return kind(**common, **info.arguments())
     with gr.Row():
         component = kind(**common, scale=6, **info.arguments())
-        button = gr.Button("\u21bb", elem_id=f"refresh_{key}", elem_classes=["tool"])
+        button = ToolButton("\u21bb", elem_id=f"refresh_{key}")
 
     def update() -> Any:
         refresh()

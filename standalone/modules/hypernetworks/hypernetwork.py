@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from modules import devices, hashes, shared
+from modules import devices, shared
 
 log = logging.getLogger("workbench.host")
 
@@ -61,9 +61,7 @@ class Hypernetwork:
 
     def __init__(self, filename: str) -> None:
         state = torch.load(filename, map_location="cpu", weights_only=True)
-        self.filename = filename
         self.name = state.get("name") or Path(filename).stem
-        self.step = state.get("step", 0)
         self.layers: dict[int, tuple[HypernetworkModule, HypernetworkModule]] = {}
         for width, (k, v) in ((key, value) for key, value in state.items() if type(key) is int):
             self.layers[width] = (HypernetworkModule(width, k, state), HypernetworkModule(width, v, state))
@@ -73,11 +71,6 @@ class Hypernetwork:
         for pair in self.layers.values():
             for module in pair:
                 module.multiplier = multiplier
-
-    def shorthash(self) -> str | None:
-        """First ten digits of the file's sha256, None when hashing is off."""
-        value = hashes.sha256(self.filename, f"hypernet/{self.name}")
-        return value[:10] if value else None
 
 
 def list_hypernetworks(path: str) -> dict[str, str]:

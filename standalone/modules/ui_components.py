@@ -1,0 +1,22 @@
+"""Components that extensions take from the host."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+
+class ToolButton(gr.Button):
+    """A small button that shows one sign."""
+
+    def __init__(self, value: str, **kwargs: Any) -> None:
+        super().__init__(value, elem_classes="tool", **kwargs)
+
+    def get_expected_parent(self) -> type[gr.components.Form]:
+        """The form that neighbours share."""
+        return gr.components.Form
+
+    def get_block_name(self) -> str:
+        """For gradio's page it is a button."""
+        return "button"
