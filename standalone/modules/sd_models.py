@@ -125,28 +125,33 @@ def build(state_dict: dict[str, torch.Tensor], path: Path) -> Any:
     return model
 
 
+def load_model(info: CheckpointInfo) -> Any:
+    """Loads a checkpoint and makes it `shared.sd_model`."""
+    log.info("Loading %s", info.filename)
+    model = build(read_state_dict(info.filename), Path(info.filename))
+    info.sha256 = hashes.sha256(info.filename, f"checkpoint/{info.name}")
+    info.shorthash = info.sha256[:10] if info.sha256 else None
+    model.sd_checkpoint_info, model.sd_model_hash = info, info.shorthash
+    importlib.import_module("modules.sd_hijack").apply_optimizations()
+    shared.sd_model = model
+    script_callbacks.model_loaded_callback(model)
+    return model
+
+
 def get_model() -> Any:
     """The loaded model; loads that of the settings, or waits for the thread that does."""
     with _load_lock:
-        return shared.__dict__.get("sd_model") or reload_model_weights()
+        return shared.__dict__.get("sd_model") or load_model(select_checkpoint())
 
 
 def reload_model_weights(info: CheckpointInfo | None = None) -> Any:
-    """Makes the checkpoint of the settings, or the given one, `shared.sd_model`, unless it is that already."""
+    """Loads the checkpoint of the settings, or the given one, unless it is the loaded one."""
     with _load_lock:
-        info = info or select_checkpoint()
+        wanted = info or select_checkpoint()
         model = shared.__dict__.get("sd_model")
-        if model is not None and model.sd_checkpoint_info.filename == info.filename:
+        if model is not None and model.sd_checkpoint_info.filename == wanted.filename:
             return model
-        shared.__dict__.pop("sd_model", None)
         del model
+        shared.__dict__.pop("sd_model", None)
         devices.torch_gc()
-        log.info("Loading %s", info.filename)
-        model = build(read_state_dict(info.filename), Path(info.filename))
-        info.sha256 = hashes.sha256(info.filename, f"checkpoint/{info.name}")
-        info.shorthash = info.sha256[:10] if info.sha256 else None
-        model.sd_checkpoint_info, model.sd_model_hash = info, info.shorthash
-        importlib.import_module("modules.sd_hijack").apply_optimizations()
-        shared.sd_model = model
-        script_callbacks.model_loaded_callback(model)
-        return model
+        return load_model(wanted)
