@@ -49,7 +49,8 @@ def _range(curves: Sequence[Curve]) -> tuple[float, float]:
     values = [value for curve in curves for _, value in curve.points if math.isfinite(value)]
     low, high = min(values, default=0.0), max(values, default=1.0)
     margin = (high - low) * 0.05 or abs(high) * 0.05 or 1.0
-    return low - margin, high + margin
+    # Rates and losses are never below 0, and their axis should not seem so.
+    return low - margin if low < 0 else max(0.0, low - margin), high + margin
 
 
 def _line(curve: Curve, limits: tuple[float, float], last_step: int, colour: str) -> str:

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import itertools
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .atomic import write_text
 from .entry import depending_on, problems
-from .errors import HypernetworkFileError, SettingsError
-from .jobfile import table_text, tomllib
+from .errors import SettingsError
+from .jobfile import table_text
 from .network_settings import CreateSettings, ShapeSettings
 from .options import check_limits, convert
 from .structure import default_dropout
-
-MAX_BYTES = 1_000_000
-"""Settings take a few hundred bytes; what is larger is something else."""
+from .text_files import is_json, parse, save_new
 
 _OWN = ("name", "seed", "optional_info")
 _SHAPE = ShapeSettings().to_mapping()
@@ -75,14 +70,7 @@ def save(settings: CreateSettings, folder: Path, is_named: bool = True) -> Path:
     Raises:
         HypernetworkFileError: the folder or the disk refuses it.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise HypernetworkFileError(f"the folder {folder} cannot be made: {error.strerror}") from error
-    names = itertools.chain([settings.name], (f"{settings.name} {number}" for number in itertools.count(2)))
-    path = next(path for name in names if not (path := folder / f"{name}.toml").exists())
-    write_text(path, settings_text(settings, is_named))
-    return path
+    return save_new(settings_text(settings, is_named), folder, settings.name)
 
 
 def read(content: bytes, file_name: str) -> Loaded:
@@ -94,18 +82,12 @@ def read(content: bytes, file_name: str) -> Loaded:
     Raises:
         SettingsError: the file is no settings file at all; names it.
     """
-    if len(content) > MAX_BYTES:
-        raise SettingsError(file_name, "is too large for a file with settings")
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise SettingsError(file_name, "is no text and so no settings") from error
-    return _judged(*(_from_json if file_name.lower().endswith(".json") else _from_toml)(text, file_name))
+    tables = parse(content, file_name)
+    return _judged(*(_from_json if is_json(file_name) else _from_toml)(tables, file_name))
 
 
-def _from_toml(text: str, file_name: str) -> tuple[dict[str, Any], list[str]]:
+def _from_toml(tables: dict[str, Any], file_name: str) -> tuple[dict[str, Any], list[str]]:
     """Values by our names, and the keys that nobody knows."""
-    tables = _parsed(tomllib.loads, text, file_name, "TOML")
     network, create = tables.get("network"), tables.get("create", {})
     if not isinstance(network, dict) or not isinstance(create, dict):
         raise SettingsError(file_name, "has no table [network], so there is nothing to load")
@@ -117,9 +99,8 @@ def _from_toml(text: str, file_name: str) -> tuple[dict[str, Any], list[str]]:
     return values, unknown
 
 
-def _from_json(text: str, file_name: str) -> tuple[dict[str, Any], list[str]]:
+def _from_json(entries: dict[str, Any], file_name: str) -> tuple[dict[str, Any], list[str]]:
     """Like `_from_toml`, of the original's `*_hypernetwork_.json`."""
-    entries = _parsed(json.loads, text, file_name, "JSON")
     known = {*_ORIGINAL, *_NOT_LOADED, "use_dropout"}
     if not known & entries.keys():
         raise SettingsError(file_name, "has none of the settings of a hypernetwork, so there is nothing to load")
@@ -160,14 +141,3 @@ def _plain(name: str, value: Any) -> Any:
     converted = convert(name, value, kind)
     check_limits(name, converted, option)
     return list(converted) if isinstance(converted, tuple) else converted
-
-
-def _parsed(parse: Callable[[str], Any], text: str, file_name: str, language: str) -> dict[str, Any]:
-    try:
-        tables = parse(text)
-    except (ValueError, RecursionError) as error:  # both parsers' errors are ValueErrors
-        reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
-        raise SettingsError(file_name, f"is no {language}: {reason}") from error
-    if not isinstance(tables, dict):
-        raise SettingsError(file_name, "has no settings in it")
-    return tables

@@ -58,7 +58,7 @@ class ScheduleSettings(Settings):
     )
     kind: str = setting(
         "steps",
-        Option("Rate schedule", "steps keeps to the text above; the others start from one rate.",
+        Option("Rate schedule", "steps keeps to the learning rate as it is written; the others shape one rate.",
                choices=("steps", *warmup_schedules.KINDS, _RESTARTS)),
     )  # fmt: skip
     warmup: int = setting(

@@ -13,13 +13,26 @@ function hnwLive() {
     return live;
 }
 
+// Forgets the run once the server says that it is over; a page that is left in its middle is told nothing any more.
+async function hnwForget(id) {
+    const body = JSON.stringify({id_task: id, live_preview: false});
+    const headers = {"Content-Type": "application/json"};
+    try {
+        const answer = await fetch("./internal/progress", {method: "POST", headers, body});
+        const state = await answer.json();
+        if (!state.active && !state.queued && localStorage.getItem(hnwRunKey) === id) localStorage.removeItem(hnwRunKey);
+    } catch (error) {
+        console.warn("the server does not answer; the run is looked for again when the page is reopened", error);
+    }
+}
+
 function hnwFollow(id, atEnd) {
     const container = gradioApp().querySelector("#hnw_train_progress");
     const gallery = gradioApp().querySelector("#hnw_train_preview");
     const live = hnwLive();
     live.innerHTML = "";
     requestProgress(id, container, gallery, () => {
-        localStorage.removeItem(hnwRunKey);
+        hnwForget(id);
         live.innerHTML = "";
         atEnd();
     }, (progress) => {
@@ -46,3 +59,12 @@ onUiLoaded(() => {
         hnwFollow(id, () => gradioApp().querySelector("#hnw_train_last").click());
     }
 });
+
+// Asks for a look at the entries once nobody has typed for a moment.
+let hnwTrainLookTimer = null;
+// eslint-disable-next-line no-unused-vars
+function hnwTrainLookSoon() {
+    clearTimeout(hnwTrainLookTimer);
+    hnwTrainLookTimer = setTimeout(() => gradioApp().querySelector("#hnw_train_look").click(), 300);
+    return [];
+}

@@ -16,6 +16,7 @@ from ..hypernetworks.entry import Entry, assess, beside
 from ..hypernetworks.errors import SettingsError, SeveralSettingsError, WorkbenchError
 from ..hypernetworks.options import as_text
 from ..hypernetworks.settings import CreateSettings
+from ..hypernetworks.text_files import MAX_BYTES
 from . import create_view, host
 from .checkpoint_widths import loaded_widths
 from .form import Form, done
@@ -83,7 +84,7 @@ class Handlers:
         path = Path(file.name)
         try:
             with path.open("rb") as stream:
-                loaded = settings_files.read(stream.read(settings_files.MAX_BYTES + 1), path.name)
+                loaded = settings_files.read(stream.read(MAX_BYTES + 1), path.name)
         except WorkbenchError as error:
             return [self.form.explain(error), *self._fill({}, offered, entered)]
         status = done(f"Loaded {path.name}.")

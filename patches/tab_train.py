@@ -1,124 +1,150 @@
-"""The tab Train Gamma."""
+"""The tab Train Gamma: its layout, and which event calls what."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
-from modules import call_queue, shared
+from modules import call_queue
 
-from ..hypernetworks.errors import SettingsError, WorkbenchError
-from ..hypernetworks.settings import Job
-from ..hypernetworks.train.run import TrainResult
-from . import initial, train_form
-from .form import Form, done
-from .training import check_job, find_rate_for, run_job
+from ..hypernetworks import train_presets
+from . import initial, train_form, train_runs
+from .form import Form
+from .train_handlers import OWN, Handlers, Panel
 
-#: What the last run ended with, for a page that was closed meanwhile.
-_last_answer: list[Any] = [gr.update(), ""]
+_QUICK: dict[str, Any] = {"queue": False, "show_progress": "hidden"}
 
 
-def build(_params: Any = None) -> None:
+@dataclass(frozen=True)
+class _Txt2img:
+    """The tick for the settings of txt2img, and the components that hold them."""
+
+    tick: Any
+    components: Sequence[Any]
+
+
+def build(params: Any = None) -> None:
     """Builds the tab inside the host's Train tab."""
-    form = Form("hnw_train")
-    with gr.Tab("Train Gamma", elem_id="hnw_train_tab"), gr.Row():
-        with gr.Column():
-            train_form.inputs(form, initial.tables())
-        with gr.Column():
-            with gr.Row():
-                train = gr.Button("Train hypernetwork", variant="primary", elem_id="hnw_train_button")
-                resume = gr.Button("Continue", elem_id="hnw_train_continue")
-                interrupt = gr.Button("Interrupt", elem_id="hnw_train_interrupt")
-            with gr.Row():
-                check = gr.Button("Check", elem_id="hnw_train_check")
-                find = gr.Button("Find a rate", elem_id="hnw_train_find_rate")
-            gr.HTML(elem_id="hnw_train_progress")
-            status = gr.HTML(elem_id="hnw_train_status")
-            preview = gr.Gallery(
-                label="Previews and result",
-                show_label=False,
-                columns=4,
-                preview=True,
-                object_fit="contain",
-                elem_id="hnw_train_preview",
-            )
-            task = gr.Textbox(visible=False)
-            # Pressed by the page's script when a page is reopened after the run that it shows has ended.
-            last = gr.Button("Show the last run", elem_id="hnw_train_last", elem_classes="hnw-hidden")
+    make_tab(initial.tables(), getattr(params, "txt2img_preview_params", ()))
 
-    outputs = [preview, status]
-    for button, action in ((train, _train), (resume, _continue), (check, _check), (find, _find_rate)):
-        button.click(
-            call_queue.wrap_gradio_gpu_call(_answering(form, action), extra_outputs=[gr.update()]),
+
+def make_tab(start: dict[str, dict[str, Any]], txt2img: Sequence[Any] = ()) -> Handlers:
+    """Makes the tab in the block that is open now.
+
+    Args:
+        start: tables of a job, with what the fields start with.
+        txt2img: the host's eight components of the txt2img tab, where it gives them.
+    """
+    form = Form("hnw_train", beside=True)
+    with gr.Tab("Train Gamma", elem_id="hnw_train_tab") as tab, gr.Row():
+        with gr.Column(elem_id="hnw_train_form"):
+            preset, advice = _preset_fields()
+            fields = train_form.Fields(form, start)
+            fields.above_plot()
+            plot = gr.HTML(elem_id="hnw_train_plot")
+            fields.below_plot()
+            tick = _tick(bool(txt2img))
+            fields.folds()
+        with gr.Column(elem_id="hnw_train_panel"):
+            parts = _panel()
+    handlers = Handlers(form, Panel(preset, advice, plot))
+    _connect_entry(tab, handlers, parts)
+    _connect_runs(form, parts, _Txt2img(tick, txt2img))
+    return handlers
+
+
+def _preset_fields() -> tuple[Any, Any]:
+    preset = gr.Dropdown(
+        [OWN, *(one.name for one in train_presets.PRESETS)],
+        value=OWN,
+        label="Recipe",
+        info="Fills in rate, schedule, optimizer and steps that proved themselves; everything stays open to change.",
+        elem_id="hnw_train_preset",
+    )
+    preset.do_not_save_to_config = True
+    return preset, gr.HTML(visible=False, elem_id="hnw_train_advice", elem_classes="hnw-note")
+
+
+def _tick(is_visible: bool) -> Any:
+    tick = gr.Checkbox(
+        False,
+        label="Read preview settings from txt2img",
+        info="Prompts, sampler, steps, CFG scale, size and seed of previews are those of the txt2img tab at the start.",
+        elem_id="hnw_train_from_txt2img",
+        visible=is_visible,
+    )
+    tick.do_not_save_to_config = True
+    return tick
+
+
+def _panel() -> dict[str, Any]:
+    """The buttons, and where a run is seen."""
+    parts: dict[str, Any] = {}
+    with gr.Row():
+        parts["train"] = gr.Button(
+            "Train hypernetwork", variant="primary", scale=2, min_width=200, elem_id="hnw_train_button"
+        )
+        parts["continue"] = gr.Button("Continue", min_width=100, elem_id="hnw_train_continue")
+        parts["interrupt"] = gr.Button("Interrupt", min_width=100, elem_id="hnw_train_interrupt")
+    with gr.Row():
+        parts["check"] = gr.Button("Check", size="sm", min_width=100, elem_id="hnw_train_check")
+        parts["find"] = gr.Button("Find a rate", size="sm", min_width=100, elem_id="hnw_train_find_rate")
+        parts["save"] = gr.Button("Save settings", size="sm", min_width=100, elem_id="hnw_train_save")
+        parts["load"] = gr.UploadButton(
+            "Load settings", size="sm", min_width=100, file_types=[".toml", ".json"], elem_id="hnw_train_load"
+        )
+    gr.HTML(elem_id="hnw_train_progress")
+    parts["status"] = gr.HTML(elem_id="hnw_train_status")
+    parts["saved"] = gr.File(label="Saved settings", visible=False, interactive=False, elem_id="hnw_train_saved")
+    parts["preview"] = gr.Gallery(
+        label="Previews and result",
+        show_label=False,
+        columns=4,
+        preview=True,
+        object_fit="contain",
+        elem_id="hnw_train_preview",
+    )
+    parts["task"] = gr.Textbox(visible=False)
+    # Pressed by the page's script: when a page is reopened after the run that it shows has ended, and soon after an
+    # entry has changed.
+    parts["last"] = gr.Button("Show the last run", elem_id="hnw_train_last", elem_classes="hnw-hidden")
+    parts["look"] = gr.Button("Look at the entries", elem_id="hnw_train_look", elem_classes="hnw-hidden")
+    return parts
+
+
+def _connect_entry(tab: Any, handlers: Handlers, parts: Mapping[str, Any]) -> None:
+    inputs, shown, status = handlers.form.components, handlers.shown, parts["status"]
+    tab.select(handlers.look, inputs, shown, **_QUICK)
+    parts["look"].click(handlers.look, inputs, shown, **_QUICK)
+    for component in handlers.form.components:
+        component.input(None, _js="hnwTrainLookSoon")
+        if isinstance(component, gr.Number):
+            # An emptied number sends no input event.
+            component.blur(None, _js="hnwTrainLookSoon")
+    preset = handlers.panel.preset
+    preset.input(handlers.choose_preset, [preset, *inputs], handlers.filled, **_QUICK)
+    parts["load"].upload(handlers.load, [parts["load"], *inputs], [status, *handlers.filled], **_QUICK)
+    parts["save"].click(handlers.save, inputs, [status, parts["saved"]], **_QUICK)
+
+
+def _connect_runs(form: Form, parts: Mapping[str, Any], txt2img: _Txt2img) -> None:
+    outputs = [parts["preview"], parts["status"]]
+    actions = {
+        "train": train_runs.train,
+        "continue": train_runs.resume,
+        "check": train_runs.check,
+        "find": train_runs.find_rate,
+    }
+    for name, action in actions.items():
+        handler = train_runs.handler(form, action, len(txt2img.components))
+        parts[name].click(
+            call_queue.wrap_gradio_gpu_call(handler, extra_outputs=[gr.update()]),
             _js="hnwStartTraining",
-            inputs=[task, *form.components],
+            inputs=[parts["task"], txt2img.tick, *txt2img.components, *form.components],
             outputs=outputs,
             show_progress="hidden",
         )
-    interrupt.click(shared.state.interrupt)
-    last.click(lambda: _last_answer, outputs=outputs, show_progress="hidden")
-
-
-def _answering(form: Form, action: Callable[[Job], tuple[Any, str]]) -> Callable[..., tuple[Any, str]]:
-    """The handler of a button: `action` on the job of the form, its errors as sentences that name the fields."""
-
-    def handler(_task: str, *entered: Any) -> tuple[Any, str]:
-        try:
-            answer = action(job_from(form.values(entered)))
-        except WorkbenchError as error:
-            answer = gr.update(), form.explain(error)
-        _last_answer[:] = answer
-        return answer
-
-    return handler
-
-
-def _train(job: Job, resume: bool = False) -> tuple[Any, str]:
-    result = run_job(job, resume=resume)
-    pictures = [str(path) for path in (result.sheet, result.strip, *reversed(result.previews)) if path]
-    return gr.update(value=pictures), done(summary(result)) + result.chart
-
-
-def _continue(job: Job) -> tuple[Any, str]:
-    return _train(job, resume=True)
-
-
-def _check(job: Job) -> tuple[Any, str]:
-    return gr.update(), "".join(done(line) for line in check_job(job))
-
-
-def _find_rate(job: Job) -> tuple[Any, str]:
-    found = find_rate_for(job)
-    sentence = f"A rate near {found.rate:.2g} learns fastest; for a long run take a half to a tenth of it."
-    return gr.update(), done(sentence) + found.chart()
-
-
-def job_from(tables: dict[str, Any]) -> Job:
-    """The job of what was entered: the chosen network goes on, and is replaced unless another name is given.
-
-    Raises:
-        SettingsError: names the field.
-    """
-    name = tables["network"]["file"]
-    path = shared.hypernetworks.get(name)
-    if path is None:
-        reason = f"there is no network {name}; press Refresh list" if name else "choose a network; create one first"
-        raise SettingsError("network.file", reason)
-    tables["network"]["file"] = path
-    output = tables["output"]
-    output["name"] = output["name"].strip() or name
-    output["overwrite"] = output["overwrite"] or output["name"] == name
-    return Job.from_mapping(tables)
-
-
-def summary(result: TrainResult) -> str:
-    """A few sentences about a run that ended well."""
-    ended = "Stopped by hand after" if result.interrupted else "Trained"
-    left_out = f" {result.skipped_steps} steps were left out, their loss was no number." if result.skipped_steps else ""
-    rolled = f" Rolled back {result.rollbacks} times." if result.rollbacks else ""
-    return (
-        f"{ended} {result.steps} steps in {result.seconds:.0f} s; loss {result.loss_first:.4f} at first, "
-        f"{result.loss_last:.4f} at last. Saved as {result.network.name}; log and pictures are in {result.log.parent}."
-        f"{left_out}{rolled}"
-    )
+    parts["interrupt"].click(train_runs.interrupt, outputs=[parts["status"]], **_QUICK)
+    parts["last"].click(train_runs.last_answer, outputs=outputs, **_QUICK)

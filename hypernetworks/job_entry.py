@@ -1,0 +1,121 @@
+"""What somebody is entering for a training job, judged as it stands: each problem with its field, and the rates."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .charts import Curve, draw_chart
+from .data.images import EXTENSIONS
+from .data_settings import DataSettings
+from .errors import SettingsError, SeveralSettingsError, WorkbenchError
+from .settings import SECTIONS, Job
+from .train.plan import epoch_steps
+from .train.schedules import Schedule
+from .train_settings import ScheduleSettings, TrainSettings
+
+LABELS = {f"{section}.{name}": option.label for section, kind in SECTIONS.items() for name, _, option in kind.options()}
+_ADDRESS = re.compile(r"\b(" + "|".join(re.escape(address) for address in LABELS) + r")\b")
+_POINTS = 400
+#: Fields that are empty in a form nobody has touched; that alone is no reproach.
+_TO_BE_FILLED_IN = ("data.folder", "output.name", "network.file")
+
+
+@dataclass(frozen=True)
+class PlannedRates:
+    """The learning rates of a run.
+
+    Attributes:
+        schedule: the rate of each step.
+        end_step: the step the run ends at.
+        steps_per_epoch: of the pictures found; None where they were not looked for.
+    """
+
+    schedule: Schedule
+    end_step: int
+    steps_per_epoch: int | None
+
+    def chart(self) -> str:
+        """The rates over the steps, as SVG."""
+        stride = max(1, self.end_step // _POINTS)
+        steps = sorted({*range(0, self.end_step, stride), *self._corners(), self.end_step - 1})
+        return draw_chart([Curve("learning rate", [(s, self.schedule.rate(s)) for s in steps])], None, self.end_step)
+
+    def line(self) -> str:
+        """The same as a sentence."""
+        first, last = self.schedule.rate(0), self.schedule.rate(self.end_step - 1)
+        course = f"{first:.3g}" if first == last else f"{first:.3g} at first, {last:.3g} at last"
+        epochs = f" ({self.end_step / self.steps_per_epoch:.3g} epochs)" if self.steps_per_epoch else ""
+        return f"{self.end_step} steps{epochs}; learning rate {course}."
+
+    def _corners(self) -> list[int]:
+        """Steps on both sides of a jump, so that it stands upright in a chart of few points."""
+        pieces = getattr(self.schedule, "pieces", ())
+        return [step for _, end in pieces for step in (end - 1, end) if step < self.end_step]
+
+
+def problems(tables: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """A sentence for each field, by `section.key`, that a job cannot have as it was entered."""
+    try:
+        Job.from_mapping(tables)
+    except SeveralSettingsError as several:
+        errors = several.errors
+    except SettingsError as error:
+        errors = (error,)
+    else:
+        return {}
+    empty = {address for address in _TO_BE_FILLED_IN if not _entered(tables, address)}
+    return {error.field: sentence(error) for error in reversed(errors) if error.field not in empty}
+
+
+def planned_rates(tables: Mapping[str, Mapping[str, Any]]) -> PlannedRates:
+    """The rates of what was entered; pictures are counted only where a length in epochs needs it.
+
+    Raises:
+        SettingsError: schedule, length or folder are wrong.
+    """
+    schedule = ScheduleSettings.from_mapping(tables["schedule"])
+    train = TrainSettings.from_mapping(tables["train"])
+    per_epoch = None
+    if "epoch" in schedule.cycle.lower():
+        data = DataSettings.from_mapping(tables["data"])
+        per_epoch = epoch_steps(data, train, _count_pictures(Path(data.folder)))
+    rates = schedule.schedule(train.max_steps, per_epoch or 1)
+    return PlannedRates(rates, min(train.max_steps, rates.end_step or train.max_steps), per_epoch)
+
+
+def in_words(error: WorkbenchError) -> WorkbenchError:
+    """The error with the labels of the form in place of `section.key` within its sentences."""
+    if isinstance(error, SeveralSettingsError):
+        return SeveralSettingsError([SettingsError(one.field, _worded(one.reason)) for one in error.errors])
+    if isinstance(error, SettingsError):
+        return SettingsError(error.field, _worded(error.reason))
+    return type(error)(_worded(str(error)))
+
+
+def sentence(error: SettingsError) -> str:
+    """The sentence that stands beside the field."""
+    reason = _worded(error.reason)
+    return f"{reason[:1].upper()}{reason[1:]}."
+
+
+def _worded(text: str) -> str:
+    return _ADDRESS.sub(lambda address: f"“{LABELS[address[0]]}”", text)
+
+
+def _entered(tables: Mapping[str, Mapping[str, Any]], address: str) -> Any:
+    section, _, name = address.partition(".")
+    return tables.get(section, {}).get(name)
+
+
+def _count_pictures(folder: Path) -> int:
+    try:
+        count = sum(path.suffix.lower() in EXTENSIONS for path in folder.rglob("*"))
+    except OSError as error:
+        raise SettingsError("folder", f"{folder} cannot be read: {error.strerror}") from error
+    if not count:
+        raise SettingsError("folder", f"{folder} holds no picture")
+    return count

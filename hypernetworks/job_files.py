@@ -1,0 +1,136 @@
+"""Training settings as files for the form: job files, and the original extension's JSON."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .errors import SettingsError
+from .jobfile import table_text
+from .network_settings import ShapeSettings
+from .options import check_limits, convert
+from .original_job import KEYS, translate
+from .settings import SECTIONS, Job
+from .text_files import is_json, parse, save_new
+
+_SHAPE = ShapeSettings().to_mapping()
+_OPTIONS = {
+    f"{section}.{name}": (kind, option) for section, cls in SECTIONS.items() for name, kind, option in cls.options()
+}
+#: What a form keeps where a file is silent.
+_OWN = {"data.folder", "network.file", "output.name", *(f"network.{name}" for name in _SHAPE)}
+#: Tables that only the command line, or only the tab for new networks, has a use for.
+_FOREIGN = {"evaluation": None, "create": "belongs to a new network; load the file in Create Beta Hypernetwork"}
+_RELATIVE = "is relative to the place of the file, which a page is not told; enter the whole path"
+
+
+@dataclass
+class LoadedJob:
+    """What a settings file gives.
+
+    Attributes:
+        values: plain values by `section.key`; a field that is missing stays as it is.
+        left_out: settings without a counterpart here, as `key = value`.
+        errors: what could not be used, each naming its field.
+    """
+
+    values: dict[str, Any] = field(default_factory=dict)
+    left_out: list[str] = field(default_factory=list)
+    errors: list[SettingsError] = field(default_factory=list)
+
+
+def read(content: bytes, file_name: str) -> LoadedJob:
+    """Reads a settings file; a `.json` is the original extension's, anything else a job file.
+
+    A job file without a word on a field means its default; the original's file leaves such a field as it is.
+
+    Raises:
+        SettingsError: the file is no settings file at all; names it.
+    """
+    tables = parse(content, file_name)
+    loaded = (_of_original if is_json(file_name) else _of_job)(tables, file_name)
+    _judge(loaded)
+    return loaded
+
+
+def save(job: Job, folder: Path, is_named: bool) -> Path:
+    """Writes the job to a new file in `folder`; returns its path.
+
+    Args:
+        is_named: whether the name is one that a person gave; another is left out.
+
+    Raises:
+        HypernetworkFileError: the folder or the disk refuses it.
+    """
+    return save_new(_text(job, is_named), folder, job.output.name)
+
+
+def _text(job: Job, is_named: bool) -> str:
+    tables = job.to_mapping()
+    for address, (_, option) in _OPTIONS.items():
+        section, _, name = address.partition(".")
+        if option.is_path and tables[section][name]:
+            tables[section][name] = str(Path(tables[section][name]).absolute())
+    if not is_named:
+        del tables["output"]["name"]
+    return "\n".join(table_text(name, table) for name, table in tables.items())
+
+
+def _of_job(tables: dict[str, Any], file_name: str) -> LoadedJob:
+    if not any(isinstance(tables.get(name), dict) for name in SECTIONS):
+        raise SettingsError(file_name, "has none of the tables of a job, so there is nothing to load")
+    loaded = LoadedJob({
+        f"{section}.{name}": getattr(kind, name)
+        for section, kind in SECTIONS.items()
+        for name, _, _ in kind.options()
+        if f"{section}.{name}" not in _OWN
+    })  # fmt: skip
+    for section, table in tables.items():
+        if section in SECTIONS and isinstance(table, dict):
+            _take(loaded, section, table)
+        elif section not in _FOREIGN:
+            reason = "must be a table of settings" if section in SECTIONS else "there is no such section"
+            loaded.errors.append(SettingsError(section, f"{reason}; it was left out"))
+        elif advice := _FOREIGN[section]:
+            loaded.errors.append(SettingsError(section, advice))
+    return loaded
+
+
+def _take(loaded: LoadedJob, section: str, table: dict[str, Any]) -> None:
+    for name, value in table.items():
+        address = f"{section}.{name}"
+        if address not in _OPTIONS:
+            loaded.errors.append(SettingsError(address, "there is no such setting; it was left out"))
+        elif section != "network" or name == "file":
+            loaded.values[address] = value
+    shape = [name for name in _SHAPE if name in table and table[name] != _SHAPE[name]] if section == "network" else []
+    if shape and not table.get("file"):
+        reason = "the shape of a new network; load the file in Create Beta Hypernetwork to make it"
+        loaded.errors.append(SettingsError(f"network.{shape[0]}", reason))
+
+
+def _of_original(entries: dict[str, Any], file_name: str) -> LoadedJob:
+    if not KEYS & entries.keys():
+        raise SettingsError(file_name, "has none of the settings of a training, so there is nothing to load")
+    return LoadedJob(*translate(entries))
+
+
+def _judge(loaded: LoadedJob) -> None:
+    """Keeps the values that their fields can hold, as these hold them."""
+    for address, value in list(loaded.values.items()):
+        try:
+            loaded.values[address] = _plain(address, value)
+        except SettingsError as error:
+            del loaded.values[address]
+            loaded.errors.append(SettingsError(address, f"{error.reason}; left as it was"))
+
+
+def _plain(address: str, value: Any) -> Any:
+    """The value as its field holds it; raises SettingsError if it cannot."""
+    kind, option = _OPTIONS[address]
+    converted = convert(address, value, kind)
+    check_limits(address, converted, option)
+    if option.is_path and converted and address != "network.file" and not Path(converted).is_absolute():
+        raise SettingsError(address, f"{converted} {_RELATIVE}")
+    return converted

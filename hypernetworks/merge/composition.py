@@ -1,0 +1,107 @@
+"""A composition as one file, where it can be merged exactly."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import torch
+
+from ..compose import Composition, Node, Sequence, Single
+from ..errors import MergeError
+from ..network import Hypernetwork, Metadata
+from . import merge, plan
+from .plan import Plan
+
+_Combine = Callable[[list[tuple[Hypernetwork, float]], str], Hypernetwork]
+_METHOD = "composition"
+
+
+def merge_composition(composition: Composition, networks: Mapping[str, Hypernetwork]) -> Hypernetwork:
+    """Merge a composition into one network, float32 on the CPU, whose outputs are the composition's.
+
+    Parallel branches become one wider network, sequences of affine networks one affine map. The recipe is kept as
+    `metadata.training["merge"]`; the name is left to the file.
+
+    Raises:
+        CompositionError: it names a network that is not in `networks`.
+        MergeError: a part of it cannot be merged exactly, with the reason.
+    """
+    composition.check(networks)
+    result = _fold(composition, networks, merge)
+    recipe = {
+        "method": _METHOD,
+        "composition": composition.as_hns(),
+        "networks": [
+            {"name": name, "step": networks[name].metadata.step, **_own_recipe(networks[name])}
+            for name in composition.names
+        ],
+    }
+    return Hypernetwork.from_tensors(
+        result.structure,
+        {width: tuple(module.state_dict() for module in result.pair(width)) for width in result.widths},  # type: ignore[misc]
+        Metadata(training={"merge": recipe}),
+    )
+
+
+def plan_composition(composition: Composition, networks: Mapping[str, Hypernetwork]) -> Plan:
+    """Tell what `merge_composition` would do, from the structures alone, without merging.
+
+    Raises:
+        CompositionError: it names a network that is not in `networks`.
+    """
+    composition.check(networks)
+    try:
+        result = _fold(composition, networks, _outline)
+    except MergeError as reason:
+        return Plan(_METHOD, str(reason), None)
+    structure = result.structure
+    layers = f"layer_structure {list(structure.layer_structure)}, activation {structure.activation}"
+    size_mb = structure.parameter_count(result.widths) * 4 / 1e6
+    return Plan(_METHOD, f"the one file has {layers} and {size_mb:.1f} MB in float32", structure)
+
+
+def _fold(composition: Composition, networks: Mapping[str, Hypernetwork], combine: _Combine) -> Hypernetwork:
+    network, strength = _Fold(composition.resolve, networks, combine).node(composition.root)
+    if strength == 1:
+        # One network alone, as it is; a copy, so that naming the result leaves the network its name.
+        return combine([(network, 1.0)], "weighted_sum")
+    return combine([(network, strength)], "exact_parallel")
+
+
+class _Fold:
+    """One pass through a tree, from the leaves up; each node becomes a network and its strength."""
+
+    def __init__(
+        self, resolve: Mapping[str, Composition], networks: Mapping[str, Hypernetwork], combine: _Combine
+    ) -> None:
+        self.resolve, self.networks, self.combine = resolve, networks, combine
+
+    def node(self, node: Node) -> tuple[Hypernetwork, float]:
+        if isinstance(node, Single):
+            if node.name not in self.resolve:
+                return self.networks[node.name], node.strength
+            network, strength = self.node(self.resolve[node.name].root)
+            return network, strength * node.strength
+        if isinstance(node, Sequence):
+            return self.combine([self.node(step) for step in node.steps], "exact_sequence"), 1.0
+        pairs = [
+            (network, strength * share)
+            for branch, share in zip(node.branches, node.shares, strict=True)
+            for network, strength in [self.node(branch)]
+        ]
+        return self.combine(pairs, "exact_parallel"), 1.0
+
+
+def _outline(pairs: list[tuple[Hypernetwork, float]], method: str) -> Hypernetwork:
+    """What `merge` would give, on the meta device."""
+    made = plan(pairs, method)
+    if made.structure is None:
+        raise MergeError(made.reason)
+    widths = tuple(dict.fromkeys(width for network, _ in pairs for width in network.widths))
+    with torch.device("meta"):
+        return Hypernetwork(made.structure, widths)
+
+
+def _own_recipe(network: Hypernetwork) -> dict[str, object]:
+    recipe = network.metadata.training.get("merge")
+    return {} if recipe is None else {"merge": recipe}

@@ -1,0 +1,66 @@
+"""Tables about merges as HTML."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .. import pages
+from .check import Difference
+from .plan import Plan
+from .settings import LABELS
+
+_NEAR = 1e-4
+
+
+def methods_table(plans: Sequence[Plan], chosen: str) -> str:
+    """Which methods can merge the chosen networks, which cannot, and why.
+
+    Args:
+        chosen: name of the method that is chosen.
+    """
+    rows = []
+    for plan in plans:
+        kind, word = ("hnw-yes", "yes") if plan.possible else ("hnw-no", "no")
+        label = pages.text(LABELS[plan.method])
+        rows.append(
+            (
+                f"<b>{label}</b>" if plan.method == chosen else label,
+                f"<span class='{kind}'>{word}</span>",
+                pages.text(sentence(plan), 400),
+            )
+        )
+    return _report(pages.table(("Method", "Can it?", "What comes out, or why not"), rows))
+
+
+def check_table(differences: Sequence[Difference], compared_with: str) -> str:
+    """How near the result is to what the networks give together."""
+    is_near = all(one.largest is not None and one.largest <= _NEAR for one in differences)
+    verdict = "The result does the same as" if is_near else "The result differs from"
+    rows = [
+        (f"{one.width} {one.side}", pages.number(one.change), _percent(one.mean), _percent(one.largest))
+        for one in differences
+    ]
+    head = ("Outputs on random contexts", "mean change wanted", "mean difference", "largest difference")
+    table = pages.table(head, rows, "hnw-comparison")
+    return _report(f"<p>{verdict} {pages.text(compared_with)}.</p>{table}")
+
+
+def sentence(plan: Plan) -> str:
+    """The reason of a plan as a sentence for people."""
+    reason = plan.reason.replace("layer_structure", "layer structure")
+    if reason.startswith(plan.method):
+        reason = "It" + reason[len(plan.method) :]
+    return f"{reason[:1].upper()}{reason[1:]}."
+
+
+def note(remark: str) -> str:
+    """A remark in place of a table."""
+    return f"<p class='hnw-note'>{pages.text(remark)}</p>"
+
+
+def _percent(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2%}" if value >= _NEAR else f"{value:.1e}"
+
+
+def _report(body: str) -> str:
+    return f"<div class='hnw-report'>{body}</div>"

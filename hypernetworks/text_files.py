@@ -1,0 +1,59 @@
+"""Settings files as text: what a page uploads, and what it saves."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from pathlib import Path
+from typing import Any
+
+from .atomic import write_text
+from .errors import HypernetworkFileError, SettingsError
+from .jobfile import tomllib
+
+MAX_BYTES = 1_000_000
+"""Settings take a few kilobytes; what is larger is something else."""
+
+
+def is_json(file_name: str) -> bool:
+    """Whether the file is the original extension's, by its name; all others are TOML."""
+    return file_name.lower().endswith(".json")
+
+
+def parse(content: bytes, file_name: str) -> dict[str, Any]:
+    """The tables of a TOML or JSON file.
+
+    Raises:
+        SettingsError: it is too large, no text, or neither; names the file.
+    """
+    if len(content) > MAX_BYTES:
+        raise SettingsError(file_name, "is too large for a file with settings")
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise SettingsError(file_name, "is no text and so no settings") from error
+    language = "JSON" if is_json(file_name) else "TOML"
+    try:
+        tables = json.loads(text) if language == "JSON" else tomllib.loads(text)
+    except (ValueError, RecursionError) as error:  # both parsers' errors are ValueErrors
+        reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise SettingsError(file_name, f"is no {language}: {reason}") from error
+    if not isinstance(tables, dict):
+        raise SettingsError(file_name, "has no settings in it")
+    return tables
+
+
+def save_new(text: str, folder: Path, name: str) -> Path:
+    """Writes `text` to a new file in `folder`, `NAME.toml` or `NAME 2.toml` and so on; returns its path.
+
+    Raises:
+        HypernetworkFileError: the folder or the disk refuses it.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise HypernetworkFileError(f"the folder {folder} cannot be made: {error.strerror}") from error
+    names = itertools.chain([name], (f"{name} {number}" for number in itertools.count(2)))
+    path = next(path for one in names if not (path := folder / f"{one}.toml").exists())
+    write_text(path, text)
+    return path

@@ -1,0 +1,121 @@
+"""Recipes that people trust for the Train tab, as values for the fields of a job."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .options import Settings
+from .output_settings import OutputSettings, PreviewSettings
+from .train_settings import OptimizerSettings, ScheduleSettings, TrainSettings
+
+#: What every recipe decides; all else stays as a person has it.
+_DECIDED: dict[str, tuple[type[Settings], tuple[str, ...]]] = {
+    "optimizer": (OptimizerSettings, ("name", "arguments", "clip", "clip_limit")),
+    "schedule": (ScheduleSettings, ("rate", "kind", "warmup", "min_rate", "power", "cycle", "multiplier", "decay")),
+    "train": (TrainSettings, ("max_steps", "gradient_accumulation")),
+    "preview": (PreviewSettings, ("at_cycle_end",)),
+    "output": (OutputSettings, ("save_at_cycle_end",)),
+}
+
+
+@dataclass(frozen=True)
+class TrainPreset:
+    """A recipe.
+
+    Attributes:
+        name: the name in the list.
+        advice: one sentence on what it suits.
+        changes: `section.key` and value, where it differs from the defaults.
+    """
+
+    name: str
+    advice: str
+    changes: Mapping[str, Any]
+
+    def values(self) -> dict[str, Any]:
+        """All that the recipe decides, as `section.key` and plain value."""
+        defaults = {
+            f"{section}.{name}": getattr(kind, name) for section, (kind, names) in _DECIDED.items() for name in names
+        }
+        return {**defaults, **self.changes}
+
+
+_CYCLES = {
+    "schedule.kind": "cosine restarts",
+    "schedule.cycle": "10 epochs",
+    "schedule.warmup": 5,
+    "schedule.min_rate": 6e-7,
+    "schedule.decay": 0.998,
+    "preview.at_cycle_end": True,
+    "output.save_at_cycle_end": True,
+}
+
+PRESETS: tuple[TrainPreset, ...] = (
+    TrainPreset(
+        "Steady",
+        "Slow and safe for linear and relu networks without layer normalisation.",
+        {"schedule.rate": "5e-6", "train.max_steps": 10_000},
+    ),
+    TrainPreset(
+        "Three rates",
+        "Learns fast, then settles; good for a first network.",
+        {"schedule.rate": "4e-05:2000,4e-06:4000,4e-07:6000", "train.max_steps": 6000},
+    ),
+    TrainPreset(
+        "Three rates for mish",
+        "For deep networks with mish.",
+        {"schedule.rate": "5e-5:1500,5e-6:9000,5e-8", "train.max_steps": 10_000},
+    ),
+    TrainPreset(
+        "Layer normalisation",
+        "For networks with layer normalisation alone: they bear a rate a hundred times higher.",
+        {"schedule.rate": "5e-4", "train.max_steps": 2000},
+    ),
+    TrainPreset(
+        "Accumulation",
+        "Eight batches to a step make it calmer, and let the rate be four times higher.",
+        {"schedule.rate": "2e-5", "train.gradient_accumulation": 8, "train.max_steps": 2500},
+    ),
+    TrainPreset(
+        "Cosine restarts",
+        "Cycles of 10 epochs; each ends at the lowest rate with a copy and a preview, of which the best is chosen.",
+        {"schedule.rate": "1.5e-5", "train.max_steps": 10_000, **_CYCLES},
+    ),
+    TrainPreset(
+        "Cosine restarts with accumulation",
+        "Both together bear about ten times the steady rate, for a dataset of 50 pictures and more.",
+        {"schedule.rate": "5e-5", "train.gradient_accumulation": 8, "train.max_steps": 2500, **_CYCLES},
+    ),
+    TrainPreset(
+        "Prodigy",
+        "Finds the rate by itself; the 1 of the learning rate stays as it is.",
+        {"optimizer.name": "Prodigy", "schedule.rate": "1.0", "train.max_steps": 4000},
+    ),
+    TrainPreset(
+        "D-Adaptation",
+        "Finds the rate by itself, as the original extension does.",
+        {
+            "optimizer.name": "DAdaptAdam",
+            "optimizer.arguments": "weight_decouple=True",
+            "schedule.rate": "1.0",
+            "train.max_steps": 4000,
+        },
+    ),
+)
+
+
+def by_name(name: str) -> TrainPreset | None:
+    """The recipe of this name; None where there is none."""
+    return next((preset for preset in PRESETS if preset.name == name), None)
+
+
+def matching(values: Mapping[str, Any]) -> TrainPreset | None:
+    """The recipe whose every value is in `values` (by `section.key`); None where none is."""
+    return next((one for one in PRESETS if all(_same(values.get(k), v) for k, v in one.values().items())), None)
+
+
+def _same(entered: Any, wanted: Any) -> bool:
+    """Whether a form shows this value; a page gives whole numbers for 1.0, and texts with blanks."""
+    return entered.strip() == wanted if isinstance(entered, str) else entered == wanted

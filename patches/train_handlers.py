@@ -1,0 +1,132 @@
+"""What happens in the tab Train Gamma while a person enters things: it judges, plots, fills, saves and loads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from modules import paths, shared
+
+from ..hypernetworks import job_files, train_presets
+from ..hypernetworks.errors import SettingsError, SeveralSettingsError, WorkbenchError
+from ..hypernetworks.job_entry import in_words, planned_rates, problems, sentence
+from ..hypernetworks.settings import Job
+from ..hypernetworks.text_files import MAX_BYTES
+from .form import Form, done
+from .train_job import draft, listed_name, not_there
+
+OWN = "Own settings"
+_UNNAMED = "training"
+
+
+@dataclass(frozen=True)
+class Panel:
+    """The components that show something about the entry."""
+
+    preset: Any
+    advice: Any
+    plot: Any
+
+
+class Handlers:
+    """Functions for the events of the tab; each takes the values of the form's components last."""
+
+    def __init__(self, form: Form, panel: Panel) -> None:
+        self.form = form
+        self.panel = panel
+
+    @property
+    def shown(self) -> list[Any]:
+        """Components that `look` updates."""
+        return [self.panel.plot, self.panel.preset, self.panel.advice, *self.form.places]
+
+    @property
+    def filled(self) -> list[Any]:
+        """Components that `choose_preset` updates, and `load` after the status."""
+        return [*self.form.components, *self.shown]
+
+    def look(self, *entered: Any) -> list[Any]:
+        """Plots the rates and judges the entry."""
+        return self._look(self.form.values(entered))
+
+    def choose_preset(self, name: str, *entered: Any) -> list[Any]:
+        """Fills a recipe in."""
+        preset = train_presets.by_name(name)
+        return self._fill(preset.values() if preset else {}, entered)
+
+    def save(self, *entered: Any) -> tuple[str, Any]:
+        """Saves the settings as a job file and offers it."""
+        tables = draft(self.form.values(entered))
+        is_named = bool(tables["output"]["name"])
+        if not is_named:
+            tables["output"]["name"] = _UNNAMED
+        try:
+            folder = Path(paths.data_path) / "training-settings"
+            path = job_files.save(Job.from_mapping(tables), folder, is_named)
+        except WorkbenchError as error:
+            return self.form.explain(in_words(error)), gr.update()
+        return done(f"Saved as {path}."), gr.update(value=str(path), visible=True)
+
+    def load(self, file: Any, *entered: Any) -> list[Any]:
+        """Fills the settings of an uploaded file in, as far as they can be used."""
+        path = Path(file.name)
+        try:
+            with path.open("rb") as stream:
+                loaded = job_files.read(stream.read(MAX_BYTES + 1), path.name)
+        except WorkbenchError as error:
+            return [self.form.explain(in_words(error)), *self._fill({}, entered)]
+        _choose_network(loaded)
+        status = ""
+        if loaded.errors:
+            status = self.form.explain(in_words(SeveralSettingsError(loaded.errors)))
+        if loaded.left_out:
+            said = f"Without a counterpart here, and so left out: {', '.join(loaded.left_out)}"
+            status += self.form.explain(WorkbenchError(said))
+        rest = "the rest of " if status else ""
+        return [status + done(f"Loaded {rest}{path.name}."), *self._fill(loaded.values, entered)]
+
+    def _fill(self, changes: Mapping[str, Any], entered: Sequence[Any]) -> list[Any]:
+        """Updates of the form for new values, with a look at the result."""
+        tables = self.form.values(entered)
+        for address, value in changes.items():
+            section, _, name = address.partition(".")
+            tables[section][name] = value
+        return [*self.form.filled(changes), *self._look(tables)]
+
+    def _look(self, tables: dict[str, Any]) -> list[Any]:
+        said = problems(draft(tables))
+        network = tables["network"]["file"]
+        if network and network not in shared.hypernetworks:
+            said["network.file"] = sentence(SettingsError("network.file", not_there(network)))
+        entered = {f"{section}.{name}": value for section, table in tables.items() for name, value in table.items()}
+        preset = train_presets.matching(entered)
+        return [
+            _plot(draft(tables)),
+            preset.name if preset else OWN,
+            gr.update(value=preset.advice if preset else "", visible=preset is not None),
+            *self.form.sentences(said),
+        ]
+
+
+def _choose_network(loaded: job_files.LoadedJob) -> None:
+    """Turns the path of the network into its name in the list."""
+    path = loaded.values.pop("network.file", "")
+    if not path:
+        return
+    name = listed_name(path)
+    if name is None:
+        loaded.errors.append(SettingsError("network.file", f"{path} is not among the networks; left as it was"))
+    else:
+        loaded.values["network.file"] = name
+
+
+def _plot(tables: Mapping[str, Mapping[str, Any]]) -> str:
+    try:
+        planned = planned_rates(tables)
+        return f"{planned.chart()}<p class='hnw-note'>{planned.line()}</p>"
+    except SettingsError:
+        # The sentence stands beside the field.
+        return "<p class='hnw-note'>The plot of the learning rate returns when the entries are right.</p>"

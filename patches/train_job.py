@@ -1,0 +1,74 @@
+"""The job that the tab Train Gamma describes: its entries, the chosen network, and txt2img where that is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from modules import shared
+
+from ..hypernetworks.errors import SettingsError
+from ..hypernetworks.settings import Job
+
+#: The eight values of the txt2img tab, in the host's order, as settings of previews.
+_TXT2IMG = (
+    "prompt",
+    "negative_prompt",
+    "sampling_steps",
+    "sampler",
+    "cfg_scale",
+    "preview_seed",
+    "width",
+    "height",
+)
+
+
+def job_from(tables: dict[str, Any]) -> Job:
+    """The job of what was entered: the chosen network goes on, and is replaced unless another name is given.
+
+    Raises:
+        SettingsError: names the field.
+    """
+    name = tables["network"]["file"]
+    path = shared.hypernetworks.get(name)
+    if path is None:
+        raise SettingsError("network.file", not_there(name))
+    return Job.from_mapping(_with_network(tables, name, path))
+
+
+def draft(tables: dict[str, Any]) -> dict[str, Any]:
+    """The tables as far as they go; for a network that is not there its name stands in."""
+    name = tables["network"]["file"] or ""
+    return _with_network(tables, name, shared.hypernetworks.get(name, ""))
+
+
+def not_there(name: str) -> str:
+    """Why this network cannot be trained."""
+    return (
+        f"there is no network {name}; create it, or refresh the list" if name else "choose a network; create one first"
+    )
+
+
+def listed_name(path: str) -> str | None:
+    """The name in the host's list of the network at `path`, or else of one with the same file name."""
+    wanted = Path(path)
+    for name, listed in shared.hypernetworks.items():
+        if Path(listed).resolve() == wanted.resolve():
+            return name
+    return wanted.stem if wanted.stem in shared.hypernetworks else None
+
+
+def with_txt2img(tables: dict[str, Any], values: Sequence[Any]) -> dict[str, Any]:
+    """The tables with the previews of the txt2img tab; a random seed there leaves the seed of the previews."""
+    taken = dict(zip(_TXT2IMG, values, strict=True))
+    if taken["preview_seed"] is None or float(taken["preview_seed"]) < 0:
+        del taken["preview_seed"]
+    return {**tables, "preview": {**tables["preview"], "prompt_file": "", **taken}}
+
+
+def _with_network(tables: dict[str, Any], name: str, path: str) -> dict[str, Any]:
+    output = dict(tables["output"])
+    output["name"] = output["name"].strip() or name
+    output["overwrite"] = output["overwrite"] or output["name"] == name
+    return {**tables, "network": {**tables["network"], "file": path}, "output": output}

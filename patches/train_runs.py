@@ -1,0 +1,93 @@
+"""What the buttons of the tab Train Gamma start, and what the page is told at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import gradio as gr
+from modules import shared
+
+from ..hypernetworks.errors import WorkbenchError
+from ..hypernetworks.job_entry import in_words
+from ..hypernetworks.settings import Job
+from ..hypernetworks.train.run import TrainResult
+from .form import Form, done
+from .train_job import job_from, with_txt2img
+from .training import check_job, find_rate_for, run_job
+
+Answer = tuple[Any, str]
+
+#: What the last run ended with, for a page that was closed meanwhile.
+_last_answer: list[Any] = [gr.update(), ""]
+
+
+def handler(form: Form, action: Callable[[Job], Answer], txt2img: int) -> Callable[..., Answer]:
+    """The handler of a button: `action` on the job of the form, its errors as sentences that name the fields.
+
+    Args:
+        txt2img: how many values of the txt2img tab come between the task, the tick for them, and those of the form.
+    """
+
+    def handle(_task: str, is_like_txt2img: bool, *entered: Any) -> Answer:
+        _last_answer[:] = gr.update(), "<p>The last run ended with an error; the host's console has it.</p>"
+        try:
+            tables = form.values(entered[txt2img:])
+            if is_like_txt2img:
+                tables = with_txt2img(tables, entered[:txt2img])
+            answer = action(job_from(tables))
+        except WorkbenchError as error:
+            answer = gr.update(), form.explain(in_words(error))
+        _last_answer[:] = answer
+        return answer
+
+    return handle
+
+
+def train(job: Job, resume: bool = False) -> Answer:
+    """Trains; the pictures and the sentence of the end."""
+    result = run_job(job, resume=resume)
+    pictures = [str(path) for path in (result.sheet, result.strip, *reversed(result.previews)) if path]
+    return gr.update(value=pictures), done(summary(result)) + result.chart
+
+
+def resume(job: Job) -> Answer:
+    """Goes on from the last saved state."""
+    return train(job, resume=True)
+
+
+def check(job: Job) -> Answer:
+    """Says what a run would do."""
+    return gr.update(), "".join(done(line) for line in check_job(job))
+
+
+def find_rate(job: Job) -> Answer:
+    """Tries rising rates."""
+    found = find_rate_for(job)
+    sentence = f"A rate near {found.rate:.2g} learns fastest; for a long run take a half to a tenth of it."
+    return gr.update(), done(sentence) + found.chart()
+
+
+def interrupt() -> Any:
+    """Asks the run to end; says so where something runs."""
+    is_running = bool(shared.state.job)
+    shared.state.interrupt()
+    return done("The run ends after this step, and saves.") if is_running else gr.update()
+
+
+def last_answer() -> list[Any]:
+    """What the last run ended with."""
+    return list(_last_answer)
+
+
+def summary(result: TrainResult) -> str:
+    """A few sentences about a run that ended well."""
+    ended = "Stopped by hand after" if result.interrupted else "Trained"
+    goes_on = " Press Continue to go on." if result.interrupted else ""
+    left_out = f" {result.skipped_steps} steps were left out, their loss was no number." if result.skipped_steps else ""
+    rolled = f" Rolled back {result.rollbacks} times." if result.rollbacks else ""
+    return (
+        f"{ended} {result.steps} steps in {result.seconds:.0f} s; loss {result.loss_first:.4f} at first, "
+        f"{result.loss_last:.4f} at last. Saved as {result.network.name}; log and pictures are in {result.log.parent}."
+        f"{goes_on}{left_out}{rolled}"
+    )

@@ -1,0 +1,37 @@
+"""The demo, as the README promises it: a style learnt from 16 pictures in under three minutes."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+COMMAND = "import sys; from standalone import train_command; sys.exit(train_command.main(sys.argv[1:]))"
+LIMIT_S = 180
+
+
+@pytest.mark.slow
+def test_the_demo_learns_its_style_and_still_follows_captions(tmp_path):
+    report = tmp_path / "report.json"
+    arguments = [ROOT / "examples" / "demo.toml", "--data-dir", tmp_path / "host", "--report", report]
+    started = time.monotonic()
+    result = subprocess.run(
+        [sys.executable, "-c", COMMAND, *map(str, arguments)],
+        capture_output=True, text=True, encoding="utf-8", check=False, cwd=ROOT,
+        env={name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"},
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    assert time.monotonic() - started < LIMIT_S
+    found = json.loads(report.read_text(encoding="utf-8"))
+    distance, outlines, followed = (found[n] for n in ("style_distance", "outline_contrast", "captions_followed"))
+    assert distance["after"] <= distance["before"] / 4
+    assert distance["after"] < distance["half"] < distance["before"]
+    assert outlines["after"] >= (outlines["before"] + outlines["style"]) / 2
+    assert outlines["before"] < 0.05 < outlines["style"]  # the measure tells plain pictures from outlined ones
+    assert followed["before"] >= 0.9
+    assert followed["after"] >= 0.5
+    assert found["files"]["network"] == str(tmp_path / "host" / "models" / "hypernetworks" / "night.pt")
