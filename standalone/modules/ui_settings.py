@@ -13,7 +13,7 @@ from hypernetwork_workbench.hypernetworks.errors import SettingsError
 from modules import script_callbacks, shared
 from modules.call_queue import wrap_gradio_call
 from modules.options import OptionInfo
-from modules.ui_components import ToolButton
+from modules.ui_common import create_refresh_button
 
 _KINDS = {int: gr.Number, float: gr.Number, bool: gr.Checkbox}
 
@@ -22,18 +22,11 @@ def create_setting_component(key: str, info: OptionInfo) -> Any:
     """The component of an option, with its refresh button if it has one."""
     kind = info.component or _KINDS.get(type(info.default), gr.Textbox)
     common = {"label": info.label, "value": getattr(shared.opts, key), "elem_id": f"setting_{key}"}
-    refresh = info.refresh
-    if refresh is None:
+    if info.refresh is None:
         return kind(**common, **info.arguments())
     with gr.Row():
         component = kind(**common, scale=6, **info.arguments())
-        button = ToolButton("\u21bb", elem_id=f"refresh_{key}")
-
-    def update() -> Any:
-        refresh()
-        return gr.update(**info.arguments())
-
-    button.click(update, outputs=[component], show_progress=False)
+        create_refresh_button(component, info.refresh, info.arguments, f"refresh_{key}")
     return component
 
 

@@ -1,0 +1,22 @@
+"""Pieces of the page that the settings and extensions use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import gradio as gr
+
+from modules.ui_components import ToolButton
+
+
+def create_refresh_button(component: Any, refresh: Callable[[], Any], arguments: Any, elem_id: str) -> ToolButton:
+    """A button that reads a list again: calls the method, then updates the component with the given arguments."""
+
+    def update() -> Any:
+        refresh()
+        return gr.update(**(arguments() if callable(arguments) else arguments))
+
+    button = ToolButton("\u21bb", elem_id=elem_id)
+    button.click(update, outputs=[component], show_progress=False)
+    return button
