@@ -5,10 +5,16 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 log = logging.getLogger("workbench.host")
 Function = Callable[..., Any]
+
+
+class ScriptCallback(NamedTuple):
+    """A registered callback."""
+
+    callback: Function
 
 
 @dataclass
@@ -28,23 +34,26 @@ class ImageSaveParams:
     pnginfo: dict[str, Any]
 
 
-callback_map: dict[str, list[Function]] = {}
+callback_map: dict[str, list[ScriptCallback]] = {}
 
 
 def _moment(category: str, backwards: bool = False) -> tuple[Callable[[Function], None], Callable[..., list[Any]]]:
     """The function with which extensions register for a moment, and the one with which the host announces it."""
     entries = callback_map.setdefault(f"callbacks_{category}", [])
 
+    def register(callback: Function) -> None:
+        entries.append(ScriptCallback(callback))
+
     def announce(*args: Any) -> list[Any]:
         results = []
-        for callback in list(reversed(entries) if backwards else entries):
+        for entry in list(reversed(entries) if backwards else entries):
             try:
-                results.append(callback(*args))
+                results.append(entry.callback(*args))
             except Exception:
-                log.exception("Error executing callback %s: %r", category, callback)
+                log.exception("Error executing callback %s: %r", category, entry.callback)
         return results
 
-    return entries.append, announce
+    return register, announce
 
 
 def clear_callbacks() -> None:
