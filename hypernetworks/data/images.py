@@ -10,6 +10,7 @@ import torch
 from PIL import Image, ImageOps
 
 from ..errors import DatasetError
+from ..pillow import has_transparency
 
 EXTENSIONS = {".png", ".jpg", ".jpeg", ".webp", ".bmp"}
 
@@ -32,7 +33,7 @@ def open_picture(path: Path) -> Image.Image:
 
 
 def _flatten(picture: Image.Image) -> Image.Image:
-    if picture.has_transparency_data:
+    if has_transparency(picture):
         picture = picture.convert("RGBA")
         white = Image.new("RGBA", picture.size, "white")
         return Image.alpha_composite(white, picture).convert("RGB")

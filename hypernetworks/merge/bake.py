@@ -67,15 +67,7 @@ class Baking(Mapping[str, Tensor]):
         self, state: Mapping[str, Tensor], shapes: Mapping[str, tuple[int, ...]], network: Hypernetwork, strength: float
     ) -> None:
         self._state, self._strength = state, strength
-        check_affine(network)
-        layers = attention_layers(shapes)
-        if not layers:
-            raise MergeError("the checkpoint has no attention layers under the names of SD1, SD2 and SDXL")
-        self.layers = tuple(layer for layer in layers if layer.width in network.widths)
-        if not self.layers:
-            widths = sorted({layer.width for layer in layers})
-            both = f"the network has the widths {list(network.widths)} and the checkpoint {widths}"
-            raise MergeError(f"{both}, so nothing would change")
+        self.layers = changed_layers(network, shapes)
         self._maps = {
             width: [multiply_out(module) for module in network.pair(width)]
             for width in {layer.width for layer in self.layers}
@@ -121,11 +113,23 @@ class Baking(Mapping[str, Tensor]):
         return baked
 
 
-def check_affine(network: Hypernetwork) -> None:
-    """Raise MergeError, with the reason, for a network that cannot be baked into any checkpoint."""
+def changed_layers(network: Hypernetwork, shapes: Mapping[str, tuple[int, ...]]) -> tuple[Layer, ...]:
+    """Find the attention layers that a network acts on, from its structure and the checkpoint's shapes alone.
+
+    Raises:
+        MergeError: the network is not affine, or shares no width with the checkpoint.
+    """
     structure = network.structure
-    if is_affine(structure):
-        return
-    reason = "LayerNorm" if structure.layer_norm else f"the activation {structure.activation}"
-    reason = "residual blocks" if structure.skip_connection else reason
-    raise MergeError(f"it has {reason}, and only affine networks can be multiplied into a checkpoint")
+    if not is_affine(structure):
+        reason = "LayerNorm" if structure.layer_norm else f"the activation {structure.activation}"
+        reason = "residual blocks" if structure.skip_connection else reason
+        raise MergeError(f"the network has {reason}, and only affine networks can be multiplied into a checkpoint")
+    layers = attention_layers(shapes)
+    if not layers:
+        raise MergeError("the checkpoint has no attention layers under the names of SD1, SD2 and SDXL")
+    changed = tuple(layer for layer in layers if layer.width in network.widths)
+    if not changed:
+        widths = sorted({layer.width for layer in layers})
+        both = f"the network has the widths {list(network.widths)} and the checkpoint {widths}"
+        raise MergeError(f"{both}, so nothing would change")
+    return changed

@@ -46,11 +46,15 @@ def check_table(differences: Sequence[Difference], compared_with: str) -> str:
 
 
 def sentence(plan: Plan) -> str:
-    """The reason of a plan as a sentence for people."""
-    reason = plan.reason.replace("layer_structure", "layer structure")
-    if reason.startswith(plan.method):
-        reason = "It" + reason[len(plan.method) :]
-    return f"{reason[:1].upper()}{reason[1:]}."
+    """The reason of a plan as a sentence."""
+    words = reason(plan)
+    return f"{words[:1].upper()}{words[1:]}."
+
+
+def reason(plan: Plan) -> str:
+    """The reason of a plan in words that a page uses."""
+    words = plan.reason.replace("layer_structure", "layer structure")
+    return f"it{words[len(plan.method) :]}" if words.startswith(plan.method) else words
 
 
 def note(remark: str) -> str:

@@ -59,17 +59,17 @@ class Previews:
         """Takes the pictures back that are still there."""
         self.paths = [path for path in map(Path, state["paths"]) if path.exists()]
 
-    def after_step(self, record: StepRecord) -> None:
-        """Makes, saves and shows the pictures when their step has come, but not those of a run that is to end now."""
+    def after_step(self, record: StepRecord) -> bool:
+        """Makes, saves and shows the pictures when their step has come, unless the run is to end; True if it is."""
         is_cycle_end = self.cycle_ends is not None and self.cycle_ends.is_end_of_cycle(record.step - 1)
         if not is_cycle_end and (not self.every or record.step % self.every):
-            return
+            return False
         if self._ports.progress.is_interrupted():
-            return
+            return True
         with self._showing():
             pictures = self._ports.previewer.generate(self._requests, self._network, 1.0)
         if self._ports.progress.is_interrupted():
-            return  # the host leaves off in the middle of a picture
+            return True  # the host leaves off in the middle of a picture
         for number, picture in enumerate(pictures):
             suffix = f"-{number + 1}" if len(pictures) > 1 else ""
             path = self._folder / f"step-{record.step:06d}{suffix}.png"
@@ -80,6 +80,7 @@ class Previews:
         self._ports.progress.show(strip)
         for listener in self.listeners:
             listener(record.step, pictures)
+        return False
 
     def _moments(self) -> list[tuple[int, list[Path]]]:
         """Optimizer step and pictures of each time, as the file names tell them."""

@@ -10,6 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from ..data.dataset import Dataset
 from ..network import Hypernetwork
+from ..pillow import label_font
 from ..ports import PictureRequest, Previewer
 from ..settings import Job
 from .pictures import save_picture
@@ -29,12 +30,12 @@ def write(requests: Sequence[PictureRequest], network: Hypernetwork, previewer: 
     canvas = Image.new("RGB", (_column(columns), _row(len(STRENGTHS)) + _FOOT_PX), "white")
     draw = ImageDraw.Draw(canvas)
     for row, strength in enumerate(STRENGTHS):
-        draw.text((_GAP_PX, _row(row) - _HEAD_PX + 8), f"strength {strength:g}", fill="black", font=_font(14))
+        draw.text((_GAP_PX, _row(row) - _HEAD_PX + 8), f"strength {strength:g}", fill="black", font=label_font(14))
         for column, picture in enumerate(previewer.generate(requests, network, strength)):
             canvas.paste(fitted(picture, _CELL_PX), (_column(column), _row(row)))
     for column, request in enumerate(requests):
-        caption = "\n".join(_lines(request.prompt, _CELL_PX, _font(11)))
-        draw.text((_column(column), _row(len(STRENGTHS)) - _HEAD_PX + 2), caption, fill="black", font=_font(11))
+        caption = "\n".join(_lines(request.prompt, _CELL_PX, label_font(11)))
+        draw.text((_column(column), _row(len(STRENGTHS)) - _HEAD_PX + 2), caption, fill="black", font=label_font(11))
     save_picture(canvas, path)
     return path
 
@@ -56,10 +57,6 @@ def _column(index: int) -> int:
 
 def _row(index: int) -> int:
     return _HEAD_PX + index * (_CELL_PX + _HEAD_PX)
-
-
-def _font(size_px: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    return ImageFont.load_default(size_px)
 
 
 def _lines(text: str, width_px: int, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> list[str]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
+
+from ..pillow import label_font
 
 CELL_PX = 192
 FOOT_PX = 20
@@ -27,7 +29,7 @@ def draw_strip(moments: Sequence[tuple[int, Sequence[Path]]]) -> Image.Image:
     line_px = rows * CELL_PX + FOOT_PX
     size = (CELL_PX * min(len(chosen), LINE), line_px * -(-len(chosen) // LINE))
     canvas = Image.new("RGB", size, "white")
-    draw, font = ImageDraw.Draw(canvas), ImageFont.load_default(12)
+    draw, font = ImageDraw.Draw(canvas), label_font(12)
     for number, (step, pictures) in enumerate(chosen):
         left, top = number % LINE * CELL_PX, number // LINE * line_px
         for row, path in enumerate(pictures):

@@ -179,8 +179,8 @@ class Page:
         return [line for line in self.text(id_).splitlines() if line and not line.startswith("Time taken")]
 
     def pictures(self, id_: str) -> list[str]:
-        """Addresses of the pictures of a gallery, in order, each once."""
-        found = self.driver.find_elements(By.CSS_SELECTOR, f"#{id_} img")
+        """Addresses of the pictures of a gallery, in order, each once; not what a job that goes on shows before it."""
+        found = self.driver.find_elements(By.CSS_SELECTOR, f"#{id_} img:not(.livePreview img)")
         return list(dict.fromkeys(one.get_attribute("src") for one in found))
 
     def pixels(self, source: str) -> np.ndarray:

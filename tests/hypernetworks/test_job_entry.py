@@ -1,5 +1,6 @@
 """What somebody enters for a training job: a sentence beside each wrong field, and the rates."""
 
+import itertools
 import time
 import xml.etree.ElementTree as ET
 
@@ -49,7 +50,7 @@ def test_the_rates_are_drawn_with_upright_jumps():
     root = ET.fromstring(planned.chart())
     line = next(element for element in root.iter() if element.tag.endswith("polyline"))
     points = [tuple(map(float, point.split(","))) for point in line.get("points").split()]
-    jumps = [(a, b) for a, b in zip(points, points[1:], strict=False) if a[1] != b[1]]
+    jumps = [(a, b) for a, b in itertools.pairwise(points) if a[1] != b[1]]
     assert len(jumps) == 1
     assert jumps[0][1][0] - jumps[0][0][0] < 0.5
 

@@ -75,7 +75,8 @@ def full_job(folder):
         "loss": {"kind": "huber", "min_snr_gamma": 5.0, "noise_cycle": "3 epochs", "noise_restarts": True},
         "train": {"max_steps": 77, "validation_share": 0.25, "ema_decay": 0.99, "seed": 2**60},
         "preview": {"every": "2 epochs", "prompt": "\"夜\" a <b> 'c'", "width": 128, "at_cycle_end": True},
-        "output": {"name": "夜 of ink", "overwrite": True, "save_every": "1 epoch", "save_best": True, "dir": str(folder)},
+        "output": {"name": "夜 of ink", "overwrite": True, "save_every": "1 epoch", "save_best": True,
+                   "dir": str(folder)},
     })  # fmt: skip
 
 

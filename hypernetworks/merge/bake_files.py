@@ -1,0 +1,86 @@
+"""Bake a network's file into a checkpoint's file."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from .. import files
+from ..atomic import write_bytes
+from ..errors import SettingsError
+from ..names import check_name
+from ..options import Option, Settings, setting
+from .bake import Baking
+from .checkpoint_file import CheckpointFile
+from .options import MAX_WEIGHT
+from .saving import free_path
+
+SUFFIX = ".safetensors"
+_RECIPE = "hypernetwork_bake"
+
+
+@dataclass(frozen=True)
+class BakeSettings(Settings):
+    """Which network goes into which checkpoint, and how the result is called."""
+
+    network: str = setting("", Option("Network to bake", "One without activation, LayerNorm and residual blocks."))
+    strength: float = setting(1.0, Option("Strength", "As at generation.", minimum=-MAX_WEIGHT, maximum=MAX_WEIGHT))
+    checkpoint: str = setting("", Option("Checkpoint", "A .safetensors file; it stays as it is."))
+    name: str = setting("", Option("Name of the new checkpoint", "File name without the ending; never over a file."))
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.strength == 0:
+            raise SettingsError("strength", "must not be 0, which would change nothing")
+        check_name(self.name)
+
+
+def target(folder: Path, source: Path, settings: BakeSettings) -> Path:
+    """The path of the new checkpoint; raises SettingsError for `name` where it, or its config, exists already."""
+    path = _free(folder, settings.name + SUFFIX)
+    if source.with_suffix(".yaml").exists():
+        _free(folder, f"{settings.name}.yaml")
+    return path
+
+
+def bake(network_path: Path, source: Path, path: Path, settings: BakeSettings) -> int:
+    """Writes the checkpoint `source` with the network in it to `path`, whole or not at all, with its config if any.
+
+    The recipe, with the hash of the network's file, goes into the metadata.
+
+    Returns:
+        How many attention layers the network changed.
+
+    Raises:
+        CheckpointError: the checkpoint is no `.safetensors` file or broken, or the disk refuses the new one.
+        MergeError: the network cannot be baked into this checkpoint, with the reason.
+        HypernetworkFileError: the network's file is broken, or the disk refuses the config.
+    """
+    network = files.load(network_path)
+    recipe = {
+        "network": settings.network,
+        "hash": files.short_hash(network_path),
+        "strength": settings.strength,
+        "checkpoint": source.name,
+    }
+    with CheckpointFile(source) as checkpoint:
+        baking = Baking(checkpoint, checkpoint.shapes, network, settings.strength)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.ExitStack() as undo:
+            config = source.with_suffix(".yaml")
+            if config.exists():
+                # Without it a host would guess the kind of the new checkpoint by its name and shapes.
+                write_bytes(path.with_suffix(".yaml"), config.read_bytes())
+                undo.callback(path.with_suffix(".yaml").unlink, missing_ok=True)
+            checkpoint.write_changed(path, baking, {_RECIPE: json.dumps(recipe, ensure_ascii=False)})
+            undo.pop_all()
+    return len(baking.layers)
+
+
+def _free(folder: Path, file_name: str) -> Path:
+    try:
+        return free_path(folder, file_name, overwrite=False)
+    except SettingsError as error:
+        raise SettingsError("name", f"{file_name} exists already; choose another name") from error

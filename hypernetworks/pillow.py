@@ -1,0 +1,18 @@
+"""What Pillow 9.5, which the WebUI pins, does not have yet."""
+
+from __future__ import annotations
+
+from PIL import Image, ImageFont
+
+
+def has_transparency(picture: Image.Image) -> bool:
+    """Whether some part of the picture may be transparent: an alpha channel, or a colour that stands for clear."""
+    return picture.mode in {"LA", "La", "PA", "RGBA", "RGBa"} or "transparency" in picture.info
+
+
+def label_font(size_px: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    """The built-in font for labels, in the size asked for where Pillow can."""
+    try:
+        return ImageFont.load_default(size_px)
+    except TypeError:  # before Pillow 10.1 there is one size
+        return ImageFont.load_default()

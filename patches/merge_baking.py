@@ -1,0 +1,126 @@
+"""What happens in the tab Merge Hypernetworks when a network is baked into a checkpoint."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from modules import paths, sd_models
+
+from ..hypernetworks.entry import beside
+from ..hypernetworks.errors import HypernetworkFileError, MergeError, SettingsError, WorkbenchError
+from ..hypernetworks.merge import page
+from ..hypernetworks.merge.bake import attention_layers, changed_layers
+from ..hypernetworks.merge.bake_files import BakeSettings, bake, target
+from ..hypernetworks.merge.checkpoint_file import CheckpointError, CheckpointFile
+from ..hypernetworks.merge.outlines import outline
+from . import inspecting
+from .form import Form, done
+
+_EMPTY = "Choose a network and a checkpoint; then it is said here how many attention layers change."
+
+
+class BakeHandlers:
+    """Functions for the events of baking.
+
+    Args:
+        form: the fields of `BakeSettings`.
+        preview: where it is said what would change.
+    """
+
+    def __init__(self, form: Form, preview: Any) -> None:
+        self.form, self._preview = form, preview
+
+    @property
+    def shown(self) -> list[Any]:
+        """Components that `look` updates."""
+        return [*self.form.places, self._preview]
+
+    def look(self, *entered: Any) -> list[Any]:
+        """Says what would change, or beside a field why it cannot."""
+        values = self.form.values(entered)
+        if not values["network"] or not values["checkpoint"]:
+            return [*self.form.sentences({}), page.note(_EMPTY)]
+        try:
+            sentence = _plan(values["network"], _checkpoint(values["checkpoint"]))
+        except SettingsError as error:
+            return [*self.form.sentences({error.field: beside(error)}), page.note(_EMPTY)]
+        return [*self.form.sentences({}), page.note(sentence)]
+
+    def bake(self, *entered: Any) -> tuple[str, Any]:
+        """Writes the new checkpoint; gives the outcome and the list of checkpoints."""
+        values = self.form.values(entered)
+        try:
+            sentence = _bake(BakeSettings.from_mapping(values))
+        except WorkbenchError as error:
+            return self.form.explain(error), gr.update()
+        return done(sentence), gr.update(choices=checkpoints())
+
+
+def refreshed() -> list[Any]:
+    """The lists of networks and checkpoints; the host's own list of networks is as fresh as its last reading."""
+    return [gr.update(choices=inspecting.names()), gr.update(choices=checkpoints())]
+
+
+def checkpoints() -> list[str]:
+    """The host's checkpoints."""
+    return [str(title) for title in sd_models.checkpoint_tiles()]
+
+
+def _bake(settings: BakeSettings) -> str:
+    source = _checkpoint(settings.checkpoint)
+    _plan(settings.network, source)
+    path = target(_folder(source), source, settings)
+    layers = bake(inspecting.place(settings.network, "network"), source, path, settings)
+    sd_models.list_models()
+    size_mb = path.stat().st_size / 1e6
+    return (
+        f"Wrote {path.name} ({size_mb:,.1f} MB) into {path.parent}, with {layers} attention layers changed; "
+        f"choose it as the checkpoint, and leave {settings.network} out of the prompt."
+    )
+
+
+def _plan(name: str, source: Path) -> str:
+    """What would change, in one sentence; raises SettingsError for the network or the checkpoint."""
+    try:
+        network = outline(inspecting.place(name, "network"), name)
+        with CheckpointFile(source) as checkpoint:
+            shapes = checkpoint.shapes
+        if not attention_layers(shapes):
+            raise SettingsError("checkpoint", f"{source.name} has no attention layers under the names of SD1 and SD2")
+        changed = changed_layers(network, shapes)
+    except CheckpointError as error:
+        raise SettingsError("checkpoint", str(error)) from error
+    except (MergeError, HypernetworkFileError) as error:
+        raise SettingsError("network", str(error)) from error
+    every = len(attention_layers(shapes))
+    size_mb = source.stat().st_size / 1e6
+    return (
+        f"{len(changed)} of {every} attention layers change; the new file has {size_mb:,.1f} MB, like the old one. "
+        "Weights keep the checkpoint's number type, so the network is rounded to it."
+    )
+
+
+def _checkpoint(title: str) -> Path:
+    """The file of a checkpoint. Only what the host lists can be named.
+
+    Raises:
+        SettingsError: there is no such checkpoint.
+    """
+    if not title:
+        raise SettingsError("checkpoint", "choose a checkpoint")
+    info = sd_models.checkpoints_list.get(title)
+    if info is None:
+        # The title gets the file's hash once the host knows it.
+        bare = title.partition(" [")[0]
+        info = next((one for one in sd_models.checkpoints_list.values() if one.name == bare), None)
+    if info is None:
+        raise SettingsError("checkpoint", f"there is no checkpoint {title}; press Refresh lists")
+    return Path(info.filename)
+
+
+def _folder(source: Path) -> Path:
+    """Where the new checkpoint goes: beside its source, if the host looks for checkpoints there, else where it does."""
+    folder = Path(paths.models_path) / "Stable-diffusion"
+    return source.parent if source.resolve().is_relative_to(folder.resolve()) else folder

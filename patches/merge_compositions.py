@@ -1,0 +1,160 @@
+"""What happens to compositions in the tab Merge Hypernetworks: they are read as they are written, and saved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from modules import shared
+
+from ..hypernetworks import compose, files, pages
+from ..hypernetworks.atomic import write_text
+from ..hypernetworks.compose import Composition
+from ..hypernetworks.entry import beside
+from ..hypernetworks.errors import CompositionError, HypernetworkFileError, SettingsError, WorkbenchError
+from ..hypernetworks.merge import page
+from ..hypernetworks.merge.composition import merge_composition, plan_composition
+from ..hypernetworks.merge.outlines import outline
+from ..hypernetworks.merge.saving import ResultSettings, free_path, with_hashes
+from ..hypernetworks.network import Hypernetwork
+from ..hypernetworks.options import Option
+from . import host, inspecting, merging
+from .form import Form, done
+
+SUFFIX = ".hns"
+TEXT = Option(
+    "Composition",
+    "Such as A:0.8 + B:0.2 > C, where + is side by side and > one after the other; or the text of a .hns file.",
+    lines=2,
+)
+_FIELD = "text"
+_EMPTY = "Both forms of the composition appear here, and whether it can be one file."
+
+
+class CompositionHandlers:
+    """Functions for the events of compositions.
+
+    Args:
+        form: the text and the fields of `ResultSettings`.
+        preview: where what was read is shown.
+    """
+
+    def __init__(self, form: Form, preview: Any) -> None:
+        self.form, self._preview = form, preview
+
+    @property
+    def shown(self) -> list[Any]:
+        """Components that `look` updates."""
+        return [*self.form.places, self._preview]
+
+    def look(self, *entered: Any) -> list[Any]:
+        """Shows the composition in both forms, or where it is wrong."""
+        values = self.form.values(entered)
+        if not values[_FIELD].strip():
+            return [*self.form.sentences({}), page.note(_EMPTY)]
+        try:
+            return [*self.form.sentences({}), _preview(_read(values[_FIELD]))]
+        except SettingsError as error:
+            return [*self.form.sentences({_FIELD: beside(error)}), page.note(_EMPTY)]
+
+    def save(self, *entered: Any) -> str:
+        """Writes the composition as a `.hns` file into the folder of networks."""
+        values = self.form.values(entered)
+        try:
+            composition, settings = _read(values[_FIELD]), _result(values)
+            _check_circle(composition, settings.name)
+            path = free_path(host.network_dir(), settings.name + SUFFIX, settings.overwrite)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_text(path, f"{composition.as_hns()}\n")
+        except WorkbenchError as error:
+            return self.form.explain(error)
+        shared.reload_hypernetworks()
+        return done(f"Saved as {path.name}.")
+
+    def save_one(self, *entered: Any) -> str:
+        """Merges the composition exactly into one network, and writes that."""
+        values = self.form.values(entered)
+        try:
+            composition, settings = _read(values[_FIELD]), _result(values)
+            target = settings.target(host.network_dir())
+            planned = plan_composition(composition, _outlines(composition))
+            if not planned.possible:
+                raise SettingsError(_FIELD, f"it cannot be one file, as {planned.reason}")
+            paths = {name: inspecting.place(name, _FIELD) for name in composition.names}
+            networks = {name: merging.load(path, name, _FIELD) for name, path in paths.items()}
+            merged = merge_composition(composition, networks)
+            hashes = [files.short_hash(path) for path in paths.values()]
+            merged.metadata.training["merge"] = with_hashes(merged.metadata.training["merge"], hashes)
+            return done(merging.write(merged, target, settings))
+        except WorkbenchError as error:
+            return self.form.explain(error)
+
+
+def _read(text: str) -> Composition:
+    """The composition of a text whose networks are all there.
+
+    Raises:
+        SettingsError: broken text or an unknown name, with the place.
+    """
+    saved, broken = _saved()
+    try:
+        composition = compose.parse(text, saved)
+        # Only the names count here.
+        composition.check(dict.fromkeys([*inspecting.names(), *broken]))
+    except CompositionError as error:
+        raise SettingsError(_FIELD, str(error)) from error
+    for name in composition.names:
+        if name in broken:
+            raise SettingsError(_FIELD, broken[name])
+    return composition
+
+
+def _saved() -> tuple[dict[str, Composition], dict[str, str]]:
+    """The compositions of the host's list by name, and of broken ones the reason."""
+    saved, broken = {}, {}
+    for name, path in shared.hypernetworks.items():
+        if Path(path).suffix != SUFFIX:
+            continue
+        try:
+            saved[name] = compose.parse(Path(path).read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError) as error:
+            broken[name] = f"{Path(path).name} cannot be read ({type(error).__name__})"
+        except CompositionError as error:
+            broken[name] = f"{Path(path).name} is wrong, {error}"
+    return saved, broken
+
+
+def _check_circle(composition: Composition, name: str) -> None:
+    """Raises SettingsError where a composition saved under `name` would name itself."""
+    try:
+        compose.parse(composition.as_hns(), {**composition.resolve, name: composition})
+    except CompositionError as error:
+        raise SettingsError("name", f"the composition names {name} itself; choose another name") from error
+
+
+def _outlines(composition: Composition) -> dict[str, Hypernetwork]:
+    try:
+        return {name: outline(inspecting.place(name, _FIELD), name) for name in composition.names}
+    except HypernetworkFileError as error:
+        raise SettingsError(_FIELD, str(error)) from error
+
+
+def _preview(composition: Composition) -> str:
+    planned = plan_composition(composition, _outlines(composition))
+    kind, word = ("hnw-yes", "yes") if planned.possible else ("hnw-no", "no")
+    try:
+        text = composition.as_text()
+    except CompositionError as error:
+        text = str(error)
+    rows = [
+        ("Readable form", f"<code>{pages.text(text)}</code>"),
+        (".hns form", f"<code>{pages.text(composition.as_hns())}</code>"),
+        ("Networks", pages.text(", ".join(composition.names))),
+        ("As one file", f"<span class='{kind}'>{word}</span>: {pages.text(page.sentence(planned))}"),
+    ]
+    return f"<div class='hnw-report'>{pages.facts(rows)}</div>"
+
+
+def _result(values: Mapping[str, Any]) -> ResultSettings:
+    return ResultSettings.from_mapping({name: value for name, value in values.items() if name != _FIELD})

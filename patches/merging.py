@@ -1,0 +1,217 @@
+"""What happens in the tab Merge Hypernetworks: networks are judged as they are chosen, and merged into one file."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+import gradio as gr
+from modules import shared
+
+from ..hypernetworks import files
+from ..hypernetworks.entry import beside
+from ..hypernetworks.errors import (
+    HypernetworkFileError,
+    SettingsError,
+    SeveralSettingsError,
+    WorkbenchError,
+)
+from ..hypernetworks.merge import Plan, check, merge, page, plan
+from ..hypernetworks.merge.options import check_inputs
+from ..hypernetworks.merge.outlines import outline
+from ..hypernetworks.merge.saving import ResultSettings, save, with_hashes
+from ..hypernetworks.merge.settings import METHODS, NONE, ROWS, MergeSettings, chosen_rows, used_fields
+from ..hypernetworks.network import Hypernetwork
+from ..hypernetworks.options import raise_all
+from . import host, inspecting
+from .form import Form, done
+
+ResultT = TypeVar("ResultT")
+_TWO = 2
+_MERGE_FIELDS = {field.name for field in dataclasses.fields(MergeSettings)}
+_RESULT_FIELDS = {field.name for field in dataclasses.fields(ResultSettings)}
+_FIELDS = tuple(f"network_{row}" for row in range(1, ROWS + 1))
+
+
+class MergeHandlers:
+    """Functions for the events of the merge itself.
+
+    Args:
+        form: the fields of `MergeSettings` and `ResultSettings`.
+        columns: the fields that are shown only where they matter, by name.
+        rows: the rows of the third and fourth network.
+        table: where the methods are listed.
+    """
+
+    def __init__(self, form: Form, columns: Mapping[str, Any], rows: Sequence[Any], table: Any) -> None:
+        self.form = form
+        self._columns, self._rows, self._table = columns, rows, table
+
+    @property
+    def shown(self) -> list[Any]:
+        """Components that `look` updates."""
+        return [*self.form.places, *self._columns.values(), *self._rows, self._table]
+
+    @property
+    def lists(self) -> list[Any]:
+        """The dropdowns of networks."""
+        return [field.component for field in self.form.fields if field.name in _FIELDS]
+
+    def look(self, *entered: Any) -> list[Any]:
+        """Shows the fields that matter, what is wrong beside them, and which method can do it."""
+        values = self.form.values(entered)
+        chosen = chosen_rows(values)
+        problems, table = _judge(values, chosen)
+        used = used_fields(values["method"], chosen if len(chosen) > 1 else (1, 2))
+        return [
+            *self.form.sentences({error.field: beside(error) for error in problems}),
+            *(gr.update(visible=name in used) for name in self._columns),
+            *(gr.update(visible=row in chosen or row - 1 in chosen) for row in range(3, ROWS + 1)),
+            table,
+        ]
+
+    def merge(self, *entered: Any) -> tuple[str, Any]:
+        """Merges the networks, writes the file, and compares what it does with what they do."""
+        values = self.form.values(entered)
+        try:
+            return _merge(values)
+        except WorkbenchError as error:
+            return self.form.explain(error), gr.update()
+
+
+def refreshed() -> list[Any]:
+    """The dropdowns of networks, read anew from the folder."""
+    shared.reload_hypernetworks()
+    names = inspecting.names()
+    return [gr.update(choices=names if row <= _TWO else [NONE, *names]) for row in range(1, ROWS + 1)]
+
+
+def _judge(values: Mapping[str, Any], chosen: Sequence[int]) -> tuple[list[SettingsError], str]:
+    """What is wrong with the fields that are filled in, and the table of the methods or why there is none."""
+    problems: list[SettingsError] = []
+    outlines = [_tried(problems, partial(_outline, values, row)) for row in chosen]
+    settings = _tried(problems, partial(_settings, values, chosen))
+    if values["name"]:
+        _tried(problems, partial(_target, values))
+    if len(chosen) < _TWO:
+        return problems, page.note(
+            "Choose two networks at least; then a table tells what each method can do with them."
+        )
+    networks = [network for network in outlines if network is not None]
+    if settings is None or len(networks) < len(chosen):
+        return problems, page.note("The table of the methods returns when the fields are right.")
+    plans = [_plan(settings, networks, method, problems) for method in METHODS.values()]
+    return problems, page.methods_table(plans, settings.method_name)
+
+
+def _plan(
+    settings: MergeSettings, networks: Sequence[Hypernetwork], method: str, problems: list[SettingsError]
+) -> Plan:
+    """The plan of a method; block weights that do not fit the chosen one are a problem, else a reason in the table."""
+    widths = _widths(networks)
+    try:
+        options = settings.merge_options(method, widths)
+        return plan(_weighted(settings, networks, method), method, options)
+    except SettingsError as error:
+        if method == settings.method_name:
+            problems.append(error)
+        return Plan(method, f"the weights of single blocks do not fit it: {error.reason}", None)
+
+
+def _merge(values: Mapping[str, Any]) -> tuple[str, Any]:
+    chosen = chosen_rows(values)
+    _check(values, chosen)
+    settings, result, target = _settings(values, chosen), _result(values), _target(values)
+    outlines = [_outline(values, row) for row in chosen]
+    method = settings.method_name
+    options = settings.merge_options(method, _widths(outlines))
+    planned = plan(_weighted(settings, outlines, method), method, options)
+    if not planned.possible:
+        raise SettingsError("method", page.reason(planned))
+    paths = [inspecting.place(values[_FIELDS[row - 1]], _FIELDS[row - 1]) for row in chosen]
+    networks = [load(path, values[_FIELDS[row - 1]], _FIELDS[row - 1]) for path, row in zip(paths, chosen, strict=True)]
+    weighted = _weighted(settings, networks, method)
+    merged = merge(weighted, method, options)
+    recipe = with_hashes(merged.metadata.training["merge"], [files.short_hash(path) for path in paths])
+    merged.metadata.training["merge"] = recipe
+    differences = check.differences(merged, check_inputs(weighted, options), method)
+    sentence = write(merged, target, result)
+    return done(sentence), page.check_table(differences, check.compared_with(method))
+
+
+def _check(values: Mapping[str, Any], chosen: Sequence[int]) -> None:
+    """Raises SettingsError, or several, for all fields that are wrong or missing."""
+    problems = [SettingsError(_FIELDS[row - 1], "choose a network") for row in (1, 2) if row not in chosen]
+    for row in chosen:
+        _tried(problems, partial(_outline, values, row))
+    _tried(problems, partial(_settings, values, chosen))
+    _tried(problems, partial(_target, values))
+    raise_all(problems)
+
+
+def load(path: Path, name: str, field: str) -> Hypernetwork:
+    """The network of a file under the name that the host gives it.
+
+    Raises:
+        SettingsError: it cannot be read; names `field`.
+    """
+    try:
+        network = files.load(path)
+    except HypernetworkFileError as error:
+        raise SettingsError(field, str(error)) from error
+    network.metadata = dataclasses.replace(network.metadata, name=name)
+    return network
+
+
+def write(network: Hypernetwork, target: Path, settings: ResultSettings) -> str:
+    """Writes a merged network and lists it; gives a sentence. Raises HypernetworkFileError where it cannot be."""
+    save(network, target, settings)
+    shared.reload_hypernetworks()
+    size_mb = target.stat().st_size / 1e6
+    return f"Wrote {target.name} ({size_mb:.1f} MB); its name in prompts is {inspecting.listed(target)}."
+
+
+def _outline(values: Mapping[str, Any], row: int) -> Hypernetwork:
+    name, field = values[_FIELDS[row - 1]], _FIELDS[row - 1]
+    try:
+        return outline(inspecting.place(name, field), name)
+    except HypernetworkFileError as error:
+        raise SettingsError(field, str(error)) from error
+
+
+def _settings(values: Mapping[str, Any], chosen: Sequence[int]) -> MergeSettings:
+    """The settings, with what a hidden field holds left out; raises SettingsError."""
+    used = used_fields(values["method"], chosen) | {"method", *(_FIELDS[row - 1] for row in chosen)}
+    return MergeSettings.from_mapping({name: values[name] for name in _MERGE_FIELDS & used})
+
+
+def _result(values: Mapping[str, Any]) -> ResultSettings:
+    return ResultSettings.from_mapping({name: values[name] for name in _RESULT_FIELDS})
+
+
+def _target(values: Mapping[str, Any]) -> Path:
+    return _result(values).target(host.network_dir())
+
+
+def _weighted(
+    settings: MergeSettings, networks: Sequence[Hypernetwork], method: str
+) -> list[tuple[Hypernetwork, float]]:
+    return list(zip(networks, settings.weights(method), strict=True))
+
+
+def _widths(networks: Sequence[Hypernetwork]) -> tuple[int, ...]:
+    return tuple(dict.fromkeys(width for network in networks for width in network.widths))
+
+
+def _tried(problems: list[SettingsError], work: Callable[[], ResultT]) -> ResultT | None:
+    """What `work` gives; None where settings are wrong, whose errors are added to `problems`."""
+    try:
+        return work()
+    except SeveralSettingsError as several:
+        problems += several.errors
+    except SettingsError as error:
+        problems.append(error)
+    return None

@@ -1,0 +1,176 @@
+"""The tab Merge Hypernetworks: its layout, and which event calls what."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from ..hypernetworks.merge import page
+from ..hypernetworks.merge.bake_files import BakeSettings
+from ..hypernetworks.merge.saving import ResultSettings
+from ..hypernetworks.merge.settings import NONE, ROWS, MergeSettings, used_fields
+from ..hypernetworks.options import Option, Settings
+from . import inspecting, merge_baking, merging
+from .form import Form
+from .merge_baking import BakeHandlers
+from .merge_compositions import TEXT, CompositionHandlers
+from .merging import MergeHandlers
+
+_ID = "hnw_merge"
+_QUICK: dict[str, Any] = {"queue": False, "show_progress": "hidden"}
+_RESULT = ("name", "overwrite", "form", "dtype")
+_NUMBERS = ("multiplier", "rank", "density", "seed")
+_WHOLE = ("rank", "seed")
+_OPTIONAL_ROW = 3
+
+
+@dataclass(frozen=True)
+class Tab:
+    """What the parts of the tab do."""
+
+    merge: MergeHandlers
+    composition: CompositionHandlers
+    bake: BakeHandlers
+
+
+def build(_params: Any = None) -> None:
+    """Builds the tab inside the host's Train tab."""
+    make_tab()
+
+
+def make_tab() -> Tab:
+    """Makes the tab in the block that is open now."""
+    with gr.Tab("Merge Hypernetworks", elem_id=f"{_ID}_tab") as tab:
+        with gr.Row():
+            merge = _merge_part()
+        with gr.Accordion("Composition", open=False, elem_id=f"{_ID}_composition"), gr.Row():
+            composition = _composition_part()
+        with gr.Accordion("Bake into a checkpoint", open=False, elem_id=f"{_ID}_bake"), gr.Row():
+            bake = _bake_part()
+    lists = [*merge.lists, *(field.component for field in bake.form.fields if field.name in ("network", "checkpoint"))]
+    merging_inputs = merge.form.components
+    tab.select(_refreshed, None, lists, **_QUICK).then(merge.look, merging_inputs, merge.shown, **_QUICK)
+    return Tab(merge, composition, bake)
+
+
+def _merge_part() -> MergeHandlers:
+    form = Form(_ID, beside=True)
+    columns: dict[str, Any] = {}
+    with gr.Column(scale=1, min_width=420, elem_id=f"{_ID}_form"):
+        rows = [_network_row(form, columns, row) for row in range(1, ROWS + 1)]
+        with gr.Row():
+            form.add(MergeSettings, {}, ("method",))
+            columns |= {name: _number(form, name) for name in _NUMBERS}
+        with gr.Row():
+            form.add(MergeSettings, {}, ("block_weights",))
+        for names in (_RESULT[:2], _RESULT[2:]):
+            with gr.Row():
+                form.add(ResultSettings, {}, names)
+    with gr.Column(scale=1, min_width=420, elem_id=f"{_ID}_panel"):
+        table = gr.HTML(page.note("Choose two networks at least."), elem_id=f"{_ID}_methods")
+        button = gr.Button("Merge", variant="primary", elem_id=f"{_ID}_button")
+        status = gr.HTML(elem_id=f"{_ID}_status")
+        check = gr.HTML(elem_id=f"{_ID}_check")
+    handlers = MergeHandlers(form, columns, rows[_OPTIONAL_ROW - 1 :], table)
+    _look_at_once(form, handlers.look, handlers.shown)
+    button.click(handlers.merge, form.components, [status, check])
+    return handlers
+
+
+def _network_row(form: Form, columns: dict[str, Any], row: int) -> Any:
+    optional = row >= _OPTIONAL_ROW
+    with gr.Row(visible=not optional) as line:
+        names = inspecting.names()
+        _dropdown(
+            form, MergeSettings, f"network_{row}", [NONE, *names] if optional else names, NONE if optional else None
+        )
+        columns[f"weight_{row}"] = _number(form, f"weight_{row}")
+    return line
+
+
+def _composition_part() -> CompositionHandlers:
+    id_ = f"{_ID}_composition"
+    form = Form(id_, beside=True)
+    with gr.Column(scale=1, min_width=420):
+        text = gr.Textbox("", label=TEXT.label, info=TEXT.help, lines=TEXT.lines, elem_id=f"{id_}_text")
+        form.add_component("", "text", TEXT, text)
+        for names in (_RESULT[:2], _RESULT[2:]):
+            with gr.Row():
+                form.add(ResultSettings, {}, names)
+    with gr.Column(scale=1, min_width=420):
+        preview = gr.HTML(elem_id=f"{id_}_preview")
+        with gr.Row():
+            save = gr.Button("Save as .hns", variant="primary", elem_id=f"{id_}_save")
+            save_one = gr.Button("Save as one file", elem_id=f"{id_}_save_one")
+        status = gr.HTML(elem_id=f"{id_}_status")
+    handlers = CompositionHandlers(form, preview)
+    _look_at_once(form, handlers.look, handlers.shown)
+    save.click(handlers.save, form.components, [status])
+    save_one.click(handlers.save_one, form.components, [status])
+    return handlers
+
+
+def _bake_part() -> BakeHandlers:
+    id_ = f"{_ID}_bake"
+    form = Form(id_, beside=True)
+    with gr.Column(scale=1, min_width=420):
+        with gr.Row():
+            _dropdown(form, BakeSettings, "network", inspecting.names(), None, "bake")
+            form.add(BakeSettings, {}, ("strength",))
+        with gr.Row():
+            _dropdown(form, BakeSettings, "checkpoint", merge_baking.checkpoints(), None, "bake")
+            form.add(BakeSettings, {}, ("name",))
+    with gr.Column(scale=1, min_width=420):
+        preview = gr.HTML(elem_id=f"{id_}_preview")
+        button = gr.Button("Bake", variant="primary", elem_id=f"{id_}_button")
+        status = gr.HTML(elem_id=f"{id_}_status")
+    handlers = BakeHandlers(form, preview)
+    _look_at_once(form, handlers.look, handlers.shown)
+    checkpoint = next(field.component for field in form.fields if field.name == "checkpoint")
+    button.click(handlers.bake, form.components, [status, checkpoint])
+    return handlers
+
+
+def _dropdown(
+    form: Form, kind: type[Settings], name: str, choices: list[str], value: str | None, section: str = ""
+) -> None:
+    """A field whose choices the host gives."""
+    option = _option(kind, name)
+    id_ = "_".join(filter(None, (_ID, section, name)))
+    with gr.Column(scale=2, min_width=160, elem_classes="hnw-field"):
+        component = gr.Dropdown(choices, value=value, label=option.label, info=option.help, elem_id=id_)
+        form.add_component("", name, option, component)
+
+
+def _number(form: Form, name: str) -> Any:
+    """A number that is shown only where it matters; gives the column to show."""
+    option = _option(MergeSettings, name)
+    visible = name in used_fields(MergeSettings.method, (1, 2)) or name.startswith("weight_")
+    with gr.Column(scale=1, min_width=160, elem_classes="hnw-field", visible=visible) as column:
+        component = gr.Number(
+            getattr(MergeSettings, name),
+            label=option.label,
+            info=option.help,
+            precision=0 if name in _WHOLE else None,
+            elem_id=f"{_ID}_{name}",
+        )
+        form.add_component("", name, option, component)
+    return column
+
+
+def _option(kind: type[Settings], name: str) -> Option:
+    return next(option for one, _, option in kind.options() if one == name)
+
+
+def _look_at_once(form: Form, look: Any, shown: list[Any]) -> None:
+    for component in form.components:
+        component.input(look, form.components, shown, **_QUICK)
+        if isinstance(component, gr.Number):
+            # An emptied number sends no input event.
+            component.blur(look, form.components, shown, **_QUICK)
+
+
+def _refreshed() -> list[Any]:
+    return [*merging.refreshed(), *merge_baking.refreshed()]

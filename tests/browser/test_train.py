@@ -1,0 +1,159 @@
+"""The tab Train Gamma: rates plotted, recipes, settings files; a run watched, left, found again, ended, continued."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from hypernetwork_workbench.hypernetworks import files
+
+from tests.browser.conftest import Server
+from tests.browser.page import Page
+
+NAME = "watched"
+HTML = "const one = document.querySelector(arguments[0]); return one ? one.innerHTML : ''"
+#: Width and height of the strip in sight while a run goes on.
+STRIP = """
+const one = document.querySelector('#hnw_train_preview .livePreview img');
+return one ? [one.naturalWidth, one.naturalHeight] : null;
+"""
+OUTLINE = """
+return [...document.querySelectorAll('#hnw_train_panel [id^=hnw_train], #hnw_train_form [id^=hnw_train]')]
+    .map((one) => one.id).filter((id) => id !== 'hnw_train_live' && !id.endsWith('_problem')).sort().join();
+"""
+
+
+@pytest.fixture(scope="module")
+def tab(page: Page) -> Iterator[Page]:
+    """The tab with a network of its own, and the page anew afterwards."""
+    page.tab("Train")
+    page.tab("Create Beta Hypernetwork")
+    page.fill("hnw_create_name", NAME)
+    page.press("hnw_create_button")
+    page.wait_for_text("hnw_create_status", f"Created {NAME}")
+    open_tab(page)
+    yield page
+    page.driver.get(page.address)
+    page.find(".gradio-container button")
+
+
+def open_tab(page: Page) -> None:
+    page.tab("Train")
+    page.tab("Train Gamma")
+    page.press("hnw_train_refresh")
+    page.enter("hnw_train_network_file", NAME)
+    page.fill("hnw_train_preview_every", 20)
+    page.fill("hnw_train_train_max_steps", 2000)
+    page.until("the plot of 2000 steps", lambda: "2000 steps" in html(page, "#hnw_train_plot"))
+
+
+def html(page: Page, selector: str) -> str:
+    return page.driver.execute_script(HTML, selector)
+
+
+def live_step(page: Page) -> int:
+    found = re.search(r"step (\d+) of", html(page, "#hnw_train_live"))
+    return int(found[1]) if found else 0
+
+
+def strip_size(steps: int) -> tuple[int, int]:
+    """Height and width of the strip with a picture every 20 steps: lines of 8, of a long run 24 pictures at most."""
+    moments = min(steps // 20, 24)
+    return -(-moments // 8) * 212, min(moments, 8) * 192
+
+
+def test_the_rates_are_plotted_as_one_types(tab: Page):
+    before, right = html(tab, "#hnw_train_plot"), tab.value("hnw_train_schedule_rate")
+    assert "<svg" in before
+    tab.fill("hnw_train_schedule_rate", "fast")
+    tab.until(
+        "a sentence beside the rate", lambda: "is no learning rate" in tab.text("hnw_train_schedule_rate_problem")
+    )
+    assert "<svg" not in html(tab, "#hnw_train_plot")
+    tab.fill("hnw_train_schedule_rate", right)
+    tab.until("the plot again", lambda: html(tab, "#hnw_train_plot") == before)
+    tab.fill("hnw_train_train_max_steps", "")
+    tab.until("a sentence beside the steps", lambda: tab.text("hnw_train_train_max_steps_problem"))
+    tab.fill("hnw_train_train_max_steps", 2000)
+    tab.until("the plot again", lambda: html(tab, "#hnw_train_plot") == before)
+
+
+def test_settings_are_saved_changed_by_a_recipe_and_loaded(tab: Page, server: Server):
+    tab.press("hnw_train_save")
+    tab.wait_for_text("hnw_train_status", f"{NAME}.toml")
+    (path,) = (server.data / "training-settings").glob(f"{NAME}*.toml")
+    rate = tab.value("hnw_train_schedule_rate")
+    tab.choose("hnw_train_preset", "Three rates")
+    tab.until(
+        "the rate of the recipe", lambda: tab.value("hnw_train_schedule_rate") == "4e-05:2000,4e-06:4000,4e-07:6000"
+    )
+    assert "Learns fast" in tab.text("hnw_train_advice")
+    tab.until("the plot of the recipe", lambda: "6000 steps" in html(tab, "#hnw_train_plot"))
+    tab.driver.find_element("css selector", "#hnw_train_panel input[type=file]").send_keys(str(path))
+    tab.wait_for_text("hnw_train_status", "Loaded")
+    tab.until("the saved rate", lambda: tab.value("hnw_train_schedule_rate") == rate)
+    assert tab.value("hnw_train_preset") == "Own settings"
+    assert tab.value("hnw_train_network_file") == NAME
+
+
+def test_check_says_what_a_run_would_do(tab: Page):
+    tab.press("hnw_train_check")
+    said = tab.wait_for_text("hnw_train_status", "steps per epoch")
+    assert "16 pictures" in said
+
+
+@pytest.fixture(scope="module")
+def stopped(tab: Page, server: Server) -> int:
+    """Starts a run, watches it, leaves the page, finds the run again and interrupts it; returns its last step."""
+    outline = tab.driver.execute_script(OUTLINE)
+    tab.press("hnw_train_button")
+    tab.until("the live chart", lambda: "<svg" in html(tab, "#hnw_train_live") and live_step(tab), 60)
+    first = tab.until("the strip", lambda: tab.driver.execute_script(STRIP), 60)
+    tab.until("a longer strip", lambda: tab.driver.execute_script(STRIP) > first, 60)
+    assert tab.driver.execute_script(OUTLINE) == outline
+    step = live_step(tab)
+
+    tab.driver.get(tab.address)
+    tab.find(".gradio-container button")
+    open_tab(tab)
+    tab.until("the same run again", lambda: live_step(tab) > step, 60)
+    tab.until("its strip", lambda: tab.driver.execute_script(STRIP), 60)
+    tab.press("hnw_train_interrupt")
+    said = tab.wait_for_text("hnw_train_status", "Stopped by hand", seconds=60)
+    assert html(tab, "#hnw_train_live") == ""
+    last = int(re.search(r"Stopped by hand after (\d+) steps", said)[1])
+    assert last > step
+    (path,) = server.data.rglob(f"{NAME}.pt")
+    assert files.load(path).metadata.step == last
+    return last
+
+
+def test_an_interrupted_run_shows_its_strip(stopped: int, tab: Page):
+    sources = tab.until("pictures of the run", lambda: tab.pictures("hnw_train_preview"))
+    strip = tab.pixels(sources[0])
+    assert strip.shape[:2] == strip_size(stopped)
+    assert strip.std() > 1
+
+
+def test_continue_goes_on_and_the_page_still_works(stopped: int, tab: Page, server: Server):
+    tab.fill("hnw_train_train_max_steps", stopped + 25)
+    tab.check("hnw_train_output_sheet", False)
+    before = tab.pictures("hnw_train_preview")
+    tab.press("hnw_train_continue")
+    tab.until("a step after the interrupt", lambda: live_step(tab) > stopped, 60)
+    said = tab.wait_for_text("hnw_train_status", "Trained", seconds=90)
+    assert said.startswith(f"Trained {stopped + 25} steps")
+    (path,) = server.data.rglob(f"{NAME}.pt")
+    assert files.load(path).metadata.step == stopped + 25
+    pictures = tab.until("the new strip", lambda: (now := tab.pictures("hnw_train_preview")) != before and now, 30)
+    assert strip_size(stopped + 25) == tab.pixels(pictures[0]).shape[:2] != strip_size(stopped)
+    bar = "#hnw_train_panel .progressDiv"
+    tab.until("the end of the progress bar", lambda: not tab.driver.find_elements("css selector", bar))
+    tab.press("hnw_train_continue")
+    said = tab.wait_for_text("hnw_train_status", "ended at step")
+    assert f"ended at step {stopped + 25} already; raise “Steps”" in said
+
+
+def test_the_scripts_made_no_error(tab: Page):
+    assert tab.own_errors() == []

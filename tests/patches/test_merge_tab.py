@@ -1,0 +1,322 @@
+"""The tab Merge Hypernetworks on the embedded host: every button with right and wrong input."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import numpy as np
+import pytest
+import torch
+from hypernetwork_workbench.hypernetworks import compose, files
+from hypernetwork_workbench.hypernetworks.network import Hypernetwork, Structure
+
+from tests.patches.test_on_host import generate
+
+Press = Callable[..., Any]
+PARALLEL, SEQUENCE = "Exact parallel (sum of the outputs)", "Exact sequence (one after the other)"
+ADD = "Add difference A + m (B − C)"
+
+
+@pytest.fixture
+def folder(patched: Any) -> Path:
+    return Path(patched.module("shared").cmd_opts.hypernetwork_dir)
+
+
+@pytest.fixture
+def save(folder: Path, patched: Any) -> Callable[..., Hypernetwork]:
+    def saved(name: str, seed: int = 1, **structure: Any) -> Hypernetwork:
+        from hypernetwork_workbench.patches import host as ports
+
+        network = Hypernetwork.create(Structure(init_std=0.2, **structure), ports.model_widths(), seed)
+        path = folder / (name if "." in name else f"{name}.pt")
+        files.save(network, path)
+        patched.module("shared").reload_hypernetworks()
+        return network
+
+    return saved
+
+
+@pytest.fixture
+def tab(patched: Any, save: Any) -> Any:
+    """The tab, built inside a page, with four networks to merge: a and b alike, c affine, d with mish."""
+    from hypernetwork_workbench.patches.tab_merge import make_tab
+
+    save("a", 1, activation="relu")
+    save("b", 2, activation="relu")
+    save("c.safetensors", 3)
+    save("d", 4, activation="mish", layer_structure=(1, 1.5, 1))
+    with gr.Blocks(), gr.Tabs():
+        return make_tab()
+
+
+def values(form: Any, /, **given: Any) -> list[Any]:
+    entered = [given.pop(field.address, field.component.value) for field in form.fields]
+    assert not given, "no such field"
+    return entered
+
+
+@pytest.fixture
+def merge(tab: Any) -> Press:
+    return lambda **given: tab.merge.merge(*values(tab.merge.form, **{"network_1": "a", "network_2": "b", **given}))
+
+
+@pytest.fixture
+def look(tab: Any) -> Press:
+    def looked(**given: Any) -> tuple[dict[str, str], dict[str, bool], str]:
+        updates = tab.merge.look(*values(tab.merge.form, **given))
+        assert len(updates) == len(tab.merge.shown)
+        count = len(tab.merge.form.places)
+        names = [field.address for field in tab.merge.form.fields]
+        said = {name: one["value"] for name, one in zip(names, updates[:count], strict=True) if one["visible"]}
+        visible = {name: one["visible"] for name, one in zip(tab.merge._columns, updates[count:-3], strict=True)}
+        return said, visible | {"rows": [one["visible"] for one in updates[-3:-1]]}, updates[-1]
+
+    return looked
+
+
+def listed(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def bent(network: Any, width: int = 32) -> torch.Tensor:
+    context = torch.randn(2, 5, width, generator=torch.Generator().manual_seed(3))
+    return torch.stack(network.transform(context)) - context
+
+
+def test_the_methods_are_judged_as_networks_are_chosen(look):
+    said, visible, table = look()
+    assert said == {}
+    assert "Choose two networks" in table
+    assert visible["rows"] == [False, False]
+    said, visible, table = look(network_1="a", network_2="b")
+    assert said == {}
+    assert table.count(">yes<") == 5
+    assert "It needs exactly 3 networks, not 2." in table
+    assert "and only affine networks can be multiplied out" in table
+    assert visible["rows"] == [True, False]
+    _, visible, table = look(network_1="a", network_2="b", network_3="d")
+    assert visible["rows"] == [True, True]
+    assert table.count(">yes<") == 0
+    assert "has the activation mish and" in table
+
+
+@pytest.mark.parametrize(
+    ("method", "shown"),
+    [
+        ("Weighted sum", {"weight_1", "weight_2"}),
+        (ADD, {"multiplier"}),
+        ("SVD (differences from A, cut to a rank)", {"weight_2", "rank"}),
+        ("DARE (differences from A, a random part)", {"weight_2", "density", "seed"}),
+        ("TIES (differences from A that agree)", {"weight_2", "density"}),
+        (PARALLEL, {"weight_1", "weight_2"}),
+    ],
+)
+def test_options_are_shown_only_where_they_matter(method, shown, look):
+    _, visible, _ = look(network_1="a", network_2="b", method=method)
+    assert {name for name, is_shown in visible.items() if is_shown is True} == shown
+
+
+def test_a_weighted_sum_carries_its_recipe_and_is_compared(merge, folder, patched):
+    said, table = merge(name="sum", weight_1=0.75, weight_2=0.25)
+    assert "Wrote sum.pt" in said
+    assert "its name in prompts is sum" in said
+    assert "The result differs from the weighted sum" in table
+    result, a, b = (files.load(folder / f"{name}.pt") for name in ("sum", "a", "b"))
+    for name, tensor in result.state_dict().items():
+        torch.testing.assert_close(tensor, 0.75 * a.state_dict()[name] + 0.25 * b.state_dict()[name])
+    recipe = result.metadata.training["merge"]
+    assert [one["name"] for one in recipe["networks"]] == ["a", "b"]
+    assert [one["hash"] for one in recipe["networks"]] == [files.short_hash(folder / f"{n}.pt") for n in "ab"]
+    assert not np.array_equal(generate(patched, "x<hypernet:sum:1>")[0], generate(patched, "x")[0])
+
+
+def test_an_exact_merge_does_what_the_networks_do_and_fits_every_form(merge, folder):
+    for name, form, dtype, file in (
+        ("p", ".pt", "float32", "p.pt"),
+        ("q", ".pt for every reader", "float16", "q.pt"),
+        ("r", ".safetensors", "bfloat16", "r.safetensors"),
+    ):
+        said, table = merge(name=name, form=form, dtype=dtype, method=PARALLEL, weight_1=2, weight_2=-0.5)
+        assert f"Wrote {file}" in said
+        assert "The result does the same as the weighted sum" in table
+        assert {str(t.dtype) for t in files.read_document(folder / file).tensors()} == {f"torch.{dtype}"}
+    wanted = 2 * bent(files.load(folder / "a.pt")) - 0.5 * bent(files.load(folder / "b.pt"))
+    torch.testing.assert_close(bent(files.load(folder / "p.pt")), wanted, atol=1e-5, rtol=1e-4)
+
+
+def test_blocks_and_the_multiplier_reach_the_merge(merge, save, folder):
+    save("e", 5, activation="relu")
+    said, _ = merge(name="m", network_3="e", method=ADD, multiplier=0.5, block_weights="32.v=0, k=2")
+    assert "Wrote m.pt" in said
+    a, b, e, m = (files.load(folder / f"{n}.pt").state_dict() for n in "abem")
+    for name, tensor in m.items():
+        factor = 2 if ".0.linear" in name else 0 if name.startswith("pairs.32.") else 0.5
+        torch.testing.assert_close(tensor, a[name] + factor * (b[name] - e[name]))
+
+
+def test_an_existing_file_is_replaced_only_if_asked(merge, look, folder):
+    before = (folder / "a.pt").read_bytes()
+    said, table = merge(name="a")
+    assert "Name of the result: a.pt exists already" in said
+    assert table == gr.update()
+    assert (folder / "a.pt").read_bytes() == before
+    assert "A.pt exists already" in look(network_1="a", network_2="b", name="a")[0]["name"]
+    assert "Wrote a.pt" in merge(name="a", overwrite=True)[0]
+    assert (folder / "a.pt").read_bytes() != before
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"network_1": None}, "Network A: choose a network"),
+        ({"network_2": ""}, "Network B: choose a network"),
+        ({"network_2": "../a"}, "Network B: there is no network ../a"),
+        ({"weight_2": None}, "Weight of B: must be a number, not empty"),
+        ({"weight_1": 5000}, "Weight of A: must be at most 1000"),
+        ({"method": "magic"}, "Method: must be one of"),
+        ({"method": ADD}, "Method: it needs exactly 3 networks, not 2"),
+        ({"method": "DARE (differences from A, a random part)", "density": 0}, "Density: must be above 0"),
+        ({"method": "SVD (differences from A, cut to a rank)", "rank": 0}, "Rank: must be at least 1"),
+        ({"block_weights": "768.k=0.5"}, "has a width that none of the networks has"),
+        ({"block_weights": "32.q=1"}, "&#x27;32.q&#x27; is no block"),
+        ({"name": ""}, "Name of the result: give the network a name"),
+        ({"name": "a/b"}, "Name of the result: must not contain /"),
+        ({"network_3": "d"}, "Method: &#x27;d&#x27; has the layer_structure"),
+    ],
+)
+def test_wrong_input_is_named_and_nothing_is_written(given, sentence, merge, folder):
+    before = listed(folder)
+    said, table = merge(**{"name": "new", **given})
+    assert sentence in said.replace("layer structure", "layer_structure")
+    assert said.count("<li>") == 1
+    assert table == gr.update()
+    assert listed(folder) == before
+
+
+def test_a_broken_file_is_said_beside_its_field(look, merge, folder):
+    (folder / "b.pt").write_bytes(b"broken")
+    said, _, table = look(network_1="a", network_2="b")
+    assert said["network_2"].startswith("B.pt: ")
+    assert "returns when the fields are right" in table
+    assert "Network B: b.pt: " in merge(name="new")[0]
+
+
+@pytest.fixture
+def composition(tab: Any) -> Any:
+    return tab.composition
+
+
+def test_a_composition_is_shown_in_both_forms_or_with_its_error(composition):
+    def looked(text: str) -> list[Any]:
+        return composition.look(*values(composition.form, text=text))
+
+    *_, preview = looked("a:0.8 + b:0.2")
+    assert "{&#x27;a&#x27;: 0.8, &#x27;b&#x27;: 0.2}" in preview
+    assert "yes</span>: The one file has layer structure [1, 4, 1]" in preview
+    *_, preview = looked("['a', 'c']")
+    assert "a &gt; c" in preview
+    assert "no</span>: &#x27;a&#x27; has the activation relu" in preview
+    for text, sentence in (
+        ("a + ", "Line 1, column 5: the text ends where a name must be."),
+        ("a >\n nobody", "Line 2, column 2: there is no network named &#x27;nobody&#x27;."),
+    ):
+        place, *_ = looked(text)
+        assert place == gr.update(value=sentence, visible=True)
+
+
+def test_a_composition_is_saved_never_over_another(composition, folder):
+    def save(**given: Any) -> str:
+        return composition.save(*values(composition.form, **given))
+
+    assert "Saved as mix.hns." in save(text="a:0.8 + b:0.2 > c:0.5", name="mix")
+    written = (folder / "mix.hns").read_text(encoding="utf-8")
+    assert compose.parse(written) == compose.parse("a:0.8 + b:0.2 > c:0.5")
+    assert "mix.hns exists already" in save(text="a > b", name="mix")
+    assert (folder / "mix.hns").read_text(encoding="utf-8") == written
+    assert "Saved as mix.hns." in save(text="a > b", name="mix", overwrite=True)
+    assert "the composition names a itself" in save(text="a > b", name="a")
+    assert "Composition: line 1, column 1: the text is empty" in save(text="", name="new")
+    assert "give the network a name" in save(text="a > b")
+    assert [name for name in listed(folder) if name.endswith(".hns")] == ["mix.hns"]
+
+
+def test_a_composition_becomes_one_file_where_it_can(composition, folder):
+    def save(**given: Any) -> str:
+        return composition.save_one(*values(composition.form, **given))
+
+    assert "Wrote one.pt" in save(text="a:0.8 + (b:0.5):0.4", name="one")
+    one, a, b = (files.load(folder / f"{name}.pt") for name in ("one", "a", "b"))
+    wanted = bent(a) * 0.8 / 1.2 + bent(b) * 0.5 * 0.4 / 1.2
+    torch.testing.assert_close(bent(one), wanted, atol=1e-5, rtol=1e-4)
+    recipe = one.metadata.training["merge"]
+    assert recipe["networks"][1]["hash"] == files.short_hash(folder / "b.pt")
+    assert compose.parse(recipe["composition"]) == compose.parse("a:0.8 + (b:0.5):0.4")
+    before = listed(folder)
+    assert "Composition: it cannot be one file, as" in save(text="a > d", name="two")
+    assert "one.pt exists already" in save(text="a + b", name="one")
+    assert listed(folder) == before
+
+
+@pytest.fixture
+def baking(tab: Any, patched: Any) -> Iterator[Any]:
+    """The part that bakes; checkpoints it made are gone afterwards, and the old one is loaded."""
+    models, shared = patched.module("sd_models"), patched.module("shared")
+    old = shared.sd_model.sd_checkpoint_info
+    yield tab.bake
+    for path in (Path(patched.module("paths").models_path) / "Stable-diffusion").glob("*"):
+        path.unlink()
+    models.list_models()
+    models.reload_model_weights(info=old)
+
+
+def test_a_baked_checkpoint_makes_the_networks_pictures(baking, save, folder, patched):
+    network = save("n", 8)
+    for tensor in network.state_dict().values():
+        tensor.normal_(0, 0.5, generator=torch.Generator().manual_seed(1))  # biases too
+    files.save(network, folder / "n.pt")
+    models = patched.module("sd_models")
+    title = models.checkpoint_tiles()[0]
+    *_, note = baking.look(*values(baking.form, network="n", checkpoint=title))
+    assert "attention layers change" in note
+    plain, with_network = (generate(patched, f"a red circle{tag}")[0] for tag in ("", "<hypernet:n:0.8>"))
+    said, tiles = baking.bake(*values(baking.form, network="n", checkpoint=title, strength=0.8, name="baked"))
+    assert "Wrote baked.safetensors" in said
+    baked_title = next(one for one in tiles["choices"] if one.startswith("baked"))
+    models.reload_model_weights(info=models.checkpoints_list[baked_title])
+    baked, _ = generate(patched, "a red circle")
+
+    assert np.abs(plain.astype(int) - with_network.astype(int)).max() > 20
+    assert np.abs(baked.astype(int) - with_network.astype(int)).max() <= 1
+    said, _ = baking.bake(*values(baking.form, network="n", checkpoint=title, name="baked"))
+    assert "baked.safetensors exists already; choose another name" in said
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"network": None}, "Network to bake: choose a network"),
+        ({"network": "a"}, "Network to bake: the network has the activation relu"),
+        ({"checkpoint": ""}, "Checkpoint: choose a checkpoint"),
+        ({"checkpoint": "/etc/passwd"}, "Checkpoint: there is no checkpoint /etc/passwd"),
+        ({"strength": 0}, "Strength: must not be 0"),
+        ({"strength": None}, "Strength: must be a number"),
+        ({"name": "a:b"}, "Name of the new checkpoint: must not contain :"),
+    ],
+)
+def test_what_cannot_be_baked_is_said(given, sentence, baking, patched):
+    title = patched.module("sd_models").checkpoint_tiles()[0]
+    said, _ = baking.bake(*values(baking.form, **{"network": "c", "checkpoint": title, "name": "baked", **given}))
+    assert sentence in said
+    assert said.count("<li>") == 1
+
+
+def test_every_field_has_an_id_and_stays_out_of_the_hosts_defaults(tab):
+    fields = [field for part in (tab.merge, tab.composition, tab.bake) for field in part.form.fields]
+    ids = [field.component.elem_id for field in fields]
+    assert len(set(ids)) == len(ids)
+    for field in fields:
+        assert field.component.elem_id.startswith("hnw_merge_")
+        assert field.component.do_not_save_to_config

@@ -1,0 +1,329 @@
+"""The handlers of the tab Train Gamma on the embedded host with a tiny checkpoint."""
+
+from __future__ import annotations
+
+import json
+import types
+import warnings
+from pathlib import Path
+
+import pytest
+from hypernetwork_workbench.hypernetworks import files, train_presets
+from hypernetwork_workbench.hypernetworks.jobfile import read_tables
+from hypernetwork_workbench.hypernetworks.network import Hypernetwork, Structure
+from hypernetwork_workbench.hypernetworks.settings import SECTIONS, Job
+from PIL import Image
+
+EMPTY = {name: {} for name in SECTIONS}
+TXT2IMG = ("a blue star", "blurry", 3, "Euler", 5.0, -1, 64, 72)
+
+
+class Tab:
+    """The tab without a browser: what is entered goes to the handlers, and what they return is read by id."""
+
+    def __init__(self, start=None):
+        import gradio as gr
+        from hypernetwork_workbench.patches import tab_train
+
+        with warnings.catch_warnings(), gr.Blocks():
+            warnings.simplefilter("ignore")
+            self.handlers = tab_train.make_tab({**EMPTY, **(start or {})})
+        form = self.handlers.form
+        self.entered = {field.address: field.component.value for field in form.fields}
+        self.said = {}
+        self.status = ""
+
+    def take(self, components, values):
+        """Does with the values what the page does."""
+        addresses = {id(field.component): field.address for field in self.handlers.form.fields}
+        for component, update in zip(components, values, strict=True):
+            value = update.get("value") if isinstance(update, dict) else update
+            if id(component) in addresses:
+                if isinstance(update, dict) and "value" in update:
+                    self.entered[addresses[id(component)]] = value
+            elif value is not None:
+                self.said[component.elem_id.removeprefix("hnw_train_")] = value
+
+    def look(self, **entered):
+        for name, value in entered.items():
+            address = name.replace("__", ".")
+            assert address in self.entered
+            self.entered[address] = value
+        self.take(self.handlers.shown, self.handlers.look(*self.entered.values()))
+
+    def choose_preset(self, name):
+        self.take(self.handlers.filled, self.handlers.choose_preset(name, *self.entered.values()))
+
+    def load(self, path):
+        self.status, *updates = self.handlers.load(types.SimpleNamespace(name=str(path)), *self.entered.values())
+        self.take(self.handlers.filled, updates)
+
+    def save(self):
+        self.status, saved = self.handlers.save(*self.entered.values())
+        return Path(saved["value"]) if "value" in saved else None
+
+    def press(self, name, txt2img=None):
+        """Presses a button; the pictures of the answer."""
+        from hypernetwork_workbench.patches import train_runs
+
+        given = TXT2IMG if txt2img is None else txt2img
+        handler = train_runs.handler(self.handlers.form, getattr(train_runs, name), len(given))
+        gallery, self.status = handler("task(x)", txt2img is not None, *given, *self.entered.values())
+        return gallery.get("value")
+
+    def problems(self):
+        return {
+            key.removesuffix("_problem"): text for key, text in self.said.items() if key.endswith("_problem") and text
+        }
+
+
+@pytest.fixture
+def dataset(tmp_path):
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for number in range(3):
+        Image.new("RGB", (64, 64), (80 * number, 30, 200)).save(folder / f"{number}.png")
+        (folder / f"{number}.txt").write_text(f"picture {number}")
+    return folder
+
+
+@pytest.fixture
+def network(patched):
+    """A network in the host's list."""
+    from hypernetwork_workbench.patches import host as ports
+
+    shared = patched.module("shared")
+    path = Path(shared.cmd_opts.hypernetwork_dir) / "ink.pt"
+    files.save(Hypernetwork.create(Structure(init_std=0.1), ports.model_widths(), 1), path)
+    shared.reload_hypernetworks()
+    return path
+
+
+@pytest.fixture
+def tab(network, dataset):
+    opened = Tab()
+    opened.look(
+        network__file="ink", data__folder=str(dataset), data__width=64, data__height=64, schedule__rate="0.001",
+        train__max_steps=3, preview__sampling_steps=2, output__sheet=False,
+    )  # fmt: skip
+    return opened
+
+
+def test_the_rates_are_plotted_as_they_are_entered(tab):
+    assert "<svg" in tab.said["plot"]
+    assert "3 steps; learning rate 0.001." in tab.said["plot"]
+    assert tab.problems() == {}
+    tab.look(schedule__kind="cosine restarts", schedule__cycle="2 epochs", train__max_steps=12)
+    assert "12 steps (4 epochs)" in tab.said["plot"]
+    tab.look(schedule__rate="fast")
+    assert "<svg" not in tab.said["plot"]
+    assert list(tab.problems()) == ["schedule_rate"]
+
+
+def test_problems_stand_beside_their_fields_and_go(tab):
+    tab.look(train__max_steps=None, data__width=63, output__save_best=True, network__file="nobody")
+    said = tab.problems()
+    assert set(said) == {"train_max_steps", "data_width", "network_file"}
+    assert said["network_file"] == "There is no network nobody; create it, or refresh the list."
+    tab.look(train__max_steps=3, data__width=64, network__file="ink")
+    assert tab.problems() == {"output_save_best": "Needs a “Validation share” to measure on."}
+    tab.look(output__save_best=False)
+    assert tab.problems() == {}
+
+
+def test_an_untouched_tab_reproaches_nobody(patched):
+    opened = Tab()
+    opened.look()
+    assert opened.problems() == {}
+    assert "<svg" in opened.said["plot"]
+
+
+def test_what_is_entered_is_not_taken_as_html(tab):
+    tab.look(schedule__rate="<img src=x>")
+    assert "<img" not in tab.problems()["schedule_rate"]
+    tab.press("check")
+    assert "<img" not in tab.status
+
+
+def test_every_recipe_fills_the_form_and_can_be_planned(tab):
+    for preset in train_presets.PRESETS:
+        tab.choose_preset(preset.name)
+        assert tab.problems() == {}
+        assert (tab.said["preset"], tab.said["advice"]) == (preset.name, preset.advice)
+        assert "<svg" in tab.said["plot"]
+        assert {address: tab.entered[address] for address in preset.values()} == preset.values()
+    tab.look(train__max_steps=77)
+    assert tab.said["preset"] == "Own settings"
+
+
+def test_saved_settings_come_back_and_are_a_job_for_the_command_line(tab, host, network):
+    tab.look(optimizer__name="Prodigy", preview__prompt='a "red" star', output__name="night ink", loss__noise_cycle="9")
+    path = tab.save()
+    assert path.parent.parent == Path(host.module("paths").data_path)
+    job = Job.from_mapping(read_tables(path))
+    assert (job.network.file, job.output.name, job.optimizer.name) == (str(network), "night ink", "Prodigy")
+    wanted = dict(tab.entered)
+    again = Tab()
+    again.load(path)
+    assert "Loaded night ink.toml" in again.status
+    assert again.entered == wanted
+
+
+def test_settings_without_a_network_are_saved_but_not_wrong_ones(patched, dataset):
+    opened = Tab()
+    opened.look(data__folder=str(dataset))
+    assert "name" not in read_tables(opened.save())["output"]
+    opened.look(schedule__rate="fast")
+    assert opened.save() is None
+    assert "Learning rate:" in opened.status
+
+
+def test_a_network_of_a_file_is_found_by_its_path_or_name(tab, tmp_path, network):
+    path = tmp_path / "a.toml"
+    path.write_text(f"[network]\nfile = {json.dumps(str(network))}\n[data]\nbatch_size = 4\n")
+    tab.look(network__file="")
+    tab.load(path)
+    assert (tab.entered["network.file"], tab.entered["data.batch_size"]) == ("ink", 4)
+    path.write_text('[network]\nfile = "elsewhere/ink.pt"\n')
+    tab.look(network__file="")
+    tab.load(path)
+    assert tab.entered["network.file"] == "ink"
+    path.write_text('[network]\nfile = "elsewhere/nobody.pt"\n')
+    tab.load(path)
+    assert "Network to train: elsewhere/nobody.pt is not among the networks" in tab.status
+    assert tab.entered["network.file"] == "ink"
+
+
+def test_the_originals_settings_are_loaded_and_what_is_left_out_is_said(tab, tmp_path):
+    path = tmp_path / "old_train_.json"
+    path.write_text(
+        json.dumps({"learn_rate": "5e-5", "batch_size": 2, "shuffle_tags": True, "use_weight": True, "x": 1})
+    )
+    tab.look(train__max_steps=5)
+    tab.load(path)
+    assert (tab.entered["schedule.rate"], tab.entered["data.batch_size"], tab.entered["train.max_steps"]) == (
+        "5e-5",
+        2,
+        5,
+    )
+    assert "left out: shuffle_tags = True, use_weight = True" in tab.status
+    assert "x: there is no such setting" in tab.status
+    assert "Loaded the rest of old_train_.json." in tab.status
+
+
+def test_a_file_that_holds_no_settings_changes_nothing(tab, tmp_path):
+    path = tmp_path / "picture.json"
+    path.write_bytes(b"\x89PNG\xff")
+    before = dict(tab.entered)
+    tab.load(path)
+    assert "picture.json: is no text" in tab.status
+    assert tab.entered == before
+
+
+def test_check_says_the_plan_and_all_that_is_wrong_at_once(tab, network):
+    before = network.read_bytes()
+    tab.press("check")
+    assert "3 pictures, framed to 64 x 64" in tab.status
+    assert "3 steps per epoch" in tab.status
+    assert "MB beside the model" in tab.status
+    tab.look(data__folder="/no such folder", preview__sampler="Euler a", schedule__kind="cosine restarts",
+             schedule__cycle="2 epochs", output__name="", optimizer__arguments="colour=1", train__seed=-1)  # fmt: skip
+    tab.press("check")
+    assert tab.status.count("<li>") == 2
+    assert "Optimizer options:" in tab.status
+    assert "Training seed:" in tab.status
+    assert network.read_bytes() == before
+
+
+def test_train_and_continue_answer_with_pictures_and_a_sentence(tab, network):
+    tab.look(preview__every="2")
+    pictures = tab.press("train")
+    assert "Trained 3 steps in" in tab.status
+    assert "<svg" in tab.status
+    assert [Path(path).name for path in pictures] == ["strip.png", "step-000002.png"]
+    assert files.load(network).metadata.step == 3
+    tab.press("resume")
+    assert "ended at step 3 already; raise “Steps” to go on" in tab.status
+    tab.look(train__max_steps=5)
+    pictures = tab.press("resume")
+    assert "Trained 5 steps" in tab.status
+    assert [Path(path).name for path in pictures] == ["strip.png", "step-000004.png", "step-000002.png"]
+    assert files.load(network).metadata.step == 5
+
+
+def test_previews_can_be_those_of_txt2img(tab, host):
+    tab.look(preview__every="3", preview__preview_seed=9)
+    (_, preview) = tab.press("train", TXT2IMG)
+    with Image.open(preview) as picture:
+        assert picture.size == (64, 72)
+        infotext = picture.info["parameters"]
+    lines = infotext.splitlines()
+    assert lines[:2] == ["a blue star", "Negative prompt: blurry"]
+    for part in ("Steps: 3", "Sampler: Euler,", "CFG scale: 5", "Seed: 9", "Size: 64x72"):
+        assert part in lines[2], part
+    job = Job.from_mapping(read_tables(Path(preview).parents[1] / "job.toml"))
+    assert (job.preview.prompt, job.preview.sampler) == ("a blue star", "Euler")
+    tab.look(output__overwrite=True)
+    (_, preview) = tab.press("train", (*TXT2IMG[:5], 1234, *TXT2IMG[6:]))
+    with Image.open(preview) as picture:
+        assert "Seed: 1234" in picture.info["parameters"]
+
+
+def test_a_reopened_page_is_told_how_the_last_run_ended(tab, monkeypatch):
+    from hypernetwork_workbench.patches import train_runs
+
+    tab.press("train")
+    assert train_runs.last_answer()[1] == tab.status
+    tab.look(network__file="nobody")
+    tab.press("train")
+    assert "there is no network nobody" in train_runs.last_answer()[1]
+
+    def fail(_job):
+        raise ZeroDivisionError
+
+    tab.look(network__file="ink")
+    monkeypatch.setattr(train_runs, "check", fail)
+    with pytest.raises(ZeroDivisionError):
+        tab.press("check")
+    assert "ended with an error" in train_runs.last_answer()[1]
+
+
+def test_interrupt_answers_only_where_something_runs(patched):
+    from hypernetwork_workbench.patches import train_runs
+
+    state = patched.module("shared").state
+    try:
+        assert "value" not in train_runs.interrupt()
+        state.job = "task(x)"
+        assert "ends after this step" in train_runs.interrupt()
+        assert state.interrupted
+    finally:
+        state.job, state.interrupted = "", False
+
+
+def test_find_a_rate_answers_with_a_rate_and_its_curve(tab, network):
+    before = network.read_bytes()
+    tab.press("find_rate")
+    assert "A rate near" in tab.status
+    assert "<svg" in tab.status
+    assert network.read_bytes() == before
+
+
+def test_the_tab_is_built_with_the_components_of_the_host(patched):
+    import gradio as gr
+    from hypernetwork_workbench.patches import tab_train
+
+    with warnings.catch_warnings(), gr.Blocks() as page:
+        warnings.simplefilter("ignore")
+        params = types.SimpleNamespace(txt2img_preview_params=[gr.Textbox(value=str(one)) for one in TXT2IMG])
+        tab_train.build(params)
+    components = [block for block in page.blocks.values() if isinstance(block, gr.components.Component)]
+    labels = [one.label for one in components if getattr(one, "label", None) and (one.elem_id or "").startswith("hnw_")]
+    assert len(labels) == len(set(labels)), "the host keys defaults by label"
+    helpless = [one.elem_id for one in components if hasattr(one, "info") and (one.elem_id or "").startswith("hnw_")
+                and isinstance(one, (gr.Textbox, gr.Number, gr.Dropdown, gr.Checkbox)) and not one.info]  # fmt: skip
+    assert helpless == []
+    trained = next(fn for fn in page.dependencies if fn["js"] == "hnwStartTraining")
+    assert len(trained["inputs"]) == 2 + len(TXT2IMG) + sum(len(kind.options()) for kind in SECTIONS.values()) - len(
+        SECTIONS["network"].options()
+    ) + 1  # fmt: skip
