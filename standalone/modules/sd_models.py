@@ -46,6 +46,11 @@ def list_models() -> None:
             checkpoints_list.setdefault(path.name, CheckpointInfo(str(path)))
 
 
+def checkpoint_tiles() -> list[str]:
+    """The names of the known checkpoints."""
+    return list(checkpoints_list)
+
+
 def choose_first() -> None:
     """Makes --ckpt, or the demo where nothing was ever chosen, the checkpoint of the settings."""
     if checkpoints_list and (shared.cmd_opts.ckpt or not shared.opts.sd_model_checkpoint):
