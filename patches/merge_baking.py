@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from modules import paths, sd_models
+from modules import paths, sd_models, shared
 
 from ..hypernetworks.entry import beside
 from ..hypernetworks.errors import HypernetworkFileError, MergeError, SettingsError, WorkbenchError
@@ -17,6 +17,7 @@ from ..hypernetworks.merge.checkpoint_file import CheckpointError, CheckpointFil
 from ..hypernetworks.merge.outlines import outline
 from . import inspecting
 from .form import Form, done
+from .merging import unusable
 
 _EMPTY = "Choose a network and a checkpoint; then it is said here how many attention layers change."
 
@@ -92,7 +93,9 @@ def _plan(name: str, source: Path) -> str:
         changed = changed_layers(network, shapes)
     except CheckpointError as error:
         raise SettingsError("checkpoint", str(error)) from error
-    except (MergeError, HypernetworkFileError) as error:
+    except HypernetworkFileError as error:
+        raise SettingsError("network", unusable(error)) from error
+    except MergeError as error:
         raise SettingsError("network", str(error)) from error
     every = len(attention_layers(shapes))
     size_mb = source.stat().st_size / 1e6
@@ -116,11 +119,14 @@ def _checkpoint(title: str) -> Path:
         bare = title.partition(" [")[0]
         info = next((one for one in sd_models.checkpoints_list.values() if one.name == bare), None)
     if info is None:
-        raise SettingsError("checkpoint", f"there is no checkpoint {title}; press Refresh lists")
+        raise SettingsError("checkpoint", f"there is no checkpoint {title}; press Refresh list")
     return Path(info.filename)
 
 
 def _folder(source: Path) -> Path:
     """Where the new checkpoint goes: beside its source, if the host looks for checkpoints there, else where it does."""
     folder = Path(paths.models_path) / "Stable-diffusion"
-    return source.parent if source.resolve().is_relative_to(folder.resolve()) else folder
+    own = getattr(shared.cmd_opts, "ckpt_dir", None)
+    looked_at = [folder, *([Path(own)] if own else [])]
+    is_listed = any(source.resolve().is_relative_to(place.resolve()) for place in looked_at)
+    return source.parent if is_listed else folder

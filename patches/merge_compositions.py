@@ -101,7 +101,8 @@ def _read(text: str) -> Composition:
     try:
         composition = compose.parse(text, saved)
         # Only the names count here.
-        composition.check(dict.fromkeys([*inspecting.names(), *broken]))
+        known: dict[str, Any] = dict.fromkeys([*inspecting.names(), *broken])
+        composition.check(known)
     except CompositionError as error:
         raise SettingsError(_FIELD, str(error)) from error
     for name in composition.names:
@@ -119,9 +120,9 @@ def _saved() -> tuple[dict[str, Composition], dict[str, str]]:
         try:
             saved[name] = compose.parse(Path(path).read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError) as error:
-            broken[name] = f"{Path(path).name} cannot be read ({type(error).__name__})"
+            broken[name] = f"the file {Path(path).name} cannot be read ({type(error).__name__})"
         except CompositionError as error:
-            broken[name] = f"{Path(path).name} is wrong, {error}"
+            broken[name] = f"the file {Path(path).name} is wrong, {error}"
     return saved, broken
 
 
@@ -137,7 +138,7 @@ def _outlines(composition: Composition) -> dict[str, Hypernetwork]:
     try:
         return {name: outline(inspecting.place(name, _FIELD), name) for name in composition.names}
     except HypernetworkFileError as error:
-        raise SettingsError(_FIELD, str(error)) from error
+        raise SettingsError(_FIELD, f"a file cannot be used ({error})") from error
 
 
 def _preview(composition: Composition) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,7 +24,7 @@ from ..hypernetworks.merge import Plan, check, merge, page, plan
 from ..hypernetworks.merge.options import check_inputs
 from ..hypernetworks.merge.outlines import outline
 from ..hypernetworks.merge.saving import ResultSettings, save, with_hashes
-from ..hypernetworks.merge.settings import METHODS, NONE, ROWS, MergeSettings, chosen_rows, used_fields
+from ..hypernetworks.merge.settings import METHODS, NONE, OWN_OPTIONS, ROWS, MergeSettings, chosen_rows, used_fields
 from ..hypernetworks.network import Hypernetwork
 from ..hypernetworks.options import raise_all
 from . import host, inspecting
@@ -42,7 +43,7 @@ class MergeHandlers:
     Args:
         form: the fields of `MergeSettings` and `ResultSettings`.
         columns: the fields that are shown only where they matter, by name.
-        rows: the rows of the third and fourth network.
+        rows: the row of the options that only some methods have, and those of the third and fourth network.
         table: where the methods are listed.
     """
 
@@ -69,6 +70,7 @@ class MergeHandlers:
         return [
             *self.form.sentences({error.field: beside(error) for error in problems}),
             *(gr.update(visible=name in used) for name in self._columns),
+            gr.update(visible=not used.isdisjoint(OWN_OPTIONS)),
             *(gr.update(visible=row in chosen or row - 1 in chosen) for row in range(3, ROWS + 1)),
             table,
         ]
@@ -103,22 +105,26 @@ def _judge(values: Mapping[str, Any], chosen: Sequence[int]) -> tuple[list[Setti
     networks = [network for network in outlines if network is not None]
     if settings is None or len(networks) < len(chosen):
         return problems, page.note("The table of the methods returns when the fields are right.")
-    plans = [_plan(settings, networks, method, problems) for method in METHODS.values()]
+    plans = _plans(settings, networks, problems)
     return problems, page.methods_table(plans, settings.method_name)
 
 
-def _plan(
-    settings: MergeSettings, networks: Sequence[Hypernetwork], method: str, problems: list[SettingsError]
-) -> Plan:
-    """The plan of a method; block weights that do not fit the chosen one are a problem, else a reason in the table."""
-    widths = _widths(networks)
-    try:
-        options = settings.merge_options(method, widths)
-        return plan(_weighted(settings, networks, method), method, options)
-    except SettingsError as error:
-        if method == settings.method_name:
-            problems.append(error)
-        return Plan(method, f"the weights of single blocks do not fit it: {error.reason}", None)
+def _plans(settings: MergeSettings, networks: Sequence[Hypernetwork], problems: list[SettingsError]) -> list[Plan]:
+    """What each method would do; weights of blocks that do not fit the chosen one are a problem, and left out."""
+    fitting = _tried(problems, partial(settings.merge_options, settings.method_name, _widths(networks)))
+    plans = []
+    for method in METHODS.values():
+        weighted = _weighted(settings, networks, method)
+        remark = ""
+        options = None
+        if fitting is not None:
+            try:
+                options = settings.merge_options(method, _widths(networks))
+            except SettingsError:
+                remark = "; the weights of single blocks are written in another way for it"
+        made = plan(weighted, method, options)
+        plans.append(replace(made, reason=made.reason + remark) if made.possible else made)
+    return plans
 
 
 def _merge(values: Mapping[str, Any]) -> tuple[str, Any]:
@@ -152,6 +158,11 @@ def _check(values: Mapping[str, Any], chosen: Sequence[int]) -> None:
     raise_all(problems)
 
 
+def unusable(error: HypernetworkFileError) -> str:
+    """What is wrong with a field that names a broken file."""
+    return f"its file cannot be used ({error})"
+
+
 def load(path: Path, name: str, field: str) -> Hypernetwork:
     """The network of a file under the name that the host gives it.
 
@@ -161,8 +172,8 @@ def load(path: Path, name: str, field: str) -> Hypernetwork:
     try:
         network = files.load(path)
     except HypernetworkFileError as error:
-        raise SettingsError(field, str(error)) from error
-    network.metadata = dataclasses.replace(network.metadata, name=name)
+        raise SettingsError(field, unusable(error)) from error
+    network.metadata = replace(network.metadata, name=name)
     return network
 
 
@@ -179,7 +190,7 @@ def _outline(values: Mapping[str, Any], row: int) -> Hypernetwork:
     try:
         return outline(inspecting.place(name, field), name)
     except HypernetworkFileError as error:
-        raise SettingsError(field, str(error)) from error
+        raise SettingsError(field, unusable(error)) from error
 
 
 def _settings(values: Mapping[str, Any], chosen: Sequence[int]) -> MergeSettings:

@@ -44,24 +44,28 @@ def make_tab() -> Tab:
     """Makes the tab in the block that is open now."""
     with gr.Tab("Merge Hypernetworks", elem_id=f"{_ID}_tab") as tab:
         with gr.Row():
-            merge = _merge_part()
+            merge, merged, refresh = _merge_part()
         with gr.Accordion("Composition", open=False, elem_id=f"{_ID}_composition"), gr.Row():
             composition = _composition_part()
         with gr.Accordion("Bake into a checkpoint", open=False, elem_id=f"{_ID}_bake"), gr.Row():
             bake = _bake_part()
     lists = [*merge.lists, *(field.component for field in bake.form.fields if field.name in ("network", "checkpoint"))]
-    merging_inputs = merge.form.components
-    tab.select(_refreshed, None, lists, **_QUICK).then(merge.look, merging_inputs, merge.shown, **_QUICK)
+    look = (merge.look, merge.form.components, merge.shown)
+    for event in (tab.select, refresh.click):
+        event(_refreshed, None, lists, **_QUICK).then(*look, **_QUICK)
+    merged.then(_refreshed, None, lists, **_QUICK)
     return Tab(merge, composition, bake)
 
 
-def _merge_part() -> MergeHandlers:
+def _merge_part() -> tuple[MergeHandlers, Any, Any]:
+    """The merge itself; gives its handlers, the event that it is over, and the button for the lists."""
     form = Form(_ID, beside=True)
     columns: dict[str, Any] = {}
     with gr.Column(scale=1, min_width=420, elem_id=f"{_ID}_form"):
         rows = [_network_row(form, columns, row) for row in range(1, ROWS + 1)]
         with gr.Row():
             form.add(MergeSettings, {}, ("method",))
+        with gr.Row(visible=False) as options:
             columns |= {name: _number(form, name) for name in _NUMBERS}
         with gr.Row():
             form.add(MergeSettings, {}, ("block_weights",))
@@ -70,13 +74,14 @@ def _merge_part() -> MergeHandlers:
                 form.add(ResultSettings, {}, names)
     with gr.Column(scale=1, min_width=420, elem_id=f"{_ID}_panel"):
         table = gr.HTML(page.note("Choose two networks at least."), elem_id=f"{_ID}_methods")
-        button = gr.Button("Merge", variant="primary", elem_id=f"{_ID}_button")
+        with gr.Row():
+            button = gr.Button("Merge", variant="primary", scale=3, elem_id=f"{_ID}_button")
+            refresh = gr.Button("Refresh list", scale=1, min_width=110, elem_id=f"{_ID}_refresh")
         status = gr.HTML(elem_id=f"{_ID}_status")
         check = gr.HTML(elem_id=f"{_ID}_check")
-    handlers = MergeHandlers(form, columns, rows[_OPTIONAL_ROW - 1 :], table)
+    handlers = MergeHandlers(form, columns, [options, *rows[_OPTIONAL_ROW - 1 :]], table)
     _look_at_once(form, handlers.look, handlers.shown)
-    button.click(handlers.merge, form.components, [status, check])
-    return handlers
+    return handlers, button.click(handlers.merge, form.components, [status, check]), refresh
 
 
 def _network_row(form: Form, columns: dict[str, Any], row: int) -> Any:
@@ -121,6 +126,7 @@ def _bake_part() -> BakeHandlers:
             form.add(BakeSettings, {}, ("strength",))
         with gr.Row():
             _dropdown(form, BakeSettings, "checkpoint", merge_baking.checkpoints(), None, "bake")
+        with gr.Row():
             form.add(BakeSettings, {}, ("name",))
     with gr.Column(scale=1, min_width=420):
         preview = gr.HTML(elem_id=f"{id_}_preview")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
-from modules import call_queue
+from modules import call_queue, shared
 
 from ..hypernetworks import train_presets
 from . import initial, train_form, train_runs
@@ -114,8 +114,16 @@ def _panel() -> dict[str, Any]:
     return parts
 
 
+def _listed() -> Any:
+    """The networks there are now: one may just have been made in another tab."""
+    shared.reload_hypernetworks()
+    return gr.update(choices=list(shared.hypernetworks))
+
+
 def _connect_entry(tab: Any, handlers: Handlers, parts: Mapping[str, Any]) -> None:
     inputs, shown, status = handlers.form.components, handlers.shown, parts["status"]
+    network = next(field.component for field in handlers.form.fields if field.address == "network.file")
+    tab.select(_listed, outputs=[network], **_QUICK)
     tab.select(handlers.look, inputs, shown, **_QUICK)
     parts["look"].click(handlers.look, inputs, shown, **_QUICK)
     for component in handlers.form.components:

@@ -34,6 +34,8 @@ class BakeSettings(Settings):
         super().__post_init__()
         if self.strength == 0:
             raise SettingsError("strength", "must not be 0, which would change nothing")
+        if not self.name:
+            raise SettingsError("name", "give the new checkpoint a name")
         check_name(self.name)
 
 
@@ -83,4 +85,4 @@ def _free(folder: Path, file_name: str) -> Path:
     try:
         return free_path(folder, file_name, overwrite=False)
     except SettingsError as error:
-        raise SettingsError("name", f"{file_name} exists already; choose another name") from error
+        raise SettingsError("name", f"the file {file_name} exists already; choose another name") from error

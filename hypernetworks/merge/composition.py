@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import torch
 
 from ..compose import Composition, Node, Sequence, Single
-from ..errors import MergeError
+from ..errors import CompositionError, MergeError
 from ..network import Hypernetwork, Metadata
 from . import merge, plan
 from .plan import Plan
@@ -83,13 +83,22 @@ class _Fold:
             network, strength = self.node(self.resolve[node.name].root)
             return network, strength * node.strength
         if isinstance(node, Sequence):
-            return self.combine([self.node(step) for step in node.steps], "exact_sequence"), 1.0
+            return self._named(node, self.combine([self.node(step) for step in node.steps], "exact_sequence")), 1.0
         pairs = [
             (network, strength * share)
             for branch, share in zip(node.branches, node.shares, strict=True)
             for network, strength in [self.node(branch)]
         ]
-        return self.combine(pairs, "exact_parallel"), 1.0
+        return self._named(node, self.combine(pairs, "exact_parallel")), 1.0
+
+    def _named(self, node: Node, network: Hypernetwork) -> Hypernetwork:
+        """The network of a part, which messages call by the part's text."""
+        part = Composition(node)
+        try:
+            network.metadata.name = part.as_text()
+        except CompositionError:  # a name with a line break
+            network.metadata.name = part.as_hns()
+        return network
 
 
 def _outline(pairs: list[tuple[Hypernetwork, float]], method: str) -> Hypernetwork:

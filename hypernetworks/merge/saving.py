@@ -55,7 +55,7 @@ def free_path(folder: Path, file_name: str, overwrite: bool) -> Path:
     path = folder / file_name
     if path.exists() and not overwrite:
         raise SettingsError(
-            "name", f"{file_name} exists already; choose another name, or tick “Replace an existing file”"
+            "name", f"the file {file_name} exists already; choose another name, or tick “Replace an existing file”"
         )
     return path
 

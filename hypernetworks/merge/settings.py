@@ -31,6 +31,8 @@ _OWN_OPTIONS = {
     "dare": ("density", "seed"),
     "ties": ("density",),
 }
+#: The fields that only some methods have.
+OWN_OPTIONS = frozenset(name for names in _OWN_OPTIONS.values() for name in names)
 _MAX_RANK = 16384
 _MAX_SEED = 2**53 - 1  # a page cannot hold a larger number
 
@@ -40,7 +42,7 @@ def _network(letter: str, help_: str) -> Any:
 
 
 def _weight(letter: str) -> Any:
-    help_ = "A share or a strength, also below 0."
+    help_ = "May be below 0."
     return setting(0.5, Option(f"Weight of {letter}", help_, minimum=-MAX_WEIGHT, maximum=MAX_WEIGHT))
 
 
@@ -73,7 +75,7 @@ class MergeSettings(Settings):
         "",
         Option(
             "Weights of single blocks",
-            "Such as 768.k=0.5, v=0.2: a width, k or v, or both; one number is B's share, A/B/C gives all weights.",
+            "Such as 768.k=0.5, v=0.2. One number is the share of B, or m; 0.2/0.3/0.5 gives each its weight.",
         ),
     )
 

@@ -71,7 +71,7 @@ def look(tab: Any) -> Press:
         count = len(tab.merge.form.places)
         names = [field.address for field in tab.merge.form.fields]
         said = {name: one["value"] for name, one in zip(names, updates[:count], strict=True) if one["visible"]}
-        visible = {name: one["visible"] for name, one in zip(tab.merge._columns, updates[count:-3], strict=True)}
+        visible = {name: one["visible"] for name, one in zip(tab.merge._columns, updates[count:-4], strict=True)}
         return said, visible | {"rows": [one["visible"] for one in updates[-3:-1]]}, updates[-1]
 
     return looked
@@ -160,10 +160,10 @@ def test_blocks_and_the_multiplier_reach_the_merge(merge, save, folder):
 def test_an_existing_file_is_replaced_only_if_asked(merge, look, folder):
     before = (folder / "a.pt").read_bytes()
     said, table = merge(name="a")
-    assert "Name of the result: a.pt exists already" in said
+    assert "Name of the result: the file a.pt exists already" in said
     assert table == gr.update()
     assert (folder / "a.pt").read_bytes() == before
-    assert "A.pt exists already" in look(network_1="a", network_2="b", name="a")[0]["name"]
+    assert "The file a.pt exists already" in look(network_1="a", network_2="b", name="a")[0]["name"]
     assert "Wrote a.pt" in merge(name="a", overwrite=True)[0]
     assert (folder / "a.pt").read_bytes() != before
 
@@ -199,9 +199,9 @@ def test_wrong_input_is_named_and_nothing_is_written(given, sentence, merge, fol
 def test_a_broken_file_is_said_beside_its_field(look, merge, folder):
     (folder / "b.pt").write_bytes(b"broken")
     said, _, table = look(network_1="a", network_2="b")
-    assert said["network_2"].startswith("B.pt: ")
+    assert said["network_2"].startswith("Its file cannot be used (b.pt: ")
     assert "returns when the fields are right" in table
-    assert "Network B: b.pt: " in merge(name="new")[0]
+    assert "Network B: its file cannot be used (b.pt: " in merge(name="new")[0]
 
 
 @pytest.fixture
@@ -298,6 +298,7 @@ def test_a_baked_checkpoint_makes_the_networks_pictures(baking, save, folder, pa
     ("given", "sentence"),
     [
         ({"network": None}, "Network to bake: choose a network"),
+        ({"name": ""}, "Name of the new checkpoint: give the new checkpoint a name"),
         ({"network": "a"}, "Network to bake: the network has the activation relu"),
         ({"checkpoint": ""}, "Checkpoint: choose a checkpoint"),
         ({"checkpoint": "/etc/passwd"}, "Checkpoint: there is no checkpoint /etc/passwd"),
@@ -320,3 +321,30 @@ def test_every_field_has_an_id_and_stays_out_of_the_hosts_defaults(tab):
     for field in fields:
         assert field.component.elem_id.startswith("hnw_merge_")
         assert field.component.do_not_save_to_config
+
+
+def test_weights_of_blocks_are_judged_for_the_chosen_method_alone(look):
+    two = {"network_1": "a", "network_2": "b"}
+    said, _, table = look(**two, block_weights="32.k=1/2")
+    assert said == {}
+    assert table.count(">yes<") == 5
+    assert table.count("are written in another way for it") == 3
+    said, _, table = look(**two, block_weights="32.k=1/2", method="TIES (differences from A that agree)")
+    assert said["block_weights"].startswith("&#x27;32.k=1/2&#x27; needs one number")
+    assert table.count(">yes<") == 5
+    assert "in another way" not in table
+
+
+def test_a_saved_composition_can_be_named_where_the_host_lists_it(composition, folder, patched, monkeypatch):
+    (folder / "mix.hns").write_text("{'a': 1, 'b': 3}", encoding="utf-8")
+    (folder / "bad.hns").write_text("{'a': 1", encoding="utf-8")
+    shared = patched.module("shared")
+    listed_too = {name: str(folder / f"{name}.hns") for name in ("mix", "bad")}
+    monkeypatch.setattr(shared, "hypernetworks", {**shared.hypernetworks, **listed_too})
+    *_, preview = composition.look(*values(composition.form, text="mix:0.5"))
+    assert "yes</span>: The one file has layer structure [1, 4, 1]" in preview
+    place, *_ = composition.look(*values(composition.form, text="bad"))
+    assert "The file bad.hns is wrong, line 1" in place["value"]
+    said = composition.save(*values(composition.form, text="mix > c", name="mix", overwrite=True))
+    assert "the composition names mix itself" in said
+    assert (folder / "mix.hns").read_text(encoding="utf-8") == "{'a': 1, 'b': 3}"

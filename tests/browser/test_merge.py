@@ -1,0 +1,138 @@
+"""The tab Merge Hypernetworks: two networks made in Create are merged, put together, and one is baked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from hypernetwork_workbench.hypernetworks import compose, files
+
+from tests.browser.conftest import Server
+from tests.browser.page import Page
+
+FIRST, SECOND, MERGED = "merge one", "merge two", "merge both"
+SHOWN = "return !!arguments[0] && arguments[0].offsetParent !== null"
+
+
+@pytest.fixture(scope="module")
+def tab(page: Page, server: Server) -> Iterator[Page]:
+    """The tab with two networks made in Create; the page as it was before once the tests are over."""
+    page.tab("Train")
+    page.tab("Create Beta Hypernetwork")
+    page.fill("hnw_create_more_widths", "24, 32")
+    for name in (FIRST, SECOND):
+        page.fill("hnw_create_name", name)
+        page.until("a form without problems", lambda: "To be put right" not in page.text("hnw_create_summary"))
+        page.press("hnw_create_button")
+        page.wait_for_text("hnw_create_status", f"Created {name}")
+    page.tab("Merge Hypernetworks")
+    yield page
+    page.driver.get(page.address)
+    page.find(".gradio-container button")
+
+
+@pytest.fixture(scope="module")
+def chosen(tab: Page) -> Page:
+    """The tab with both networks chosen, and its folds open."""
+    tab.choose("hnw_merge_network_1", FIRST)
+    tab.choose("hnw_merge_network_2", SECOND)
+    tab.wait_for_text("hnw_merge_methods", "It needs exactly 3 networks, not 2.")
+    for fold in ("composition", "bake"):
+        tab.press(tab.find(f"#hnw_merge_{fold} > .label-wrap"))
+    return tab
+
+
+def path_of(server: Server, name: str) -> Path:
+    return next(server.data.rglob(name))
+
+
+def is_shown(page: Page, id_: str) -> bool:
+    script = SHOWN.replace("arguments[0]", f"document.getElementById('{id_}')")
+    return page.driver.execute_script(script)
+
+
+def test_only_the_options_of_the_method_are_shown(chosen: Page):
+    page = chosen
+    page.choose("hnw_merge_method", "DARE (differences from A, a random part)")
+    page.until("the options of DARE", lambda: is_shown(page, "hnw_merge_density"))
+    assert is_shown(page, "hnw_merge_seed")
+    assert not is_shown(page, "hnw_merge_rank")
+    assert not is_shown(page, "hnw_merge_weight_1")
+    page.choose("hnw_merge_method", "Exact parallel (sum of the outputs)")
+    page.until("no options", lambda: not is_shown(page, "hnw_merge_density"))
+    assert is_shown(page, "hnw_merge_weight_1")
+    assert is_shown(page, "hnw_merge_network_3")
+    assert not is_shown(page, "hnw_merge_network_4")
+
+
+def test_wrong_input_is_said_beside_its_field_and_nothing_is_written(chosen: Page, server: Server):
+    page = chosen
+    before = sorted(server.data.rglob("*.*"))
+    page.fill("hnw_merge_name", MERGED)
+    page.fill("hnw_merge_block_weights", "24.q=1")
+    page.wait_for_text("hnw_merge_block_weights_problem", "'24.q' is no block")
+    page.press("hnw_merge_button")
+    page.wait_for_text("hnw_merge_status", "Weights of single blocks: '24.q' is no block")
+    assert page.value("hnw_merge_name") == MERGED
+    page.fill("hnw_merge_block_weights", "24.k=0.25")
+    page.until("no problem", lambda: not is_shown(page, "hnw_merge_block_weights_problem"))
+    assert sorted(server.data.rglob("*.*")) == before
+
+
+def test_two_networks_become_one_that_the_picker_offers(chosen: Page, server: Server, screenshots: Path | None):
+    page = chosen
+    page.fill("hnw_merge_weight_1", "0.75")
+    page.press("hnw_merge_button")
+    page.wait_for_text("hnw_merge_status", f"Wrote {MERGED}.pt", "Weight", "Name")
+    assert "does the same as the weighted sum" in page.wait_for_text("hnw_merge_check", "largest difference")
+    merged, first, second = (files.load(path_of(server, f"{name}.pt")) for name in (MERGED, FIRST, SECOND))
+    context = torch.randn(1, 4, 24)
+    (k, v), (k_1, v_1), (k_2, v_2) = (network.transform(context) for network in (merged, first, second))
+    torch.testing.assert_close(k - context, 0.75 * (k_1 - context) + 0.25 * (k_2 - context), atol=1e-6, rtol=1e-4)
+    torch.testing.assert_close(v - context, 0.75 * (v_1 - context) + 0.5 * (v_2 - context), atol=1e-6, rtol=1e-4)
+    if screenshots:
+        page.screenshot(screenshots / "merge.png")
+    page.choose("hnw_merge_network_1", MERGED)
+    page.tab("txt2img")
+    page.press("hnw_picker_refresh")
+    page.choose("hnw_picker", MERGED)
+    page.choose("hnw_picker", "None")
+    page.tab("Train")
+
+
+def test_a_composition_is_read_as_it_is_written_and_saved(chosen: Page, server: Server):
+    page = chosen
+    page.fill("hnw_merge_composition_text", f"{FIRST}:0.8 + {SECOND}:")
+    page.wait_for_text("hnw_merge_composition_text_problem", "here must be a number")
+    page.fill("hnw_merge_composition_text", f"{FIRST}:0.8 + {SECOND}:0.2")
+    preview = page.wait_for_text("hnw_merge_composition_preview", ".hns form")
+    assert f"{{'{FIRST}': 0.8, '{SECOND}': 0.2}}" in preview
+    assert "yes: The one file has" in preview
+    page.fill("hnw_merge_composition_name", "merge mix")
+    page.press("hnw_merge_composition_save")
+    page.wait_for_text("hnw_merge_composition_status", "Saved as merge mix.hns")
+    text = path_of(server, "merge mix.hns").read_text(encoding="utf-8")
+    assert compose.parse(text) == compose.parse(f"{FIRST}:0.8 + {SECOND}:0.2")
+    page.press("hnw_merge_composition_save")
+    page.wait_for_text("hnw_merge_composition_status", "merge mix.hns exists already")
+    page.press("hnw_merge_composition_save_one")
+    page.wait_for_text("hnw_merge_composition_status", "Wrote merge mix.pt")
+    recipe = files.load(path_of(server, "merge mix.pt")).metadata.training["merge"]
+    assert recipe["networks"][0]["hash"] == files.short_hash(path_of(server, f"{FIRST}.pt"))
+
+
+def test_what_cannot_be_baked_is_said(chosen: Page, server: Server):
+    page = chosen
+    page.choose("hnw_merge_bake_network", FIRST)
+    page.press("hnw_merge_bake_button")
+    page.wait_for_text("hnw_merge_bake_status", "Name of the new checkpoint: give the new checkpoint a name")
+    page.fill("hnw_merge_bake_name", "baked")
+    page.press("hnw_merge_bake_button")
+    page.wait_for_text("hnw_merge_bake_status", "Checkpoint: choose a checkpoint")
+    assert not list(server.data.rglob("baked*"))
+
+
+def test_the_tab_made_no_error(chosen: Page):
+    assert chosen.own_errors() == []
