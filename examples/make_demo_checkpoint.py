@@ -54,7 +54,8 @@ def main() -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--work", type=Path, default=ROOT / "data" / "demo-checkpoint", help="folder for finished stages")
+    stages = ROOT / "data" / "demo-checkpoint"
+    parser.add_argument("--work", type=Path, default=stages, help="folder for finished stages")
     parser.add_argument("--out", type=Path, default=ROOT / "examples" / "demo.safetensors", help="file to write")
     return parser.parse_args()
 

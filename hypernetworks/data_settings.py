@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from .data.buckets import MODES
+from .data.images import is_colour
 from .errors import SettingsError
 from .options import Option, Settings, setting
+
+CROPS = ("centre", "random", "subject")
+MASKS = ("off", "alpha", "file")
+LATENTS = ("deterministic", "once", "random")
 
 
 @dataclass(frozen=True)
@@ -14,7 +21,8 @@ class DataSettings(Settings):
     """Pictures and their captions."""
 
     folder: str = setting(
-        "", Option("Dataset folder", "Folder with pictures; captions in .txt files beside them.", is_path=True)
+        "",
+        Option("Dataset folder", "Folder with pictures; captions in .txt or .caption files beside them.", is_path=True),
     )
     width: int = setting(
         512,
@@ -24,20 +32,143 @@ class DataSettings(Settings):
     )
     height: int = setting(512, Option("Picture height", "In pixels, a multiple of 8.", minimum=8, maximum=2048))
     batch_size: int = setting(1, Option("Batch size", "Pictures that pass the model at once.", minimum=1, maximum=256))
+    framing: str = setting(
+        "square",
+        Option("Framing", "square crops to width x height; buckets keeps every ratio within as many pixels; keep every "
+               "size scales the long side to the longer of the two and crops nothing.", choices=MODES),
+    )  # fmt: skip
+    bucket_step: int = setting(
+        64, Option("Bucket step", "Sides of buckets are multiples of it; a multiple of 8.", minimum=8, maximum=64)
+    )
+    min_side: int = setting(64, Option("Smallest side", "Of a bucket, in pixels.", minimum=8, maximum=2048))
+    max_side: int = setting(2048, Option("Largest side", "Of a bucket, in pixels.", minimum=8, maximum=8192))
+    upscale: bool = setting(
+        False,
+        Option("Upscale small pictures", "Else buckets and kept sizes leave small pictures as small as they are."),
+    )
+    crop: str = setting(
+        "centre",
+        Option("Crop", "Which part stays where not all can: centre, a random one for each picture and repeat, or the "
+               "subject (a face where OpenCV is installed, else what stands out).", choices=CROPS),
+    )  # fmt: skip
+    flip: bool = setting(False, Option("Flip", "Shows the mirrored picture about half of the time."))
+    background: str = setting(
+        "white", Option("Background", "Colour under transparent parts, such as white or #808080.")
+    )
+    repeats: int = setting(
+        1, Option("Repeats", "How often each picture is seen in an epoch.", minimum=1, maximum=10_000)
+    )
+    folder_repeats: bool = setting(
+        False,
+        Option("Repeats from folder names", "A folder named 10_cats in the dataset folder is seen 10 times an epoch; "
+               "its pictures without a caption are captioned cats."),
+    )  # fmt: skip
+    weight: float = setting(
+        1.0, Option("Picture weight", "Of the pictures in the loss; a weight in the metadata file multiplies it.",
+                    minimum=0.0001, maximum=1000.0)
+    )  # fmt: skip
+    masks: str = setting(
+        "off",
+        Option("Masks", "Where the loss counts: in the picture's alpha channel, or in NAME-mask.png beside NAME; black "
+               "or transparent parts are not learned.", choices=MASKS),
+    )  # fmt: skip
+    more_folders: str = setting(
+        "",
+        Option("More folders", "One a line, with options after a bar: cats | num_repeats=10, flip_aug=true. The "
+               "options are those of a subset in a dataset file.", starts_with_paths=True, lines=2),
+    )  # fmt: skip
+    dataset_config: str = setting(
+        "", Option("Dataset file", "A dataset_config .toml of kohya's trainer; what it says goes before this form.",
+                   is_path=True)
+    )  # fmt: skip
+    regularisation_folder: str = setting(
+        "",
+        Option("Regularisation folder", "Pictures of what should stay as it is; as many are shown as of the others.",
+               is_path=True),
+    )  # fmt: skip
+    regularisation_weight: float = setting(
+        1.0, Option("Regularisation weight", "Of these pictures in the loss.", minimum=0.0001, maximum=1000.0)
+    )
     template: str = setting(
-        "[filewords]", Option("Caption template", "[filewords] is the picture's caption, [name] the network's name.")
+        "[filewords]",
+        Option("Caption template", "[filewords] is the picture's caption, [name] the network's name; of several lines "
+               "one is drawn each time.", lines=2),
+    )  # fmt: skip
+    template_file: str = setting(
+        "", Option("Template file", "A text file of templates, one a line, in place of the template.", is_path=True)
+    )
+    caption_extension: str = setting(
+        ".txt, .caption", Option("Caption files", "Endings of caption files; the first one found counts.")
+    )
+    filename_regex: str = setting(
+        "", Option("File name regex", "Parts of a file name that make its caption where there is no caption file.")
+    )
+    filename_join: str = setting("", Option("File name join string", "Put between these parts; empty is a blank."))
+    metadata_file: str = setting(
+        "", Option("Metadata file", "kohya's JSON of captions and tags by picture; goes before caption files.",
+                   is_path=True)
+    )  # fmt: skip
+    shuffle_tags: bool = setting(
+        False, Option("Shuffle tags", "Shows the tags of a caption in another order each epoch.")
+    )
+    keep_tags: int = setting(
+        0, Option("Keep first tags", "So many stay at the front and are never dropped.", minimum=0, maximum=1000)
+    )
+    keep_separator: str = setting(
+        "", Option("Keep separator", "A text such as ||| in the captions that ends the tags to keep; a second one "
+                   "starts tags to keep at the end.")
+    )  # fmt: skip
+    tag_separator: str = setting(",", Option("Tag separator", "What stands between tags."))
+    tag_dropout: float = setting(
+        0.0, Option("Tag dropout", "Share of the tags that are left out each time.", minimum=0.0, maximum=1.0)
     )
     caption_dropout: float = setting(
         0.0,
         Option("Caption dropout", "Share of pictures that are shown with an empty caption.", minimum=0.0, maximum=1.0),
     )
+    caption_dropout_every: int = setting(
+        0, Option("Epochs between empty captions", "In every so manieth epoch all captions are empty; 0 is never.",
+                  minimum=0, maximum=100_000)
+    )  # fmt: skip
+    caption_prefix: str = setting("", Option("Caption prefix", "Put before every caption."))
+    caption_suffix: str = setting("", Option("Caption suffix", "Put after every caption."))
+    latents: str = setting(
+        "deterministic",
+        Option("Latent sampling", "The VAE gives a mean and a spread: deterministic takes the mean, once draws one "
+               "time for each picture, random draws every time it is shown.", choices=LATENTS),
+    )  # fmt: skip
+    cache: bool = setting(
+        True, Option("Keep latents on disk", "The next run on the same pictures need not encode them.")
+    )
+    cache_limit_mb: int = setting(
+        4096, Option("Latents on disk, MB", "The oldest ones go beyond this.", minimum=1, maximum=10_000_000)
+    )
+    stop_at_broken: bool = setting(
+        False, Option("Stop at broken pictures", "Else pictures that cannot be used are named and left out.")
+    )
 
     def problems(self) -> Iterator[SettingsError]:
-        """Sides that the VAE cannot halve three times, an empty folder name, a template without content."""
-        if not self.folder:
+        """Sides that the VAE cannot halve three times, no folder at all, a template without content, limits that
+        leave no bucket, a colour or regex that is none."""
+        if not (self.folder or self.dataset_config or self.more_folders):
             yield SettingsError("folder", "name the folder that holds the pictures")
-        for name in ("width", "height"):
+        for name in ("width", "height", "bucket_step"):
             if getattr(self, name) % 8:
                 yield SettingsError(name, f"must be a multiple of 8, not {getattr(self, name)}")
-        if not self.template:
+        if self.framing == "buckets":
+            yield from self._bucket_problems()
+        if not self.template and not self.template_file:
             yield SettingsError("template", "must not be empty; [filewords] alone uses each picture's caption")
+        if not is_colour(self.background):
+            yield SettingsError("background", f"must be a colour such as white or #808080, not {self.background!r}")
+        try:
+            re.compile(self.filename_regex)
+        except re.error as error:
+            yield SettingsError("filename_regex", f"is no regular expression: {error}")
+
+    def _bucket_problems(self) -> Iterator[SettingsError]:
+        lowest = -(-self.min_side // self.bucket_step) * self.bucket_step
+        if lowest > self.max_side // self.bucket_step * self.bucket_step:
+            yield SettingsError("min_side", f"leaves no multiple of {self.bucket_step} up to {self.max_side}")
+        elif lowest**2 > self.width * self.height:
+            yield SettingsError("min_side", f"leaves no bucket within {self.width} x {self.height} pixels")

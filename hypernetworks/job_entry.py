@@ -82,6 +82,8 @@ def planned_rates(tables: Mapping[str, Mapping[str, Any]]) -> PlannedRates:
     per_epoch = None
     if "epoch" in schedule.cycle.lower():
         data = DataSettings.from_mapping(tables["data"])
+        if not data.folder:
+            raise SettingsError("folder", "the pictures of other folders are counted by Check; this needs a folder")
         per_epoch = epoch_steps(data, train, _count_pictures(Path(data.folder)))
     rates = schedule.schedule(train.max_steps, per_epoch or 1)
     return PlannedRates(rates, min(train.max_steps, rates.end_step or train.max_steps), per_epoch)

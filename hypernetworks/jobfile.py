@@ -72,8 +72,18 @@ def table_text(name: str, table: Mapping[str, Any]) -> str:
 def _anchor_paths(section: dict[str, Any], kind: Any, folder: Path) -> None:
     for name, _, option in kind.options():
         value = section.get(name)
-        if option.is_path and isinstance(value, str) and value:
+        if not isinstance(value, str) or not value:
+            continue
+        if option.is_path:
             section[name] = str((folder / value).resolve())
+        elif option.starts_with_paths:
+            section[name] = "\n".join(_anchored(line, folder) for line in value.splitlines())
+
+
+def _anchored(line: str, folder: Path) -> str:
+    """A path, with options after a bar where it has any, taken from `folder`."""
+    path, bar, options = line.partition("|")
+    return f"{(folder / path.strip()).resolve()} {bar}{options}".rstrip() if path.strip() else line
 
 
 def _toml_value(text: str) -> Any:

@@ -29,6 +29,7 @@ class Option:
         minimum, maximum: inclusive limits of a number, or of each number of a list.
         choices: the only values allowed, where the set is closed.
         is_path: the text names a file or folder, so a relative one is taken from the place of the job file.
+        starts_with_paths: the same of each line of the text; more may follow after a bar.
         lines: height of the text field.
     """
 
@@ -39,6 +40,7 @@ class Option:
     maximum: float | None = None
     choices: tuple[str, ...] = ()
     is_path: bool = False
+    starts_with_paths: bool = False
     lines: int = 1
 
 

@@ -23,6 +23,9 @@ _SAME = {
     "gamma_rate": "schedule.decay",
     "save_when_converge": "output.save_at_cycle_end",
     "create_when_converge": "preview.at_cycle_end",
+    "shuffle_tags": "data.shuffle_tags",
+    "tag_drop_out": "data.tag_dropout",
+    "latent_sampling_method": "data.latents",
 }
 _ADAMW = ("adamw_weight_decay", "adamw_beta_1", "adamw_beta_2", "adamw_eps")
 _ADAMW_DEFAULTS = ("0.01", "0.9", "0.99", "1e-8")
@@ -32,6 +35,7 @@ _SWITCHES = (
     "use_dadaptation",
     "show_gradient_clip_checkbox",
     "noise_training_scheduler_enabled",
+    "use_weight",
 )
 _WITH_A_SWITCH = (
     *_ADAMW,
@@ -44,13 +48,9 @@ _WITH_A_SWITCH = (
 )
 #: Keys without a counterpart, and the texts of the values with which they change nothing.
 _NO_COUNTERPART: dict[str, tuple[str, ...]] = {
-    "shuffle_tags": ("False",),
-    "tag_drop_out": ("0", "0.0"),
-    "latent_sampling_method": ("deterministic",),
     "latent_sampling_std": ("-1", "-1.0"),
     "template_file": (),
     "loss_opt": ("loss", "loss_simple"),
-    "use_weight": ("False",),
 }
 #: The name of the settings file itself.
 _OF_THE_FILE = ("save_file_name",)
@@ -69,6 +69,8 @@ def translate(entries: Mapping[str, Any]) -> tuple[dict[str, Any], list[str], li
     ]
     if "use_beta_scheduler" in entries:
         values["schedule.kind"] = "cosine restarts" if on["use_beta_scheduler"] else "steps"
+    if "use_weight" in entries:
+        values["data.masks"] = "alpha" if on["use_weight"] else "off"
     values |= _optimizer(entries, on)
     values |= _clipping(entries, on["show_gradient_clip_checkbox"], left_out)
     if "noise_training_scheduler_enabled" in entries:

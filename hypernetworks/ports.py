@@ -21,7 +21,17 @@ class Encoder(Protocol):
     """Turns pictures and texts into what the U-Net takes."""
 
     def encode_pictures(self, pictures: Tensor) -> Tensor:
-        """Latents [batch, 4, height / 8, width / 8], scaled, of pictures [batch, 3, height, width] in -1..1."""
+        """Latents [batch, 4, height / 8, width / 8], most likely and scaled, of pictures [batch, 3, height, width]
+        in -1..1."""
+
+    def encode_posterior(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation of the latents, each shaped as `encode_pictures` gives them."""
+
+    def picture_fingerprint(self) -> str:
+        """Tells this VAE, its weights and its precision from every other."""
+
+    def text_fingerprint(self) -> str:
+        """Tells this text encoder, with all settings that change what it gives, from every other."""
 
     def encode_texts(self, texts: Sequence[str]) -> Tensor:
         """Conditionings [batch, tokens, width] of the texts."""

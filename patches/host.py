@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from ..hypernetworks.errors import TrainingError
 from ..hypernetworks.network import Hypernetwork
 from ..hypernetworks.ports import Checkpoint, Ports, Progress
-from . import attention, temporary
+from . import attention, fingerprints, temporary
 from .previews import HostPreviewer
 from .shortcuts import shortcuts
 
@@ -55,10 +55,24 @@ class HostEncoder:
 
     def encode_pictures(self, pictures: Tensor) -> Tensor:
         """Most likely latents [batch, 4, height / 8, width / 8], scaled, of pictures [batch, 3, height, width]."""
+        return self.encode_posterior(pictures)[0]
+
+    def encode_posterior(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation of the latents, each [batch, 4, height / 8, width / 8], scaled."""
         model = shared.sd_model
         with torch.no_grad(), devices.autocast():
             posterior = model.encode_first_stage(pictures.to(devices.device, devices.dtype_vae))
-            return (model.scale_factor * posterior.mode()).float()
+        scale = model.scale_factor
+        return (scale * posterior.mean).float(), (scale * posterior.std).float()
+
+    def picture_fingerprint(self) -> str:
+        """Hash of the VAE's weights, so that a VAE chosen by hand or edited in place is told from another."""
+        model = shared.sd_model
+        return fingerprints.of_module(model.first_stage_model, float(model.scale_factor), str(devices.dtype_vae))
+
+    def text_fingerprint(self) -> str:
+        """Hash of the text encoder's weights, with the settings and embeddings that change what it gives."""
+        return fingerprints.of_module(shared.sd_model.cond_stage_model, *fingerprints.text_settings())
 
     def encode_texts(self, texts: Sequence[str]) -> Tensor:
         """Conditionings [batch, tokens, width] of the texts.

@@ -7,7 +7,7 @@ from typing import Any
 
 import gradio as gr
 from modules import scripts, shared
-from modules.ui_components import ToolButton
+from modules.ui_common import create_refresh_button
 
 _NONE = "None"
 
@@ -28,11 +28,12 @@ class HypernetworkStrength(scripts.Script):
         suffix = "_img2img" if is_img2img else ""
         with gr.Row(elem_id=f"hnw_generation{suffix}", elem_classes="hnw-generation"):
             picker = gr.Dropdown(_names(), value=_NONE, label="Hypernetwork", elem_id=f"hnw_picker{suffix}", scale=3)
-            refresh = ToolButton("\U0001f504", elem_id=f"hnw_picker_refresh{suffix}")
+            create_refresh_button(
+                picker, shared.reload_hypernetworks, lambda: {"choices": _names()}, f"hnw_picker_refresh{suffix}"
+            )
             strength = gr.Slider(
                 0.0, 2.0, value=1.0, step=0.05, label="Hypernetwork strength", elem_id=f"hnw_strength{suffix}", scale=3
             )
-        refresh.click(_refreshed, outputs=[picker], show_progress="hidden")
         return [picker, strength]
 
     def process(self, p: Any, picker: str, strength: float) -> None:
@@ -49,8 +50,3 @@ class HypernetworkStrength(scripts.Script):
 
 def _names() -> list[str]:
     return [_NONE, *shared.hypernetworks]
-
-
-def _refreshed() -> Any:
-    shared.reload_hypernetworks()
-    return gr.update(choices=_names())

@@ -36,7 +36,42 @@ _FOLDS: tuple[tuple[str, str, _Rows], ...] = (
         "rate",
         (("schedule", ("warmup", "min_rate", "power")), ("schedule", ("cycle", "multiplier", "decay"))),
     ),
-    ("Captions", "captions", (("data", ("template", "caption_dropout")), ("data", ()))),
+    (
+        "Framing and buckets",
+        "framing",
+        (
+            ("data", ("framing", "crop", "flip")),
+            ("data", ("bucket_step", "min_side", "max_side", "upscale")),
+            ("data", ("background", "masks")),
+        ),
+    ),
+    (
+        "Captions",
+        "captions",
+        (
+            ("data", ("template", "template_file")),
+            ("data", ("shuffle_tags", "keep_tags", "tag_dropout")),
+            ("data", ("caption_dropout", "caption_dropout_every")),
+            ("data", ("caption_prefix", "caption_suffix")),
+            ("data", ("caption_extension", "metadata_file")),
+            ("data", ("filename_regex", "filename_join")),
+            ("data", ("tag_separator", "keep_separator")),
+        ),
+    ),
+    (
+        "Folders, repeats and weights",
+        "folders",
+        (
+            ("data", ("repeats", "folder_repeats", "weight")),
+            ("data", ("more_folders", "dataset_config")),
+            ("data", ("regularisation_folder", "regularisation_weight")),
+        ),
+    ),
+    (
+        "Latents and broken pictures",
+        "latents",
+        (("data", ("latents", "cache", "cache_limit_mb", "stop_at_broken")), ("data", ())),
+    ),
     (
         "Optimizer and precision",
         "optimizer",

@@ -60,7 +60,7 @@ def read_command_line(argv: list[str], extension: bool = True) -> argparse.Names
     cmd: Any = importlib.import_module("modules.shared_cmd_options")
     extensions = importlib.import_module("modules.extensions")
     extensions.use([str(ROOT)] if extension else [])
-    cmd.parser = importlib.import_module("modules.cmd_args").make_parser()
+    cmd.parser = cmd.make_parser()
     extensions.run_hook("preload.py", cmd.parser)
     return cmd.parser.parse_args(argv)
 
@@ -75,7 +75,7 @@ def prepare(argv: list[str], extension: bool = True) -> Host:
         folder.mkdir(parents=True, exist_ok=True)
     shared = host.module("shared")
     shared.__dict__.pop("sd_model", None)
-    shared.opts.__init__(host.module("shared_options").templates())
+    shared.opts.__init__(shared.options_templates())
     host.module("devices").configure()
     host.module("sd_models").list_models()
     _load_extensions(host)
@@ -94,10 +94,9 @@ def _load_extensions(host: Host) -> None:
     host.module("script_callbacks").ui_settings_callback()
     shared.opts.load(shared.config_filename)
     shared.opts.reorder()
-    host.module("shared_items").reload_hypernetworks()
+    shared.reload_hypernetworks()
     sd_hijack = host.module("sd_hijack")
-    sd_hijack.list_optimizers()
-    shared.opts.onchange("cross_attention_optimization", sd_hijack.model_hijack.apply_optimizations, call=False)
+    shared.opts.onchange("cross_attention_optimization", sd_hijack.apply_optimizations, call=False)
     shared.opts.onchange("sd_model_checkpoint", lambda: host.module("sd_models").reload_model_weights(), call=False)
 
 

@@ -1,31 +1,56 @@
-"""Batches: every picture once per epoch, in an order fixed by seed and epoch."""
+"""Batches: every picture once per epoch and repeat, one size per batch, in an order fixed by seed and epoch."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import torch
 
 from ..randomness import derived_seed
 
 
-def epoch_batches(count: int, batch_size: int, seed: int, epoch: int) -> list[tuple[int, ...]]:
-    """Indices of the batches of one epoch; the last batch may be smaller."""
+class Kind(NamedTuple):
+    """What pictures must share to stand in one batch: the size in pixels, and how many go together."""
+
+    width_px: int
+    height_px: int
+    batch_size: int
+
+
+def epoch_batches(kinds: Sequence[Kind], seed: int, epoch: int) -> list[tuple[int, ...]]:
+    """Indices of the batches of one epoch over pictures of these `kinds`; the last of a kind may be smaller."""
     generator = torch.Generator().manual_seed(derived_seed(seed, "order", epoch))
-    order = torch.randperm(count, generator=generator).tolist()
-    return [tuple(order[start : start + batch_size]) for start in range(0, count, batch_size)]
+    groups: dict[Kind, list[int]] = {}
+    for index in torch.randperm(len(kinds), generator=generator).tolist():
+        groups.setdefault(kinds[index], []).append(index)
+    batches = [
+        tuple(group[start : start + kind.batch_size])
+        for kind, group in groups.items()
+        for start in range(0, len(group), kind.batch_size)
+    ]
+    if len(groups) == 1:
+        return batches
+    return [batches[place] for place in torch.randperm(len(batches), generator=generator).tolist()]
+
+
+def steps_per_epoch(kinds: Sequence[Kind], accumulation: int) -> int:
+    """Optimizer steps of one epoch."""
+    batches = sum(-(-count // kind.batch_size) for kind, count in Counter(kinds).items())
+    return -(-batches // accumulation)
 
 
 def step_groups(
-    count: int, batch_size: int, accumulation: int, seed: int
+    kinds: Sequence[Kind], accumulation: int, seed: int, start: int = 0
 ) -> Iterator[tuple[int, list[tuple[int, ...]]]]:
-    """Endless pairs (epoch, batches of one optimizer step).
+    """Endless pairs (epoch, batches of one optimizer step), from step `start` on.
 
     A step gathers `accumulation` batches; the last step of an epoch takes what is left, so that no picture is dropped.
     """
-    epoch = 0
+    epoch, done = divmod(start, steps_per_epoch(kinds, accumulation))
     while True:
-        batches = epoch_batches(count, batch_size, seed, epoch)
-        for start in range(0, len(batches), accumulation):
-            yield epoch, batches[start : start + accumulation]
-        epoch += 1
+        batches = epoch_batches(kinds, seed, epoch)
+        for first in range(done * accumulation, len(batches), accumulation):
+            yield epoch, batches[first : first + accumulation]
+        epoch, done = epoch + 1, 0

@@ -1,74 +1,160 @@
-"""A dataset: the pictures of a folder with their captions, all checked before the first step."""
+"""A dataset: pictures with their captions, and what an epoch shows of them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
-from ..data_settings import DataSettings
-from ..errors import DatasetError, SettingsError
-from .captions import fill_template, read_caption
-from .images import EXTENSIONS, fit, open_picture, to_tensor
+import torch
 
-_SHOWN_PROBLEMS = 8
+from ..randomness import derived_seed
+from .batches import Kind
+from .buckets import Frame
+from .subsets import Subset
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One picture of the dataset and the text it is trained with."""
+    """One picture of the dataset.
+
+    Attributes:
+        written: the caption as it was found.
+        subset: how it is shown.
+        digest: SHA-256 of the file, and of that of its mask.
+        size: width and height in pixels, upright.
+        frames: the parts that are trained; several where crops are random.
+        weight: in the loss.
+        mask: file of its mask.
+    """
 
     path: Path
-    caption: str
+    written: str
+    subset: Subset
+    digest: str
+    size: tuple[int, int]
+    frames: tuple[Frame, ...]
+    weight: float = 1.0
+    mask: Path | None = None
+
+    @property
+    def picture_digest(self) -> str:
+        """SHA-256 of the picture's file alone."""
+        return self.digest[:64]
+
+    @property
+    def caption(self) -> str:
+        """The caption in its template, with nothing drawn."""
+        return self.subset.captions.plain(self.written)
+
+
+class View(NamedTuple):
+    """A picture as the encoder sees it: number of the sample, the part, and whether it is mirrored."""
+
+    sample: int
+    frame: Frame
+    is_flipped: bool
+
+
+class Item(NamedTuple):
+    """What is seen once per epoch: number of the sample, and of the views that one is drawn of each time."""
+
+    sample: int
+    views: tuple[int, ...]
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """The samples of a folder, in the order of their names, and the size they are framed to."""
+    """Samples in the order of their folders and names.
+
+    Attributes:
+        problems: what was left out, and why.
+        sampling: how latents are drawn, one of `data_settings.LATENTS`.
+        is_still: every picture once, whole captions, nothing drawn; for measurements.
+    """
 
     samples: tuple[Sample, ...]
-    width_px: int
-    height_px: int
+    seed: int = 0
+    sampling: str = "deterministic"
+    problems: tuple[str, ...] = ()
+    is_still: bool = False
 
     def __len__(self) -> int:
+        """Number of pictures."""
         return len(self.samples)
 
-    def picture(self, index: int):
-        """Picture `index`, framed, as float32 [3, height, width] in -1..1."""
-        return to_tensor(fit(open_picture(self.samples[index].path), self.width_px, self.height_px))
+    @property
+    def taught(self) -> list[int]:
+        """Numbers of the samples that are no regularisation pictures."""
+        return [number for number, sample in enumerate(self.samples) if not sample.subset.is_regularisation]
 
+    @cached_property
+    def _shown(self) -> tuple[list[Item], list[View]]:
+        views: dict[View, int] = {}
+        items = []
+        for number, found in self._turns():
+            mirrored = (False, True) if self.samples[number].subset.is_flipped and not self.is_still else (False,)
+            chosen = (View(number, found, is_flipped) for is_flipped in mirrored)
+            items.append(Item(number, tuple(views.setdefault(view, len(views)) for view in chosen)))
+        return items, list(views)
 
-def read_dataset(settings: DataSettings, name: str) -> Dataset:
-    """Finds the pictures of a folder and its sub-folders, opens each once, and reads the captions.
+    @property
+    def items(self) -> list[Item]:
+        """What an epoch holds."""
+        return self._shown[0]
 
-    Args:
-        settings: folder, size and template.
-        name: the network's name, for `[name]` in the template.
+    @property
+    def views(self) -> list[View]:
+        """The different pictures to encode."""
+        return self._shown[1]
 
-    Raises:
-        SettingsError: the folder does not exist or has no pictures; names the field.
-        DatasetError: pictures or captions are unreadable; names the files.
-    """
-    folder = Path(settings.folder)
-    if not folder.is_dir():
-        raise SettingsError("data.folder", f"{folder} is not a folder")
-    paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in EXTENSIONS and p.is_file())
-    if not paths:
-        raise SettingsError("data.folder", f"{folder} holds no picture ({', '.join(sorted(EXTENSIONS))})")
-    samples, problems = [], []
-    for path in paths:
-        try:
-            open_picture(path)
-            caption = fill_template(settings.template, read_caption(path), name)
-        except DatasetError as error:
-            problems.append(str(error))
-        else:
-            samples.append(Sample(path, caption))
-    if problems:
-        raise DatasetError(_summary(problems))
-    return Dataset(tuple(samples), settings.width, settings.height)
+    @cached_property
+    def kinds(self) -> list[Kind]:
+        """What each item must share with its batch."""
+        views = (self.views[item.views[0]] for item in self.items)
+        return [Kind(v.frame.width_px, v.frame.height_px, self.samples[v.sample].subset.batch_size) for v in views]
 
+    @property
+    def varies(self) -> bool:
+        """Whether texts change from epoch to epoch."""
+        return not self.is_still and any(sample.subset.captions.varies for sample in self.samples)
 
-def _summary(problems: list[str]) -> str:
-    shown = "; ".join(problems[:_SHOWN_PROBLEMS])
-    rest = len(problems) - _SHOWN_PROBLEMS
-    return f"data.folder: {shown}" + (f"; and {rest} more" if rest > 0 else "")
+    def text(self, item: int, epoch: int) -> str:
+        """The text of an item in an epoch, where it is not left out."""
+        sample = self.samples[self.items[item].sample]
+        return sample.caption if self.is_still else sample.subset.captions.shown(sample.written, self.seed, epoch, item)
+
+    def is_text_dropped(self, item: int, epoch: int) -> bool:
+        """Whether an item is shown with an empty text in an epoch."""
+        rules = self.samples[self.items[item].sample].subset.captions
+        return not self.is_still and rules.is_dropped(self.seed, epoch, item)
+
+    def split(self, held_out: int) -> tuple[Dataset, Dataset]:
+        """The pictures to train on, and so many held out, still; the same ones in every run over the same pictures."""
+        taught = self.taught
+        generator = torch.Generator().manual_seed(derived_seed(0, "held out", len(taught)))
+        order = torch.randperm(len(taught), generator=generator).tolist()
+        held = {taught[place] for place in order[:held_out]}
+        parts = ([s for n, s in enumerate(self.samples) if (n in held) == is_held] for is_held in (False, True))
+        trained, rest = (replace(self, samples=tuple(part)) for part in parts)
+        return trained, replace(rest, is_still=True, sampling="deterministic")
+
+    def _turns(self) -> Iterator[tuple[int, Frame]]:
+        """Number and frame of every item. Regularisation pictures take turns, as many as the others have in all."""
+        taught: dict[int, int] = {}
+        others: dict[int, list[int]] = {}
+        for number, sample in enumerate(self.samples):
+            subset = sample.subset
+            if subset.is_regularisation and not self.is_still:
+                others.setdefault(subset.dataset, []).append(number)
+                continue
+            repeats = 1 if self.is_still else subset.repeats
+            taught[subset.dataset] = taught.get(subset.dataset, 0) + repeats
+            yield from ((number, sample.frames[turn % len(sample.frames)]) for turn in range(repeats))
+        for dataset, numbers in others.items():
+            for turn in range(taught.get(dataset, 0)):
+                sample = self.samples[numbers[turn % len(numbers)]]
+                round_ = turn // len(numbers)
+                yield numbers[turn % len(numbers)], sample.frames[round_ % len(sample.frames)]

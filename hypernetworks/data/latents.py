@@ -1,58 +1,187 @@
-"""Latents and conditionings: every picture and caption encoded once, before the first step."""
+"""Latents: every picture encoded once, before the first step, and dealt out as an epoch shows it."""
 
 from __future__ import annotations
 
+import logging
+import random
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
+from PIL import ImageOps
 from torch import Tensor
 
 from ..ports import Encoder, Progress
 from ..randomness import derived_seed
-from .dataset import Dataset
+from .cache import Cache, fingerprint
+from .conditionings import Conditionings
+from .dataset import Dataset, Sample, View
+from .images import framed, on_background, open_raw, to_tensor
+from .masks import alpha_mask, mask_weights, read_mask
 
 _ENCODED_AT_ONCE = 8
+_PIXELS_AT_ONCE = 8 * 512 * 512
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class EncodedDataset:
-    """A dataset as the U-Net takes it.
+class Batch:
+    """Pictures of one size as the U-Net takes them.
 
     Attributes:
-        latents: [pictures, 4, height / 8, width / 8], float32.
-        conditionings: [pictures, tokens, width].
-        empty: conditioning of the empty text, [tokens, width].
+        latents: [batch, 4, height / 8, width / 8], float32.
+        conditioning: [batch, tokens, width].
+        weights: of every place in the loss, [batch, 1, height / 8, width / 8]; None where all are 1.
     """
 
     latents: Tensor
-    conditionings: Tensor
-    empty: Tensor
+    conditioning: Tensor
+    weights: Tensor | None
+
+
+@dataclass(frozen=True)
+class EncodedView:
+    """What the VAE makes of a picture.
+
+    Attributes:
+        mean, std: of the latents, [4, height / 8, width / 8], float32.
+        mask: weights of mean 1, [1, height / 8, width / 8], or None.
+    """
+
+    mean: Tensor
+    std: Tensor
+    mask: Tensor | None
+
+
+class EncodedDataset:
+    """A dataset as the U-Net takes it; its length is the number of items in an epoch."""
+
+    def __init__(self, dataset: Dataset, views: Sequence[EncodedView], texts: Conditionings) -> None:
+        self.dataset = dataset
+        self._views = views
+        self._texts = texts
 
     def __len__(self) -> int:
-        return len(self.latents)
+        return len(self.dataset.items)
 
-    def split(self, held_out: int) -> tuple[EncodedDataset, EncodedDataset]:
-        """The pictures to train on, and so many held out; the same ones in every run over the same pictures."""
-        generator = torch.Generator().manual_seed(derived_seed(0, "held out", len(self)))
-        order = torch.randperm(len(self), generator=generator)
-        return self._some(order[held_out:].sort().values), self._some(order[:held_out].sort().values)
+    def batch(self, items: Sequence[int], epoch: int) -> Batch:
+        """The items, all of one size, as an epoch (from 0) shows them."""
+        views = [self._view(item, epoch) for item in items]
+        latents = torch.stack([self._latents(*pair, epoch) for pair in zip(items, views, strict=True)])
+        return Batch(latents, self._texts.batch(items, epoch), self._weights(items, views))
 
-    def _some(self, indices: Tensor) -> EncodedDataset:
-        return EncodedDataset(self.latents[indices], self.conditionings[indices], self.empty)
+    def _view(self, item: int, epoch: int) -> int:
+        views = self.dataset.items[item].views
+        if len(views) == 1:
+            return views[0]
+        return random.Random(derived_seed(self.dataset.seed, "flip", epoch, item)).choice(views)
+
+    def _latents(self, item: int, view: int, epoch: int) -> Tensor:
+        encoded, sampling = self._views[view], self.dataset.sampling
+        if sampling == "deterministic":
+            return encoded.mean
+        address = ("latents", view) if sampling == "once" else ("latents", epoch, item)
+        generator = torch.Generator().manual_seed(derived_seed(self.dataset.seed, *address))
+        return encoded.mean + encoded.std * torch.randn(encoded.mean.shape, generator=generator)
+
+    def _weights(self, items: Sequence[int], views: Sequence[int]) -> Tensor | None:
+        weights = [1.0 if self.dataset.is_still else self._sample(item).weight for item in items]
+        masks = [self._views[view].mask for view in views]
+        if all(weight == 1 for weight in weights) and all(mask is None for mask in masks):
+            return None
+        like = self._views[views[0]].mean[:1]
+        rows = [
+            weight * (torch.ones_like(like) if mask is None else mask)
+            for weight, mask in zip(weights, masks, strict=True)
+        ]
+        return torch.stack(rows)
+
+    def _sample(self, item: int) -> Sample:
+        return self.dataset.samples[self.dataset.items[item].sample]
 
 
 @torch.no_grad()
-def encode(dataset: Dataset, encoder: Encoder, progress: Progress) -> EncodedDataset:
-    """Encodes all pictures and captions; each different caption once."""
-    latents: list[Tensor] = []
-    for start in range(0, len(dataset), _ENCODED_AT_ONCE):
-        indices = range(start, min(start + _ENCODED_AT_ONCE, len(dataset)))
-        progress.report(start, len(dataset), "Encoding pictures")
-        latents.append(encoder.encode_pictures(torch.stack([dataset.picture(index) for index in indices])).float())
-    texts = sorted({sample.caption for sample in dataset.samples} | {""})
-    encoded: dict[str, Tensor] = {}
-    for start in range(0, len(texts), _ENCODED_AT_ONCE):
-        chunk = texts[start : start + _ENCODED_AT_ONCE]
-        encoded.update(zip(chunk, encoder.encode_texts(chunk), strict=True))
-    conditionings = torch.stack([encoded[sample.caption] for sample in dataset.samples])
-    return EncodedDataset(torch.cat(latents), conditionings, encoded[""])
+def encode(dataset: Dataset, encoder: Encoder, progress: Progress, cache: Cache | None = None) -> EncodedDataset:
+    """Encodes all pictures and fixed captions, each different one once, or takes what `cache` kept of them."""
+    texts = Conditionings(dataset, encoder, cache)
+    if not dataset.views:
+        return EncodedDataset(dataset, [], texts)
+    names = _names(dataset, encoder) if cache is not None else []
+    views: dict[int, EncodedView] = {}
+    for number, name in enumerate(names):
+        found = _kept(cache.load(name)) if cache is not None else None
+        if found is not None:
+            views[number] = found
+    missing = [number for number in range(len(dataset.views)) if number not in views]
+    done = 0
+    for chunk in _chunks(dataset, missing):
+        progress.report(done, len(missing), f"Encoding pictures, {done} of {len(missing)}")
+        pictures = [_picture(dataset, dataset.views[number]) for number in chunk]
+        means, stds = encoder.encode_posterior(torch.stack([picture for picture, _ in pictures]))
+        for place, number in enumerate(chunk):
+            view = EncodedView(means[place].float().cpu(), stds[place].float().cpu(), pictures[place][1])
+            views[number] = view
+            if cache is not None:
+                mask = {} if view.mask is None else {"mask": view.mask}
+                cache.store(names[number], {"mean": view.mean, "std": view.std, **mask})
+        done += len(chunk)
+    _tell_masks(dataset, views)
+    texts.prepare(0)
+    return EncodedDataset(dataset, [views[number] for number in range(len(dataset.views))], texts)
+
+
+def _names(dataset: Dataset, encoder: Encoder) -> list[str]:
+    """Fingerprint of everything that the latents and the mask of each view are made of."""
+    vae = encoder.picture_fingerprint()
+    names = []
+    for sample_number, frame, is_flipped in dataset.views:
+        sample = dataset.samples[sample_number]
+        subset = sample.subset
+        how = [frame.box, frame.width_px, frame.height_px, is_flipped, subset.background, subset.masks]
+        names.append(fingerprint("picture", vae, sample.digest, *how))
+    return names
+
+
+def _kept(tensors: dict[str, Tensor] | None) -> EncodedView | None:
+    if tensors is None or "mean" not in tensors or "std" not in tensors:
+        return None
+    return EncodedView(tensors["mean"], tensors["std"], tensors.get("mask"))
+
+
+def _chunks(dataset: Dataset, numbers: Sequence[int]) -> Iterator[list[int]]:
+    """The views to encode, a few of one size at a time."""
+    groups: dict[tuple[int, int], list[int]] = {}
+    for number in numbers:
+        frame = dataset.views[number].frame
+        groups.setdefault((frame.width_px, frame.height_px), []).append(number)
+    for (width, height), group in groups.items():
+        count = max(1, min(_ENCODED_AT_ONCE, _PIXELS_AT_ONCE // (width * height)))
+        yield from (group[start : start + count] for start in range(0, len(group), count))
+
+
+def _picture(dataset: Dataset, view: View) -> tuple[Tensor, Tensor | None]:
+    """A view as float32 [3, height, width] in -1..1, and the weights of its mask."""
+    sample = dataset.samples[view.sample]
+    raw = open_raw(sample.path)
+    picture = framed(on_background(raw, sample.subset.background), view.frame)
+    mask = None
+    if sample.mask is not None:
+        mask = read_mask(sample.mask)
+    elif sample.subset.masks == "alpha":
+        mask = alpha_mask(raw)
+    weights = mask_weights(mask, view.frame, raw.size) if mask is not None else None
+    if view.is_flipped:
+        picture = ImageOps.mirror(picture)
+        weights = weights.flip(-1) if weights is not None else None
+    return to_tensor(picture), weights
+
+
+def _tell_masks(dataset: Dataset, views: dict[int, EncodedView]) -> None:
+    if all(sample.subset.masks == "off" for sample in dataset.samples):
+        return
+    masked = {dataset.views[number].sample for number, view in views.items() if view.mask is not None}
+    _log.info(
+        "Masks were read for %d of %d pictures; the others have none, or one that is the same all over.",
+        len(masked),
+        len(dataset),
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Protocol
 
@@ -73,11 +73,9 @@ class Trainer:
             NonFiniteLossError: loss or gradient stay without a finite number whatever is tried.
         """
         settings = self.job
-        groups = step_groups(
-            len(self.data), settings.data.batch_size, settings.train.gradient_accumulation, settings.train.seed
-        )
+        groups = step_groups(self.data.dataset.kinds, settings.train.gradient_accumulation, settings.train.seed, start)
         with self.denoiser.training(self.learner.network):
-            for step, (epoch, group) in enumerate(islice(groups, start, end), start):
+            for step, (epoch, group) in enumerate(islice(groups, end - start), start):
                 record = self.step(step, epoch, group)
                 endings = [callback.after_step(record) for callback in callbacks]
                 if any(endings):
@@ -90,7 +88,7 @@ class Trainer:
         for parameters in optimizer.param_groups:
             parameters["lr"] = rate
         with seeded(derived_seed(self.job.train.seed, "step", step), self.denoiser.device):
-            loss = self.accumulate(step, group)
+            loss = self.accumulate(step, epoch, group)
             precision.unscale(optimizer)
             norm = clip(list(learner.network.parameters()), self.job.optimizer.clip, self.clip_limits.rate(step))
             is_loss_good, is_gradient_good = torch.stack([loss, norm]).isfinite().tolist()
@@ -108,24 +106,22 @@ class Trainer:
             step + 1, epoch + 1, loss.item(), rate, sum(map(len, group)), norm.item(), skipped=not is_good
         )
 
-    def accumulate(self, step: int, group: list[tuple[int, ...]]) -> Tensor:
+    def accumulate(self, step: int, epoch: int, group: list[tuple[int, ...]]) -> Tensor:
         """Adds up the gradients of the batches of `group`; gives the mean loss over their pictures, a scalar."""
         pictures = sum(map(len, group))
         losses = []
-        for batch in self.noisy_batches(step, group):
+        for batch in self.noisy_batches(step, epoch, group):
             with self.learner.precision.autocast():
                 part = diffusion_loss(self.denoiser, batch, self.job.loss) * (len(batch.noisy) / pictures)
             self.learner.precision.backward(part)
             losses.append(part.detach())
         return torch.stack(losses).sum()
 
-    def noisy_batches(self, step: int, group: list[tuple[int, ...]]) -> Iterator[NoisyBatch]:
+    def noisy_batches(self, step: int, epoch: int, group: list[tuple[int, ...]]) -> Iterator[NoisyBatch]:
         """The micro-batches of a step with their noise; each draw depends on seed, step and place alone."""
         device, seed = self.denoiser.device, self.job.train.seed
         for number, indices in enumerate(group):
             generator = torch.Generator().manual_seed(derived_seed(seed, "noise", step, number))
-            chosen = list(indices)
-            dropped = torch.rand(len(chosen), generator=generator) < self.job.data.caption_dropout
-            conditioning = self.data.conditionings[chosen]
-            conditioning = torch.where(dropped.view(-1, 1, 1).to(conditioning.device), self.data.empty, conditioning)
-            yield self.noise.draw(self.data.latents[chosen].to(device), conditioning.to(device), step, generator)
+            batch = self.data.batch(indices, epoch)
+            noisy = self.noise.draw(batch.latents.to(device), batch.conditioning.to(device), step, generator)
+            yield noisy if batch.weights is None else replace(noisy, weights=batch.weights.to(device))

@@ -13,9 +13,11 @@ from .noise import NoisyBatch
 
 
 def diffusion_loss(denoiser: Denoiser, batch: NoisyBatch, settings: LossSettings) -> Tensor:
-    """Mean distance between prediction and target over the batch, float32 scalar."""
+    """Mean weighted distance between prediction and target over the batch, float32 scalar."""
     prediction = denoiser.predict(batch.noisy, batch.timesteps, batch.conditioning).float()
     distances = _distances(prediction, batch.target.float(), batch.timesteps, settings, len(denoiser.alphas_cumprod))
+    if batch.weights is not None:
+        distances = distances * batch.weights
     losses = distances.mean((1, 2, 3))
     if settings.min_snr_gamma:
         losses = losses * min_snr_weights(denoiser, batch.timesteps, settings.min_snr_gamma)

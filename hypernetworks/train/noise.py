@@ -23,12 +23,14 @@ class NoisyBatch:
         timesteps: [batch], int64.
         conditioning: [batch, tokens, width].
         target: what the prediction should be, shaped like `noisy`.
+        weights: of every place in the loss, [batch, 1, height, width]; None where all are 1.
     """
 
     noisy: Tensor
     timesteps: Tensor
     conditioning: Tensor
     target: Tensor
+    weights: Tensor | None = None
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,10 @@ from typing import TypeVar
 
 from .. import files
 from ..creation import new_network
-from ..data.dataset import Dataset, read_dataset
+from ..data.batches import steps_per_epoch
+from ..data.cache import Cache
+from ..data.dataset import Dataset
+from ..data.reading import read_dataset
 from ..errors import HypernetworkFileError, SettingsError, TrainingError, WorkbenchError
 from ..intervals import parse_interval
 from ..network import Hypernetwork
@@ -25,6 +29,7 @@ from .state import SavedRun, find_state, read_state
 
 ResultT = TypeVar("ResultT")
 _MB = 1 << 20
+_SHOWN_SIZES = 8
 _ADAM_COPIES = 4  # weights, gradients and two moments
 
 
@@ -33,6 +38,8 @@ class Plan:
     """What a run will do.
 
     Attributes:
+        dataset: all pictures that can be used.
+        training, held_out: what is trained on, and what is kept for the validation loss.
         network: the one to train, in its first state.
         end_step: optimizer step the run ends at.
         steps_per_epoch: optimizer steps of a pass over the training pictures.
@@ -43,6 +50,8 @@ class Plan:
     job: Job
     paths: OutputPaths
     dataset: Dataset
+    training: Dataset
+    held_out: Dataset
     network: Hypernetwork
     schedule: Schedule
     end_step: int
@@ -54,19 +63,15 @@ class Plan:
         """Optimizer steps of a length among the settings."""
         return parse_interval(f"{section}.{name}", getattr(getattr(self.job, section), name), self.steps_per_epoch)
 
-    @property
-    def held_out(self) -> int:
-        """Pictures kept for the validation loss."""
-        return held_out_count(len(self.dataset), self.job.train.validation_share)
-
     def lines(self) -> list[str]:
         """The plan as a person reads it, a sentence a line."""
         job, network = self.job, self.network
         weights = sum(parameter.numel() for parameter in network.parameters())
-        size = (job.data.width, job.data.height)
+        sizes = " and ".join(map(str, sorted({kind.batch_size for kind in self.training.kinds})))
         lines = [
-            f"{len(self.dataset)} pictures, framed to {size[0]} x {size[1]}; {self.held_out} held out for validation.",
-            f"{self.steps_per_epoch} steps per epoch (batch size {job.data.batch_size}, gradient accumulation "
+            *(f"Left out: {problem}." for problem in self.dataset.problems),
+            f"{len(self.dataset)} pictures, {_sizes(self.training)}; {len(self.held_out)} held out for validation.",
+            f"{self.steps_per_epoch} steps per epoch (batch size {sizes}, gradient accumulation "
             f"{job.train.gradient_accumulation}); {self.end_step} steps are {self.end_step / self.steps_per_epoch:.3g} "
             "epochs.",
             f"{weights:,} weights for the widths {', '.join(map(str, network.widths))}; weights, gradients and "
@@ -92,7 +97,8 @@ def make_plan(job: Job, ports: Ports, resume: bool = False) -> Plan:
     checks = _Checks()
     paths = checks.take(lambda: OutputPaths.of(job, ports, resume))
     network = checks.take(lambda: starting_network(job, ports))
-    dataset = checks.take(lambda: read_dataset(job.data, job.output.name))
+    known = latent_cache(job, ports).known_pictures() if job.data.cache else {}
+    dataset = checks.take(lambda: read_dataset(job.data, job.output.name, job.train.seed, known))
     checks.take(lambda: Precision(job.train.precision, ports.denoiser.device))
     if network is not None:
         checks.take(lambda: optimizers.build(network.parameters(), job.optimizer.name, job.optimizer.arguments))
@@ -100,15 +106,21 @@ def make_plan(job: Job, ports: Ports, resume: bool = False) -> Plan:
         checks.take(job.learning_rates)
         checks.raise_all()
         raise TrainingError("the dataset cannot be read")
-    steps_per_epoch = epoch_steps(job.data, job.train, len(dataset))
-    schedule = checks.take(lambda: job.learning_rates(steps_per_epoch))
+    training, held_out = dataset.split(held_out_count(len(dataset.taught), job.train.validation_share))
+    steps = steps_per_epoch(training.kinds, job.train.gradient_accumulation)
+    schedule = checks.take(lambda: job.learning_rates(steps))
     previews = checks.take(lambda: _previews(job, dataset))
     checks.raise_all()
     if paths is None or network is None or schedule is None or previews is None:
         raise TrainingError("the run cannot be planned")
     end_step = min(job.train.max_steps, schedule.end_step or job.train.max_steps)
     resumed = _resumed(job, paths, end_step) if resume else None
-    return Plan(job, paths, dataset, network, schedule, end_step, steps_per_epoch, previews, resumed)
+    return Plan(job, paths, dataset, training, held_out, network, schedule, end_step, steps, previews, resumed)
+
+
+def latent_cache(job: Job, ports: Ports) -> Cache:
+    """Where latents are kept for the next run."""
+    return Cache(ports.log_dir / "latents", job.data.cache_limit_mb)
 
 
 def starting_network(job: Job, ports: Ports) -> Hypernetwork:
@@ -135,8 +147,8 @@ def held_out_count(pictures: int, share: float) -> int:
 
 
 def epoch_steps(data: DataSettings, train: TrainSettings, pictures: int) -> int:
-    """Optimizer steps of a pass over the pictures that are not held out."""
-    trained = pictures - held_out_count(pictures, train.validation_share)
+    """Optimizer steps of a pass over so many pictures, before any is opened: as if all had one size."""
+    trained = (pictures - held_out_count(pictures, train.validation_share)) * data.repeats
     batches = -(-trained // data.batch_size)
     return -(-batches // train.gradient_accumulation)
 
@@ -161,6 +173,15 @@ class _Checks:
         raise_all(settings)
         if self._errors:
             raise self._errors[0]
+
+
+def _sizes(dataset: Dataset) -> str:
+    """How the pictures are framed, in words."""
+    sizes = Counter((kind.width_px, kind.height_px) for kind in dataset.kinds)
+    common = ", ".join(f"{width} x {height} ({count})" for (width, height), count in sizes.most_common(_SHOWN_SIZES))
+    rest = len(sizes) - _SHOWN_SIZES
+    seen = f"seen {len(dataset.kinds)} times an epoch, " if len(dataset.kinds) != len(dataset) else ""
+    return f"{seen}framed to {common}" + (f" and {rest} other sizes" if rest > 0 else "")
 
 
 def _previews(job: Job, dataset: Dataset) -> tuple[PictureRequest, ...]:

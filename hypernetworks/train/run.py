@@ -23,7 +23,7 @@ from .loop import Callback, Trainer
 from .monitor import Monitor
 from .noise import NoiseProcess
 from .pictures import Previews
-from .plan import Plan, make_plan
+from .plan import Plan, latent_cache, make_plan
 from .precision import Precision
 from .saving import Saver
 from .state import Learner
@@ -89,7 +89,21 @@ def train(job: Job, ports: Ports, resume: bool = False) -> TrainResult:
 
 def _encoded(plan: Plan, ports: Ports) -> tuple[EncodedDataset, EncodedDataset]:
     """Pictures to train on and pictures held out, as the U-Net takes them."""
-    return encode(plan.dataset, ports.encoder, ports.progress).split(plan.held_out)
+    cache = latent_cache(plan.job, ports) if plan.job.data.cache else None
+    both = (plan.training, plan.held_out)
+    data, held_out = (encode(part, ports.encoder, ports.progress, cache) for part in both)
+    if cache is not None:
+        cache.remember_pictures({sample.picture_digest: sample.size for sample in plan.dataset.samples})
+        gone = cache.prune()
+        if gone:
+            _log.info("%d kept latents of other runs were deleted to stay below %d MB.", gone, cache.limit_mb)
+    return data, held_out
+
+
+def _dataset_name(job: Job) -> str:
+    """Name of the folder or file that the pictures come from."""
+    first = job.data.folder or job.data.dataset_config or job.data.more_folders.partition("|")[0].strip()
+    return Path(first).name
 
 
 class _Run:
@@ -192,7 +206,7 @@ class _Run:
             schedule=plan.schedule,
             validation=self.validation,
             remembered={"monitor": self.monitor, "validation": self.validation, "previews": self.previews},
-            dataset={"name": Path(plan.job.data.folder).name, "pictures": len(plan.dataset)},
+            dataset={"name": _dataset_name(plan.job), "pictures": len(plan.dataset)},
             step=self.start_step,
         )
 

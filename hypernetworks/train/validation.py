@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -36,6 +37,7 @@ class Validation:
         self._learner = learner
         self._every = every
         self._noise = NoiseProcess(denoiser.alphas_cumprod, denoiser.prediction, LossSettings())
+        self._groups = _groups(data)
         self.latest: tuple[int, float] | None = None
         self.best = math.inf
 
@@ -81,10 +83,21 @@ class Validation:
         count = len(self._denoiser.alphas_cumprod)
         for number in range(_TIMESTEPS):
             timestep = int((number + 0.5) / _TIMESTEPS * count)
-            for start in range(0, len(self._data), _AT_ONCE):
-                latents = self._data.latents[start : start + _AT_ONCE]
+            start = 0
+            for items in self._groups:
+                batch = self._data.batch(items, 0)
                 generator = torch.Generator().manual_seed(derived_seed(0, "validation", number, start))
-                noise = torch.randn(latents.shape, generator=generator)
-                timesteps = torch.full((len(latents),), timestep, device=device)
-                conditioning = self._data.conditionings[start : start + _AT_ONCE].to(device)
-                yield self._noise.apply(latents.to(device), conditioning, timesteps, noise.to(device))
+                noise = torch.randn(batch.latents.shape, generator=generator).to(device)
+                timesteps = torch.full((len(items),), timestep, device=device)
+                conditioning = batch.conditioning.to(device)
+                noisy = self._noise.apply(batch.latents.to(device), conditioning, timesteps, noise)
+                yield noisy if batch.weights is None else replace(noisy, weights=batch.weights.to(device))
+                start += len(items)
+
+
+def _groups(data: EncodedDataset) -> list[list[int]]:
+    """The items, a few of one size at a time."""
+    sizes: dict[tuple[int, int], list[int]] = {}
+    for item, kind in enumerate(data.dataset.kinds):
+        sizes.setdefault((kind.width_px, kind.height_px), []).append(item)
+    return [group[start : start + _AT_ONCE] for group in sizes.values() for start in range(0, len(group), _AT_ONCE)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import html
+import logging
 import threading
 import time
 from collections import deque
@@ -12,7 +13,9 @@ from typing import Any
 
 from hypernetwork_workbench.hypernetworks.errors import WorkbenchError
 
-from modules import devices, errors, progress, shared
+from modules import devices, progress, shared
+
+log = logging.getLogger("workbench.host")
 
 
 class FIFOLock:
@@ -20,39 +23,25 @@ class FIFOLock:
 
     def __init__(self) -> None:
         self._inner = threading.Lock()
-        self._waiting: deque[threading.Event] = deque()
-        self._taken = False
+        self._turns: deque[threading.Lock] = deque()
 
-    def __enter__(self) -> FIFOLock:
+    def __enter__(self) -> None:
+        turn = threading.Lock()
         with self._inner:
-            if not self._taken and not self._waiting:
-                self._taken = True
-                return self
-            turn = threading.Event()
-            self._waiting.append(turn)
-        turn.wait()
-        return self
+            self._turns.append(turn)
+            turn.acquire()
+            if self._turns[0] is turn:
+                return
+        turn.acquire()  # until the one before lets go
 
     def __exit__(self, *_: object) -> None:
         with self._inner:
-            if self._waiting:
-                self._waiting.popleft().set()
-            else:
-                self._taken = False
+            self._turns.popleft()
+            if self._turns:
+                self._turns[0].release()
 
 
 queue_lock = FIFOLock()
-
-
-def wrap_queued_call(func: Callable[..., Any]) -> Callable[..., Any]:
-    """The function, run when no other job runs."""
-
-    @functools.wraps(func)
-    def queued(*args: Any, **kwargs: Any) -> Any:
-        with queue_lock:
-            return func(*args, **kwargs)
-
-    return queued
 
 
 def wrap_gradio_gpu_call(func: Callable[..., Any], extra_outputs: list[Any] | None = None) -> Callable[..., Any]:
@@ -83,6 +72,10 @@ def wrap_gradio_call(
 ) -> Callable[..., Any]:
     """A page's handler whose last output is HTML: an error is shown there, with the other outputs as given."""
 
+    def failed(text: str) -> list[Any]:
+        others = [None, ""] if extra_outputs is None else extra_outputs
+        return [*others, f"<div class='error'>{html.escape(text)}</div>"]
+
     @functools.wraps(func)
     def handler(*args: Any, **kwargs: Any) -> tuple[Any, ...]:
         start = time.perf_counter()
@@ -90,13 +83,12 @@ def wrap_gradio_call(
             result = list(func(*args, **kwargs))
         except WorkbenchError as error:
             # Something the user can put right: one sentence, no trace.
-            result = [*_others(extra_outputs), f"<div class='error'>{html.escape(str(error))}</div>"]
+            result = failed(str(error))
         except Exception as error:
-            errors.report("Error completing request", exc_info=True)
-            text = html.escape(f"{type(error).__name__}: {error}")
-            result = [*_others(extra_outputs), f"<div class='error'>{text}</div>"]
+            log.exception("Error completing request")
+            result = failed(f"{type(error).__name__}: {error}")
         finally:
-            shared.state.skipped = shared.state.interrupted = shared.state.stopping_generation = False
+            shared.state.interrupted = False
             shared.state.job_count, shared.state.job = 0, ""
         devices.torch_gc()
         if add_stats:
@@ -105,10 +97,3 @@ def wrap_gradio_call(
         return tuple(result)
 
     return handler
-
-
-wrap_gradio_call_no_job = wrap_gradio_call
-
-
-def _others(extra_outputs: list[Any] | None) -> list[Any]:
-    return [None, ""] if extra_outputs is None else list(extra_outputs)

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass
+import importlib.util
+import logging
+import types
 from pathlib import Path
+from typing import NamedTuple
 
-from modules import errors, script_loading
+log = logging.getLogger("workbench.host")
 
 
-@dataclass
-class Extension:
+class Extension(NamedTuple):
     """An extension's folder."""
 
-    name: str
     path: str
-    enabled: bool = True
-    is_builtin: bool = False
-    canonical_name: str = ""
 
 
 extensions: list[Extension] = []
@@ -25,23 +23,30 @@ extensions: list[Extension] = []
 
 def use(folders: list[str]) -> None:
     """Makes these folders the extensions."""
-    extensions[:] = [Extension(Path(f).name, str(Path(f).resolve()), canonical_name=Path(f).name) for f in folders]
+    extensions[:] = [Extension(str(Path(folder).resolve())) for folder in folders]
 
 
-def active() -> list[Extension]:
-    """The enabled extensions."""
-    return [extension for extension in extensions if extension.enabled]
+def files(pattern: str) -> list[Path]:
+    """The files of the extensions that match, such as `scripts/*.py`, by name within each extension."""
+    return [path for extension in extensions for path in sorted(Path(extension.path).glob(pattern))]
+
+
+def load_module(path: Path) -> types.ModuleType:
+    """Runs a file as a module of its own, outside `sys.modules`; raises what the file raises."""
+    spec = importlib.util.spec_from_file_location(path.name, path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{path} is not a Python file", path=str(path))
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def run_hook(file: str, parser: argparse.ArgumentParser | None = None) -> None:
     """Runs `install.py`, or `preload.py` and its preload(parser), of each extension; an error is logged."""
-    for extension in active():
-        path = Path(extension.path, file)
-        if not path.is_file():
-            continue
+    for path in files(file):
         try:
-            module = script_loading.load_module(str(path))
-            if parser is not None and hasattr(module, "preload"):
+            module = load_module(path)
+            if parser is not None:
                 module.preload(parser)
         except Exception:
-            errors.report(f"Error running {path}", exc_info=True)
+            log.exception("Error running %s", path)

@@ -24,6 +24,3 @@ class ExtraNetworkHypernet(extra_networks.ExtraNetwork):
         names = [params.items[0] for params in params_list]
         strengths = [float(params.items[1]) if len(params.items) > 1 else 1.0 for params in params_list]
         hypernetwork.load_hypernetworks(names, strengths)
-
-    def deactivate(self, p: Any) -> None:
-        """Nothing to do: the next job loads its own."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
 from typing import Any
 
 import gradio as gr
@@ -16,23 +15,13 @@ _SIZE = re.compile(r"^(\d+)x(\d+)$")
 MIN_PARAMS = 3
 
 
-class PasteField(tuple):
-    """A component and the infotext key (or function of all values) that fills it."""
-
-    __slots__ = ()
-
-    def __new__(cls, component: Any, target: str | Callable[..., Any], *, api: str | None = None) -> PasteField:
-        """Makes the pair; `api` is the WebUI's name for it, not used here."""
-        return super().__new__(cls, (component, target))
-
-
 def quote(text: Any) -> str:
     """A value for an infotext; quoted where it holds a comma, a colon or a line break."""
     plain = str(text)
     return json.dumps(plain, ensure_ascii=False) if re.search(r"[,\n:]", plain) else plain
 
 
-def unquote(text: str) -> Any:
+def unquote(text: str) -> str:
     """A value of an infotext without its quotes."""
     if len(text) > 1 and text[0] == text[-1] == '"':
         try:
@@ -43,34 +32,27 @@ def unquote(text: str) -> Any:
     return text
 
 
-def parse_generation_parameters(x: str, skip_fields: list[str] | None = None) -> dict[str, Any]:
-    """The values of an infotext by name; "Prompt" and "Negative prompt" among them, "Size" also as Size-1, Size-2."""
-    lines = x.strip().split("\n")
-    last = lines.pop() if lines else ""
+def parse_generation_parameters(x: str) -> dict[str, str]:
+    """The values of an infotext by name; "Prompt" and "Negative prompt" among them, "Size" as Size-1 and Size-2."""
+    *lines, last = x.strip().split("\n")
     if len(_PARAM.findall(last)) < MIN_PARAMS:
-        lines.append(last)
-        last = ""
-    texts = {"Prompt": [], "Negative prompt": []}  # type: dict[str, list[str]]
+        lines, last = [*lines, last], ""
+    texts: dict[str, list[str]] = {"Prompt": [], "Negative prompt": []}
     current = "Prompt"
     for line in lines:
         content = line.strip()
         if content.startswith("Negative prompt:"):
             current, content = "Negative prompt", content.removeprefix("Negative prompt:").strip()
         texts[current].append(content)
-    result: dict[str, Any] = {key: "\n".join(parts) for key, parts in texts.items()}
+    result = {key: "\n".join(parts) for key, parts in texts.items()}
     for key, value in _PARAM.findall(last):
         plain = unquote(value.strip())
-        size = _SIZE.match(plain) if isinstance(plain, str) else None
-        if size:
-            result[f"{key}-1"], result[f"{key}-2"] = size.groups()
-        else:
-            result[key] = plain
-    for key in skip_fields or []:
-        result.pop(key, None)
+        size = _SIZE.match(plain)
+        result |= {f"{key}-1": size[1], f"{key}-2": size[2]} if size else {key: plain}
     return result
 
 
-def _value_for(component: Any, value: Any) -> Any:
+def _value_for(component: Any, value: str | None) -> Any:
     """An infotext's text as the type of a component's value; no update where it does not fit."""
     if value is None:
         return gr.update()
@@ -80,18 +62,15 @@ def _value_for(component: Any, value: Any) -> Any:
         except ValueError:
             return gr.update()
         return gr.update(value=int(number) if number.is_integer() else number)
-    if isinstance(component, gr.Checkbox):
-        return gr.update(value=str(value) == "True")
     return gr.update(value=value)
 
 
-def connect_paste(button: Any, fields: list[tuple[Any, Any]], source: Any) -> None:
-    """Makes a button fill the fields from the infotext in the source component."""
+def connect_paste(button: Any, fields: list[tuple[Any, str]], source: Any) -> None:
+    """Makes a button fill the fields, each with its infotext key, from the infotext in the source component."""
 
     def paste(text: str) -> list[Any]:
         params = parse_generation_parameters(text)
         script_callbacks.infotext_pasted_callback(text, params)
-        targets = ((component, key(params) if callable(key) else params.get(key)) for component, key in fields)
-        return [_value_for(component, value) for component, value in targets]
+        return [_value_for(component, params.get(key)) for component, key in fields]
 
     button.click(paste, inputs=[source], outputs=[component for component, _ in fields], show_progress=False)

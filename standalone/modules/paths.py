@@ -1,11 +1,17 @@
-"""The names under which extensions look for the host's folders."""
+"""Where things are. `configure` moves the data folder before anything is read from it."""
 
 from __future__ import annotations
 
-from modules import paths_internal
+from pathlib import Path
+
+standalone_path = str(Path(__file__).resolve().parents[1])
+script_path = str(Path(__file__).resolve().parents[2])
+data_path = str(Path(script_path, "data"))
+models_path = str(Path(data_path, "models"))
 
 
-def __getattr__(name: str) -> str:
-    if name in ("script_path", "data_path", "models_path", "extensions_dir", "extensions_builtin_dir"):
-        return getattr(paths_internal, name)
-    raise AttributeError(name)
+def configure(folder: str) -> None:
+    """Makes `folder` the data folder: models, outputs and settings."""
+    global data_path, models_path  # noqa: PLW0603 - the WebUI's names are module variables
+    data_path = str(Path(folder).resolve())
+    models_path = str(Path(data_path, "models"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import random
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,27 +11,47 @@ import torch
 from hypernetwork_workbench.hypernetworks.errors import SettingsError
 from PIL import Image
 
-from modules import devices, extra_networks, images, paths_internal, rng, sd_samplers, sd_schedulers, shared
+from modules import devices, extra_networks, images, paths, sd_samplers, shared
 from modules.infotext_utils import quote
 
-opt_C, opt_f = 4, 8  # noqa: N816 - the WebUI's names: latent channels, pixels per latent
-MAX_STEPS, MAX_SIZE_PX, MAX_PICTURES, MAX_SEED, MAX_CFG = 150, 2048, 64, 2**32 - 1, 30
+LATENT_CHANNELS, PX_PER_LATENT, MAX_SEED = 4, 8, 2**32 - 1
+LIMITS = {
+    "steps": ("Steps", 1, 150),
+    "cfg_scale": ("CFG scale", 1, 30),
+    "width": ("Width", 2 * PX_PER_LATENT, 2048),
+    "height": ("Height", 2 * PX_PER_LATENT, 2048),
+    "batch_size": ("Batch size", 1, 64),
+    "n_iter": ("Batch count", 1, 64),
+}
+
+
+class ImageRNG:
+    """Draws noise [batch, *shape] with one generator per seed, so that a picture depends on its own seed alone.
+
+    On the CPU, to be the same on every device.
+    """
+
+    def __init__(self, shape: tuple[int, ...], seeds: list[int]) -> None:
+        self.shape, self.seeds = shape, seeds
+        self.generators = [torch.Generator("cpu").manual_seed(int(seed)) for seed in seeds]
+
+    def next(self) -> torch.Tensor:
+        """Fresh noise for every picture."""
+        noise = [torch.randn(self.shape, generator=generator) for generator in self.generators]
+        return torch.stack(noise).to(devices.device)
 
 
 @dataclass
-class StableDiffusionProcessing:
+class StableDiffusionProcessingTxt2Img:
     """A job: what to make, and, while it runs, what is being made."""
 
     sd_model: Any = None
     outpath_samples: str | None = None
-    outpath_grids: str | None = None
     prompt: Any = ""
     negative_prompt: Any = ""
     seed: Any = -1
-    subseed: int = -1
-    subseed_strength: float = 0
-    sampler_name: str | None = None
-    scheduler: str | None = None
+    sampler_name: str = "Euler a"
+    scheduler: str = "Automatic"
     batch_size: int = 1
     n_iter: int = 1
     steps: int = 50
@@ -40,35 +59,17 @@ class StableDiffusionProcessing:
     width: int = 512
     height: int = 512
     do_not_save_samples: bool = False
-    do_not_save_grid: bool = False
+    do_not_save_grid: bool = True  # there are no grids
     disable_extra_networks: bool = False
     extra_generation_params: dict[str, Any] = field(default_factory=dict)
-    override_settings: dict[str, Any] = field(default_factory=dict)
-    override_settings_restore_afterwards: bool = True
 
     scripts: Any = field(default=None, init=False)
     script_args: list[Any] = field(default_factory=list, init=False)
-    iteration: int = field(default=0, init=False)
-    all_prompts: list[str] = field(default_factory=list, init=False)
-    all_negative_prompts: list[str] = field(default_factory=list, init=False)
-    all_seeds: list[int] = field(default_factory=list, init=False)
-    all_subseeds: list[int] = field(default_factory=list, init=False)
-    prompts: list[str] = field(default_factory=list, init=False)
-    negative_prompts: list[str] = field(default_factory=list, init=False)
-    seeds: list[int] = field(default_factory=list, init=False)
-    subseeds: list[int] = field(default_factory=list, init=False)
-    extra_network_data: dict[str, Any] = field(default_factory=dict, init=False)
     comments: dict[str, int] = field(default_factory=dict, init=False)
     rng: Any = field(default=None, init=False)
-    c: Any = field(default=None, init=False)
-    uc: Any = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         self.sd_model = self.sd_model or shared.sd_model
-        self.sampler_name = self.sampler_name or "Euler a"
-        self.scheduler = self.scheduler or "Automatic"
-        self.sd_model_name: str | None = None
-        self.sd_model_hash: str | None = None
 
     def comment(self, text: str) -> None:
         """Notes something for the page."""
@@ -76,120 +77,66 @@ class StableDiffusionProcessing:
 
     def close(self) -> None:
         """Lets go of what the job computed."""
-        self.c = self.uc = self.rng = None
+        self.rng = None
+
+    def call_scripts(self, method: str, *args: Any, **kwargs: Any) -> None:
+        """Lets the scripts of the job, if it has any, take part."""
+        if self.scripts is not None:
+            self.scripts.call(method, self, *args, **kwargs)
 
     def validate(self) -> None:
         """Raises SettingsError naming the first field that cannot be."""
-        limits = {
-            "Steps": (self.steps, 1, MAX_STEPS),
-            "CFG scale": (self.cfg_scale, 1, MAX_CFG),
-            "Width": (self.width, 2 * opt_f, MAX_SIZE_PX),
-            "Height": (self.height, 2 * opt_f, MAX_SIZE_PX),
-            "Batch size": (self.batch_size, 1, MAX_PICTURES),
-            "Batch count": (self.n_iter, 1, MAX_PICTURES),
-        }
-        for name, (value, low, high) in limits.items():
+        for key, (name, low, high) in LIMITS.items():
+            value = getattr(self, key)
             if isinstance(value, str | None) or not low <= value <= high:
                 raise SettingsError(name, f"must be a number from {low} to {high}, not {value}")
-            if name != "CFG scale" and value != int(value):
+            if key != "cfg_scale" and value != int(value):
                 raise SettingsError(name, f"must be a whole number, not {value}")
-        for name in ("Width", "Height"):
-            if limits[name][0] % opt_f:
-                raise SettingsError(name, f"must be a multiple of {opt_f}, not {limits[name][0]}")
+            if key in ("width", "height") and value % PX_PER_LATENT:
+                raise SettingsError(name, f"must be a multiple of {PX_PER_LATENT}, not {value}")
         for seed in self.seed if isinstance(self.seed, list) else [self.seed]:
             if seed not in (None, "") and not (str(seed).lstrip("-").isdecimal() and -1 <= int(seed) <= MAX_SEED):
                 raise SettingsError("Seed", f"must be -1 (random) or a whole number up to {MAX_SEED}, not {seed}")
-        if sd_samplers.find_sampler_config(self.sampler_name) is None:
+        if self.sampler_name not in sd_samplers.all_samplers_map:
             raise SettingsError("Sampling method", f"there is no sampler {self.sampler_name!r}")
-        if self.scheduler not in sd_schedulers.names:
+        if self.scheduler not in sd_samplers.schedules:
             raise SettingsError("Schedule type", f"there is no schedule {self.scheduler!r}")
 
     def setup_prompts(self) -> None:
-        """Spreads prompts and seeds over all pictures of the job."""
-        count = self.batch_size * self.n_iter
-        spread = []
-        for text in (self.prompt, self.negative_prompt):
-            spread.append(list(text) if isinstance(text, list) else [text] * count)
-        if len(spread[0]) != len(spread[1]):
-            spread[1] = (spread[1] * len(spread[0]))[: len(spread[0])]
-        self.all_prompts, self.all_negative_prompts = spread
-        first = self.seed if isinstance(self.seed, list) else get_fixed_seed(self.seed)
-        self.all_seeds = first if isinstance(first, list) else [first + n for n in range(len(self.all_prompts))]
-        self.all_subseeds = [0] * len(self.all_seeds)
+        """Spreads prompts and seeds over all pictures of the job; -1, None and the empty text are a random seed."""
 
-    def setup_conds(self) -> None:
-        """Encodes the batch's prompts; both contexts get the same number of tokens."""
-        with devices.autocast():
-            texts = [*self.negative_prompts, *self.prompts]
-            context = self.sd_model.get_learned_conditioning(texts)
-        self.uc, self.c = context[: len(self.negative_prompts)], context[len(self.negative_prompts) :]
+        def spread(text: Any) -> list[str]:
+            return list(text) if isinstance(text, list) else [text] * self.batch_size * self.n_iter
+
+        def fixed(seed: Any) -> int:
+            return random.randrange(2**32) if seed in (None, "") or int(seed) == -1 else int(seed)
+
+        self.all_prompts, self.all_negative_prompts = spread(self.prompt), spread(self.negative_prompt)
+        if isinstance(self.seed, list):
+            self.all_seeds = [fixed(seed) for seed in self.seed]
+        else:
+            first = fixed(self.seed)
+            self.all_seeds = [first + number for number in range(len(self.all_prompts))]
 
     def take_batch(self, number: int) -> None:
         """Picks the prompts and seeds of one batch and seeds its noise."""
         part = slice(number * self.batch_size, (number + 1) * self.batch_size)
-        self.iteration = number
         self.prompts, self.negative_prompts = self.all_prompts[part], self.all_negative_prompts[part]
-        self.seeds, self.subseeds = self.all_seeds[part], self.all_subseeds[part]
-        self.rng = rng.ImageRNG((opt_C, self.height // opt_f, self.width // opt_f), self.seeds)
-
-    def parse_extra_network_prompts(self) -> None:
-        """Takes `<name:...>` out of the batch's prompts."""
-        self.prompts, self.extra_network_data = extra_networks.parse_prompts(self.prompts)
-
-    def sample(self) -> torch.Tensor:
-        """The batch's latents [batch, 4, h, w]."""
-        self.sampler = sd_samplers.create_sampler(self.sampler_name, self.sd_model)
-        with devices.without_autocast() if devices.unet_needs_upcast else devices.autocast():
-            return self.sampler.sample(self, self.rng.next(), self.c, self.uc)
-
-
-@dataclass
-class StableDiffusionProcessingTxt2Img(StableDiffusionProcessing):
-    """A job from text alone."""
+        self.seeds = self.all_seeds[part]
+        shape = (LATENT_CHANNELS, self.height // PX_PER_LATENT, self.width // PX_PER_LATENT)
+        self.rng = ImageRNG(shape, self.seeds)
 
 
 class Processed:
     """What a job made."""
 
-    def __init__(self, p: StableDiffusionProcessing, images_list: list[Image.Image], infotexts: list[str]) -> None:
-        self.images, self.infotexts = images_list, infotexts
+    def __init__(self, p: StableDiffusionProcessingTxt2Img, pictures: list[Image.Image], infotexts: list[str]) -> None:
+        self.images, self.infotexts, self.index_of_first_image = pictures, infotexts, 0
         self.info = infotexts[0] if infotexts else ""
-        self.prompt, self.negative_prompt = p.all_prompts[0], p.all_negative_prompts[0]
-        self.seed, self.all_seeds, self.all_prompts = p.all_seeds[0], p.all_seeds, p.all_prompts
         self.comments = "".join(f"{comment}\n" for comment in p.comments)
-        self.width, self.height, self.steps, self.sampler_name = p.width, p.height, p.steps, p.sampler_name
-        self.cfg_scale, self.extra_generation_params = p.cfg_scale, p.extra_generation_params
-        self.index_of_first_image = 0
-
-    def js(self) -> str:
-        """For the page: prompts, seeds and infotexts as JSON."""
-        names = ("prompt", "negative_prompt", "seed", "all_seeds", "all_prompts", "width", "height", "infotexts")
-        return images.to_json({name: getattr(self, name) for name in names})
 
 
-def get_fixed_seed(seed: Any) -> Any:
-    """A seed as a number; -1, None and the empty text become a random one."""
-    if isinstance(seed, list):
-        return [get_fixed_seed(one) for one in seed]
-    if seed in (None, "") or int(seed) == -1:
-        return random.randrange(2**32)
-    return int(seed)
-
-
-def fix_seed(p: StableDiffusionProcessing) -> None:
-    """Settles a job's random seed."""
-    p.seed = get_fixed_seed(p.seed)
-
-
-def program_version() -> str:
-    """The extension's version, where it is installed as a package; else "embedded"."""
-    try:
-        return importlib.metadata.version("hypernetwork-workbench")
-    except importlib.metadata.PackageNotFoundError:
-        return "embedded"
-
-
-def create_infotext(p: StableDiffusionProcessing, index: int) -> str:
+def create_infotext(p: StableDiffusionProcessingTxt2Img, index: int) -> str:
     """The infotext of the job's picture number `index`: what it takes to make it again."""
     params = {
         "Steps": p.steps,
@@ -198,86 +145,63 @@ def create_infotext(p: StableDiffusionProcessing, index: int) -> str:
         "CFG scale": p.cfg_scale,
         "Seed": p.all_seeds[index],
         "Size": f"{p.width}x{p.height}",
-        "Model hash": p.sd_model_hash if shared.opts.add_model_hash_to_info else None,
-        "Model": p.sd_model_name if shared.opts.add_model_name_to_info else None,
+        "Model hash": p.sd_model.sd_model_hash if shared.opts.add_model_hash_to_info else None,
+        "Model": p.sd_model.sd_checkpoint_info.name_for_extra if shared.opts.add_model_name_to_info else None,
         "RNG": "CPU" if devices.device.type != "cpu" else None,
-        **{
-            key: value[index] if isinstance(value, list) else value(p=p, index=index) if callable(value) else value
-            for key, value in p.extra_generation_params.items()
-        },
-        "Version": program_version(),
+        **p.extra_generation_params,
+        "Version": "embedded",
     }
     line = ", ".join(f"{key}: {quote(value)}" for key, value in params.items() if value is not None)
     negative = p.all_negative_prompts[index]
     return f"{p.all_prompts[index]}" + (f"\nNegative prompt: {negative}" if negative else "") + f"\n{line}"
 
 
-def process_images(p: StableDiffusionProcessing) -> Processed:
-    """Runs a job; raises SettingsError for settings that cannot be."""
-    if p.scripts is not None:
-        p.scripts.before_process(p)
-    p.validate()
-    stored = {key: getattr(shared.opts, key) for key in p.override_settings}
-    try:
-        for key, value in p.override_settings.items():
-            shared.opts.set(key, value, is_api=True, run_callbacks=False)
-        return _process(p)
-    finally:
-        if p.override_settings_restore_afterwards:
-            for key, value in stored.items():
-                shared.opts.set(key, value, run_callbacks=False)
-
-
 @torch.no_grad()
-def _process(p: StableDiffusionProcessing) -> Processed:
-    p.sd_model_name = p.sd_model.sd_checkpoint_info.name_for_extra
-    p.sd_model_hash = p.sd_model.sd_model_hash
+def process_images(p: StableDiffusionProcessingTxt2Img) -> Processed:
+    """Runs a job; raises SettingsError for settings that cannot be."""
+    p.call_scripts("before_process")
+    p.validate()
     p.setup_prompts()
-    if p.scripts is not None:
-        p.scripts.process(p)
+    p.call_scripts("process")
     if shared.state.job_count == -1:
         shared.state.job_count = p.n_iter
     pictures: list[Image.Image] = []
     infotexts: list[str] = []
     for number in range(p.n_iter):
-        if shared.state.interrupted or shared.state.stopping_generation:
+        if shared.state.interrupted:
             break
-        shared.state.skipped = False
-        made = _process_batch(p, number)
-        for position, picture in enumerate(made):
-            text = create_infotext(p, number * p.batch_size + position)
+        for picture, seed in zip(_process_batch(p, number), p.seeds, strict=True):
+            text = create_infotext(p, len(pictures))
             picture.info["parameters"] = text
             pictures.append(picture)
             infotexts.append(text)
             if shared.opts.samples_save and not p.do_not_save_samples:
-                folder = p.outpath_samples or str(Path(paths_internal.data_path, "outputs", "txt2img-images"))
-                images.save_image(picture, folder, "", p.seeds[position], info=text, p=p, save_to_dirs=True)
-    if not p.disable_extra_networks:
-        extra_networks.deactivate(p, p.extra_network_data)
+                folder = p.outpath_samples or str(Path(paths.data_path, "outputs", "txt2img-images"))
+                images.save_image(picture, folder, seed, text, p)
     result = Processed(p, pictures, infotexts)
-    if p.scripts is not None:
-        p.scripts.postprocess(p, result)
+    p.call_scripts("postprocess", result)
     return result
 
 
-def _process_batch(p: StableDiffusionProcessing, number: int) -> list[Image.Image]:
+def _process_batch(p: StableDiffusionProcessingTxt2Img, number: int) -> list[Image.Image]:
     p.take_batch(number)
-    facts = {"batch_number": number, "prompts": p.prompts, "seeds": p.seeds, "subseeds": p.subseeds}
-    if p.scripts is not None:
-        p.scripts.before_process_batch(p, **facts)
-    p.parse_extra_network_prompts()
+    facts = {"batch_number": number, "prompts": p.prompts, "seeds": p.seeds}
+    p.call_scripts("before_process_batch", **facts)
+    p.prompts, mentions = extra_networks.parse_prompts(p.prompts)
     if not p.disable_extra_networks:
         with devices.autocast():
-            extra_networks.activate(p, p.extra_network_data)
-    if p.scripts is not None:
-        p.scripts.process_batch(p, **facts)
-    p.setup_conds()
+            extra_networks.activate(p, mentions)
+    p.call_scripts("process_batch", **facts)
     if p.n_iter > 1:
         shared.state.job = f"Batch {number + 1} out of {p.n_iter}"
-    latents = p.sample()
+    with devices.autocast():
+        # Encoded together: both contexts get the same number of tokens.
+        context = p.sd_model.get_learned_conditioning([*p.negative_prompts, *p.prompts])
+        negative, positive = context.chunk(2)
+        sampler = sd_samplers.create_sampler(p.sampler_name, p.sd_model)
+        latents = sampler.sample(p, p.rng.next(), positive, negative)
     devices.test_for_nans(latents, "U-Net")
     pictures = sd_samplers.decode_latents(latents)
     shared.state.nextjob()
-    if p.scripts is not None:
-        p.scripts.postprocess_batch(p, pictures, batch_number=number)
+    p.call_scripts("postprocess_batch", images=pictures, batch_number=number)
     return pictures

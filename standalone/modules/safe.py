@@ -30,32 +30,28 @@ class Inert:
 
 
 _INERT_PACKAGES = ("pytorch_lightning", "lightning", "omegaconf")
-_ALLOWED: dict[tuple[str, str], Any] = {
-    ("collections", "OrderedDict"): collections.OrderedDict,
-    ("collections", "defaultdict"): Inert,
-    ("torch._utils", "_rebuild_tensor_v2"): torch._utils._rebuild_tensor_v2,
-    ("torch._utils", "_rebuild_parameter"): torch._utils._rebuild_parameter,
-    ("torch", "Size"): torch.Size,
-    ("torch", "device"): torch.device,
+_INERT = ("collections.defaultdict", "_codecs.encode", "numpy.core.multiarray.scalar", "numpy.dtype")
+_ALLOWED: dict[str, Any] = {
+    "collections.OrderedDict": collections.OrderedDict,
+    "torch._utils._rebuild_tensor_v2": torch._utils._rebuild_tensor_v2,
+    "torch._utils._rebuild_parameter": torch._utils._rebuild_parameter,
+    "torch.Size": torch.Size,
+    "torch.device": torch.device,
+    **dict.fromkeys(_INERT, Inert),
     **{
-        (module, kind.__name__): kind
-        for module in ("builtins", "__builtin__")
+        f"{name}.{kind.__name__}": kind
+        for name in ("builtins", "__builtin__")
         for kind in (dict, list, set, int, float)
     },
-    ("_codecs", "encode"): Inert,
-    ("numpy.core.multiarray", "scalar"): Inert,
-    ("numpy", "dtype"): Inert,
 }
 
 
 class _Unpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         """Only what tensors need; training libraries' objects become `Inert`; all else is refused."""
-        if (module, name) in _ALLOWED:
-            return _ALLOWED[module, name]
-        if module == "torch" and isinstance(getattr(torch, name, None), torch.dtype):
-            return getattr(torch, name)
-        if module == "torch" and name.endswith("Storage"):
+        if f"{module}.{name}" in _ALLOWED:
+            return _ALLOWED[f"{module}.{name}"]
+        if module == "torch" and (name.endswith("Storage") or isinstance(getattr(torch, name, None), torch.dtype)):
             return getattr(torch, name)
         if module.split(".", maxsplit=1)[0] in _INERT_PACKAGES:
             return Inert

@@ -4,74 +4,35 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
+import torch.nn.functional as F  # noqa: N812 - torch's custom
 from hypernetwork_workbench.standalone.ldm_support import ldm
 
-from modules import script_callbacks, sd_hijack_optimizations, shared
+from modules import shared
 from modules.hypernetworks import hypernetwork
 
 attention = ldm("modules.attention")
-optimizers: list[sd_hijack_optimizations.SdOptimization] = []
-current_optimizer: sd_hijack_optimizations.SdOptimization | None = None
 
 
-def list_optimizers() -> None:
-    """Collects the host's optimizations and the extensions', best first."""
-    found = script_callbacks.list_optimizers_callback()
-    sd_hijack_optimizations.list_optimizers(found)
-    optimizers[:] = sorted((o for o in found if o.is_available()), key=lambda o: o.priority, reverse=True)
+def scaled_dot_product_attention_forward(
+    self: Any, x: torch.Tensor, context: torch.Tensor | None = None, mask: torch.Tensor | None = None, **kwargs: Any
+) -> torch.Tensor:
+    """`ldm`'s attention on torch's fused kernel, with hypernetworks; x [batch, tokens, width]."""
+    q, k, v = hypernetwork.attention_inputs(self, x, context)
+    allowed = None if mask is None else mask.flatten(1)[:, None, None, :]
+    out = F.scaled_dot_product_attention(q, k, v, attn_mask=allowed)
+    return self.to_out(out.transpose(1, 2).flatten(2).to(x.dtype))
 
 
 def apply_optimizations(option: str | None = None) -> str:
-    """Applies the attention chosen in the settings, or the named one; returns its name."""
-    global current_optimizer  # noqa: PLW0603 - the WebUI's name is a module variable
+    """Applies the attention chosen in the settings, or the named one; returns its name, nothing for the plain one."""
     undo_optimizations()
-    if current_optimizer is not None:
-        current_optimizer.undo()
-        current_optimizer = None
-    selection = option or shared.opts.cross_attention_optimization
-    if selection == "None" or not optimizers:
+    if (option or shared.opts.cross_attention_optimization) == "None":
         return ""
-    current_optimizer = next((o for o in optimizers if o.title() == selection), optimizers[0])
-    current_optimizer.apply()
-    return current_optimizer.name
+    attention.CrossAttention.forward = scaled_dot_product_attention_forward
+    return "sdp"
 
 
 def undo_optimizations() -> None:
     """Leaves attention with the plain forward, the one that applies hypernetworks."""
     attention.CrossAttention.forward = hypernetwork.attention_CrossAttention_forward
-
-
-class StableDiffusionModelHijack:
-    """What the WebUI keeps about the hijacked model."""
-
-    def __init__(self) -> None:
-        self.optimization_method: str | None = None
-        self.comments: list[str] = []
-        self.extra_generation_params: dict[str, Any] = {}
-
-    def apply_optimizations(self, option: str | None = None) -> None:
-        """Applies the attention chosen in the settings, or the named one."""
-        list_optimizers()
-        self.optimization_method = apply_optimizations(option)
-
-    def hijack(self, model: Any) -> None:
-        """Prepares a loaded model: here only its attention."""
-        self.apply_optimizations()
-
-    def undo_hijack(self, model: Any) -> None:
-        """Takes the optimizations back."""
-        undo_optimizations()
-        self.optimization_method = None
-
-    def redo_hijack(self, model: Any) -> None:
-        """Takes the preparations back and makes them again."""
-        self.undo_hijack(model)
-        self.hijack(model)
-
-    def clear_comments(self) -> None:
-        """Forgets what the last generation noted."""
-        self.comments.clear()
-        self.extra_generation_params.clear()
-
-
-model_hijack = StableDiffusionModelHijack()

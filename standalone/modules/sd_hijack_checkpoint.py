@@ -9,36 +9,25 @@ from torch.utils.checkpoint import checkpoint
 
 attention = ldm("modules.attention")
 openaimodel = ldm("modules.diffusionmodules.openaimodel")
+_BLOCKS = (attention.BasicTransformerBlock, openaimodel.ResBlock, openaimodel.AttentionBlock)
+_stored: list[Any] = []
 
 
-def _block_forward(self: Any, x: Any, context: Any = None) -> Any:
-    return checkpoint(self._forward, x, context, use_reentrant=False)
-
-
-def _attention_forward(self: Any, x: Any) -> Any:
-    return checkpoint(self._forward, x, use_reentrant=False)
-
-
-def _residual_forward(self: Any, x: Any, emb: Any) -> Any:
-    return checkpoint(self._forward, x, emb, use_reentrant=False)
-
-
-stored: list[Any] = []
+def _forward(self: Any, *inputs: Any, **named: Any) -> Any:
+    return checkpoint(self._forward, *inputs, use_reentrant=False, **named)
 
 
 def add() -> None:
     """Checkpoints every block of the U-Net."""
-    if stored:
+    if _stored:
         return
-    classes = (attention.BasicTransformerBlock, openaimodel.ResBlock, openaimodel.AttentionBlock)
-    stored.extend(cls.forward for cls in classes)
-    for cls, forward in zip(classes, (_block_forward, _residual_forward, _attention_forward), strict=True):
-        cls.forward = forward
+    for block in _BLOCKS:
+        _stored.append(block.forward)
+        block.forward = _forward
 
 
 def remove() -> None:
     """Puts the blocks' own forwards back."""
-    if not stored:
-        return
-    attention.BasicTransformerBlock.forward, openaimodel.ResBlock.forward, openaimodel.AttentionBlock.forward = stored
-    stored.clear()
+    for block, forward in zip(_BLOCKS, _stored, strict=False):
+        block.forward = forward
+    _stored.clear()

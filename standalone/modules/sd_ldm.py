@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -34,19 +32,6 @@ class UNet(openaimodel.UNetModel):
             skip = skips.pop()
             h = module(torch.cat([h[..., : skip.shape[-2], : skip.shape[-1]], skip], dim=1), emb, context)
         return self.out(h.to(x.dtype))
-
-
-class DiffusionWrapper(nn.Module):
-    """Holds the U-Net where the WebUI's code looks for it: `model.diffusion_model`."""
-
-    def __init__(self, diffusion_model: nn.Module) -> None:
-        super().__init__()
-        self.diffusion_model = diffusion_model
-        self.conditioning_key = "crossattn"
-
-    def forward(self, x: torch.Tensor, t: torch.Tensor, c_crossattn: list[torch.Tensor]) -> torch.Tensor:
-        """Runs the U-Net; the parts of the context are joined along the tokens."""
-        return self.diffusion_model(x, t, context=torch.cat(c_crossattn, 1))
 
 
 class Autoencoder(nn.Module):
@@ -82,21 +67,17 @@ class LatentDiffusion(nn.Module):
         unet = {**params["unet_config"]["params"], "use_checkpoint": False, "use_fp16": False}
         first = params["first_stage_config"]["params"]
         with quiet():
-            self.model = DiffusionWrapper(UNet(**unet))
+            # Where the WebUI's code looks for it: `model.diffusion_model`.
+            self.model: Any = nn.ModuleDict({"diffusion_model": UNet(**unet)})
             self.first_stage_model = Autoencoder(first["embed_dim"], first["ddconfig"])
         self.cond_stage_model = TextEncoder(text_config, skip)
         self.parameterization = str(params.get("parameterization", "eps"))
         self.scale_factor = float(params.get("scale_factor", 0.18215))
         self.num_timesteps = int(params.get("timesteps", 1000))
-        self.channels = self.latent_channels = int(first["embed_dim"])
         self.linear_start = float(params.get("linear_start", 0.00085))
         self.linear_end = float(params.get("linear_end", 0.012))
-        self.cond_stage_key = "txt"
-        self.is_sd1, self.is_sd2, self.is_sdxl, self.is_sd3, self.is_ssd = not skip, bool(skip), False, False, False
         self.sd_checkpoint_info: Any = None
         self.sd_model_hash: str | None = None
-        self.sd_model_checkpoint: str | None = None
-        self.used_config: str | None = None
 
     def restore_buffers(self) -> None:
         """Computes the noise schedule: betas linear in their square root, as Stable Diffusion's."""
@@ -106,16 +87,6 @@ class LatentDiffusion(nn.Module):
         self.register_buffer("alphas_cumprod", torch.cumprod(1 - betas, 0).float(), persistent=False)
         self.cond_stage_model.restore_buffers()
 
-    @property
-    def device(self) -> torch.device:
-        """Where the model's weights are."""
-        return self.alphas_cumprod.device
-
-    @contextlib.contextmanager
-    def ema_scope(self, context: str | None = None) -> Iterator[None]:
-        """The checkpoint's weights are used as they are; there is no second, averaged set."""
-        yield
-
     def get_learned_conditioning(self, texts: list[str]) -> torch.Tensor:
         """Context [batch, 77 * chunks, width] of a list of prompts."""
         return self.cond_stage_model(texts)
@@ -124,22 +95,13 @@ class LatentDiffusion(nn.Module):
         """The latent distribution of pictures [batch, 3, h, w] in -1..1, not yet scaled."""
         return self.first_stage_model.encode(x)
 
-    def get_first_stage_encoding(self, posterior: Any) -> torch.Tensor:
-        """A scaled latent drawn from what `encode_first_stage` returned; a tensor is only scaled."""
-        latent = posterior if isinstance(posterior, torch.Tensor) else posterior.sample()
-        return self.scale_factor * latent
-
     def decode_first_stage(self, z: torch.Tensor) -> torch.Tensor:
         """Pictures [batch, 3, h, w], about -1..1, of scaled latents."""
         return self.first_stage_model.decode(z / self.scale_factor)
-
-    def q_sample(self, x_start: torch.Tensor, t: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
-        """The latents at timesteps t [batch], noised (Ho et al. 2020, eq. 4)."""
-        alphas = self.alphas_cumprod[t].to(x_start.dtype).reshape(-1, 1, 1, 1)
-        return alphas.sqrt() * x_start + (1 - alphas).sqrt() * noise
 
     def apply_model(self, x_noisy: torch.Tensor, t: torch.Tensor, cond: Any) -> torch.Tensor:
         """The U-Net's prediction; cond is a context tensor, a list of them, or a dict with `c_crossattn`."""
         if isinstance(cond, dict):
             cond = cond["c_crossattn"]
-        return self.model(x_noisy, t, cond if isinstance(cond, list) else [cond])
+        context = torch.cat(cond, 1) if isinstance(cond, list) else cond
+        return self.model.diffusion_model(x_noisy, t, context=context)

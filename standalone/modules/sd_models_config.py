@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import copy
 from pathlib import Path
 from typing import Any
 
 import torch
 import yaml
 from hypernetwork_workbench.hypernetworks.errors import WorkbenchError
+
+from modules import paths
 
 UNET_INPUT = "model.diffusion_model.input_blocks.0.0.weight"
 UNET_CONTEXT = "model.diffusion_model.input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight"
@@ -17,49 +18,11 @@ CLIP_TEXT = "cond_stage_model.transformer.text_model.embeddings.token_embedding.
 VAE = "first_stage_model.decoder.conv_in.weight"
 SDXL = "conditioner.embedders.1.model.ln_final.weight"
 LATENT_CHANNELS, SD_CHANNELS = 4, 320
-
-_VAE_SD: dict[str, Any] = {
-    "double_z": True,
-    "z_channels": 4,
-    "resolution": 256,
-    "in_channels": 3,
-    "out_ch": 3,
-    "ch": 128,
-    "ch_mult": [1, 2, 4, 4],
-    "num_res_blocks": 2,
-    "attn_resolutions": [],
-    "dropout": 0.0,
-}
-_UNET_SD: dict[str, Any] = {
-    "image_size": 32,
-    "in_channels": 4,
-    "out_channels": 4,
-    "model_channels": SD_CHANNELS,
-    "attention_resolutions": [4, 2, 1],
-    "num_res_blocks": 2,
-    "channel_mult": [1, 2, 4, 4],
-    "use_spatial_transformer": True,
-    "transformer_depth": 1,
-    "legacy": False,
-}
-_UNET_SD1 = {**_UNET_SD, "num_heads": 8, "context_dim": 768}
-_UNET_SD2 = {**_UNET_SD, "num_head_channels": 64, "use_linear_in_transformer": True, "context_dim": 1024}
+SD1_WIDTH, SD2_WIDTH = 768, 1024
 
 
 class CheckpointError(WorkbenchError):
     """A checkpoint is missing, cannot be read, or holds something else."""
-
-
-def _defaults(unet: dict[str, Any]) -> dict[str, Any]:
-    params = {
-        "linear_start": 0.00085,
-        "linear_end": 0.012,
-        "timesteps": 1000,
-        "scale_factor": 0.18215,
-        "unet_config": {"params": unet},
-        "first_stage_config": {"params": {"embed_dim": 4, "ddconfig": _VAE_SD}},
-    }
-    return copy.deepcopy(params)
 
 
 def from_yaml(path: Path) -> dict[str, Any]:
@@ -80,23 +43,20 @@ def find_checkpoint_config(state_dict: dict[str, torch.Tensor], path: Path) -> d
     """
     if SDXL in state_dict:
         raise CheckpointError(f"{path.name} is an SDXL checkpoint; the embedded host runs Stable Diffusion 1 and 2.")
-    for key, part in ((UNET_INPUT, "U-Net"), (VAE, "autoencoder")):
-        if key not in state_dict:
+    for keys, part in (({UNET_INPUT}, "U-Net"), ({VAE}, "autoencoder"), ({CLIP_TEXT, OPENCLIP_TEXT}, "text encoder")):
+        if not keys & state_dict.keys():
             raise CheckpointError(f"{path.name} has no {part}: it is not a Stable Diffusion 1 or 2 checkpoint.")
-    if not {CLIP_TEXT, OPENCLIP_TEXT} & state_dict.keys():
-        raise CheckpointError(f"{path.name} has no text encoder: it is not a Stable Diffusion 1 or 2 checkpoint.")
-    channels = state_dict[UNET_INPUT].shape[1]
+    width, channels = state_dict[UNET_INPUT].shape[:2]
     if channels != LATENT_CHANNELS:
         raise CheckpointError(f"{path.name} takes {channels} latent channels: inpainting models are not supported.")
     beside = path.with_suffix(".yaml")
     if beside.is_file():
         return from_yaml(beside)
     context = state_dict[UNET_CONTEXT].shape[1] if UNET_CONTEXT in state_dict else 0
-    if state_dict[UNET_INPUT].shape[0] == SD_CHANNELS:
-        if context == _UNET_SD1["context_dim"] and CLIP_TEXT in state_dict:
-            return {**_defaults(_UNET_SD1), "parameterization": "eps"}
-        if context == _UNET_SD2["context_dim"]:
-            return _defaults(_UNET_SD2)
+    if width == SD_CHANNELS and context == SD1_WIDTH and CLIP_TEXT in state_dict:
+        return from_yaml(Path(paths.standalone_path, "configs", "sd1.yaml"))
+    if width == SD_CHANNELS and context == SD2_WIDTH:
+        return from_yaml(Path(paths.standalone_path, "configs", "sd2.yaml"))
     raise CheckpointError(f"{path.name} is no plain Stable Diffusion 1 or 2 model: put {beside.name} beside it.")
 
 

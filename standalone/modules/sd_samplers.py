@@ -1,35 +1,35 @@
-"""The samplers: k-diffusion's functions around the model with classifier-free guidance."""
+"""The samplers: k-diffusion's functions around the model with classifier-free guidance, and their noise levels."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from hypernetwork_workbench.standalone.ldm_support import k_diffusion
 from PIL import Image
 
-from modules import devices, sd_schedulers, shared
+from modules import devices, shared
 
 sampling = k_diffusion("sampling")
 external = k_diffusion("external")
+schedules = ["Automatic", "Uniform", "Karras", "Exponential"]
 
 
 class InterruptedException(BaseException):
     """Leaves a sampler in the middle."""
 
 
-@dataclass
-class SamplerData:
-    """A sampler by its name."""
+class SamplerData(NamedTuple):
+    """A sampler by its name, with the schedule that Automatic stands for."""
 
     name: str
     function: Callable[..., torch.Tensor]
-    aliases: list[str] = field(default_factory=list)
-    options: dict[str, Any] = field(default_factory=dict)
+    schedule: str = "Uniform"
+    has_brownian_noise: bool = False
+    discards_next_to_last_sigma: bool = False
 
 
 def _ddim(model: Any, x: torch.Tensor, sigmas: torch.Tensor, **kwargs: Any) -> torch.Tensor:
@@ -38,38 +38,36 @@ def _ddim(model: Any, x: torch.Tensor, sigmas: torch.Tensor, **kwargs: Any) -> t
     return x / (1 + sigmas[-1] ** 2) ** 0.5
 
 
-_KARRAS, _EXPONENTIAL, _BROWNIAN = {"scheduler": "Karras"}, {"scheduler": "Exponential"}, {"brownian_noise": True}
-_DISCARD = {"discard_next_to_last_sigma": True}
-
 all_samplers = [
-    SamplerData("DPM++ 2M", sampling.sample_dpmpp_2m, ["k_dpmpp_2m"], _KARRAS),
-    SamplerData("DPM++ SDE", sampling.sample_dpmpp_sde, ["k_dpmpp_sde"], {**_KARRAS, **_BROWNIAN}),
-    SamplerData("DPM++ 2M SDE", sampling.sample_dpmpp_2m_sde, ["k_dpmpp_2m_sde"], {**_EXPONENTIAL, **_BROWNIAN}),
-    SamplerData("DPM++ 2S a", sampling.sample_dpmpp_2s_ancestral, ["k_dpmpp_2s_a"], _KARRAS),
-    SamplerData(
-        "DPM++ 3M SDE", sampling.sample_dpmpp_3m_sde, ["k_dpmpp_3m_sde"], {**_EXPONENTIAL, **_BROWNIAN, **_DISCARD}
-    ),
-    SamplerData("Euler a", sampling.sample_euler_ancestral, ["k_euler_a", "k_euler_ancestral"]),
-    SamplerData("Euler", sampling.sample_euler, ["k_euler"]),
-    SamplerData("LMS", sampling.sample_lms, ["k_lms"]),
-    SamplerData("Heun", sampling.sample_heun, ["k_heun"]),
-    SamplerData("DPM2", sampling.sample_dpm_2, ["k_dpm_2"], {**_KARRAS, **_DISCARD}),
-    SamplerData("DPM2 a", sampling.sample_dpm_2_ancestral, ["k_dpm_2_a"], {**_KARRAS, **_DISCARD}),
-    SamplerData("DDIM", _ddim, ["ddim"], {"scheduler": "DDIM"}),
+    SamplerData("DPM++ 2M", sampling.sample_dpmpp_2m, "Karras"),
+    SamplerData("DPM++ SDE", sampling.sample_dpmpp_sde, "Karras", True),
+    SamplerData("DPM++ 2M SDE", sampling.sample_dpmpp_2m_sde, "Exponential", True),
+    SamplerData("DPM++ 2S a", sampling.sample_dpmpp_2s_ancestral, "Karras"),
+    SamplerData("DPM++ 3M SDE", sampling.sample_dpmpp_3m_sde, "Exponential", True, True),
+    SamplerData("Euler a", sampling.sample_euler_ancestral),
+    SamplerData("Euler", sampling.sample_euler),
+    SamplerData("LMS", sampling.sample_lms),
+    SamplerData("Heun", sampling.sample_heun),
+    SamplerData("DPM2", sampling.sample_dpm_2, "Karras", discards_next_to_last_sigma=True),
+    SamplerData("DPM2 a", sampling.sample_dpm_2_ancestral, "Karras", discards_next_to_last_sigma=True),
+    SamplerData("DDIM", _ddim, "DDIM"),
 ]
 all_samplers_map = {sampler.name: sampler for sampler in all_samplers}
-samplers = samplers_for_img2img = all_samplers
-samplers_map = {alias.lower(): s.name for s in all_samplers for alias in (s.name, *s.aliases)}
 
 
-def find_sampler_config(name: str | None) -> SamplerData | None:
-    """The sampler of a name, the first one for None."""
-    return all_samplers[0] if name is None else all_samplers_map.get(samplers_map.get(name.lower(), name))
-
-
-def visible_sampler_names() -> list[str]:
-    """Names for the page."""
-    return [sampler.name for sampler in all_samplers]
+def sigmas_of(schedule: str, model: Any, steps: int) -> torch.Tensor:
+    """The noise levels [steps + 1] of a schedule, falling; for DDIM the last one is not 0."""
+    levels = model.sigmas
+    low, high, last = model.sigma_min.item(), model.sigma_max.item(), len(levels) - 1
+    if schedule == "Karras":
+        return sampling.get_sigmas_karras(steps, low, high, device=levels.device)
+    if schedule == "Exponential":
+        return sampling.get_sigmas_exponential(steps, low, high, device=levels.device)
+    if schedule == "DDIM":
+        # DDIM's timesteps 1, 1 + n, 1 + 2n, ... for any number of steps.
+        timesteps = (torch.arange(steps, device=levels.device) * len(levels) / steps).floor() + 1
+        return torch.cat([model.t_to_sigma(timesteps.clamp(max=last).flip(0)), levels[:1]])
+    return sampling.append_zero(model.t_to_sigma(torch.linspace(last, 0, steps, device=levels.device)))
 
 
 class CFGDenoiser(torch.nn.Module):
@@ -82,7 +80,7 @@ class CFGDenoiser(torch.nn.Module):
 
     def forward(self, x: torch.Tensor, sigma: torch.Tensor, cond: Any, uncond: Any, cond_scale: float) -> torch.Tensor:
         """The guided guess of the clean latents [batch, 4, h, w]; stops where the user asked to."""
-        if shared.state.interrupted or shared.state.skipped:
+        if shared.state.interrupted:
             raise InterruptedException
         if cond_scale == 1:
             return self.inner_model(x, sigma, cond=cond)
@@ -100,33 +98,31 @@ class Sampler:
         self.model_wrap = self.model_wrap_cfg.inner_model
         self.last_latent: torch.Tensor | None = None
 
-    def get_sigmas(self, p: Any, steps: int) -> torch.Tensor:
-        """The noise levels [steps + 1], falling; for DDIM the last one is not 0."""
-        wanted = getattr(p, "scheduler", None) or "Automatic"
-        own = self.config.options.get("scheduler")
-        name = own if own == "DDIM" or wanted == "Automatic" else wanted
-        if self.config.options.get("discard_next_to_last_sigma"):
-            sigmas = sd_schedulers.sigmas(name, self.model_wrap, steps + 1)
-            return torch.cat([sigmas[:-2], sigmas[-1:]])
-        return sd_schedulers.sigmas(name, self.model_wrap, steps)
+    def get_sigmas(self, p: Any) -> torch.Tensor:
+        """The noise levels [steps + 1] of a job; DDIM has a schedule of its own."""
+        is_own = self.config.schedule == "DDIM" or p.scheduler == "Automatic"
+        schedule = self.config.schedule if is_own else p.scheduler
+        if not self.config.discards_next_to_last_sigma:
+            return sigmas_of(schedule, self.model_wrap, p.steps)
+        sigmas = sigmas_of(schedule, self.model_wrap, p.steps + 1)
+        return torch.cat([sigmas[:-2], sigmas[-1:]])
 
     def _callback(self, progress: dict[str, Any]) -> None:
-        self.last_latent = progress["denoised"]
-        shared.state.current_latent = self.last_latent
+        self.last_latent = shared.state.current_latent = progress["denoised"]
         shared.state.sampling_step = progress["i"]
 
     def sample(self, p: Any, noise: torch.Tensor, conditioning: torch.Tensor, uncond: torch.Tensor) -> torch.Tensor:
         """Latents [batch, 4, h, w] out of unit noise; what there is so far if the user interrupts."""
-        sigmas = self.get_sigmas(p, p.steps).to(noise.device)
+        sigmas = self.get_sigmas(p).to(noise.device)
         x = noise * sigmas[0]
         shared.state.sampling_steps, shared.state.sampling_step = p.steps, 0
         self.last_latent = noise
         kwargs: dict[str, Any] = {}
         function = self.config.function
-        if p.steps == 1 and self.config.options.get("brownian_noise"):
+        if p.steps == 1 and self.config.has_brownian_noise:
             # One step to zero noise is Euler's for every sampler; these functions need two.
             function = sampling.sample_euler
-        elif self.config.options.get("brownian_noise"):
+        elif self.config.has_brownian_noise:
             # A hair wider than the levels: torchsde warns where rounding puts one outside.
             low, high = sigmas[sigmas > 0].min() * (1 - 1e-4), sigmas.max() * (1 + 1e-4)
             kwargs["noise_sampler"] = sampling.BrownianTreeNoiseSampler(x, low, high, seed=list(p.rng.seeds))
@@ -143,12 +139,9 @@ class Sampler:
             return self.last_latent
 
 
-def create_sampler(name: str | None, model: Any) -> Sampler:
-    """A sampler by name; raises ValueError for a name that there is not."""
-    config = find_sampler_config(name)
-    if config is None:
-        raise ValueError(f"There is no sampler {name!r}.")
-    return Sampler(config, model)
+def create_sampler(name: str, model: Any) -> Sampler:
+    """A sampler by its name."""
+    return Sampler(all_samplers_map[name], model)
 
 
 @torch.no_grad()
@@ -161,8 +154,3 @@ def decode_latents(latents: torch.Tensor) -> list[Image.Image]:
         array = ((x.float().clamp(-1, 1) + 1) * 127.5).round().byte().permute(1, 2, 0).cpu().numpy()
         pictures.append(Image.fromarray(np.ascontiguousarray(array)))
     return pictures
-
-
-def sample_to_image(samples: torch.Tensor, index: int = 0, approximation: int | None = None) -> Image.Image:
-    """The picture of one latent of a batch, for previews."""
-    return decode_latents(samples[index : index + 1])[0]

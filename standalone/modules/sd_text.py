@@ -12,15 +12,37 @@ from transformers import CLIPTextConfig
 from transformers.models.clip.modeling_clip import CLIPTextModel
 
 CHUNK = 75
-MAX_TOKENS = CHUNK + 2
 HEAD_WIDTH = 64
 """Width of one attention head in every CLIP text model."""
 
-OPENCLIP_PREFIX = "model."
+State = dict[str, torch.Tensor]
+
+_OPENCLIP_NAMES = {
+    "positional_embedding": "embeddings.position_embedding.weight",
+    "token_embedding.weight": "embeddings.token_embedding.weight",
+    "ln_final.weight": "final_layer_norm.weight",
+    "ln_final.bias": "final_layer_norm.bias",
+}
+_OPENCLIP_PARTS = {
+    "attn.out_proj": "self_attn.out_proj",
+    "ln_1": "layer_norm1",
+    "ln_2": "layer_norm2",
+    "mlp.c_fc": "mlp.fc1",
+    "mlp.c_proj": "mlp.fc2",
+}
 
 
-def text_config(state_dict: dict[str, torch.Tensor], params: dict[str, Any], is_sd2: bool) -> Any:
-    """The shape of the text model [vocabulary, width, layers], read off its weights; heads from the yaml if given."""
+def take_weights(state_dict: State) -> tuple[State, bool]:
+    """Takes the text encoder's weights, as CLIPTextModel names them, out of a checkpoint's; True for SD2's."""
+    prefix, root = "cond_stage_model.", "transformer."
+    text = {key.removeprefix(prefix): state_dict.pop(key) for key in list(state_dict) if key.startswith(prefix)}
+    if "model.token_embedding.weight" in text:
+        return openclip_to_transformers(text), True
+    return {key.removeprefix(root): tensor for key, tensor in text.items() if key.startswith(root)}, False
+
+
+def text_config(state_dict: State, params: dict[str, Any], is_sd2: bool) -> Any:
+    """The shape of the text model, read off its weights; heads from the yaml if given."""
     vocabulary, width = state_dict["text_model.embeddings.token_embedding.weight"].shape
     layers = 1 + max(int(m[1]) for key in state_dict if (m := re.match(r"text_model\.encoder\.layers\.(\d+)\.", key)))
     heads = params.get("num_attention_heads") or params.get("heads") or max(1, width // HEAD_WIDTH)
@@ -36,37 +58,22 @@ def text_config(state_dict: dict[str, torch.Tensor], params: dict[str, Any], is_
     )
 
 
-def openclip_to_transformers(source: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+def openclip_to_transformers(source: State) -> State:
     """SD2's OpenCLIP weights (`model.transformer.resblocks...`) under the names of CLIPTextModel."""
-    names = {
-        "positional_embedding": "embeddings.position_embedding.weight",
-        "token_embedding.weight": "embeddings.token_embedding.weight",
-        "ln_final.weight": "final_layer_norm.weight",
-        "ln_final.bias": "final_layer_norm.bias",
-    }
-    parts = {
-        "attn.out_proj": "self_attn.out_proj",
-        "ln_1": "layer_norm1",
-        "ln_2": "layer_norm2",
-        "mlp.c_fc": "mlp.fc1",
-        "mlp.c_proj": "mlp.fc2",
-    }
     result = {}
     for full, tensor in source.items():
-        key = full.removeprefix(OPENCLIP_PREFIX)
-        if key in names:
-            result[f"text_model.{names[key]}"] = tensor
-            continue
+        key = full.removeprefix("model.")
         match = re.match(r"transformer\.resblocks\.(\d+)\.(.+?)[._](weight|bias)$", key)
-        if not match:
-            continue
-        layer, part, kind = match.groups()
-        root = f"text_model.encoder.layers.{layer}"
-        if part == "attn.in_proj":
-            for name, piece in zip("qkv", tensor.chunk(3), strict=True):
-                result[f"{root}.self_attn.{name}_proj.{kind}"] = piece.clone()
-        elif part in parts:
-            result[f"{root}.{parts[part]}.{kind}"] = tensor
+        if key in _OPENCLIP_NAMES:
+            result[f"text_model.{_OPENCLIP_NAMES[key]}"] = tensor
+        elif match:
+            layer, part, kind = match.groups()
+            root = f"text_model.encoder.layers.{layer}"
+            if part == "attn.in_proj":
+                for name, piece in zip("qkv", tensor.chunk(3), strict=True):
+                    result[f"{root}.self_attn.{name}_proj.{kind}"] = piece.clone()
+            elif part in _OPENCLIP_PARTS:
+                result[f"{root}.{_OPENCLIP_PARTS[part]}.{kind}"] = tensor
     return result
 
 
@@ -77,7 +84,6 @@ class TextEncoder(nn.Module):
         super().__init__()
         self.transformer = CLIPTextModel(config)
         self.skip = skip
-        self.tokenizer: Any = None
 
     def restore_buffers(self) -> None:
         """Fills the position numbers, which checkpoints do not carry and building on "meta" leaves empty."""
@@ -87,12 +93,11 @@ class TextEncoder(nn.Module):
 
     def tokenize(self, texts: list[str]) -> torch.Tensor:
         """Token ids [batch, chunks, 77]; short prompts are padded to the longest one's number of chunks."""
-        if self.tokenizer is None:
-            self.tokenizer = clip_tokenizer.load_tokenizer()
-        start, end = self.tokenizer.bos_token_id, self.tokenizer.eos_token_id
+        tokenizer = clip_tokenizer.load_tokenizer()
+        start, end = tokenizer.bos_token_id, tokenizer.eos_token_id
         # SD2's encoder was trained with 0 after the end mark, SD1's with the end mark again.
         pad = 0 if self.skip else end
-        ids = [self.tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"] for text in texts]
+        ids = [tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"] for text in texts]
         chunks = max(1, *(-(-len(line) // CHUNK) for line in ids))
         rows = []
         for line in ids:
@@ -111,5 +116,3 @@ class TextEncoder(nn.Module):
         else:
             hidden = output.last_hidden_state
         return hidden.reshape(batch, chunks * length, -1)
-
-    encode = forward

@@ -1,30 +1,59 @@
-"""The parsed command line, one object for the life of the process."""
+"""The command line, named as the WebUI's where it has the argument: one object for the life of the process."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
-from modules import cmd_args, paths_internal
+from modules import paths
 
-parser = cmd_args.make_parser()
-cmd_opts: argparse.Namespace = parser.parse_args([])
+MAX_PORT = 65535
 
 
-def _complete() -> None:
-    paths_internal.configure(cmd_opts.data_dir or str(Path(paths_internal.script_path, "data")))
-    cmd_opts.data_dir = paths_internal.data_path
-    cmd_opts.hypernetwork_dir = cmd_opts.hypernetwork_dir or str(Path(paths_internal.models_path, "hypernetworks"))
-    cmd_opts.ui_settings_file = str(Path(paths_internal.data_path, "config.json"))
-    cmd_opts.textual_inversion_templates_dir = str(Path(paths_internal.data_path, "textual_inversion_templates"))
+def _port(text: str) -> int:
+    number = int(text) if text.isascii() and text.isdigit() else 0
+    if not 1 <= number <= MAX_PORT:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port: give a whole number from 1 to {MAX_PORT}")
+    return number
+
+
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong with an argument in one line, without the usage text."""
+
+    def error(self, message: str) -> None:  # type: ignore[override]
+        """Ends with code 2 and one sentence."""
+        self.exit(2, f"{message}\n")
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The parser; an extension's preload.py may add to it."""
+    parser = Parser(prog="launch.py", description="Starts the embedded WebUI.", allow_abbrev=False)
+    add = parser.add_argument
+    add("--port", type=_port, default=7860, help="port on 127.0.0.1 (7860)")
+    add("--ckpt", metavar="FILE", help="a Stable Diffusion 1 or 2 checkpoint (.safetensors, .ckpt) instead of the demo")
+    add("--data-dir", metavar="DIR", help="folder for models, outputs and settings (data/)")
+    add("--no-browser", action="store_true", help="do not open the page in a browser")
+    add("--no-hashing", action="store_true", help="do not compute the sha256 of model files")
+    add("--no-half", action="store_true", help="keep the model in 32-bit floats on a GPU")
+    add("--use-cpu", action="store_true", help="do not use a GPU")
+    add("--hypernetwork-dir", metavar="DIR", help="folder of the hypernetworks (models/hypernetworks)")
+    return parser
+
+
+parser = make_parser()
+cmd_opts = argparse.Namespace()
 
 
 def parse(argv: list[str]) -> argparse.Namespace:
     """Reads the command line into `cmd_opts`, in place: other modules hold on to the object."""
     vars(cmd_opts).clear()
     parser.parse_args(argv, namespace=cmd_opts)
-    _complete()
+    paths.configure(cmd_opts.data_dir or str(Path(paths.script_path, "data")))
+    cmd_opts.data_dir = paths.data_path
+    cmd_opts.hypernetwork_dir = cmd_opts.hypernetwork_dir or str(Path(paths.models_path, "hypernetworks"))
+    cmd_opts.ui_settings_file = str(Path(paths.data_path, "config.json"))
+    cmd_opts.textual_inversion_templates_dir = str(Path(paths.data_path, "textual_inversion_templates"))
     return cmd_opts
 
 
-_complete()
+parse([])

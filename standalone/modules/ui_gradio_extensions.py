@@ -8,7 +8,7 @@ from typing import Any
 
 import gradio as gr
 
-from modules import paths_internal, scripts
+from modules import extensions, paths
 
 _original_response = gr.routes.templates.TemplateResponse
 _REMOTE = re.compile(rb"<(?:link|script)[^>]*(?:href|src)=\"https?://[^>]*>(?:\s*</script>)?")
@@ -21,29 +21,24 @@ def theme() -> gr.themes.Base:
     )
 
 
-def webpath(path: str) -> str:
+def webpath(path: Path) -> str:
     """A file's address in the page; changes with the file, so that no browser shows an old one."""
-    return f"file={path}?{Path(path).stat().st_mtime}"
+    return f"file={path}?{path.stat().st_mtime}"
 
 
-def javascript_html() -> str:
-    """The script tags: the host's first, then the extensions'."""
-    own = str(Path(paths_internal.standalone_path, "javascript", "host.js"))
-    files = [own, *(script.path for script in scripts.list_scripts("javascript", ".js"))]
-    modules = [script.path for script in scripts.list_scripts("javascript", ".mjs")]
-    tags = [f'<script type="text/javascript" src="{webpath(path)}"></script>' for path in files]
-    return "\n".join(tags + [f'<script type="module" src="{webpath(path)}"></script>' for path in modules])
+def _scripts() -> list[Path]:
+    """The host's script first, then the extensions'."""
+    return [Path(paths.standalone_path, "javascript", "host.js"), *extensions.files("javascript/*.js")]
 
 
-def css_html() -> str:
-    """The style tags: the host's first, then the extensions'."""
-    files = [str(Path(paths_internal.standalone_path, "style.css")), *scripts.list_files_with_name("style.css")]
-    return "\n".join(f'<link rel="stylesheet" property="stylesheet" href="{webpath(path)}">' for path in files)
+def _styles() -> list[Path]:
+    return [Path(paths.standalone_path, "style.css"), *extensions.files("style.css")]
 
 
 def reload_javascript() -> None:
     """Makes gradio answer with the page as it now should be."""
-    head, body = javascript_html(), css_html()
+    head = "\n".join(f'<script type="text/javascript" src="{webpath(path)}"></script>' for path in _scripts())
+    body = "\n".join(f'<link rel="stylesheet" property="stylesheet" href="{webpath(path)}">' for path in _styles())
 
     def template_response(*args: Any, **kwargs: Any) -> Any:
         response = _original_response(*args, **kwargs)
@@ -58,6 +53,4 @@ def reload_javascript() -> None:
 
 def allowed_paths() -> list[str]:
     """Files that the page may fetch: scripts, styles and pictures."""
-    folders = [Path(paths_internal.standalone_path, "javascript"), Path(paths_internal.standalone_path, "style.css")]
-    own = [script.path for ending in (".js", ".mjs") for script in scripts.list_scripts("javascript", ending)]
-    return [*map(str, folders), *own, *scripts.list_files_with_name("style.css"), paths_internal.data_path]
+    return [*map(str, [*_scripts(), *_styles()]), paths.data_path]

@@ -3,31 +3,30 @@
 from __future__ import annotations
 
 import itertools
+import json
 import re
 from typing import Any
 
 import gradio as gr
 from hypernetwork_workbench.hypernetworks.errors import SettingsError
 
-from modules import images, script_callbacks, shared
+from modules import script_callbacks, shared
 from modules.call_queue import wrap_gradio_call
 from modules.options import OptionInfo
 from modules.ui_common import create_refresh_button
 
+_KINDS = {int: gr.Number, float: gr.Number, bool: gr.Checkbox}
 
-def create_setting_component(key: str) -> Any:
+
+def create_setting_component(key: str, info: OptionInfo) -> Any:
     """The component of an option, with its refresh button if it has one."""
-    info: OptionInfo = shared.opts.data_labels[key]
-    value = getattr(shared.opts, key) if not info.do_not_save else info.default
-    args = info.component_args() if callable(info.component_args) else info.component_args
-    by_type = {str: gr.Textbox, int: gr.Number, float: gr.Number, bool: gr.Checkbox}
-    kind = info.component or by_type.get(type(info.default), gr.Textbox)
-    elem_id = f"setting_{key}"
+    kind = info.component or _KINDS.get(type(info.default), gr.Textbox)
+    common = {"label": info.label, "value": getattr(shared.opts, key), "elem_id": f"setting_{key}"}
     if info.refresh is None:
-        return kind(label=info.label, value=value, elem_id=elem_id, **(args or {}))
+        return kind(**common, **info.arguments())
     with gr.Row():
-        component = kind(label=info.label, value=value, elem_id=elem_id, scale=6, **(args or {}))
-        create_refresh_button(component, info.refresh, info.component_args, f"refresh_{key}")
+        component = kind(**common, scale=6, **info.arguments())
+        create_refresh_button(component, info.refresh, info.arguments, f"refresh_{key}")
     return component
 
 
@@ -39,12 +38,21 @@ def _checked(key: str, value: Any) -> Any:
     if isinstance(info.default, int | float):
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise SettingsError(info.label, f"must be a number, not {value!r}")
-        args = info.component_args() if callable(info.component_args) else info.component_args or {}
+        args = info.arguments()
         low, high = args.get("minimum"), args.get("maximum")
         if (low is not None and value < low) or (high is not None and value > high):
             raise SettingsError(info.label, f"must be from {low} to {high}, not {value}")
         return int(value) if isinstance(info.default, int) and value == int(value) else value
     return value
+
+
+def _values() -> str:
+    """All settings, for the page's scripts."""
+    return json.dumps(shared.opts.data, ensure_ascii=False, default=str)
+
+
+def _labels(keys: list[str]) -> str:
+    return ", ".join(shared.opts.data_labels[key].label for key in keys)
 
 
 def apply(*values: Any) -> tuple[str, str]:
@@ -55,10 +63,8 @@ def apply(*values: Any) -> tuple[str, str]:
     refused = [key for key, value in checked.items() if getattr(shared.opts, key) != value]
     shared.opts.save(shared.config_filename)
     if refused:
-        names = ", ".join(shared.opts.data_labels[key].label for key in refused)
-        raise SettingsError(names, "could not be changed, the log says why; the other settings are applied")
-    names = ", ".join(shared.opts.data_labels[key].label for key in changed)
-    return images.to_json(shared.opts.data), f"Changed: {names}." if changed else "Nothing was changed."
+        raise SettingsError(_labels(refused), "could not be changed, the log says why; the other settings are applied")
+    return _values(), f"Changed: {_labels(changed)}." if changed else "Nothing was changed."
 
 
 def create() -> gr.Blocks:
@@ -77,17 +83,13 @@ def create() -> gr.Blocks:
                 name = re.sub(r"[^a-zA-Z0-9]+", "_", section or title)
                 with gr.Tab(title, elem_id=f"settings_{name}"):
                     for key, info in options:
-                        component = create_setting_component(key)
-                        if not info.do_not_save:
-                            shared.settings_components[key] = component
+                        shared.settings_components[key] = create_setting_component(key, info)
                         if info.comment_before or info.comment_after:
                             gr.HTML(f"{info.comment_before}{info.comment_after}", elem_classes="settings-comment")
-        values = gr.Textbox(images.to_json(shared.opts.data), elem_id="settings_json", visible=False)
-    components = list(shared.settings_components.values())
-    with interface:
+        values = gr.Textbox(_values(), elem_id="settings_json", visible=False)
         submit.click(
             wrap_gradio_call(apply, extra_outputs=[gr.update()]),
-            inputs=components,
+            inputs=list(shared.settings_components.values()),
             outputs=[values, result],
             show_progress=False,
         )

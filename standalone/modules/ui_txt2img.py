@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
+import html
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from modules import (
-    infotext_utils,
-    script_callbacks,
-    scripts,
-    sd_models,
-    sd_models_config,
-    sd_samplers,
-    sd_schedulers,
-    shared,
-)
-from modules import txt2img as job
+from modules import infotext_utils, processing, scripts, sd_models, sd_models_config, sd_samplers, shared
 from modules.call_queue import wrap_gradio_gpu_call
-from modules.ui_common import create_output_panel
 
-PX_PER_LATENT = 8
+Fields = dict[str, Any]
+"""The tab's components by the names of a job's settings."""
+
+FIELDS = {
+    "prompt": "Prompt",
+    "negative_prompt": "Negative prompt",
+    "steps": "Steps",
+    "sampler_name": "Sampler",
+    "scheduler": "Schedule type",
+    "cfg_scale": "CFG scale",
+    "seed": "Seed",
+    "width": "Size-1",
+    "height": "Size-2",
+    "n_iter": "",
+    "batch_size": "",
+}
+"""A job's settings in the order of `txt2img`, with their keys in an infotext."""
+PREVIEW_FIELDS = ("prompt", "negative_prompt", "steps", "sampler_name", "cfg_scale", "seed", "width", "height")
+"""What Train's tabs get, in the WebUI's order."""
 
 
 @dataclass
@@ -32,7 +40,6 @@ class Defaults:
     prompt: str = ""
     size_px: int = 512
     cfg_scale: float = 7.0
-    steps: int = 20
 
 
 def defaults() -> Defaults:
@@ -44,126 +51,114 @@ def defaults() -> Defaults:
     except (FileNotFoundError, sd_models_config.CheckpointError):
         # Said when the model is loaded; the page has its usual defaults meanwhile.
         return Defaults()
-    size = PX_PER_LATENT * int(params["unet_config"]["params"].get("image_size", 64)) if params else 512
+    size = processing.PX_PER_LATENT * int(params["unet_config"]["params"].get("image_size", 64)) if params else 512
     if path.name == sd_models.DEMO.name:
         return Defaults("a red circle on a white background", size, 4.0)
     return Defaults(size_px=size)
 
 
-@dataclass
-class Inputs:
-    """The tab's components, in the order of txt2img.FIELDS."""
+def txt2img(id_task: str, *args: Any) -> tuple[list[Any], str, str]:
+    """What Generate does: pictures, their infotext and notes as HTML; args are FIELDS, then the scripts' values.
 
-    prompt: Any
-    negative_prompt: Any
-    steps: Any
-    sampler: Any
-    scheduler: Any
-    cfg_scale: Any
-    seed: Any
-    width: Any
-    height: Any
-    batch_count: Any
-    batch_size: Any
-
-    def all(self) -> list[Any]:
-        """The components in order."""
-        return list(vars(self).values())
-
-    def preview_params(self) -> list[Any]:
-        """The eight components that Train's tabs get, in the WebUI's order."""
-        own = (self.prompt, self.negative_prompt, self.steps, self.sampler, self.cfg_scale, self.seed)
-        return [*own, self.width, self.height]
+    Raises:
+        SettingsError: a field has a value that it cannot have.
+    """
+    shared.state.textinfo = "Loading the checkpoint"
+    settings = dict(zip(FIELDS, args, strict=False))
+    p = processing.StableDiffusionProcessingTxt2Img(sd_model=shared.sd_model, **settings)
+    shared.state.textinfo = None
+    p.scripts, p.script_args = scripts.scripts_txt2img, list(args[len(FIELDS) :])
+    try:
+        processed = processing.process_images(p)
+    finally:
+        p.close()
+    # A saved picture is shown from its file, which carries the infotext.
+    pictures = [getattr(image, "already_saved_as", image) for image in processed.images]
+    infotext = html.escape(processed.info).replace("\n", "<br>\n")
+    notes = f"<p class='comments'>{html.escape(processed.comments)}</p>" if processed.comments else ""
+    return pictures, f"<p>{infotext}</p>", notes
 
 
-def _prompts(start: Defaults) -> tuple[Any, Any]:
-    prompt = gr.Textbox(
-        label="Prompt",
-        value=start.prompt,
-        elem_id="txt2img_prompt",
-        show_label=False,
-        lines=2,
-        placeholder="Prompt (press Ctrl+Enter to generate)",
-        elem_classes=["prompt"],
-    )
-    negative = gr.Textbox(
-        label="Negative prompt",
-        elem_id="txt2img_neg_prompt",
-        show_label=False,
-        lines=2,
-        placeholder="Negative prompt",
-        elem_classes=["prompt"],
-    )
-    return prompt, negative
-
-
-def _fields(start: Defaults, prompt: Any, negative: Any) -> Inputs:
-    with gr.Row():
-        names = sd_samplers.visible_sampler_names()
-        sampler = gr.Dropdown(names, value="Euler a", label="Sampling method", elem_id="txt2img_sampling")
-        kinds = sd_schedulers.names
-        scheduler = gr.Dropdown(kinds, value="Automatic", label="Schedule type", elem_id="txt2img_scheduler")
-        steps = gr.Slider(1, 150, value=start.steps, step=1, label="Sampling steps", elem_id="txt2img_steps")
-    with gr.Row():
-        width = gr.Slider(64, 2048, value=start.size_px, step=8, label="Width", elem_id="txt2img_width")
-        count = gr.Slider(1, 64, value=1, step=1, label="Batch count", elem_id="txt2img_batch_count")
-    with gr.Row():
-        height = gr.Slider(64, 2048, value=start.size_px, step=8, label="Height", elem_id="txt2img_height")
-        size = gr.Slider(1, 8, value=1, step=1, label="Batch size", elem_id="txt2img_batch_size")
-    with gr.Row():
-        cfg = gr.Slider(1, 30, value=start.cfg_scale, step=0.5, label="CFG scale", elem_id="txt2img_cfg_scale")
-        seed = gr.Number(value=-1, label="Seed", info="-1: a new one each time", elem_id="txt2img_seed", precision=0)
-    return Inputs(prompt, negative, steps, sampler, scheduler, cfg, seed, width, height, count, size)
-
-
-def _paste_fields(inputs: Inputs, runner: scripts.ScriptRunner) -> list[Any]:
-    names = {
-        "Prompt": inputs.prompt,
-        "Negative prompt": inputs.negative_prompt,
-        "Steps": inputs.steps,
-        "Sampler": inputs.sampler,
-        "Schedule type": inputs.scheduler,
-        "CFG scale": inputs.cfg_scale,
-        "Seed": inputs.seed,
-        "Size-1": inputs.width,
-        "Size-2": inputs.height,
+def _prompts(start: Defaults) -> Fields:
+    common: dict[str, Any] = {"show_label": False, "lines": 2, "elem_classes": ["prompt"]}
+    hint = "Prompt (press Ctrl+Enter to generate)"
+    negative = "Negative prompt"
+    return {
+        "prompt": gr.Textbox(start.prompt, label="Prompt", placeholder=hint, elem_id="txt2img_prompt", **common),
+        "negative_prompt": gr.Textbox(label=negative, placeholder=negative, elem_id="txt2img_neg_prompt", **common),
     }
-    return [(component, key) for key, component in names.items()] + runner.infotext_fields
 
 
-def create() -> tuple[gr.Blocks, Inputs]:
+def _slider(name: str, label: str, values: tuple[float, float, float, float]) -> Any:
+    """A slider; values are the least, the greatest, the first and the step."""
+    low, high, value, step = values
+    return gr.Slider(low, high, value=value, step=step, label=label, elem_id=f"txt2img_{name}")
+
+
+def _settings(start: Defaults) -> Fields:
+    fields: Fields = {}
+    samplers, schedules = list(sd_samplers.all_samplers_map), sd_samplers.schedules
+    with gr.Row():
+        fields["sampler_name"] = gr.Dropdown(
+            samplers, value="Euler a", label="Sampling method", elem_id="txt2img_sampling"
+        )
+        fields["scheduler"] = gr.Dropdown(
+            schedules, value="Automatic", label="Schedule type", elem_id="txt2img_scheduler"
+        )
+        fields["steps"] = _slider("steps", "Sampling steps", (1, 150, 20, 1))
+    with gr.Row():
+        fields["width"] = _slider("width", "Width", (64, 2048, start.size_px, 8))
+        fields["n_iter"] = _slider("batch_count", "Batch count", (1, 64, 1, 1))
+    with gr.Row():
+        fields["height"] = _slider("height", "Height", (64, 2048, start.size_px, 8))
+        fields["batch_size"] = _slider("batch_size", "Batch size", (1, 8, 1, 1))
+    with gr.Row():
+        fields["cfg_scale"] = _slider("cfg_scale", "CFG scale", (1, 30, start.cfg_scale, 0.5))
+        hint = "-1: a new one each time"
+        fields["seed"] = gr.Number(-1, label="Seed", info=hint, elem_id="txt2img_seed", precision=0)
+    return fields
+
+
+def _results() -> list[Any]:
+    """The components that show what `txt2img` gives."""
+    with gr.Column(variant="panel", elem_id="txt2img_results"):
+        look: dict[str, Any] = {"columns": 4, "preview": True, "height": 480, "object_fit": "contain"}
+        with gr.Group(elem_id="txt2img_gallery_container"):
+            gallery = gr.Gallery(label="Output", show_label=False, elem_id="txt2img_gallery", **look)
+        infotext = gr.HTML(elem_id="html_info_txt2img", elem_classes="infotext")
+        return [gallery, infotext, gr.HTML(elem_id="html_log_txt2img", elem_classes="html-log")]
+
+
+def create() -> tuple[gr.Blocks, Fields]:
     """Builds the tab; the scripts' controls are part of it."""
     runner = scripts.scripts_txt2img
-    runner.initialize_scripts(is_img2img=False)
+    runner.initialize_scripts()
     start = defaults()
     with gr.Blocks(analytics_enabled=False) as interface:
         with gr.Row(elem_id="txt2img_toprow"):
             with gr.Column(scale=6):
-                prompt, negative = _prompts(start)
+                fields = _prompts(start)
             with gr.Column(scale=1, elem_id="txt2img_actions_column"):
                 generate = gr.Button("Generate", elem_id="txt2img_generate", variant="primary")
                 interrupt = gr.Button("Interrupt", elem_id="txt2img_interrupt")
                 paste = gr.Button("Read infotext", elem_id="paste")
         with gr.Row():
             with gr.Column(elem_id="txt2img_settings"):
-                inputs = _fields(start, prompt, negative)
+                fields |= _settings(start)
                 with gr.Group(elem_id="txt2img_script_container"):
                     script_inputs = runner.setup_ui()
-            panel = create_output_panel("txt2img")
+            results = _results()
         task = gr.Textbox(visible=False)
         call = {
-            "fn": wrap_gradio_gpu_call(job.txt2img, extra_outputs=[gr.update(), gr.update(), gr.update()]),
+            "fn": wrap_gradio_gpu_call(txt2img, extra_outputs=[gr.update(), gr.update()]),
             "_js": "submit",
-            "inputs": [task, *inputs.all(), *script_inputs],
-            "outputs": [panel.gallery, panel.generation_info, panel.infotext, panel.html_log],
+            "inputs": [task, *(fields[name] for name in FIELDS), *script_inputs],
+            "outputs": results,
             "show_progress": False,
         }
         generate.click(**call)
-        prompt.submit(**call)
+        fields["prompt"].submit(**call)
         interrupt.click(shared.state.interrupt, show_progress=False)
-        infotext_utils.connect_paste(paste, _paste_fields(inputs, runner), prompt)
-    for component in list(interface.blocks.values()):
-        if getattr(component, "elem_id", None):
-            label = getattr(component, "label", None)
-            script_callbacks.after_component_callback(component, elem_id=component.elem_id, label=label)
-    return interface, inputs
+        pasted = [(fields[name], key) for name, key in FIELDS.items() if key]
+        infotext_utils.connect_paste(paste, pasted, fields["prompt"])
+    return interface, fields

@@ -1,11 +1,15 @@
 """Pictures, captions and batches."""
 
+from itertools import islice
+
 import numpy as np
 import pytest
-from hypernetwork_workbench.hypernetworks.data.batches import epoch_batches, step_groups
-from hypernetwork_workbench.hypernetworks.data.captions import fill_template, read_caption
-from hypernetwork_workbench.hypernetworks.data.dataset import read_dataset
-from hypernetwork_workbench.hypernetworks.data.images import fit, open_picture, to_tensor
+from hypernetwork_workbench.hypernetworks.data.batches import Kind, epoch_batches, step_groups, steps_per_epoch
+from hypernetwork_workbench.hypernetworks.data.buckets import SQUARE, Framing, frame
+from hypernetwork_workbench.hypernetworks.data.caption_rules import CaptionRules
+from hypernetwork_workbench.hypernetworks.data.captions import read_caption
+from hypernetwork_workbench.hypernetworks.data.images import framed, open_picture, to_tensor
+from hypernetwork_workbench.hypernetworks.data.reading import read_dataset
 from hypernetwork_workbench.hypernetworks.errors import DatasetError
 from hypernetwork_workbench.hypernetworks.settings import DataSettings
 from hypothesis import given
@@ -26,7 +30,8 @@ def test_without_a_text_the_words_of_the_file_name_serve(tmp_path, stem, caption
 
 
 def test_a_template_takes_caption_and_name():
-    assert fill_template("[name], [filewords] at night", "a house", "ink") == "ink, a house at night"
+    rules = CaptionRules(templates=("[name], [filewords] at night",), name="ink")
+    assert rules.plain("a house") == "ink, a house at night"
 
 
 def save(picture, path, **options):
@@ -76,9 +81,9 @@ def test_a_decompression_bomb_is_refused(tmp_path, monkeypatch):
 def test_framing_keeps_the_ratio_and_the_centre():
     picture = Image.new("RGB", (200, 100), "white")
     picture.paste("red", (90, 40, 110, 60))
-    framed = fit(picture, 64, 64)
-    red = np.argwhere(np.asarray(framed)[..., 1] < 128)
-    assert framed.size == (64, 64)
+    square = framed(picture, frame(Framing(SQUARE, 64, 64), picture.size))
+    red = np.argwhere(np.asarray(square)[..., 1] < 128)
+    assert square.size == (64, 64)
     assert red.mean(0) == pytest.approx([31.5, 31.5], abs=0.5)
     assert np.ptp(red, axis=0).tolist() == pytest.approx([12, 12], abs=1)
 
@@ -96,25 +101,51 @@ def test_a_dataset_is_read_in_order_with_its_sub_folders(tmp_path):
             Image.new("RGB", (8, 8)).save(tmp_path / name, format={"G": "JPEG"}.get(name[-1]))
     dataset = read_dataset(DataSettings(folder=str(tmp_path), width=16, height=8, template="[name] [filewords]"), "n")
     assert [sample.caption for sample in dataset.samples] == ["n a", "n b", "n c"]
-    assert dataset.picture(0).shape == (3, 8, 16)
+    assert set(dataset.kinds) == {Kind(16, 8, 1)}
 
 
-@given(count=st.integers(1, 60), size=st.integers(1, 12), seed=st.integers(0, 2**63 - 1), epoch=st.integers(0, 9))
-def test_every_picture_once_per_epoch_in_an_order_of_its_own(count, size, seed, epoch):
-    batches = epoch_batches(count, size, seed, epoch)
-    assert sorted(index for batch in batches for index in batch) == list(range(count))
-    assert all(len(batch) == size for batch in batches[:-1])
-    assert batches == epoch_batches(count, size, seed, epoch)
-    if count > 20:
-        assert batches != epoch_batches(count, size, seed, epoch + 1)
+KINDS = st.lists(
+    st.builds(Kind, st.sampled_from([8, 16]), st.sampled_from([8, 16]), st.sampled_from([1, 3])), min_size=1
+)
+SEEDS = st.integers(0, 2**63 - 1)
 
 
-@given(count=st.integers(1, 40), size=st.integers(1, 7), accumulation=st.integers(1, 5))
-def test_groups_never_cross_an_epoch_and_drop_nothing(count, size, accumulation):
+@given(kinds=KINDS, seed=SEEDS, epoch=st.integers(0, 9))
+def test_every_picture_once_per_epoch_and_one_size_per_batch(kinds, seed, epoch):
+    batches = epoch_batches(kinds, seed, epoch)
+    assert sorted(index for batch in batches for index in batch) == list(range(len(kinds)))
+    for batch in batches:
+        assert len({kinds[index] for index in batch}) == 1
+    for kind in set(kinds):
+        small = [batch for batch in batches if kinds[batch[0]] == kind and len(batch) < kind.batch_size]
+        assert len(small) <= 1  # leftovers go together
+    assert batches == epoch_batches(kinds, seed, epoch)
+
+
+def test_every_epoch_has_an_order_of_its_own():
+    kinds = [Kind(8, 8, 2)] * 20 + [Kind(16, 8, 2)] * 20
+    orders = {str(epoch_batches(kinds, seed, epoch)) for seed in range(3) for epoch in range(5)}
+    assert len(orders) == 15
+    first = epoch_batches(kinds, 0, 0)
+    sizes = [kinds[batch[0]].width_px for batch in first]
+    assert sizes not in (sorted(sizes), sorted(sizes, reverse=True))  # sizes take turns
+
+
+@given(kinds=KINDS, accumulation=st.integers(1, 5))
+def test_groups_never_cross_an_epoch_and_drop_nothing(kinds, accumulation):
     seen: list[int] = []
-    for epoch, group in step_groups(count, size, accumulation, seed=1):
+    steps = 0
+    for epoch, group in step_groups(kinds, accumulation, seed=1):
         if epoch:
             break
         assert 1 <= len(group) <= accumulation
         seen += [index for batch in group for index in batch]
-    assert sorted(seen) == list(range(count))
+        steps += 1
+    assert sorted(seen) == list(range(len(kinds)))
+    assert steps == steps_per_epoch(kinds, accumulation)
+
+
+@given(kinds=KINDS, accumulation=st.integers(1, 5), seed=SEEDS, start=st.integers(0, 40))
+def test_groups_from_a_step_on_are_those_of_the_whole_run(kinds, accumulation, seed, start):
+    whole = list(islice(step_groups(kinds, accumulation, seed), start + 5))
+    assert list(islice(step_groups(kinds, accumulation, seed, start), 5)) == whole[start:]

@@ -158,7 +158,8 @@ def test_the_originals_file_is_taken_whole():
     assert loaded.values == {
         "schedule.rate": "0.0001", "schedule.kind": "cosine restarts", "schedule.cycle": "64",
         "schedule.multiplier": 1.5, "schedule.warmup": 5, "schedule.min_rate": 6e-7, "schedule.decay": 0.998,
-        "data.batch_size": 2, "data.width": 640, "data.height": 448,
+        "data.batch_size": 2, "data.width": 640, "data.height": 448, "data.latents": "deterministic",
+        "data.shuffle_tags": False, "data.tag_dropout": 0.0, "data.masks": "off",
         "train.gradient_accumulation": 8, "train.max_steps": 3000,
         "optimizer.name": "AdamW", "optimizer.arguments": "weight_decay=0.02, betas=(0.9, 0.99), eps=1e-8",
         "optimizer.clip": "norm", "optimizer.clip_limit": "1e-1",
@@ -177,6 +178,12 @@ def test_switches_that_are_off_switch_off():
     assert Job.from_mapping(tables(values)).schedule.rate == "4e-05:2000,4e-06:4000"
 
 
+def test_captions_latents_and_masks_are_taken():
+    values = original(shuffle_tags=True, tag_drop_out=0.3, latent_sampling_method="once", use_weight=True).values
+    assert (values["data.shuffle_tags"], values["data.tag_dropout"]) == (True, 0.3)
+    assert (values["data.latents"], values["data.masks"]) == ("once", "alpha")
+
+
 def test_d_adaptation_and_clipping_by_value():
     loaded = original(use_dadaptation=True, dadapt_growth_factor=1.02, learn_rate="1.0", gradient_clip_opt="limit",
                       use_beta_adamW_checkbox=False)  # fmt: skip
@@ -189,7 +196,6 @@ def test_d_adaptation_and_clipping_by_value():
 @pytest.mark.parametrize(
     "changes",
     [
-        {"shuffle_tags": True}, {"tag_drop_out": 0.3}, {"latent_sampling_method": "once"}, {"use_weight": True},
         {"latent_sampling_std": 0.5}, {"template_file": "style_filewords.txt"}, {"loss_opt": "loss_vlb"},
         {"optional_gradient_norm_type": "1"},
     ],

@@ -1,5 +1,7 @@
 """Job files: TOML in, TOML out, and changes from the command line."""
 
+from pathlib import Path
+
 import pytest
 from hypernetwork_workbench.hypernetworks.errors import SettingsError
 from hypernetwork_workbench.hypernetworks.jobfile import apply_overrides, job_text, read_tables
@@ -63,3 +65,11 @@ def test_any_job_survives_its_file(tmp_path_factory, prompt):
     path = tmp_path_factory.mktemp("job") / "job.toml"
     path.write_text(job_text(job), encoding="utf-8", newline="")
     assert Job.from_mapping(read_tables(path)) == job
+
+
+def test_every_line_of_more_folders_is_taken_from_the_folder_of_the_job(tmp_path):
+    folders = """cats | num_repeats=2\n\n/else/dogs|flip_aug=true"""
+    tables = read_tables(write(tmp_path, f"[data]\nmore_folders = '''{folders}'''\n"))
+    assert tables["data"]["more_folders"].splitlines() == [
+        f"{tmp_path / 'cats'} | num_repeats=2", "", f"{Path('/else/dogs').resolve()} |flip_aug=true",
+    ]  # fmt: skip

@@ -46,13 +46,12 @@ def test_the_gradient_of_k_batches_is_that_of_one_batch_of_k(monkeypatch, pictur
             assert torch.allclose(ours, theirs, rtol=1e-5, atol=1e-8)
 
 
-def fixed_noise(self, step, group):
+def fixed_noise(self, step, epoch, group):
     for indices in group:
         noise = torch.stack([torch.randn(4, 4, 4, generator=torch.Generator().manual_seed(i)) for i in indices])
         timesteps = torch.tensor([11 * index for index in indices])
-        yield self.noise.apply(
-            self.data.latents[list(indices)], self.data.conditionings[list(indices)], timesteps, noise
-        )
+        batch = self.data.batch(indices, epoch)
+        yield self.noise.apply(batch.latents, batch.conditioning, timesteps, noise)
 
 
 @pytest.mark.parametrize("kind", ["norm", "value"])

@@ -137,7 +137,7 @@ def test_nothing_is_written_when_the_dataset_is_wrong(pictures, tmp_path):
     (pictures / "4.txt").write_bytes(b"\xff\xfe\xfa")
     ports = fake_ports(tmp_path)
     with pytest.raises(DatasetError, match=r"(?s)4\.txt.*broken\.png"):
-        train(make_job(pictures), ports)
+        train(make_job(pictures, data__stop_at_broken=True), ports)
     for folder in (tmp_path / "nothing", pictures / "empty"):
         folder.mkdir(exist_ok=True)
         with pytest.raises(SettingsError, match=r"data\.folder.*holds no picture"):

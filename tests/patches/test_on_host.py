@@ -7,6 +7,7 @@ import inspect
 import random
 import types
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -191,6 +192,30 @@ def test_every_weight_of_every_width_gets_a_gradient(patched):
         if not name.endswith("bias") or ".0." not in name:
             assert parameter.grad.abs().sum() > 0, name
     assert all(parameter.grad is None for parameter in patched.model.parameters())
+
+
+def test_the_vae_gives_mean_and_spread_and_encoders_are_told_apart(host, monkeypatch):
+    from hypernetwork_workbench.patches import host as ports
+
+    encoder, shared = ports.HostEncoder(), host.module("shared")
+    pictures = torch.rand(2, 3, 16, 24) * 2 - 1
+    mean, std = encoder.encode_posterior(pictures)
+    assert mean.shape == std.shape == (2, 4, 2, 3)
+    assert (std > 0).all()
+    assert torch.equal(encoder.encode_pictures(pictures), mean)
+
+    before = encoder.picture_fingerprint(), encoder.text_fingerprint()
+    assert before == (encoder.picture_fingerprint(), encoder.text_fingerprint())
+    weight = next(host.model.first_stage_model.parameters())
+    with torch.no_grad():
+        kept = weight.clone()
+        weight.add_(1)
+        assert encoder.picture_fingerprint() != before[0]
+        assert encoder.text_fingerprint() == before[1]
+        weight.copy_(kept)
+    assert encoder.picture_fingerprint() == before[0]
+    monkeypatch.setattr(shared, "opts", SimpleNamespace(CLIP_stop_at_last_layers=2))
+    assert encoder.text_fingerprint() != before[1]
 
 
 def test_training_needs_the_attention_patch(host):

@@ -197,7 +197,7 @@ def test_a_network_of_a_file_is_found_by_its_path_or_name(tab, tmp_path, network
 def test_the_originals_settings_are_loaded_and_what_is_left_out_is_said(tab, tmp_path):
     path = tmp_path / "old_train_.json"
     path.write_text(
-        json.dumps({"learn_rate": "5e-5", "batch_size": 2, "shuffle_tags": True, "use_weight": True, "x": 1})
+        json.dumps({"learn_rate": "5e-5", "batch_size": 2, "loss_opt": "loss_vlb", "latent_sampling_std": 2, "x": 1})
     )
     tab.look(train__max_steps=5)
     tab.load(path)
@@ -206,7 +206,7 @@ def test_the_originals_settings_are_loaded_and_what_is_left_out_is_said(tab, tmp
         2,
         5,
     )
-    assert "left out: shuffle_tags = True, use_weight = True" in tab.status
+    assert "left out: latent_sampling_std = 2, loss_opt = loss_vlb" in tab.status
     assert "x: there is no such setting" in tab.status
     assert "Loaded the rest of old_train_.json." in tab.status
 

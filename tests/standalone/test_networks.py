@@ -44,8 +44,7 @@ def test_prompts_are_parsed_as_in_the_webui(host):
     text, found = parse("1girl, <hypernet:agm:1.1> <lora:x:12:k=v> <hypernet:ray>, end <not one>")
     assert text == "1girl,  , end <not one>".replace(" ,", "  ,", 1)
     assert [params.items for params in found["hypernet"]] == [["agm", "1.1"], ["ray"]]
-    assert found["lora"][0].named == {"k": "v"}
-    assert found["lora"][0].positional == ["x", "12"]
+    assert [params.items for params in found["lora"]] == [["x", "12", "k=v"]]
 
 
 def test_network_in_the_prompt_changes_the_picture_by_its_strength(host, network):
@@ -86,7 +85,7 @@ def attention_layers(model):
 
 def test_both_attention_forwards_agree_with_and_without_a_network(host, network):
     hypernetwork = host.module("hypernetworks.hypernetwork")
-    optimizations = host.module("sd_hijack_optimizations")
+    optimizations = host.module("sd_hijack")
     layer = next(layer for layer in attention_layers(host.model) if layer.to_k.in_features == WIDTHS[0])
     generator = torch.Generator().manual_seed(2)
     x = torch.randn(2, 5, layer.to_q.in_features, generator=generator)
@@ -105,7 +104,7 @@ def test_both_attention_forwards_agree_with_and_without_a_network(host, network)
 
 def test_optimizations_go_on_and_off(host):
     sd_hijack, attention = host.module("sd_hijack"), host.module("sd_hijack").attention
-    fused = host.module("sd_hijack_optimizations").scaled_dot_product_attention_forward
+    fused = host.module("sd_hijack").scaled_dot_product_attention_forward
     plain = host.module("hypernetworks.hypernetwork").attention_CrossAttention_forward
     try:
         assert sd_hijack.apply_optimizations("None") == ""

@@ -15,10 +15,7 @@ from PIL import Image
 def opts(host):
     shared = host.module("shared")
     info = shared.OptionInfo
-    options = host.module("options")
-    return options.Options(
-        {"number": info(5, "A number"), "text": info("a", "A text"), "note": options.OptionHTML("just words")}
-    )
+    return host.module("options").Options({"number": info(5, "A number"), "text": info("a", "A text")})
 
 
 def test_options_are_saved_and_read_back(host, opts, tmp_path):
@@ -71,11 +68,9 @@ def test_unknown_option_is_an_attribute_error(opts):
         _ = opts.nothing_like_this
 
 
-def test_sections_group_options(host):
-    shared = host.module("shared")
-    options = shared.options_section(("a-section", "A section"), {"x": shared.OptionInfo(1, "X").info("more")})
-    assert options["x"].section == ("a-section", "A section")
-    assert "more" in options["x"].comment_after
+def test_explanations_come_after_the_label(host):
+    info = host.module("shared").OptionInfo(1, "X").info("more")
+    assert "more" in info.comment_after
 
 
 def test_sha256_is_remembered_until_the_file_changes(host, tmp_path, monkeypatch):
@@ -83,7 +78,6 @@ def test_sha256_is_remembered_until_the_file_changes(host, tmp_path, monkeypatch
     file = tmp_path / "f"
     file.write_bytes(b"abc")
     known = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-    assert hashes.sha256_from_cache(str(file), "t/f") is None
     assert hashes.sha256(str(file), "t/f") == known
     monkeypatch.setattr(hashes, "calculate_sha256", lambda name: "computed again")
     assert hashes.sha256(str(file), "t/f") == known
@@ -112,15 +106,16 @@ def test_jobs_run_one_at_a_time_in_the_order_they_came(host):
     order, running = [], []
 
     def job(number):
-        running.append(number)
-        assert len(running) == 1
-        time.sleep(0.02)
-        running.clear()
-        order.append(number)
+        with queue.queue_lock:
+            running.append(number)
+            assert len(running) == 1
+            time.sleep(0.02)
+            running.clear()
+            order.append(number)
 
     threads = []
     for number in range(5):
-        threads.append(threading.Thread(target=queue.wrap_queued_call(job), args=(number,)))
+        threads.append(threading.Thread(target=job, args=(number,)))
         threads[-1].start()
         time.sleep(0.005)
     for thread in threads:

@@ -54,7 +54,7 @@ def sampler_names():
 
 
 def test_the_sampler_list_is_the_tested_one(host):
-    assert host.module("sd_samplers").visible_sampler_names() == sampler_names()
+    assert [sampler.name for sampler in host.module("sd_samplers").all_samplers] == sampler_names()
 
 
 @pytest.mark.parametrize("sampler", sampler_names())
@@ -68,7 +68,7 @@ def test_every_sampler_runs_with_any_number_of_steps(host, sampler, steps):
 def test_schedules_fall_from_the_largest_noise_to_zero(host, schedule):
     samplers = host.module("sd_samplers")
     sampler = samplers.create_sampler("Euler", host.model)
-    sigmas = host.module("sd_schedulers").sigmas(schedule, sampler.model_wrap, 7)
+    sigmas = samplers.sigmas_of(schedule, sampler.model_wrap, 7)
     assert len(sigmas) == 8
     assert (sigmas.diff() < 0).all()
     assert sigmas[-1] == 0
@@ -152,9 +152,9 @@ def test_infotext_round_trip_through_a_file(host, tmp_path):
         extra_generation_params={"Note": "with, comma: and colon", "Empty": None},
     )
     (file,) = tmp_path.rglob("*.png")
-    images, infotext = host.module("images"), host.module("infotext_utils")
+    infotext = host.module("infotext_utils")
     with Image.open(file) as picture:
-        text, _ = images.read_info_from_image(picture)
+        text = picture.info["parameters"]
     assert text == result.info
     values = infotext.parse_generation_parameters(text)
     assert values["Prompt"] == 'a "red", circle: <hypernet:none:0.5>\nsecond line'
@@ -181,10 +181,3 @@ def test_infotext_of_the_webui_is_read(host):
     assert values["Lora hashes"] == "a: b, c: d"
     assert values["Model"] == "some model"
     assert values["Size-2"] == "768"
-
-
-def test_grid_holds_every_picture(host):
-    pictures = [Image.new("RGB", (8, 4), (shade, 0, 0)) for shade in (10, 20, 30)]
-    grid = host.module("images").image_grid(pictures)
-    assert grid.size == (16, 8)
-    assert [grid.getpixel(spot)[0] for spot in ((0, 0), (8, 0), (0, 4), (8, 4))] == [10, 20, 30, 0]

@@ -11,7 +11,8 @@ from tests.standalone.test_processing import make
 SCRIPT = """
 import helper_of_this_extension
 from modules import script_callbacks, scripts, shared
-BASE = scripts.basedir()
+import sys
+FIRST = sys.path[0]
 
 class Counter(scripts.Script):
     def title(self):
@@ -60,12 +61,11 @@ def test_scripts_load_with_their_folder_first_and_an_error_stops_only_one(host, 
     assert sys.path == before
     assert "a_broken.py" in caplog.text
     (data,) = scripts.scripts_data
-    assert str(extension) == data.module.BASE
-    assert scripts.basedir() != str(extension)
+    assert str(extension) == data.module.FIRST
 
 
 def test_hooks_run(host, extension):
-    extensions, parser = host.module("extensions"), host.module("cmd_args").make_parser()
+    extensions, parser = host.module("extensions"), host.module("shared_cmd_options").make_parser()
     extensions.run_hook("install.py")
     assert (extension / "ran").exists()
     extensions.run_hook("preload.py", parser)
@@ -73,9 +73,9 @@ def test_hooks_run(host, extension):
 
 
 def test_files_for_the_page_are_listed(host, extension):
-    scripts = host.module("scripts")
-    assert [file.filename for file in scripts.list_scripts("javascript", ".js")] == ["x.js"]
-    assert scripts.list_files_with_name("style.css") == [str(extension / "style.css")]
+    extensions = host.module("extensions")
+    assert extensions.files("javascript/*.js") == [extension / "javascript" / "x.js"]
+    assert extensions.files("style.css") == [extension / "style.css"]
 
 
 def test_reload_unloads_and_loads_once(host, extension):
@@ -118,7 +118,7 @@ def test_failing_callback_is_logged_and_the_others_run(host, caplog):
     try:
         assert callbacks.ui_tabs_callback() == [("block", "title", "id")]
     finally:
-        callbacks.remove_current_script_callbacks()
+        callbacks.clear_callbacks()
     assert seen == [1]
     assert "on purpose" in caplog.text
     assert callbacks.ui_tabs_callback() == []
@@ -131,7 +131,7 @@ def test_unload_runs_backwards(host):
     try:
         callbacks.script_unloaded_callback()
     finally:
-        callbacks.remove_current_script_callbacks()
+        callbacks.clear_callbacks()
     assert seen == ["second", "first"]
 
 
@@ -146,7 +146,7 @@ def test_saved_pictures_are_announced(host, tmp_path):
     try:
         make(host, steps=1, do_not_save_samples=False, outpath_samples=str(tmp_path))
     finally:
-        callbacks.remove_current_script_callbacks()
+        callbacks.clear_callbacks()
     (params,) = seen
     (file,) = tmp_path.rglob("*.png")
     assert params.filename == str(file)

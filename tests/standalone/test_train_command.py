@@ -125,7 +125,7 @@ def test_what_is_entered_wrong_is_one_sentence_and_nothing_is_written(job, tmp_p
 
 def test_a_run_that_fails_on_the_pictures_ends_with_1_and_names_them(job, tmp_path, checkpoint):
     (job.parent / "pictures" / "broken.png").write_bytes(b"no picture")
-    result = run(job, "--ckpt", checkpoint, "--data-dir", tmp_path / "host")
+    result = run(job, "--ckpt", checkpoint, "--data-dir", tmp_path / "host", "--set", "data.stop_at_broken=true")
     assert result.returncode == 1
     assert "broken.png: the picture cannot be read" in result.stderr
     assert not (job.parent / "out").exists()

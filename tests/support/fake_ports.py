@@ -23,9 +23,19 @@ class FakeEncoder:
         self.encoded_texts: list[str] = []
 
     def encode_pictures(self, pictures: Tensor) -> Tensor:
+        return self.encode_posterior(pictures)[0]
+
+    def encode_posterior(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
         self.encoded_pictures += len(pictures)
         small = torch.nn.functional.avg_pool2d(pictures, 8)
-        return torch.cat([small, small.mean(1, keepdim=True)], 1)
+        mean = torch.cat([small, small.mean(1, keepdim=True)], 1)
+        return mean, torch.full_like(mean, 0.1)
+
+    def picture_fingerprint(self) -> str:
+        return "fake VAE"
+
+    def text_fingerprint(self) -> str:
+        return "fake text encoder"
 
     def encode_texts(self, texts: Sequence[str]) -> Tensor:
         self.encoded_texts += texts

@@ -8,148 +8,69 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from hypernetwork_workbench.standalone.ldm_support import ldm
 from torch import nn
 
-from modules import devices, errors, hashes, shared
+from modules import devices, shared
 
 log = logging.getLogger("workbench.host")
-_default = ldm("modules.attention").default
 
-ACTIVATIONS: dict[str, Any] = {
-    "relu": nn.ReLU,
-    "leakyrelu": nn.LeakyReLU,
-    "elu": nn.ELU,
-    "swish": nn.Hardswish,
-    "tanh": nn.Tanh,
-    "sigmoid": nn.Sigmoid,
-    "softsign": nn.Softsign,
-    "mish": nn.Mish,
-    "gelu": nn.GELU,
-    "silu": nn.SiLU,
-    "softplus": nn.Softplus,
-}
+ACTIVATIONS = {name.lower(): getattr(nn, name) for name in nn.modules.activation.__all__} | {"swish": nn.Hardswish}
 OLD_NAMES = {"linear1": "linear.0", "linear2": "linear.1"}
 
 
 class HypernetworkModule(nn.Module):
     """One small network for one width: x + strength * mlp(x), x [batch, tokens, width]."""
 
-    def __init__(self, dim: int, state_dict: dict[str, Any], info: dict[str, Any]) -> None:
+    def __init__(self, dim: int, weights: dict[str, Any], state: dict[str, Any]) -> None:
         super().__init__()
         self.multiplier = 1.0
-        structure = info["layer_structure"]
-        activation = info["activation_func"]
+        structure = state.get("layer_structure", [1, 2, 1])
+        activation = state.get("activation_func")
+        dropout = _dropout(state, len(structure))
         layers: list[nn.Module] = []
-        for number, (fan_in, fan_out) in enumerate(itertools.pairwise(structure)):
+        for number, (fan_in, fan_out) in enumerate(itertools.pairwise(structure), 1):
             layers.append(nn.Linear(int(dim * fan_in), int(dim * fan_out)))
-            is_last = number == len(structure) - 2
-            if activation not in (None, "linear") and (not is_last or info["activate_output"]):
-                if activation not in ACTIVATIONS:
-                    raise ValueError(f"it uses the unknown activation {activation!r}")
+            is_last = number == len(structure) - 1
+            if activation not in (None, "linear") and (not is_last or state.get("activate_output", True)):
                 layers.append(ACTIVATIONS[activation]())
-            if info["is_layer_norm"]:
+            if state.get("is_layer_norm", False):
                 layers.append(nn.LayerNorm(int(dim * fan_out)))
-            dropout = info["dropout_structure"]
-            if dropout and dropout[number + 1] > 0:
-                layers.append(nn.Dropout(dropout[number + 1]))
+            if dropout[number] > 0:
+                layers.append(nn.Dropout(dropout[number]))
         self.linear = nn.Sequential(*layers)
-        renamed = {}
-        for key, tensor in state_dict.items():
-            first, _, rest = key.partition(".")
-            renamed[f"{OLD_NAMES[first]}.{rest}" if first in OLD_NAMES else key] = tensor
-        self.load_state_dict(renamed)
-        self.to(devices.device)
+        parts = ((key.partition("."), tensor) for key, tensor in weights.items())
+        self.load_state_dict({f"{OLD_NAMES.get(first, first)}.{rest}": tensor for (first, _, rest), tensor in parts})
+        self.to(devices.device).eval().requires_grad_(False)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """The bent context; at full strength while training."""
-        return x + self.linear(x) * (1.0 if self.training else self.multiplier)
+        """The bent context."""
+        return x + self.linear(x) * self.multiplier
 
 
-def _dropout(state: dict[str, Any]) -> list[float]:
+def _dropout(state: dict[str, Any], layers: int) -> list[float]:
     """The dropout structure of a file, worked out from the two flags of older files where it is absent."""
-    structure = state["layer_structure"]
-    if state.get("dropout_structure") is not None:
+    if state.get("dropout_structure"):
         return state["dropout_structure"]
     if not state.get("use_dropout", False):
-        return [0.0] * len(structure)
-    last = 0.3 if state.get("last_layer_dropout", False) else 0.0
-    return [0.0, *[0.3] * (len(structure) - 3), last, 0.0]
+        return [0.0] * layers
+    return [0.0, *[0.3] * (layers - 3), 0.3 if state.get("last_layer_dropout", False) else 0.0, 0.0]
 
 
 class Hypernetwork:
-    """A pair of modules (for k and v) per attention width, in `layers`."""
+    """A pair of modules (for k and v) per attention width, in `layers`; made from a .pt file, nothing in it runs."""
 
-    def __init__(self, name: str | None = None) -> None:
-        self.name, self.filename = name, None  # type: str | None, str | None
-        self.layers: dict[int, tuple[HypernetworkModule, HypernetworkModule]] = {}
-        self.step = 0
-        self.sd_checkpoint: str | None = None
-        self.sd_checkpoint_name: str | None = None
-        self.layer_structure: list[float] = [1, 2, 1]
-        self.activation_func: str | None = None
-        self.add_layer_norm = self.activate_output = False
-        self.optional_info: str | None = None
-
-    def load(self, filename: str) -> None:
-        """Reads a .pt file; executes nothing in it."""
+    def __init__(self, filename: str) -> None:
         state = torch.load(filename, map_location="cpu", weights_only=True)
-        self.filename = str(filename)
-        self.name = state.get("name") or self.name or Path(filename).stem
-        state.setdefault("layer_structure", [1, 2, 1])
-        info = {
-            "layer_structure": state["layer_structure"],
-            "activation_func": state.get("activation_func"),
-            "activate_output": state.get("activate_output", True),
-            "is_layer_norm": state.get("is_layer_norm", False),
-            "dropout_structure": _dropout(state),
-        }
-        for size, pair in state.items():
-            if type(size) is int:
-                k, v = (HypernetworkModule(size, part, info) for part in pair)
-                self.layers[size] = (k, v)
-        self.layer_structure, self.activation_func = info["layer_structure"], info["activation_func"]
-        self.add_layer_norm, self.activate_output = info["is_layer_norm"], info["activate_output"]
-        self.step = state.get("step", 0)
-        self.sd_checkpoint, self.sd_checkpoint_name = state.get("sd_checkpoint"), state.get("sd_checkpoint_name")
-        self.optional_info = state.get("optional_info")
-        self.eval()
+        self.name = state.get("name") or Path(filename).stem
+        self.layers: dict[int, tuple[HypernetworkModule, HypernetworkModule]] = {}
+        for width, (k, v) in ((key, value) for key, value in state.items() if type(key) is int):
+            self.layers[width] = (HypernetworkModule(width, k, state), HypernetworkModule(width, v, state))
 
-    def weights(self) -> list[nn.Parameter]:
-        """All parameters."""
-        return [weight for pair in self.layers.values() for module in pair for weight in module.parameters()]
-
-    def train(self, mode: bool = True) -> Hypernetwork:
-        """Switches to training, at strength 1 and with gradients, or back."""
-        for pair in self.layers.values():
-            for module in pair:
-                module.train(mode).requires_grad_(mode)
-        return self
-
-    def eval(self) -> Hypernetwork:
-        """Switches to generating."""
-        return self.train(False)
-
-    def to(self, device: torch.device) -> Hypernetwork:
-        """Moves all modules."""
-        for pair in self.layers.values():
-            for module in pair:
-                module.to(device)
-        return self
-
-    def set_multiplier(self, multiplier: float) -> Hypernetwork:
-        """Sets the strength for generating."""
+    def set_multiplier(self, multiplier: float) -> None:
+        """Sets the strength."""
         for pair in self.layers.values():
             for module in pair:
                 module.multiplier = multiplier
-        return self
-
-    def shorthash(self) -> str | None:
-        """First ten digits of the file's sha256, None when hashing is off."""
-        if self.filename is None:
-            return None
-        value = hashes.sha256(self.filename, f"hypernet/{self.name}")
-        return value[:10] if value else None
 
 
 def list_hypernetworks(path: str) -> dict[str, str]:
@@ -163,13 +84,11 @@ def load_hypernetwork(name: str) -> Any:
     path = shared.hypernetworks.get(name)
     if path is None:
         return None
-    network = Hypernetwork()
     try:
-        network.load(path)
+        return Hypernetwork(path)
     except Exception:
-        errors.report(f"Error loading hypernetwork {path}", exc_info=True)
+        log.exception("Error loading hypernetwork %s", path)
         return None
-    return network
 
 
 def load_hypernetworks(names: list[str], multipliers: list[float] | None = None) -> None:
@@ -189,12 +108,8 @@ def apply_single_hypernetwork(
     hypernetwork: Any, context_k: torch.Tensor, context_v: torch.Tensor, layer: nn.Module | None = None
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Bends both contexts [batch, tokens, width] by one network; unchanged where it has nothing for the width."""
-    pair = hypernetwork.layers.get(context_k.shape[2]) if hypernetwork is not None else None
-    if pair is None:
-        return context_k, context_v
-    k = devices.cond_cast_unet(pair[0](devices.cond_cast_float(context_k)))
-    v = devices.cond_cast_unet(pair[1](devices.cond_cast_float(context_v)))
-    return k, v
+    pair = hypernetwork.layers.get(context_k.shape[2])
+    return (context_k, context_v) if pair is None else (pair[0](context_k), pair[1](context_v))
 
 
 def apply_hypernetworks(
@@ -207,15 +122,19 @@ def apply_hypernetworks(
     return context_k, context_v
 
 
+def attention_inputs(layer: Any, x: torch.Tensor, context: torch.Tensor | None) -> list[torch.Tensor]:
+    """q, k and v [batch, heads, tokens, width of a head] of an attention layer, with hypernetworks."""
+    context = x if context is None else context
+    context_k, context_v = apply_hypernetworks(shared.loaded_hypernetworks, context, layer)
+    parts = (layer.to_q(x), layer.to_k(context_k), layer.to_v(context_v))
+    return [part.unflatten(-1, (layer.heads, -1)).transpose(1, 2) for part in parts]
+
+
 def attention_CrossAttention_forward(  # noqa: N802 - the WebUI's name
     self: Any, x: torch.Tensor, context: torch.Tensor | None = None, mask: torch.Tensor | None = None, **kwargs: Any
 ) -> torch.Tensor:
     """`ldm`'s attention without optimizations, with hypernetworks; x [batch, tokens, width]."""
-    context_k, context_v = apply_hypernetworks(shared.loaded_hypernetworks, _default(context, x), self)
-    q, k, v = (
-        t.unflatten(-1, (self.heads, -1)).transpose(1, 2)
-        for t in (self.to_q(x), self.to_k(context_k), self.to_v(context_v))
-    )
+    q, k, v = attention_inputs(self, x, context)
     scores = torch.einsum("bhid,bhjd->bhij", q, k) * self.scale
     if mask is not None:
         allowed = mask.flatten(1)[:, None, None, :]

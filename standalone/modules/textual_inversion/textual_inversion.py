@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 from typing import NamedTuple
 
-from modules import paths_internal, shared
+from modules import paths, shared
 
 
 class TextualInversionTemplate(NamedTuple):
@@ -23,7 +23,7 @@ def list_textual_inversion_templates() -> dict[str, TextualInversionTemplate]:
     """Reads the folder of templates; the first time it is filled with the host's own."""
     folder = Path(shared.cmd_opts.textual_inversion_templates_dir)
     if not folder.is_dir():
-        shutil.copytree(Path(paths_internal.standalone_path, "textual_inversion_templates"), folder)
+        shutil.copytree(Path(paths.standalone_path, "textual_inversion_templates"), folder)
     textual_inversion_templates.clear()
     for path in sorted(file for file in folder.rglob("*") if file.is_file()):
         textual_inversion_templates[path.name] = TextualInversionTemplate(path.name, str(path))

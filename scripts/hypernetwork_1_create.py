@@ -1,4 +1,4 @@
-"""Registers the tab Create Beta Hypernetwork."""
+"""Registers the tab Create Beta Hypernetwork, the first of ours: the host shows them in the order of these names."""
 
 from hypernetwork_workbench.patches import tab_create
 from modules import script_callbacks

@@ -1,0 +1,117 @@
+"""What encoders gave, kept on disk: the next run on the same pictures and texts need not ask them again.
+
+One safetensors file for each picture or text, named by a fingerprint of all it was made of. Files are written whole
+or not at all and never changed, so that two runs may share the folder.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import safetensors
+from safetensors.torch import load_file, save
+from torch import Tensor
+
+from ..atomic import atomic_write
+from ..errors import DatasetError
+
+_VERSION = 1
+_ENDING = ".safetensors"
+_KNOWN = "pictures.json"
+_MB = 1 << 20
+_log = logging.getLogger(__name__)
+
+
+def fingerprint(*parts: Any) -> str:
+    """A name for what is made of `parts`, plain values."""
+    return hashlib.sha256(json.dumps([_VERSION, *parts]).encode()).hexdigest()
+
+
+@dataclass
+class Cache:
+    """A folder of encoded things.
+
+    Attributes:
+        folder: where; made when something is first written.
+        limit_mb: size beyond which `prune` deletes what was not used for longest.
+        used: names that this run asked for or wrote; they are not pruned.
+    """
+
+    folder: Path
+    limit_mb: int
+    used: set[str] = field(default_factory=set)
+    _is_full: bool = False
+
+    def load(self, name: str) -> dict[str, Tensor] | None:
+        """What was kept under `name`; None where nothing was, or where it cannot be read any more."""
+        path = self.folder / (name + _ENDING)
+        self.used.add(path.name)
+        try:
+            found = load_file(path)
+            os.utime(path)  # used just now, which is what pruning goes by
+        except FileNotFoundError:
+            return None
+        except (OSError, safetensors.SafetensorError) as error:
+            _log.warning("The kept latents in %s cannot be read and are made again: %s", path.name, error)
+            return None
+        return found
+
+    def store(self, name: str, tensors: Mapping[str, Tensor]) -> None:
+        """Keeps `tensors`; a disk that refuses them is told once and costs only the time to encode them again."""
+        path = self.folder / (name + _ENDING)
+        self.used.add(path.name)
+        self._write(path, save({key: tensor.contiguous() for key, tensor in tensors.items()}))
+
+    def known_pictures(self) -> dict[str, tuple[int, int]]:
+        """Sizes of pictures, by digest, that were opened well before."""
+        try:
+            found = json.loads((self.folder / _KNOWN).read_text(encoding="utf-8"))
+            return {digest: (int(width), int(height)) for digest, (width, height) in found.items()}
+        except (OSError, ValueError, TypeError, AttributeError):
+            return {}  # nothing is lost: the pictures are opened again
+
+    def remember_pictures(self, sizes: Mapping[str, tuple[int, int]]) -> None:
+        """Adds pictures that were opened well. Where two runs write at once, one may forget what the other added."""
+        known = self.known_pictures()
+        if not sizes.keys() <= known.keys():
+            self._write(self.folder / _KNOWN, json.dumps({**known, **sizes}).encode())
+
+    def prune(self) -> int:
+        """Deletes what was not used for longest until the folder is within its limit; gives how many files went."""
+        entries = sorted(self._entries(), key=lambda entry: entry[1].st_mtime_ns)
+        total = sum(stat.st_size for _, stat in entries)
+        gone = 0
+        for path, stat in entries:
+            if total <= self.limit_mb * _MB:
+                break
+            if path.name in self.used:
+                continue
+            path.unlink(missing_ok=True)
+            total -= stat.st_size
+            gone += 1
+        return gone
+
+    def _entries(self) -> Iterable[tuple[Path, os.stat_result]]:
+        for path in self.folder.glob(f"*{_ENDING}"):
+            try:
+                yield path, path.stat()
+            except FileNotFoundError:
+                continue  # another run pruned it
+
+    def _write(self, path: Path, data: bytes) -> None:
+        if self._is_full:
+            return
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with atomic_write(path, DatasetError) as file:
+                file.write(data)
+        except (OSError, DatasetError) as error:
+            self._is_full = True
+            _log.warning("Latents are not kept for the next run: %s", error)

@@ -1,0 +1,92 @@
+"""What is done to a caption each time it is shown: tags shuffled and dropped, a template, a whole caption left out.
+
+Every draw is addressed by seed, epoch and picture, so that a resumed run shows the same texts.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+from ..randomness import derived_seed
+
+
+@dataclass(frozen=True)
+class CaptionRules:
+    """How captions are shown.
+
+    Attributes:
+        templates: texts with `[filewords]` (the caption) and `[name]`; one is drawn each time.
+        name: the network's name, for `[name]`.
+        separator: between tags.
+        shuffle: whether tags change places.
+        keep_tags: so many tags at the front keep their place and are never dropped.
+        keep_separator: a text that ends the fixed part; a second one starts a fixed part at the end. It takes the
+            place of `keep_tags` in captions that have it.
+        tag_dropout: share of tags left out.
+        dropout: share of captions left out.
+        dropout_every: every so many epochs all captions are left out; 0 is never.
+        prefix, suffix: put around every caption that is shown.
+    """
+
+    templates: tuple[str, ...] = ("[filewords]",)
+    name: str = ""
+    separator: str = ","
+    shuffle: bool = False
+    keep_tags: int = 0
+    keep_separator: str = ""
+    tag_dropout: float = 0.0
+    dropout: float = 0.0
+    dropout_every: int = 0
+    prefix: str = ""
+    suffix: str = ""
+
+    @property
+    def varies(self) -> bool:
+        """Whether the text of a picture changes from epoch to epoch; leaving a caption out does not count."""
+        return self.shuffle or self.tag_dropout > 0 or len(self.templates) > 1
+
+    def plain(self, caption: str) -> str:
+        """The text with nothing drawn: the first template, all tags in their order."""
+        first, tags, last = self._parts(caption)
+        is_marked = bool(self.keep_separator) and self.keep_separator in caption
+        return self._finish(self._join([*first, *tags, *last]) if is_marked else caption, self.templates[0])
+
+    def shown(self, caption: str, seed: int, epoch: int, picture: int) -> str:
+        """The text of an epoch, where its caption is not left out."""
+        if not self.varies:
+            return self.plain(caption)
+        draw = random.Random(derived_seed(seed, "caption", epoch, picture))
+        template = draw.choice(self.templates)
+        first, tags, last = self._parts(caption)
+        if self.shuffle:
+            draw.shuffle(tags)
+        tags = [tag for tag in tags if draw.random() >= self.tag_dropout]
+        return self._finish(self._join([*first, *tags, *last]), template)
+
+    def is_dropped(self, seed: int, epoch: int, picture: int) -> bool:
+        """Whether the caption is left out in an epoch, counted from 0."""
+        if self.dropout_every and (epoch + 1) % self.dropout_every == 0:
+            return True
+        return random.Random(derived_seed(seed, "caption dropout", epoch, picture)).random() < self.dropout
+
+    def _parts(self, caption: str) -> tuple[list[str], list[str], list[str]]:
+        """Tags that stay at the front, tags that may move, tags that stay at the end."""
+        if self.keep_separator and self.keep_separator in caption:
+            first, _, rest = caption.partition(self.keep_separator)
+            middle, _, last = rest.partition(self.keep_separator)
+            return self._tags(first), self._tags(middle), self._tags(last)
+        tags = self._tags(caption)
+        return tags[: self.keep_tags], tags[self.keep_tags :], []
+
+    def _tags(self, text: str) -> list[str]:
+        return [tag for tag in (part.strip() for part in text.split(self.separator)) if tag]
+
+    def _join(self, tags: list[str]) -> str:
+        return f"{self.separator} ".join(tags) if self.separator.strip() else self.separator.join(tags)
+
+    def _finish(self, caption: str, template: str) -> str:
+        text = f"{self.prefix.rstrip()} {caption}".strip()
+        suffix = self.suffix.strip()
+        text = text + suffix if suffix.startswith(self.separator) else f"{text} {suffix}".strip()
+        return template.replace("[filewords]", text).replace("[name]", self.name)

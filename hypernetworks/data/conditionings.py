@@ -1,0 +1,81 @@
+"""Conditionings: texts encoded once where captions are fixed, and in one go per epoch where they vary."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import torch
+from torch import Tensor
+
+from ..ports import Encoder
+from .cache import Cache, fingerprint
+from .dataset import Dataset
+
+_ENCODED_AT_ONCE = 8
+
+
+class Conditionings:
+    """What the U-Net is told of each item.
+
+    Args:
+        cache: where fixed texts are kept; texts that vary are not worth the room.
+    """
+
+    def __init__(self, dataset: Dataset, encoder: Encoder, cache: Cache | None = None) -> None:
+        self._dataset = dataset
+        self._encoder = encoder
+        self._cache = None if dataset.varies else cache
+        self._epoch = -1
+        self._encoded: dict[str, Tensor] = {}
+
+    def batch(self, items: Sequence[int], epoch: int) -> Tensor:
+        """Conditionings [batch, tokens, width] of items as an epoch shows them.
+
+        Texts longer than the encoder takes at once come as several parts; shorter ones beside them are filled up
+        with empty parts, as the host does.
+        """
+        self.prepare(epoch)
+        texts = ["" if self._dataset.is_text_dropped(item, epoch) else self._text(item, epoch) for item in items]
+        found = [self._encoded[text] for text in texts]
+        return padded(found, self._encoded[""])
+
+    @torch.no_grad()
+    def prepare(self, epoch: int) -> None:
+        """Encodes the texts of an epoch, unless they are there."""
+        if self._encoded and (epoch == self._epoch or not self._dataset.varies):
+            return
+        # All of them anew, so that a resumed run encodes the same texts in the same company, to the bit.
+        self._epoch = epoch
+        self._encoded = self._encode({self._text(item, epoch) for item in range(len(self._dataset.items))} | {""})
+
+    def _text(self, item: int, epoch: int) -> str:
+        return self._dataset.text(item, epoch)
+
+    def _encode(self, texts: Iterable[str]) -> dict[str, Tensor]:
+        wanted = sorted(texts)
+        names: dict[str, str] = {}
+        found: dict[str, Tensor] = {}
+        if self._cache is not None:
+            encoder = self._encoder.text_fingerprint()
+            names = {text: fingerprint("text", encoder, text) for text in wanted}
+            kept = ((text, self._cache.load(names[text])) for text in wanted)
+            found = {text: tensors["conditioning"] for text, tensors in kept if tensors and "conditioning" in tensors}
+        missing = [text for text in wanted if text not in found]
+        for start in range(0, len(missing), _ENCODED_AT_ONCE):
+            chunk = missing[start : start + _ENCODED_AT_ONCE]
+            for text, conditioning in zip(chunk, self._encoder.encode_texts(chunk), strict=True):
+                found[text] = conditioning.cpu()
+                if self._cache is not None:
+                    self._cache.store(names[text], {"conditioning": found[text]})
+        return found
+
+
+def padded(conditionings: Sequence[Tensor], empty: Tensor) -> Tensor:
+    """[batch, tokens, width] of conditionings [tokens, width], the shorter ones filled up with `empty`."""
+    longest = max(map(len, conditionings))
+    rows = []
+    for conditioning in conditionings:
+        missing = longest - len(conditioning)
+        filling = empty.repeat(-(-missing // len(empty)), 1)[:missing] if missing else empty[:0]
+        rows.append(torch.cat([conditioning, filling]))
+    return torch.stack(rows)

@@ -1,0 +1,57 @@
+"""Masks: where in a picture the loss counts, and how much."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from .buckets import Frame
+from .images import open_raw
+
+SUFFIX = "-mask"
+_LATENT_PX = 8
+
+
+def mask_beside(picture: Path) -> Path | None:
+    """The file NAME-mask.png beside NAME, if there is one."""
+    path = picture.with_name(f"{picture.stem}{SUFFIX}.png")
+    return path if path.is_file() else None
+
+
+def read_mask(path: Path) -> Image.Image:
+    """Mask file as greys, transparent parts black.
+
+    Raises:
+        DatasetError: the file is no readable picture; names it.
+    """
+    picture = open_raw(path)
+    if picture.mode != "RGBA":
+        return picture.convert("L")
+    ground = Image.new("RGBA", picture.size, "black")
+    return Image.alpha_composite(ground, picture).convert("L")
+
+
+def alpha_mask(picture: Image.Image) -> Image.Image | None:
+    """The alpha channel of a picture that `open_raw` gave."""
+    return picture.getchannel("A") if picture.mode == "RGBA" else None
+
+
+def mask_weights(mask: Image.Image, frame: Frame, picture: tuple[int, int]) -> Tensor | None:
+    """Weights [1, height / 8, width / 8] of mean 1 of a picture of `picture` (width, height) pixels.
+
+    None where the mask says nothing: it is black all over, within the frame, or the same everywhere.
+    """
+    across, down = mask.width / picture[0], mask.height / picture[1]
+    left, top, right, bottom = frame.box
+    box = (left * across, top * down, right * across, bottom * down)
+    size = (frame.width_px // _LATENT_PX, frame.height_px // _LATENT_PX)
+    # A box filter: each latent weighs what its own pixels do.
+    grey = np.asarray(mask.resize(size, Image.Resampling.BOX, box=box), dtype=np.float32)
+    if grey.max() == grey.min():
+        return None
+    weights = torch.from_numpy(grey.copy())[None]
+    return weights / weights.mean()

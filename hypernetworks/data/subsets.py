@@ -1,0 +1,154 @@
+"""Subsets: folders of pictures, each with its own repeats, captions, framing and weight."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from ..data_settings import DataSettings
+from ..errors import SettingsError
+from .buckets import Framing
+from .caption_rules import CaptionRules
+from .captions import CaptionSource, read_metadata
+
+_REPEATS = re.compile(r"^(\d+)_(.+)$")
+
+
+@dataclass(frozen=True)
+class Subset:
+    """A folder and how its pictures are shown.
+
+    Attributes:
+        folder: where the pictures are.
+        is_deep: whether the folders in it count as well.
+        repeats: how often a picture is seen in an epoch.
+        weight: of its pictures in the loss.
+        is_flipped: whether about half of the time the mirrored picture is shown.
+        crop: "centre", "random" or "subject": the part that is kept where not all is.
+        is_regularisation: its pictures take as many turns in an epoch as all others of its dataset together.
+        dataset: number of the dataset it belongs to.
+        setting: where it was named, for sentences about it.
+    """
+
+    folder: Path
+    framing: Framing
+    captions: CaptionRules
+    source: CaptionSource = field(default_factory=CaptionSource)
+    batch_size: int = 1
+    is_deep: bool = True
+    repeats: int = 1
+    weight: float = 1.0
+    is_flipped: bool = False
+    crop: str = "centre"
+    background: str = "white"
+    masks: str = "off"
+    is_regularisation: bool = False
+    dataset: int = 0
+    setting: str = "folder"
+
+
+def base_subset(settings: DataSettings, name: str) -> Subset:
+    """The subset of `data.folder` as the settings describe it; the pattern of all others.
+
+    Args:
+        name: the network's name, for `[name]`.
+
+    Raises:
+        SettingsError: a file that the settings name cannot be read.
+    """
+    framing = Framing(
+        settings.framing,
+        settings.width,
+        settings.height,
+        settings.bucket_step,
+        settings.min_side,
+        settings.max_side,
+        settings.upscale,
+    )
+    rules = CaptionRules(
+        templates=_templates(settings),
+        name=name,
+        separator=settings.tag_separator or ",",
+        shuffle=settings.shuffle_tags,
+        keep_tags=settings.keep_tags,
+        keep_separator=settings.keep_separator,
+        tag_dropout=settings.tag_dropout,
+        dropout=settings.caption_dropout,
+        dropout_every=settings.caption_dropout_every,
+        prefix=settings.caption_prefix,
+        suffix=settings.caption_suffix,
+    )
+    source = CaptionSource(
+        extensions=extensions(settings.caption_extension),
+        name_regex=settings.filename_regex,
+        # A setting is stripped of its blanks; a blank is what nearly everyone joins words with.
+        name_join=settings.filename_join or " ",
+        metadata=read_metadata(Path(settings.metadata_file), "data.metadata_file") if settings.metadata_file else {},
+    )
+    return Subset(
+        Path(settings.folder),
+        framing,
+        rules,
+        source,
+        settings.batch_size,
+        repeats=settings.repeats,
+        weight=settings.weight,
+        is_flipped=settings.flip,
+        crop=settings.crop,
+        background=settings.background,
+        masks=settings.masks,
+    )
+
+
+def own_subsets(settings: DataSettings, base: Subset) -> Iterator[Subset]:
+    """The subsets of `data.folder` and of the folder for regularisation.
+
+    Raises:
+        SettingsError: a folder does not exist.
+    """
+    if settings.folder:
+        yield from _of_folder(settings, base)
+    if settings.regularisation_folder:
+        folder = Path(settings.regularisation_folder)
+        regular = replace(base, folder=folder, weight=settings.regularisation_weight, is_regularisation=True)
+        # Masks and metadata are of the pictures that are taught, not of those that hold the rest in place.
+        regular = replace(regular, repeats=1, masks="off", source=replace(base.source, metadata={}))
+        yield from _of_folder(settings, replace(regular, setting="regularisation_folder"))
+
+
+def _of_folder(settings: DataSettings, subset: Subset) -> Iterator[Subset]:
+    """The folder itself or, where their names tell repeats, each of the folders in it."""
+    if not subset.folder.is_dir():
+        raise SettingsError(f"data.{subset.setting}", f"{subset.folder} is not a folder")
+    numbered = []
+    if settings.folder_repeats:
+        numbered = [p for p in sorted(subset.folder.iterdir()) if p.is_dir() and _REPEATS.match(p.name)]
+    if not numbered:
+        yield subset
+    for folder in numbered:
+        found = _REPEATS.match(folder.name)
+        if found:
+            source = replace(subset.source, class_tokens=found[2].replace("_", " ").strip())
+            yield replace(subset, folder=folder, repeats=int(found[1]) * subset.repeats, source=source)
+
+
+def extensions(text: str) -> tuple[str, ...]:
+    """`.txt, caption` as (".txt", ".caption")."""
+    return tuple("." + part.strip().lstrip(".") for part in text.split(",") if part.strip(" ."))
+
+
+def _templates(settings: DataSettings) -> tuple[str, ...]:
+    text = settings.template
+    if settings.template_file:
+        try:
+            text = Path(settings.template_file).read_text(encoding="utf-8-sig")
+        except OSError as error:
+            raise SettingsError("data.template_file", f"cannot be read: {error.strerror}") from error
+        except UnicodeDecodeError as error:
+            raise SettingsError("data.template_file", "is not UTF-8 text") from error
+    lines = tuple(line.strip() for line in text.splitlines() if line.strip())
+    if not lines:
+        raise SettingsError("data.template_file", "holds no line of text")
+    return lines

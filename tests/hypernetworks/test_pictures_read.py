@@ -1,0 +1,160 @@
+"""Pictures of every kind that people have, and what is said of those that cannot be used."""
+
+import numpy as np
+import pytest
+from hypernetwork_workbench.hypernetworks.data.images import is_colour, open_picture
+from hypernetwork_workbench.hypernetworks.data.reading import read_dataset
+from hypernetwork_workbench.hypernetworks.errors import DatasetError, SettingsError
+from hypernetwork_workbench.hypernetworks.settings import DataSettings
+from hypernetwork_workbench.hypernetworks.train.run import train
+from PIL import Image
+
+from tests.support.fake_ports import fake_ports
+from tests.support.runs import make_job
+
+
+def opened(picture, path, **options):
+    picture.save(path, **options)
+    return open_picture(path)
+
+
+def near(picture, colour, tolerance=6):
+    found = np.asarray(picture, dtype=int).reshape(-1, 3).mean(0)
+    return picture.mode == "RGB" and np.abs(found - np.asarray(colour)).max() <= tolerance
+
+
+def test_every_mode_and_format_gives_its_colours(tmp_path):
+    red = Image.new("RGB", (16, 12), (200, 40, 40))
+    assert near(opened(red.convert("CMYK"), tmp_path / "a.jpg"), (200, 40, 40))
+    assert near(opened(red.convert("CMYK"), tmp_path / "a.tif"), (200, 40, 40))
+    for ending in ("png", "bmp", "webp", "gif", "tiff", "jpeg"):
+        assert near(opened(red, tmp_path / f"b.{ending}"), (200, 40, 40)), ending
+    assert near(opened(red.quantize(4), tmp_path / "c.png"), (200, 40, 40))
+    assert near(opened(red.convert("L"), tmp_path / "d.png"), (88, 88, 88))
+    assert near(opened(Image.new("1", (16, 12), 1), tmp_path / "e.png"), (255, 255, 255))
+
+
+@pytest.mark.parametrize("ending", ["gif", "webp", "png"])
+def test_the_first_frame_of_an_animation_counts(tmp_path, ending):
+    frames = [Image.new("RGB", (16, 16), colour) for colour in ("red", "blue")]
+    path = tmp_path / f"a.{ending}"
+    frames[0].save(path, save_all=True, append_images=frames[1:], duration=100)
+    assert near(open_picture(path), (255, 0, 0))
+
+
+def test_transparency_is_laid_over_the_chosen_colour(tmp_path):
+    Image.new("RGBA", (4, 4), (200, 0, 0, 0)).save(tmp_path / "a.png")
+    assert open_picture(tmp_path / "a.png", "#102030").getpixel((0, 0)) == (16, 32, 48)
+    assert is_colour("grey")
+    assert not is_colour("no colour")
+
+
+def broken(folder):
+    """Ten files that are broken, each in another way."""
+    whole = folder / "whole.png"
+    Image.effect_noise((64, 64), 50).save(whole)
+    data = whole.read_bytes()
+    whole.unlink()
+    noise = Image.effect_noise((64, 64), 50).convert("RGB")
+    noise.save(folder / "cut.jpg")
+    noise.save(folder / "cut.webp")
+    noise.save(folder / "cut.bmp")
+    for name in ("cut.jpg", "cut.webp", "cut.bmp"):
+        (folder / name).write_bytes((folder / name).read_bytes()[:200])
+    (folder / "cut.png").write_bytes(data[:400])
+    (folder / "empty.png").write_bytes(b"")
+    (folder / "text.jpg").write_text("<html>404</html>")
+    (folder / "start.png").write_bytes(data[:8])
+    (folder / "flipped.png").write_bytes(data[:100] + bytes([data[100] ^ 255]) + data[101:])
+    (folder / "new.avif").write_bytes(b"\0\0\0\x1cftypavif" + bytes(40))
+    Image.new("RGB", (9, 9)).save(folder / "caption.png")
+    (folder / "caption.txt").write_bytes(b"\xff\xfe\xfa")
+    return sorted(["cut.jpg", "cut.webp", "cut.bmp", "cut.png", "empty.png", "text.jpg", "start.png", "flipped.png",
+                   "new.avif", "caption.txt"])  # fmt: skip
+
+
+@pytest.fixture
+def mixed(tmp_path):
+    """490 pictures of many formats and sizes, and 10 broken ones."""
+    folder = tmp_path / "mixed"
+    folder.mkdir()
+    endings = ["png", "jpg", "webp", "bmp", "gif", "tiff"]
+    modes = ["RGB", "L", "RGB", "P", "RGB", "CMYK"]
+    for number in range(490):
+        size = (24 + 8 * (number % 7), 24 + 8 * (number % 5))
+        picture = Image.new("RGB", size, (number % 256, 90, 200))
+        place = number % 6
+        picture.convert("RGB" if endings[place] == "webp" else modes[place]).save(
+            folder / f"{number:03}.{endings[place]}"
+        )
+    return folder, broken(folder)
+
+
+def test_good_pictures_train_and_broken_ones_are_named_before_the_first_step(mixed, tmp_path, caplog):
+    folder, names = mixed
+    job = make_job(folder, data__framing="buckets", data__bucket_step=8, data__min_side=8, data__batch_size=16,
+                   train__max_steps=3, output__sheet=False, output__overwrite=True)  # fmt: skip
+    ports = fake_ports(tmp_path)
+    result = train(job, ports)
+    assert result.steps == 3
+    assert ports.encoder.encoded_pictures == 490
+    said = [record.message for record in caplog.records if record.message.startswith("Left out: ")]
+    assert sorted(line.split(": ")[1] for line in said) == names
+    assert all(len(line.split(": ", 2)[2]) > 10 for line in said)  # each with its reason
+
+
+def test_a_run_may_be_told_to_stop_at_the_first(mixed, tmp_path):
+    folder, _ = mixed
+    ports = fake_ports(tmp_path)
+    with pytest.raises(DatasetError, match=r"cut\.jpg: .*and 2 more"):
+        train(make_job(folder, data__stop_at_broken=True), ports)
+    assert ports.encoder.encoded_pictures == 0
+
+
+def test_pictures_that_are_too_small_are_named(tmp_path, caplog):
+    for size in (20, 80):
+        Image.new("RGB", (size, size)).save(tmp_path / f"{size}.png")
+    settings = DataSettings(folder=str(tmp_path), framing="buckets", width=64, height=64)
+    assert len(read_dataset(settings, "n")) == 1
+    assert "Left out: 20.png: 20 x 20 pixels are too small for buckets of 64 x 64" in caplog.text
+
+
+def test_nothing_good_is_an_error(tmp_path):
+    (tmp_path / "a.png").write_bytes(b"none")
+    with pytest.raises(DatasetError, match=r"^data\.folder: a\.png"):
+        read_dataset(DataSettings(folder=str(tmp_path)), "n")
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
+    with pytest.raises(SettingsError, match="only regularisation pictures"):
+        read_dataset(DataSettings(more_folders=f"{tmp_path} | is_reg=true"), "n")
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"background": "no colour"}, "background: must be a colour"),
+        ({"filename_regex": "("}, "filename_regex: is no regular expression"),
+        ({"framing": "buckets", "min_side": 600}, "min_side: leaves no bucket within 512 x 512"),
+        ({"framing": "buckets", "min_side": 200, "max_side": 220}, "min_side: leaves no multiple of 64 up to 220"),
+        ({"bucket_step": 20}, "bucket_step: must be a multiple of 8"),
+        ({"template": ""}, "template: must not be empty"),
+    ],
+)
+def test_wrong_settings_are_named(changes, reason):
+    with pytest.raises(SettingsError, match=f"^{reason}"):
+        DataSettings(folder="x", **changes)
+
+
+def test_templates_come_from_a_file(tmp_path):
+    Image.new("RGB", (8, 8)).save(tmp_path / "cat.png")
+    lines = tmp_path / "lines.txt"
+    lines.write_text("\n a [filewords] \n[name] of [filewords]\n")
+    settings = DataSettings(folder=str(tmp_path), template_file=str(lines), template="")
+    dataset = read_dataset(settings, "ink")
+    assert dataset.samples[0].caption == "a cat"
+    assert dataset.varies
+    lines.write_text("\n")
+    with pytest.raises(SettingsError, match=r"^data\.template_file: holds no line"):
+        read_dataset(settings, "ink")
+    lines.unlink()
+    with pytest.raises(SettingsError, match=r"^data\.template_file: cannot be read"):
+        read_dataset(settings, "ink")
