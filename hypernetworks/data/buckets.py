@@ -160,7 +160,9 @@ def _downwards(limit: int) -> range:
 
 
 def _ratio_change(one: tuple[int, int], other: tuple[int, int]) -> float:
-    return abs(one[0] * other[1] / (one[1] * other[0]) - 1)
+    """How much one ratio of width to height is above the other, whichever is larger."""
+    change = one[0] * other[1] / (one[1] * other[0])
+    return max(change, 1 / change) - 1
 
 
 def _span(length: int, part: float, centre: float) -> tuple[float, float]:

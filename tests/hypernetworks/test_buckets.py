@@ -13,7 +13,7 @@ from hypernetwork_workbench.hypernetworks.data.buckets import (
 )
 from hypernetwork_workbench.hypernetworks.data.images import framed
 from hypernetwork_workbench.hypernetworks.errors import DatasetError
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
@@ -79,6 +79,7 @@ def test_a_picture_of_extreme_ratio_is_cropped_to_the_nearest_bucket():
 
 
 @given(width=SIDES, height=SIDES, side=st.sampled_from([64, 512, 768]), upscale=st.booleans())
+@example(width=838, height=309, side=512, upscale=False)
 def test_kept_sizes_are_multiples_of_8_with_the_same_ratio(width, height, side, upscale):
     framing = Framing(KEEP, side, side, upscale=upscale)
     try:
