@@ -10,7 +10,7 @@ import gradio as gr
 from modules import call_queue, shared
 
 from ..hypernetworks import train_presets
-from . import initial, train_form, train_runs
+from . import initial, inspecting, train_form, train_runs
 from .form import Form
 from .train_handlers import OWN, Handlers, Panel
 
@@ -117,7 +117,7 @@ def _panel() -> dict[str, Any]:
 def _listed() -> Any:
     """The networks there are now: one may just have been made in another tab."""
     shared.reload_hypernetworks()
-    return gr.update(choices=list(shared.hypernetworks))
+    return gr.update(choices=inspecting.names())
 
 
 def _connect_entry(tab: Any, handlers: Handlers, parts: Mapping[str, Any]) -> None:

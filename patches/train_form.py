@@ -11,6 +11,7 @@ from modules.ui_common import create_refresh_button
 
 from ..hypernetworks.options import Option
 from ..hypernetworks.settings import SECTIONS
+from . import inspecting
 from .form import Form
 
 _NETWORK = Option("Network to train", "Made in Create Beta Hypernetwork, or any other of the folder.")
@@ -178,7 +179,7 @@ def _network_row(form: Form, wanted: str) -> None:
         with gr.Column(min_width=160, elem_classes="hnw-field"):
             # A name that is not in the list yet stays allowed: the demo's network is named before it is made.
             chosen = gr.Dropdown(
-                list(shared.hypernetworks),
+                inspecting.names(),
                 value=wanted or None,
                 label=_NETWORK.label,
                 info=_NETWORK.help,
@@ -189,6 +190,6 @@ def _network_row(form: Form, wanted: str) -> None:
         create_refresh_button(
             chosen,
             shared.reload_hypernetworks,
-            lambda: {"choices": list(shared.hypernetworks)},
+            lambda: {"choices": inspecting.names()},
             "hnw_train_refresh",
         )

@@ -10,7 +10,7 @@ from torch.utils.checkpoint import checkpoint
 attention = ldm("modules.attention")
 openaimodel = ldm("modules.diffusionmodules.openaimodel")
 _BLOCKS = (attention.BasicTransformerBlock, openaimodel.ResBlock, openaimodel.AttentionBlock)
-_stored: list[Any] = []
+stored: list[Any] = []
 
 
 def _forward(self: Any, *inputs: Any, **named: Any) -> Any:
@@ -19,15 +19,15 @@ def _forward(self: Any, *inputs: Any, **named: Any) -> Any:
 
 def add() -> None:
     """Checkpoints every block of the U-Net."""
-    if _stored:
+    if stored:
         return
     for block in _BLOCKS:
-        _stored.append(block.forward)
+        stored.append(block.forward)
         block.forward = _forward
 
 
 def remove() -> None:
     """Puts the blocks' own forwards back."""
-    for block, forward in zip(_BLOCKS, _stored, strict=False):
+    for block, forward in zip(_BLOCKS, stored, strict=False):
         block.forward = forward
-    _stored.clear()
+    stored.clear()
