@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import itertools
 import shutil
 import time
 import urllib.request
@@ -154,13 +155,18 @@ class Page:
         field = self._field(id_)
         self.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", field)
 
+        polls = itertools.count()
+
         def listed() -> WebElement | None:
             found = self.driver.find_elements(By.CSS_SELECTOR, f"#{id_} ul li")
-            if not found:
+            for one in found:
+                names = (one.get_attribute("data-value"), one.get_attribute("textContent").replace("✓", "").strip())
+                if option in names:
+                    return one
+            # A list that was opened before its options were read anew keeps the old ones until it is opened again.
+            if not found or next(polls) % 10 == 0:
                 self.driver.execute_script("arguments[0].blur(); arguments[0].focus()", field)
-            return next((one for one in found if one.get_attribute("data-value") == option), None) or next(
-                (one for one in found if one.get_attribute("textContent").replace("✓", "").strip() == option), None
-            )
+            return None
 
         self.driver.execute_script(PRESS_OPTION, self.until(f"{option} in the list of {id_}", listed))
         self.until(f"{id_} to show {option}", lambda: self.value(id_) == option, 5)
