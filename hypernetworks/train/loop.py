@@ -94,6 +94,8 @@ class Trainer:
             is_loss_good, is_gradient_good = torch.stack([loss, norm]).isfinite().tolist()
             if is_loss_good and (is_gradient_good or precision.is_searching_scale):
                 precision.step(optimizer)
+            else:
+                precision.skip()
         optimizer.zero_grad(set_to_none=True)
         is_good = is_loss_good and is_gradient_good
         if is_good:

@@ -61,6 +61,11 @@ class Precision:
         else:
             optimizer.step()
 
+    def skip(self) -> None:
+        """Leaves the step out; the scaler refuses to unscale the next one before it has heard of this one's end."""
+        if self._scaler:
+            self._scaler.update()
+
     def state_dict(self) -> dict[str, Any]:
         """The scaler's state; empty without one."""
         return self._scaler.state_dict() if self._scaler else {}

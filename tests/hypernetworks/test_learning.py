@@ -82,6 +82,23 @@ def test_clipping_comes_after_unscaling():
     assert parameter.grad.norm().item() == pytest.approx(2.0)
 
 
+@pytest.mark.skipif(not hasattr(torch.amp, "GradScaler"), reason="this torch has no scaler for the CPU")
+def test_a_scaled_step_that_is_left_out_does_not_stop_the_next_one():
+    parameter = torch.nn.Parameter(torch.ones(2))
+    optimizer = torch.optim.SGD([parameter], lr=0.1)
+    precision = Precision("fp32", torch.device("cpu"))
+    precision._scaler = torch.amp.GradScaler("cpu")
+    for factor in (float("nan"), 1.0):
+        precision.backward((parameter * factor).sum())
+        precision.unscale(optimizer)
+        if math.isfinite(factor):
+            precision.step(optimizer)
+        else:
+            precision.skip()
+        optimizer.zero_grad()
+    assert torch.allclose(parameter, torch.full((2,), 0.9))
+
+
 def test_fp16_is_refused_on_the_cpu(pictures, tmp_path):
     with pytest.raises(SettingsError, match=r"^train\.precision: fp16 needs a GPU"):
         train(make_job(pictures, train__precision="fp16"), fake_ports(tmp_path))
