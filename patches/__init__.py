@@ -1,29 +1,46 @@
 """Every place where this extension touches the host.
 
-`install_all` switches the patch sets on, `uninstall_all` gives the host back as it was.
+`install_all` switches the patch sets on that the settings allow, `uninstall_all` gives the host back as it was.
 """
 
 from __future__ import annotations
 
-from . import attention, generation, loading
+from . import attention, batches, checkpointing, generation, loading, options, unpickling
 from .loaded import Loaded
 from .patching import PatchSet
 
-PATCH_SETS: tuple[PatchSet, ...] = (loading.patch_set, attention.patch_set, generation.patch_set)
+PATCH_SETS: tuple[PatchSet, ...] = (
+    loading.patch_set,
+    attention.patch_set,
+    generation.patch_set,
+    checkpointing.patch_set,
+    unpickling.patch_set,
+    batches.patch_set,
+)
 
 
 def install_all() -> None:
-    """Switches every patch set on; doing it twice changes nothing."""
+    """Switches every patch set on, those that the settings forbid off; doing it twice changes nothing."""
     for patch_set in PATCH_SETS:
-        patch_set.install()
+        if options.allows(patch_set):
+            patch_set.install()
+    for patch_set in reversed(PATCH_SETS):
+        if not options.allows(patch_set):
+            patch_set.uninstall()
+    if not options.allows(loading.patch_set):
+        _let_go()
 
 
 def uninstall_all() -> None:
     """Switches every patch set off, the last one first, and lets go of the networks that only our path can run."""
-    from modules import shared  # noqa: PLC0415
-
     for patch_set in reversed(PATCH_SETS):
         patch_set.uninstall()
+    _let_go()
+
+
+def _let_go() -> None:
+    from modules import shared  # noqa: PLC0415
+
     shared.loaded_hypernetworks[:] = [
         network for network in shared.loaded_hypernetworks if not isinstance(network, Loaded)
     ]

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TypeAlias
 
 from torch import Tensor
 
@@ -14,6 +14,8 @@ from ..hypernetworks import files
 from ..hypernetworks.compose import Composition
 from ..hypernetworks.network import Hypernetwork
 from ..hypernetworks.steps import Apply, Step
+
+_Side: TypeAlias = Callable[[Tensor], Tensor]
 
 
 class Loaded(ABC):
@@ -40,9 +42,14 @@ class Loaded(ABC):
         return max((network.metadata.step for network in self.networks), default=0)
 
     @property
-    @abstractmethod
-    def layers(self) -> dict[int, tuple[Any, Any]]:
-        """Callables for k and v by width, as extensions look for them."""
+    def layers(self) -> dict[int, tuple[_Side, _Side]]:
+        """Functions for k and v by width, the strength in them, as extensions and the host's own path look for them."""
+        # Functions, not modules: the host sets them on its attention layers, and would take modules into the U-Net.
+        widths = dict.fromkeys(width for network in self.networks for width in network.widths)
+        return {width: (partial(self._side, 0), partial(self._side, 1)) for width in widths}
+
+    def _side(self, index: int, x: Tensor) -> Tensor:
+        return self.bend(x, x)[index]
 
     def set_multiplier(self, multiplier: float) -> None:
         """Sets the strength."""
@@ -74,11 +81,6 @@ class LoadedNetwork(Loaded):
         """The network at its strength."""
         return Apply(self.network, self.multiplier)
 
-    @property
-    def layers(self) -> dict[int, tuple[Any, Any]]:
-        """Modules for k and v by width."""
-        return {width: self.network.pair(width) for width in self.network.widths}
-
 
 class LoadedComposition(Loaded):
     """A composition with the networks it names and its strength."""
@@ -102,12 +104,3 @@ class LoadedComposition(Loaded):
         if self._step is None or self._step[0] != self.multiplier:
             self._step = self.multiplier, self.composition.as_step(self._networks, self.multiplier)
         return self._step[1]
-
-    @property
-    def layers(self) -> dict[int, tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]]:
-        """Functions for k and v by width."""
-        widths = dict.fromkeys(width for network in self.networks for width in network.widths)
-        return {width: (partial(self._side, 0), partial(self._side, 1)) for width in widths}
-
-    def _side(self, index: int, x: Tensor) -> Tensor:
-        return self.bend(x, x)[index]

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
+from .patching import PatchSet
+
+MASTER = "hnw_enabled"
 KEPT = "hnw_networks_kept"
 SHORTCUTS = "hnw_exact_shortcuts"
 _DEFAULT_KEPT = 4
 _SECTION = ("hypernetworks", "Hypernetworks")
+#: This set has a setting of its own.
+_OWN_SWITCHES = {"generation": SHORTCUTS}
 
 
 def register() -> None:
     """Adds the options to the host's."""
     import gradio as gr  # noqa: PLC0415
     from modules import shared  # noqa: PLC0415
+
+    from . import PATCH_SETS  # noqa: PLC0415 - the package imports this module first
 
     kept = shared.OptionInfo(
         _DEFAULT_KEPT,
@@ -25,8 +32,28 @@ def register() -> None:
     shortcuts = shared.OptionInfo(True, "Use exact shortcuts while generating", section=_SECTION).info(
         "less work for the same picture up to rounding; switch off to compare or to find a conflict"
     )
+    master = shared.OptionInfo(True, "Let Hypernetwork Workbench change the WebUI", section=_SECTION).info(
+        "off: every change below is taken back at once, and hypernetworks run through the WebUI's own code"
+    )
+    shared.opts.add_option(MASTER, master)
+    for patch_set in PATCH_SETS:
+        if patch_set.name not in _OWN_SWITCHES:
+            info = shared.OptionInfo(True, f"Change: {patch_set.title}", section=_SECTION).info(_state(patch_set))
+            shared.opts.add_option(switch(patch_set), info)
     shared.opts.add_option(KEPT, kept)
     shared.opts.add_option(SHORTCUTS, shortcuts)
+    for key in (MASTER, *map(switch, PATCH_SETS)):
+        shared.opts.onchange(key, _apply, call=False)
+
+
+def switch(patch_set: PatchSet) -> str:
+    """The key of the option that switches a patch set."""
+    return _OWN_SWITCHES.get(patch_set.name, f"hnw_patch_{patch_set.name}")
+
+
+def allows(patch_set: PatchSet) -> bool:
+    """Whether the settings want this patch set on."""
+    return bool(_value(MASTER, True)) and bool(_value(switch(patch_set), True))
 
 
 def networks_kept() -> int:
@@ -37,6 +64,22 @@ def networks_kept() -> int:
 def shortcuts_are_on() -> bool:
     """Whether the fast paths may be taken."""
     return bool(_value(SHORTCUTS, True))
+
+
+def _apply() -> None:
+    """Switches patch sets on and off as the settings say now, once the running job is over."""
+    from modules import call_queue  # noqa: PLC0415
+
+    from . import install_all  # noqa: PLC0415
+
+    with call_queue.queue_lock:
+        install_all()
+
+
+def _state(patch_set: PatchSet) -> str:
+    if patch_set.problem:
+        return f"not here: {patch_set.problem}"
+    return "off gives the WebUI its own code back at once"
 
 
 def _value(key: str, default: Any) -> Any:

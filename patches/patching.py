@@ -30,13 +30,19 @@ class Patch:
         target: where it is, as `package.module:name` or `package.module:Class.name`.
         make: takes the original function and gives the one that takes its place.
         otherwise: the target in a host that lacks the first one.
+        when: whether this run of the host needs the patch; where it does not, its set goes without it.
     """
 
     def __init__(
-        self, target: str, make: Callable[[Callable[..., Any]], Callable[..., Any]], otherwise: str | None = None
+        self,
+        target: str,
+        make: Callable[[Callable[..., Any]], Callable[..., Any]],
+        otherwise: str | None = None,
+        when: Callable[[], bool] | None = None,
     ) -> None:
         self._targets = (target, otherwise) if otherwise else (target,)
         self._make = make
+        self._when = when
         self._installation: _Installation | None = None
 
     @property
@@ -48,6 +54,11 @@ class Patch:
     def is_installed(self) -> bool:
         """Whether calls of the target run our function."""
         return self._installation is not None and self._installation.is_active
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether this run of the host has use for it."""
+        return self._when is None or self._when()
 
     def install(self) -> None:
         """Puts our function in place; does nothing if it is there already.
@@ -73,7 +84,7 @@ class Patch:
         if installation is None or not installation.is_active:
             return
         installation.is_active = False
-        if inspect.getattr_static(installation.owner, installation.name) is installation.wrapper:
+        if inspect.getattr_static(installation.owner, installation.name, None) is installation.wrapper:
             setattr(installation.owner, installation.name, installation.raw)
             self._installation = None
 
@@ -151,28 +162,31 @@ class PatchSet:
         name: short name, for the log and the settings.
         title: what it gives the user, for the message when it is off.
         patches: installed in this order, removed in the other.
+        mends: it mends a part of the host that not every host has; where the part is missing nothing is lost.
     """
 
-    def __init__(self, name: str, title: str, patches: Sequence[Patch]) -> None:
+    def __init__(self, name: str, title: str, patches: Sequence[Patch], mends: bool = False) -> None:
         self.name = name
         self.title = title
         self.patches = tuple(patches)
+        self.mends = mends
         self.problem: str | None = None
 
     @property
     def is_installed(self) -> bool:
         """Whether the feature is on."""
-        return all(patch.is_installed for patch in self.patches)
+        return all(patch.is_installed for patch in self.patches if patch.is_needed)
 
     def install(self) -> bool:
         """Switches the feature on. If the host cannot carry it, says so once in the log and gives False."""
         try:
             for patch in self.patches:
-                patch.install()
+                if patch.is_needed:
+                    patch.install()
         except UnsupportedHostError as error:
             self.uninstall()
             if self.problem is None:
-                _log.warning("%s is off: %s.", self.title, error)
+                _log.log(logging.DEBUG if self.mends else logging.WARNING, "%s is off: %s.", self.title, error)
             self.problem = str(error)
             return False
         self.problem = None

@@ -84,15 +84,15 @@ def prepare(argv: list[str], extension: bool = True) -> Host:
 
 
 def _load_extensions(host: Host) -> None:
-    """In the WebUI's order: networks of the prompt, install.py, scripts, options, the settings file, the lists."""
+    """In the WebUI's order: networks of the prompt, install.py, the settings file, scripts, options, the lists."""
     extra_networks, shared = host.module("extra_networks"), host.module("shared")
     extra_networks.initialize()
     extra_networks.register_extra_network(host.module("extra_networks_hypernet").ExtraNetworkHypernet())
     host.module("extensions").run_hook("install.py")
     host.module("textual_inversion.textual_inversion").list_textual_inversion_templates()
+    shared.opts.load(shared.config_filename)
     host.module("scripts").load_scripts()
     host.module("script_callbacks").ui_settings_callback()
-    shared.opts.load(shared.config_filename)
     shared.opts.reorder()
     shared.reload_hypernetworks()
     sd_hijack = host.module("sd_hijack")

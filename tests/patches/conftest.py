@@ -7,18 +7,19 @@ from typing import Any
 
 import pytest
 
-from tests.support import tiny_checkpoint
+from tests.support import tiny_checkpoint, webui_parts
 
 
 @pytest.fixture(scope="session")
 def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """The host with its model loaded and nothing of the extension."""
+    """The host with its model loaded, the WebUI's parts it lacks stood in for, and nothing of the extension."""
     from standalone import host as embedded
 
     checkpoint = tiny_checkpoint.write(tmp_path_factory.mktemp("checkpoint"))
     running = embedded.start(ckpt=checkpoint, data_dir=tmp_path_factory.mktemp("data"), extension=False)
-    yield running
-    running.stop()
+    with webui_parts.added():
+        yield running
+        running.stop()
 
 
 @pytest.fixture

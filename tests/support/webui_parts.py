@@ -1,0 +1,72 @@
+"""Stand-ins for the parts of the WebUI that the embedded host has no use for: their names, arguments and faults."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import sys
+import types
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from torch.utils.data import Sampler
+
+_ALLOWED = re.compile(r"^([^/]+)/((data/\d+)|version|byteorder|.data/serialization_id|(data\.pkl))$")
+_MISSING = object()
+
+
+def check_zip_filenames(filename, names):
+    """As in `modules.safe`."""
+    for name in names:
+        if not _ALLOWED.match(name):
+            raise ValueError(f"bad file inside {filename}: {name}")
+
+
+def re_entrant(self, x, context=None):
+    """As the forwards in `modules.sd_hijack_checkpoint`."""
+    from torch.utils.checkpoint import checkpoint
+
+    return checkpoint(self._forward, x, context, use_reentrant=True)
+
+
+class GroupedBatchSampler(Sampler):
+    """As in `modules.textual_inversion.dataset`."""
+
+    def __init__(self, data_source, batch_size):
+        super().__init__(data_source)
+        self.batch_size = batch_size
+
+
+_PARTS = {
+    "modules.safe": {"check_zip_filenames": check_zip_filenames},
+    "modules.sd_hijack_checkpoint": {
+        f"{name}_forward": re_entrant for name in ("BasicTransformerBlock", "ResBlock", "AttentionBlock")
+    },
+    "modules.textual_inversion.dataset": {"GroupedBatchSampler": GroupedBatchSampler},
+}
+
+
+@contextmanager
+def added() -> Iterator[None]:
+    """For its length the embedded host has them."""
+    before = []
+    made = []
+    try:
+        for name, parts in _PARTS.items():
+            try:
+                module = importlib.import_module(name)
+            except ModuleNotFoundError:
+                module = sys.modules[name] = types.ModuleType(name)
+                made.append(name)
+            for attribute, part in parts.items():
+                before.append((module, attribute, getattr(module, attribute, _MISSING)))
+                setattr(module, attribute, part)
+        yield
+    finally:
+        for module, attribute, part in reversed(before):
+            if part is _MISSING:
+                delattr(module, attribute)
+            else:
+                setattr(module, attribute, part)
+        for name in made:
+            del sys.modules[name]
