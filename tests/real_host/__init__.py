@@ -1,0 +1,1 @@
+"""Tests against an installed WebUI, which the environment variable WEBUI_DIR names."""

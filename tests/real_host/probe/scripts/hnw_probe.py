@@ -1,0 +1,47 @@
+"""Tells over HTTP what stands in the host's attributes: how many wrappers, and whose."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+from modules import script_callbacks, shared
+
+OURS = "hypernetwork_workbench"
+
+
+def _layers(target):
+    """Files of the functions that run below a target, the outermost first."""
+    module_name, _, path = target.partition(":")
+    found = importlib.import_module(module_name)
+    for name in path.split("."):
+        found = getattr(found, name)
+    layers = []
+    while found is not None:
+        layers.append(getattr(getattr(found, "__code__", None), "co_filename", "?"))
+        found = getattr(found, "__wrapped__", None)
+    return layers
+
+
+def _patches():
+    return sys.modules[f"{OURS}.patches"]
+
+
+def _targets():
+    return [patch.target for patch_set in _patches().PATCH_SETS for patch in patch_set.patches]
+
+
+def _on_app_started(_demo, app):
+    app.add_api_route("/probe/layers", lambda: {target: _layers(target) for target in _targets()}, methods=["GET"])
+    app.add_api_route("/probe/uninstall", lambda: _patches().uninstall_all(), methods=["POST"])
+    app.add_api_route("/probe/install", lambda: _patches().install_all(), methods=["POST"])
+    app.add_api_route("/probe/app", lambda: id(app), methods=["GET"])
+    app.add_api_route("/probe/reload", lambda: shared.state.request_restart(), methods=["POST"])
+    app.add_api_route(
+        "/probe/modules",
+        lambda: sorted(name for name in sys.modules if name.split(".")[0] in ("patches", "hypernetworks")),
+        methods=["GET"],
+    )
+
+
+script_callbacks.on_app_started(_on_app_started)

@@ -1,0 +1,116 @@
+"""The extension in the real WebUI: nothing of the host is lost, and its Train button trains through us."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.real_host.conftest import Bare
+from tests.real_host.webui import WebUI
+
+NETWORK = "first"
+TROUBLE = ("Traceback", "Error", "error:", "WARNING", "Warning")
+
+
+@pytest.fixture(scope="session")
+def created(host: WebUI) -> str:
+    """A network created through the host's own route; one whose first step changes nothing."""
+    host.call("/sdapi/v1/create/hypernetwork", {"name": NETWORK, "enable_sizes": ["96", "64", "128"]})
+    return NETWORK
+
+
+@pytest.fixture(scope="session")
+def trained(host: WebUI, created: str, pictures: Path) -> str:
+    """The network after three steps through the host's own route."""
+    settings = {
+        "id_task": "train",
+        "hypernetwork_name": created,
+        "learn_rate": "0.01",
+        "batch_size": 1,
+        "gradient_step": 1,
+        "data_root": str(pictures),
+        "log_directory": str(host.folder / "logs"),
+        "training_width": 64,
+        "training_height": 64,
+        "varsize": False,
+        "steps": 3,
+        "clip_grad_mode": "disabled",
+        "clip_grad_value": "0.1",
+        "shuffle_tags": False,
+        "tag_drop_out": 0,
+        "latent_sampling_method": "once",
+        "use_weight": False,
+        "create_image_every": 0,
+        "save_hypernetwork_every": 0,
+        "template_filename": "hypernetwork.txt",
+        "preview_from_txt2img": False,
+        "preview_prompt": "",
+        "preview_negative_prompt": "",
+        "preview_steps": 4,
+        "preview_sampler_name": "Euler",
+        "preview_cfg_scale": 3,
+        "preview_seed": 7,
+        "preview_width": 64,
+        "preview_height": 64,
+    }
+    answer = host.call("/sdapi/v1/train/hypernetwork", settings)
+    assert "error: None" in answer["info"], answer
+    return created
+
+
+def with_network(name: str, strength: float = 1.0) -> dict[str, str]:
+    """The change of a request that makes it use the network."""
+    return {"prompt": f"a red circle<hypernet:{name}:{strength}>"}
+
+
+def test_the_start_says_nothing_bad(host: WebUI, bare: Bare) -> None:
+    before = {line for line in bare.log.splitlines() if any(word in line for word in TROUBLE)}
+    after = [line for line in host.log.splitlines() if any(word in line for word in TROUBLE)]
+    assert not [line for line in after if line not in before]
+
+
+def test_pictures_without_networks_are_the_bare_hosts(host: WebUI, bare: Bare) -> None:
+    np.testing.assert_array_equal(host.picture(), bare.plain)
+    np.testing.assert_array_equal(host.picture(seed=8, prompt="two blue squares"), bare.other)
+
+
+def test_a_trained_network_changes_the_picture_by_its_strength(host: WebUI, trained: str, bare: Bare) -> None:
+    full, none = host.picture(**with_network(trained)), host.picture(**with_network(trained, 0))
+    assert np.abs(full.astype(int) - bare.plain).max() > 2
+    np.testing.assert_array_equal(none, bare.plain)
+    assert "Loading hypernetwork" not in host.log  # the host's own reader was not asked
+
+
+def test_uninstalled_patches_leave_the_bare_host(host: WebUI, trained: str, bare: Bare) -> None:
+    ours = host.picture(**with_network(trained))
+    host.call("/probe/uninstall", {})
+    try:
+        np.testing.assert_array_equal(host.picture(), bare.plain)
+        assert all(not any("patching.py" in file for file in files) for files in host.call("/probe/layers").values())
+        np.testing.assert_array_equal(host.picture(**with_network(trained)), ours)
+    finally:
+        host.call("/probe/install", {})
+    np.testing.assert_array_equal(host.picture(**with_network(trained)), ours)
+
+
+def test_reloading_the_page_twice_doubles_nothing(host: WebUI, trained: str, bare: Bare) -> None:
+    before = host.call("/probe/layers")
+    ours = host.picture(**with_network(trained))
+    tabs = _our_ids(host)
+    for _ in range(2):
+        host.reload()
+        assert host.call("/probe/layers") == before
+        assert _our_ids(host) == tabs
+    np.testing.assert_array_equal(host.picture(**with_network(trained)), ours)
+    np.testing.assert_array_equal(host.picture(), bare.plain)
+
+
+def test_nothing_of_ours_is_a_module_at_the_top(host: WebUI) -> None:
+    assert host.call("/probe/modules") == []
+
+
+def _our_ids(host: WebUI) -> list[str]:
+    ids = (part["props"].get("elem_id") or "" for part in host.call("/config")["components"])
+    return sorted(name for name in ids if name.startswith("hnw_"))

@@ -1,0 +1,147 @@
+"""The real WebUI in a process of its own, and its HTTP API."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import os
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+SECONDS_TO_START = 240
+SECONDS_TO_ANSWER = 240
+FLAGS = (
+    "--skip-prepare-environment --skip-torch-cuda-test --skip-version-check --skip-python-version-check"
+    " --no-download-sd-model --no-half --precision full --use-cpu all --api"
+).split()
+PICTURE = {
+    "prompt": "a red circle",
+    "steps": 4,
+    "cfg_scale": 3,
+    "width": 64,
+    "height": 64,
+    "seed": 7,
+    "sampler_name": "Euler",
+}
+
+
+class ApiError(Exception):
+    """The WebUI answered with an error; carries its status and text."""
+
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(f"{status}: {text}")
+        self.status = status
+        self.text = text
+
+
+class WebUI:
+    """One running WebUI.
+
+    Attributes:
+        folder: its data folder.
+        address: where it answers.
+    """
+
+    def __init__(self, folder: Path, address: str, log: Path) -> None:
+        self.folder = folder
+        self.address = address
+        self._log = log
+
+    @property
+    def log(self) -> str:
+        """All it has said so far."""
+        return self._log.read_text(encoding="utf-8", errors="replace")
+
+    def call(self, path: str, body: Any = None) -> Any:
+        """GET, or POST where there is a body; gives the JSON of the answer, raises ApiError."""
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(
+            self.address + path, data=data, headers={"Content-Type": "application/json"}
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=SECONDS_TO_ANSWER) as answer:
+                return json.loads(answer.read() or b"null")
+        except urllib.error.HTTPError as error:
+            raise ApiError(error.code, error.read().decode(errors="replace")) from error
+
+    def picture(self, **changes: Any) -> np.ndarray:
+        """Pixels [height, width, 3] of txt2img with a fixed seed."""
+        answer = self.call("/sdapi/v1/txt2img", {**PICTURE, **changes})
+        return np.asarray(Image.open(io.BytesIO(base64.b64decode(answer["images"][0]))).convert("RGB"))
+
+    def reload(self) -> None:
+        """Does what the link "Reload UI" does, and waits until the page is there again."""
+        before = self.call("/probe/app")
+        self.call("/probe/reload", {})
+        end = time.monotonic() + SECONDS_TO_START
+        while time.monotonic() < end:
+            try:
+                if self.call("/probe/app") != before:
+                    return
+            except (ApiError, OSError):
+                pass  # the old page is gone, the new one not there yet
+            time.sleep(0.5)
+        raise AssertionError(f"the page did not come back:\n{self.log[-3000:]}")
+
+
+def installed() -> Path | None:
+    """The folder of the WebUI that WEBUI_DIR names."""
+    named = os.environ.get("WEBUI_DIR")
+    return Path(named) if named else None
+
+
+@contextmanager
+def running(folder: Path, *flags: str) -> Iterator[WebUI]:
+    """Starts the WebUI on a free port with this data folder, and stops it at the end."""
+    webui = installed()
+    assert webui is not None
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    checkpoint = folder / "models" / "Stable-diffusion" / "demo.safetensors"
+    command = [_python(webui), str(webui / "launch.py"), *FLAGS, *flags]
+    command += ["--port", str(port), "--data-dir", str(folder), "--ckpt", str(checkpoint)]
+    environment = {**os.environ, "GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_OFFLINE": "1", "PYTHONUNBUFFERED": "1"}
+    log = folder / f"webui-{time.time_ns()}.log"
+    with (
+        log.open("w", encoding="utf-8") as out,
+        subprocess.Popen(
+            command, cwd=folder, env=environment, stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL
+        ) as process,
+    ):
+        host = WebUI(folder, f"http://127.0.0.1:{port}", log)
+        try:
+            _wait(host, process)
+            yield host
+        finally:
+            process.kill()
+
+
+def _python(webui: Path) -> str:
+    """The Python that the WebUI is installed in: WEBUI_PYTHON, or that of its own `venv`."""
+    own = webui / "venv" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    return os.environ.get("WEBUI_PYTHON") or str(own)
+
+
+def _wait(host: WebUI, process: subprocess.Popen[bytes]) -> None:
+    end = time.monotonic() + SECONDS_TO_START
+    while time.monotonic() < end:
+        assert process.poll() is None, f"the WebUI ended by itself:\n{host.log[-3000:]}"
+        try:
+            host.call("/sdapi/v1/options")
+        except (ApiError, OSError):
+            time.sleep(0.5)
+        else:
+            return
+    raise AssertionError(f"the WebUI does not answer:\n{host.log[-3000:]}")

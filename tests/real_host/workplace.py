@@ -1,0 +1,68 @@
+"""A data folder for the real WebUI: the demo checkpoint, its text encoder's files and the extensions to load."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+PROBE = Path(__file__).parent / "probe"
+OURS = "hypernetwork-workbench"
+TEXT_ENCODER = "openai/clip-vit-large-patch14"
+"""Where the WebUI looks for SD1's text encoder: a folder of that name below the working directory comes first."""
+
+
+def make(folder: Path) -> Path:
+    """Fills the folder with all the WebUI needs to start offline with the demo checkpoint; returns it."""
+    models = folder / "models" / "Stable-diffusion"
+    models.mkdir(parents=True)
+    (folder / "extensions").mkdir()
+    shutil.copy(ROOT / "examples" / "demo.safetensors", models)
+    config = yaml.safe_load((ROOT / "examples" / "demo.yaml").read_text(encoding="utf-8"))
+    text = config["model"]["params"]["cond_stage_config"].pop("params")
+    (models / "demo.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
+    _write_text_encoder(folder / TEXT_ENCODER, text)
+    settings = {"sd_checkpoint_hash": "", "samples_save": False, "grid_save": False, "show_progress_every_n_steps": -1}
+    (folder / "config.json").write_text(json.dumps(settings), encoding="utf-8")
+    return folder
+
+
+def add_extension(folder: Path, name: str = OURS) -> Path:
+    """Copies what git knows of this repository, and what it does not ignore, into the extensions of the folder."""
+    target = folder / "extensions" / name
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+    )
+    for relative in filter(None, listed.stdout.decode().split("\0")):
+        if (ROOT / relative).is_file():
+            (target / relative).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / relative, target / relative)
+    return target
+
+
+def add_probe(folder: Path) -> None:
+    """Adds the extension that tells from the inside what stands in the host's attributes."""
+    shutil.copytree(PROBE, folder / "extensions" / "hnw-probe", ignore=shutil.ignore_patterns("__pycache__"))
+
+
+def _write_text_encoder(folder: Path, params: dict[str, object]) -> None:
+    if str(ROOT) not in sys.path:
+        sys.path.insert(0, str(ROOT))
+    import hypernetwork_workbench  # noqa: F401
+    from hypernetwork_workbench.standalone import clip_tokenizer
+
+    folder.mkdir(parents=True)
+    clip_tokenizer.load_tokenizer().save_vocabulary(str(folder))
+    marks = {"bos_token": clip_tokenizer.START, "eos_token": clip_tokenizer.END, "pad_token": clip_tokenizer.END}
+    tokenizer = {**marks, "unk_token": clip_tokenizer.END, "model_max_length": 77, "tokenizer_class": "CLIPTokenizer"}
+    (folder / "tokenizer_config.json").write_text(json.dumps(tokenizer), encoding="utf-8")
+    config = {"model_type": "clip_text_model", "architectures": ["CLIPTextModel"], **params}
+    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
