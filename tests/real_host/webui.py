@@ -22,9 +22,9 @@ from PIL import Image
 SECONDS_TO_START = 240
 SECONDS_TO_ANSWER = 240
 FLAGS = (
-    "--skip-prepare-environment --skip-torch-cuda-test --skip-version-check --skip-python-version-check"
-    " --no-download-sd-model --no-half --precision full --use-cpu all --api"
-).split()
+    *("--skip-prepare-environment", "--skip-torch-cuda-test", "--skip-version-check", "--skip-python-version-check"),
+    *("--no-download-sd-model", "--no-half", "--precision", "full", "--use-cpu", "all", "--api"),
+)
 PICTURE = {
     "prompt": "a red circle",
     "steps": 4,
@@ -66,9 +66,7 @@ class WebUI:
     def call(self, path: str, body: Any = None) -> Any:
         """GET, or POST where there is a body; gives the JSON of the answer, raises ApiError."""
         data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(
-            self.address + path, data=data, headers={"Content-Type": "application/json"}
-        )
+        request = urllib.request.Request(self.address + path, data=data, headers={"Content-Type": "application/json"})
         try:
             with urllib.request.urlopen(request, timeout=SECONDS_TO_ANSWER) as answer:
                 return json.loads(answer.read() or b"null")

@@ -56,8 +56,9 @@ def add_probe(folder: Path) -> None:
 def _write_text_encoder(folder: Path, params: dict[str, object]) -> None:
     if str(ROOT) not in sys.path:
         sys.path.insert(0, str(ROOT))
-    import hypernetwork_workbench  # noqa: F401
     from hypernetwork_workbench.standalone import clip_tokenizer
+
+    import hypernetwork_workbench  # noqa: F401
 
     folder.mkdir(parents=True)
     clip_tokenizer.load_tokenizer().save_vocabulary(str(folder))

@@ -36,7 +36,7 @@ def _on_app_started(_demo, app):
     app.add_api_route("/probe/uninstall", lambda: _patches().uninstall_all(), methods=["POST"])
     app.add_api_route("/probe/install", lambda: _patches().install_all(), methods=["POST"])
     app.add_api_route("/probe/app", lambda: id(app), methods=["GET"])
-    app.add_api_route("/probe/reload", lambda: shared.state.request_restart(), methods=["POST"])
+    app.add_api_route("/probe/reload", shared.state.request_restart, methods=["POST"])
     app.add_api_route(
         "/probe/modules",
         lambda: sorted(name for name in sys.modules if name.split(".")[0] in ("patches", "hypernetworks")),
