@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import struct
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageColor, ImageOps
+from PIL import Image, ImageColor, ImageFile
 
 from ..errors import DatasetError
 from ..pillow import has_transparency
@@ -15,6 +18,18 @@ from .buckets import Frame
 
 #: A picture of a kind that the installed Pillow cannot read (older ones lack AVIF) is told like a broken one.
 EXTENSIONS = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif"}
+
+_ORIENTATION = 0x0112
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_16_BITS = 65535
 
 
 def open_picture(path: Path, background: str = "white") -> Image.Image:
@@ -33,20 +48,39 @@ def open_raw(path: Path) -> Image.Image:
         DatasetError: the file is no readable picture; names it.
     """
     try:
-        with warnings.catch_warnings():
-            # Pillow only warns of a decompression bomb below twice its limit; a dataset has no business there.
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path) as opened:
-                upright = ImageOps.exif_transpose(opened) or opened
-                return _converted(upright)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        with _strict(), Image.open(path) as opened:
+            turn = _TURNS.get(opened.getexif().get(_ORIENTATION, 1))
+            return _converted(opened if turn is None else opened.transpose(turn))
+    except (
+        OSError, ValueError, SyntaxError, struct.error, Image.DecompressionBombError, Image.DecompressionBombWarning
+    ) as error:  # fmt: skip
         raise DatasetError(f"{path.name}: the picture cannot be read ({error})") from error
+
+
+@contextmanager
+def _strict() -> Iterator[None]:
+    """What is cut off or too large is an error, and oddities beside the pixels are not worth a word."""
+    before = ImageFile.LOAD_TRUNCATED_IMAGES
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        # Pillow only warns of a decompression bomb below twice its limit; a dataset has no business there.
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        # Others in the same process may have asked Pillow to fill up with grey what is missing.
+        ImageFile.LOAD_TRUNCATED_IMAGES = False
+        try:
+            yield
+        finally:
+            ImageFile.LOAD_TRUNCATED_IMAGES = before
 
 
 def _converted(picture: Image.Image) -> Image.Image:
     if picture.mode.startswith("I"):  # 16-bit greys, which a plain conversion would clip to white
-        grey = np.asarray(picture, dtype=np.float64) / 257.0
-        return Image.fromarray(grey.clip(0, 255).round().astype(np.uint8)).convert("RGB")
+        numbers = np.asarray(picture, dtype=np.float64)
+        if numbers.min() < 0 or numbers.max() > _16_BITS:
+            raise ValueError("its greys have more than 16 bits")
+        return Image.fromarray((numbers / 257.0).round().astype(np.uint8)).convert("RGB")
+    if picture.mode == "F":
+        raise ValueError("its greys are floating-point numbers of no known range")
     return picture.convert("RGBA" if has_transparency(picture) else "RGB")
 
 

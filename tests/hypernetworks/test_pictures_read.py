@@ -7,7 +7,7 @@ from hypernetwork_workbench.hypernetworks.data.reading import read_dataset
 from hypernetwork_workbench.hypernetworks.errors import DatasetError, SettingsError
 from hypernetwork_workbench.hypernetworks.settings import DataSettings
 from hypernetwork_workbench.hypernetworks.train.run import train
-from PIL import Image
+from PIL import Image, ImageFile, features
 
 from tests.support.fake_ports import fake_ports
 from tests.support.runs import make_job
@@ -42,6 +42,40 @@ def test_the_first_frame_of_an_animation_counts(tmp_path, ending):
     assert near(open_picture(path), (255, 0, 0))
 
 
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_every_orientation_of_a_camera_is_turned_upright(tmp_path, orientation):
+    upright = Image.new("RGB", (24, 16), "white")
+    upright.paste("red", (0, 0, 12, 8))
+    undone = {2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}  # the transpose that leads back, by Pillow's numbers
+    stored = upright if orientation == 1 else upright.transpose(Image.Transpose(undone[orientation]))
+    exif = stored.getexif()
+    exif[0x0112] = orientation
+    stored.save(tmp_path / "a.png", exif=exif)
+    assert np.array_equal(np.asarray(open_picture(tmp_path / "a.png")), np.asarray(upright))
+
+
+def test_damaged_exif_data_cost_neither_the_picture_nor_a_word(tmp_path):
+    picture = Image.new("RGB", (16, 16), "red")
+    picture.save(tmp_path / "a.jpg", exif=b"Exif\0\0II*\0\x08\0\0\0\x09\0\x0f")
+    assert near(open_picture(tmp_path / "a.jpg"), (254, 0, 0))
+
+
+def test_a_cut_picture_stays_broken_where_others_are_less_strict(tmp_path, monkeypatch):
+    Image.effect_noise((64, 64), 50).save(tmp_path / "a.jpg")
+    (tmp_path / "a.jpg").write_bytes((tmp_path / "a.jpg").read_bytes()[:900])
+    monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)
+    with pytest.raises(DatasetError, match="truncated"):
+        open_picture(tmp_path / "a.jpg")
+    assert ImageFile.LOAD_TRUNCATED_IMAGES
+
+
+@pytest.mark.parametrize(("kind", "reason"), [(np.float32, "no known range"), (np.int32, "more than 16 bits")])
+def test_greys_of_no_known_range_are_refused(tmp_path, kind, reason):
+    Image.fromarray(np.full((4, 4), 70000, dtype=kind)).save(tmp_path / "a.tiff")
+    with pytest.raises(DatasetError, match=reason):
+        open_picture(tmp_path / "a.tiff")
+
+
 def test_transparency_is_laid_over_the_chosen_colour(tmp_path):
     Image.new("RGBA", (4, 4), (200, 0, 0, 0)).save(tmp_path / "a.png")
     assert open_picture(tmp_path / "a.png", "#102030").getpixel((0, 0)) == (16, 32, 48)
@@ -73,6 +107,11 @@ def broken(folder):
                    "new.avif", "caption.txt"])  # fmt: skip
 
 
+def can_write_avif():
+    """Pillow brings AVIF from 11.2 on; an older one refuses even to be asked."""
+    return "avif" in features.modules and features.check("avif")
+
+
 @pytest.fixture
 def mixed(tmp_path):
     """490 pictures of many formats and sizes, and 10 broken ones."""
@@ -80,13 +119,13 @@ def mixed(tmp_path):
     folder.mkdir()
     endings = ["png", "jpg", "webp", "bmp", "gif", "tiff"]
     modes = ["RGB", "L", "RGB", "P", "RGB", "CMYK"]
+    if can_write_avif():
+        endings, modes = [*endings, "avif"], [*modes, "RGB"]
     for number in range(490):
         size = (24 + 8 * (number % 7), 24 + 8 * (number % 5))
         picture = Image.new("RGB", size, (number % 256, 90, 200))
-        place = number % 6
-        picture.convert("RGB" if endings[place] == "webp" else modes[place]).save(
-            folder / f"{number:03}.{endings[place]}"
-        )
+        place = number % len(endings)
+        picture.convert(modes[place]).save(folder / f"{number:03}.{endings[place]}")
     return folder, broken(folder)
 
 
@@ -95,10 +134,14 @@ def test_good_pictures_train_and_broken_ones_are_named_before_the_first_step(mix
     job = make_job(folder, data__framing="buckets", data__bucket_step=8, data__min_side=8, data__batch_size=16,
                    train__max_steps=3, output__sheet=False, output__overwrite=True)  # fmt: skip
     ports = fake_ports(tmp_path)
+    said_before: list[int] = []
+    encode = ports.encoder.encode_posterior
+    ports.encoder.encode_posterior = lambda batch: said_before.append(len(caplog.records)) or encode(batch)
     result = train(job, ports)
     assert result.steps == 3
     assert ports.encoder.encoded_pictures == 490
     said = [record.message for record in caplog.records if record.message.startswith("Left out: ")]
+    assert said_before[0] >= len(said) == 10  # all of it before the first picture is encoded
     assert sorted(line.split(": ")[1] for line in said) == names
     assert all(len(line.split(": ", 2)[2]) > 10 for line in said)  # each with its reason
 
