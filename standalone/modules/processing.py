@@ -147,6 +147,7 @@ def create_infotext(p: StableDiffusionProcessingTxt2Img, index: int) -> str:
         "Size": f"{p.width}x{p.height}",
         "Model hash": p.sd_model.sd_model_hash if shared.opts.add_model_hash_to_info else None,
         "Model": p.sd_model.sd_checkpoint_info.name_for_extra if shared.opts.add_model_name_to_info else None,
+        "Clip skip": shared.opts.CLIP_stop_at_last_layers if shared.opts.CLIP_stop_at_last_layers > 1 else None,
         "RNG": "CPU" if devices.device.type != "cpu" else None,
         **p.extra_generation_params,
         "Version": "embedded",

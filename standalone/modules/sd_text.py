@@ -1,4 +1,4 @@
-"""The text encoder: CLIP as `transformers` builds it, fed with any number of 75-token chunks."""
+"""The text encoder: CLIP as `transformers` builds it, fed with any number of 75-token chunks of weighted tokens."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ from torch import nn
 from transformers import CLIPTextConfig
 from transformers.models.clip.modeling_clip import CLIPTextModel
 
+from modules import prompt_parser, shared
+
 CHUNK = 75
+MEAN_SHARE = 0.02
+"""Of the mean size of the numbers: what their mean must reach to be worth restoring."""
 HEAD_WIDTH = 64
 """Width of one attention head in every CLIP text model."""
 
@@ -78,7 +82,10 @@ def openclip_to_transformers(source: State) -> State:
 
 
 class TextEncoder(nn.Module):
-    """Prompts in, context [batch, 77 * chunks, width] out; `skip` last layers are left out (1: the penultimate)."""
+    """Prompts in, context [batch, 77 * chunks, width] out.
+
+    `skip` last layers are left out (1: the penultimate gives the context); where it is 0, the setting "Clip skip" says.
+    """
 
     def __init__(self, config: Any, skip: int = 0) -> None:
         super().__init__()
@@ -91,28 +98,56 @@ class TextEncoder(nn.Module):
         count = embeddings.position_embedding.weight.shape[0]
         embeddings.position_ids = torch.arange(count).expand((1, -1))
 
-    def tokenize(self, texts: list[str]) -> torch.Tensor:
-        """Token ids [batch, chunks, 77]; short prompts are padded to the longest one's number of chunks."""
+    def tokenize(self, texts: list[str]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Token ids and their weights, both [batch, chunks, 77]; short prompts get empty chunks beside long ones."""
         tokenizer = clip_tokenizer.load_tokenizer()
         start, end = tokenizer.bos_token_id, tokenizer.eos_token_id
         # SD2's encoder was trained with 0 after the end mark, SD1's with the end mark again.
         pad = 0 if self.skip else end
-        ids = [tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"] for text in texts]
-        chunks = max(1, *(-(-len(line) // CHUNK) for line in ids))
-        rows = []
-        for line in ids:
-            pieces = [line[number * CHUNK : (number + 1) * CHUNK] for number in range(chunks)]
-            rows.append([[start, *p, end] + [pad] * (CHUNK - len(p)) for p in pieces])
-        return torch.tensor(rows)
+        prompts = [_chunks(text) for text in texts]
+        count = max(map(len, prompts))
+        ids, weights = [], []
+        for chunks in prompts:
+            for chunk in [*chunks, *[[]] * (count - len(chunks))]:
+                missing = CHUNK - len(chunk)
+                ids.append([start, *(token for token, _ in chunk), end, *[pad] * missing])
+                weights.append([1.0, *(weight for _, weight in chunk), 1.0, *[1.0] * missing])
+        shape = (len(texts), count, CHUNK + 2)
+        return torch.tensor(ids).view(shape), torch.tensor(weights).view(shape)
 
     def forward(self, texts: list[str]) -> torch.Tensor:
         """Context [batch, 77 * chunks, width] for a list of prompts."""
         text_model = self.transformer.text_model
-        tokens = self.tokenize(list(texts)).to(text_model.embeddings.token_embedding.weight.device)
+        device = text_model.embeddings.token_embedding.weight.device
+        tokens, weights = (found.to(device) for found in self.tokenize(list(texts)))
         batch, chunks, length = tokens.shape
-        output = self.transformer(tokens.reshape(batch * chunks, length), output_hidden_states=bool(self.skip))
-        if self.skip:
-            hidden = text_model.final_layer_norm(output.hidden_states[-1 - self.skip])
-        else:
-            hidden = output.last_hidden_state
-        return hidden.reshape(batch, chunks * length, -1)
+        skip = min(self.skip or shared.opts.CLIP_stop_at_last_layers - 1, len(text_model.encoder.layers))
+        output = self.transformer(tokens.reshape(batch * chunks, length), output_hidden_states=bool(skip))
+        hidden = output.last_hidden_state
+        if skip:
+            hidden = text_model.final_layer_norm(output.hidden_states[-1 - skip])
+        return weighted(hidden, weights.view(batch * chunks, length)).reshape(batch, chunks * length, -1)
+
+
+def weighted(hidden: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """What the encoder gives [chunks, tokens, width] times weights [chunks, tokens], each chunk at its old mean.
+
+    A mean near 0 says nothing about the size of the numbers: there they are not scaled back.
+    """
+    heavier = hidden * weights[..., None].to(hidden.dtype)
+    old, new = (each.float().mean((1, 2), keepdim=True) for each in (hidden, heavier))
+    has_mean = new.abs() > MEAN_SHARE * heavier.float().abs().mean((1, 2), keepdim=True)
+    return heavier * torch.where(has_mean, old / new, torch.ones_like(new)).to(hidden.dtype)
+
+
+def _chunks(text: str) -> list[list[tuple[int, float]]]:
+    """Token ids with their weights, at most 75 a chunk; at least one chunk, be it empty."""
+    tokenizer = clip_tokenizer.load_tokenizer()
+    chunks: list[list[tuple[int, float]]] = []
+    for section in prompt_parser.parse(text):
+        tokens: list[tuple[int, float]] = []
+        for part, weight in section:
+            ids = tokenizer(part, add_special_tokens=False, verbose=False)["input_ids"]
+            tokens += [(token, weight) for token in ids]
+        chunks += [tokens[first : first + CHUNK] for first in range(0, len(tokens), CHUNK)]
+    return chunks or [[]]

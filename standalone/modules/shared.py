@@ -49,6 +49,7 @@ def options_templates() -> dict[str, OptionInfo]:
     attention = {"choices": ["Automatic", "sdp - scaled dot product", "None"]}
     strength = {"minimum": 0.0, "maximum": 2.0, "step": 0.05}
     steps = {"minimum": 1, "maximum": 32, "step": 1}
+    layers = {"minimum": 1, "maximum": 12, "step": 1}
     return {
         "samples_save": OptionInfo(True, "Always save all generated images", section=saving),
         "enable_pnginfo": OptionInfo(True, "Write the infotext into PNG files", section=saving),
@@ -57,6 +58,9 @@ def options_templates() -> dict[str, OptionInfo]:
         ),
         "cross_attention_optimization": OptionInfo(
             "Automatic", "Cross attention optimization", gr.Dropdown, attention, section=models
+        ),
+        "CLIP_stop_at_last_layers": OptionInfo(1, "Clip skip", gr.Slider, layers, section=models).info(
+            "1 takes the text encoder's last layer, 2 the one before it"
         ),
         "sd_hypernetwork": OptionInfo(
             "None", "Add hypernetwork to prompt", gr.Dropdown, _networks, section=extra, refresh=reload_hypernetworks

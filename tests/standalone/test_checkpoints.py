@@ -247,7 +247,7 @@ def test_openclip_text_encoder_becomes_the_same_function(host):
     encoder.transformer.load_state_dict(converted)
     with torch.no_grad():
         found = encoder.eval()(["a red circle"])
-        tokens = encoder.tokenize(["a red circle"])[0]
+        tokens = encoder.tokenize(["a red circle"])[0][0]
         assert tokens[0, 5:].sum() == 0, "SD2 pads with 0"
         x = table[tokens] + places
         mask = torch.full((77, 77), float("-inf")).triu(1)
@@ -259,7 +259,7 @@ def test_openclip_text_encoder_becomes_the_same_function(host):
 
 
 def test_tokens_are_clips(host):
-    ids = host.model.cond_stage_model.tokenize(["a photo of an astronaut riding a horse"])[0, 0]
+    ids = host.model.cond_stage_model.tokenize(["a photo of an astronaut riding a horse"])[0][0, 0]
     assert ids[:10].tolist() == [49406, 320, 1125, 539, 550, 18376, 6765, 320, 4558, 49407]
     assert set(ids[10:].tolist()) == {49407}
 
