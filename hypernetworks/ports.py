@@ -33,8 +33,8 @@ class Encoder(Protocol):
     def text_fingerprint(self) -> str:
         """Tells this text encoder, with all settings that change what it gives, from every other."""
 
-    def encode_texts(self, texts: Sequence[str]) -> Tensor:
-        """Conditionings [batch, tokens, width] of the texts."""
+    def encode_texts(self, texts: Sequence[str]) -> Sequence[Tensor]:
+        """Conditionings [tokens, width] of the texts, each as it would be encoded alone."""
 
 
 class Denoiser(Protocol):

@@ -11,7 +11,13 @@ from modules import shared
 from torch import nn
 
 #: Settings of the host that change what its text encoder gives.
-_TEXT_OPTIONS = ("CLIP_stop_at_last_layers", "emphasis", "comma_padding_backtrack", "enable_emphasis")
+_TEXT_OPTIONS = (
+    "CLIP_stop_at_last_layers",
+    "emphasis",
+    "use_old_emphasis_implementation",
+    "enable_emphasis",
+    "comma_padding_backtrack",
+)
 
 
 def of_module(module: nn.Module, *more: Any) -> str:

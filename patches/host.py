@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from html import escape
@@ -19,6 +20,10 @@ from . import attention, fingerprints, temporary
 from .previews import HostPreviewer
 from .shortcuts import shortcuts
 
+#: What gives words a weight, in the host's prompts.
+_WEIGHTS = re.compile(r"[()\[\]]")
+#: Of one part of a text: 75 tokens between two marks.
+_PART_TOKENS = 77
 _PREDICTIONS = {"eps": "epsilon", "v": "v"}
 
 
@@ -74,17 +79,33 @@ class HostEncoder:
         """Hash of the text encoder's weights, with the settings and embeddings that change what it gives."""
         return fingerprints.of_module(shared.sd_model.cond_stage_model, *fingerprints.text_settings())
 
-    def encode_texts(self, texts: Sequence[str]) -> Tensor:
-        """Conditionings [batch, tokens, width] of the texts.
+    def encode_texts(self, texts: Sequence[str]) -> Sequence[Tensor]:
+        """Conditionings [tokens, width] of the texts, each as the host encodes it alone.
 
         Raises:
-            TrainingError: the checkpoint's conditioning is more than one tensor.
+            TrainingError: the checkpoint's conditioning is more than one tensor, or no finite numbers.
         """
-        with torch.no_grad(), devices.autocast():
-            conditioning = shared.sd_model.get_learned_conditioning(list(texts))
-        if not isinstance(conditioning, Tensor):
-            raise TrainingError("checkpoints of this kind cannot be trained on yet; load an SD1 or SD2 checkpoint")
-        return conditioning.float()
+        found: dict[str, Tensor] = {}
+        # The host restores the mean of weighted texts over all that it encodes at once ...
+        plain = [text for text in texts if not _WEIGHTS.search(text)]
+        together = _conditionings(plain) if plain else torch.empty(0, 0, 0)
+        if together.shape[1] == _PART_TOKENS:
+            found = dict(zip(plain, together, strict=True))
+        # ... and fills short texts up with empty parts beside long ones.
+        found |= {text: _conditionings([text])[0] for text in dict.fromkeys(texts) if text not in found}
+        for text, conditioning in found.items():
+            if not conditioning.isfinite().all():
+                raise TrainingError(f"the text encoder gives no finite numbers for the caption {text!r}")
+        return [found[text] for text in texts]
+
+
+def _conditionings(texts: list[str]) -> Tensor:
+    """[batch, tokens, width], float32; all of them as long as the longest."""
+    with torch.no_grad(), devices.autocast():
+        conditioning = shared.sd_model.get_learned_conditioning(texts)
+    if not isinstance(conditioning, Tensor):
+        raise TrainingError("checkpoints of this kind cannot be trained on yet; load an SD1 or SD2 checkpoint")
+    return conditioning.float()
 
 
 class HostDenoiser:

@@ -309,7 +309,7 @@ def test_in_training_the_text_networks_run_once_and_gradients_are_exact(patched,
 
     denoiser = ports.HostDenoiser()
     noisy = torch.randn(2, 4, 8, 8)
-    conditioning = ports.HostEncoder().encode_texts(["a red circle", "a star"])
+    conditioning = torch.stack(list(ports.HostEncoder().encode_texts(["a red circle", "a star"])))
     gradients = []
     for is_on in (True, False):
         switch(monkeypatch, is_on)
