@@ -5,9 +5,13 @@
 
 from __future__ import annotations
 
+import logging
+
 from . import attention, batches, checkpointing, generation, loading, options, unpickling
 from .loaded import Loaded
 from .patching import PatchSet
+
+_log = logging.getLogger(__name__)
 
 PATCH_SETS: tuple[PatchSet, ...] = (
     loading.patch_set,
@@ -29,6 +33,17 @@ def install_all() -> None:
             patch_set.uninstall()
     if not options.allows(loading.patch_set):
         _let_go()
+
+
+def settle() -> None:
+    """Once every extension is loaded: takes our places again where one took them, and says who else stands there."""
+    install_all()
+    targets: dict[str, list[str]] = {}
+    for patch in (patch for patch_set in PATCH_SETS for patch in patch_set.patches):
+        for name in patch.rivals:
+            targets.setdefault(name, []).append(patch.target.replace(":", "."))
+    for name, replaced in targets.items():
+        _log.warning("The extension %s replaces these functions too, ours run first: %s.", name, ", ".join(replaced))
 
 
 def uninstall_all() -> None:

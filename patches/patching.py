@@ -8,15 +8,18 @@ from __future__ import annotations
 import functools
 import importlib
 import inspect
+import itertools
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from ..hypernetworks.errors import WorkbenchError
 
 _log = logging.getLogger(__name__)
 _MARK = "__hypernetwork_workbench_patch__"
+_OURS = Path(__file__).parents[1]
 
 
 class UnsupportedHostError(WorkbenchError):
@@ -61,22 +64,35 @@ class Patch:
         return self._when is None or self._when()
 
     def install(self) -> None:
-        """Puts our function in place; does nothing if it is there already.
+        """Puts our function in place, on top again where another one took it; does nothing if it runs already.
 
         Raises:
             UnsupportedHostError: the host has no such function; names it.
         """
-        if self.is_installed:
-            return
         owner, name = self._resolve()
         current = inspect.getattr_static(owner, name)
-        if self._installation is not None and _runs_below(self._installation.wrapper, current):
-            self._installation.is_active = True  # it was left in place because another patch stood on top of it
-            return
+        if self._installation is not None:
+            if _runs_below(self._installation.wrapper, current):
+                self._installation.is_active = True  # where it was off, another patch on top of it had kept it there
+                return
+            self._installation.is_active = False  # somebody took its place since: ours goes on top of theirs
         raw = self._without_ours(current)
         self._installation = _Installation(owner, name, raw)
         self._installation.wrapper = self._wrap(self._installation)
         setattr(owner, name, self._installation.wrapper)
+
+    @property
+    def rivals(self) -> set[str]:
+        """Names of the other extensions whose functions run around ours, as far as `functools.wraps` tells."""
+        if self._installation is None:
+            return set()
+        found: set[str] = set()
+        layer = inspect.getattr_static(self._installation.owner, self._installation.name)
+        while layer is not None:
+            function = getattr(layer, "__func__", layer)
+            found.update(_extension_of(function))
+            layer = getattr(function, "__wrapped__", None)
+        return found
 
     def uninstall(self) -> None:
         """Puts the raw attribute back; where another patch stands on top of ours, ours becomes a pass-through."""
@@ -144,6 +160,14 @@ class _Installation:
     raw: Any
     wrapper: Any = None
     is_active: bool = True
+
+
+def _extension_of(function: Any) -> set[str]:
+    """The name of the extension's folder that a function's file lies in; empty for the host's and for our own."""
+    parts = Path(getattr(getattr(function, "__code__", None), "co_filename", "")).parts
+    if Path(*parts).is_relative_to(_OURS):
+        return set()
+    return {name for folder, name in itertools.pairwise(parts) if folder in {"extensions", "extensions-builtin"}}
 
 
 def _runs_below(wrapper: Any, current: Any) -> bool:

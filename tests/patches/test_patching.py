@@ -118,3 +118,28 @@ def test_a_set_is_in_place_whole_or_not_at_all_and_says_so_once(host, caplog):
     patch_set.uninstall()
     assert host.speak is raw
     assert host.sing is raw
+
+
+def test_a_place_that_another_took_is_taken_back_and_given_up_again(host):
+    patch = Patch("fake_host:speak", loud)
+    patch.install()
+    ours = host.speak
+
+    def theirs(word):  # as most extensions do it: without functools.wraps
+        return f"{ours(word)}?"
+
+    host.speak = theirs
+    patch.install()
+    assert host.speak("a") == "host a?!"
+    patch.uninstall()
+    assert host.speak is theirs
+    assert host.speak("a") == "host a?"
+
+
+def test_other_extensions_below_ours_are_named(host, tmp_path):
+    code = compile("def speak(word):\n    return 'theirs'", str(tmp_path / "extensions" / "loud-one" / "a.py"), "exec")
+    exec(code, vars(host))
+    patch = Patch("fake_host:speak", loud)
+    assert patch.rivals == set()
+    patch.install()
+    assert patch.rivals == {"loud-one"}

@@ -17,7 +17,9 @@ TROUBLE = ("Traceback", "Error", "error:", "WARNING", "Warning")
 @pytest.fixture(scope="session")
 def created(host: WebUI) -> str:
     """A network created through the host's own route; one whose first step changes nothing."""
-    host.call("/sdapi/v1/create/hypernetwork", {"name": NETWORK, "enable_sizes": ["96", "64", "128"]})
+    host.call(
+        "/sdapi/v1/create/hypernetwork", {"name": NETWORK, "enable_sizes": ["96", "64", "128"], "overwrite_old": False}
+    )
     return NETWORK
 
 
