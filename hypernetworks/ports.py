@@ -37,6 +37,14 @@ class Encoder(Protocol):
         """Conditionings [tokens, width] of the texts, each as it would be encoded alone."""
 
 
+class SubjectFinder(Protocol):
+    """Finds what matters in a picture."""
+
+    def __call__(self, picture: Image.Image, size: tuple[int, int]) -> tuple[float, float] | None:
+        """Its place in an RGB picture, as shares of width and height, for a crop that is scaled to `size` (width,
+        height) pixels; None where it knows none."""
+
+
 class Denoiser(Protocol):
     """The frozen U-Net."""
 
@@ -109,6 +117,7 @@ class Ports:
     Attributes:
         network_dir: where networks live that name no folder of their own.
         log_dir: where logs and previews go for such networks.
+        find_subject: the host's own way to find what a crop should keep, if it has one.
     """
 
     encoder: Encoder
@@ -118,3 +127,4 @@ class Ports:
     checkpoint: Checkpoint
     network_dir: Path
     log_dir: Path
+    find_subject: SubjectFinder | None = None

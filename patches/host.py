@@ -19,6 +19,7 @@ from ..hypernetworks.ports import Checkpoint, Ports, Progress
 from . import attention, fingerprints, temporary
 from .previews import HostPreviewer
 from .shortcuts import shortcuts
+from .subject import find_subject
 
 #: What gives words a weight, in the host's prompts.
 _WEIGHTS = re.compile(r"[()\[\]]")
@@ -183,6 +184,7 @@ def ports(progress: Progress | None = None) -> Ports:
         checkpoint=Checkpoint(info.model_name, info.shorthash or ""),
         network_dir=network_dir(),
         log_dir=Path(paths.data_path) / "outputs" / "training",
+        find_subject=find_subject,
     )
 
 

@@ -19,10 +19,10 @@ _FACES = "haarcascade_frontalface_default.xml"
 
 def subject_centre(picture: Image.Image) -> tuple[float, float]:
     """Where the subject of `picture` is, as shares of width and height."""
-    return _face(picture) or _salient(picture)
+    return face_centre(picture) or _salient(picture)
 
 
-def _face(picture: Image.Image) -> tuple[float, float] | None:
+def face_centre(picture: Image.Image) -> tuple[float, float] | None:
     """The middle of the largest face that OpenCV finds, after Viola & Jones (2001)."""
     detector = _face_detector()
     if detector is None:

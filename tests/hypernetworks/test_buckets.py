@@ -1,5 +1,7 @@
 """Framing: buckets, kept sizes and squares over any sizes."""
 
+from dataclasses import replace
+
 import pytest
 from hypernetwork_workbench.hypernetworks.data import subject
 from hypernetwork_workbench.hypernetworks.data.buckets import (
@@ -12,10 +14,14 @@ from hypernetwork_workbench.hypernetworks.data.buckets import (
     lost_share,
 )
 from hypernetwork_workbench.hypernetworks.data.images import framed
+from hypernetwork_workbench.hypernetworks.data.reading import read_dataset
 from hypernetwork_workbench.hypernetworks.errors import DatasetError
+from hypernetwork_workbench.hypernetworks.settings import DataSettings
 from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
+
+from tests.support.fake_ports import fake_ports
 
 SIDES = st.integers(16, 5000)
 STEPS = st.sampled_from([8, 16, 32, 64])
@@ -139,6 +145,24 @@ def test_the_largest_face_is_the_subject_where_opencv_finds_one(monkeypatch):
 
     monkeypatch.setattr(subject, "_face_detector", Detector)
     assert subject.subject_centre(Image.new("RGB", (1024, 512))) == pytest.approx((430 / 512, 130 / 256))
+
+
+def test_the_hosts_own_way_to_find_a_subject_goes_first(tmp_path):
+    Image.new("RGB", (300, 100), "white").save(tmp_path / "a.png")
+    settings = DataSettings(folder=str(tmp_path), width=64, height=64, framing="square", crop="subject")
+    asked = []
+
+    def boxes(answer):
+        def find(picture, size):
+            asked.append((picture.mode, picture.size, size))
+            return answer
+
+        ports = replace(fake_ports(tmp_path), find_subject=find)
+        return read_dataset(settings, "n", ports=ports).samples[0].frames[0].box
+
+    assert boxes((0.9, 0.5)) == (200, 0, 300, 100)
+    assert boxes(None) == (100, 0, 200, 100)  # nothing found: the middle, as all is of one colour
+    assert asked == [("RGB", (300, 100), (64, 64))] * 2
 
 
 def test_a_frame_scales_only_its_part():
