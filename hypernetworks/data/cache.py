@@ -11,6 +11,7 @@ import json
 import logging
 import os
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -55,12 +56,13 @@ class Cache:
         self.used.add(path.name)
         try:
             found = load_file(path)
-            os.utime(path)  # used just now, which is what pruning goes by
         except FileNotFoundError:
             return None
         except (OSError, safetensors.SafetensorError) as error:
             _log.warning("The kept latents in %s cannot be read and are made again: %s", path.name, error)
             return None
+        with suppress(OSError):  # a folder that can only be read serves as well
+            os.utime(path)  # used just now, which is what pruning goes by
         return found
 
     def store(self, name: str, tensors: Mapping[str, Tensor]) -> None:
@@ -93,9 +95,10 @@ class Cache:
                 break
             if path.name in self.used:
                 continue
-            path.unlink(missing_ok=True)
+            with suppress(OSError):  # another run pruned it, or reads it right now
+                path.unlink()
+                gone += 1
             total -= stat.st_size
-            gone += 1
         return gone
 
     def _entries(self) -> Iterable[tuple[Path, os.stat_result]]:

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor
 
-from ..ports import Encoder
+from ..ports import Encoder, Progress
 from .cache import Cache, fingerprint
 from .dataset import Dataset
+from .waiting import report
 
 _ENCODED_AT_ONCE = 8
 
@@ -40,18 +41,24 @@ class Conditionings:
         return padded(found, self._encoded[""])
 
     @torch.no_grad()
-    def prepare(self, epoch: int) -> None:
-        """Encodes the texts of an epoch, unless they are there."""
+    def prepare(self, epoch: int, progress: Progress | None = None) -> None:
+        """Encodes the texts of an epoch, unless they are there.
+
+        Args:
+            progress: where this is shown, and may be stopped with a DatasetError.
+        """
         if self._encoded and (epoch == self._epoch or not self._dataset.varies):
             return
         # All of them anew, so that a resumed run encodes the same texts in the same company, to the bit.
         self._epoch = epoch
-        self._encoded = self._encode({self._text(item, epoch) for item in range(len(self._dataset.items))} | {""})
+        self._encoded = self._encode(
+            {self._text(item, epoch) for item in range(len(self._dataset.items))} | {""}, progress
+        )
 
     def _text(self, item: int, epoch: int) -> str:
         return self._dataset.text(item, epoch)
 
-    def _encode(self, texts: Iterable[str]) -> dict[str, Tensor]:
+    def _encode(self, texts: Iterable[str], progress: Progress | None) -> dict[str, Tensor]:
         wanted = sorted(texts)
         names: dict[str, str] = {}
         found: dict[str, Tensor] = {}
@@ -62,6 +69,8 @@ class Conditionings:
             found = {text: tensors["conditioning"] for text, tensors in kept if tensors and "conditioning" in tensors}
         missing = [text for text in wanted if text not in found]
         for start in range(0, len(missing), _ENCODED_AT_ONCE):
+            if progress is not None:
+                report(progress, start, len(missing), "Encoding captions")
             chunk = missing[start : start + _ENCODED_AT_ONCE]
             for text, conditioning in zip(chunk, self._encoder.encode_texts(chunk), strict=True):
                 found[text] = conditioning.cpu()

@@ -18,6 +18,7 @@ from .conditionings import Conditionings
 from .dataset import Dataset, Sample, View
 from .images import framed, on_background, open_raw, to_tensor
 from .masks import alpha_mask, mask_weights, read_mask
+from .waiting import report
 
 _ENCODED_AT_ONCE = 8
 _PIXELS_AT_ONCE = 8 * 512 * 512
@@ -102,7 +103,11 @@ class EncodedDataset:
 
 @torch.no_grad()
 def encode(dataset: Dataset, encoder: Encoder, progress: Progress, cache: Cache | None = None) -> EncodedDataset:
-    """Encodes all pictures and fixed captions, each different one once, or takes what `cache` kept of them."""
+    """Encodes all pictures and fixed captions, each different one once, or takes what `cache` kept of them.
+
+    Raises:
+        DatasetError: a picture cannot be read any more, or the user stopped it.
+    """
     texts = Conditionings(dataset, encoder, cache)
     if not dataset.views:
         return EncodedDataset(dataset, [], texts)
@@ -115,7 +120,7 @@ def encode(dataset: Dataset, encoder: Encoder, progress: Progress, cache: Cache 
     missing = [number for number in range(len(dataset.views)) if number not in views]
     done = 0
     for chunk in _chunks(dataset, missing):
-        progress.report(done, len(missing), f"Encoding pictures, {done} of {len(missing)}")
+        report(progress, done, len(missing), "Encoding pictures")
         pictures = [_picture(dataset, dataset.views[number]) for number in chunk]
         means, stds = encoder.encode_posterior(torch.stack([picture for picture, _ in pictures]))
         for place, number in enumerate(chunk):
@@ -126,7 +131,7 @@ def encode(dataset: Dataset, encoder: Encoder, progress: Progress, cache: Cache 
                 cache.store(names[number], {"mean": view.mean, "std": view.std, **mask})
         done += len(chunk)
     _tell_masks(dataset, views)
-    texts.prepare(0)
+    texts.prepare(0, progress)
     return EncodedDataset(dataset, [views[number] for number in range(len(dataset.views))], texts)
 
 

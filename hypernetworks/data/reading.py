@@ -9,19 +9,24 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from PIL import Image
+
 from ..data_settings import DataSettings
 from ..errors import DatasetError, SettingsError
+from ..ports import Ports, SubjectFinder
 from ..randomness import derived_seed
-from .buckets import Frame, frame, moved
+from .buckets import Frame, frame, frame_size, moved
 from .captions import metadata_weight, read_caption
 from .dataset import Dataset, Sample
-from .images import EXTENSIONS, open_raw
+from .images import EXTENSIONS, on_background, open_raw
 from .kohya import read_config, read_lines
 from .masks import SUFFIX, mask_beside, read_mask
 from .subject import subject_centre
 from .subsets import Subset, base_subset, own_subsets
+from .waiting import report
 
 _SHOWN_PROBLEMS = 8
+_TOLD_EVERY = 20
 _log = logging.getLogger(__name__)
 
 
@@ -31,25 +36,29 @@ class _Reader:
 
     Attributes:
         known: sizes of pictures, by digest, that were opened well before.
+        find_subject: asked first where a crop should follow the subject.
     """
 
     seed: int
     known: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    find_subject: SubjectFinder | None = None
 
     def read(self, path: Path, subset: Subset) -> Sample:
         """The sample of a picture; raises DatasetError."""
         digest = _digest(path)
-        size = self.known.get(digest) if subset.crop != "subject" else None
-        centre = (0.5, 0.5)
-        if size is None:
+        picture = None
+        size = self.known.get(digest)
+        if size is None or subset.crop == "subject":
             picture = open_raw(path)
             size = picture.size
-            if subset.crop == "subject":
-                centre = subject_centre(picture.convert("RGB"))
         try:
-            frames: tuple[Frame, ...] = (frame(subset.framing, size, centre),)
+            framed = frame_size(subset.framing, size)
         except DatasetError as error:
             raise DatasetError(f"{path.name}: {error}") from error
+        centre = (0.5, 0.5)
+        if picture is not None and subset.crop == "subject":
+            centre = self._subject(on_background(picture, subset.background), framed)
+        frames: tuple[Frame, ...] = (frame(subset.framing, size, centre),)
         if subset.crop == "random":
             draws = [random.Random(derived_seed(self.seed, "crop", path.name, turn)) for turn in range(subset.repeats)]
             frames = tuple(dict.fromkeys(moved(frames[0], size, draw.random(), draw.random()) for draw in draws))
@@ -60,9 +69,17 @@ class _Reader:
         full = digest if mask is None else digest + _digest(mask)
         return Sample(path, read_caption(path, subset.source), subset, full, size, frames, weight, mask)
 
+    def _subject(self, picture: Image.Image, size: tuple[int, int]) -> tuple[float, float]:
+        found = self.find_subject(picture, size) if self.find_subject is not None else None
+        return found or subject_centre(picture)
+
 
 def read_dataset(
-    settings: DataSettings, name: str, seed: int = 0, known: Mapping[str, tuple[int, int]] | None = None
+    settings: DataSettings,
+    name: str,
+    seed: int = 0,
+    known: Mapping[str, tuple[int, int]] | None = None,
+    ports: Ports | None = None,
 ) -> Dataset:
     """Finds the pictures of all folders, opens each once, and reads the captions.
 
@@ -70,18 +87,23 @@ def read_dataset(
         name: the network's name, for `[name]` in the template.
         seed: of random crops, captions and flips.
         known: sizes of pictures by their digest that need not be opened again.
+        ports: where to show how far it is, and who finds subjects.
 
     Raises:
         SettingsError: a folder does not exist or has no pictures; names the field.
-        DatasetError: no picture can be used, or one cannot and the settings say to stop there; names the files.
+        DatasetError: no picture can be used, or one cannot and the settings say to stop there; names the files; or the
+            user stopped it.
     """
     base = base_subset(settings, name)
     subsets = [*own_subsets(settings, base), *read_lines(settings.more_folders, base)]
     if settings.dataset_config:
         subsets += read_config(Path(settings.dataset_config), base)
-    reader = _Reader(seed, known or {})
+    reader = _Reader(seed, known or {}, ports.find_subject if ports else None)
     samples, problems = [], []
-    for path, owner in ((path, subset) for subset in subsets for path in _pictures(subset)):
+    found = [(path, subset) for subset in subsets for path in _pictures(subset)]
+    for number, (path, owner) in enumerate(found):
+        if ports is not None and number % _TOLD_EVERY == 0:
+            report(ports.progress, number, len(found), "Reading pictures")
         try:
             samples.append(reader.read(path, owner))
         except DatasetError as error:

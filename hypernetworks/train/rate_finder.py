@@ -6,11 +6,11 @@ import math
 from dataclasses import dataclass, replace
 
 from ..charts import Curve, draw_chart
-from ..data.latents import encode
 from ..errors import TrainingError
 from ..ports import Ports
 from ..settings import Job
 from . import optimizers, schedules
+from .encoding import encode_parts
 from .guard import Guard
 from .loop import StepRecord, Trainer
 from .noise import NoiseProcess
@@ -91,7 +91,7 @@ class _Recorder:
 def find_rate(job: Job, ports: Ports, steps: int = STEPS) -> FoundRate:
     """Trains for `steps` at a rising rate on a copy that is thrown away, and suggests the rate of the steepest fall.
 
-    Nothing is written, and the seed makes the answer the same every time.
+    Nothing is written but encoded pictures, for the run to come; the seed makes the answer the same every time.
 
     Raises:
         SettingsError: settings do not fit the model, the files or the dataset.
@@ -104,7 +104,7 @@ def find_rate(job: Job, ports: Ports, steps: int = STEPS) -> FoundRate:
     learner = Learner(network, optimizer, Precision(job.train.precision, ports.denoiser.device))
     trainer = Trainer(
         job=job,
-        data=encode(plan.dataset, ports.encoder, ports.progress),
+        data=encode_parts(job, (plan.dataset,), ports)[0],
         denoiser=ports.denoiser,
         learner=learner,
         schedule=RisingRate(LOWEST, HIGHEST, steps),

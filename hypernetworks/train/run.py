@@ -9,7 +9,7 @@ from pathlib import Path
 
 from .. import files
 from ..atomic import write_text
-from ..data.latents import EncodedDataset, encode
+from ..data.latents import EncodedDataset
 from ..errors import WorkbenchError
 from ..jobfile import job_text
 from ..memory import PeakMemory
@@ -17,13 +17,14 @@ from ..ports import Ports
 from ..settings import Job
 from . import optimizers, schedules, sheet
 from .averages import WeightAverage, weights_to_show
+from .encoding import encode_parts
 from .guard import Guard
 from .logs import CsvLog, Log, TensorBoardLog, WandbLog
 from .loop import Callback, Trainer
 from .monitor import Monitor
 from .noise import NoiseProcess
 from .pictures import Previews
-from .plan import Plan, latent_cache, make_plan
+from .plan import Plan, make_plan
 from .precision import Precision
 from .saving import Saver
 from .state import Learner
@@ -82,22 +83,9 @@ def train(job: Job, ports: Ports, resume: bool = False) -> TrainResult:
     plan = make_plan(job, ports, resume)
     plan.paths.make_folders()
     write_text(plan.paths.folder / "job.toml", job_text(job))
-    data, held_out = _encoded(plan, ports)
+    data, held_out = encode_parts(job, (plan.training, plan.held_out), ports)
     run = _Run(plan, ports, data, held_out)
     return run.go()
-
-
-def _encoded(plan: Plan, ports: Ports) -> tuple[EncodedDataset, EncodedDataset]:
-    """Pictures to train on and pictures held out, as the U-Net takes them."""
-    cache = latent_cache(plan.job, ports) if plan.job.data.cache else None
-    both = (plan.training, plan.held_out)
-    data, held_out = (encode(part, ports.encoder, ports.progress, cache) for part in both)
-    if cache is not None:
-        cache.remember_pictures({sample.picture_digest: sample.size for sample in plan.dataset.samples})
-        gone = cache.prune()
-        if gone:
-            _log.info("%d kept latents of other runs were deleted to stay below %d MB.", gone, cache.limit_mb)
-    return data, held_out
 
 
 def _dataset_name(job: Job) -> str:
