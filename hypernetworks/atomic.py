@@ -62,7 +62,7 @@ def _sentence(target: Path, reason: OSError) -> str:
 
 def _keep_mode(temporary: Path, target: Path) -> None:
     """Give the new file the permissions of the one it replaces."""
-    if target.exists():
+    with contextlib.suppress(FileNotFoundError):  # there is none, or none any more
         temporary.chmod(target.stat().st_mode & 0o777)
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import safetensors
-from safetensors.torch import load_file, save
+from safetensors.torch import load, save
 from torch import Tensor
 
 from ..atomic import atomic_write
@@ -55,7 +55,8 @@ class Cache:
         path = self.folder / (name + _ENDING)
         self.used.add(path.name)
         try:
-            found = load_file(path)
+            # Read at once: a file that is mapped is opened twice, and another run may prune it in between.
+            found = load(path.read_bytes())
         except FileNotFoundError:
             return None
         except (OSError, safetensors.SafetensorError) as error:
