@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import logging
 
-from . import attention, batches, checkpointing, generation, loading, options, unpickling
+from . import attention, batches, checkpointing, generation, host_creation, host_training, loading, options, unpickling
 from .loaded import Loaded
 from .patching import PatchSet
+from .runs import runs
 
 _log = logging.getLogger(__name__)
 
@@ -20,6 +21,8 @@ PATCH_SETS: tuple[PatchSet, ...] = (
     checkpointing.patch_set,
     unpickling.patch_set,
     batches.patch_set,
+    host_creation.patch_set,
+    host_training.patch_set,
 )
 
 
@@ -48,6 +51,11 @@ def settle() -> None:
 
 def uninstall_all() -> None:
     """Switches every patch set off, the last one first, and lets go of the networks that only our path can run."""
+    if runs.active is not None:
+        # A run without our k/v path would go on with a network that is in nothing. It saves before it ends.
+        from . import background  # noqa: PLC0415 - needs the running host
+
+        background.end()
     for patch_set in reversed(PATCH_SETS):
         patch_set.uninstall()
     _let_go()

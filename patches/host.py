@@ -18,6 +18,7 @@ from ..hypernetworks.network import Hypernetwork
 from ..hypernetworks.ports import Checkpoint, Ports, Progress
 from . import attention, fingerprints, temporary
 from .previews import HostPreviewer
+from .runs import runs
 from .shortcuts import shortcuts
 from .subject import find_subject
 
@@ -150,6 +151,7 @@ class HostProgress:
 
     def report(self, done: int, total: int, text: str) -> None:
         """Shows that `done` of `total` steps are over."""
+        runs.note(done, total, text)
         shared.state.job_count = total
         shared.state.job_no = done
         # A text of one line would be put into the bar as it is; ours is HTML for the page's script.

@@ -67,7 +67,7 @@ class Patch:
         """Puts our function in place, on top again where another one took it; does nothing if it runs already.
 
         Raises:
-            UnsupportedHostError: the host has no such function; names it.
+            UnsupportedHostError: the host has no such function, or another one than we know; names it.
         """
         owner, name = self._resolve()
         current = inspect.getattr_static(owner, name)
@@ -77,9 +77,10 @@ class Patch:
                 return
             self._installation.is_active = False  # somebody took its place since: ours goes on top of theirs
         raw = self._without_ours(current)
-        self._installation = _Installation(owner, name, raw)
-        self._installation.wrapper = self._wrap(self._installation)
-        setattr(owner, name, self._installation.wrapper)
+        installation = _Installation(owner, name, raw)
+        installation.wrapper = self._wrap(installation)
+        setattr(owner, name, installation.wrapper)
+        self._installation = installation
 
     @property
     def rivals(self) -> set[str]:
@@ -131,6 +132,19 @@ class Patch:
             if not mark or mark[0] != self.target:
                 return current
             current = mark[1]
+
+
+def signature_with(function: Callable[..., Any], *parameters: str) -> inspect.Signature:
+    """The signature of a function of the host that must have these parameters.
+
+    Raises:
+        UnsupportedHostError: it lacks some of them, so that it is another function than we know.
+    """
+    signature = inspect.signature(function)
+    lacking = [name for name in parameters if name not in signature.parameters]
+    if lacking:
+        raise UnsupportedHostError(f"{function.__module__}.{function.__name__} takes no {', '.join(lacking)}")
+    return signature
 
 
 def _resolve(target: str) -> tuple[Any, str]:

@@ -148,7 +148,7 @@ def _connect_runs(form: Form, parts: Mapping[str, Any], txt2img: _Txt2img) -> No
     for name, action in actions.items():
         handler = train_runs.handler(form, action, len(txt2img.components))
         parts[name].click(
-            call_queue.wrap_gradio_gpu_call(handler, extra_outputs=[gr.update()]),
+            train_runs.one_at_a_time(call_queue.wrap_gradio_gpu_call(handler, extra_outputs=[gr.update()])),
             _js="hnwStartTraining",
             inputs=[parts["task"], txt2img.tick, *txt2img.components, *form.components],
             outputs=outputs,

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from html import escape
 from typing import Any
 
 import gradio as gr
-from modules import shared
+from modules import progress, shared
 
 from ..hypernetworks.errors import WorkbenchError
 from ..hypernetworks.job_entry import in_words
 from ..hypernetworks.settings import Job
 from ..hypernetworks.train.run import TrainResult
 from .form import Form, done
+from .runs import RunBusyError, runs
 from .train_job import job_from, with_txt2img
 from .training import check_job, find_rate_for, run_job
 
@@ -42,6 +44,24 @@ def handler(form: Form, action: Callable[[Job], Answer], txt2img: int) -> Callab
         return answer
 
     return handle
+
+
+def one_at_a_time(handle: Callable[..., Any]) -> Callable[..., Any]:
+    """The handler of a button in the host's queue, for the user whose turn it is; others are told of the run at once.
+
+    Args:
+        handle: as `wrap_gradio_gpu_call` gives it; its first argument is the task.
+    """
+
+    def start(task: str, *entered: Any) -> Any:
+        try:
+            with runs.hold():
+                return handle(task, *entered)
+        except RunBusyError as busy:
+            progress.finish_task(task)  # its page waits for it
+            return gr.update(), f"<ul class='hnw-errors'><li>{escape(str(busy))}.</li></ul>"
+
+    return start
 
 
 def train(job: Job, resume: bool = False) -> Answer:

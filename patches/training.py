@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
 
 import torch
 from modules import devices, shared
@@ -17,19 +19,28 @@ from ..hypernetworks.train.rate_finder import FoundRate, find_rate
 from ..hypernetworks.train.run import TrainResult, train
 from . import host
 from .previews import check_sampler
+from .runs import runs
 
 
-def run_job(job: Job, progress: Progress | None = None, resume: bool = False) -> TrainResult:
+def run_job(
+    job: Job, progress: Progress | None = None, resume: bool = False, log_dir: Path | None = None
+) -> TrainResult:
     """Trains as `job` says on the loaded checkpoint, and lets the host list the result.
 
     Args:
         resume: goes on from the newest saved state of the run of this name.
+        log_dir: where logs and pictures go for a job that names no folder; None: where the host's are.
 
     Raises:
-        WorkbenchError: see `hypernetworks.train.run.train`; also where the GPU has too little memory.
+        WorkbenchError: see `hypernetworks.train.run.train`; also where the GPU has too little memory, or where the
+            host keeps most of the model outside of it.
     """
+    runs.begin(job)
     with _tidied():
-        return train(job, _ports(job, progress), resume)
+        ports = _ports(job, progress)
+        result = train(job, ports if log_dir is None else replace(ports, log_dir=log_dir), resume)
+    runs.finish(result)
+    return result
 
 
 def check_job(job: Job, resume: bool = False) -> list[str]:
@@ -48,6 +59,9 @@ def find_rate_for(job: Job, progress: Progress | None = None) -> FoundRate:
 
 
 def _ports(job: Job, progress: Progress | None) -> Ports:
+    if getattr(shared.cmd_opts, "lowvram", False):
+        # The host then sends each block of the U-Net to the GPU by turns, and has no place for gradients.
+        raise TrainingError("training is not possible with --lowvram; start the WebUI with --medvram or without it")
     check_sampler(job.preview.sampler)
     return host.ports(progress)
 

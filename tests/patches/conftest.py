@@ -17,6 +17,7 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
     checkpoint = tiny_checkpoint.write(tmp_path_factory.mktemp("checkpoint"))
     running = embedded.start(ckpt=checkpoint, data_dir=tmp_path_factory.mktemp("data"), extension=False)
+    running.module("shared").cmd_opts.api = True
     with webui_parts.added():
         yield running
         running.stop()

@@ -327,3 +327,25 @@ def test_the_tab_is_built_with_the_components_of_the_host(patched):
     assert len(trained["inputs"]) == 2 + len(TXT2IMG) + sum(len(kind.options()) for kind in SECTIONS.values()) - len(
         SECTIONS["network"].options()
     ) + 1  # fmt: skip
+
+
+def test_a_second_user_is_told_of_the_run_at_once_and_the_place_is_free_again_afterwards(patched):
+    import gradio as gr
+    from hypernetwork_workbench.patches import train_runs
+    from hypernetwork_workbench.patches.runs import runs
+
+    answers = []
+
+    def first(_task, *_entered):
+        runs.active.name = "night ink"
+        runs.note(3, 9, "step 3 of 9, <fast>")
+        answers.append(train_runs.one_at_a_time(lambda *_: pytest.fail("two at a time"))("task(second)", 1))
+        return "mine"
+
+    assert train_runs.one_at_a_time(first)("task(first)", 1) == "mine"
+    ((gallery, sentence),) = answers
+    assert gallery == gr.update()
+    assert "night ink is being trained (step 3 of 9, &lt;fast&gt;); wait for its end, or interrupt it." in sentence
+    assert "task(second)" in patched.module("progress").finished_tasks, "its page waits no longer"
+    assert runs.active is None
+    assert train_runs.one_at_a_time(lambda *_: "next")("task(third)") == "next"

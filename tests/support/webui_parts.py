@@ -37,7 +37,37 @@ class GroupedBatchSampler(Sampler):
         self.batch_size = batch_size
 
 
+def create_hypernetwork(  # noqa: PLR0917
+    name, enable_sizes, overwrite_old, layer_structure=None, activation_func=None, weight_init=None,
+    add_layer_norm=False, use_dropout=False, dropout_structure=None,
+):  # fmt: skip
+    """As in `modules.hypernetworks.hypernetwork`; does nothing."""
+
+
+def train_hypernetwork(  # noqa: PLR0917
+    id_task, hypernetwork_name, learn_rate, batch_size, gradient_step, data_root, log_directory, training_width,
+    training_height, varsize, steps, clip_grad_mode, clip_grad_value, shuffle_tags, tag_drop_out,
+    latent_sampling_method, use_weight, create_image_every, save_hypernetwork_every, template_filename,
+    preview_from_txt2img, preview_prompt, preview_negative_prompt, preview_steps, preview_sampler_name,
+    preview_cfg_scale, preview_seed, preview_width, preview_height,
+):  # fmt: skip
+    """As in `modules.hypernetworks.hypernetwork`; does nothing."""
+
+
+def handle_create(name, enable_sizes, overwrite_old, *others):
+    """As `create_hypernetwork` in `modules.hypernetworks.ui`."""
+
+
+def handle_train(*args):
+    """As `train_hypernetwork` in `modules.hypernetworks.ui`."""
+
+
+_FUNCTIONS = {"create_hypernetwork": create_hypernetwork, "train_hypernetwork": train_hypernetwork}
 _PARTS = {
+    "modules.hypernetworks.hypernetwork": _FUNCTIONS,
+    "modules.hypernetworks.ui": {"create_hypernetwork": handle_create, "train_hypernetwork": handle_train},
+    "modules.api": {},
+    "modules.api.api": _FUNCTIONS,
     "modules.safe": {"check_zip_filenames": check_zip_filenames},
     "modules.sd_hijack_checkpoint": {
         f"{name}_forward": re_entrant for name in ("BasicTransformerBlock", "ResBlock", "AttentionBlock")
@@ -57,6 +87,7 @@ def added() -> Iterator[None]:
                 module = importlib.import_module(name)
             except ModuleNotFoundError:
                 module = sys.modules[name] = types.ModuleType(name)
+                module.__path__ = []
                 made.append(name)
             for attribute, part in parts.items():
                 before.append((module, attribute, getattr(module, attribute, _MISSING)))

@@ -1,0 +1,83 @@
+"""Patch set: the WebUI's own tab Create hypernetwork, and its HTTP route, make networks as our tab does."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from ..hypernetworks.creation import create_file
+from ..hypernetworks.errors import WorkbenchError
+from ..hypernetworks.settings import CreateSettings
+from ..hypernetworks.webui_job import CREATION_ARGUMENTS, creation_values, in_arguments, in_labels
+from .host_training import api_is_on
+from .patching import Patch, PatchSet, signature_with
+
+_HOST = "modules.hypernetworks.hypernetwork:create_hypernetwork"
+_PAGE = "modules.hypernetworks.ui:create_hypernetwork"
+_ROUTE = "modules.api.api:create_hypernetwork"
+
+
+class CreationRefusedError(WorkbenchError, AssertionError):
+    """A network was not made; the host answers assertions of this function with their text."""
+
+
+def _make_create(original: Callable[..., Any]) -> Callable[..., Any]:
+    """For whoever calls the host's function: the path of the file, or an exception."""
+    signature = signature_with(original, *CREATION_ARGUMENTS)
+
+    def create_hypernetwork(*args: Any, **kwargs: Any) -> str:
+        try:
+            return str(create(signature.bind(*args, **kwargs).arguments))
+        except WorkbenchError as error:
+            raise CreationRefusedError(in_arguments(error)) from error
+
+    return create_hypernetwork
+
+
+def _make_page(_original: Callable[..., Any]) -> Callable[..., Any]:
+    """The handler of the button: the list of networks to train, the text and the HTML of the end."""
+
+    def create_hypernetwork(*args: Any, **kwargs: Any) -> tuple[Any, str, str]:
+        import gradio as gr  # noqa: PLC0415
+        from modules import shared  # noqa: PLC0415
+        from modules.hypernetworks import hypernetwork  # noqa: PLC0415
+
+        function: Any = hypernetwork
+        entered = inspect.signature(function.create_hypernetwork).bind(*args, **kwargs).arguments
+        try:
+            path = create(entered)
+        except WorkbenchError as error:
+            lines = "".join(f"<div class='error'>{escape(line)}</div>" for line in in_labels(error))
+            return gr.update(), "", lines
+        return gr.update(choices=sorted(shared.hypernetworks)), f"Created: {path}", ""
+
+    return create_hypernetwork
+
+
+def create(entered: Mapping[str, Any]) -> Path:
+    """Makes a network as the arguments of the host's function say; gives its file.
+
+    Raises:
+        WorkbenchError: what was entered cannot be made, or the file cannot be written.
+    """
+    from modules import shared  # noqa: PLC0415
+
+    settings = CreateSettings.from_mapping(creation_values(entered))
+    path = create_file(settings, (), Path(shared.cmd_opts.hypernetwork_dir))
+    shared.reload_hypernetworks()
+    return path
+
+
+patch_set = PatchSet(
+    "creation",
+    "The WebUI's own tab Create hypernetwork makes sound files",
+    [
+        Patch(_ROUTE, _make_create, when=api_is_on),  # first, as it is imported by value
+        Patch(_HOST, _make_create),
+        Patch(_PAGE, _make_page),
+    ],
+    mends=True,
+)

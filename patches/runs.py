@@ -1,0 +1,138 @@
+"""The training run of this process: there is one at a time; who asks meanwhile is told of it."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from ..hypernetworks.errors import TrainingError, WorkbenchError
+from ..hypernetworks.settings import Job
+from ..hypernetworks.train.run import TrainResult
+
+WAITING, RUNNING, FINISHED, INTERRUPTED, FAILED = "waiting", "running", "finished", "interrupted", "failed"
+_REMEMBERED = 50
+
+
+class RunBusyError(TrainingError):
+    """Another run has not ended yet."""
+
+
+@dataclass
+class Run:
+    """A training run, waiting for its turn, running or over.
+
+    Attributes:
+        name: of the network; empty until it is known.
+        done, total: optimizer steps, or pictures while they are encoded.
+        text: the line of progress.
+        started, ended: seconds since the epoch.
+        is_cancelled: whether it was interrupted before its turn came.
+        problem: why it failed, where it did so with a sentence.
+    """
+
+    id: str = field(default_factory=lambda: secrets.token_hex(8))
+    name: str = ""
+    job: Job | None = None
+    state: str = WAITING
+    done: int = 0
+    total: int = 0
+    text: str = ""
+    started: float = field(default_factory=time.time)
+    ended: float | None = None
+    is_cancelled: bool = False
+    problem: WorkbenchError | None = None
+    result: TrainResult | None = None
+    over: threading.Event = field(default_factory=threading.Event)
+
+    def line(self) -> str:
+        """What another user is told of it."""
+        name = self.name or "a network"
+        return f"{name} is being trained ({self.text or 'it is about to start'}); wait for its end, or interrupt it"
+
+
+class Runs:
+    """The run that holds the place, and those before it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._active: Run | None = None
+        self._known: OrderedDict[str, Run] = OrderedDict()
+
+    @property
+    def active(self) -> Run | None:
+        """The run that waits for its turn or goes on."""
+        return self._active
+
+    def known(self) -> list[Run]:
+        """The last runs, newest first."""
+        return list(reversed(self._known.values()))
+
+    def get(self, id_: str) -> Run | None:
+        """The run of an id, as long as it is remembered."""
+        return self._known.get(id_)
+
+    def claim(self, name: str = "") -> Run:
+        """Takes the one place.
+
+        Raises:
+            RunBusyError: it is taken; tells by what.
+        """
+        with self._lock:
+            if self._active is not None:
+                raise RunBusyError(self._active.line())
+            run = self._active = Run(name=name)
+            self._known[run.id] = run
+            while len(self._known) > _REMEMBERED:
+                self._known.popitem(last=False)
+            return run
+
+    def release(self, run: Run) -> None:
+        """Gives the place back; a run that has not told how it ended has failed."""
+        with self._lock:
+            if run.state in (WAITING, RUNNING):
+                run.state = INTERRUPTED if run.is_cancelled else FAILED
+            run.ended = time.time()
+            self._active = None
+            if run.job is None:  # a check, or something that never was a job
+                self._known.pop(run.id, None)
+        run.over.set()
+
+    @contextmanager
+    def hold(self, name: str = "") -> Iterator[Run]:
+        """For its length the place is taken; raises RunBusyError as `claim`."""
+        run = self.claim(name)
+        try:
+            yield run
+        except WorkbenchError as error:
+            run.problem = error
+            raise
+        finally:
+            self.release(run)
+
+    def begin(self, job: Job) -> None:
+        """The run that holds the place starts with `job`."""
+        run = self._active
+        if run is not None:
+            run.state, run.job, run.name, run.total = RUNNING, job, job.output.name, job.train.max_steps
+
+    def note(self, done: int, total: int, text: str) -> None:
+        """How far it is."""
+        run = self._active
+        if run is not None:
+            run.done, run.total, run.text = done, total, text
+
+    def finish(self, result: TrainResult) -> None:
+        """It has ended well, or was interrupted and saved."""
+        run = self._active
+        if run is not None:
+            run.result = result
+            run.state = INTERRUPTED if result.interrupted else FINISHED
+
+
+#: The runs of this process.
+runs = Runs()
