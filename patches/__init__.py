@@ -7,9 +7,20 @@ from __future__ import annotations
 
 import logging
 
-from . import attention, batches, checkpointing, generation, host_creation, host_training, loading, options, unpickling
+from . import (
+    attention,
+    batches,
+    checkpointing,
+    generation,
+    host_creation,
+    host_training,
+    loading,
+    options,
+    unpickling,
+    xyz_grid,
+)
 from .loaded import Loaded
-from .patching import PatchSet
+from .patching import Patch, PatchSet
 from .runs import runs
 
 _log = logging.getLogger(__name__)
@@ -23,6 +34,7 @@ PATCH_SETS: tuple[PatchSet, ...] = (
     batches.patch_set,
     host_creation.patch_set,
     host_training.patch_set,
+    xyz_grid.patch_set,
 )
 
 
@@ -42,11 +54,12 @@ def settle() -> None:
     """Once every extension is loaded: takes our places again where one took them, and says who else stands there."""
     install_all()
     targets: dict[str, list[str]] = {}
-    for patch in (patch for patch_set in PATCH_SETS for patch in patch_set.patches):
+    replaced = (patch for patch_set in PATCH_SETS for patch in patch_set.patches if isinstance(patch, Patch))
+    for patch in replaced:
         for name in patch.rivals:
             targets.setdefault(name, []).append(patch.target.replace(":", "."))
-    for name, replaced in targets.items():
-        _log.warning("The extension %s replaces these functions too, ours run first: %s.", name, ", ".join(replaced))
+    for name, places in targets.items():
+        _log.warning("The extension %s replaces these functions too, ours run first: %s.", name, ", ".join(places))
 
 
 def uninstall_all() -> None:

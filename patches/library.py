@@ -88,8 +88,16 @@ class Library:
         read = self._compositions.get(path)
         if read is None or not read.holds(listed):
             self._compositions.pop(path, None)
-            read = _read(path, listed)
+            stamps = {path: stamp(path)}
+            read = _read(_text(path), listed, stamps)
             self._compositions[path] = read
+        return self._with_networks(read, listed)
+
+    def typed(self, text: str, listed: Mapping[str, str]) -> tuple[Composition, dict[str, Hypernetwork]]:
+        """The composition that a text is, and the networks it needs, by name; as `composition`."""
+        return self._with_networks(_read(text, listed, {}), listed)
+
+    def _with_networks(self, read: _Read, listed: Mapping[str, str]) -> tuple[Composition, dict[str, Hypernetwork]]:
         known = {name: listed[name] for name in read.composition.names if name in listed}
         read.composition.check(known)
         return read.composition, {name: self.network(place) for name, place in known.items()}
@@ -111,12 +119,14 @@ class Library:
         self._compositions.clear()
 
 
-def _read(path: str, listed: Mapping[str, str]) -> _Read:
-    """Reads a composition with all those that it names, each once."""
-    stamps: dict[str, Stamp] = {path: stamp(path)}
+def _read(text: str, listed: Mapping[str, str], stamps: dict[str, Stamp]) -> _Read:
+    """Reads a composition with all those that it names, each once.
+
+    Args:
+        stamps: of the files read so far; those read here are added.
+    """
     paths: dict[str, str | None] = {}
     inner: dict[str, Composition] = {}
-    text = _text(path)
     waiting = [compose.parse(text)]
     for composition in waiting:
         for part in singles(composition.root):

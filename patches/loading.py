@@ -13,13 +13,15 @@ from typing import Any
 
 from ..hypernetworks import listing
 from ..hypernetworks.errors import CompositionError, HypernetworkFileError
-from . import options
+from . import aliases, infotext, options
 from .library import is_composition, library
 from .loaded import Loaded, LoadedComposition, LoadedNetwork
 from .patching import Patch, PatchSet
 
 _log = logging.getLogger(__name__)
 _HOST = "modules.hypernetworks.hypernetwork"
+#: Without any of these a text is a name, not a composition.
+_SIGNS = frozenset("+>:()[]{},")
 
 #: Why a network asked for by name could not be loaded, for the message under the picture.
 _failures: dict[str, str] = {}
@@ -36,12 +38,8 @@ def _make_load_one(_original: Callable[..., Any]) -> Callable[..., Any]:
     def load_hypernetwork(name: str) -> Loaded | None:
         from modules import shared  # noqa: PLC0415
 
-        path = shared.hypernetworks.get(name)
-        if path is None:
-            _failures[name] = "there is no hypernetwork of this name"
-            return None
         try:
-            loaded = _load(name, path, shared.hypernetworks)
+            loaded = _load(name, shared.hypernetworks)
         except (HypernetworkFileError, CompositionError) as error:
             _failures[name] = str(error)
             _log.error("Hypernetwork %s was not loaded: %s", name, error)
@@ -52,10 +50,23 @@ def _make_load_one(_original: Callable[..., Any]) -> Callable[..., Any]:
     return load_hypernetwork
 
 
-def _load(name: str, path: str, listed: Mapping[str, str]) -> Loaded:
+def _load(name: str, listed: Mapping[str, str]) -> Loaded:
+    meant = aliases.meaning(name)
+    path = listed.get(meant)
+    if path is None:
+        return _load_typed(name, meant, listed)
     if is_composition(path):
         return LoadedComposition(*library.composition(path, listed), name, Path(path))
     return LoadedNetwork(library.network(path), name, Path(path))
+
+
+def _load_typed(name: str, text: str, listed: Mapping[str, str]) -> Loaded:
+    if not _SIGNS & set(text):
+        raise CompositionError("there is no hypernetwork of this name")
+    try:
+        return LoadedComposition(*library.typed(text, listed), name)
+    except CompositionError as error:
+        raise CompositionError(f"there is no hypernetwork of this name, and read as a composition, {error}") from error
 
 
 def _make_load_several(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -89,7 +100,9 @@ def _make_activate(original: Callable[..., Any]) -> Callable[..., Any]:
         for params in params_list:
             name = params.items[0] if params.items else ""
             if name not in loaded and hasattr(p, "comment"):
-                p.comment(f"Hypernetwork {name} was not used: {_failures.get(name, 'it was not loaded')}.")
+                reason = _failures.get(name, "it was not loaded")
+                p.comment(f"Hypernetwork {aliases.meaning(name)} was not used: {reason}.")
+        infotext.note_hashes(p)
         return result
 
     return activate

@@ -13,7 +13,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from ..hypernetworks.errors import WorkbenchError
 
@@ -24,6 +24,24 @@ _OURS = Path(__file__).parents[1]
 
 class UnsupportedHostError(WorkbenchError):
     """The host lacks something that a patch needs; only the feature of that patch is off."""
+
+
+class Reversible(Protocol):
+    """A change of the host that can be taken back."""
+
+    @property
+    def is_installed(self) -> bool:
+        """Whether it is in place."""
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether this run of the host has use for it."""
+
+    def install(self) -> None:
+        """Puts it in place once; raises UnsupportedHostError where the host lacks something."""
+
+    def uninstall(self) -> None:
+        """Takes it back."""
 
 
 class Patch:
@@ -203,7 +221,7 @@ class PatchSet:
         mends: it mends a part of the host that not every host has; where the part is missing nothing is lost.
     """
 
-    def __init__(self, name: str, title: str, patches: Sequence[Patch], mends: bool = False) -> None:
+    def __init__(self, name: str, title: str, patches: Sequence[Reversible], mends: bool = False) -> None:
         self.name = name
         self.title = title
         self.patches = tuple(patches)

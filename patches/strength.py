@@ -1,15 +1,14 @@
-"""Picker and strength slider for a hypernetwork beside txt2img and img2img."""
+"""Rows of hypernetworks with their strengths beside txt2img and img2img."""
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
-import gradio as gr
 from modules import scripts, shared
-from modules.ui_common import create_refresh_button
 
-_NONE = "None"
+from . import infotext, rows, xyz_grid
+from .rows import Row
+from .rows_view import RowsView
 
 
 class HypernetworkStrength(scripts.Script):
@@ -24,29 +23,34 @@ class HypernetworkStrength(scripts.Script):
         return scripts.AlwaysVisible
 
     def ui(self, is_img2img: bool) -> list[Any]:
-        """Picker, refresh button and slider."""
-        suffix = "_img2img" if is_img2img else ""
-        with gr.Row(elem_id=f"hnw_generation{suffix}", elem_classes="hnw-generation"):
-            picker = gr.Dropdown(_names(), value=_NONE, label="Hypernetwork", elem_id=f"hnw_picker{suffix}", scale=3)
-            create_refresh_button(
-                picker, shared.reload_hypernetworks, lambda: {"choices": _names()}, f"hnw_picker_refresh{suffix}"
-            )
-            strength = gr.Slider(
-                0.0, 2.0, value=1.0, step=0.05, label="Hypernetwork strength", elem_id=f"hnw_strength{suffix}", scale=3
-            )
-        return [picker, strength]
+        """The rows: picker, strength and checkbox of each in turn."""
+        view = RowsView("_img2img" if is_img2img else "")
+        self.infotext_fields = view.infotext_fields
+        self.paste_field_names = view.names
+        return view.inputs
 
-    def process(self, p: Any, picker: str, strength: float) -> None:
-        """Adds the tag to every prompt that does not name the network itself."""
-        if not picker or picker == _NONE:
-            return
-        if picker not in shared.hypernetworks:
+    def process(self, p: Any, *values: Any) -> None:
+        """Adds the rows' tags, in their order, to every prompt that does not name the network itself.
+
+        Args:
+            values: name, strength and on or off of each row in turn; what is left out is None, 1 and on.
+        """
+        asked, problems = rows.read(values)
+        asked, more = xyz_grid.changed(p, asked)
+        for problem in (*problems, *more):
+            p.comment(problem)
+        used = rows.in_use(asked)
+        if any(row.name not in shared.hypernetworks for row in used):
             shared.reload_hypernetworks()
-        named = re.compile(rf"<hypernet:{re.escape(picker)}[:>]")
-        p.all_prompts = [
-            prompt if named.search(prompt) else f"{prompt}<hypernet:{picker}:{strength:g}>" for prompt in p.all_prompts
-        ]
+        added: dict[int, Row] = {}
+        for attribute in ("all_prompts", "all_hr_prompts"):
+            prompts = getattr(p, attribute, None)
+            if prompts:
+                setattr(p, attribute, [_with_tags(prompt, used, added) for prompt in prompts])
+        infotext.write_rows(p, [added[index] for index in sorted(added)])
 
 
-def _names() -> list[str]:
-    return [_NONE, *shared.hypernetworks]
+def _with_tags(prompt: str, used: list[Row], added: dict[int, Row]) -> str:
+    missing = {index: row for index, row in enumerate(used) if not row.is_named_in(prompt)}
+    added.update(missing)
+    return prompt + "".join(row.tag for row in missing.values())

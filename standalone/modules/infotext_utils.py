@@ -65,12 +65,24 @@ def _value_for(component: Any, value: str | None) -> Any:
     return gr.update(value=value)
 
 
-def connect_paste(button: Any, fields: list[tuple[Any, str]], source: Any) -> None:
-    """Makes a button fill the fields, each with its infotext key, from the infotext in the source component."""
+def _update(value: Any) -> Any:
+    if value is None:
+        return gr.update()
+    return value if isinstance(value, dict) else gr.update(value=value)
+
+
+def connect_paste(button: Any, fields: list[tuple[Any, Any]], source: Any) -> None:
+    """Makes a button fill the fields from the infotext in the source component.
+
+    Each field goes with its key, or with a function of all values that gives an update, a value or None for neither.
+    """
 
     def paste(text: str) -> list[Any]:
         params = parse_generation_parameters(text)
         script_callbacks.infotext_pasted_callback(text, params)
-        return [_value_for(component, params.get(key)) for component, key in fields]
+        return [
+            _update(key(params)) if callable(key) else _value_for(component, params.get(key))
+            for component, key in fields
+        ]
 
     button.click(paste, inputs=[source], outputs=[component for component, _ in fields], show_progress=False)

@@ -35,6 +35,8 @@ class Script:
 
     filename: str | None = None
     args_from = args_to = 0
+    #: Set in `ui`: components with the key of an infotext, or with a function of its values, that fills them.
+    infotext_fields: list[tuple[Any, Any]] | None = None
 
     def title(self) -> str:
         """The name to show."""
@@ -84,10 +86,11 @@ class ScriptRunner:
     def __init__(self) -> None:
         self.alwayson_scripts: list[Script] = []
         self.inputs: list[Any] = []
+        self.infotext_fields: list[tuple[Any, Any]] = []
 
     def initialize_scripts(self) -> None:
         """Makes an object of each script class that wants to be shown."""
-        self.alwayson_scripts, self.inputs = [], []
+        self.alwayson_scripts, self.inputs, self.infotext_fields = [], [], []
         for data in scripts_data:
             script = data.script_class()
             script.filename = data.path
@@ -101,6 +104,7 @@ class ScriptRunner:
             with gr.Group():
                 self.inputs += _guarded(script, script.ui, False) or []
             script.args_to = len(self.inputs)
+            self.infotext_fields += script.infotext_fields or []
         return self.inputs
 
     def call(self, method: str, p: Any, *more: Any, **kwargs: Any) -> None:

@@ -11,12 +11,18 @@ from modules.ui_components import ToolButton
 
 
 def create_refresh_button(component: Any, refresh: Callable[[], Any], arguments: Any, elem_id: str) -> ToolButton:
-    """A button that reads a list again: calls the method, then updates the component with the given arguments."""
+    """A button that reads a list again: calls the method, then updates the component with the given arguments.
+
+    Args:
+        component: one, or a list of several.
+    """
+    components = component if isinstance(component, list) else [component]
 
     def update() -> Any:
         refresh()
-        return gr.update(**(arguments() if callable(arguments) else arguments))
+        changes = gr.update(**(arguments() if callable(arguments) else arguments))
+        return [changes] * len(components) if len(components) > 1 else changes
 
     button = ToolButton("\u21bb", elem_id=elem_id)
-    button.click(update, outputs=[component], show_progress=False)
+    button.click(update, outputs=components, show_progress=False)
     return button

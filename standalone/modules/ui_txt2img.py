@@ -160,5 +160,5 @@ def create() -> tuple[gr.Blocks, Fields]:
         fields["prompt"].submit(**call)
         interrupt.click(shared.state.interrupt, show_progress=False)
         pasted = [(fields[name], key) for name, key in FIELDS.items() if key]
-        infotext_utils.connect_paste(paste, pasted, fields["prompt"])
+        infotext_utils.connect_paste(paste, [*pasted, *runner.infotext_fields], fields["prompt"])
     return interface, fields

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import inspect
 import random
-import types
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,10 +14,11 @@ import torch
 from hypernetwork_workbench.hypernetworks import files
 from hypernetwork_workbench.hypernetworks.network import Hypernetwork, Structure
 from hypernetwork_workbench.hypernetworks.ports import PictureRequest
+from hypernetwork_workbench.patches.patching import Patch
 
 from hypernetwork_workbench import patches
 
-PATCHES = [patch for patch_set in patches.PATCH_SETS for patch in patch_set.patches]
+PATCHES = [patch for patch_set in patches.PATCH_SETS for patch in patch_set.patches if isinstance(patch, Patch)]
 
 
 def raw(target):
@@ -252,24 +252,6 @@ def test_an_unknown_sampler_is_named(patched):
 
     with pytest.raises(SettingsError, match=r"preview\.sampler: must be one of .*Euler a.*, not 'Magic'"):
         HostPreviewer().generate([PictureRequest("a", 1, 64, 64, sampler="Magic")], None, 1.0)
-
-
-def test_the_slider_writes_the_tag_that_the_prompt_would_carry(patched):
-    from hypernetwork_workbench.patches.strength import HypernetworkStrength
-
-    save_network(patched, "slid")
-
-    prompts = ["a red circle", "a <hypernet:slid:0.3> star", "a <hypernet:slide:1> star"]
-    p = types.SimpleNamespace(all_prompts=prompts)
-    HypernetworkStrength().process(p, "slid", 0.8)
-    assert p.all_prompts == [
-        "a red circle<hypernet:slid:0.8>",
-        "a <hypernet:slid:0.3> star",
-        "a <hypernet:slide:1> star<hypernet:slid:0.8>",
-    ]
-    p.all_prompts = ["a"]
-    HypernetworkStrength().process(p, "None", 0.8)
-    assert p.all_prompts == ["a"]
 
 
 def test_reloading_the_page_twice_leaves_one_of_each(host):

@@ -1,0 +1,107 @@
+"""What pictures carry of the hypernetworks they were made with, and what is said when they are read back."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from ..hypernetworks import compose
+from ..hypernetworks.errors import CompositionError
+from . import aliases, rows
+from .loaded import Loaded, LoadedComposition
+from .rows import Row
+
+_HASHES = "Hypernetwork hashes"
+_HASH_LENGTH = 10
+_ONE_HASH = re.compile(rf"(.+?): ([0-9a-f]{{{_HASH_LENGTH}}})(?:, |$)")
+
+
+def write_rows(p: Any, used: Iterable[Row]) -> None:
+    """Writes the rows among the values of the pictures that `p` makes, in the place of those of an earlier job."""
+    params = p.extra_generation_params
+    for key in [key for key in params if rows.is_written_by_us(key)]:
+        del params[key]
+    params.update(rows.write(used))
+
+
+def note_hashes(p: Any) -> None:
+    """Writes among the values which files are loaded now, by name and the start of their sha256, as far as known."""
+    from modules import shared  # noqa: PLC0415
+
+    params = getattr(p, "extra_generation_params", None)
+    if not isinstance(params, dict):
+        return
+    names = dict.fromkeys(name for each in shared.loaded_hypernetworks for name in _names(each))
+    known = {name: digest for name in names if (digest := short_hash(name))}
+    if getattr(p, "is_hr_pass", False):  # the second pass may have tags of its own
+        known = dict(_ONE_HASH.findall(params.get(_HASHES, ""))) | known
+    params.pop(_HASHES, None)
+    if known:
+        params[_HASHES] = ", ".join(f"{name}: {digest}" for name, digest in known.items())
+
+
+def short_hash(name: str) -> str | None:
+    """Start of the sha256 of a listed file; None without such a file, and where the host is told not to hash."""
+    from modules import hashes, shared  # noqa: PLC0415
+
+    path = shared.hypernetworks.get(name)
+    try:
+        digest = hashes.sha256(path, f"hypernet/{name}") if path else None
+    except OSError:  # it is gone since the list was made
+        return None
+    return digest[:_HASH_LENGTH] if digest else None
+
+
+def strip_tags(_infotext: str, params: dict[str, Any]) -> None:
+    """Takes out of a read prompt what the rows will put there again."""
+    found = rows.from_infotext(params) or []
+    for key in ("Prompt", "Hires prompt"):
+        if params.get(key):
+            params[key] = rows.without_tags(params[key], found)
+
+
+def remarks(params: Mapping[str, Any]) -> str:
+    """HTML with a sentence for each file that is missing or another one than that of the picture; else empty."""
+    sentences = [html.escape(sentence) for sentence in _sentences(params)]
+    if not sentences:
+        return ""
+    return f"<ul class='hnw-errors'>{''.join(f'<li>{sentence}</li>' for sentence in sentences)}</ul>"
+
+
+def _sentences(params: Mapping[str, Any]) -> Iterator[str]:
+    from modules import shared  # noqa: PLC0415
+
+    wanted = dict(_ONE_HASH.findall(str(params.get(_HASHES, ""))))
+    asked = [name for row in rows.from_infotext(params) or [] for name in _names_in(row.name)]
+    if any(name not in shared.hypernetworks for name in [*asked, *wanted]):
+        shared.reload_hypernetworks()
+    for name in dict.fromkeys([*asked, *wanted]):
+        if name not in shared.hypernetworks:
+            yield f"Hypernetwork {name}, which this picture was made with, is not in your folder."
+        elif name in wanted and (here := short_hash(name)) not in (None, wanted[name]):
+            yield (
+                f"Hypernetwork {name} is another file than the one this picture was made with: its hash is {here}, "
+                f"the picture's {wanted[name]}."
+            )
+
+
+def _names(loaded: Any) -> list[str]:
+    """The listed names of all files that something loaded was read from."""
+    if isinstance(loaded, LoadedComposition):
+        inner = loaded.composition
+        return [aliases.meaning(loaded.name), *inner.resolve, *inner.names]
+    return [aliases.meaning(loaded.name)] if isinstance(loaded, Loaded) else []
+
+
+def _names_in(name: str) -> list[str]:
+    """The names that a row needs: its own, or those in the composition that it is."""
+    from modules import shared  # noqa: PLC0415
+
+    if name in shared.hypernetworks:
+        return [name]
+    try:
+        return list(compose.parse(name).names)
+    except CompositionError:
+        return [name]

@@ -1,0 +1,191 @@
+"""The rows of hypernetworks in the page: pickers, strengths, and the buttons that add, order and remove rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import gradio as gr
+from modules import shared
+from modules.ui_common import create_refresh_button
+from modules.ui_components import ToolButton
+
+from . import infotext, rows
+from .rows import NONE, ROWS, Row
+
+_FIELDS = 3
+Values = tuple[Any, ...]
+
+
+class PasteKey(str):
+    """The name of a value in an infotext that also reads it.
+
+    The host's buttons "Send to ..." look for names, its reading of an infotext calls what can be called.
+    """
+
+    read: Callable[[Mapping[str, Any]], Any]
+
+    def __new__(cls, name: str, read: Callable[[Mapping[str, Any]], Any]) -> PasteKey:
+        """A name with its reader."""
+        key = super().__new__(cls, name)
+        key.read = read
+        return key
+
+    def __call__(self, params: Mapping[str, Any]) -> Any:
+        """What the component shall show."""
+        return self.read(params)
+
+
+class RowsView:
+    """The controls of one tab.
+
+    Attributes:
+        inputs: picker, strength and checkbox of each row in turn.
+        infotext_fields: what an infotext fills, as the host wants it.
+        names: those of the fields that "Send to ..." copies.
+    """
+
+    def __init__(self, suffix: str) -> None:
+        self.inputs: list[Any] = []
+        self._lines: list[Any] = []
+        self._suffix = suffix
+        actions: list[tuple[Any, Callable[..., Any]]] = []
+        with gr.Column(elem_id=f"hnw_generation{suffix}", elem_classes="hnw-generation"):
+            # A state would not take what an infotext is read into.
+            self._shown = gr.Number(1, visible=False, precision=0, elem_id=f"hnw_rows_shown{suffix}")
+            for index in range(ROWS):
+                actions += self._line(index)
+            with gr.Row(elem_classes="hnw-rows-below"):
+                self._add = gr.Button("Add a hypernetwork", elem_id=f"hnw_add{suffix}", size="sm", scale=0)
+                pickers = self.inputs[::_FIELDS]
+                create_refresh_button(
+                    pickers, shared.reload_hypernetworks, lambda: {"choices": _names()}, f"hnw_picker_refresh{suffix}"
+                )
+            self._remarks = gr.HTML(elem_id=f"hnw_rows_remarks{suffix}")
+        self._connect([*actions, (self._add, _added)])
+        self.infotext_fields = self._infotext_fields()
+        self.names = [key for _, key in self.infotext_fields if isinstance(key, PasteKey)]
+        for component in (self._shown, *self.inputs, *(button for button, _ in actions), self._add):
+            component.do_not_save_to_config = True  # defaults of single rows would go without their order
+
+    def _line(self, index: int) -> list[tuple[Any, Callable[..., Any]]]:
+        """Builds one row; gives its buttons with what they do."""
+        end = (f"_{index + 1}" if index else "") + self._suffix
+        with gr.Row(visible=index == 0, elem_id=f"hnw_row{end}", elem_classes="hnw-row") as line:
+            is_on = gr.Checkbox(True, label="On", elem_id=f"hnw_on{end}", min_width=60, scale=0)
+            picker = gr.Dropdown(
+                _names(),
+                value=NONE,
+                label=f"Hypernetwork {index + 1}",
+                elem_id=f"hnw_picker{end}",
+                elem_classes="hnw-picker",
+                allow_custom_value=True,
+                min_width=200,
+                scale=3,
+            )
+            strength = gr.Slider(
+                -1.0,
+                2.0,
+                value=1.0,
+                step=0.05,
+                label="Strength",
+                elem_id=f"hnw_strength{end}",
+                elem_classes="hnw-strength",
+                min_width=200,
+                scale=3,
+            )
+            up = ToolButton("\u2191", elem_id=f"hnw_up{end}")
+            down = ToolButton("\u2193", elem_id=f"hnw_down{end}")
+            remove = ToolButton("\u2715", elem_id=f"hnw_remove{end}")
+        self._lines.append(line)
+        self.inputs += [picker, strength, is_on]
+        if index:
+            # Another extension, or "Send to ...", may fill a row that was not shown.
+            picker.change(_shown_if_filled, inputs=[picker], outputs=[line], show_progress=False, queue=False)
+        return [(up, _moved(index, -1)), (down, _moved(index, 1)), (remove, _removed(index))]
+
+    def _connect(self, actions: list[tuple[Any, Callable[..., Any]]]) -> None:
+        inputs = [self._shown, *self.inputs]
+        outputs = [self._shown, *self.inputs, *self._lines, self._add]
+        for button, act in actions:
+            button.click(_edit(act), inputs=inputs, outputs=outputs, show_progress=False, queue=False)
+
+    def _infotext_fields(self) -> list[tuple[Any, Any]]:
+        fields: list[tuple[Any, Any]] = []
+        for index in range(ROWS):
+            kinds = zip(self.inputs[index * _FIELDS :], ("", " strength", " on"), range(_FIELDS), strict=False)
+            for component, kind, part in kinds:
+                fields.append((component, PasteKey(f"Hypernetwork {index + 1}{kind}", _reader(index, part))))
+            fields.append((self._lines[index], lambda params, index=index: _visible_after(params, index)))
+        fields.append((self._shown, _shown_after))
+        fields.append((self._remarks, lambda params: gr.update(value=infotext.remarks(params))))
+        return fields
+
+
+def _names() -> list[str]:
+    return [NONE, *shared.hypernetworks]
+
+
+def _reader(index: int, part: int) -> Callable[[Mapping[str, Any]], Any]:
+    def read(params: Mapping[str, Any]) -> Any:
+        found = rows.from_infotext(params)
+        if found is None:
+            return None
+        return gr.update(value=_values((found + [Row()] * ROWS)[index])[part])
+
+    return read
+
+
+def _shown_after(params: Mapping[str, Any]) -> Any:
+    found = rows.from_infotext(params)
+    return None if found is None else gr.update(value=max(1, len(found)))
+
+
+def _visible_after(params: Mapping[str, Any], index: int) -> Any:
+    found = rows.from_infotext(params)
+    return None if found is None else gr.update(visible=index < max(1, len(found)))
+
+
+def _values(row: Row) -> Values:
+    return row.name, row.strength, row.is_on
+
+
+def _shown_if_filled(name: Any) -> Any:
+    return gr.update(visible=True) if name and name != NONE else gr.update()
+
+
+def _edit(act: Callable[[list[Values], int], tuple[list[Values], int]]) -> Callable[..., list[Any]]:
+    """A button's handler around what it does to the rows' values and their number."""
+
+    def handle(shown: float | None, *values: Any) -> list[Any]:
+        lines = [tuple(values[start : start + _FIELDS]) for start in range(0, len(values), _FIELDS)]
+        filled = [number for number, line in enumerate(lines, 1) if line[0] and line[0] != NONE]
+        lines, shown = act(lines, max([int(shown or 1), *filled]))
+        return [
+            shown,
+            *(gr.update(value=value) for line in lines for value in line),
+            *(gr.update(visible=index < shown) for index in range(ROWS)),
+            gr.update(interactive=shown < ROWS),
+        ]
+
+    return handle
+
+
+def _added(lines: list[Values], shown: int) -> tuple[list[Values], int]:
+    return lines, min(shown + 1, ROWS)
+
+
+def _moved(index: int, by: int) -> Callable[[list[Values], int], tuple[list[Values], int]]:
+    def move(lines: list[Values], shown: int) -> tuple[list[Values], int]:
+        if 0 <= index + by < shown:
+            lines[index], lines[index + by] = lines[index + by], lines[index]
+        return lines, shown
+
+    return move
+
+
+def _removed(index: int) -> Callable[[list[Values], int], tuple[list[Values], int]]:
+    def remove(lines: list[Values], shown: int) -> tuple[list[Values], int]:
+        return [*lines[:index], *lines[index + 1 :], _values(Row())], max(1, shown - 1)
+
+    return remove

@@ -1,0 +1,254 @@
+"""The rows of hypernetworks: into prompts and infotexts, and back."""
+
+from __future__ import annotations
+
+import types
+
+import numpy as np
+import pytest
+
+from tests.patches.test_compositions import write
+from tests.patches.test_on_host import generate, save_network
+
+INFOTEXT = "a red circle\nSteps: 3, Sampler: Euler a, CFG scale: 4, Seed: 5, Size: 64x64, {}Version: embedded"
+
+
+@pytest.fixture
+def networks(patched):
+    save_network(patched, "night", seed=1, activation="mish")
+    save_network(patched, "day, late", seed=2)
+    return patched
+
+
+@pytest.fixture
+def script(networks):
+    from hypernetwork_workbench.patches.strength import HypernetworkStrength
+
+    return HypernetworkStrength()
+
+
+def job(*prompts, **more):
+    p = types.SimpleNamespace(all_prompts=list(prompts), extra_generation_params={}, comments=[], **more)
+    p.comment = p.comments.append
+    return p
+
+
+def with_rows(host, script, prompt, *values):
+    """A picture made with rows, and its infotext."""
+    script.args_from, script.args_to = 0, len(values)
+
+    def call(method, p, *_, **__):
+        if method == "process":
+            script.process(p, *values)
+
+    processing = host.module("processing")
+    before = processing.StableDiffusionProcessingTxt2Img.call_scripts
+    processing.StableDiffusionProcessingTxt2Img.call_scripts = lambda p, method, *a, **k: call(method, p)
+    try:
+        picture, processed = generate(host, prompt)
+    finally:
+        processing.StableDiffusionProcessingTxt2Img.call_scripts = before
+    return picture, processed
+
+
+def pasted(host, text):
+    from hypernetwork_workbench.patches import infotext
+
+    params = host.module("infotext_utils").parse_generation_parameters(text)
+    infotext.strip_tags(text, params)
+    return params
+
+
+def test_rows_stand_at_the_end_of_each_prompt_that_does_not_name_them(script):
+    p = job("a red circle", "a <hypernet:night:0.3> star", "a <hypernet:nights:1> star", all_hr_prompts=["b"])
+    script.process(p, "night", 0.8, True, "None", 1, True, "day, late", -0.5, True)
+    assert p.all_prompts == [
+        "a red circle<hypernet:night:0.8><hypernet:day, late:-0.5>",
+        "a <hypernet:night:0.3> star<hypernet:day, late:-0.5>",
+        "a <hypernet:nights:1> star<hypernet:night:0.8><hypernet:day, late:-0.5>",
+    ]
+    assert p.all_hr_prompts == ["b<hypernet:night:0.8><hypernet:day, late:-0.5>"]
+    assert p.extra_generation_params == {"Hypernetwork 1": "night:0.8", "Hypernetwork 2": "day, late:-0.5"}
+    assert p.comments == []
+
+
+@pytest.mark.parametrize(
+    ("values", "tags"),
+    [
+        ((), ""),
+        (("None", 0.8), ""),
+        ((None, None, None), ""),
+        (("night",), "<hypernet:night:1>"),
+        (("night", 0.8), "<hypernet:night:0.8>"),
+        (("night", "0.8"), "<hypernet:night:0.8>"),
+        (("night", 0.8, False), ""),
+        (("night", -3, True, "night", 2.5), "<hypernet:night:-3><hypernet:night:2.5>"),
+    ],
+)
+def test_a_request_may_leave_values_out(script, values, tags):
+    p = job("a")
+    script.process(p, *values)
+    assert p.all_prompts == ["a" + tags]
+    assert p.comments == []
+
+
+@pytest.mark.parametrize("wrong", ["strong", float("nan"), True, [1], {}])
+def test_a_strength_that_is_no_number_is_told_and_the_other_rows_are_used(script, wrong):
+    p = job("a")
+    script.process(p, "night", wrong, True, "day, late", 0.5, True)
+    assert p.all_prompts == ["a<hypernet:day, late:0.5>"]
+    assert p.comments == [f"Hypernetwork 1 was not used: its strength must be a number, not {wrong!r}."]
+
+
+def test_a_later_job_does_not_carry_rows_of_an_earlier_one(script):
+    p = job("a")
+    script.process(p, "night", 1, True, "day, late", 1, True)
+    p.all_prompts = ["a"]
+    script.process(p, "day, late", 1, True)
+    assert p.extra_generation_params == {"Hypernetwork 1": "day, late:1"}
+
+
+def test_a_network_in_the_prompt_and_in_a_row_is_applied_once(networks, script):
+    alone, _ = generate(networks, "a red circle<hypernet:night:0.3>")
+    both, processed = with_rows(networks, script, "a red circle<hypernet:night:0.3>", "night", 1.0, True)
+    assert np.array_equal(alone, both)
+    assert "Hypernetwork 1:" not in processed.info
+    assert "Hypernetwork hashes: " in processed.info
+
+
+def test_order_and_strength_of_rows_change_the_picture(networks, script):
+    rows = ("night", 1.0, True, "day, late", 0.8, True)
+    first, _ = with_rows(networks, script, "a red circle", *rows)
+    turned, _ = with_rows(networks, script, "a red circle", *rows[3:], *rows[:3])
+    weaker, _ = with_rows(networks, script, "a red circle", *rows[:4], 0.2, True)
+    assert not np.array_equal(first, turned)
+    assert not np.array_equal(first, weaker)
+
+
+def test_an_infotext_gives_rows_prompt_and_order_back(networks, script):
+    from hypernetwork_workbench.patches import infotext, rows
+
+    write(networks, 'mix "A": 1, b\\', '{"night": 0.5, "day, late": 0.5}')
+    values = ('mix "A": 1, b\\', -0.25, True, "night", 3.0, True, "day, late", 0.1, False, "day, late", 1e-7, True)
+    picture, processed = with_rows(networks, script, "a red circle", *values)
+    assert processed.comments == ""
+    params = pasted(networks, processed.info)
+    assert params["Prompt"] == "a red circle"
+    found = rows.from_infotext(params)
+    assert [(row.name, row.strength) for row in found] == [(values[0], -0.25), ("night", 3.0), ("day, late", 1e-7)]
+    assert infotext.remarks(params) == ""
+    again = [value for row in found for value in (row.name, row.strength, row.is_on)]
+    assert np.array_equal(with_rows(networks, script, params["Prompt"], *again)[0], picture)
+
+
+def test_a_composition_typed_into_a_row_is_used_and_read_back(networks, script):
+    from hypernetwork_workbench.patches import infotext, rows
+
+    text = '"day, late":0.8 > night'
+    picture, processed = with_rows(networks, script, "a red circle", text, 0.5, True)
+    assert processed.comments == ""
+    write(networks, "same", text)
+    same, _ = generate(networks, "a red circle<hypernet:same:0.5>")
+    assert np.array_equal(picture, same)
+    params = pasted(networks, processed.info)
+    assert [row.name for row in rows.from_infotext(params)] == [text]
+    assert params["Prompt"] == "a red circle"
+    assert set(infotext._ONE_HASH.findall(params["Hypernetwork hashes"])) == {
+        (name, infotext.short_hash(name)) for name in ("day, late", "night")
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("nobody", "Hypernetwork nobody was not used: there is no hypernetwork of this name."),
+        ("night:0.5 + nobody", "there is no network named 'nobody'"),
+        ("night:0.5 +", "line 1, column 12: the text ends where a name must be"),
+    ],
+)
+def test_what_a_row_cannot_use_is_told_under_the_picture(networks, script, name, reason):
+    plain, _ = generate(networks, "a red circle")
+    picture, processed = with_rows(networks, script, "a red circle", name, 1.0, True)
+    assert np.array_equal(plain, picture)
+    assert reason in processed.comments
+    assert name in processed.comments
+
+
+def test_a_missing_and_a_different_file_are_told_when_an_infotext_is_read(networks):
+    from hypernetwork_workbench.patches import infotext
+
+    right = infotext.short_hash("night")
+    assert len(right) == 10
+    values = 'Hypernetwork 1: "night:1", Hypernetwork 2: "gone <b:1", '
+    told = infotext.remarks(pasted(networks, INFOTEXT.format(values)))
+    assert told.count("<li>") == 1
+    assert "Hypernetwork gone &lt;b, which this picture was made with, is not in your folder." in told
+    hashes = 'Hypernetwork hashes: "night: 0123456789, day, late: ' + infotext.short_hash("day, late") + '", '
+    told = infotext.remarks(pasted(networks, INFOTEXT.format(hashes)))
+    assert told.count("<li>") == 1
+    assert f"Hypernetwork night is another file than the one this picture was made with: its hash is {right}" in told
+
+
+def test_without_hashing_nothing_is_said_about_hashes(networks, monkeypatch):
+    from hypernetwork_workbench.patches import infotext
+
+    monkeypatch.setattr(networks.module("hashes"), "sha256", lambda *_: None)
+    _, processed = generate(networks, "a red circle<hypernet:night:1>")
+    assert "Hypernetwork hashes" not in processed.info
+    hashes = 'Hypernetwork hashes: "night: 0123456789", '
+    assert infotext.remarks(pasted(networks, INFOTEXT.format(hashes))) == ""
+
+
+def test_a_mere_text_leaves_the_rows_and_a_picture_without_networks_empties_them(networks):
+    from hypernetwork_workbench.patches import rows
+
+    assert rows.from_infotext(pasted(networks, "a red circle")) is None
+    assert rows.from_infotext(pasted(networks, INFOTEXT.format(""))) == []
+
+
+def press(act, shown, *lines):
+    """What the rows in sight hold after a press."""
+    from hypernetwork_workbench.patches import rows_view
+    from hypernetwork_workbench.patches.rows import ROWS
+
+    values = [value for line in [*lines, *[EMPTY] * (ROWS - len(lines))] for value in line]
+    after, *updates, add = rows_view._edit(act)(shown, *values)
+    held = [update["value"] for update in updates[: 3 * ROWS]]
+    assert [update["visible"] for update in updates[3 * ROWS :]] == [index < after for index in range(ROWS)]
+    assert add["interactive"] == (after < ROWS)
+    return [tuple(held[start : start + 3]) for start in range(0, 3 * after, 3)]
+
+
+EMPTY, ONE, TWO, THREE = ("None", 1.0, True), ("one", 0.1, True), ("two", 0.2, False), ("three", 3.0, True)
+
+
+def test_the_buttons_add_order_and_remove_rows(patched):
+    from hypernetwork_workbench.patches.rows_view import _added, _moved, _removed
+
+    assert press(_added, 1, ONE) == [ONE, EMPTY]
+    assert press(_added, 8, *[ONE] * 8) == [ONE] * 8
+    assert press(_moved(0, 1), 3, ONE, TWO, THREE) == [TWO, ONE, THREE]
+    assert press(_moved(2, -1), 3, ONE, TWO, THREE) == [ONE, THREE, TWO]
+    assert press(_moved(0, -1), 2, ONE, TWO) == press(_moved(1, 1), 2, ONE, TWO) == [ONE, TWO]
+    assert press(_removed(1), 3, ONE, TWO, THREE) == [ONE, THREE]
+    assert press(_removed(0), 1, ONE) == [EMPTY]
+    # Rows that something else has filled count as shown.
+    assert press(_added, 1, ONE, TWO) == [ONE, TWO, EMPTY]
+
+
+def test_the_page_offers_what_the_host_needs_to_fill_and_send_rows(networks):
+    import gradio as gr
+    from hypernetwork_workbench.patches.rows import ROWS
+    from hypernetwork_workbench.patches.strength import HypernetworkStrength
+
+    script = HypernetworkStrength()
+    with gr.Blocks():
+        inputs = script.ui(False)
+    assert [component.value for component in inputs] == ["None", 1.0, True] * ROWS
+    keys = dict(script.infotext_fields)
+    assert len({str(keys[component]) for component in inputs}) == len(inputs)
+    assert script.paste_field_names == [str(keys[component]) for component in inputs]
+    params = pasted(networks, INFOTEXT.format('Hypernetwork 1: "night:0.5", Hypernetwork 2: "day, late:-1", '))
+    filled = [keys[component](params)["value"] for component in inputs]
+    assert filled == ["night", 0.5, True, "day, late", -1.0, True, *["None", 1.0, True] * (ROWS - 2)]
+    assert all(keys[component](pasted(networks, "a red circle")) is None for component in inputs)
