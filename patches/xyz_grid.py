@@ -8,7 +8,7 @@ from typing import Any
 
 from ..hypernetworks import compose
 from ..hypernetworks.errors import CompositionError
-from .patching import PatchSet
+from .patching import PatchSet, UnsupportedHostError
 from .rows import NONE, Row
 
 _MARK = "hnw_axis"
@@ -42,17 +42,25 @@ class Axes:
     @property
     def is_installed(self) -> bool:
         """Whether every grid has them."""
-        return all(any(_is_ours(option) for option in grid.axis_options) for grid in _grids())
+        grids = _grids()
+        return bool(grids) and all(any(map(_is_ours, grid.axis_options)) for grid in grids)
 
     @property
     def is_needed(self) -> bool:
-        """Whether there is a grid."""
-        return bool(_grids())
+        """Always."""
+        return True
 
     def install(self) -> None:
-        """Adds them, in the place of those that an earlier copy of this module left."""
+        """Adds them, in the place of those that an earlier copy of this module left.
+
+        Raises:
+            UnsupportedHostError: there is no grid, or none yet.
+        """
         self.uninstall()
-        for grid in _grids():
+        grids = _grids()
+        if not grids:
+            raise UnsupportedHostError("this WebUI has no X/Y/Z plot")
+        for grid in grids:
             grid.axis_options.extend(_make(grid.AxisOption))
 
     def uninstall(self) -> None:
@@ -127,4 +135,4 @@ def _confirm_compositions(_p: Any, values: Iterable[str]) -> None:
             raise RuntimeError(f"Hypernetwork composition {value}: {error}") from error
 
 
-patch_set = PatchSet("xyz_grid", "Hypernetworks in the X/Y/Z plot", [Axes()])
+patch_set = PatchSet("xyz_grid", "Hypernetworks in the X/Y/Z plot", [Axes()], mends=True)
