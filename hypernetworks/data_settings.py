@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from .data.buckets import MODES
+from .data.buckets import BUCKETS, MODES, Framing, bucket_problem
 from .data.images import is_colour
 from .errors import SettingsError
 from .options import Option, Settings, setting
@@ -155,8 +155,11 @@ class DataSettings(Settings):
         for name in ("width", "height", "bucket_step"):
             if getattr(self, name) % 8:
                 yield SettingsError(name, f"must be a multiple of 8, not {getattr(self, name)}")
-        if self.framing == "buckets":
-            yield from self._bucket_problems()
+        if self.framing == BUCKETS:
+            limits = Framing(BUCKETS, self.width, self.height, self.bucket_step, self.min_side, self.max_side)
+            problem = bucket_problem(limits)
+            if problem:
+                yield SettingsError("min_side", problem)
         if not self.template and not self.template_file:
             yield SettingsError("template", "must not be empty; [filewords] alone uses each picture's caption")
         if not is_colour(self.background):
@@ -165,10 +168,3 @@ class DataSettings(Settings):
             re.compile(self.filename_regex)
         except re.error as error:
             yield SettingsError("filename_regex", f"is no regular expression: {error}")
-
-    def _bucket_problems(self) -> Iterator[SettingsError]:
-        lowest = -(-self.min_side // self.bucket_step) * self.bucket_step
-        if lowest > self.max_side // self.bucket_step * self.bucket_step:
-            yield SettingsError("min_side", f"leaves no multiple of {self.bucket_step} up to {self.max_side}")
-        elif lowest**2 > self.width * self.height:
-            yield SettingsError("min_side", f"leaves no bucket within {self.width} x {self.height} pixels")

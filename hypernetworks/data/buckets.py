@@ -100,6 +100,17 @@ def frame_size(framing: Framing, picture: tuple[int, int]) -> tuple[int, int]:
     return found
 
 
+def bucket_problem(framing: Framing) -> str:
+    """Why no bucket at all is within the limits, as the rest of a sentence about the smallest side; empty where some
+    are."""
+    lowest, highest = _side_limits(framing)
+    if lowest > highest:
+        return f"leaves no multiple of {framing.step_px} up to {framing.max_side_px}"
+    if lowest**2 > framing.width_px * framing.height_px:
+        return f"leaves no bucket within {framing.width_px} x {framing.height_px} pixels"
+    return ""
+
+
 def lost_share(found: Frame, picture: tuple[int, int]) -> float:
     """Share of the picture's area that lies outside the frame."""
     left, top, right, bottom = found.box
@@ -125,11 +136,15 @@ def _bucket(framing: Framing, picture: tuple[int, int]) -> tuple[int, int] | Non
     return best[2] if best else None
 
 
+def _side_limits(framing: Framing) -> tuple[int, int]:
+    step = framing.step_px
+    return -(-framing.min_side_px // step) * step, framing.max_side_px // step * step
+
+
 def _candidates(framing: Framing, ratio: float) -> Iterator[tuple[int, int]]:
     """For every width the height just below the ratio, and for every height the width, within the limits."""
     step = framing.step_px
-    lowest = -(-framing.min_side_px // step) * step
-    highest = framing.max_side_px // step * step
+    lowest, highest = _side_limits(framing)
 
     def bounded(side: float) -> int:
         # A picture of the very ratio of a bucket must not miss it by a rounding error.

@@ -6,9 +6,13 @@ Every draw is addressed by seed, epoch and picture, so that a resumed run shows 
 from __future__ import annotations
 
 import random
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ..randomness import derived_seed
+
+_CHOICE = re.compile(r"\{\{|\}\}|\{([^{}]*)\}")
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,9 @@ class CaptionRules:
         dropout: share of captions left out.
         dropout_every: every so many epochs all captions are left out; 0 is never.
         prefix, suffix: put around every caption that is shown.
+        has_affixes_among_tags: whether prefix and suffix are shuffled and kept like the tags between them.
+        secondary_separator: joins tags that stay together, and is shown as the separator.
+        has_wildcards: whether one of several lines is drawn each time, and one of `{this|that}`; `{{` is a plain brace.
     """
 
     templates: tuple[str, ...] = ("[filewords]",)
@@ -40,17 +47,22 @@ class CaptionRules:
     dropout_every: int = 0
     prefix: str = ""
     suffix: str = ""
+    has_affixes_among_tags: bool = False
+    secondary_separator: str = ""
+    has_wildcards: bool = False
 
     @property
     def varies(self) -> bool:
         """Whether the text of a picture changes from epoch to epoch; leaving a caption out does not count."""
-        return self.shuffle or self.tag_dropout > 0 or len(self.templates) > 1
+        return self.shuffle or self.tag_dropout > 0 or len(self.templates) > 1 or self.has_wildcards
 
     def plain(self, caption: str) -> str:
-        """The text with nothing drawn: the first template, all tags in their order."""
-        first, tags, last = self._parts(caption)
-        is_marked = bool(self.keep_separator) and self.keep_separator in caption
-        return self._finish(self._join([*first, *tags, *last]) if is_marked else caption, self.templates[0])
+        """The text with nothing drawn: the first template, line and choice, all tags in their order."""
+        text = self._settled(caption, lambda choices: choices[0])
+        if self.keep_separator and self.keep_separator in text:
+            first, tags, last = self._parts(text)
+            text = self._join([*first, *tags, *last])
+        return self._finish(text, self.templates[0])
 
     def shown(self, caption: str, seed: int, epoch: int, picture: int) -> str:
         """The text of an epoch, where its caption is not left out."""
@@ -58,7 +70,7 @@ class CaptionRules:
             return self.plain(caption)
         draw = random.Random(derived_seed(seed, "caption", epoch, picture))
         template = draw.choice(self.templates)
-        first, tags, last = self._parts(caption)
+        first, tags, last = self._parts(self._settled(caption, draw.choice))
         if self.shuffle:
             draw.shuffle(tags)
         tags = [tag for tag in tags if draw.random() >= self.tag_dropout]
@@ -69,6 +81,13 @@ class CaptionRules:
         if self.dropout_every and (epoch + 1) % self.dropout_every == 0:
             return True
         return random.Random(derived_seed(seed, "caption dropout", epoch, picture)).random() < self.dropout
+
+    def _settled(self, caption: str, choose: Callable[[Sequence[str]], str]) -> str:
+        """One line, with its choices made and, where they are tags as well, prefix and suffix."""
+        if self.has_wildcards:
+            line = choose(caption.split("\n"))
+            caption = _CHOICE.sub(lambda m: choose(m[1].split("|")) if m[1] is not None else m[0][0], line)
+        return self._wrapped(caption) if self.has_affixes_among_tags else caption
 
     def _parts(self, caption: str) -> tuple[list[str], list[str], list[str]]:
         """Tags that stay at the front, tags that may move, tags that stay at the end."""
@@ -85,8 +104,13 @@ class CaptionRules:
     def _join(self, tags: list[str]) -> str:
         return f"{self.separator} ".join(tags) if self.separator.strip() else self.separator.join(tags)
 
-    def _finish(self, caption: str, template: str) -> str:
+    def _wrapped(self, caption: str) -> str:
         text = f"{self.prefix.rstrip()} {caption}".strip()
         suffix = self.suffix.strip()
-        text = text + suffix if suffix.startswith(self.separator) else f"{text} {suffix}".strip()
+        return text + suffix if suffix.startswith(self.separator) else f"{text} {suffix}".strip()
+
+    def _finish(self, caption: str, template: str) -> str:
+        text = caption if self.has_affixes_among_tags else self._wrapped(caption)
+        if self.secondary_separator:
+            text = text.replace(self.secondary_separator, self.separator)
         return template.replace("[filewords]", text).replace("[name]", self.name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,35 @@ from typing import Any
 from ..errors import DatasetError, SettingsError
 
 _LEADING_NUMBER = re.compile(r"^[-\d]+[\s_-]*")
+_PICTURE = re.compile(r"\.(png|jpe?g|webp|bmp|gif|tiff?|avif)$", re.IGNORECASE)
+
+
+class Metadata(dict[str, Mapping[str, Any]]):
+    """Entries by every end of their paths that no other entry shares.
+
+    Attributes:
+        entries: by their paths as they were written.
+    """
+
+    entries: Mapping[str, Mapping[str, Any]]
+
+    def __init__(self, entries: Mapping[str, Mapping[str, Any]] | None = None) -> None:
+        super().__init__()
+        self.entries = entries or {}
+        shared = set()
+        for key, entry in self.entries.items():
+            path = _PICTURE.sub("", key.replace("\\", "/"))
+            for end in _ends([part for part in path.split("/") if part not in ("", ".")]):
+                if end in self:
+                    shared.add(end)
+                self[end] = entry
+        for end in shared:
+            del self[end]
+
+    def of(self, picture: Path) -> Mapping[str, Any] | None:
+        """What is said of the picture, if anything."""
+        ends = _ends([*picture.parts[:-1], picture.stem]) if self else ()
+        return next((self[end] for end in ends if end in self), None)
 
 
 @dataclass(frozen=True)
@@ -23,14 +52,16 @@ class CaptionSource:
         name_regex, name_join: as the WebUI's settings: the parts of the file name that match, and what joins them;
             without a regex the words of the name.
         class_tokens: caption of pictures that have none, in place of their name.
-        metadata: entries by file name without its extension, as `read_metadata` gives them.
+        metadata: entries by picture, as `read_metadata` gives them.
+        keeps_lines: whether the lines of a text stay lines, one of which is drawn each time.
     """
 
     extensions: tuple[str, ...] = (".txt", ".caption")
     name_regex: str = ""
     name_join: str = " "
     class_tokens: str = ""
-    metadata: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    metadata: Metadata = field(default_factory=Metadata)
+    keeps_lines: bool = False
 
 
 def read_caption(picture: Path, source: CaptionSource | None = None) -> str:
@@ -40,20 +71,21 @@ def read_caption(picture: Path, source: CaptionSource | None = None) -> str:
         DatasetError: the text file cannot be read as UTF-8.
     """
     source = source or CaptionSource()
-    entry = source.metadata.get(picture.stem)
+    entry = source.metadata.of(picture)
     if entry is not None:
-        return _of_entry(entry)
+        return _of_entry(entry, source.keeps_lines)
     for extension in source.extensions:
         beside = picture.with_suffix(extension)
         if beside.is_file():
-            return _read_text(beside)
+            return _in_lines(_read_text(beside), source.keeps_lines)
     return source.class_tokens or _of_name(picture.stem, source)
 
 
-def read_metadata(path: Path, setting: str) -> dict[str, dict[str, Any]]:
+def read_metadata(path: Path, setting: str) -> Metadata:
     """kohya's metadata: a JSON table of `caption`, `tags` and, ours, `weight` for each picture.
 
-    Its keys are paths with or without an extension; the name alone counts.
+    Its keys are paths with or without an extension. An entry is found by the end of the path that it shares with a
+    picture's: by the name alone, and by folder and name where two entries have the same name.
 
     Args:
         setting: that names the file, for sentences about it.
@@ -73,7 +105,7 @@ def read_metadata(path: Path, setting: str) -> dict[str, dict[str, Any]]:
         texts = [entry.get("caption", ""), entry.get("tags", "")] if isinstance(entry, dict) else [None]
         if not all(isinstance(text, str) for text in texts):
             raise SettingsError(setting, f"{path.name} must hold a table of the texts caption and tags for {key!r}")
-    return {_stem(key): entry for key, entry in found.items()}
+    return Metadata(found)
 
 
 def metadata_weight(picture: Path, source: CaptionSource) -> float:
@@ -82,31 +114,41 @@ def metadata_weight(picture: Path, source: CaptionSource) -> float:
     Raises:
         DatasetError: it is no number above 0.
     """
-    weight = source.metadata.get(picture.stem, {}).get("weight", 1.0)
+    weight = (source.metadata.of(picture) or {}).get("weight", 1.0)
     if isinstance(weight, bool) or not isinstance(weight, (int, float)) or not 0 < weight < float("inf"):
         raise DatasetError(f"{picture.name}: its weight in the metadata must be a number above 0, not {weight!r}")
     return float(weight)
 
 
-def _of_entry(entry: Mapping[str, Any]) -> str:
-    return ", ".join(part.strip() for part in (entry.get("caption", ""), entry.get("tags", "")) if part.strip())
+def _of_entry(entry: Mapping[str, Any], keeps_lines: bool) -> str:
+    caption, tags = _in_lines(entry.get("caption", ""), keeps_lines), _in_lines(entry.get("tags", ""), False)
+    lines = [", ".join(part for part in (line, tags) if part) for line in caption.split("\n")]
+    return "\n".join(lines)
 
 
-def _stem(key: str) -> str:
-    """File name of a path of either system, without the extension where it is that of a picture."""
-    name = key.replace("\\", "/").rsplit("/", 1)[-1]
-    return re.sub(r"\.(png|jpe?g|webp|bmp|gif|tiff?|avif)$", "", name, flags=re.IGNORECASE)
+def _ends(parts: Sequence[str]) -> Iterator[str]:
+    """Ends of a path, the longest first."""
+    return ("/".join(parts[start:]) for start in range(len(parts)))
 
 
 def _read_text(path: Path) -> str:
     try:
-        return " ".join(path.read_text(encoding="utf-8-sig").split())
+        return path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise DatasetError(f"{path.name}: the caption cannot be read as UTF-8 text ({error})") from error
 
 
+def _in_lines(text: str, keeps_lines: bool) -> str:
+    """The text with single blanks, all in one line unless its lines are to stay."""
+    if not keeps_lines:
+        return " ".join(text.split())
+    return "\n".join(" ".join(line.split()) for line in text.splitlines() if line.strip())
+
+
 def _of_name(stem: str, source: CaptionSource) -> str:
     name = _LEADING_NUMBER.sub("", stem)
-    if source.name_regex:
-        return source.name_join.join(re.findall(source.name_regex, name)).strip()
-    return name.replace("_", " ").strip()
+    if not source.name_regex:
+        return name.replace("_", " ").strip()
+    # With groups, what they match counts, as in the WebUI.
+    found = (match.groups() or (match[0],) for match in re.finditer(source.name_regex, name))
+    return source.name_join.join(part for parts in found for part in parts if part).strip()

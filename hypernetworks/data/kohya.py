@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import math
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -11,7 +13,7 @@ from typing import Any
 
 from ..errors import SettingsError
 from ..options import convert
-from .buckets import BUCKETS, SQUARE
+from .buckets import BUCKETS, SQUARE, bucket_problem
 from .captions import read_metadata
 from .subsets import Subset, extensions
 
@@ -22,6 +24,7 @@ else:  # the same library under the name it had before it came with Python
 
 _log = logging.getLogger(__name__)
 _FIELD = "data.dataset_config"
+_PAIR = re.compile(r'(?:"[^"]*"|[^,"])+')
 
 Change = Callable[[Subset, Any], Subset]
 
@@ -42,9 +45,17 @@ def _source(name: str) -> Change:
     return lambda subset, value: replace(subset, source=replace(subset.source, **{name: value}))
 
 
+def _size(value: tuple[int, ...]) -> tuple[int, int]:
+    return (value[0], value[1]) if len(value) > 1 else (value[0], value[0])
+
+
 def _resolution(subset: Subset, value: tuple[int, ...]) -> Subset:
-    width, height = value if len(value) > 1 else value * 2
+    width, height = _size(value)
     return replace(subset, framing=replace(subset.framing, width_px=width, height_px=height))
+
+
+def _wildcards(subset: Subset, on: bool) -> Subset:
+    return _source("keeps_lines")(_captions("has_wildcards")(subset, on), on)
 
 
 #: Options of a whole dataset: their type, their lowest value and what they do.
@@ -56,6 +67,11 @@ _OF_DATASET: dict[str, tuple[Any, float, Change]] = {
     "max_bucket_reso": (int, 8, _framing("max_side_px")),
     "bucket_reso_steps": (int, 8, _framing("step_px")),
     "bucket_no_upscale": (bool, 0, lambda subset, on: _framing("upscale")(subset, not on)),
+    "skip_image_resolution": (
+        tuple[int, ...],
+        1,
+        lambda subset, value: _subset("skipped_area_px")(subset, math.prod(_size(value))),
+    ),
 }
 #: Options that a subset may have, or all subsets of a dataset or of the file.
 _OF_SUBSETS: dict[str, tuple[Any, float, Change]] = {
@@ -66,6 +82,9 @@ _OF_SUBSETS: dict[str, tuple[Any, float, Change]] = {
     "keep_tokens": (int, 0, _captions("keep_tags")),
     "keep_tokens_separator": (str, 0, _captions("keep_separator")),
     "caption_separator": (str, 0, _captions("separator")),
+    "secondary_separator": (str, 0, _captions("secondary_separator")),
+    "enable_wildcard": (bool, 0, _wildcards),
+    "alpha_mask": (bool, 0, lambda subset, on: _subset("masks")(subset, "alpha" if on else "off")),
     "caption_extension": (str, 0, lambda subset, text: _source("extensions")(subset, extensions(text))),
     "caption_prefix": (str, 0, _captions("prefix")),
     "caption_suffix": (str, 0, _captions("suffix")),
@@ -83,14 +102,18 @@ _OF_ONE_SUBSET: dict[str, tuple[Any, float, Change]] = {
 }
 _SHARES = {"caption_dropout_rate", "caption_tag_dropout_rate"}
 _MULTIPLES_OF_8 = {"resolution", "bucket_reso_steps"}
+_SIZES = {"resolution", "skip_image_resolution"}
 _PATHS = {"image_dir", "metadata_file"}
+#: Options that mean nothing here and, switched off, change nothing.
+_SWITCHED_OFF = {"color_aug", "cache_info"}
 _TABLES = {"datasets", "subsets"}
 
 
 def read_config(path: Path, base: Subset) -> list[Subset]:
     """The subsets of a dataset_config file; what it leaves open is as in `base`.
 
-    Pictures lie directly in their folders, as kohya's trainer has it. Relative paths are taken from the file's folder.
+    As kohya's trainer has it, pictures lie directly in their folders, there are buckets only where the file says so,
+    and prefix and suffix are among the tags that are shuffled. Relative paths are taken from the file's folder.
 
     Raises:
         SettingsError: the file cannot be read, or an option is unknown, misplaced or wrong; names it.
@@ -102,9 +125,8 @@ def read_config(path: Path, base: Subset) -> list[Subset]:
     except ValueError as error:
         raise SettingsError(_FIELD, f"{path.name} is no TOML: {error}") from error
     _refuse_others(tables, {"general", "datasets"}, "the file")
-    base = replace(base, is_deep=False, setting="dataset_config")
-    if base.framing.mode not in (SQUARE, BUCKETS):
-        base = replace(base, framing=replace(base.framing, mode=SQUARE))
+    base = replace(base, is_deep=False, setting="dataset_config", framing=replace(base.framing, mode=SQUARE))
+    base = _captions("has_affixes_among_tags")(base, True)
     base = _changed(base, tables.get("general", {}), {**_OF_DATASET, **_OF_SUBSETS}, path.parent, "[general]")
     found = [
         subset
@@ -123,18 +145,24 @@ def _of_dataset(table: Mapping[str, Any], base: Subset, folder: Path) -> Iterato
     seen = set()
     for number, subset in enumerate(_list(table, "subsets", place)):
         where = f"{place}, subset {number + 1}"
-        if "image_dir" not in subset:
+        if "image_dir" not in subset and "metadata_file" not in subset:
             raise SettingsError(_FIELD, f"{where}: image_dir is missing")
         found = _changed(base, subset, {**_OF_SUBSETS, **_OF_ONE_SUBSET}, folder, where)
-        if found.folder in seen:
-            _log.warning("%s: %s is in the dataset already and counts once.", where, found.folder)
+        name = str(subset.get("metadata_file") or subset["image_dir"])
+        if (folder / name).resolve() in seen:
+            _log.warning("%s: %s is in the dataset already and counts once.", where, name)
             continue
-        seen.add(found.folder)
-        yield found
+        seen.add((folder / name).resolve())
+        problem = bucket_problem(found.framing) if found.framing.mode == BUCKETS else ""
+        if problem:
+            raise SettingsError(_FIELD, f"{where}: min_bucket_reso {problem}")
+        if "image_dir" not in subset:
+            found = replace(found, folder=folder, files=tuple(folder / path for path in found.source.metadata.entries))
+        yield replace(found, is_listed="metadata_file" in subset)
 
 
 def read_lines(text: str, base: Subset) -> Iterator[Subset]:
-    """Subsets written as lines such as `cats | num_repeats=10, flip_aug=true`.
+    """Subsets written as lines such as `cats | num_repeats=10, caption_prefix="a, b"`.
 
     Raises:
         SettingsError: an option is unknown or wrong; names it.
@@ -142,8 +170,8 @@ def read_lines(text: str, base: Subset) -> Iterator[Subset]:
     known = {**_OF_SUBSETS, **{name: _OF_ONE_SUBSET[name] for name in ("is_reg", "class_tokens", "weight")}}
     for line in filter(None, map(str.strip, text.splitlines())):
         folder, _, rest = line.partition("|")
-        pairs = [part.partition("=") for part in rest.split(",") if part.strip()]
-        options = {key.strip(): value.strip() for key, _, value in pairs}
+        pairs = [part.partition("=") for part in _PAIR.findall(rest) if part.strip()]
+        options = {key.strip(): value.strip().strip('"') for key, _, value in pairs}
         subset = replace(base, folder=Path(folder.strip()), setting="more_folders")
         try:
             yield _changed(subset, options, known, Path(), folder.strip())
@@ -155,6 +183,7 @@ def _changed(subset: Subset, table: Any, known: Mapping[str, Any], folder: Path,
     """The subset with the options of a table put over it."""
     if not isinstance(table, Mapping):
         raise SettingsError(_FIELD, f"{place} must be a table")
+    table = {name: value for name, value in table.items() if name not in _SWITCHED_OFF or value is not False}
     _refuse_others(table, known, place)
     for name, value in table.items():
         kind, lowest, change = known[name]
@@ -164,7 +193,7 @@ def _changed(subset: Subset, table: Any, known: Mapping[str, Any], folder: Path,
 
 
 def _value(name: str, value: Any, kind: Any, lowest: float, place: str) -> Any:
-    if name == "resolution" and isinstance(value, int):
+    if name in _SIZES and isinstance(value, int):
         value = [value]
     try:
         # A prefix keeps its blanks; every other text loses them.
@@ -184,8 +213,8 @@ def _value(name: str, value: Any, kind: Any, lowest: float, place: str) -> Any:
             raise SettingsError(_FIELD, f"{place}: {name} {reason}, not {number:g}")
     if name == "caption_separator" and not found:
         raise SettingsError(_FIELD, f"{place}: caption_separator must not be empty")
-    if name == "resolution" and len(numbers) not in (1, 2):
-        raise SettingsError(_FIELD, f"{place}: resolution must be one number or two, not {value!r}")
+    if name in _SIZES and len(numbers) not in (1, 2):
+        raise SettingsError(_FIELD, f"{place}: {name} must be one number or two, not {value!r}")
     return found
 
 

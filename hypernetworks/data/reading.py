@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import logging
 import random
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from PIL import Image
@@ -43,14 +43,16 @@ class _Reader:
     known: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     find_subject: SubjectFinder | None = None
 
-    def read(self, path: Path, subset: Subset) -> Sample:
-        """The sample of a picture; raises DatasetError."""
+    def read(self, path: Path, subset: Subset) -> Sample | None:
+        """The sample of a picture, None where it is to be passed over; raises DatasetError."""
         digest = _digest(path)
         picture = None
         size = self.known.get(digest)
         if size is None or subset.crop == "subject":
             picture = open_raw(path)
             size = picture.size
+        if size[0] * size[1] <= subset.skipped_area_px:
+            return None
         try:
             framed = frame_size(subset.framing, size)
         except DatasetError as error:
@@ -98,26 +100,57 @@ def read_dataset(
     subsets = [*own_subsets(settings, base), *read_lines(settings.more_folders, base)]
     if settings.dataset_config:
         subsets += read_config(Path(settings.dataset_config), base)
-    reader = _Reader(seed, known or {}, ports.find_subject if ports else None)
-    samples, problems = [], []
+    subsets = [_weighted(subset, settings.regularisation_weight) for subset in subsets]
     found = [(path, subset) for subset in subsets for path in _pictures(subset)]
+    problems = [problem for subset in subsets if subset.is_listed for problem in _missing(subset, found)]
+    reader = _Reader(seed, known or {}, ports.find_subject if ports else None)
+    samples: list[Sample] = []
+    passed_over = 0
     for number, (path, owner) in enumerate(found):
         if ports is not None and number % _TOLD_EVERY == 0:
             report(ports.progress, number, len(found), "Reading pictures")
         try:
-            samples.append(reader.read(path, owner))
+            sample = reader.read(path, owner)
         except DatasetError as error:
             problems.append(str(error))
+            continue
+        if sample is None:
+            passed_over += 1
+        else:
+            samples.append(sample)
+    if not samples and not problems:
+        raise SettingsError("data.dataset_config", "skip_image_resolution passes over all pictures")
     if problems and (settings.stop_at_broken or not samples):
         raise DatasetError(_summary(problems))
-    for problem in problems:
-        _log.warning("Left out: %s", problem)
+    _tell(problems, passed_over)
     if all(sample.subset.is_regularisation for sample in samples):
         raise SettingsError("data.folder", "there are only regularisation pictures; nothing is taught")
     return Dataset(tuple(samples), seed, settings.latents, tuple(problems))
 
 
+def _weighted(subset: Subset, weight: float) -> Subset:
+    return replace(subset, weight=subset.weight * weight) if subset.is_regularisation else subset
+
+
+def _tell(problems: Iterable[str], passed_over: int) -> None:
+    for problem in problems:
+        _log.warning("Left out: %s", problem)
+    if passed_over:
+        _log.info("%d pictures are passed over by skip_image_resolution.", passed_over)
+
+
+def _missing(subset: Subset, found: Iterable[tuple[Path, Subset]]) -> Iterator[str]:
+    """A sentence about every entry of the metadata that no picture belongs to."""
+    metadata = subset.source.metadata
+    used = {id(metadata.of(path)) for path, owner in found if owner is subset}
+    for path, entry in metadata.entries.items():
+        if id(entry) not in used:
+            yield f"{path}: it is in the metadata, and there is no such picture in {subset.folder}"
+
+
 def _pictures(subset: Subset) -> list[Path]:
+    if subset.files:
+        return [path for path in subset.files if path.is_file()]
     folder = subset.folder
     if not folder.is_dir():
         raise SettingsError(f"data.{subset.setting}", f"{folder} is not a folder")
@@ -126,7 +159,9 @@ def _pictures(subset: Subset) -> list[Path]:
     stems = {path.with_suffix("") for path in paths}
     # The mask of a picture is no picture, whether it is used or not.
     paths = [p for p in paths if not (p.stem.endswith(SUFFIX) and p.with_name(p.stem[: -len(SUFFIX)]) in stems)]
-    if not paths:
+    if subset.is_listed:
+        paths = [path for path in paths if subset.source.metadata.of(path) is not None]
+    if not paths and not subset.is_listed:
         raise SettingsError(f"data.{subset.setting}", f"{folder} holds no picture ({', '.join(sorted(EXTENSIONS))})")
     return paths
 

@@ -11,7 +11,7 @@ from ..data_settings import DataSettings
 from ..errors import SettingsError
 from .buckets import Framing
 from .caption_rules import CaptionRules
-from .captions import CaptionSource, read_metadata
+from .captions import CaptionSource, Metadata, read_metadata
 
 _REPEATS = re.compile(r"^(\d+)_(.+)$")
 
@@ -27,6 +27,9 @@ class Subset:
         weight: of its pictures in the loss.
         is_flipped: whether about half of the time the mirrored picture is shown.
         crop: "centre", "random" or "subject": the part that is kept where not all is.
+        files: its pictures where they are named one by one, wherever they are.
+        is_listed: whether only pictures with an entry in the metadata count, and one without its picture is a problem.
+        skipped_area_px: pictures of so many pixels or less are passed over.
         is_regularisation: its pictures take as many turns in an epoch as all others of its dataset together.
         dataset: number of the dataset it belongs to.
         setting: where it was named, for sentences about it.
@@ -44,6 +47,9 @@ class Subset:
     crop: str = "centre"
     background: str = "white"
     masks: str = "off"
+    files: tuple[Path, ...] = ()
+    is_listed: bool = False
+    skipped_area_px: int = 0
     is_regularisation: bool = False
     dataset: int = 0
     setting: str = "folder"
@@ -85,7 +91,9 @@ def base_subset(settings: DataSettings, name: str) -> Subset:
         name_regex=settings.filename_regex,
         # A setting is stripped of its blanks; a blank is what nearly everyone joins words with.
         name_join=settings.filename_join or " ",
-        metadata=read_metadata(Path(settings.metadata_file), "data.metadata_file") if settings.metadata_file else {},
+        metadata=read_metadata(Path(settings.metadata_file), "data.metadata_file")
+        if settings.metadata_file
+        else Metadata(),
     )
     return Subset(
         Path(settings.folder),
@@ -112,9 +120,9 @@ def own_subsets(settings: DataSettings, base: Subset) -> Iterator[Subset]:
         yield from _of_folder(settings, base)
     if settings.regularisation_folder:
         folder = Path(settings.regularisation_folder)
-        regular = replace(base, folder=folder, weight=settings.regularisation_weight, is_regularisation=True)
+        regular = replace(base, folder=folder, weight=1.0, is_regularisation=True)
         # Masks and metadata are of the pictures that are taught, not of those that hold the rest in place.
-        regular = replace(regular, repeats=1, masks="off", source=replace(base.source, metadata={}))
+        regular = replace(regular, repeats=1, masks="off", source=replace(base.source, metadata=Metadata()))
         yield from _of_folder(settings, replace(regular, setting="regularisation_folder"))
 
 

@@ -7,6 +7,7 @@ import pytest
 from hypernetwork_workbench.hypernetworks.data.caption_rules import CaptionRules
 from hypernetwork_workbench.hypernetworks.data.captions import (
     CaptionSource,
+    Metadata,
     metadata_weight,
     read_caption,
     read_metadata,
@@ -36,6 +37,21 @@ def test_file_names_are_read_with_the_regex_and_join_string_of_the_webui(tmp_pat
     assert read_caption(tmp_path / "x.png", CaptionSource(class_tokens="sks cat")) == "sks cat"
 
 
+def test_groups_of_the_regex_count_as_in_the_webui(tmp_path):
+    source = CaptionSource(name_regex=r"([a-z]+)_(\d*)", name_join="-")
+    assert read_caption(tmp_path / "red_12 blue_ x.png", source) == "red-12-blue"
+
+
+def test_entries_of_the_same_name_are_told_apart_by_their_folders(tmp_path):
+    path = tmp_path / "meta.json"
+    path.write_text(json.dumps({"C:\\set\\a\\1.png": {"caption": "first"}, "C:\\set\\b\\1.png": {"caption": "second"}}))
+    source = CaptionSource(metadata=read_metadata(path, "data.metadata_file"))
+    assert read_caption(tmp_path / "a" / "1.png", source) == "first"
+    assert read_caption(tmp_path / "set" / "b" / "1.webp", source) == "second"
+    (tmp_path / "1.txt").write_text("its own")
+    assert read_caption(tmp_path / "1.png", source) == "its own"
+
+
 def test_metadata_goes_before_files_and_joins_caption_and_tags(tmp_path):
     (tmp_path / "a.txt").write_text("from txt")
     path = tmp_path / "meta.json"
@@ -61,7 +77,7 @@ def test_metadata_of_another_form_is_refused(tmp_path, text):
 @pytest.mark.parametrize("weight", [0, -1, "2", True, None])
 def test_a_weight_that_is_none_is_named(tmp_path, weight):
     with pytest.raises(DatasetError, match=r"^a\.png: its weight"):
-        metadata_weight(tmp_path / "a.png", CaptionSource(metadata={"a": {"weight": weight}}))
+        metadata_weight(tmp_path / "a.png", CaptionSource(metadata=Metadata({"a": {"weight": weight}})))
 
 
 @given(seed=st.integers(0, 2**63 - 1), epoch=st.integers(0, 50), picture=st.integers(0, 50), keep=st.integers(0, 7))

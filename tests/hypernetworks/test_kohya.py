@@ -156,6 +156,13 @@ SUBSET = "[[datasets]]\n[[datasets.subsets]]\nimage_dir = 'hoge'\n"
         ("[general]", r"has no \[\[datasets.subsets\]\]"),
         ("= 3", "is no TOML"),
         (SUBSET.replace("hoge", "gone"), "gone is not a folder"),
+        (SUBSET + "cache_info = true", "cache_info means nothing"),
+        (SUBSET + "resize_interpolation = 'area'", "resize_interpolation means nothing"),
+        (SUBSET + "face_crop_aug_range = [1.0, 3.0]", "face_crop_aug_range means nothing"),
+        (
+            "[general]\nenable_bucket = true\nmin_bucket_reso = 1024\n" + SUBSET,
+            "min_bucket_reso leaves no bucket within",
+        ),
     ],
 )
 def test_what_makes_no_sense_is_refused_by_name(folders, text, reason):
