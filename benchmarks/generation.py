@@ -12,7 +12,6 @@ import itertools
 import statistics
 import tempfile
 import time
-import types
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -24,30 +23,15 @@ from torch import nn
 
 from standalone import host
 
+from . import models
 from .machine import describe
 
 PATHS = ("plain", "fast")
 NETWORKS = ("0", "1 linear", "3 linear", "1 mish", "3 mish", "composition")
 _COMPOSITION = '["linear 1", {"mish 1": 0.5, "mish 2": 0.3, "linear 2": 0.2}]'
-_WIDTHS = (768, 320, 640, 1280)
 _LATENT_SIZE = 256 // 8
 _STRENGTH = 0.8
 _TIMED_STEPS = 2
-_UNET = {
-    "image_size": 32,
-    "in_channels": 4,
-    "out_channels": 4,
-    "model_channels": 320,
-    "attention_resolutions": [4, 2, 1],
-    "num_res_blocks": 2,
-    "channel_mult": [1, 2, 4, 4],
-    "num_heads": 8,
-    "use_spatial_transformer": True,
-    "transformer_depth": 1,
-    "context_dim": 768,
-    "use_checkpoint": False,
-    "legacy": False,
-}
 
 #: Seconds that passed, and seconds of processor time.
 Seconds = tuple[float, float]
@@ -69,9 +53,8 @@ def _measure(running: host.Host, rounds: int) -> dict[str, Any]:
     from hypernetwork_workbench import patches  # noqa: PLC0415 (needs the running host)
 
     device = running.module("devices").device
-    unet = _unet(running, device)
-    running.module("shared").sd_model = types.SimpleNamespace(model=types.SimpleNamespace(diffusion_model=unet))
-    running.module("sd_hijack").apply_optimizations()
+    unet = models.sd15_unet(running)
+    models.put_in(running, unet)
     patches.install_all()
     try:
         steps = _Steps(running, unet, _chains(), device)
@@ -102,20 +85,6 @@ def _ratio(times: Times, case: tuple[str, str], clock: int) -> float:
     return statistics.median(one[clock] / other for one, other in zip(times[case], none, strict=True))
 
 
-@torch.no_grad()
-def _unet(running: host.Host, device: torch.device) -> nn.Module:
-    with torch.device("meta"):
-        unet = running.module("sd_ldm").UNet(**_UNET)
-    unet.to_empty(device=device).eval().requires_grad_(False)
-    generator = torch.Generator(device).manual_seed(0)
-    for name, parameter in unet.named_parameters():
-        if parameter.dim() > 1:
-            parameter.normal_(0, 0.02, generator=generator)
-        else:
-            parameter.fill_(0.0 if name.endswith("bias") else 1.0)
-    return unet
-
-
 def _chains() -> dict[str, list[Any]]:
     """What stands in `shared.loaded_hypernetworks` in each case."""
     from hypernetwork_workbench.patches.loaded import LoadedComposition, LoadedNetwork  # noqa: PLC0415
@@ -123,7 +92,7 @@ def _chains() -> dict[str, list[Any]]:
     networks = {}
     for kind, number in itertools.product(("linear", "mish"), (1, 2, 3)):
         structure = Structure(activation=kind, init_std=0.01)
-        made = Hypernetwork.create(structure, _WIDTHS, number).requires_grad_(False)
+        made = Hypernetwork.create(structure, models.WIDTHS, number).requires_grad_(False)
         networks[f"{kind} {number}"] = made
     loaded = {name: LoadedNetwork(network, name) for name, network in networks.items()}
     composition = parse(_COMPOSITION)

@@ -90,6 +90,14 @@ class Memo:
             del self._entries[0]
         return entry.result
 
+    def find(self, key: Hashable, context: Tensor) -> Pair | None:
+        """Give what is remembered for `context`, or None; nothing is computed."""
+        entry = self._find(key, context)
+        if entry is None:
+            return None
+        self._entries.append(entry)
+        return entry.result
+
     def clear(self) -> None:
         """Forget everything."""
         self._entries.clear()
@@ -146,4 +154,13 @@ def _autocast() -> tuple[bool, ...]:
 
 def is_random(network: Hypernetwork) -> bool:
     """Tell whether two runs of the network on the same context may differ: in training, by dropout."""
-    return network.training and (network.structure.use_dropout or network.structure.activation == "rrelu")
+    return network.training and has_dropout(network)
+
+
+def has_dropout(network: Hypernetwork) -> bool:
+    """Tell whether the network draws random numbers while it trains.
+
+    Each attention layer draws its own, as files with dropout were always trained: one draw for all layers of a width
+    would let the text run once here too, but be another regularisation.
+    """
+    return network.structure.use_dropout or network.structure.activation == "rrelu"

@@ -1,12 +1,34 @@
-"""How much memory a run takes."""
+"""How much memory there is, how much a run takes, and how much it took."""
 
 from __future__ import annotations
 
+import re
 import sys
+from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 
-_MB = 1 << 20
+MB = 1 << 20
+#: What is computed again in the backward pass, from the fastest to the leanest.
+CHECKPOINTING = ("none", "attention", "all")
+
+_STATUS = Path("/proc/self/status")
+_CLEAR_REFS = Path("/proc/self/clear_refs")
+_RESET_PEAK = "5"
+
+
+@dataclass(frozen=True)
+class Activations:
+    """Bytes that a forward and backward pass keep at most, for each choice of checkpointing."""
+
+    none: int
+    attention: int
+    all: int
+
+    def of(self, checkpointing: str) -> int:
+        """Bytes of one choice."""
+        return int(getattr(self, checkpointing))
 
 
 class PeakMemory:
@@ -16,21 +38,57 @@ class PeakMemory:
         self._device = device
         if device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(device)
+            self._start_mb = torch.cuda.memory_allocated(device) / MB
+        else:
+            _reset_process_peak()
+            self._start_mb = process_mb()
 
     def peak_mb(self) -> float:
-        """The peak in MiB. For a process this is the highest of its life, which the system counts for us."""
+        """The peak in MiB. For a process this is the highest of its life where the system cannot start anew."""
         if self._device.type == "cuda":
-            return torch.cuda.max_memory_allocated(self._device) / _MB
+            return torch.cuda.max_memory_allocated(self._device) / MB
         return process_peak_mb()
+
+    def above_start_mb(self) -> float:
+        """The peak in MiB above what was in use when this was made."""
+        return max(0.0, self.peak_mb() - self._start_mb)
+
+
+def free_bytes(device: torch.device) -> int:
+    """Memory that a run may still take: of the GPU with what torch holds unused, else of the machine."""
+    if device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        return free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    import psutil  # noqa: PLC0415 (every host has it)
+
+    return int(psutil.virtual_memory().available)
+
+
+def process_mb() -> float:
+    """Resident memory of this process now, in MiB."""
+    import psutil  # noqa: PLC0415 (every host has it)
+
+    return psutil.Process().memory_info().rss / MB
 
 
 def process_peak_mb() -> float:
-    """Highest resident memory of this process so far, in MiB."""
+    """Highest resident memory of this process, in MiB: since `PeakMemory` was made on Linux, else of its life."""
+    if _STATUS.exists():
+        found = re.search(r"VmHWM:\s+(\d+) kB", _STATUS.read_text(encoding="ascii"))
+        if found:
+            return int(found.group(1)) / 1024
     if sys.platform == "win32":
-        import psutil  # noqa: PLC0415 (only Windows needs it; every host has it)
+        import psutil  # noqa: PLC0415 (every host has it)
 
-        return psutil.Process().memory_info().peak_wset / _MB
+        return psutil.Process().memory_info().peak_wset / MB
     import resource  # noqa: PLC0415 (missing on Windows)
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (_MB if sys.platform == "darwin" else 1024)
+    return peak / (MB if sys.platform == "darwin" else 1024)
+
+
+def _reset_process_peak() -> None:
+    try:
+        _CLEAR_REFS.write_text(_RESET_PEAK, encoding="ascii")
+    except OSError:
+        return  # only Linux has it, and not every sandbox allows it

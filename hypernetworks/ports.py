@@ -14,6 +14,7 @@ from typing import Protocol
 from PIL import Image
 from torch import Tensor, device
 
+from .memory import Activations
 from .network import Hypernetwork
 
 
@@ -44,6 +45,25 @@ class SubjectFinder(Protocol):
         """Its place in an RGB picture, as shares of width and height, for a crop that is scaled to `size` (width,
         height) pixels; None where it knows none."""
 
+    def at_hand(self) -> AbstractContextManager[None]:
+        """For its length the text encoder stays where it computes, so that many texts need no more than one move."""
+
+    def unloaded(self) -> AbstractContextManager[None]:
+        """For its length VAE and text encoder are off the GPU; whatever needs one brings it back for that long."""
+
+
+@dataclass(frozen=True)
+class Computing:
+    """How the U-Net computes while a network trains; gradients are the same in every way, up to rounding.
+
+    Attributes:
+        attention: one of `attention_kernels.CHOICES`.
+        checkpointing: "none", "attention" (the transformer blocks) or "all" (the residual blocks too).
+    """
+
+    attention: str = "auto"
+    checkpointing: str = "none"
+
 
 class Denoiser(Protocol):
     """The frozen U-Net."""
@@ -56,8 +76,11 @@ class Denoiser(Protocol):
     widths: tuple[int, ...]
     device: device
 
-    def training(self, network: Hypernetwork) -> AbstractContextManager[None]:
+    def training(self, network: Hypernetwork, computing: Computing) -> AbstractContextManager[None]:
         """For its length the U-Net is frozen and `network` alone bends its attention inputs, at strength 1."""
+
+    def activations(self, network: Hypernetwork, batch: tuple[int, int, int]) -> Activations | None:
+        """Bytes that a step on a batch (pictures, width and height in pixels) keeps; None where nobody can tell."""
 
     def predict(self, noisy: Tensor, timesteps: Tensor, conditioning: Tensor) -> Tensor:
         """Prediction, shaped like `noisy` [batch, 4, height, width], for integer timesteps [batch]."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from . import attention_kernels
 from .errors import ScheduleError, SettingsError
 from .intervals import parse_interval
+from .memory import CHECKPOINTING
 from .options import Option, Settings, setting
 from .train import optimizers, schedules, warmup_schedules
 
@@ -198,6 +200,29 @@ class TrainSettings(Settings):
     )  # fmt: skip
     rollback_halves_rate: bool = setting(
         False, Option("Roll-back halves the rate", "Goes on with half the learning rate after a roll-back.")
+    )
+
+    attention: str = setting(
+        "auto",
+        Option("Attention in training", "auto takes torch's own fused SDPA where there is one; xformers needs a GPU; "
+               "host leaves the one of the WebUI's settings.", choices=attention_kernels.CHOICES),
+    )  # fmt: skip
+    checkpointing: str = setting(
+        "auto",
+        Option("Gradient checkpointing", "Saves memory and costs time: attention computes the transformer blocks "
+               "again in the backward pass, all every block; auto takes the least that fits into the free memory.",
+               choices=("auto", *CHECKPOINTING)),
+    )  # fmt: skip
+    unload_encoders: bool = setting(
+        True, Option("Unload VAE and text encoder", "They leave the GPU once pictures and captions are encoded; "
+                     "previews and new captions bring them back for a moment.")
+    )  # fmt: skip
+    optimizer_on_cpu: bool = setting(
+        False, Option("Optimizer on the CPU", "Keeps its state in main memory and steps there: slower, and saves two "
+                      "or three times the size of the network on the GPU.")
+    )  # fmt: skip
+    preview_unloads_optimizer: bool = setting(
+        False, Option("Previews unload the optimizer", "Its state leaves the GPU while a preview is made.")
     )
 
     def problems(self) -> Iterator[SettingsError]:

@@ -12,10 +12,16 @@ from torch import nn
 
 @dataclass(frozen=True)
 class Layers:
-    """Attention layers of a U-Net, and the input widths that only those on the text have."""
+    """Attention layers of a U-Net, on itself and on the text, and the input widths that only the latter have."""
 
     own: tuple[Any, ...]
+    text: tuple[Any, ...]
     text_widths: frozenset[int]
+
+    @property
+    def all(self) -> tuple[Any, ...]:
+        """Every attention layer."""
+        return (*self.own, *self.text)
 
 
 _known: tuple[weakref.ref[nn.Module], Layers] | None = None
@@ -45,4 +51,4 @@ def _find(unet: nn.Module) -> Layers:
             # A self-attention layer takes its keys from what it takes its queries from.
             (own if to_q.in_features == to_k.in_features else text).append(module)
     own_widths = {module.to_k.in_features for module in own}
-    return Layers(tuple(own), frozenset(module.to_k.in_features for module in text) - own_widths)
+    return Layers(tuple(own), tuple(text), frozenset(module.to_k.in_features for module in text) - own_widths)

@@ -14,9 +14,10 @@ from PIL import Image
 from torch import Tensor, nn
 
 from ..hypernetworks.errors import TrainingError
+from ..hypernetworks.memory import Activations
 from ..hypernetworks.network import Hypernetwork
-from ..hypernetworks.ports import Checkpoint, Ports, Progress
-from . import attention, fingerprints, temporary
+from ..hypernetworks.ports import Checkpoint, Computing, Ports, Progress
+from . import activations, attention, encoders, fingerprints, temporary
 from .previews import HostPreviewer
 from .runs import runs
 from .shortcuts import shortcuts
@@ -67,7 +68,7 @@ class HostEncoder:
     def encode_posterior(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and standard deviation of the latents, each [batch, 4, height / 8, width / 8], scaled."""
         model = shared.sd_model
-        with torch.no_grad(), devices.autocast():
+        with encoders.needed(encoders.VAE), torch.no_grad(), devices.autocast():
             posterior = model.encode_first_stage(pictures.to(devices.device, devices.dtype_vae))
         scale = model.scale_factor
         return (scale * posterior.mean).float(), (scale * posterior.std).float()
@@ -100,10 +101,18 @@ class HostEncoder:
                 raise TrainingError(f"the text encoder gives no finite numbers for the caption {text!r}")
         return [found[text] for text in texts]
 
+    def at_hand(self) -> AbstractContextManager[None]:
+        """For its length the text encoder stays where it computes, so that many texts need no more than one move."""
+        return encoders.needed(encoders.TEXT)
+
+    def unloaded(self) -> AbstractContextManager[None]:
+        """For its length VAE and text encoder are off the GPU; whatever needs one brings it back for that long."""
+        return encoders.unloaded()
+
 
 def _conditionings(texts: list[str]) -> Tensor:
     """[batch, tokens, width], float32; all of them as long as the longest."""
-    with torch.no_grad(), devices.autocast():
+    with encoders.needed(encoders.TEXT), torch.no_grad(), devices.autocast():
         conditioning = shared.sd_model.get_learned_conditioning(texts)
     if not isinstance(conditioning, Tensor):
         raise TrainingError("checkpoints of this kind cannot be trained on yet; load an SD1 or SD2 checkpoint")
@@ -120,7 +129,11 @@ class HostDenoiser:
         self.alphas_cumprod = model.alphas_cumprod.to(self.device, torch.float32)
         self.prediction = _PREDICTIONS.get(model.parameterization, model.parameterization)
 
-    def training(self, network: Hypernetwork) -> AbstractContextManager[None]:
+    def training(
+        self,
+        network: Hypernetwork,
+        computing: Computing = Computing(),  # noqa: B008 - it cannot change
+    ) -> AbstractContextManager[None]:
         """For its length the U-Net is frozen and `network` alone bends its attention inputs, at strength 1.
 
         Raises:
@@ -129,11 +142,15 @@ class HostDenoiser:
         if not attention.patch_set.is_installed:
             reason = attention.patch_set.problem or "the patch set is switched off"
             raise TrainingError(f"the host's attention does not run through this extension: {reason}")
-        return temporary.training(unet(), network)
+        return temporary.training(unet(), network, computing)
+
+    def activations(self, network: Hypernetwork, batch: tuple[int, int, int]) -> Activations | None:
+        """Bytes that a step on a batch (pictures, width and height in pixels) keeps; None where nobody can tell."""
+        return activations.count(unet(), network, batch)
 
     def predict(self, noisy: Tensor, timesteps: Tensor, conditioning: Tensor) -> Tensor:
         """Prediction, shaped like `noisy` [batch, 4, height, width]."""
-        # A layer that is checkpointed runs again in the backward pass, and must do again what it did.
+        # The host's own checkpoints run a layer again in the backward pass, which must do again what it did.
         once = nullcontext() if getattr(sd_hijack_checkpoint, "stored", ()) else shortcuts.one_forward()
         with devices.autocast(), once:
             return shared.sd_model.apply_model(

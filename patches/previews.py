@@ -12,7 +12,7 @@ from PIL import Image
 from ..hypernetworks.errors import SettingsError
 from ..hypernetworks.network import Hypernetwork
 from ..hypernetworks.ports import PictureRequest
-from . import temporary
+from . import encoders, temporary
 
 #: Pictures of together this many pixels are sampled at once: many small ones, but one of 512 x 512 at a time.
 _PIXELS_AT_ONCE = 512 * 512
@@ -35,6 +35,7 @@ class HostPreviewer:
             stack.enter_context(temporary.preserved_state())
             stack.enter_context(temporary.mode(network, is_training=False))
             stack.enter_context(temporary.attached(network, strength))
+            stack.enter_context(encoders.needed(encoders.VAE, encoders.TEXT))
             for batch in _alike(requests):
                 pictures += _process(batch)
         return pictures

@@ -43,7 +43,9 @@ class Shortcuts:
         self.memo = Memo()
         self.folds = Folds()
         self._depth = 0
-        self._training_memo: Memo | None = None
+        #: Of the forward in training that runs.
+        self.training_memo: Memo | None = None
+        self._is_reading = False
         self._reduced: OrderedDict[Hashable, _Reduction] = OrderedDict()
         #: What was reduced in the forward that runs, to be looked up without a look at the weights.
         self._of_this_forward: dict[Hashable, _Reduction] | None = None
@@ -66,13 +68,38 @@ class Shortcuts:
     def one_forward(self) -> Iterator[None]:
         """In training the networks for the text run once for all layers of this forward, with exact gradients.
 
-        Not for checkpointed layers, which run again in the backward pass and must do the same again.
+        Not for layers of re-entrant checkpoints, which run again in the backward pass and must do the same again.
         """
-        before, self._training_memo = self._training_memo, Memo(limit=2, compares=False)
+        with self._memo(Memo(limit=2, compares=False), is_reading=False):
+            yield
+
+    @contextmanager
+    def reading(self, memo: Memo | None) -> Iterator[None]:
+        """What `memo` has of the text is taken from there; nothing new enters it.
+
+        For a checkpointed block, which runs twice: what it put in at first it would find, and not compute, later.
+        """
+        with self._memo(memo, is_reading=True):
+            yield
+
+    @contextmanager
+    def _memo(self, memo: Memo | None, is_reading: bool) -> Iterator[None]:
+        before = self.training_memo, self._is_reading
+        self.training_memo, self._is_reading = memo, is_reading
         try:
             yield
         finally:
-            self._training_memo = before
+            self.training_memo, self._is_reading = before
+
+    def bend_text(self, context: Tensor) -> None:
+        """In training, computes and remembers what the loaded networks make of the text [batch, tokens, width]."""
+        chain = list(shared.loaded_hypernetworks)
+        unet = attention_layers.loaded_unet()
+        if unet is None or self.training_memo is None or not all(isinstance(each, Loaded) for each in chain):
+            return
+        networks = tuple(network for each in chain for network in each.networks)
+        if context.shape[-1] in attention_layers.of(unet).text_widths and self._applies(networks, context):
+            self.bend(chain, context)
 
     def end(self) -> None:
         """Takes everything out of the model, and forgets what only this generation needed."""
@@ -109,10 +136,13 @@ class Shortcuts:
         if unet is None or not self._applies(networks, context):
             return self.plain(chain, context)
         if width in attention_layers.of(unet).text_widths:
-            memo = self.memo if self._training_memo is None else self._training_memo
+            memo = self.memo if self.training_memo is None else self.training_memo
             key = (step, key_of(networks, width))
+            if self._is_reading:
+                known = memo.find(key, context)
+                return self.plain(chain, context) if known is None else known
             return memo.get(key, context, lambda: step.bend(context, context), weights_of(networks, width))
-        if self._training_memo is not None:
+        if self.training_memo is not None:
             return self.plain(chain, context)
         if self._folded is not None and self._folded[0] != step:
             self.leave_layer()
@@ -124,7 +154,7 @@ class Shortcuts:
     def _applies(self, networks: Sequence[Hypernetwork], context: Tensor) -> bool:
         if not options.shortcuts_are_on():
             return False
-        if self._training_memo is not None:
+        if self.training_memo is not None:
             return not any(is_random(network) for network in networks)
         if self._depth == 0 or any(network.training for network in networks):
             return False

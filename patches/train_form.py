@@ -94,6 +94,14 @@ _FOLDS: tuple[tuple[str, str, _Rows], ...] = (
         ),
     ),
     (
+        "Memory and speed",
+        "memory",
+        (
+            ("train", ("attention", "checkpointing")),
+            ("train", ("unload_encoders", "optimizer_on_cpu", "preview_unloads_optimizer")),
+        ),
+    ),
+    (
         "Validation and safety",
         "safety",
         (

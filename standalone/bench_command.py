@@ -17,7 +17,7 @@ from hypernetwork_workbench.hypernetworks.atomic import write_text  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[1]
 USAGE_ERROR = 2
-_NO_BENCHMARKS = ("__init__", "machine")
+_BENCHMARK = "def measure(rounds: int)"
 
 
 class _Parser(argparse.ArgumentParser):
@@ -29,7 +29,8 @@ class _Parser(argparse.ArgumentParser):
 
 def names() -> list[str]:
     """The benchmarks that there are: files of `benchmarks/` with a function `measure`."""
-    return sorted(path.stem for path in (ROOT / "benchmarks").glob("*.py") if path.stem not in _NO_BENCHMARKS)
+    files = (ROOT / "benchmarks").glob("*.py")
+    return sorted(path.stem for path in files if _BENCHMARK in path.read_text(encoding="utf-8"))
 
 
 def main(argv: list[str]) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 
 import torch
 from torch import Tensor
@@ -68,14 +69,15 @@ class Conditionings:
             kept = ((text, self._cache.load(names[text])) for text in wanted)
             found = {text: tensors["conditioning"] for text, tensors in kept if tensors and "conditioning" in tensors}
         missing = [text for text in wanted if text not in found]
-        for start in range(0, len(missing), _ENCODED_AT_ONCE):
-            if progress is not None:
-                report(progress, start, len(missing), "Encoding captions")
-            chunk = missing[start : start + _ENCODED_AT_ONCE]
-            for text, conditioning in zip(chunk, self._encoder.encode_texts(chunk), strict=True):
-                found[text] = conditioning.cpu()
-                if self._cache is not None:
-                    self._cache.store(names[text], {"conditioning": found[text]})
+        with self._encoder.at_hand() if missing else nullcontext():
+            for start in range(0, len(missing), _ENCODED_AT_ONCE):
+                if progress is not None:
+                    report(progress, start, len(missing), "Encoding captions")
+                chunk = missing[start : start + _ENCODED_AT_ONCE]
+                for text, conditioning in zip(chunk, self._encoder.encode_texts(chunk), strict=True):
+                    found[text] = conditioning.cpu()
+                    if self._cache is not None:
+                        self._cache.store(names[text], {"conditioning": found[text]})
         return found
 
 

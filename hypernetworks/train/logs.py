@@ -16,7 +16,7 @@ from PIL import Image
 from ..atomic import write_text
 from ..errors import SettingsError
 from ..settings import Job
-from .loop import StepRecord
+from .readings import StepRecord
 from .validation import Validation
 
 COLUMNS = [*(field.name for field in dataclasses.fields(StepRecord)), "validation_loss", "seconds"]

@@ -5,52 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from ..data.batches import step_groups
 from ..data.latents import EncodedDataset
-from ..ports import Denoiser
+from ..devices import to_device
+from ..ports import Computing, Denoiser
 from ..randomness import derived_seed, seeded
 from ..settings import Job
 from .guard import Guard
 from .loss import diffusion_loss
 from .noise import NoiseProcess, NoisyBatch
-from .precision import clip
+from .precision import clip, leaves_out_on_device
+from .readings import Callback, Readings, StepRecord, Taken
 from .schedules import Schedule, StepSchedule
 from .state import Learner
-
-
-@dataclass(frozen=True)
-class StepRecord:
-    """What one optimizer step did.
-
-    Attributes:
-        step: optimizer steps done in this run, 1 after the first.
-        epoch: the pass over the dataset it belongs to, from 1.
-        loss: mean over the pictures of the step.
-        rate: learning rate it was taken with.
-        pictures: how many pictures it saw.
-        gradient_norm: before clipping.
-        skipped: whether it was left out because loss or gradient were no finite numbers.
-    """
-
-    step: int
-    epoch: int
-    loss: float
-    rate: float
-    pictures: int
-    gradient_norm: float
-    skipped: bool = False
-
-
-class Callback(Protocol):
-    """Something that watches the run. Returns True to end it after this step."""
-
-    def after_step(self, record: StepRecord) -> bool | None:
-        """Called after every optimizer step."""
 
 
 @dataclass
@@ -65,6 +36,14 @@ class Trainer:
     noise: NoiseProcess
     clip_limits: StepSchedule
     guard: Guard
+    computing: Computing
+
+    def __post_init__(self) -> None:
+        optimizer, device = self.learner.optimizer, self.denoiser.device
+        #: Whether steps leave their outcome on the device, to be read a few at a time.
+        self.reads_later = device.type == "cuda" and leaves_out_on_device(optimizer) and not self.learner.average
+        #: Optimizer steps done in this run, read or not.
+        self.done = 0
 
     def run(self, start: int, end: int, callbacks: Sequence[Callback]) -> None:
         """Takes the optimizer steps from `start` up to `end`, or fewer if a callback ends the run.
@@ -74,15 +53,17 @@ class Trainer:
         """
         settings = self.job
         groups = step_groups(self.data.dataset.kinds, settings.train.gradient_accumulation, settings.train.seed, start)
-        with self.denoiser.training(self.learner.network):
+        readings = Readings(self.settle, callbacks, end, at_once=not self.reads_later)
+        with self.denoiser.training(self.learner.network, self.computing):
             for step, (epoch, group) in enumerate(islice(groups, end - start), start):
-                record = self.step(step, epoch, group)
-                endings = [callback.after_step(record) for callback in callbacks]
-                if any(endings):
+                if readings.add(self.step(step, epoch, group)):
                     return
 
-    def step(self, step: int, epoch: int, group: list[tuple[int, ...]]) -> StepRecord:
-        """One optimizer step over the batches of `group`; every picture weighs the same."""
+    def step(self, step: int, epoch: int, group: list[tuple[int, ...]]) -> Taken:
+        """One optimizer step over the batches of `group`; every picture weighs the same.
+
+        Where the optimizer leaves out a bad step by itself nothing here waits for the device.
+        """
         learner, optimizer, precision = self.learner, self.learner.optimizer, self.learner.precision
         rate = self.schedule.rate(step) * learner.rate_factor
         for parameters in optimizer.param_groups:
@@ -91,22 +72,33 @@ class Trainer:
             loss = self.accumulate(step, epoch, group)
             precision.unscale(optimizer)
             norm = clip(list(learner.network.parameters()), self.job.optimizer.clip, self.clip_limits.rate(step))
-            is_loss_good, is_gradient_good = torch.stack([loss, norm]).isfinite().tolist()
-            if is_loss_good and (is_gradient_good or precision.is_searching_scale):
-                precision.step(optimizer)
+            taken = Taken(step, epoch, rate, sum(map(len, group)), torch.stack([loss, norm.to(loss.device)]))
+            if self.reads_later:
+                precision.step_where(optimizer, taken.outcome.isfinite().all())
             else:
-                precision.skip()
+                taken = taken.read()
+                if taken.is_loss_good and (taken.is_gradient_good or precision.is_searching_scale):
+                    precision.step(optimizer)
+                else:
+                    precision.skip()
         optimizer.zero_grad(set_to_none=True)
-        is_good = is_loss_good and is_gradient_good
-        if is_good:
-            if learner.average:
-                learner.average.update(learner.network)
+        if learner.average and taken.is_good:
+            learner.average.update(learner.network)
+        self.done = step + 1
+        return taken
+
+    def settle(self, taken: Taken) -> StepRecord:
+        """Tells the guard how a step went, which may roll back; gives the record of it.
+
+        Raises:
+            NonFiniteLossError: rolling back does not help any more.
+        """
+        taken = taken.read()
+        if taken.is_good:
             self.guard.after_good_step()
-        elif not (is_loss_good and precision.is_searching_scale):
-            self.guard.after_bad_step(step)
-        return StepRecord(
-            step + 1, epoch + 1, loss.item(), rate, sum(map(len, group)), norm.item(), skipped=not is_good
-        )
+        elif not (taken.is_loss_good and self.learner.precision.is_searching_scale):
+            self.guard.after_bad_step(taken.step)
+        return taken.record()
 
     def accumulate(self, step: int, epoch: int, group: list[tuple[int, ...]]) -> Tensor:
         """Adds up the gradients of the batches of `group`; gives the mean loss over their pictures, a scalar."""
@@ -125,5 +117,6 @@ class Trainer:
         for number, indices in enumerate(group):
             generator = torch.Generator().manual_seed(derived_seed(seed, "noise", step, number))
             batch = self.data.batch(indices, epoch)
-            noisy = self.noise.draw(batch.latents.to(device), batch.conditioning.to(device), step, generator)
-            yield noisy if batch.weights is None else replace(noisy, weights=batch.weights.to(device))
+            latents, conditioning = to_device(batch.latents, device), to_device(batch.conditioning, device)
+            noisy = self.noise.draw(latents, conditioning, step, generator)
+            yield noisy if batch.weights is None else replace(noisy, weights=to_device(batch.weights, device))

@@ -11,7 +11,7 @@ from ..charts import Curve, draw_chart
 from ..memory import PeakMemory
 from ..ports import Progress
 from .logs import validation_of
-from .loop import StepRecord
+from .readings import StepRecord
 from .validation import Validation
 
 _SMOOTHING = 0.95

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from ..devices import to_device
 from ..errors import TrainingError
 from ..train_settings import LossSettings
 
@@ -65,7 +67,7 @@ class NoiseProcess:
         low, high = self.timestep_range(step)
         timesteps = torch.randint(low, high + 1, (len(latents),), generator=generator)
         noise = self.noise(latents, generator)
-        return self.apply(latents, conditioning, timesteps.to(latents.device), noise.to(latents.device))
+        return self.apply(latents, conditioning, to_device(timesteps, latents.device), noise)
 
     def apply(self, latents: Tensor, conditioning: Tensor, timesteps: Tensor, noise: Tensor) -> NoisyBatch:
         """The batch for given timesteps [batch] and noise, shaped like `latents`."""
@@ -81,28 +83,36 @@ class NoiseProcess:
         schedule with zero terminal SNR (Lin et al., 2023) has a last timestep of pure noise: epsilon says nothing
         about the picture there, so it is left out.
         """
-        last = len(self.alphas_cumprod) - 1
-        if self.prediction == "epsilon":
-            while last > 0 and self.alphas_cumprod[last] <= 0:
-                last -= 1
+        last = self._last_timestep
         low, high = min(self.settings.min_timestep, last), min(self.settings.max_timestep, last)
         if self.cycle:
             position = step % self.cycle if self.settings.noise_restarts else min(step, self.cycle)
             high = low + int((high - low) * position / self.cycle)
         return low, high
 
+    @cached_property
+    def _last_timestep(self) -> int:
+        """Looked up once: a look at a number on a GPU waits for all work there."""
+        last = len(self.alphas_cumprod) - 1
+        if self.prediction == "epsilon":
+            shares = self.alphas_cumprod.tolist()
+            while last > 0 and shares[last] <= 0:
+                last -= 1
+        return last
+
     def noise(self, latents: Tensor, generator: torch.Generator) -> Tensor:
-        """Noise shaped like `latents` [batch, 4, height, width], on the CPU, with all that is added to it."""
+        """Noise shaped like `latents` [batch, 4, height, width] and beside them, with all that is added to it."""
         noise = torch.randn(latents.shape, generator=generator)
         settings = self.settings
         if settings.multires_iterations:
             noise = _pyramid(noise, settings.multires_iterations, settings.multires_discount, generator)
         if settings.noise_offset or settings.adaptive_noise_offset:
             # Noise offset after Guttenberg, "Diffusion with Offset Noise" (2023).
-            mean = latents.detach().float().mean((2, 3), keepdim=True).cpu()
+            mean = latents.detach().float().mean((2, 3), keepdim=True)
             strength = (settings.noise_offset + settings.adaptive_noise_offset * mean.abs()).clamp(min=0.0)
-            noise = noise + strength * torch.randn(*latents.shape[:2], 1, 1, generator=generator)
-        return noise
+            offset = torch.randn(*latents.shape[:2], 1, 1, generator=generator)
+            return to_device(noise, latents.device) + strength * to_device(offset, latents.device)
+        return to_device(noise, latents.device)
 
 
 def _pyramid(noise: Tensor, iterations: int, discount: float, generator: torch.Generator) -> Tensor:

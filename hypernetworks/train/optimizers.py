@@ -8,12 +8,16 @@ import importlib.util
 import inspect
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..errors import SettingsError
+from .offload import OptimizerOnCpu
+
+if TYPE_CHECKING:
+    from ..train_settings import OptimizerSettings
 
 #: Parameters of every optimizer that are the trainer's business, not the user's.
 _OURS = {"params", "lr", "kwargs", "maximize", "differentiable", "capturable"}
@@ -34,6 +38,10 @@ class Kind:
     attribute: str
     package: str = "torch"
     defaults: dict[str, Any] = field(default_factory=dict)
+
+
+#: Torch's optimizers with a fused step on every GPU that it supports.
+_FUSED = ("AdamW", "Adam", "SGD")
 
 
 def _from_library(attribute: str, **defaults: Any) -> Kind:
@@ -71,9 +79,12 @@ def build(parameters: Iterable[Tensor], name: str, arguments: str) -> torch.opti
         SettingsError: the package is missing, or an option is unknown or refused; names `name` or `arguments`.
     """
     kind, cls = KINDS[name], _class(name)
-    options = kind.defaults | _checked(name, cls, arguments)
+    weights = list(parameters)
+    # torch's fused steps are one kernel, and leave out a step without being told by way of the CPU.
+    fused = {"fused": True} if name in _FUSED and all(weight.is_cuda for weight in weights) else {}
+    options = kind.defaults | fused | _checked(name, cls, arguments)
     try:
-        optimizer = cls(list(parameters), lr=1.0, **options)
+        optimizer = cls(weights, lr=1.0, **options)
     except (TypeError, ValueError, AssertionError) as error:
         raise SettingsError("optimizer.arguments", f"{name} refuses them: {error}") from error
     except Exception as error:
@@ -82,6 +93,13 @@ def build(parameters: Iterable[Tensor], name: str, arguments: str) -> torch.opti
             raise SettingsError("optimizer.arguments", f"{name} refuses them: {error}") from error
         raise
     return optimizer
+
+
+def for_network(network: nn.Module, settings: OptimizerSettings, on_cpu: bool) -> torch.optim.Optimizer:
+    """The optimizer of a run over all weights of a network, its state in main memory where `on_cpu`; see `build`."""
+    if on_cpu:
+        return OptimizerOnCpu(network.parameters(), lambda copies: build(copies, settings.name, settings.arguments))
+    return build(network.parameters(), settings.name, settings.arguments)
 
 
 def check_arguments(name: str, text: str) -> None:

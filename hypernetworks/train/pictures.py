@@ -18,7 +18,7 @@ from ..errors import SettingsError
 from ..network import Hypernetwork
 from ..output_settings import SIDE_STEP_PX
 from ..ports import PictureRequest, Ports
-from .loop import StepRecord
+from .readings import StepRecord
 from .schedules import Schedule
 from .strip import draw_strip
 
@@ -59,10 +59,14 @@ class Previews:
         """Takes the pictures back that are still there."""
         self.paths = [path for path in map(Path, state["paths"]) if path.exists()]
 
+    def is_due(self, step: int) -> bool:
+        """Whether there are pictures after `step`."""
+        is_cycle_end = self.cycle_ends is not None and self.cycle_ends.is_end_of_cycle(step - 1)
+        return is_cycle_end or bool(self.every and step % self.every == 0)
+
     def after_step(self, record: StepRecord) -> bool:
         """Makes, saves and shows the pictures when their step has come, unless the run is to end; True if it is."""
-        is_cycle_end = self.cycle_ends is not None and self.cycle_ends.is_end_of_cycle(record.step - 1)
-        if not is_cycle_end and (not self.every or record.step % self.every):
+        if not self.is_due(record.step):
             return False
         if self._ports.progress.is_interrupted():
             return True

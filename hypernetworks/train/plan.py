@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from .. import files
+from .. import attention_kernels, files
 from ..creation import new_network
 from ..data.batches import steps_per_epoch
 from ..data.cache import Cache
@@ -21,6 +21,7 @@ from ..options import raise_all
 from ..ports import PictureRequest, Ports
 from ..settings import DataSettings, Job, TrainSettings
 from . import optimizers
+from .needs import Needs, needs
 from .outputs import OutputPaths
 from .pictures import read_prompts
 from .precision import Precision
@@ -28,9 +29,7 @@ from .schedules import Schedule
 from .state import SavedRun, find_state, read_state
 
 ResultT = TypeVar("ResultT")
-_MB = 1 << 20
 _SHOWN_SIZES = 8
-_ADAM_COPIES = 4  # weights, gradients and two moments
 
 
 @dataclass(frozen=True)
@@ -44,6 +43,7 @@ class Plan:
         end_step: optimizer step the run ends at.
         steps_per_epoch: optimizer steps of a pass over the training pictures.
         previews: what each preview shows.
+        needs: the memory of the steps, and how they are computed for it.
         resumed: the state to go on from, or None.
     """
 
@@ -57,6 +57,7 @@ class Plan:
     end_step: int
     steps_per_epoch: int
     previews: tuple[PictureRequest, ...]
+    needs: Needs
     resumed: SavedRun | None
 
     def interval(self, section: str, name: str) -> int:
@@ -74,8 +75,8 @@ class Plan:
             f"{self.steps_per_epoch} steps per epoch (batch size {sizes}, gradient accumulation "
             f"{job.train.gradient_accumulation}); {self.end_step} steps are {self.end_step / self.steps_per_epoch:.3g} "
             "epochs.",
-            f"{weights:,} weights for the widths {', '.join(map(str, network.widths))}; weights, gradients and "
-            f"optimizer take about {weights * 4 * _ADAM_COPIES / _MB:.0f} MB beside the model.",
+            f"{weights:,} weights for the widths {', '.join(map(str, network.widths))}.",
+            self.needs.line(),
             f"The learning rate starts at {self.schedule.rate(0):.3g} and ends at "
             f"{self.schedule.rate(self.end_step - 1):.3g}.",
         ]
@@ -100,6 +101,7 @@ def make_plan(job: Job, ports: Ports, resume: bool = False) -> Plan:
     known = latent_cache(job, ports).known_pictures() if job.data.cache else {}
     dataset = checks.take(lambda: read_dataset(job.data, job.output.name, job.train.seed, known, ports))
     checks.take(lambda: Precision(job.train.precision, ports.denoiser.device))
+    checks.take(lambda: attention_kernels.kernel(job.train.attention, ports.denoiser.device))
     if network is not None:
         checks.take(lambda: optimizers.build(network.parameters(), job.optimizer.name, job.optimizer.arguments))
     if dataset is None:
@@ -115,7 +117,20 @@ def make_plan(job: Job, ports: Ports, resume: bool = False) -> Plan:
         raise TrainingError("the run cannot be planned")
     end_step = min(job.train.max_steps, schedule.end_step or job.train.max_steps)
     resumed = _resumed(job, paths, end_step) if resume else None
-    return Plan(job, paths, dataset, training, held_out, network, schedule, end_step, steps, previews, resumed)
+    return Plan(
+        job=job,
+        paths=paths,
+        dataset=dataset,
+        training=training,
+        held_out=held_out,
+        network=network,
+        schedule=schedule,
+        end_step=end_step,
+        steps_per_epoch=steps,
+        previews=previews,
+        needs=needs(job.train, network, ports.denoiser, training.kinds),
+        resumed=resumed,
+    )
 
 
 def latent_cache(job: Job, ports: Ports) -> Cache:

@@ -53,6 +53,22 @@ class Precision:
         if self._scaler:
             self._scaler.unscale_(optimizer)
 
+    def step_where(self, optimizer: torch.optim.Optimizer, is_good: Tensor) -> None:
+        """Takes the step where `is_good` [], a tensor of the device, holds; nobody looks at it here.
+
+        For optimizers that `leave_out_on_device`. The scaler asks them the same by itself.
+        """
+        if self._scaler:
+            self._scaler.step(optimizer)
+            self._scaler.update()
+            return
+        fused: Any = optimizer
+        fused.grad_scale, fused.found_inf = None, (~is_good).float()
+        try:
+            optimizer.step()
+        finally:
+            del fused.grad_scale, fused.found_inf
+
     def step(self, optimizer: torch.optim.Optimizer) -> None:
         """Takes the step; the scaler leaves it out where a gradient is not finite, and lowers its scale."""
         if self._scaler:
@@ -74,6 +90,11 @@ class Precision:
         """Takes the scaler's state back."""
         if self._scaler and state:
             self._scaler.load_state_dict(state)
+
+
+def leaves_out_on_device(optimizer: torch.optim.Optimizer) -> bool:
+    """Whether the optimizer itself leaves out a step whose gradient is not finite, as torch's fused ones do."""
+    return bool(getattr(optimizer, "_step_supports_amp_scaling", False))
 
 
 def clip(parameters: Sequence[nn.Parameter], kind: str, limit: float) -> Tensor:

@@ -9,14 +9,10 @@ from ..charts import Curve, draw_chart
 from ..errors import TrainingError
 from ..ports import Ports
 from ..settings import Job
-from . import optimizers, schedules
 from .encoding import encode_parts
-from .guard import Guard
-from .loop import StepRecord, Trainer
-from .noise import NoiseProcess
+from .making import make_learner, make_trainer
 from .plan import make_plan
-from .precision import Precision
-from .state import Learner
+from .readings import StepRecord
 
 LOWEST, HIGHEST = 1e-7, 0.1
 STEPS = 100
@@ -98,20 +94,12 @@ def find_rate(job: Job, ports: Ports, steps: int = STEPS) -> FoundRate:
         TrainingError: the loss fell at no rate.
     """
     changes = replace(job.output, overwrite=True)
-    plan = make_plan(replace(job, output=changes), ports)
-    network = plan.network.to(ports.denoiser.device)
-    optimizer = optimizers.build(network.parameters(), job.optimizer.name, job.optimizer.arguments)
-    learner = Learner(network, optimizer, Precision(job.train.precision, ports.denoiser.device))
-    trainer = Trainer(
-        job=job,
-        data=encode_parts(job, (plan.dataset,), ports)[0],
-        denoiser=ports.denoiser,
-        learner=learner,
-        schedule=RisingRate(LOWEST, HIGHEST, steps),
-        noise=NoiseProcess(ports.denoiser.alphas_cumprod, ports.denoiser.prediction, job.loss),
-        clip_limits=schedules.parse(job.optimizer.clip_limit, steps),
-        guard=Guard(learner, job.train),
-    )
+    # Every timestep is tried at every rate: how the noise would rise in a long run says nothing about this one.
+    loss, settings = replace(job.loss, noise_cycle="0"), replace(job.train, ema_decay=0.0)
+    tried = replace(job, output=changes, loss=loss, train=settings)
+    plan = replace(make_plan(tried, ports), schedule=RisingRate(LOWEST, HIGHEST, steps), end_step=steps)
+    data = encode_parts(job, (plan.dataset,), ports)[0]
+    trainer = make_trainer(plan, ports.denoiser, data, make_learner(plan, ports.denoiser))
     recorder = _Recorder(ports, steps)
     trainer.run(0, steps, [recorder])
     return _steepest(recorder.rates, recorder.losses)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,19 +17,17 @@ from ..jobfile import job_text
 from ..memory import PeakMemory
 from ..ports import Ports
 from ..settings import Job
-from . import optimizers, schedules, sheet
-from .averages import WeightAverage, weights_to_show
+from . import sheet
+from .averages import weights_to_show
 from .encoding import encode_parts
-from .guard import Guard
 from .logs import CsvLog, Log, TensorBoardLog, WandbLog
-from .loop import Callback, Trainer
+from .making import make_learner, make_trainer
 from .monitor import Monitor
-from .noise import NoiseProcess
+from .offload import unloaded
 from .pictures import Previews
 from .plan import Plan, make_plan
-from .precision import Precision
+from .readings import Callback
 from .saving import Saver
-from .state import Learner
 from .validation import Validation
 
 _log = logging.getLogger(__name__)
@@ -44,6 +44,8 @@ class TrainResult:
         validation_loss: the last one measured, or None.
         skipped_steps, rollbacks: how often a step was left out, and how often the last good state came back.
         peak_memory_mb: most memory the process (on a GPU: the device) held during the run.
+        memory_mb: of that what came on top of model and network.
+        estimated_mb: what that was expected to be; None where nobody could tell.
         interrupted: whether the user ended it early.
         network, sheet, strip, log: files; None for what was not asked for, a sheet also after an interrupt.
         previews: preview pictures, in order.
@@ -58,6 +60,8 @@ class TrainResult:
     skipped_steps: int
     rollbacks: int
     peak_memory_mb: float
+    memory_mb: float
+    estimated_mb: float | None
     interrupted: bool
     network: Path
     sheet: Path | None
@@ -98,27 +102,14 @@ class _Run:
     """The parts of a run, put together."""
 
     def __init__(self, plan: Plan, ports: Ports, data: EncodedDataset, held_out: EncodedDataset) -> None:
-        job, denoiser = plan.job, ports.denoiser
-        network = plan.network.to(denoiser.device)
-        optimizer = optimizers.build(network.parameters(), job.optimizer.name, job.optimizer.arguments)
-        self.plan, self.ports, self.first = plan, ports, replace(network.metadata)
-        average = WeightAverage(network, job.train.ema_decay) if job.train.ema_decay else None
-        self.learner = Learner(network, optimizer, Precision(job.train.precision, denoiser.device), average)
+        denoiser = ports.denoiser
+        self.plan, self.ports, self.first = plan, ports, replace(plan.network.metadata)
         self.memory = PeakMemory(denoiser.device)
+        self.learner = make_learner(plan, denoiser)
         self.validation = Validation(held_out, denoiser, self.learner, plan.interval("train", "validation_every"))
         self.monitor = Monitor(ports.progress, plan.end_step, self.memory, self.validation)
         self.start_step = self._start()
-        cycle = plan.interval("loss", "noise_cycle")
-        self.trainer = Trainer(
-            job=job,
-            data=data,
-            denoiser=denoiser,
-            learner=self.learner,
-            schedule=plan.schedule,
-            noise=NoiseProcess(denoiser.alphas_cumprod, denoiser.prediction, job.loss, cycle),
-            clip_limits=schedules.parse(job.optimizer.clip_limit, plan.end_step),
-            guard=Guard(self.learner, job.train),
-        )
+        self.trainer = make_trainer(plan, denoiser, data, self.learner)
         self.previews = self._previews()
         self.saver = self._saver()
 
@@ -126,10 +117,14 @@ class _Run:
         """Takes the steps, saves, and draws the sheet."""
         logs = self._logs()
         callbacks: list[Callback] = [self.validation, self.monitor, *logs, self.previews, self.saver]
+        _log.info(self.plan.needs.line())
         started = time.monotonic()
+        away = self.ports.encoder.unloaded() if self.plan.job.train.unload_encoders else nullcontext()
         try:
-            self.trainer.run(self.start_step, self.plan.end_step, callbacks)
+            with away:
+                self.trainer.run(self.start_step, self.plan.end_step, callbacks)
             seconds = time.monotonic() - started
+            self._tell_memory()
             self.saver.save(self.plan.paths.network)
         except Exception:
             self._keep_unfinished()
@@ -174,13 +169,28 @@ class _Run:
             learner.network,
             plan.previews,
             plan.paths.folder / "previews",
-            lambda: weights_to_show(learner.network, learner.optimizer, learner.average),
+            self._showing,
         )
         previews.every = plan.interval("preview", "every")
         previews.cycle_ends = plan.schedule if plan.job.preview.at_cycle_end else None
         if plan.resumed is not None:
             previews.restore(plan.resumed.progress["previews"])
         return previews
+
+    @contextmanager
+    def _showing(self) -> Iterator[None]:
+        """While a preview is made: the weights worth seeing, and what makes room for it."""
+        learner = self.learner
+        with ExitStack() as stack:
+            stack.enter_context(weights_to_show(learner.network, learner.optimizer, learner.average))
+            if self.plan.job.train.preview_unloads_optimizer:
+                stack.enter_context(unloaded(learner.optimizer))
+            yield
+
+    def _tell_memory(self) -> None:
+        estimated = self.plan.needs.estimated_mb
+        expected = "" if estimated is None else f"; {estimated:.0f} MB were expected"
+        _log.info("The steps took %.0f MB at most beside model and network%s.", self.memory.above_start_mb(), expected)
 
     def _saver(self) -> Saver:
         plan = self.plan
@@ -213,6 +223,7 @@ class _Run:
 
     def _keep_unfinished(self) -> None:
         """After a failure the weights, where they are still good, are kept beside the log, never under the name."""
+        self.saver.step = max(self.saver.step, self.trainer.done)  # steps that nobody was told of yet
         if not self.saver.step:
             return
         path = self.plan.paths.folder / f"{self.plan.job.output.name}-unfinished.pt"
@@ -236,6 +247,8 @@ class _Run:
             skipped_steps=guard.skipped,
             rollbacks=guard.rollbacks,
             peak_memory_mb=self.memory.peak_mb(),
+            memory_mb=self.memory.above_start_mb(),
+            estimated_mb=self.plan.needs.estimated_mb,
             interrupted=is_interrupted,
             network=paths.network,
             sheet=None if is_interrupted else self._sheet(),

@@ -17,8 +17,8 @@ from ..network import Metadata
 from ..ports import Ports
 from ..settings import Job
 from .averages import weights_to_show
-from .loop import StepRecord
 from .outputs import OutputPaths
+from .readings import StepRecord
 from .schedules import Schedule
 from .state import SUFFIX, Learner, SavedRun, write_state
 from .validation import Validation
@@ -57,12 +57,19 @@ class Saver:
     dataset: Mapping[str, Any]
     step: int = 0
 
+    def is_due(self, step: int) -> bool:
+        """Whether something may be saved after `step`."""
+        return self._is_numbered(step) or (self.job.output.save_best and self.validation.is_due(step))
+
+    def _is_numbered(self, step: int) -> bool:
+        is_cycle_end = self.job.output.save_at_cycle_end and self.schedule.is_end_of_cycle(step - 1)
+        return is_cycle_end or bool(self.every and step % self.every == 0)
+
     def after_step(self, record: StepRecord) -> None:
         """Saves a numbered copy or the best one when the step has come."""
         self.step = record.step
         output = self.job.output
-        is_cycle_end = output.save_at_cycle_end and self.schedule.is_end_of_cycle(record.step - 1)
-        if is_cycle_end or (self.every and record.step % self.every == 0):
+        if self._is_numbered(record.step):
             self._unless_broken(lambda: self.save(self.paths.numbered(record.step)))
             self._drop_old()
         if output.save_best and self.validation.is_best(record.step):

@@ -14,9 +14,9 @@ from ..ports import Denoiser
 from ..randomness import derived_seed
 from ..train_settings import LossSettings
 from .averages import weights_to_show
-from .loop import StepRecord
 from .loss import diffusion_loss
 from .noise import NoiseProcess, NoisyBatch
+from .readings import StepRecord
 from .state import Learner
 
 _TIMESTEPS = 4
@@ -41,9 +41,13 @@ class Validation:
         self.latest: tuple[int, float] | None = None
         self.best = math.inf
 
+    def is_due(self, step: int) -> bool:
+        """Whether it measures after `step`."""
+        return bool(len(self._data)) and step % self._every == 0
+
     def after_step(self, record: StepRecord) -> None:
         """Measures when the step has come."""
-        if not len(self._data) or record.step % self._every:
+        if not self.is_due(record.step):
             return
         loss = self.measure()
         self.latest = (record.step, loss)

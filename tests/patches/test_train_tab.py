@@ -225,7 +225,7 @@ def test_check_says_the_plan_and_all_that_is_wrong_at_once(tab, network):
     tab.press("check")
     assert "3 pictures, framed to 64 x 64" in tab.status
     assert "3 steps per epoch" in tab.status
-    assert "MB beside the model" in tab.status
+    assert "MB beside model and network" in tab.status
     tab.look(data__folder="/no such folder", preview__sampler="Euler a", schedule__kind="cosine restarts",
              schedule__cycle="2 epochs", output__name="", optimizer__arguments="colour=1", train__seed=-1)  # fmt: skip
     tab.press("check")

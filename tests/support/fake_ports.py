@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import torch
+from hypernetwork_workbench.hypernetworks.memory import Activations
 from hypernetwork_workbench.hypernetworks.network import Hypernetwork
-from hypernetwork_workbench.hypernetworks.ports import Checkpoint, PictureRequest, Ports
+from hypernetwork_workbench.hypernetworks.ports import Checkpoint, Computing, PictureRequest, Ports
 from PIL import Image
 from torch import Tensor
 
@@ -41,6 +42,12 @@ class FakeEncoder:
         self.encoded_texts += texts
         return torch.stack([torch.randn(5, TEXT_WIDTH, generator=torch.Generator().manual_seed(len(t))) for t in texts])
 
+    def at_hand(self):
+        return nullcontext()
+
+    def unloaded(self):
+        return nullcontext()
+
 
 class FakeDenoiser:
     """One frozen cross-attention without a softmax."""
@@ -57,13 +64,16 @@ class FakeDenoiser:
         self.network: Hypernetwork | None = None
 
     @contextmanager
-    def training(self, network: Hypernetwork) -> Iterator[None]:
+    def training(self, network: Hypernetwork, computing: Computing) -> Iterator[None]:
         self.network = network.train()
         try:
             yield
         finally:
             self.network = None
             network.eval()
+
+    def activations(self, network: Hypernetwork, batch: tuple[int, int, int]) -> Activations:
+        return Activations(3 << 20, 2 << 20, 1 << 20)
 
     def predict(self, noisy: Tensor, timesteps: Tensor, conditioning: Tensor) -> Tensor:
         k_in, v_in = self.network.transform(conditioning) if self.network else (conditioning, conditioning)

@@ -1,0 +1,63 @@
+"""The U-Net that is measured: of SD1's shape with random weights."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from standalone import host
+
+WIDTHS = (768, 320, 640, 1280)
+TOKENS = 77
+_SD15 = {
+    "image_size": 32,
+    "in_channels": 4,
+    "out_channels": 4,
+    "model_channels": 320,
+    "attention_resolutions": [4, 2, 1],
+    "num_res_blocks": 2,
+    "channel_mult": [1, 2, 4, 4],
+    "num_heads": 8,
+    "use_spatial_transformer": True,
+    "transformer_depth": 1,
+    "context_dim": WIDTHS[0],
+    "use_checkpoint": False,
+    "legacy": False,
+}
+
+
+@torch.no_grad()
+def sd15_unet(running: host.Host, dtype: torch.dtype = torch.float32) -> nn.Module:
+    """The U-Net (859 M parameters) on the host's device; no weight is zero, so that every gradient has a value."""
+    device = running.module("devices").device
+    with torch.device("meta"):
+        unet = running.module("sd_ldm").UNet(**_SD15)
+    unet.to_empty(device=device).eval().requires_grad_(False)
+    generator = torch.Generator(device).manual_seed(0)
+    for name, parameter in unet.named_parameters():
+        if parameter.dim() > 1:
+            parameter.normal_(0, 0.02, generator=generator)
+        else:
+            parameter.fill_(0.0 if name.endswith("bias") else 1.0)
+    unet.dtype = dtype
+    return unet.to(dtype)
+
+
+def put_in(running: host.Host, unet: nn.Module) -> None:
+    """Makes `unet` the loaded model of the host, as far as training and sampling steps look at it."""
+
+    def apply_model(noisy: Tensor, timesteps: Tensor, conditions: dict[str, Any]) -> Tensor:
+        return unet(noisy, timesteps, context=torch.cat(conditions["c_crossattn"], 1))
+
+    betas = torch.linspace(0.00085**0.5, 0.012**0.5, 1000, dtype=torch.float64) ** 2
+    running.module("shared").sd_model = SimpleNamespace(
+        model=SimpleNamespace(diffusion_model=unet),
+        alphas_cumprod=torch.cumprod(1 - betas, 0).float(),
+        parameterization="eps",
+        apply_model=apply_model,
+        sd_checkpoint_info=SimpleNamespace(model_name="random", shorthash=""),
+    )
+    running.module("sd_hijack").apply_optimizations()

@@ -1,0 +1,138 @@
+"""What a training step costs: the project's own beside one that works as the WebUI's trainer does.
+
+Both train the same network on the same U-Net in one process and take turns. Memory is measured in a process for each,
+because what one has freed its process keeps for a while: the peak above what the loaded model takes.
+"""
+
+from __future__ import annotations
+
+import gc
+import itertools
+import multiprocessing
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from hypernetwork_workbench.hypernetworks.data.batches import step_groups
+from hypernetwork_workbench.hypernetworks.memory import PeakMemory
+from hypernetwork_workbench.hypernetworks.train.loop import Trainer
+
+from .machine import describe
+from .reference import Reference
+from .spread import spread
+from .trainings import Case, loaded, make_trainer_for
+
+OURS, REFERENCE = "ours", "reference"
+CASES = (Case("demo", 64, batch_size=8), Case("sd15", 256))
+GPU_CASES = (Case("sd15", 512, dtype="float16"),)
+_MEMORY_STEPS = 3
+_SHORT_TURN_S = 2.0
+
+
+def measure(rounds: int) -> dict[str, Any]:
+    """Measures every case in `rounds` turns of each side; gives the machine and the cases as `bench` prints them."""
+    has_gpu = torch.cuda.is_available()
+    device = torch.device("cuda" if has_gpu else "cpu")
+    cases = (*CASES, *GPU_CASES) if has_gpu else CASES
+    return {"machine": describe(device), "cases": [measure_case(case, rounds) for case in cases]}
+
+
+def measure_case(case: Case, rounds: int) -> dict[str, Any]:
+    """Times and peaks of one case."""
+    # Memory first, while this process holds no model.
+    peaks = {side: _in_own_process(case, side) for side in (OURS, REFERENCE)}
+    times = _times(case, rounds)
+    ratios = [
+        statistics.median(reference) / statistics.median(ours)
+        for ours, reference in zip(times[OURS], times[REFERENCE], strict=True)
+    ]
+    return {
+        "model": case.model,
+        "px": case.px,
+        "batch_size": case.batch_size,
+        "dtype": case.dtype,
+        **spread("ours_s", list(itertools.chain.from_iterable(times[OURS]))),
+        **spread("reference_s", list(itertools.chain.from_iterable(times[REFERENCE]))),
+        "speedup": round(statistics.median(ratios), 2),
+        "ours_peak_mb": round(peaks[OURS], 1),
+        "reference_peak_mb": round(peaks[REFERENCE], 1),
+        "memory_ratio": round(peaks[OURS] / peaks[REFERENCE], 3),
+    }
+
+
+class Sides:
+    """Both loops over the same batches."""
+
+    def __init__(self, trainer: Trainer, unet: torch.nn.Module) -> None:
+        settings = trainer.job.train
+        self.trainer = trainer
+        self.groups = step_groups(trainer.data.dataset.kinds, settings.gradient_accumulation, settings.seed)
+        self.unet = unet
+        self.step = 0
+
+    def take(self, side: str, least: int, least_s: float = 0.0) -> list[float]:
+        """Seconds of each of at least so many steps in at least so much time; a first one is not counted."""
+        if side == OURS:
+            with self.trainer.denoiser.training(self.trainer.learner.network, self.trainer.computing):
+                return self._repeat(self._ours, least, least_s)
+        reference = Reference(self.unet, self.trainer.learner.network)
+        with reference.working():
+            return self._repeat(lambda: self._theirs(reference), least, least_s)
+
+    def _repeat(self, step: Callable[[], None], least: int, least_s: float) -> list[float]:
+        step()
+        self._wait()
+        times: list[float] = []
+        while len(times) < least or sum(times) < least_s:
+            start = time.perf_counter()
+            step()
+            self._wait()
+            times.append(time.perf_counter() - start)
+        return times
+
+    def _ours(self) -> None:
+        epoch, group = next(self.groups)
+        self.trainer.settle(self.trainer.step(self.step, epoch, group))
+        self.step += 1
+
+    def _theirs(self, reference: Reference) -> None:
+        epoch, group = next(self.groups)
+        for batch in self.trainer.noisy_batches(self.step, epoch, group):
+            reference.step(batch)
+        self.step += 1
+
+    def _wait(self) -> None:
+        if self.trainer.denoiser.device.type == "cuda":
+            torch.cuda.synchronize(self.trainer.denoiser.device)
+
+
+def _times(case: Case, rounds: int) -> dict[str, list[list[float]]]:
+    times: dict[str, list[list[float]]] = {OURS: [], REFERENCE: []}
+    with loaded(case) as running, tempfile.TemporaryDirectory() as folder:
+        trainer, _ = make_trainer_for(case, Path(folder))
+        sides = Sides(trainer, running.model.model.diffusion_model)
+        for _ in range(rounds):
+            for side in (OURS, REFERENCE):
+                times[side].append(sides.take(side, 1, _SHORT_TURN_S))
+                gc.collect()
+    return times
+
+
+def _in_own_process(case: Case, side: str) -> float:
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(peak_mb, (case, side))
+
+
+def peak_mb(case: Case, side: str) -> float:
+    """Most MiB that a few steps of one side take above what the model takes once it is loaded."""
+    with loaded(case) as running, tempfile.TemporaryDirectory() as folder:
+        unet = running.model.model.diffusion_model
+        gc.collect()
+        memory = PeakMemory(next(unet.parameters()).device)
+        trainer, _ = make_trainer_for(case, Path(folder))
+        Sides(trainer, unet).take(side, _MEMORY_STEPS)
+        return memory.above_start_mb()

@@ -1,0 +1,175 @@
+"""Training steps to measure: a model, a dataset of random latents, and the project's own trainer on them."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from hypernetwork_workbench.hypernetworks.data.latents import encode
+from hypernetwork_workbench.hypernetworks.ports import Checkpoint, Ports
+from hypernetwork_workbench.hypernetworks.settings import Job
+from hypernetwork_workbench.hypernetworks.train.loop import Trainer
+from hypernetwork_workbench.hypernetworks.train.making import make_learner, make_trainer
+from hypernetwork_workbench.hypernetworks.train.plan import Plan, make_plan
+from PIL import Image
+from torch import Tensor
+
+from standalone import host
+
+from . import models
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is trained.
+
+    Attributes:
+        model: "demo" or "sd15".
+        px: side of the pictures.
+        dtype: name of the U-Net's in torch.
+    """
+
+    model: str
+    px: int
+    batch_size: int = 1
+    dtype: str = "float32"
+
+
+class Nobody:
+    """Progress that nobody looks at."""
+
+    def report(self, done: int, total: int, text: str) -> None:
+        """Shows nothing."""
+
+    def draw(self, chart: str) -> None:
+        """Shows nothing."""
+
+    def show(self, picture: Image.Image) -> None:
+        """Shows nothing."""
+
+    def is_interrupted(self) -> bool:
+        """Never."""
+        return False
+
+
+class RandomEncoder:
+    """Latents and conditionings that the picture and the text decide, as quick to make as it goes.
+
+    Attributes:
+        calls: how often it was asked.
+    """
+
+    def __init__(self, width: int) -> None:
+        self._width = width
+        self.calls = 0
+
+    def encode_pictures(self, pictures: Tensor) -> Tensor:
+        """Random latents [batch, 4, height / 8, width / 8]."""
+        return self.encode_posterior(pictures)[0]
+
+    def encode_posterior(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
+        """Random means, and a spread that is the same everywhere."""
+        self.calls += 1
+        height, width = pictures.shape[-2:]
+        mean = torch.stack([_drawn(float(picture.sum()), 4, height // 8, width // 8) for picture in pictures])
+        return mean, torch.full_like(mean, 0.1)
+
+    def picture_fingerprint(self) -> str:
+        """Always the same."""
+        return "random VAE"
+
+    def text_fingerprint(self) -> str:
+        """Always the same."""
+        return f"random text encoder of width {self._width}"
+
+    def encode_texts(self, texts: Sequence[str]) -> Tensor:
+        """Random conditionings [batch, tokens, width]."""
+        self.calls += 1
+        return torch.stack([_drawn(text, models.TOKENS, self._width) for text in texts])
+
+    def at_hand(self) -> AbstractContextManager[None]:
+        """It is nowhere else."""
+        return nullcontext()
+
+    def unloaded(self) -> AbstractContextManager[None]:
+        """There is nothing to unload."""
+        return nullcontext()
+
+
+@contextmanager
+def loaded(case: Case) -> Iterator[host.Host]:
+    """The host with the model of a case, and with the extension's patches."""
+    with tempfile.TemporaryDirectory() as folder:
+        running = host.start(data_dir=folder, extension=False, load_model=case.model == "demo")
+        from hypernetwork_workbench import patches  # noqa: PLC0415 (needs the running host)
+
+        try:
+            if case.model != "demo":
+                models.put_in(running, models.sd15_unet(running, getattr(torch, case.dtype)))
+            patches.install_all()
+            yield running
+        finally:
+            patches.uninstall_all()
+            running.stop()
+
+
+def ports(folder: Path) -> Ports:
+    """The host's U-Net, random encoders, and no previews."""
+    from hypernetwork_workbench.patches.host import HostDenoiser  # noqa: PLC0415 (needs the running host)
+
+    denoiser = HostDenoiser()
+    nobody: Any = None
+    return Ports(
+        encoder=RandomEncoder(denoiser.widths[0]),
+        denoiser=denoiser,
+        previewer=nobody,
+        progress=Nobody(),
+        checkpoint=Checkpoint("random", ""),
+        network_dir=folder / "networks",
+        log_dir=folder / "logs",
+    )
+
+
+def job(pictures: Path, case: Case, **changes: dict[str, Any]) -> Job:
+    """A job of structure 1, 2, 1 over a folder of pictures; `changes` are tables put over it."""
+    tables: dict[str, dict[str, Any]] = {
+        "network": {"layer_structure": [1, 2, 1], "activation": "relu", "weight_init": "Normal"},
+        "data": {"folder": str(pictures), "width": case.px, "height": case.px, "batch_size": case.batch_size},
+        "schedule": {"rate": "0.00001"},
+        "train": {"max_steps": 1_000_000},
+        "output": {"name": "measured", "save_state": False, "sheet": False},
+    }
+    for section, table in changes.items():
+        tables[section] = {**tables.get(section, {}), **table}
+    return Job.from_mapping(tables)
+
+
+def make_trainer_for(case: Case, folder: Path) -> tuple[Trainer, Plan]:
+    """The project's trainer over a few random pictures."""
+    pictures = draw_pictures(folder / "pictures", max(4, case.batch_size), case.px)
+    here = ports(folder)
+    plan = make_plan(job(pictures, case), here)
+    data = encode(plan.training, here.encoder, here.progress)
+    return make_trainer(plan, here.denoiser, data, make_learner(plan, here.denoiser)), plan
+
+
+def draw_pictures(folder: Path, count: int, px: int) -> Path:
+    """A folder of pictures that all differ, each with its caption."""
+    folder.mkdir(parents=True)
+    for number in range(count):
+        colour = tuple(hashlib.sha256(str(number).encode()).digest()[:3])
+        Image.new("RGB", (px, px), colour).save(folder / f"{number:05d}.png")
+        (folder / f"{number:05d}.txt").write_text(f"picture {number % 100}", encoding="utf-8")
+    return folder
+
+
+def _drawn(seed: object, *shape: int) -> Tensor:
+    digest = hashlib.sha256(repr(seed).encode()).digest()
+    generator = torch.Generator().manual_seed(int.from_bytes(digest[:4], "big"))
+    return torch.randn(*shape, generator=generator)

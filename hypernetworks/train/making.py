@@ -1,0 +1,39 @@
+"""Learner and trainer of a planned run."""
+
+from __future__ import annotations
+
+from ..data.latents import EncodedDataset
+from ..ports import Denoiser
+from . import optimizers, schedules
+from .averages import WeightAverage
+from .guard import Guard
+from .loop import Trainer
+from .noise import NoiseProcess
+from .plan import Plan
+from .precision import Precision
+from .state import Learner
+
+
+def make_learner(plan: Plan, denoiser: Denoiser) -> Learner:
+    """The network on the model's device, with its optimizer."""
+    job, network = plan.job, plan.network.to(denoiser.device)
+    optimizer = optimizers.for_network(network, job.optimizer, job.train.optimizer_on_cpu)
+    average = WeightAverage(network, job.train.ema_decay) if job.train.ema_decay else None
+    return Learner(network, optimizer, Precision(job.train.precision, denoiser.device), average)
+
+
+def make_trainer(plan: Plan, denoiser: Denoiser, data: EncodedDataset, learner: Learner) -> Trainer:
+    """What takes the steps; `learner` has the state to start with already."""
+    job = plan.job
+    cycle = plan.interval("loss", "noise_cycle")
+    return Trainer(
+        job=job,
+        data=data,
+        denoiser=denoiser,
+        learner=learner,
+        schedule=plan.schedule,
+        noise=NoiseProcess(denoiser.alphas_cumprod, denoiser.prediction, job.loss, cycle),
+        clip_limits=schedules.parse(job.optimizer.clip_limit, plan.end_step),
+        guard=Guard(learner, job.train),
+        computing=plan.needs.computing,
+    )

@@ -1,0 +1,78 @@
+"""The memory that a run will take, told before it, and the checkpointing that fits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..data.batches import Kind
+from ..memory import CHECKPOINTING, MB, Activations, free_bytes
+from ..network import Hypernetwork
+from ..ports import Computing, Denoiser
+from ..train_settings import TrainSettings
+
+#: Share of the free memory that the steps may take: allocators waste some, and previews need a little.
+_USABLE = 0.85
+_FLOAT_BYTES = 4
+_LEARNT_COPIES = 3  # gradients and two moments, as AdamW has them
+_GUARDED_COPIES = 3  # weights and two moments to roll back to, always in main memory
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What the steps take beside model and network.
+
+    Attributes:
+        computing: attention and checkpointing, decided.
+        activations: what the largest batch keeps; None where the model cannot tell.
+        learner_bytes: gradients and optimizer state, with what roll-backs need where that is in the same memory.
+        free: bytes that were free.
+    """
+
+    computing: Computing
+    activations: Activations | None
+    learner_bytes: int
+    free: int
+
+    @property
+    def estimated_mb(self) -> float | None:
+        """MiB that the steps take at most; None where the model cannot tell."""
+        if self.activations is None:
+            return None
+        return (self.activations.of(self.computing.checkpointing) + self.learner_bytes) / MB
+
+    def line(self) -> str:
+        """The estimate as a sentence."""
+        computed = {
+            "none": "nothing is computed twice",
+            "attention": "transformer blocks are computed again in the backward pass",
+            "all": "all blocks are computed again in the backward pass",
+        }[self.computing.checkpointing]
+        if self.estimated_mb is None:
+            return f"How much memory the steps take cannot be told for this model; {computed}."
+        too_much = self.estimated_mb * MB > self.free
+        warning = " That is more than is free: take smaller pictures or batches." if too_much else ""
+        return (
+            f"The steps take about {self.estimated_mb:.0f} MB beside model and network, of {self.free / MB:.0f} MB "
+            f"that are free; {computed}.{warning}"
+        )
+
+
+def needs(settings: TrainSettings, network: Hypernetwork, denoiser: Denoiser, kinds: Sequence[Kind]) -> Needs:
+    """What the steps of a run over batches of these `kinds` take, with the checkpointing that was asked for or fits."""
+    largest = max(kinds, key=lambda kind: kind.width_px * kind.height_px * kind.batch_size)
+    activations = denoiser.activations(network, (largest.batch_size, largest.width_px, largest.height_px))
+    weights = sum(parameter.numel() for parameter in network.parameters()) * _FLOAT_BYTES
+    is_shared = denoiser.device.type == "cpu"
+    copies = _LEARNT_COPIES + _GUARDED_COPIES if is_shared else 1 if settings.optimizer_on_cpu else _LEARNT_COPIES
+    free = free_bytes(denoiser.device)
+    kind = settings.checkpointing
+    if kind == "auto":
+        kind = _fitting(activations, free * _USABLE - copies * weights)
+    return Needs(Computing(settings.attention, kind), activations, copies * weights, free)
+
+
+def _fitting(activations: Activations | None, room: float) -> str:
+    if activations is None:
+        return CHECKPOINTING[0]
+    return next((kind for kind in CHECKPOINTING if activations.of(kind) <= room), CHECKPOINTING[-1])

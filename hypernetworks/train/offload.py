@@ -1,0 +1,88 @@
+"""Optimizer state away from the GPU: always, with steps on the CPU, or for as long as something else needs the room."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor
+
+CPU = torch.device("cpu")
+
+
+class OptimizerOnCpu(torch.optim.Optimizer):
+    """An optimizer whose state, and the copy of the weights that it steps on, are in main memory.
+
+    Gradients go there and weights come back with every step; those that autograd sees stay where they are. With the
+    weights on the CPU anyway it does the same as the optimizer inside, bit for bit.
+
+    Args:
+        parameters: the weights that are trained.
+        build: makes the optimizer inside of copies of them.
+    """
+
+    def __init__(self, parameters: Iterable[Tensor], build: Callable[[list[Tensor]], torch.optim.Optimizer]) -> None:
+        weights = list(parameters)
+        copies: list[Tensor] = [torch.nn.Parameter(weight.detach().to(CPU, copy=True)) for weight in weights]
+        self.inside = build(copies)
+        super().__init__(weights, dict(self.inside.defaults))
+        self._pairs = list(zip(weights, copies, strict=True))
+        switches: Any = self.inside
+        if hasattr(switches, "eval"):  # schedule-free optimizers show other weights than they train
+            self.eval, self.train = self._then_give(switches.eval), self._then_give(switches.train)
+
+    def step(self, closure: Any = None) -> None:  # type: ignore[override]
+        """Takes a step on the CPU with the gradients of now."""
+        for outer, inner in zip(self.param_groups, self.inside.param_groups, strict=True):
+            inner["lr"] = outer["lr"]
+        for weight, copy in self._pairs:
+            copy.grad = None if weight.grad is None else weight.grad.to(CPU)
+        self.inside.step()
+        self.inside.zero_grad(set_to_none=True)
+        self._give()
+
+    def state_dict(self) -> dict[str, Any]:
+        """That of the optimizer inside, so that Continue may switch between both places."""
+        return self.inside.state_dict()
+
+    def load_state_dict(self, state_dict: Any) -> None:
+        """Takes the state back, for the weights of now."""
+        with torch.no_grad():
+            for weight, copy in self._pairs:
+                copy.copy_(weight)
+        self.inside.load_state_dict(state_dict)
+
+    @torch.no_grad()
+    def _give(self) -> None:
+        for weight, copy in self._pairs:
+            weight.copy_(copy)
+
+    def _then_give(self, switch: Callable[[], None]) -> Callable[[], None]:
+        def switched() -> None:
+            switch()
+            self._give()
+
+        return switched
+
+
+@contextmanager
+def unloaded(optimizer: torch.optim.Optimizer) -> Iterator[None]:
+    """The state of `optimizer` is in main memory for the length of this, and then back where it was, bit for bit."""
+    places: list[tuple[Any, Any, torch.device]] = []
+    for state in optimizer.state.values():
+        for name, value in state.items():
+            if isinstance(value, Tensor) and value.device.type != "cpu":
+                places.append((state, name, value.device))
+                state[name] = move(value, CPU)
+    try:
+        yield
+    finally:
+        for state, name, device in places:
+            state[name] = move(state[name], device)
+
+
+def move(tensor: Tensor, device: torch.device) -> Tensor:
+    """The tensor on `device`."""
+    return tensor.to(device)

@@ -1,0 +1,113 @@
+"""What a training step of the loaded U-Net would keep in memory, counted without computing it."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import ExitStack
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..hypernetworks.memory import Activations
+from ..hypernetworks.network import Hypernetwork
+from . import attention_layers, recomputing, temporary
+from .shortcuts import shortcuts
+from .unet_attention import on_kernel
+
+_log = logging.getLogger(__name__)
+_TOKENS = 77
+_LATENT_CHANNELS = 4
+#: Gradients of activations that are alive beside what was kept, in sizes of the largest tensor.
+_ALIVE = 3
+
+
+class _Fused(torch.autograd.Function):
+    """Keeps what a fused attention keeps: its inputs, its output and a number per query."""
+
+    @staticmethod
+    def forward(ctx: Any, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        out = torch.empty_like(q)
+        ctx.save_for_backward(q, k, v, out, q.new_empty(q.shape[:-1], dtype=torch.float32))
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Any:
+        raise NotImplementedError("nothing is computed here")
+
+
+class _Counter:
+    """Adds up what autograd keeps; each storage once, weights not at all."""
+
+    def __init__(self, weights: list[Tensor]) -> None:
+        # Held, so that no other storage takes the place of one that was counted.
+        self._seen = {weight.untyped_storage()._cdata: weight.untyped_storage() for weight in weights}
+        self.total = self.largest = 0
+        self._starts: list[int] = []
+        self.blocks: list[tuple[nn.Module, int, int]] = []
+
+    def pack(self, tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        if storage._cdata not in self._seen:
+            self._seen[storage._cdata] = storage
+            self.total += storage.nbytes()
+            self.largest = max(self.largest, storage.nbytes())
+        return tensor
+
+    def enter(self, _block: nn.Module, _inputs: Any) -> None:
+        self._starts.append(self.total)
+
+    def leave(self, block: nn.Module, inputs: tuple[Any, ...], _output: Any) -> None:
+        self.blocks.append((block, self.total - self._starts.pop(), inputs[0].nbytes))
+
+    def with_checkpoints(self, blocks: list[nn.Module]) -> int:
+        """Bytes where of these blocks only the inputs are kept, and one at a time is computed again."""
+        chosen = set(blocks)
+        kept = [(inside, around) for block, inside, around in self.blocks if block in chosen]
+        again = max((inside for inside, _ in kept), default=0)
+        return self.total - sum(inside for inside, _ in kept) + sum(around for _, around in kept) + again
+
+
+def count(unet: nn.Module, network: Hypernetwork, batch: tuple[int, int, int]) -> Activations | None:
+    """Bytes for a batch (pictures, width and height in pixels); None where the U-Net does not run without a device.
+
+    A forward on torch's meta device, where tensors have shapes and no numbers.
+    """
+    with torch.device("meta"):
+        twin = Hypernetwork(network.structure, network.widths)
+    tensors = {**dict(unet.named_parameters()), **dict(unet.named_buffers())}
+    hollow = {name: torch.empty_like(tensor, device="meta") for name, tensor in tensors.items()}
+    counter = _Counter([*hollow.values(), *twin.parameters()])
+    try:
+        _forward(unet, twin, hollow, batch, counter)
+    except (RuntimeError, NotImplementedError, TypeError, AttributeError, IndexError) as error:
+        # Another extension may have put something in its place that needs real numbers.
+        _log.info("The memory of a step cannot be estimated for this U-Net: %s", str(error).partition("\n")[0])
+        return None
+    alive = _ALIVE * counter.largest
+    return Activations(
+        *(alive + counter.with_checkpoints(recomputing.blocks(unet, kind)) for kind in ("none", "attention", "all"))
+    )
+
+
+def _forward(
+    unet: nn.Module, twin: Hypernetwork, hollow: dict[str, Tensor], batch: tuple[int, int, int], counter: _Counter
+) -> None:
+    pictures, width_px, height_px = batch
+    dtype, text = next(unet.parameters()).dtype, attention_layers.of(unet).text
+    noisy = torch.empty(pictures, _LATENT_CHANNELS, height_px // 8, width_px // 8, dtype=dtype, device="meta")
+    context = torch.empty(pictures, _TOKENS, text[0].to_k.in_features, dtype=dtype, device="meta")
+    timesteps = torch.zeros(pictures, dtype=torch.int64, device="meta")
+    with ExitStack() as stack:
+        stack.enter_context(temporary.frozen(unet))
+        stack.enter_context(temporary.without_checkpointing(unet))
+        stack.enter_context(on_kernel(unet, lambda q, k, v, _mask: _Fused.apply(q, k, v)))
+        stack.enter_context(temporary.attached(twin, 1.0))
+        stack.enter_context(temporary.mode(twin, is_training=True))
+        stack.enter_context(torch.enable_grad())
+        stack.enter_context(shortcuts.one_forward())
+        for block in recomputing.blocks(unet, "all"):
+            stack.callback(block.register_forward_pre_hook(counter.enter).remove)
+            stack.callback(block.register_forward_hook(counter.leave).remove)
+        stack.enter_context(torch.autograd.graph.saved_tensors_hooks(counter.pack, lambda tensor: tensor))
+        torch.func.functional_call(unet, hollow, (noisy, timesteps), {"context": context})

@@ -1,0 +1,76 @@
+"""Blocks of the U-Net that keep no activations and compute them again in the backward pass, to save memory.
+
+Not re-entrant, so that gradients also pass through blocks whose inputs need none, as the first ones' do here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from .shortcuts import shortcuts
+
+
+def blocks(unet: nn.Module, which: str) -> list[nn.Module]:
+    """The blocks that a choice of checkpointing is about: transformer blocks, with "all" the residual blocks too."""
+    if which == "none":
+        return []
+    return [
+        module
+        for module in unet.modules()
+        if (hasattr(module, "attn1") and hasattr(module, "attn2"))
+        or (which == "all" and hasattr(module, "in_layers") and hasattr(module, "emb_layers"))
+    ]
+
+
+@contextmanager
+def checkpointed(unet: nn.Module, which: str, keeps_rng: bool) -> Iterator[None]:
+    """The blocks of a choice ("none", "attention", "all") are checkpointed where gradients are wanted.
+
+    Args:
+        keeps_rng: what runs again draws the random numbers it drew before; dropout needs that.
+    """
+    changed: list[tuple[nn.Module, Any]] = []
+    chosen = blocks(unet, which)
+    hook = unet.register_forward_pre_hook(_bend_text_first, with_kwargs=True) if chosen else None
+    try:
+        for block in chosen:
+            changed.append((block, vars(block).get("forward")))
+            block.forward = _again(block.forward, keeps_rng)
+        yield
+    finally:
+        for block, own in changed:
+            if own is None:
+                del block.forward
+            else:
+                block.forward = own
+        if hook is not None:
+            hook.remove()
+
+
+def _again(forward: Callable[..., Any], keeps_rng: bool) -> Callable[..., Any]:
+    def checkpointed_forward(*inputs: Any, **named: Any) -> Any:
+        if not torch.is_grad_enabled():
+            return forward(*inputs, **named)
+        memo = shortcuts.training_memo
+
+        def run(*inputs: Any, **named: Any) -> Any:
+            # The second time the forward of the U-Net is over, and what it remembered of the text is needed again.
+            with shortcuts.reading(memo):
+                return forward(*inputs, **named)
+
+        return checkpoint(run, *inputs, use_reentrant=False, preserve_rng_state=keeps_rng, **named)
+
+    return checkpointed_forward
+
+
+def _bend_text_first(_unet: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any]) -> None:
+    """What networks make of the text is computed outside of the blocks, once, and so never again."""
+    context = named.get("context", inputs[2] if len(inputs) > 2 else None)  # noqa: PLR2004 - (x, timesteps, context)
+    if isinstance(context, Tensor) and torch.is_grad_enabled():
+        shortcuts.bend_text(context)

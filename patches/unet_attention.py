@@ -1,0 +1,55 @@
+"""Attention of the U-Net on a kernel of our choice, for as long as a network trains."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from modules import shared
+from modules.hypernetworks import hypernetwork
+from torch import Tensor, nn
+
+from ..hypernetworks.attention_kernels import Kernel
+from . import attention_layers
+
+
+@contextmanager
+def on_kernel(unet: nn.Module, kernel: Kernel | None) -> Iterator[None]:
+    """All attention layers of `unet` run on `kernel`; None leaves the host's own attention."""
+    if kernel is None:
+        yield
+        return
+    forward = _forward(kernel)
+    # The host, too, chooses its attention by the forward of the class.
+    classes = {type(layer) for layer in attention_layers.of(unet).all}
+    before = {cls: vars(cls).get("forward") for cls in classes}
+    try:
+        for cls in classes:
+            cls.forward = forward
+        yield
+    finally:
+        for cls, own in before.items():
+            if vars(cls).get("forward") is not forward:
+                continue  # the host was told to take another one meanwhile
+            if own is None:
+                del cls.forward
+            else:
+                cls.forward = own
+
+
+def _forward(kernel: Kernel) -> Callable[..., Tensor]:
+    def forward(self: Any, x: Tensor, context: Tensor | None = None, mask: Tensor | None = None, **_: Any) -> Tensor:
+        """Attention of x [batch, tokens, width] on itself or on `context`, whose inputs hypernetworks bend."""
+        context = x if context is None else context
+        k_in, v_in = hypernetwork.apply_hypernetworks(shared.loaded_hypernetworks, context, self)
+        parts = (self.to_q(x), self.to_k(k_in), self.to_v(v_in))
+        q, k, v = (part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in parts)
+        dtype = q.dtype
+        if getattr(shared.opts, "upcast_attn", False):
+            q, k, v = q.float(), k.float(), v.float()
+        allowed = None if mask is None else mask.flatten(1)[:, None, None, :]
+        out = kernel(q, k, v, allowed)
+        return self.to_out(out.transpose(1, 2).flatten(2).to(dtype))
+
+    return forward
