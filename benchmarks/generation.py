@@ -97,7 +97,7 @@ def _chains() -> dict[str, list[Any]]:
     loaded = {name: LoadedNetwork(network, name) for name, network in networks.items()}
     composition = parse(_COMPOSITION)
     named = {name: networks[name] for name in composition.names}
-    chains = {
+    chains: dict[str, list[Any]] = {
         "0": [],
         "1 linear": [loaded["linear 1"]],
         "3 linear": [loaded[f"linear {number}"] for number in (1, 2, 3)],

@@ -37,6 +37,12 @@ class Encoder(Protocol):
     def encode_texts(self, texts: Sequence[str]) -> Sequence[Tensor]:
         """Conditionings [tokens, width] of the texts, each as it would be encoded alone."""
 
+    def at_hand(self) -> AbstractContextManager[None]:
+        """For its length the text encoder stays where it computes, so that many texts need no more than one move."""
+
+    def unloaded(self) -> AbstractContextManager[None]:
+        """For its length VAE and text encoder are off the GPU; whatever needs one brings it back for that long."""
+
 
 class SubjectFinder(Protocol):
     """Finds what matters in a picture."""
@@ -44,12 +50,6 @@ class SubjectFinder(Protocol):
     def __call__(self, picture: Image.Image, size: tuple[int, int]) -> tuple[float, float] | None:
         """Its place in an RGB picture, as shares of width and height, for a crop that is scaled to `size` (width,
         height) pixels; None where it knows none."""
-
-    def at_hand(self) -> AbstractContextManager[None]:
-        """For its length the text encoder stays where it computes, so that many texts need no more than one move."""
-
-    def unloaded(self) -> AbstractContextManager[None]:
-        """For its length VAE and text encoder are off the GPU; whatever needs one brings it back for that long."""
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from html import escape
 from pathlib import Path
 
@@ -13,11 +14,13 @@ from modules import devices, paths, sd_hijack_checkpoint, shared
 from PIL import Image
 from torch import Tensor, nn
 
+from ..hypernetworks import attention_kernels
 from ..hypernetworks.errors import TrainingError
+from ..hypernetworks.memo import has_dropout
 from ..hypernetworks.memory import Activations
 from ..hypernetworks.network import Hypernetwork
 from ..hypernetworks.ports import Checkpoint, Computing, Ports, Progress
-from . import activations, attention, encoders, fingerprints, temporary
+from . import activations, attention, encoders, fingerprints, recomputing, temporary, unet_attention
 from .previews import HostPreviewer
 from .runs import runs
 from .shortcuts import shortcuts
@@ -128,21 +131,33 @@ class HostDenoiser:
         self.device = torch.device(devices.device)
         self.alphas_cumprod = model.alphas_cumprod.to(self.device, torch.float32)
         self.prediction = _PREDICTIONS.get(model.parameterization, model.parameterization)
+        # While it trains; previews are made with the host's own.
+        self._attention: Callable[[], AbstractContextManager[None]] = nullcontext
 
+    @contextmanager
     def training(
         self,
         network: Hypernetwork,
         computing: Computing = Computing(),  # noqa: B008 - it cannot change
-    ) -> AbstractContextManager[None]:
+    ) -> Iterator[None]:
         """For its length the U-Net is frozen and `network` alone bends its attention inputs, at strength 1.
 
         Raises:
             TrainingError: the k/v path is switched off.
+            SettingsError: the attention that was asked for cannot be had.
         """
         if not attention.patch_set.is_installed:
             reason = attention.patch_set.problem or "the patch set is switched off"
             raise TrainingError(f"the host's attention does not run through this extension: {reason}")
-        return temporary.training(unet(), network, computing)
+        kernel = attention_kernels.kernel(computing.attention, self.device)
+        model, before = unet(), self._attention
+        self._attention = partial(unet_attention.on_kernel, model, kernel)
+        again = recomputing.Again(self._attention, keeps_rng=has_dropout(network))
+        try:
+            with temporary.training(model, network), recomputing.checkpointed(model, computing.checkpointing, again):
+                yield
+        finally:
+            self._attention = before
 
     def activations(self, network: Hypernetwork, batch: tuple[int, int, int]) -> Activations | None:
         """Bytes that a step on a batch (pictures, width and height in pixels) keeps; None where nobody can tell."""
@@ -152,7 +167,7 @@ class HostDenoiser:
         """Prediction, shaped like `noisy` [batch, 4, height, width]."""
         # The host's own checkpoints run a layer again in the backward pass, which must do again what it did.
         once = nullcontext() if getattr(sd_hijack_checkpoint, "stored", ()) else shortcuts.one_forward()
-        with devices.autocast(), once:
+        with devices.autocast(), once, self._attention():
             return shared.sd_model.apply_model(
                 noisy.to(devices.dtype_unet),
                 timesteps,

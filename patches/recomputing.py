@@ -6,7 +6,8 @@ Not re-entrant, so that gradients also pass through blocks whose inputs need non
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -28,20 +29,29 @@ def blocks(unet: nn.Module, which: str) -> list[nn.Module]:
     ]
 
 
-@contextmanager
-def checkpointed(unet: nn.Module, which: str, keeps_rng: bool) -> Iterator[None]:
-    """The blocks of a choice ("none", "attention", "all") are checkpointed where gradients are wanted.
+@dataclass(frozen=True)
+class Again:
+    """What must be as it was when a block runs again in the backward pass.
 
-    Args:
-        keeps_rng: what runs again draws the random numbers it drew before; dropout needs that.
+    Attributes:
+        surroundings: what holds during a forward of the U-Net alone.
+        keeps_rng: the random numbers are those drawn before; dropout needs that.
     """
+
+    surroundings: Callable[[], AbstractContextManager[None]]
+    keeps_rng: bool
+
+
+@contextmanager
+def checkpointed(unet: nn.Module, which: str, again: Again) -> Iterator[None]:
+    """The blocks of a choice ("none", "attention", "all") are checkpointed where gradients are wanted."""
     changed: list[tuple[nn.Module, Any]] = []
     chosen = blocks(unet, which)
     hook = unet.register_forward_pre_hook(_bend_text_first, with_kwargs=True) if chosen else None
     try:
         for block in chosen:
             changed.append((block, vars(block).get("forward")))
-            block.forward = _again(block.forward, keeps_rng)
+            block.forward = _checkpointed(block.forward, again)
         yield
     finally:
         for block, own in changed:
@@ -53,7 +63,7 @@ def checkpointed(unet: nn.Module, which: str, keeps_rng: bool) -> Iterator[None]
             hook.remove()
 
 
-def _again(forward: Callable[..., Any], keeps_rng: bool) -> Callable[..., Any]:
+def _checkpointed(forward: Callable[..., Any], again: Again) -> Callable[..., Any]:
     def checkpointed_forward(*inputs: Any, **named: Any) -> Any:
         if not torch.is_grad_enabled():
             return forward(*inputs, **named)
@@ -61,10 +71,10 @@ def _again(forward: Callable[..., Any], keeps_rng: bool) -> Callable[..., Any]:
 
         def run(*inputs: Any, **named: Any) -> Any:
             # The second time the forward of the U-Net is over, and what it remembered of the text is needed again.
-            with shortcuts.reading(memo):
+            with again.surroundings(), shortcuts.reading(memo):
                 return forward(*inputs, **named)
 
-        return checkpoint(run, *inputs, use_reentrant=False, preserve_rng_state=keeps_rng, **named)
+        return checkpoint(run, *inputs, use_reentrant=False, preserve_rng_state=again.keeps_rng, **named)
 
     return checkpointed_forward
 

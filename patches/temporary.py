@@ -12,26 +12,18 @@ import torch
 from modules import shared
 from torch import nn
 
-from ..hypernetworks.attention_kernels import kernel
-from ..hypernetworks.memo import has_dropout
 from ..hypernetworks.network import Hypernetwork
-from ..hypernetworks.ports import Computing
 from .loaded import LoadedNetwork
-from .recomputing import checkpointed
-from .unet_attention import on_kernel
 
 _STATE_FIELDS = ("job", "job_no", "job_count", "sampling_step", "sampling_steps", "textinfo", "current_latent")
 
 
 @contextmanager
-def training(model: nn.Module, network: Hypernetwork, computing: Computing) -> Iterator[None]:
-    """`model` frozen and computing as asked for, `network` alone attached and in training mode."""
-    device = next(model.parameters()).device
+def training(model: nn.Module, network: Hypernetwork) -> Iterator[None]:
+    """`model` frozen and without checkpointing of its own, `network` alone attached and in training mode."""
     with ExitStack() as stack:
         stack.enter_context(frozen(model))
         stack.enter_context(without_checkpointing(model))
-        stack.enter_context(on_kernel(model, kernel(computing.attention, device)))
-        stack.enter_context(checkpointed(model, computing.checkpointing, keeps_rng=has_dropout(network)))
         stack.enter_context(attached(network, 1.0))
         stack.enter_context(mode(network, is_training=True))
         stack.enter_context(torch.enable_grad())

@@ -1,4 +1,4 @@
-"""Attention of the U-Net on a kernel of our choice, for as long as a network trains."""
+"""Attention of the U-Net on a kernel of our choice, for the length of a forward that trains."""
 
 from __future__ import annotations
 
