@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 from hypernetwork_workbench.hypernetworks.data.latents import encode
-from hypernetwork_workbench.hypernetworks.ports import Checkpoint, Ports
+from hypernetwork_workbench.hypernetworks.ports import Checkpoint, Encoder, Ports, Progress
 from hypernetwork_workbench.hypernetworks.settings import Job
 from hypernetwork_workbench.hypernetworks.train.loop import Trainer
 from hypernetwork_workbench.hypernetworks.train.making import make_learner, make_trainer
@@ -119,17 +119,17 @@ def loaded(case: Case) -> Iterator[host.Host]:
             running.stop()
 
 
-def ports(folder: Path) -> Ports:
-    """The host's U-Net, random encoders, and no previews."""
+def ports(folder: Path, encoder: Encoder | None = None, progress: Progress | None = None) -> Ports:
+    """The host's U-Net, random encoders unless others are given, and no previews."""
     from hypernetwork_workbench.patches.host import HostDenoiser  # noqa: PLC0415 (needs the running host)
 
     denoiser = HostDenoiser()
     nobody: Any = None
     return Ports(
-        encoder=RandomEncoder(denoiser.widths[0]),
+        encoder=encoder or RandomEncoder(denoiser.widths[0]),
         denoiser=denoiser,
         previewer=nobody,
-        progress=Nobody(),
+        progress=progress or Nobody(),
         checkpoint=Checkpoint("random", ""),
         network_dir=folder / "networks",
         log_dir=folder / "logs",

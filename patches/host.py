@@ -94,11 +94,12 @@ class HostEncoder:
         found: dict[str, Tensor] = {}
         # The host restores the mean of weighted texts over all that it encodes at once ...
         plain = [text for text in texts if not _WEIGHTS.search(text)]
-        together = _conditionings(plain) if plain else torch.empty(0, 0, 0)
-        if together.shape[1] == _PART_TOKENS:
-            found = dict(zip(plain, together, strict=True))
-        # ... and fills short texts up with empty parts beside long ones.
-        found |= {text: _conditionings([text])[0] for text in dict.fromkeys(texts) if text not in found}
+        with self.at_hand():
+            together = _conditionings(plain) if plain else torch.empty(0, 0, 0)
+            if together.shape[1] == _PART_TOKENS:
+                found = dict(zip(plain, together, strict=True))
+            # ... and fills short texts up with empty parts beside long ones.
+            found |= {text: _conditionings([text])[0] for text in dict.fromkeys(texts) if text not in found}
         for text, conditioning in found.items():
             if not conditioning.isfinite().all():
                 raise TrainingError(f"the text encoder gives no finite numbers for the caption {text!r}")
@@ -115,7 +116,7 @@ class HostEncoder:
 
 def _conditionings(texts: list[str]) -> Tensor:
     """[batch, tokens, width], float32; all of them as long as the longest."""
-    with encoders.needed(encoders.TEXT), torch.no_grad(), devices.autocast():
+    with torch.no_grad(), devices.autocast():
         conditioning = shared.sd_model.get_learned_conditioning(texts)
     if not isinstance(conditioning, Tensor):
         raise TrainingError("checkpoints of this kind cannot be trained on yet; load an SD1 or SD2 checkpoint")

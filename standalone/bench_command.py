@@ -55,7 +55,8 @@ def main(argv: list[str]) -> int:
 
 def table(report: dict[str, Any]) -> str:
     """The cases of a report as a table in Markdown, below the machine."""
-    columns = list(report["cases"][0])
-    rows = [columns, ["---"] * len(columns), *[[str(case[name]) for name in columns] for case in report["cases"]]]
+    columns = list(dict.fromkeys(name for case in report["cases"] for name in case))
+    cells = [[str(case.get(name, "")) for name in columns] for case in report["cases"]]
+    rows = [columns, ["---"] * len(columns), *cells]
     lines = [f"| {' | '.join(cell.replace('_', ' ') for cell in row)} |" for row in rows]
     return "\n".join([report["machine"], "", *lines]) + "\n"

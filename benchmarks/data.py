@@ -1,0 +1,137 @@
+"""What pictures cost: the second start on the same data, steps over many cached latents, memory over many steps."""
+
+from __future__ import annotations
+
+import gc
+import statistics
+import tempfile
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import torch
+from hypernetwork_workbench.hypernetworks.data.latents import encode
+from hypernetwork_workbench.hypernetworks.memory import process_mb
+from hypernetwork_workbench.hypernetworks.train.encoding import encode_parts
+from hypernetwork_workbench.hypernetworks.train.making import make_learner, make_trainer
+from hypernetwork_workbench.hypernetworks.train.plan import make_plan
+from hypernetwork_workbench.hypernetworks.train.run import train
+
+from . import trainings
+from .machine import describe
+from .spread import spread
+from .training import OURS, Sides
+from .trainings import Case, Nobody, draw_pictures, loaded
+
+CASE = Case("demo", 64)
+PICTURES = (10, 100, 1000)
+STEPS = 2000
+_ENCODED_PICTURES = 200
+_ENCODED_PX = 256
+_TURN_STEPS = 20
+_TURNS = 5
+_SETTLED = 500
+_SAMPLED_EVERY = 10
+
+
+def measure(rounds: int) -> dict[str, Any]:
+    """Measures each in `rounds` turns, memory once; gives the machine and the cases as `bench` prints them."""
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    with loaded(CASE):
+        cases = [*second_start(rounds), *steps_over_many(rounds), memory_over_steps(STEPS)]
+    return {"machine": describe(device), "cases": cases}
+
+
+def second_start(rounds: int) -> list[dict[str, Any]]:
+    """Seconds from the job to encoded latents with the model's own VAE and text encoder, at first and again."""
+    from hypernetwork_workbench.patches import host as patched  # noqa: PLC0415 (needs the running host)
+
+    times: dict[str, list[float]] = {"first": [], "second": []}
+    for _ in range(rounds):
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            pictures = draw_pictures(folder / "pictures", _ENCODED_PICTURES, _ENCODED_PX)
+            ports = trainings.ports(folder, patched.HostEncoder())
+            job = trainings.job(pictures, Case("demo", _ENCODED_PX))
+            for found in times.values():
+                start = time.perf_counter()
+                plan = make_plan(job, ports)
+                encode_parts(job, (plan.training,), ports)
+                found.append(time.perf_counter() - start)
+    ratio = statistics.median(times["first"]) / statistics.median(times["second"])
+    return [
+        {"case": f"{which} start", "pictures": _ENCODED_PICTURES, **spread("seconds", found), "ratio": value}
+        for (which, found), value in zip(times.items(), (1.0, round(ratio, 1)), strict=True)
+    ]
+
+
+def steps_over_many(rounds: int) -> list[dict[str, Any]]:
+    """Processor seconds of a step over few and many latents, in turns, each ratio to the fewest of the same turn."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        sides = {count: _sides(folder / str(count), count) for count in PICTURES}
+        times: dict[int, list[float]] = {count: [] for count in PICTURES}
+        for number in range(rounds * _TURNS):
+            # Forwards and backwards in turn: what changes slowly weighs alike on all.
+            for count in PICTURES if number % 2 == 0 else PICTURES[::-1]:
+                start = time.process_time()
+                taken = len(sides[count].take(OURS, _TURN_STEPS)) + 1
+                times[count].append((time.process_time() - start) / taken)
+            gc.collect()
+    fewest = times[PICTURES[0]]
+    return [
+        {
+            "case": "steps over latents",
+            "pictures": count,
+            **spread("seconds", found, digits=4),
+            "ratio": round(statistics.median(one / other for one, other in zip(found, fewest, strict=True)), 3),
+        }
+        for count, found in times.items()
+    ]
+
+
+def _sides(folder: Path, count: int) -> Sides:
+    from hypernetwork_workbench.patches import host as patched  # noqa: PLC0415 (needs the running host)
+
+    pictures = draw_pictures(folder / "pictures", count, CASE.px)
+    ports = trainings.ports(folder)
+    plan = make_plan(trainings.job(pictures, CASE), ports)
+    data = encode(plan.training, ports.encoder, ports.progress)
+    trainer = make_trainer(plan, ports.denoiser, data, make_learner(plan, ports.denoiser))
+    return Sides(trainer, patched.unet())
+
+
+class _Watch(Nobody):
+    """Writes the memory of the process down."""
+
+    def __init__(self) -> None:
+        self.points: list[tuple[int, float]] = []
+
+    def report(self, done: int, total: int, text: str) -> None:
+        """Every few steps, once all that is allocated at first is."""
+        if text.startswith("step") and done >= _SETTLED and done % _SAMPLED_EVERY == 0:
+            self.points.append((done, process_mb() * 1024))
+
+    def slope(self) -> float:
+        """Least squares, in KiB a step."""
+        steps, sizes = ([point[axis] for point in self.points] for axis in (0, 1))
+        return statistics.linear_regression(steps, sizes).slope
+
+
+def memory_over_steps(steps: int) -> dict[str, Any]:
+    """How resident memory grows over a whole run with its log, in KiB a step."""
+    watch = _Watch()
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        pictures = draw_pictures(folder / "pictures", PICTURES[0], CASE.px)
+        ports = trainings.ports(folder, progress=watch)
+        start = time.perf_counter()
+        train(trainings.job(pictures, CASE, train={"max_steps": steps}), ports)
+        passed = time.perf_counter() - start
+    return {
+        "case": f"memory over {steps} steps",
+        "pictures": PICTURES[0],
+        "seconds": round(passed, 1),
+        "slope_kb_per_step": round(watch.slope(), 3),
+    }

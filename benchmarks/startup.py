@@ -1,0 +1,55 @@
+"""What the extension adds to the host's start: its scripts loaded, its patches put in, its options registered.
+
+Each round is a process of its own, with everything loaded before that the WebUI has loaded when it comes to the scripts
+of extensions.
+"""
+
+from __future__ import annotations
+
+import importlib
+import multiprocessing
+import sys
+import tempfile
+import time
+from typing import Any
+
+import torch
+
+from standalone import host
+
+from .machine import describe
+from .spread import spread
+
+#: What the WebUI has imported before it loads an extension, beside its own modules.
+_HOST_HAS = ("torch", "numpy", "PIL.Image", "gradio", "safetensors.torch", "psutil", "omegaconf", "transformers")
+
+
+def measure(rounds: int) -> dict[str, Any]:
+    """Measures in `rounds` fresh processes; gives the machine and the case as `bench` prints them."""
+    with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
+        found = [pool.apply(_start) for _ in range(rounds)]
+    case = {
+        **spread("seconds", [passed for passed, _, _ in found]),
+        **spread("processor_seconds", [used for _, used, _ in found]),
+        "modules": found[0][2],
+    }
+    return {"machine": describe(torch.device("cpu")), "cases": [case]}
+
+
+def _start() -> tuple[float, float, int]:
+    """Seconds, processor seconds and number of modules of a start of the extension."""
+    with tempfile.TemporaryDirectory() as folder:
+        running = host.prepare(["--no-browser", "--data-dir", folder], extension=False)
+        for name in (*_HOST_HAS, "modules.sd_ldm", "modules.processing", "modules.sd_samplers"):
+            importlib.import_module(name)
+        extensions, scripts = running.module("extensions"), running.module("scripts")
+        extensions.use([str(host.ROOT)])
+        before = set(sys.modules)
+        passed, used = time.perf_counter(), time.process_time()
+        scripts.load_scripts()
+        running.module("script_callbacks").ui_settings_callback()
+        passed, used = time.perf_counter() - passed, time.process_time() - used
+        if not any(name.startswith("hypernetwork_workbench.patches") for name in set(sys.modules) - before):
+            raise RuntimeError("the extension was loaded before it was measured")
+        running.stop()
+        return passed, used, len(set(sys.modules) - before)

@@ -1,0 +1,242 @@
+"""Steps do not wait for the device, the optimizer's state goes where it is told, and the estimate decides."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+
+import pytest
+import torch
+from hypernetwork_workbench.hypernetworks.data.latents import encode
+from hypernetwork_workbench.hypernetworks.errors import SettingsError
+from hypernetwork_workbench.hypernetworks.memory import MB, Activations, PeakMemory, free_bytes
+from hypernetwork_workbench.hypernetworks.train import making, needs, offload, readings
+from hypernetwork_workbench.hypernetworks.train.plan import make_plan
+from hypernetwork_workbench.hypernetworks.train.run import train
+
+from tests.support.fake_ports import FakeDenoiser, FakeProgress, fake_ports
+from tests.support.runs import make_job, same, weights
+
+FUSED = {"optimizer__arguments": "fused=True"}
+
+
+def make_trainer(job, ports):
+    plan = make_plan(job, ports)
+    data = encode(plan.training, ports.encoder, ports.progress)
+    return making.make_trainer(plan, ports.denoiser, data, making.make_learner(plan, ports.denoiser))
+
+
+@contextmanager
+def counted(monkeypatch):
+    """Counts every look at a number of a tensor, each of which would wait for a GPU."""
+    looks = []
+    with monkeypatch.context() as patch:
+        for name in ("item", "tolist", "cpu", "numpy", "__bool__", "__float__", "__int__", "__index__"):
+            whole = getattr(torch.Tensor, name)
+            patch.setattr(
+                torch.Tensor, name, lambda self, *a, whole=whole, name=name: (looks.append(name), whole(self, *a))[1]
+            )
+        yield looks
+
+
+class Deaf:
+    """A callback that wants to be told at no special step."""
+
+    def __init__(self):
+        self.steps = []
+
+    def after_step(self, record):
+        self.steps.append(record.step)
+
+
+class Punctual(Deaf):
+    """A callback that does something every seventh step."""
+
+    def is_due(self, step):
+        return step % 7 == 0
+
+
+@pytest.mark.parametrize("loss", ["l2", "scheduled huber"])
+def test_nothing_in_a_step_waits_for_the_device(pictures, tmp_path, monkeypatch, loss):
+    job = make_job(pictures, **FUSED, train__gradient_accumulation=2, optimizer__clip="norm", loss__kind=loss,
+                   loss__min_snr_gamma=5.0, loss__noise_offset=0.1, loss__adaptive_noise_offset=0.1)  # fmt: skip
+    trainer = make_trainer(job, fake_ports(tmp_path))
+    trainer.reads_later = True
+    group = [(0, 1), (2,)]
+    with trainer.denoiser.training(trainer.learner.network, trainer.computing):
+        trainer.step(0, 0, group)  # looks things up once
+        with counted(monkeypatch) as looks:
+            taken = [trainer.step(step, 0, group) for step in (1, 2, 3)]
+        assert looks == []
+        trainer.reads_later = False
+        with counted(monkeypatch) as looks:
+            trainer.step(4, 0, group)
+        assert looks == ["tolist"]
+    assert all(one.read().is_good for one in taken)
+
+
+def run(job, folder, callbacks, reads_later, spoil=()):
+    """The weights at the end, and the trainer; the losses of the steps in `spoil` are no numbers."""
+    ports = fake_ports(folder)
+    trainer = make_trainer(job, ports)
+    trainer.reads_later = reads_later
+    whole, calls = ports.denoiser.predict, []
+
+    def predict(*arguments):
+        calls.append(1)
+        return whole(*arguments) * (float("nan") if len(calls) - 1 in spoil else 1.0)
+
+    ports.denoiser.predict = predict
+    trainer.run(0, job.train.max_steps, callbacks)
+    return [weight.detach().clone() for weight in trainer.learner.network.parameters()], trainer
+
+
+@pytest.mark.parametrize("spoil", [(), (3, 8, 9)])
+def test_steps_read_later_give_the_same_weights_and_reach_every_callback(pictures, tmp_path, monkeypatch, spoil):
+    monkeypatch.setattr(readings, "LONGEST_UNREAD_S", 1e9)
+    job = make_job(pictures, **FUSED, train__max_steps=40, train__rollback_after=10)
+    told = [Punctual(), Deaf()]
+    at_once, first = run(job, tmp_path / "1", [Deaf()], False, spoil)
+    later, second = run(job, tmp_path / "2", told, True, spoil)
+    assert all(torch.equal(one, other) for one, other in zip(at_once, later, strict=True))
+    assert first.guard.skipped == second.guard.skipped == len(spoil)
+    assert [one.steps for one in told] == [list(range(1, 41))] * 2
+    assert first.done == second.done == 40
+
+
+def test_steps_are_read_in_time_for_who_needs_the_network(monkeypatch):
+    monkeypatch.setattr(readings, "LONGEST_UNREAD_S", 1e9)
+    watched = Punctual()
+    unread = readings.Readings(lambda taken: taken.read().record(), [watched], 100, False)
+    for step in range(41):
+        unread.add(readings.Taken(step, 0, 0.1, 1, torch.tensor([1.0, 2.0])))
+        read = len(watched.steps)
+        assert step + 1 - read < min(readings.MOST_UNREAD, 7)
+        assert (step + 1) % 7 or read == step + 1
+
+
+def test_a_slow_step_is_read_at_once(monkeypatch):
+    monkeypatch.setattr(readings, "LONGEST_UNREAD_S", 0.0)
+    watched = Deaf()
+    unread = readings.Readings(lambda taken: taken.read().record(), [watched], 100, False)
+    unread.add(readings.Taken(0, 0, 0.1, 1, torch.tensor([1.0, 2.0])))
+    assert watched.steps == [1]
+
+
+@pytest.mark.parametrize("optimizer", ["AdamW", "Prodigy", "ScheduleFreeAdamW"])
+def test_an_optimizer_on_the_cpu_takes_the_same_steps_and_resumes(pictures, tmp_path, optimizer):
+    changes = {"optimizer__name": optimizer, "output__sheet": False, "train__max_steps": 16}
+    usual = train(make_job(pictures, **changes), fake_ports(tmp_path / "usual"))
+    away = changes | {"train__optimizer_on_cpu": True}
+    half = train(make_job(pictures, **away), fake_ports(tmp_path / "away", stop_after=7))
+    assert half.interrupted
+    rest = train(make_job(pictures, **away), fake_ports(tmp_path / "away"), resume=True)
+    assert same(weights(usual.network), weights(rest.network))
+
+
+def test_an_optimizer_on_the_cpu_keeps_nothing_elsewhere():
+    weight = torch.nn.Parameter(torch.ones(3))
+    optimizer = offload.OptimizerOnCpu([weight], lambda copies: torch.optim.AdamW(copies, lr=0.1))
+    weight.grad = torch.ones(3)
+    optimizer.step()
+    assert not optimizer.state
+    assert all(value.device.type == "cpu" for state in optimizer.inside.state.values() for value in state.values())
+    assert weight[0] < 1
+    assert optimizer.param_groups[0]["params"][0] is weight
+
+
+def test_previews_take_the_optimizer_state_away_and_bring_it_back(pictures, tmp_path, monkeypatch):
+    """On a stand-in for a device: the meta device cannot be copied from, so moves are written down and not made."""
+    moves = []
+    monkeypatch.setattr(offload, "move", lambda tensor, device: (moves.append((tensor.shape, device.type)), tensor)[1])
+    ports = fake_ports(tmp_path)
+    whole = ports.previewer.generate
+    during = []
+    ports.previewer.generate = lambda *arguments: (during.append(len(moves)), whole(*arguments))[1]
+
+    class OnGpu(torch.Tensor):
+        device = torch.device("cuda", 0)
+
+    class Pretending(torch.optim.AdamW):
+        def step(self, closure=None):
+            super().step()
+            for state in self.state.values():
+                state["exp_avg"] = state["exp_avg"].as_subclass(OnGpu)
+
+    monkeypatch.setattr(torch.optim, "AdamW", Pretending)
+    changes = {"train__max_steps": 4, "preview__every": "2", "output__sheet": False}
+    train(make_job(pictures, **changes), ports)
+    assert (moves, during) == ([], [0, 0])
+    train(make_job(pictures, **changes, output__name="b", train__preview_unloads_optimizer=True), ports)
+    count = 4  # two weights and two biases, for k and for v
+    assert [device for _, device in moves] == [*["cpu"] * 2 * count, *["cuda"] * 2 * count] * 2
+    assert during[2:] == [2 * count, 6 * count]
+
+
+def test_checkpointing_is_the_fastest_that_fits_into_the_free_memory(pictures, monkeypatch):
+    settings = make_job(pictures).train
+    network = make_job(pictures)
+    from hypernetwork_workbench.hypernetworks.creation import new_network
+    from hypernetwork_workbench.hypernetworks.data.batches import Kind
+
+    network = new_network(network.network, FakeDenoiser.widths, 0)
+    denoiser = FakeDenoiser()
+    denoiser.activations = lambda network, batch: Activations(*(batch[0] * size * MB for size in (300, 200, 100)))
+    kinds = [Kind(64, 64, 1), Kind(64, 64, 2), Kind(32, 32, 4)]
+    found = []
+    for free in (1000, 600, 400, 100):
+        monkeypatch.setattr(needs, "free_bytes", lambda _, free=free: free * MB)
+        needed = needs.needs(settings, network, denoiser, kinds)
+        found.append((needed.computing.checkpointing, round(needed.estimated_mb)))
+        assert ("more than is free" in needed.line()) == (free == 100)
+    assert found == [("none", 600), ("attention", 400), ("all", 200), ("all", 200)]
+    denoiser.activations = lambda network, batch: None
+    needed = needs.needs(settings, network, denoiser, kinds)
+    assert needed.computing.checkpointing == "none"
+    assert "cannot be told" in needed.line()
+
+
+def test_the_estimate_stands_beside_what_was_measured(pictures, tmp_path, caplog):
+    caplog.set_level("INFO")
+    result = train(make_job(pictures, output__sheet=False), fake_ports(tmp_path))
+    assert result.estimated_mb == pytest.approx(3, abs=0.1)
+    assert 0 <= result.memory_mb <= result.peak_memory_mb
+    assert "The steps take about 3 MB beside model and network" in caplog.text
+    assert f"took {result.memory_mb:.0f} MB at most beside model and network; 3 MB were expected" in caplog.text
+
+
+def test_peak_memory_sees_what_was_taken_and_given_back():
+    memory = PeakMemory(torch.device("cpu"))
+    held = torch.ones(64 << 18)
+    del held
+    assert 50 < memory.above_start_mb() < 200
+    assert free_bytes(torch.device("cpu")) > MB
+
+
+def test_an_attention_that_cannot_be_had_is_refused_with_the_plan(pictures, tmp_path, monkeypatch):
+    from hypernetwork_workbench.hypernetworks import attention_kernels
+
+    monkeypatch.setattr(attention_kernels.importlib.util, "find_spec", lambda _: None)
+    with pytest.raises(SettingsError, match=r"train\.attention: xformers is not installed"):
+        make_plan(make_job(pictures, train__attention="xformers"), fake_ports(tmp_path))
+
+
+def test_encoders_are_away_while_steps_are_taken(pictures, tmp_path):
+    for is_wanted in (True, False):
+        ports = fake_ports(tmp_path / str(is_wanted))
+        log = []
+
+        @contextmanager
+        def unloaded(log=log):
+            log.append("away")
+            yield
+            log.append("back")
+
+        class Telling(FakeProgress):
+            def report(self, done, total, text, log=log):
+                if text.startswith("step"):
+                    log.append(done)
+
+        ports.encoder.unloaded = unloaded
+        object.__setattr__(ports, "progress", Telling())
+        train(make_job(pictures, train__max_steps=2, train__unload_encoders=is_wanted, output__sheet=False), ports)
+        assert log == (["away", 1, 2, "back"] if is_wanted else [1, 2])

@@ -1,0 +1,128 @@
+"""VAE and text encoder leave the GPU while only the U-Net works; on a stand-in that writes the moves down."""
+
+from __future__ import annotations
+
+import types
+
+import pytest
+import torch
+
+
+@pytest.fixture
+def moves(patched, monkeypatch):
+    """The model's parts as if on a GPU: where each is, by name, and what moved."""
+    from hypernetwork_workbench.patches import encoders
+
+    model = patched.model
+    places = {encoders.VAE: "cuda", encoders.TEXT: "cuda"}
+    names = {id(getattr(model, name)): name for name in places}
+    log = []
+
+    def move(module, device):
+        name = names[id(module)]
+        places[name] = "cuda" if device == encoders.devices.device else "cpu"
+        log.append((name, places[name]))
+
+    monkeypatch.setattr(encoders, "move", move)
+    monkeypatch.setattr(encoders.devices, "device", torch.device("cpu", 0))  # stands for the GPU, and computes here
+    monkeypatch.setattr(encoders, "_is_on_gpu", lambda module: places[names[id(module)]] == "cuda")
+    return types.SimpleNamespace(log=log, places=places, vae=encoders.VAE, text=encoders.TEXT)
+
+
+def test_both_leave_and_come_back_also_after_an_error(patched, moves):
+    from hypernetwork_workbench.patches import encoders
+
+    def fail():
+        with encoders.unloaded():
+            assert moves.places == {moves.vae: "cpu", moves.text: "cpu"}
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert moves.places == {moves.vae: "cuda", moves.text: "cuda"}
+
+
+def test_captions_bring_the_text_encoder_back_once_for_all_of_them(patched, moves):
+    from hypernetwork_workbench.patches.host import HostEncoder
+
+    encoder = HostEncoder()
+    with encoder.unloaded():
+        del moves.log[:]
+        with encoder.at_hand():
+            for text in ("a", "b", "(c:1.2)"):
+                encoder.encode_texts([text])
+        assert moves.log == [(moves.text, "cuda"), (moves.text, "cpu")]
+        encoder.encode_texts(["a", "(b:1.1)"])
+        assert moves.log == [(moves.text, "cuda"), (moves.text, "cpu")] * 2
+        encoder.encode_pictures(torch.zeros(1, 3, 64, 64))
+        assert moves.log[4:] == [(moves.vae, "cuda"), (moves.vae, "cpu")]
+
+
+def test_previews_bring_both_back_and_send_them_away_again(patched, moves):
+    from hypernetwork_workbench.hypernetworks.ports import PictureRequest
+    from hypernetwork_workbench.patches import encoders, previews
+
+    seen = []
+    whole = previews.processing.process_images
+    patch = pytest.MonkeyPatch()
+    patch.setattr(previews.processing, "process_images", lambda p: (seen.append(dict(moves.places)), whole(p))[1])
+    with patch.context(), encoders.unloaded():
+        previews.HostPreviewer().generate([PictureRequest("a", 1, 64, 64, steps=1)], None, 1.0)
+        assert moves.places == {moves.vae: "cpu", moves.text: "cpu"}
+    patch.undo()
+    assert seen == [{moves.vae: "cuda", moves.text: "cuda"}]
+
+
+def test_a_host_that_moves_its_parts_itself_is_left_alone(patched, moves, monkeypatch):
+    from hypernetwork_workbench.patches import encoders
+
+    monkeypatch.setattr(patched.model, "lowvram", True, raising=False)
+    with encoders.unloaded():
+        pass
+    assert moves.log == []
+
+
+def test_without_a_gpu_nothing_moves(patched, monkeypatch):
+    from hypernetwork_workbench.patches import encoders
+
+    monkeypatch.setattr(encoders, "move", lambda *_: pytest.fail("it moved"))
+    with encoders.unloaded(), encoders.needed(encoders.VAE):
+        pass
+
+
+def test_the_estimate_counts_what_autograd_keeps(patched):
+    """For each choice of checkpointing the count on the meta device is near what is really kept."""
+    from hypernetwork_workbench.hypernetworks.network import Hypernetwork, Structure
+    from hypernetwork_workbench.patches import activations, host
+
+    denoiser = host.HostDenoiser()
+    network = Hypernetwork.create(Structure(init_std=0.1, activation="mish"), denoiser.widths, 0)
+    counted = denoiser.activations(network, (2, 128, 128))
+    assert counted.none > counted.attention > counted.all
+    seen = {}
+
+    def pack(tensor):
+        storage = tensor.untyped_storage()
+        seen[storage.data_ptr()] = (storage.nbytes(), tensor)
+        return tensor
+
+    fixed = {weight.untyped_storage().data_ptr() for weight in (*network.parameters(), *host.unet().parameters())}
+    with denoiser.training(network), torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        out = denoiser.predict(torch.randn(2, 4, 16, 16), torch.tensor([5, 9]), torch.randn(2, 77, denoiser.widths[0]))
+    kept = sum(size for place, (size, _) in seen.items() if place not in fixed)
+    del out
+    alive = activations._ALIVE * max(size for place, (size, _) in seen.items() if place not in fixed)
+    assert counted.none == pytest.approx(kept + alive, rel=0.15)
+
+
+def test_a_unet_that_needs_real_numbers_has_no_estimate(patched, monkeypatch):
+    from hypernetwork_workbench.hypernetworks.network import Hypernetwork, Structure
+    from hypernetwork_workbench.patches import host
+
+    denoiser = host.HostDenoiser()
+    network = Hypernetwork.create(Structure(), denoiser.widths, 0)
+    handle = host.unet().register_forward_pre_hook(lambda _module, inputs: inputs[0].sum().item() and None)
+    try:
+        assert denoiser.activations(network, (1, 64, 64)) is None
+    finally:
+        handle.remove()
