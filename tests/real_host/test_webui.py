@@ -98,12 +98,12 @@ def test_uninstalled_patches_leave_the_bare_host(host: WebUI, trained: str, bare
 
 
 def test_reloading_the_page_twice_doubles_nothing(host: WebUI, trained: str, bare: Bare) -> None:
-    before = host.call("/probe/layers")
+    before = _installed(host)
     ours = host.picture(**with_network(trained))
     tabs = _our_ids(host)
     for _ in range(2):
         host.reload()
-        assert host.call("/probe/layers") == before
+        assert _installed(host) == before
         assert _our_ids(host) == tabs
     np.testing.assert_array_equal(host.picture(**with_network(trained)), ours)
     np.testing.assert_array_equal(host.picture(), bare.plain)
@@ -111,6 +111,11 @@ def test_reloading_the_page_twice_doubles_nothing(host: WebUI, trained: str, bar
 
 def test_nothing_of_ours_is_a_module_at_the_top(host: WebUI) -> None:
     assert host.call("/probe/modules") == []
+
+
+def _installed(host: WebUI) -> list[object]:
+    """What runs below each of our targets, and all axes of the grid."""
+    return [host.call("/probe/layers"), sorted(host.call("/probe/axes"))]
 
 
 def _our_ids(host: WebUI) -> list[str]:

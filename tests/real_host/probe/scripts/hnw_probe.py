@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-from modules import script_callbacks, shared
+from modules import script_callbacks, scripts, shared
 
 OURS = "hypernetwork_workbench"
 
@@ -28,11 +28,19 @@ def _patches():
 
 
 def _targets():
-    return [patch.target for patch_set in _patches().PATCH_SETS for patch in patch_set.patches]
+    patches = (patch for patch_set in _patches().PATCH_SETS for patch in patch_set.patches)
+    return [patch.target for patch in patches if hasattr(patch, "target") and patch.is_needed]
+
+
+def _axes():
+    """Labels of the axes that the X/Y/Z plots offer."""
+    grids = {id(data.module): data.module for data in scripts.scripts_data}.values()
+    return [option.label for grid in grids for option in getattr(grid, "axis_options", ())]
 
 
 def _on_app_started(_demo, app):
     app.add_api_route("/probe/layers", lambda: {target: _layers(target) for target in _targets()}, methods=["GET"])
+    app.add_api_route("/probe/axes", _axes, methods=["GET"])
     app.add_api_route("/probe/uninstall", lambda: _patches().uninstall_all(), methods=["POST"])
     app.add_api_route("/probe/install", lambda: _patches().install_all(), methods=["POST"])
     app.add_api_route("/probe/app", lambda: id(app), methods=["GET"])
