@@ -75,7 +75,8 @@ class DataSettings(Settings):
     more_folders: str = setting(
         "",
         Option("More folders", "One a line, with options after a bar: cats | num_repeats=10, flip_aug=true. The "
-               "options are those of a subset in a dataset file.", starts_with_paths=True, lines=2),
+               "options are those of a subset in a dataset file; a value with a comma stands in double quotes.",
+               starts_with_paths=True, lines=2),
     )  # fmt: skip
     dataset_config: str = setting(
         "", Option("Dataset file", "A dataset_config .toml of kohya's trainer; what it says goes before this form.",
@@ -103,7 +104,9 @@ class DataSettings(Settings):
     filename_regex: str = setting(
         "", Option("File name regex", "Parts of a file name that make its caption where there is no caption file.")
     )
-    filename_join: str = setting("", Option("File name join string", "Put between these parts; empty is a blank."))
+    filename_join: str = setting(
+        "", Option("File name join string", "Put between these parts; empty is a blank.", keeps_blanks=True)
+    )
     metadata_file: str = setting(
         "", Option("Metadata file", "kohya's JSON of captions and tags by picture; goes before caption files.",
                    is_path=True)

@@ -31,6 +31,7 @@ class Option:
         is_path: the text names a file or folder, so a relative one is taken from the place of the job file.
         starts_with_paths: the same of each line of the text; more may follow after a bar.
         lines: height of the text field.
+        keeps_blanks: the blanks around the text are part of it.
     """
 
     label: str
@@ -42,6 +43,7 @@ class Option:
     is_path: bool = False
     starts_with_paths: bool = False
     lines: int = 1
+    keeps_blanks: bool = False
 
 
 def setting(default: Any, option: Option) -> Any:
@@ -63,7 +65,10 @@ class Settings:
         errors = []
         for name, kind, option in self.options():
             try:
-                value = convert(name, getattr(self, name), kind)
+                given = getattr(self, name)
+                value = convert(name, given, kind)
+                if option.keeps_blanks and isinstance(given, str):
+                    value = given
                 check_limits(name, value, option)
             except SettingsError as error:
                 errors.append(error)

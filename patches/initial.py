@@ -1,4 +1,5 @@
-"""What the forms start with: the job file named on the command line, else the defaults of the settings."""
+"""What the forms start with: the job file named on the command line, else the defaults of the settings, or what suits
+new jobs better."""
 
 from __future__ import annotations
 
@@ -8,17 +9,20 @@ from typing import Any
 
 from modules import shared
 
+from ..hypernetworks.data.buckets import BUCKETS
 from ..hypernetworks.errors import WorkbenchError
 from ..hypernetworks.jobfile import read_tables
 from ..hypernetworks.settings import SECTIONS, Job
 
+#: Where a new job differs from a job file without a word on it: heads are not cropped away unless that is asked for.
+_NEW: dict[str, dict[str, Any]] = {"data": {"framing": BUCKETS}}
 _log = logging.getLogger(__name__)
 
 
 def tables() -> dict[str, dict[str, Any]]:
     """Values by section and name. A job file that cannot be read is said in the log, and the defaults serve."""
     path = getattr(shared.cmd_opts, "hnw_job", None)
-    values: dict[str, dict[str, Any]] = {name: {} for name in SECTIONS}
+    values: dict[str, dict[str, Any]] = {name: dict(_NEW.get(name, {})) for name in SECTIONS}
     if not path:
         return values
     try:

@@ -89,7 +89,7 @@ def base_subset(settings: DataSettings, name: str) -> Subset:
     source = CaptionSource(
         extensions=extensions(settings.caption_extension),
         name_regex=settings.filename_regex,
-        # A setting is stripped of its blanks; a blank is what nearly everyone joins words with.
+        # A blank is what nearly everyone joins words with, and cannot be seen in a form.
         name_join=settings.filename_join or " ",
         metadata=read_metadata(Path(settings.metadata_file), "data.metadata_file")
         if settings.metadata_file

@@ -187,6 +187,25 @@ def test_wrong_settings_are_named(changes, reason):
         DataSettings(folder="x", **changes)
 
 
+WRONG = {str: [["x"], None], int: ["many", 1.5, -1, True], float: ["much", "nan", -1], bool: ["perhaps", 3]}
+
+
+@pytest.mark.parametrize("name", [name for name, _, _ in DataSettings.options()])
+def test_a_wrong_value_of_any_setting_is_one_sentence_that_names_it(tmp_path, name):
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
+    kind, option = next((kind, option) for one, kind, option in DataSettings.options() if one == name)
+    names_file = option.is_path or option.starts_with_paths
+    for value in [*WRONG[kind], *(["nowhere"] if option.choices or names_file else [])]:
+        with pytest.raises((SettingsError, DatasetError), match=rf"^(data\.)?{name}: [^\n]+$"):
+            read_dataset(DataSettings(**{"folder": str(tmp_path), "width": 16, "height": 16, name: value}), "n")
+
+
+def test_the_string_that_joins_a_file_name_keeps_its_blanks(tmp_path):
+    Image.new("RGB", (8, 8)).save(tmp_path / "red_circle.png")
+    settings = DataSettings(folder=str(tmp_path), filename_regex="[a-z]+", filename_join=", ")
+    assert read_dataset(settings, "n").samples[0].caption == "red, circle"
+
+
 def test_templates_come_from_a_file(tmp_path):
     Image.new("RGB", (8, 8)).save(tmp_path / "cat.png")
     lines = tmp_path / "lines.txt"
