@@ -15,6 +15,7 @@ from ..hypernetworks.data.subject import face_centre
 _MODULE = "modules.textual_inversion.autocrop"
 #: How much faces, edges and entropy count, as the host's page sets them.
 _FACE, _EDGES, _ENTROPY = 0.9, 0.5, 0.15
+_EDGES_PX = 192
 _log = logging.getLogger(__name__)
 
 
@@ -31,7 +32,10 @@ def find_subject(picture: Image.Image, size: tuple[int, int]) -> tuple[float, fl
     face = None if model else face_centre(picture)
     if face is not None:
         return face
-    # The host scales a picture to the crop first; its weights and sizes are made for that.
+    # The host scales a picture to the crop first; its weights and sizes are made for that. Edges and entropy are seen
+    # at a smaller size as well, in a tenth of the time.
+    smaller = 1.0 if model else min(1.0, _EDGES_PX / max(size))
+    size = (round(size[0] * smaller), round(size[1] * smaller))
     scale = max(size[0] / picture.width, size[1] / picture.height)
     scaled = picture.resize((round(picture.width * scale), round(picture.height * scale)))
     settings = autocrop.Settings(
