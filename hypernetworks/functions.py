@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import functools
+from collections.abc import Callable
 from typing import TypeAlias
 
 import torch
@@ -15,6 +16,7 @@ from torch.nn import functional
 
 from .affine import added_map
 from .network import HypernetworkModule
+from .packed import PackedLinear
 from .steps import Apply, Chain, Step, mix
 
 
@@ -47,8 +49,8 @@ class Affine:
         return sum(part.cost for part in self.thin) if self.thin else self.weight.numel()
 
     @functools.cached_property
-    def _rounded(self) -> tuple[Tensor, Tensor]:
-        return self.weight.float().t().contiguous(), self.bias.float()
+    def _rounded(self) -> PackedLinear:
+        return PackedLinear(self.weight.float(), self.bias.float())
 
     def __call__(self, x: Tensor) -> Tensor:
         """Map x [batch, tokens, width] to the same shape and dtype."""
@@ -56,9 +58,8 @@ class Affine:
             for part in self.thin:
                 x = part(x)
             return x
-        weight, bias = self._rounded
-        flat = x.reshape(-1, x.shape[-1]).to(weight.dtype)
-        return torch.addmm(flat, flat, weight).add_(bias).reshape(x.shape).to(x.dtype)
+        context = x.to(self._rounded.weight.dtype)
+        return self._rounded(context).add_(context).to(x.dtype)
 
     def after(self, first: Affine) -> Affine:
         """Give the map that does `first` and then this one."""
@@ -78,7 +79,7 @@ class Affine:
 
 
 class Bent:
-    """One MLP at a strength, its last layer, strength and sum done in one go."""
+    """One MLP at a strength."""
 
     def __init__(self, module: HypernetworkModule, strength: float) -> None:
         self.module, self.strength = module, strength
@@ -91,15 +92,32 @@ class Bent:
 
     def __call__(self, x: Tensor) -> Tensor:
         """Map x [batch, tokens, width] to the same shape and dtype."""
-        if not self.layers or not isinstance(self.layers[-1], nn.Linear):
+        if not self.layers:
             return self.module(x, self.strength)
-        last = self.layers[-1]
-        context = hidden = x.to(last.weight.dtype)
+        context = x.to(next(self.module.parameters()).dtype)
+        return (self._on_cpu if x.device.type == "cpu" else self._elsewhere)(context).to(x.dtype)
+
+    @functools.cached_property
+    def _packed(self) -> list[Callable[[Tensor], Tensor]]:
+        return [PackedLinear.of(layer) if isinstance(layer, nn.Linear) else layer for layer in self.layers]
+
+    def _on_cpu(self, context: Tensor) -> Tensor:
+        hidden = context
+        for layer in self._packed:
+            hidden = layer(hidden)
+        # Every layer gives fresh memory, or writes over that of the one before.
+        return torch.add(context, hidden, alpha=self.strength, out=hidden)
+
+    def _elsewhere(self, context: Tensor) -> Tensor:
+        """The last linear layer, strength and sum in one go."""
+        last, hidden = self.layers[-1], context
+        if not isinstance(last, nn.Linear):
+            return self.module(context, self.strength)
         for layer in self.layers[:-1]:
             hidden = layer(hidden)
         flat, hidden = context.reshape(-1, context.shape[-1]), hidden.reshape(-1, hidden.shape[-1])
         bent = torch.addmm(flat, hidden, last.weight.t(), alpha=self.strength)
-        return bent.add_(last.bias, alpha=self.strength).reshape(x.shape).to(x.dtype)
+        return bent.add_(last.bias, alpha=self.strength).reshape(context.shape)
 
 
 class Composed:

@@ -80,7 +80,7 @@ class RowsView:
                 elem_id=f"hnw_picker{end}",
                 elem_classes="hnw-picker",
                 allow_custom_value=True,
-                min_width=200,
+                min_width=140,
                 scale=3,
             )
             strength = gr.Slider(
@@ -91,7 +91,7 @@ class RowsView:
                 label="Strength",
                 elem_id=f"hnw_strength{end}",
                 elem_classes="hnw-strength",
-                min_width=200,
+                min_width=140,
                 scale=3,
             )
             up = ToolButton("\u2191", elem_id=f"hnw_up{end}")

@@ -1,0 +1,64 @@
+"""Linear layers for generation on a CPU: their weights are laid out once for oneDNN, which then needs no more copies.
+
+Torch hands a plain linear layer to its BLAS, which lays the weights out anew at each call and on some processors runs
+at a third of their speed.
+"""
+
+from __future__ import annotations
+
+from weakref import WeakKeyDictionary
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from .memo import version
+
+#: Where the weights of a layer are, and how often they were written into.
+_Mark = list[tuple[int, torch.device, "int | None"]]
+
+
+class PackedLinear:
+    """x -> x W^T + b; on a CPU in float32 through oneDNN where torch has it, else as torch does it.
+
+    Args:
+        weight: W [outputs, inputs]; must not change while this is in use.
+        bias: b [outputs] or None.
+    """
+
+    def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
+        self.weight, self.bias = weight, bias
+        self._packed: Tensor | None = None
+
+    @classmethod
+    def of(cls, layer: nn.Linear) -> PackedLinear:
+        """The same as a layer of torch, laid out once for all that ask for it while its weights do not change."""
+        weights = [layer.weight] if layer.bias is None else [layer.weight, layer.bias]
+        mark: _Mark = [(tensor.data_ptr(), tensor.device, version(tensor)) for tensor in weights]
+        known = _known.get(layer)
+        if known is None or known[0] != mark or any(tensor.is_inference() for tensor in weights):
+            known = _known[layer] = mark, cls(layer.weight, layer.bias)
+        return known[1]
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Map x [..., inputs] to [..., outputs]; no gradient goes through."""
+        if not (_can_pack(self.weight) and _can_pack(x)):
+            return functional.linear(x, self.weight, self.bias)
+        if self._packed is None:
+            self._packed = torch.ops.mkldnn._reorder_linear_weight(self.weight.detach().contiguous())
+        bias = None if self.bias is None else self.bias.detach()
+        return torch.ops.mkldnn._linear_pointwise(x.detach(), self._packed, bias, "none", [], "")
+
+
+def _can_pack(tensor: Tensor) -> bool:
+    return (
+        tensor.dtype == torch.float32
+        and tensor.device.type == "cpu"
+        and tensor.numel() > 0
+        and torch.backends.mkldnn.is_available()
+        and bool(torch.backends.mkldnn.enabled)
+        and hasattr(torch.ops.mkldnn, "_linear_pointwise")
+    )
+
+
+_known: WeakKeyDictionary[nn.Linear, tuple[_Mark, PackedLinear]] = WeakKeyDictionary()
