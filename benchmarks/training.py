@@ -1,13 +1,13 @@
 """What a training step costs: the project's own beside one that works as the WebUI's trainer does.
 
 Both train the same network on the same U-Net in one process and take turns. Memory is measured in a process for each,
-because what one has freed its process keeps for a while: the peak above what the loaded model takes.
+because what one has freed its process keeps for a while: the peak above what the loaded model takes. The ratio of the
+processor times is there for machines that do other work meanwhile, which weighs on the time that passes.
 """
 
 from __future__ import annotations
 
 import gc
-import itertools
 import multiprocessing
 import statistics
 import tempfile
@@ -32,6 +32,11 @@ GPU_CASES = (Case("sd15", 512, dtype="float16"),)
 _MEMORY_STEPS = 3
 _SHORT_TURN_S = 2.0
 
+#: Seconds that passed, and seconds of processor time.
+Seconds = tuple[float, float]
+#: Of each step, by side and turn.
+Times = dict[str, list[list[Seconds]]]
+
 
 def measure(rounds: int) -> dict[str, Any]:
     """Measures every case in `rounds` turns of each side; gives the machine and the cases as `bench` prints them."""
@@ -46,18 +51,15 @@ def measure_case(case: Case, rounds: int) -> dict[str, Any]:
     # Memory first, while this process holds no model.
     peaks = {side: _in_own_process(case, side) for side in (OURS, REFERENCE)}
     times = _times(case, rounds)
-    ratios = [
-        statistics.median(reference) / statistics.median(ours)
-        for ours, reference in zip(times[OURS], times[REFERENCE], strict=True)
-    ]
     return {
         "model": case.model,
         "px": case.px,
         "batch_size": case.batch_size,
         "dtype": case.dtype,
-        **spread("ours_s", list(itertools.chain.from_iterable(times[OURS]))),
-        **spread("reference_s", list(itertools.chain.from_iterable(times[REFERENCE]))),
-        "speedup": round(statistics.median(ratios), 2),
+        **spread("ours_s", [seconds for turn in times[OURS] for seconds, _ in turn]),
+        **spread("reference_s", [seconds for turn in times[REFERENCE] for seconds, _ in turn]),
+        "speedup": _speedup(times, 0),
+        "processor_speedup": _speedup(times, 1),
         "ours_peak_mb": round(peaks[OURS], 1),
         "reference_peak_mb": round(peaks[REFERENCE], 1),
         "memory_ratio": round(peaks[OURS] / peaks[REFERENCE], 3),
@@ -74,8 +76,8 @@ class Sides:
         self.unet = unet
         self.step = 0
 
-    def take(self, side: str, least: int, least_s: float = 0.0) -> list[float]:
-        """Seconds of each of at least so many steps in at least so much time; a first one is not counted."""
+    def take(self, side: str, least: int, least_s: float = 0.0) -> list[Seconds]:
+        """Times of each of at least so many steps in at least so much time; a first one is not counted."""
         if side == OURS:
             with self.trainer.denoiser.training(self.trainer.learner.network, self.trainer.computing):
                 return self._repeat(self._ours, least, least_s)
@@ -83,15 +85,15 @@ class Sides:
         with reference.working():
             return self._repeat(lambda: self._theirs(reference), least, least_s)
 
-    def _repeat(self, step: Callable[[], None], least: int, least_s: float) -> list[float]:
+    def _repeat(self, step: Callable[[], None], least: int, least_s: float) -> list[Seconds]:
         step()
         self._wait()
-        times: list[float] = []
-        while len(times) < least or sum(times) < least_s:
-            start = time.perf_counter()
+        times: list[Seconds] = []
+        while len(times) < least or sum(seconds for seconds, _ in times) < least_s:
+            start = time.perf_counter(), time.process_time()
             step()
             self._wait()
-            times.append(time.perf_counter() - start)
+            times.append((time.perf_counter() - start[0], time.process_time() - start[1]))
         return times
 
     def _ours(self) -> None:
@@ -110,8 +112,17 @@ class Sides:
             torch.cuda.synchronize(self.trainer.denoiser.device)
 
 
-def _times(case: Case, rounds: int) -> dict[str, list[list[float]]]:
-    times: dict[str, list[list[float]]] = {OURS: [], REFERENCE: []}
+def _speedup(times: Times, clock: int) -> float:
+    """The median of the ratios turn by turn."""
+    ratios = [
+        statistics.median(one[clock] for one in reference) / statistics.median(one[clock] for one in ours)
+        for ours, reference in zip(times[OURS], times[REFERENCE], strict=True)
+    ]
+    return round(statistics.median(ratios), 2)
+
+
+def _times(case: Case, rounds: int) -> Times:
+    times: Times = {OURS: [], REFERENCE: []}
     with loaded(case) as running, tempfile.TemporaryDirectory() as folder:
         trainer, _ = make_trainer_for(case, Path(folder))
         sides = Sides(trainer, running.model.model.diffusion_model)

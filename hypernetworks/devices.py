@@ -12,3 +12,8 @@ def to_device(tensor: Tensor, device: torch.device) -> Tensor:
     if device.type != "cuda" or tensor.device.type != "cpu":
         return tensor.to(device)
     return tensor.pin_memory().to(device, non_blocking=True)
+
+
+def move(tensor: Tensor, device: torch.device) -> Tensor:
+    """The tensor on `device`, to stay there."""
+    return tensor.to(device)

@@ -8,6 +8,7 @@ from contextlib import nullcontext
 import torch
 from torch import Tensor
 
+from ..devices import move
 from ..ports import Encoder, Progress
 from .cache import Cache, fingerprint
 from .dataset import Dataset
@@ -28,6 +29,7 @@ class Conditionings:
         self._encoder = encoder
         self._cache = None if dataset.varies else cache
         self._epoch = -1
+        self._device = torch.device("cpu")
         self._encoded: dict[str, Tensor] = {}
 
     def batch(self, items: Sequence[int], epoch: int) -> Tensor:
@@ -41,6 +43,16 @@ class Conditionings:
         found = [self._encoded[text] for text in texts]
         return padded(found, self._encoded[""])
 
+    @property
+    def size_bytes(self) -> int:
+        """Memory that the texts of the epoch take."""
+        return sum(conditioning.nbytes for conditioning in self._encoded.values())
+
+    def keep_on(self, device: torch.device) -> None:
+        """From now on they are on `device`, those of later epochs too."""
+        self._device = device
+        self._encoded = {text: move(conditioning, device) for text, conditioning in self._encoded.items()}
+
     @torch.no_grad()
     def prepare(self, epoch: int, progress: Progress | None = None) -> None:
         """Encodes the texts of an epoch, unless they are there.
@@ -52,9 +64,10 @@ class Conditionings:
             return
         # All of them anew, so that a resumed run encodes the same texts in the same company, to the bit.
         self._epoch = epoch
-        self._encoded = self._encode(
-            {self._text(item, epoch) for item in range(len(self._dataset.items))} | {""}, progress
-        )
+        texts = {self._text(item, epoch) for item in range(len(self._dataset.items))} | {""}
+        self._encoded = self._encode(texts, progress)
+        if self._device.type != "cpu":
+            self.keep_on(self._device)
 
     def _text(self, item: int, epoch: int) -> str:
         return self._dataset.text(item, epoch)

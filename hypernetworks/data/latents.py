@@ -11,6 +11,7 @@ import torch
 from PIL import ImageOps
 from torch import Tensor
 
+from ..devices import move, to_device
 from ..ports import Encoder, Progress
 from ..randomness import derived_seed
 from .cache import Cache, fingerprint
@@ -71,6 +72,22 @@ class EncodedDataset:
         latents = torch.stack([self._latents(*pair, epoch) for pair in zip(items, views, strict=True)])
         return Batch(latents, self._texts.batch(items, epoch), self._weights(items, views))
 
+    @property
+    def size_bytes(self) -> int:
+        """Memory that latents, masks and the conditionings of now take."""
+        tensors = [part for view in self._views for part in (view.mean, view.std, view.mask) if part is not None]
+        return sum(tensor.nbytes for tensor in tensors) + self._texts.size_bytes
+
+    def keep_on(self, device: torch.device) -> None:
+        """From now on all of it is on `device`, where batches are then put together."""
+        self._views = [
+            EncodedView(
+                move(view.mean, device), move(view.std, device), None if view.mask is None else move(view.mask, device)
+            )
+            for view in self._views
+        ]
+        self._texts.keep_on(device)
+
     def _view(self, item: int, epoch: int) -> int:
         views = self.dataset.items[item].views
         if len(views) == 1:
@@ -83,7 +100,8 @@ class EncodedDataset:
             return encoded.mean
         address = ("latents", view) if sampling == "once" else ("latents", epoch, item)
         generator = torch.Generator().manual_seed(derived_seed(self.dataset.seed, *address))
-        return encoded.mean + encoded.std * torch.randn(encoded.mean.shape, generator=generator)
+        noise = torch.randn(encoded.mean.shape, generator=generator)
+        return encoded.mean + encoded.std * to_device(noise, encoded.mean.device)
 
     def _weights(self, items: Sequence[int], views: Sequence[int]) -> Tensor | None:
         weights = [1.0 if self.dataset.is_still else self._sample(item).weight for item in items]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..data.latents import EncodedDataset
+from ..memory import free_bytes
 from ..ports import Denoiser
 from . import optimizers, schedules
 from .averages import WeightAverage
@@ -12,6 +13,9 @@ from .noise import NoiseProcess
 from .plan import Plan
 from .precision import Precision
 from .state import Learner
+
+#: Latents and conditionings stay on the GPU where they take no more than this share of its free memory.
+_RESIDENT_SHARE = 0.1
 
 
 def make_learner(plan: Plan, denoiser: Denoiser) -> Learner:
@@ -25,6 +29,8 @@ def make_learner(plan: Plan, denoiser: Denoiser) -> Learner:
 def make_trainer(plan: Plan, denoiser: Denoiser, data: EncodedDataset, learner: Learner) -> Trainer:
     """What takes the steps; `learner` has the state to start with already."""
     job = plan.job
+    if denoiser.device.type != "cpu" and data.size_bytes <= _RESIDENT_SHARE * free_bytes(denoiser.device):
+        data.keep_on(denoiser.device)
     cycle = plan.interval("loss", "noise_cycle")
     return Trainer(
         job=job,

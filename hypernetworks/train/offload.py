@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..devices import move
+
 CPU = torch.device("cpu")
 
 
@@ -81,8 +83,3 @@ def unloaded(optimizer: torch.optim.Optimizer) -> Iterator[None]:
     finally:
         for state, name, device in places:
             state[name] = move(state[name], device)
-
-
-def move(tensor: Tensor, device: torch.device) -> Tensor:
-    """The tensor on `device`."""
-    return tensor.to(device)

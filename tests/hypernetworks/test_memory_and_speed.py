@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import types
 from contextlib import contextmanager
 
 import pytest
@@ -163,7 +164,8 @@ def test_previews_take_the_optimizer_state_away_and_bring_it_back(pictures, tmp_
                 state["exp_avg"] = state["exp_avg"].as_subclass(OnGpu)
 
     monkeypatch.setattr(torch.optim, "AdamW", Pretending)
-    changes = {"train__max_steps": 4, "preview__every": "2", "output__sheet": False}
+    changes = {"train__max_steps": 4, "preview__every": "2", "output__sheet": False,
+               "optimizer__arguments": "fused=False"}  # fmt: skip
     train(make_job(pictures, **changes), ports)
     assert (moves, during) == ([], [0, 0])
     train(make_job(pictures, **changes, output__name="b", train__preview_unloads_optimizer=True), ports)
@@ -240,3 +242,29 @@ def test_encoders_are_away_while_steps_are_taken(pictures, tmp_path):
         object.__setattr__(ports, "progress", Telling())
         train(make_job(pictures, train__max_steps=2, train__unload_encoders=is_wanted, output__sheet=False), ports)
         assert log == (["away", 1, 2, "back"] if is_wanted else [1, 2])
+
+
+@pytest.mark.parametrize("free_mb", [1 << 20, 0])
+def test_latents_and_conditionings_stay_on_the_device_where_they_fit(pictures, tmp_path, monkeypatch, free_mb):
+    """On a stand-in for a device, told by its number, and where moves are written down."""
+    from hypernetwork_workbench.hypernetworks.data import conditionings, latents
+
+    moved = []
+    for module in (latents, conditionings):
+        monkeypatch.setattr(module, "move", lambda tensor, device: (moved.append(tensor.shape), tensor)[1])
+    monkeypatch.setattr(making, "free_bytes", lambda _: free_mb * MB)
+    ports = fake_ports(tmp_path)
+    plan = make_plan(make_job(pictures, data__shuffle_tags=True, data__latents="random"), ports)
+    data = encode(plan.training, ports.encoder, ports.progress)
+    learner = making.make_learner(plan, ports.denoiser)
+    before = data.batch((0,), 0)
+
+    class OnGpu(FakeDenoiser):
+        device = types.SimpleNamespace(type="gpu")
+
+    making.make_trainer(plan, OnGpu(), data, learner)
+    assert bool(moved) == bool(free_mb)
+    assert torch.equal(data.batch((0,), 0).latents, before.latents)
+    count = len(moved)
+    data.batch((0,), 1)
+    assert (len(moved) > count) == bool(free_mb)  # the texts of the next epoch, too
