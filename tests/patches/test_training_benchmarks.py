@@ -1,0 +1,69 @@
+"""The benchmarks of training and data run, on a tiny model and in no time; what they find is not the matter here."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+
+import pytest
+import torch
+
+from benchmarks import data, training
+from benchmarks.spread import percentile, spread
+from benchmarks.trainings import Case
+
+TINY = Case("tiny", 64, batch_size=2)
+
+
+@pytest.fixture
+def tiny(patched, monkeypatch):
+    @contextmanager
+    def loaded(_case):
+        yield patched
+
+    monkeypatch.setattr(training, "loaded", loaded)
+    monkeypatch.setattr(training, "_SHORT_TURN_S", 0.0)
+    monkeypatch.setattr(training, "_in_own_process", training.peak_mb)
+    return patched
+
+
+def test_a_case_has_times_ratios_and_peaks_and_leaves_the_model_alone(tiny):
+    unet = tiny.model.model.diffusion_model
+    forwards = {type(module).forward for module in unet.modules()}
+    case = training.measure_case(TINY, 2)
+    assert {"model", "px", "ours_s", "ours_s_p10", "ours_s_p90", "reference_s", "reference_s_p10", "reference_s_p90",
+            "speedup", "processor_speedup", "ours_peak_mb", "reference_peak_mb"} <= case.keys()  # fmt: skip
+    assert case["ours_s_p10"] <= case["ours_s"] <= case["ours_s_p90"]
+    assert {type(module).forward for module in unet.modules()} == forwards
+    assert all(parameter.grad is None for parameter in unet.parameters())
+
+
+def test_both_sides_train_the_network(tiny, tmp_path):
+    from benchmarks.trainings import make_trainer_for
+
+    trainer, _ = make_trainer_for(TINY, tmp_path)
+    sides = training.Sides(trainer, tiny.model.model.diffusion_model)
+    for side in (training.OURS, training.REFERENCE):
+        before = [weight.detach().clone() for weight in trainer.learner.network.parameters()]
+        assert len(sides.take(side, 2)) >= 2
+        after = trainer.learner.network.parameters()
+        assert any(not torch.equal(one, other) for one, other in zip(before, after, strict=True))
+
+
+def test_data_is_measured(tiny, monkeypatch):
+    monkeypatch.setattr(data, "PICTURES", (3, 6))
+    monkeypatch.setattr(data, "CASE", TINY)
+    monkeypatch.setattr(data, "_ENCODED_PICTURES", 3)
+    monkeypatch.setattr(data, "_ENCODED_PX", 64)
+    monkeypatch.setattr(data, "_TURN_STEPS", 1)
+    monkeypatch.setattr(data, "_TURNS", 1)
+    monkeypatch.setattr(data, "_SETTLED", 2)
+    monkeypatch.setattr(data, "_SAMPLED_EVERY", 1)
+    first, second = data.second_start(1)
+    assert (first["ratio"], second["pictures"]) == (1.0, 3)
+    assert [case["pictures"] for case in data.steps_over_many(1)] == [3, 6]
+    assert abs(data.memory_over_steps(6)["slope_kb_per_step"]) < 1e6
+
+
+def test_spread():
+    assert spread("s", [3.0, 1.0, 2.0]) == {"s": 2.0, "s_p10": 1.2, "s_p90": 2.8}
+    assert percentile([5.0], 90) == 5.0
