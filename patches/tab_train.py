@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
+from gradio.context import Context
 from modules import call_queue, shared
 
 from ..hypernetworks import train_presets
@@ -25,9 +26,19 @@ class _Txt2img:
     components: Sequence[Any]
 
 
+#: The page that the tab was built into last, and the form there.
+_built: list[tuple[Any, Form]] = []
+
+
 def build(params: Any = None) -> None:
     """Builds the tab inside the host's Train tab."""
-    make_tab(initial.tables(), getattr(params, "txt2img_preview_params", ()))
+    handlers = make_tab(initial.tables(), getattr(params, "txt2img_preview_params", ()))
+    _built[:] = [(Context.root_block, handlers.form)]
+
+
+def form_of_page() -> Form | None:
+    """The form of this tab in the page that is being built now; None where it has none."""
+    return next((form for page, form in _built if page is Context.root_block), None)
 
 
 def make_tab(start: dict[str, dict[str, Any]], txt2img: Sequence[Any] = ()) -> Handlers:

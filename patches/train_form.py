@@ -11,7 +11,8 @@ from modules.ui_common import create_refresh_button
 
 from ..hypernetworks.options import Option
 from ..hypernetworks.settings import SECTIONS
-from . import inspecting
+from . import data_form, inspecting
+from .data_form import Fold, Rows
 from .form import Form
 
 _NETWORK = Option("Network to train", "Made in Create Beta Hypernetwork, or any other of the folder.")
@@ -19,55 +20,23 @@ _SAVE_AS = Option(
     "Save as", "Name of the trained network. Empty: the chosen one is replaced when the run has ended well."
 )
 
-_Rows = tuple[tuple[str, tuple[str, ...]], ...]
-
 #: Rows of fields that are always in sight, above and below the plot of the rates.
-_ABOVE_PLOT: _Rows = (
+_ABOVE_PLOT: Rows = (
     ("data", ("folder",)),
     ("data", ("width", "height", "batch_size")),
     ("train", ("max_steps", "gradient_accumulation")),
     ("schedule", ("rate", "kind")),
 )
-_BELOW_PLOT: _Rows = (("preview", ("every", "prompt")),)
+_BELOW_PLOT: Rows = (("preview", ("every", "prompt")),)
 
 #: Folds: title, id, and rows of fields; a row without names takes all that no other row has.
-_FOLDS: tuple[tuple[str, str, _Rows], ...] = (
+_FOLDS: tuple[Fold, ...] = (
     (
         "More about the learning rate",
         "rate",
         (("schedule", ("warmup", "min_rate", "power")), ("schedule", ("cycle", "multiplier", "decay"))),
     ),
-    (
-        "Framing and buckets",
-        "framing",
-        (
-            ("data", ("framing", "crop", "flip")),
-            ("data", ("bucket_step", "min_side", "max_side", "upscale")),
-            ("data", ("background", "masks")),
-        ),
-    ),
-    (
-        "Captions",
-        "captions",
-        (
-            ("data", ("template", "template_file")),
-            ("data", ("shuffle_tags", "keep_tags", "tag_dropout")),
-            ("data", ("caption_dropout", "caption_dropout_every")),
-            ("data", ("caption_prefix", "caption_suffix")),
-            ("data", ("caption_extension", "metadata_file")),
-            ("data", ("filename_regex", "filename_join")),
-            ("data", ("tag_separator", "keep_separator")),
-        ),
-    ),
-    (
-        "Folders, repeats and weights",
-        "folders",
-        (
-            ("data", ("repeats", "folder_repeats", "weight")),
-            ("data", ("more_folders", "dataset_config")),
-            ("data", ("regularisation_folder", "regularisation_weight")),
-        ),
-    ),
+    *data_form.FOLDS,
     (
         "Latents and broken pictures",
         "latents",
@@ -160,7 +129,7 @@ class Fields:
         if left:
             raise LookupError(f"the form has no place for {', '.join(left)}")
 
-    def _rows(self, rows: _Rows) -> None:
+    def _rows(self, rows: Rows) -> None:
         for section, names in rows:
             chosen = list(names or self._left[section])
             if chosen:

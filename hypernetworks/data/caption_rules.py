@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..randomness import derived_seed
 
@@ -61,8 +61,13 @@ class CaptionRules:
         text = self._settled(caption, lambda choices: choices[0])
         if self.keep_separator and self.keep_separator in text:
             first, tags, last = self._parts(text)
-            text = self._join([*first, *tags, *last])
+            text = self.joined([*first, *tags, *last])
         return self._finish(text, self.templates[0])
+
+    def every(self, caption: str) -> list[str]:
+        """Each line in each of the templates, with all tags in their order."""
+        lines = caption.split("\n") if self.has_wildcards else [caption]
+        return [replace(self, templates=(one,)).plain(line) for one in self.templates for line in lines]
 
     def shown(self, caption: str, seed: int, epoch: int, picture: int) -> str:
         """The text of an epoch, where its caption is not left out."""
@@ -74,7 +79,7 @@ class CaptionRules:
         if self.shuffle:
             draw.shuffle(tags)
         tags = [tag for tag in tags if draw.random() >= self.tag_dropout]
-        return self._finish(self._join([*first, *tags, *last]), template)
+        return self._finish(self.joined([*first, *tags, *last]), template)
 
     def is_dropped(self, seed: int, epoch: int, picture: int) -> bool:
         """Whether the caption is left out in an epoch, counted from 0."""
@@ -94,14 +99,16 @@ class CaptionRules:
         if self.keep_separator and self.keep_separator in caption:
             first, _, rest = caption.partition(self.keep_separator)
             middle, _, last = rest.partition(self.keep_separator)
-            return self._tags(first), self._tags(middle), self._tags(last)
-        tags = self._tags(caption)
+            return self.tags(first), self.tags(middle), self.tags(last)
+        tags = self.tags(caption)
         return tags[: self.keep_tags], tags[self.keep_tags :], []
 
-    def _tags(self, text: str) -> list[str]:
+    def tags(self, text: str) -> list[str]:
+        """The tags of a text, without blanks around them."""
         return [tag for tag in (part.strip() for part in text.split(self.separator)) if tag]
 
-    def _join(self, tags: list[str]) -> str:
+    def joined(self, tags: list[str]) -> str:
+        """Tags as one text."""
         return f"{self.separator} ".join(tags) if self.separator.strip() else self.separator.join(tags)
 
     def _wrapped(self, caption: str) -> str:

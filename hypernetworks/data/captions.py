@@ -7,10 +7,12 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..errors import DatasetError, SettingsError
 
+#: Where a caption may come from.
+METADATA, FILE, CLASS, NAME = "metadata", "caption file", "class tokens", "the words of its file name"
 _LEADING_NUMBER = re.compile(r"^[-\d]+[\s_-]*")
 _PICTURE = re.compile(r"\.(png|jpe?g|webp|bmp|gif|tiff?|avif)$", re.IGNORECASE)
 
@@ -64,6 +66,30 @@ class CaptionSource:
     keeps_lines: bool = False
 
 
+class Origin(NamedTuple):
+    """Where the caption of a picture comes from.
+
+    Attributes:
+        kind: `METADATA`, `FILE`, `CLASS` or `NAME`.
+        path: the caption file beside the picture, or the one to make where there is none.
+    """
+
+    kind: str
+    path: Path
+
+
+def caption_origin(picture: Path, source: CaptionSource | None = None) -> Origin:
+    """Where the caption of `picture` comes from, and which file holds it or would."""
+    source = source or CaptionSource()
+    files = [picture.with_suffix(extension) for extension in source.extensions or (".txt",)]
+    found = next((path for path in files if path.is_file()), None)
+    if source.metadata.of(picture) is not None:
+        return Origin(METADATA, found or files[0])
+    if found is not None and source.extensions:
+        return Origin(FILE, found)
+    return Origin(CLASS if source.class_tokens else NAME, files[0])
+
+
 def read_caption(picture: Path, source: CaptionSource | None = None) -> str:
     """The caption of `picture`.
 
@@ -71,13 +97,11 @@ def read_caption(picture: Path, source: CaptionSource | None = None) -> str:
         DatasetError: the text file cannot be read as UTF-8.
     """
     source = source or CaptionSource()
-    entry = source.metadata.of(picture)
-    if entry is not None:
-        return _of_entry(entry, source.keeps_lines)
-    for extension in source.extensions:
-        beside = picture.with_suffix(extension)
-        if beside.is_file():
-            return _in_lines(_read_text(beside), source.keeps_lines)
+    origin = caption_origin(picture, source)
+    if origin.kind == METADATA:
+        return _of_entry(source.metadata.of(picture) or {}, source.keeps_lines)
+    if origin.kind == FILE:
+        return in_lines(_read_text(origin.path), source.keeps_lines)
     return source.class_tokens or _of_name(picture.stem, source)
 
 
@@ -121,7 +145,7 @@ def metadata_weight(picture: Path, source: CaptionSource) -> float:
 
 
 def _of_entry(entry: Mapping[str, Any], keeps_lines: bool) -> str:
-    caption, tags = _in_lines(entry.get("caption", ""), keeps_lines), _in_lines(entry.get("tags", ""), False)
+    caption, tags = in_lines(entry.get("caption", ""), keeps_lines), in_lines(entry.get("tags", ""), False)
     lines = [", ".join(part for part in (line, tags) if part) for line in caption.split("\n")]
     return "\n".join(lines)
 
@@ -138,7 +162,7 @@ def _read_text(path: Path) -> str:
         raise DatasetError(f"{path.name}: the caption cannot be read as UTF-8 text ({error})") from error
 
 
-def _in_lines(text: str, keeps_lines: bool) -> str:
+def in_lines(text: str, keeps_lines: bool) -> str:
     """The text with single blanks, all in one line unless its lines are to stay."""
     if not keeps_lines:
         return " ".join(text.split())

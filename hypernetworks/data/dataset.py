@@ -11,7 +11,7 @@ from typing import NamedTuple
 import torch
 
 from ..randomness import derived_seed
-from .batches import Kind
+from .batches import Kind, steps_per_epoch
 from .buckets import Frame
 from .subsets import Subset
 
@@ -63,6 +63,11 @@ class Item(NamedTuple):
 
     sample: int
     views: tuple[int, ...]
+
+
+def held_out_count(pictures: int, share: float) -> int:
+    """How many of the pictures a share holds out: at least one of two or more, never all."""
+    return min(max(1, round(share * pictures)), pictures - 1) if share else 0
 
 
 @dataclass(frozen=True)
@@ -141,6 +146,15 @@ class Dataset:
         trained, rest = (replace(self, samples=tuple(part)) for part in parts)
         return trained, replace(rest, is_still=True, sampling="deterministic")
 
+    def divided(self, validation_share: float, accumulation: int) -> Division:
+        """The pictures as a run divides them.
+
+        Args:
+            accumulation: batches of one optimizer step.
+        """
+        training, held_out = self.split(held_out_count(len(self.taught), validation_share))
+        return Division(training, held_out, steps_per_epoch(training.kinds, accumulation))
+
     def _turns(self) -> Iterator[tuple[int, Frame]]:
         """Number and frame of every item. Regularisation pictures take turns, as many as the others have in all."""
         taught: dict[int, int] = {}
@@ -158,3 +172,11 @@ class Dataset:
                 sample = self.samples[numbers[turn % len(numbers)]]
                 round_ = turn // len(numbers)
                 yield numbers[turn % len(numbers)], sample.frames[round_ % len(sample.frames)]
+
+
+class Division(NamedTuple):
+    """What is trained on, what is held out to measure on, and the optimizer steps of a pass over the first."""
+
+    training: Dataset
+    held_out: Dataset
+    steps_per_epoch: int

@@ -18,7 +18,7 @@ from .cache import Cache, fingerprint
 from .conditionings import Conditionings
 from .dataset import Dataset, Sample, View
 from .images import framed, on_background, open_raw, to_tensor
-from .masks import alpha_mask, mask_weights, read_mask
+from .masks import mask_of, mask_weights
 from .waiting import report
 
 _ENCODED_AT_ONCE = 8
@@ -187,11 +187,7 @@ def _picture(dataset: Dataset, view: View) -> tuple[Tensor, Tensor | None]:
     sample = dataset.samples[view.sample]
     raw = open_raw(sample.path)
     picture = framed(on_background(raw, sample.subset.background), view.frame)
-    mask = None
-    if sample.mask is not None:
-        mask = read_mask(sample.mask)
-    elif sample.subset.masks == "alpha":
-        mask = alpha_mask(raw)
+    mask = mask_of(raw, sample.subset.masks, sample.mask)
     weights = mask_weights(mask, view.frame, raw.size) if mask is not None else None
     if view.is_flipped:
         picture = ImageOps.mirror(picture)

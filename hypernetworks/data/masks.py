@@ -40,6 +40,21 @@ def alpha_mask(picture: Image.Image) -> Image.Image | None:
     return picture.getchannel("A") if picture.mode == "RGBA" else None
 
 
+def mask_of(raw: Image.Image, masks: str, file: Path | None) -> Image.Image | None:
+    """The mask that counts for a picture `raw` that `open_raw` gave, if it has one.
+
+    Args:
+        masks: one of `data_settings.MASKS`.
+        file: that of its mask, where it has one.
+
+    Raises:
+        DatasetError: the mask's file is no readable picture; names it.
+    """
+    if file is not None:
+        return read_mask(file)
+    return alpha_mask(raw) if masks == "alpha" else None
+
+
 def mask_weights(mask: Image.Image, frame: Frame, picture: tuple[int, int]) -> Tensor | None:
     """Weights [1, height / 8, width / 8] of mean 1 of a picture of `picture` (width, height) pixels.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import random
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -32,25 +32,21 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class _Reader:
-    """Opens pictures one by one.
-
-    Attributes:
-        known: sizes of pictures, by digest, that were opened well before.
-        find_subject: asked first where a crop should follow the subject.
-    """
+    """Opens pictures one by one."""
 
     seed: int
-    known: Mapping[str, tuple[int, int]] = field(default_factory=dict)
-    find_subject: SubjectFinder | None = None
+    watch: Watch
 
     def read(self, path: Path, subset: Subset) -> Sample | None:
         """The sample of a picture, None where it is to be passed over; raises DatasetError."""
         digest = _digest(path)
         picture = None
-        size = self.known.get(digest)
+        size = self.watch.known.get(digest)
         if size is None or subset.crop == "subject":
             picture = open_raw(path)
             size = picture.size
+            if self.watch.look is not None:
+                self.watch.look(digest, picture)
         if size[0] * size[1] <= subset.skipped_area_px:
             return None
         try:
@@ -72,8 +68,56 @@ class _Reader:
         return Sample(path, read_caption(path, subset.source), subset, full, size, frames, weight, mask)
 
     def _subject(self, picture: Image.Image, size: tuple[int, int]) -> tuple[float, float]:
-        found = self.find_subject(picture, size) if self.find_subject is not None else None
+        find = self.watch.find_subject
+        found = find(picture, size) if find is not None else None
         return found or subject_centre(picture)
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A picture that cannot be used, and a sentence with its name that says why."""
+
+    path: Path
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Reading:
+    """All pictures of the folders: those that can be used, the others, and how many are passed over."""
+
+    samples: tuple[Sample, ...]
+    left_out: tuple[LeftOut, ...]
+    passed_over: int = 0
+
+    def check(self, stop_at_broken: bool) -> None:
+        """Raises DatasetError or SettingsError where nothing can be trained on this, or nothing should."""
+        if not self.samples and not self.left_out:
+            raise SettingsError("data.dataset_config", "skip_image_resolution passes over all pictures")
+        if self.left_out and (stop_at_broken or not self.samples):
+            raise DatasetError(_summary([one.sentence for one in self.left_out]))
+        if all(sample.subset.is_regularisation for sample in self.samples):
+            raise SettingsError("data.folder", "there are only regularisation pictures; nothing is taught")
+
+    def dataset(self, seed: int, sampling: str) -> Dataset:
+        """The pictures that can be used, as a run takes them."""
+        return Dataset(self.samples, seed, sampling, tuple(one.sentence for one in self.left_out))
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Who is asked and told while pictures are read.
+
+    Attributes:
+        known: sizes of pictures, by digest, that need not be opened again.
+        find_subject: asked first where a crop should follow the subject.
+        look: is given every picture that is opened, with its digest.
+        step: is told before each picture how many are read, and of how many; what it raises ends the reading.
+    """
+
+    known: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    find_subject: SubjectFinder | None = None
+    look: Callable[[str, Image.Image], None] | None = None
+    step: Callable[[int, int], None] | None = None
 
 
 def read_dataset(
@@ -96,56 +140,67 @@ def read_dataset(
         DatasetError: no picture can be used, or one cannot and the settings say to stop there; names the files; or the
             user stopped it.
     """
+
+    def step(done: int, total: int) -> None:
+        if ports is not None and done % _TOLD_EVERY == 0:
+            report(ports.progress, done, total, "Reading pictures")
+
+    watch = Watch(known or {}, ports.find_subject if ports else None, step=step)
+    reading = read_pictures(settings, name, seed, watch)
+    reading.check(settings.stop_at_broken)
+    _tell(reading)
+    return reading.dataset(seed, settings.latents)
+
+
+def read_pictures(settings: DataSettings, name: str, seed: int, watch: Watch) -> Reading:
+    """All that `read_dataset` reads, whether it can be trained on or not.
+
+    Raises:
+        SettingsError: a folder does not exist or has no pictures; names the field.
+    """
     base = base_subset(settings, name)
     subsets = [*own_subsets(settings, base), *read_lines(settings.more_folders, base)]
     if settings.dataset_config:
         subsets += read_config(Path(settings.dataset_config), base)
     subsets = [_weighted(subset, settings.regularisation_weight) for subset in subsets]
     found = [(path, subset) for subset in subsets for path in _pictures(subset)]
-    problems = [problem for subset in subsets if subset.is_listed for problem in _missing(subset, found)]
-    reader = _Reader(seed, known or {}, ports.find_subject if ports else None)
+    left_out = [one for subset in subsets if subset.is_listed for one in _missing(subset, found)]
+    reader = _Reader(seed, watch)
     samples: list[Sample] = []
     passed_over = 0
-    for number, (path, owner) in enumerate(found):
-        if ports is not None and number % _TOLD_EVERY == 0:
-            report(ports.progress, number, len(found), "Reading pictures")
+    for done, (path, owner) in enumerate(found):
+        if watch.step is not None:
+            watch.step(done, len(found))
         try:
             sample = reader.read(path, owner)
         except DatasetError as error:
-            problems.append(str(error))
+            left_out.append(LeftOut(path, str(error)))
             continue
         if sample is None:
             passed_over += 1
         else:
             samples.append(sample)
-    if not samples and not problems:
-        raise SettingsError("data.dataset_config", "skip_image_resolution passes over all pictures")
-    if problems and (settings.stop_at_broken or not samples):
-        raise DatasetError(_summary(problems))
-    _tell(problems, passed_over)
-    if all(sample.subset.is_regularisation for sample in samples):
-        raise SettingsError("data.folder", "there are only regularisation pictures; nothing is taught")
-    return Dataset(tuple(samples), seed, settings.latents, tuple(problems))
+    return Reading(tuple(samples), tuple(left_out), passed_over)
 
 
 def _weighted(subset: Subset, weight: float) -> Subset:
     return replace(subset, weight=subset.weight * weight) if subset.is_regularisation else subset
 
 
-def _tell(problems: Iterable[str], passed_over: int) -> None:
-    for problem in problems:
-        _log.warning("Left out: %s", problem)
-    if passed_over:
-        _log.info("%d pictures are passed over by skip_image_resolution.", passed_over)
+def _tell(reading: Reading) -> None:
+    for one in reading.left_out:
+        _log.warning("Left out: %s", one.sentence)
+    if reading.passed_over:
+        _log.info("%d pictures are passed over by skip_image_resolution.", reading.passed_over)
 
 
-def _missing(subset: Subset, found: Iterable[tuple[Path, Subset]]) -> Iterator[str]:
-    """A sentence about every entry of the metadata that no picture belongs to."""
+def _missing(subset: Subset, found: Iterable[tuple[Path, Subset]]) -> Iterator[LeftOut]:
+    """Every entry of the metadata that no picture belongs to."""
     metadata = subset.source.metadata
     used = {id(metadata.of(path)) for path, owner in found if owner is subset}
     for path, entry in metadata.entries.items():
         if id(entry) not in used:
-            yield f"{path}: it is in the metadata, and there is no such picture in {subset.folder}"
+            yield LeftOut(Path(path), f"{path}: it is in the metadata, and there is no such picture in {subset.folder}")
 
 
 def _pictures(subset: Subset) -> list[Path]:

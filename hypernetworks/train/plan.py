@@ -10,9 +10,8 @@ from typing import TypeVar
 
 from .. import attention_kernels, files
 from ..creation import new_network
-from ..data.batches import steps_per_epoch
 from ..data.cache import Cache
-from ..data.dataset import Dataset
+from ..data.dataset import Dataset, held_out_count
 from ..data.reading import read_dataset
 from ..errors import HypernetworkFileError, SettingsError, TrainingError, WorkbenchError
 from ..intervals import parse_interval
@@ -108,8 +107,7 @@ def make_plan(job: Job, ports: Ports, resume: bool = False) -> Plan:
         checks.take(job.learning_rates)
         checks.raise_all()
         raise TrainingError("the dataset cannot be read")
-    training, held_out = dataset.split(held_out_count(len(dataset.taught), job.train.validation_share))
-    steps = steps_per_epoch(training.kinds, job.train.gradient_accumulation)
+    training, held_out, steps = dataset.divided(job.train.validation_share, job.train.gradient_accumulation)
     schedule = checks.take(lambda: job.learning_rates(steps))
     previews = checks.take(lambda: _previews(job, dataset))
     checks.raise_all()
@@ -154,11 +152,6 @@ def starting_network(job: Job, ports: Ports) -> Hypernetwork:
         reason = f"its widths {network.widths} fit none of the model's attention layers {ports.denoiser.widths}"
         raise SettingsError("network.file", reason)
     return network.float()
-
-
-def held_out_count(pictures: int, share: float) -> int:
-    """How many of the pictures a share holds out: at least one of two or more, never all."""
-    return min(max(1, round(share * pictures)), pictures - 1) if share else 0
 
 
 def epoch_steps(data: DataSettings, train: TrainSettings, pictures: int) -> int:

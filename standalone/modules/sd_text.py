@@ -115,6 +115,10 @@ class TextEncoder(nn.Module):
         shape = (len(texts), count, CHUNK + 2)
         return torch.tensor(ids).view(shape), torch.tensor(weights).view(shape)
 
+    def get_token_count(self, text: str) -> int:
+        """Tokens of a prompt without marks and padding, as the WebUI counts them for its prompt field."""
+        return len(clip_tokenizer.load_tokenizer()(text, add_special_tokens=False, verbose=False)["input_ids"])
+
     def forward(self, texts: list[str]) -> torch.Tensor:
         """Context [batch, 77 * chunks, width] for a list of prompts."""
         text_model = self.transformer.text_model

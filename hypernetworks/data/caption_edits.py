@@ -1,0 +1,175 @@
+"""Edits of caption files that can be taken back: what a file held is written down before it is changed."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import logging
+import secrets
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..atomic import atomic_write
+from ..errors import DatasetError
+
+_KEPT = 100
+_SUFFIX = ".edit.json"
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Change:
+    """A caption file and what it holds before and after an edit; None where there is no file."""
+
+    path: Path
+    before: bytes | None
+    after: bytes | None
+
+
+@dataclass(frozen=True)
+class Edit:
+    """An edit that can be taken back: its title, its files, and where it is written down."""
+
+    title: str
+    changes: tuple[Change, ...]
+    record: Path
+
+
+def change_to(path: Path, text: str) -> Change:
+    """The change of a caption file to a text.
+
+    Raises:
+        DatasetError: the file cannot be read.
+    """
+    return Change(path, _content(path), f"{text}\n".encode("utf-8", "replace") if text else b"")
+
+
+class History:
+    """Edits of caption files, the newest last, kept in a folder so that they outlive the page and the process."""
+
+    def __init__(self, folder: Path, kept: int = _KEPT) -> None:
+        self._folder = folder
+        self._kept = kept
+
+    def edits(self, folders: Iterable[Path]) -> list[Edit]:
+        """Edits of files in these folders or below, the newest first. Records that cannot be read are left out."""
+        places = [folder.resolve() for folder in folders]
+        found = []
+        for record in sorted(self._folder.glob(f"*{_SUFFIX}"), reverse=True):
+            edit = _read(record)
+            if edit is not None and any(_is_below(change.path, places) for change in edit.changes):
+                found.append(edit)
+        return found
+
+    def apply(self, title: str, changes: Sequence[Change]) -> Edit:
+        """Writes the changes. All of them are written down first; after a failure the files are as they were.
+
+        Raises:
+            DatasetError: a file cannot be written, or holds something else than the change says; names it.
+        """
+        self._make_folder()
+        name = f"{time.time_ns():020d}-{secrets.token_hex(2)}{_SUFFIX}"
+        edit = Edit(title, tuple(changes), self._folder / name)
+        _check_current(edit.changes, "before")
+        with atomic_write(edit.record, DatasetError) as file:
+            file.write(json.dumps(_as_table(edit)).encode())
+        done: list[Change] = []
+        try:
+            for change in edit.changes:
+                _write(change.path, change.after)
+                done.append(change)
+        except DatasetError:
+            self._put_back(edit, done)
+            raise
+        self._prune()
+        return edit
+
+    def undo(self, edit: Edit) -> None:
+        """Gives the files back what they held before the edit, byte for byte, and forgets it.
+
+        After a failure the edit can be taken back again: files that have their old content already are left alone.
+
+        Raises:
+            DatasetError: a file has been changed since, and nothing is touched; or one cannot be written; names it.
+        """
+        _check_current(edit.changes, "after")
+        for change in edit.changes:
+            if _content(change.path) != change.before:
+                _write(change.path, change.before)
+        edit.record.unlink(missing_ok=True)
+
+    def _put_back(self, edit: Edit, done: Sequence[Change]) -> None:
+        try:
+            for change in done:
+                _write(change.path, change.before)
+        except DatasetError as error:
+            _log.warning("%s; the edit “%s” is half done and can be taken back.", error, edit.title)
+        else:
+            edit.record.unlink(missing_ok=True)
+
+    def _make_folder(self) -> None:
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise DatasetError(f"the folder {self._folder} for undo cannot be made: {error.strerror}") from error
+
+    def _prune(self) -> None:
+        for record in sorted(self._folder.glob(f"*{_SUFFIX}"))[: -self._kept]:
+            record.unlink(missing_ok=True)
+
+
+def _check_current(changes: Iterable[Change], side: str) -> None:
+    """Raises DatasetError for a file that holds neither what the change starts from nor, for undo, its end."""
+    for change in changes:
+        expected = (change.before,) if side == "before" else (change.before, change.after)
+        if _content(change.path) not in expected:
+            raise DatasetError(f"{change.path.name}: has been changed by somebody else meanwhile; nothing was touched")
+
+
+def _content(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise DatasetError(f"{path.name}: the caption cannot be read ({error.strerror})") from error
+
+
+def _write(path: Path, content: bytes | None) -> None:
+    if content is not None:
+        with atomic_write(path, DatasetError) as file:
+            file.write(content)
+        return
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise DatasetError(f"{path.name}: cannot be removed ({error.strerror})") from error
+
+
+def _is_below(path: Path, folders: Sequence[Path]) -> bool:
+    return any(path.resolve().is_relative_to(folder) for folder in folders)
+
+
+def _as_table(edit: Edit) -> dict[str, Any]:
+    def text(content: bytes | None) -> str | None:
+        return None if content is None else base64.b64encode(content).decode()
+
+    changes = [{"path": str(one.path), "before": text(one.before), "after": text(one.after)} for one in edit.changes]
+    return {"title": edit.title, "changes": changes}
+
+
+def _read(record: Path) -> Edit | None:
+    def content(text: str | None) -> bytes | None:
+        return None if text is None else base64.b64decode(text, validate=True)
+
+    try:
+        table = json.loads(record.read_bytes())
+        changes = [Change(Path(one["path"]), content(one["before"]), content(one["after"])) for one in table["changes"]]
+        return Edit(str(table["title"]), tuple(changes), record)
+    except (OSError, ValueError, KeyError, TypeError, binascii.Error) as error:
+        _log.warning("%s cannot be read, that edit cannot be taken back: %s", record, error)
+        return None

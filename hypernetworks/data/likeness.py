@@ -1,0 +1,81 @@
+"""Likeness: pictures that look the same though their files differ in size, format or quality."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from PIL import Image
+
+_GREY_PX = 32
+_WAVES = 16
+_COLOUR_PX = 4
+#: Largest difference of a mean colour, 0 to 255, that a new compression makes.
+_COLOUR_LIMIT = 24
+#: Waves weaker than this, in grey levels, cannot be seen; the sign of noise says nothing.
+_QUIET = 2.0
+_RATIO_LIMIT = 0.05
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """What is compared of a picture.
+
+    Attributes:
+        bits: signs of its slowest waves, packed; see `likeness`.
+        colours: mean colours of an even grid, as bytes.
+        ratio: width by height.
+    """
+
+    bits: bytes
+    colours: bytes
+    ratio: float
+
+
+def likeness(picture: Image.Image, size: tuple[int, int]) -> Likeness:
+    """The perceptual hash of an RGB picture, or of a small copy of one of `size` pixels.
+
+    Signs of its slowest cosine waves, 16 by 16 of them, after Zauner, "Implementation and Benchmarking of Perceptual
+    Image Hash Functions" (2010), with its mean colours.
+    """
+    small = picture.convert("RGB").resize((_GREY_PX, _GREY_PX), Image.Resampling.LANCZOS)
+    grey = np.asarray(small.convert("L"), dtype=np.float64)
+    waves = _cosines() @ grey @ _cosines().T
+    waves[0, 0] = 0.0  # the brightness of the whole
+    colours = np.asarray(small.resize((_COLOUR_PX, _COLOUR_PX), Image.Resampling.BOX), dtype=np.uint8)
+    return Likeness(np.packbits(waves > _QUIET).tobytes(), colours.tobytes(), size[0] / size[1])
+
+
+def alike(pictures: Sequence[Likeness], limit: int) -> list[list[int]]:
+    """Groups, of two or more, as numbers of pictures that look the same.
+
+    Args:
+        limit: how many of the 256 signs may differ; beyond that pictures are different.
+    """
+    if not pictures:
+        return []
+    bits = np.array([np.unpackbits(np.frombuffer(one.bits, np.uint8)) for one in pictures], dtype=np.int16)
+    colours = np.array([np.frombuffer(one.colours, np.uint8) for one in pictures], dtype=np.int16)
+    ratios = np.array([one.ratio for one in pictures])
+    group = list(range(len(pictures)))
+    for number in range(1, len(pictures)):
+        near = np.abs(bits[:number] - bits[number]).sum(1) <= limit
+        near &= np.abs(np.log(ratios[:number] / ratios[number])) < _RATIO_LIMIT
+        near &= np.abs(colours[:number] - colours[number]).max(1) <= _COLOUR_LIMIT
+        if near.any():
+            group[number] = group[int(near.argmax())]
+    found: dict[int, list[int]] = {}
+    for number, first in enumerate(group):
+        found.setdefault(first, []).append(number)
+    return [numbers for numbers in found.values() if len(numbers) > 1]
+
+
+@cache
+def _cosines() -> np.ndarray:
+    """The first rows of the orthonormal cosine transform of 32 numbers, [16, 32]."""
+    waves, places = np.arange(_WAVES)[:, None], np.arange(_GREY_PX)[None] + 0.5
+    rows = np.cos(np.pi / _GREY_PX * waves * places) * np.sqrt(2 / _GREY_PX)
+    rows[0] /= np.sqrt(2)
+    return rows

@@ -1,0 +1,133 @@
+"""Prints: a small copy of every picture, made when it is opened, of which all pictures of a page are cut."""
+
+from __future__ import annotations
+
+import base64
+import io
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from .buckets import Frame
+from .dataset import Sample
+from .images import on_background, open_raw
+from .likeness import Likeness, likeness
+from .masks import mask_of, mask_weights
+
+_PRINT_PX = 320
+_REDUCED_PX = 384
+_KEPT = 8_000  # some 100 MB
+_QUALITY = 82
+_DARKEST = 0.78
+
+
+@dataclass(frozen=True)
+class Print:
+    """What is kept of a picture.
+
+    Attributes:
+        size: width and height in pixels, of the picture itself.
+        data: a small copy, JPEG or, with transparency, PNG.
+    """
+
+    size: tuple[int, int]
+    likeness: Likeness
+    data: bytes
+
+    @classmethod
+    def of(cls, picture: Image.Image) -> Print:
+        """The print of a picture that `open_raw` gave."""
+        # Whole pixels are averaged first: a fine filter over all of a photograph takes longer than to decode it.
+        small = picture.reduce(max(1, max(picture.size) // _REDUCED_PX))
+        small.thumbnail((_PRINT_PX, _PRINT_PX), Image.Resampling.LANCZOS)
+        data = io.BytesIO()
+        if small.mode == "RGBA":
+            small.save(data, "PNG")
+        else:
+            small.save(data, "JPEG", quality=_QUALITY)
+        return cls(picture.size, likeness(on_background(small, "white"), picture.size), data.getvalue())
+
+
+class Prints:
+    """Prints by the digest of the picture's file, those used last up to a number; safe to use from several threads."""
+
+    def __init__(self, kept: int = _KEPT) -> None:
+        self._kept = kept
+        self._prints: OrderedDict[str, Print] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def add(self, digest: str, picture: Image.Image) -> None:
+        """Keeps the print of a picture that has been opened."""
+        found = Print.of(picture)
+        with self._lock:
+            self._prints[digest] = found
+            while len(self._prints) > self._kept:
+                self._prints.popitem(last=False)
+
+    def get(self, sample: Sample) -> Print:
+        """The print of a sample; made anew if it was forgotten. Raises DatasetError if the picture is gone."""
+        with self._lock:
+            found = self._prints.get(sample.picture_digest)
+            if found is not None:
+                self._prints.move_to_end(sample.picture_digest)
+                return found
+        self.add(sample.picture_digest, open_raw(sample.path))
+        with self._lock:
+            return self._prints[sample.picture_digest]
+
+    def sizes(self) -> dict[str, tuple[int, int]]:
+        """Sizes of all pictures kept, by digest."""
+        with self._lock:
+            return {digest: one.size for digest, one in self._prints.items()}
+
+
+def whole_picture(print_: Print, sample: Sample, long_px: int) -> str:
+    """The whole picture as a data URI."""
+    small = _opened(print_, sample)
+    small.thumbnail((long_px, long_px), Image.Resampling.LANCZOS)
+    return _data_uri(small)
+
+
+def trained_picture(print_: Print, sample: Sample, frame: Frame, long_px: int) -> str:
+    """The part in a frame, in the shape it is trained in, as a data URI."""
+    small = _opened(print_, sample)
+    across, down = small.width / print_.size[0], small.height / print_.size[1]
+    left, top, right, bottom = frame.box
+    box = (left * across, top * down, min(right * across, small.width), min(bottom * down, small.height))
+    scale = min(long_px / max(frame.width_px, frame.height_px), 1.0)
+    size = (max(1, round(frame.width_px * scale)), max(1, round(frame.height_px * scale)))
+    return _data_uri(_masked(small.resize(size, Image.Resampling.LANCZOS, box=box), sample, frame))
+
+
+def _masked(picture: Image.Image, sample: Sample, frame: Frame) -> Image.Image:
+    """Darkens what the loss does not see."""
+    weights = _weights(sample, frame)
+    if weights is None:
+        return picture
+    dark = ((1.0 - weights / weights.max()) * _DARKEST * 255).astype(np.uint8)
+    veil = Image.fromarray(dark).resize(picture.size, Image.Resampling.NEAREST)
+    return Image.composite(Image.new("RGB", picture.size, "black"), picture, veil)
+
+
+def _weights(sample: Sample, frame: Frame) -> np.ndarray | None:
+    if sample.subset.masks == "off" or (sample.subset.masks == "file" and sample.mask is None):
+        return None
+    raw = open_raw(sample.path)
+    mask = mask_of(raw, sample.subset.masks, sample.mask)
+    weights = mask_weights(mask, frame, raw.size) if mask is not None else None
+    return None if weights is None else weights[0].numpy()
+
+
+def _opened(print_: Print, sample: Sample) -> Image.Image:
+    with Image.open(io.BytesIO(print_.data)) as opened:
+        opened.load()
+        return on_background(opened.copy(), sample.subset.background)
+
+
+def _data_uri(picture: Image.Image) -> str:
+    data = io.BytesIO()
+    picture.save(data, "JPEG", quality=_QUALITY)
+    return f"data:image/jpeg;base64,{base64.b64encode(data.getvalue()).decode()}"

@@ -1,0 +1,286 @@
+"""A survey of a dataset: what a run would see of it, read by the same functions, and what is wrong with it."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+
+from ..data_settings import DataSettings
+from ..errors import DatasetError, SettingsError
+from ..options import Option, Settings, setting
+from ..ports import Progress, SubjectFinder
+from ..train_settings import TrainSettings
+from .batches import Kind
+from .buckets import lost_share
+from .captions import CLASS, NAME, caption_origin, read_caption
+from .dataset import Dataset, Division, Sample
+from .likeness import alike
+from .prints import Prints
+from .reading import LeftOut, Reading, Watch, read_pictures
+
+UNREADABLE, SMALL, UNCAPTIONED, DOUBLE, EXTREME, LONG = KINDS = (
+    "unreadable",
+    "too small",
+    "no caption",
+    "duplicate",
+    "extreme ratio",
+    "caption over the token limit",
+)
+_MOST_LOST = 0.5
+
+#: Numbers of tokens of texts, without start and end marks.
+TokenCounter = Callable[[Sequence[str]], list[int]]
+
+
+@dataclass(frozen=True)
+class Helpers:
+    """What the host can do for a survey; None where it cannot.
+
+    Attributes:
+        find_subject: what a crop should keep, as the trainer asks for it.
+    """
+
+    count_tokens: TokenCounter | None = None
+    find_subject: SubjectFinder | None = None
+
+
+class SurveyInterruptedError(DatasetError):
+    """Somebody stopped the survey."""
+
+
+@dataclass(frozen=True)
+class SurveySettings(Settings):
+    """What counts as a problem."""
+
+    token_limit: int = setting(
+        75, Option("Token limit", "Longer captions are named; the text encoder takes 75 tokens at once, and more in "
+                   "parts.", minimum=1, maximum=10_000)
+    )  # fmt: skip
+    ratio_limit: float = setting(
+        3.0, Option("Extreme ratio", "Pictures whose longer side is more than so many times the shorter one are named.",
+                    minimum=1.0, maximum=100.0)
+    )  # fmt: skip
+    duplicate_distance: int = setting(
+        24, Option("Duplicate distance", "Of the 256 signs of a perceptual hash so many may differ in duplicates; 24 "
+                   "finds resized and recompressed copies.", minimum=0, maximum=128)
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What is surveyed, and how it would be trained.
+
+    Attributes:
+        train: its batches per step, share for validation and seed count.
+        name: the network's name, for `[name]`.
+    """
+
+    data: DataSettings
+    train: TrainSettings
+    limits: SurveySettings = field(default_factory=SurveySettings)
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something that should be looked at.
+
+    Attributes:
+        kind: one of `KINDS`.
+        path: of the picture.
+        sentence: what is wrong, without its name.
+        sample: its number, or None for a picture that is left out.
+    """
+
+    kind: str
+    path: Path
+    sentence: str
+    sample: int | None = None
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """Pictures of one size in pixels, with one batch size.
+
+    Attributes:
+        samples: numbers of its pictures.
+        shown: how many are shown in an epoch, repeats counted.
+        batches: in an epoch.
+    """
+
+    kind: Kind
+    samples: tuple[int, ...]
+    shown: int
+
+    @property
+    def batches(self) -> int:
+        """Batches of an epoch."""
+        return -(-self.shown // self.kind.batch_size)
+
+    @property
+    def last_batch(self) -> int:
+        """Pictures in the last batch."""
+        return self.shown - (self.batches - 1) * self.kind.batch_size
+
+
+@dataclass(frozen=True)
+class Survey:
+    """All that is known of a dataset.
+
+    Attributes:
+        tokens: of the longest text of each sample; None where nothing can count them.
+    """
+
+    wish: Wish
+    reading: Reading
+    prints: Prints
+    tokens: tuple[int, ...] | None
+
+    @property
+    def samples(self) -> tuple[Sample, ...]:
+        """The pictures that can be used."""
+        return self.reading.samples
+
+    @cached_property
+    def dataset(self) -> Dataset:
+        """The pictures that can be used, as a run takes them."""
+        return self.reading.dataset(self.wish.train.seed, self.wish.data.latents)
+
+    @cached_property
+    def division(self) -> Division:
+        """The pictures as a run divides them."""
+        train = self.wish.train
+        return self.dataset.divided(train.validation_share, train.gradient_accumulation)
+
+    @cached_property
+    def held_out(self) -> frozenset[int]:
+        """Numbers of the samples that are held out for validation."""
+        held = {id(sample) for sample in self.division.held_out.samples}
+        return frozenset(number for number, sample in enumerate(self.samples) if id(sample) in held)
+
+    @cached_property
+    def obstacle(self) -> str:
+        """Why a run on this dataset would not start, as a sentence without its field; empty where it would."""
+        try:
+            self.reading.check(self.wish.data.stop_at_broken)
+        except SettingsError as error:
+            return error.reason
+        except DatasetError:
+            return "pictures that cannot be used keep a run from starting" if self.samples else "no picture can be used"
+        return ""
+
+    @cached_property
+    def buckets(self) -> list[Bucket]:
+        """The sizes that are trained, the most frequent first."""
+        training = self.division.training
+        number = {id(sample): place for place, sample in enumerate(self.samples)}
+        found: dict[Kind, dict[int, int]] = {}
+        for kind, item in zip(training.kinds, training.items, strict=True):
+            place = number[id(training.samples[item.sample])]
+            members = found.setdefault(kind, {})
+            members[place] = members.get(place, 0) + 1
+        buckets = [Bucket(kind, tuple(sorted(members)), sum(members.values())) for kind, members in found.items()]
+        return sorted(buckets, key=lambda bucket: (-len(bucket.samples), bucket.kind))
+
+    @cached_property
+    def problems(self) -> list[Problem]:
+        """All problems, kind after kind."""
+        found = [*self._of_left_out(), *self._of_sizes(), *self._of_captions(), *self._doubles()]
+        return sorted(found, key=lambda problem: KINDS.index(problem.kind))
+
+    def _of_left_out(self) -> Iterator[Problem]:
+        for one in self.reading.left_out:
+            kind = SMALL if "too small" in one.sentence else UNREADABLE
+            yield Problem(kind, one.path, f"{one.sentence.removeprefix(f'{one.path.name}: ')}; it is left out")
+
+    def _of_sizes(self) -> Iterator[Problem]:
+        for number, sample in enumerate(self.samples):
+            width, height = sample.size
+            frame = sample.frames[0]
+            scale = frame.width_px / (frame.box[2] - frame.box[0])
+            if scale > 1.0:
+                size = f"{frame.width_px} x {frame.height_px}"
+                sentence = f"{width} x {height} pixels are enlarged {_times(scale)}, to {size}"
+                yield Problem(SMALL, sample.path, sentence, number)
+            ratio = max(width, height) / min(width, height)
+            lost = lost_share(frame, sample.size)
+            if ratio > self.wish.limits.ratio_limit:
+                sentence = f"{width} x {height} pixels, one side {_times(ratio)} the other; {_lost(lost)}"
+                yield Problem(EXTREME, sample.path, sentence, number)
+            elif lost > _MOST_LOST:
+                yield Problem(EXTREME, sample.path, f"{width} x {height} pixels; {_lost(lost)}", number)
+
+    def _of_captions(self) -> Iterator[Problem]:
+        limit = self.wish.limits.token_limit
+        for number, sample in enumerate(self.samples):
+            origin = caption_origin(sample.path, sample.subset.source).kind
+            if not sample.written:
+                yield Problem(UNCAPTIONED, sample.path, "its caption is empty", number)
+            elif origin in (NAME, CLASS):
+                sentence = f"there is no caption file; {origin} serve: “{sample.written}”"
+                yield Problem(UNCAPTIONED, sample.path, sentence, number)
+            if self.tokens is not None and self.tokens[number] > limit:
+                yield Problem(LONG, sample.path, f"{self.tokens[number]} tokens, the limit is {limit}", number)
+
+    def _doubles(self) -> Iterator[Problem]:
+        for group in self._groups():
+            first = self.samples[group[0]]
+            for number in group[1:]:
+                sample = self.samples[number]
+                is_same = sample.picture_digest == first.picture_digest
+                sentence = f"{'is the same file as' if is_same else 'looks like'} {first.path.name}"
+                if first.path.parent != sample.path.parent:
+                    sentence += f" in {first.path.parent}"
+                yield Problem(DOUBLE, sample.path, sentence, number)
+
+    def _groups(self) -> list[list[int]]:
+        return alike([self.prints.get(one).likeness for one in self.samples], self.wish.limits.duplicate_distance)
+
+    def recaptioned(self, count_tokens: TokenCounter | None) -> Survey:
+        """The survey with all captions read anew; nothing else is looked at again."""
+        samples, left_out = [], list(self.reading.left_out)
+        for sample in self.samples:
+            try:
+                samples.append(replace(sample, written=read_caption(sample.path, sample.subset.source)))
+            except DatasetError as error:
+                left_out.append(LeftOut(sample.path, str(error)))
+        reading = Reading(tuple(samples), tuple(left_out), self.reading.passed_over)
+        return replace(self, reading=reading, tokens=_tokens(reading, count_tokens))
+
+
+def survey(wish: Wish, prints: Prints, progress: Progress, helpers: Helpers | None = None) -> Survey:
+    """Reads all pictures and captions as a run would, those that `prints` knows without opening them again.
+
+    Raises:
+        SettingsError: a folder does not exist or has no pictures; names the field.
+        SurveyInterruptedError: somebody pressed Interrupt.
+    """
+
+    def step(done: int, total: int) -> None:
+        progress.report(done, total, f"Looking at pictures, {done} of {total}")
+        if progress.is_interrupted():
+            raise SurveyInterruptedError(f"stopped after {done} of {total} pictures; press Look to go on")
+
+    helpers = helpers or Helpers()
+    watch = Watch(prints.sizes(), helpers.find_subject, prints.add, step)
+    reading = read_pictures(wish.data, wish.name, wish.train.seed, watch)
+    return Survey(wish, reading, prints, _tokens(reading, helpers.count_tokens))
+
+
+def _tokens(reading: Reading, count_tokens: TokenCounter | None) -> tuple[int, ...] | None:
+    if count_tokens is None:
+        return None
+    texts = [sample.subset.captions.every(sample.written) for sample in reading.samples]
+    counts = iter(count_tokens([text for group in texts for text in group]))
+    return tuple(max(itertools.islice(counts, len(group))) for group in texts)
+
+
+def _times(number: float) -> str:
+    return f"{number:.3g} times"
+
+
+def _lost(share: float) -> str:
+    return f"{share:.0%} of it is cut off"

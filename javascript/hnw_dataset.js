@@ -1,0 +1,65 @@
+// The tab Dataset: pictures and tags that are pressed, and the progress of its jobs beside its own button.
+
+function hnwDatasetSet(id, value) {
+    const field = gradioApp().querySelector(`#${id} input, #${id} textarea`);
+    const kind = field.tagName === "TEXTAREA" ? HTMLTextAreaElement : HTMLInputElement;
+    Object.getOwnPropertyDescriptor(kind.prototype, "value").set.call(field, value);
+    for (const name of ["input", "change"]) field.dispatchEvent(new Event(name, {bubbles: true}));
+}
+
+let hnwDatasetNumber = -1;
+
+// Shows the picture of this number with its caption to edit.
+// eslint-disable-next-line no-unused-vars
+function hnwDatasetPick(number) {
+    hnwDatasetNumber = number;
+    gradioApp().querySelector("#hnw_dataset_pick_button").click();
+    const start = gradioApp().querySelector("#hnw_dataset_editor_place");
+    setTimeout(() => start.scrollIntoView({block: "start", behavior: "smooth"}), 300);
+}
+
+// Gives the number of the picture that was pressed to the server.
+// eslint-disable-next-line no-unused-vars
+function hnwDatasetPicked(survey) {
+    return [survey, hnwDatasetNumber];
+}
+
+// Shows the pictures with this tag.
+// eslint-disable-next-line no-unused-vars
+function hnwDatasetFind(button) {
+    hnwDatasetSet("hnw_dataset_words", button.dataset.tag);
+    gradioApp().querySelector("#hnw_dataset_bar").scrollIntoView({block: "start", behavior: "smooth"});
+}
+
+// Sorts a table by a column: names from A to Z, numbers from the largest on.
+// eslint-disable-next-line no-unused-vars
+function hnwDatasetSort(button, column) {
+    const body = button.closest("table").querySelector("tbody");
+    const rows = Array.from(body.rows);
+    const number = (row) => Number(row.cells[column].dataset.sort);
+    const text = (row) => row.cells[column].textContent;
+    const isNumber = rows.every((row) => row.cells[column].dataset.sort !== undefined);
+    rows.sort((one, other) => (isNumber ? number(other) - number(one) : text(one).localeCompare(text(other))));
+    body.append(...rows);
+}
+
+// eslint-disable-next-line no-unused-vars
+function hnwStartDataset() {
+    const id = randomId();
+    const container = gradioApp().querySelector("#hnw_dataset_progress");
+    let live = gradioApp().querySelector("#hnw_dataset_live");
+    if (!live) {
+        live = document.createElement("div");
+        live.id = "hnw_dataset_live";
+        container.parentNode.insertBefore(live, container.nextSibling);
+    }
+    const atEnd = () => {
+        live.innerHTML = "";
+    };
+    requestProgress(id, container, null, atEnd, (progress) => {
+        if (progress.textinfo) live.innerHTML = progress.textinfo;
+    });
+    const values = Array.from(arguments);
+    values[0] = id;
+    return values;
+}

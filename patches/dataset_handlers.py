@@ -1,0 +1,177 @@
+"""What the page of the tab Dataset is told when a person does something in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from ..hypernetworks.data import page, pictures_page
+from ..hypernetworks.data.survey import Survey
+from ..hypernetworks.errors import DatasetError, SettingsError, SeveralSettingsError, WorkbenchError
+from . import dataset_work
+from .form import Form, done
+
+_NOTHING = -1
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The components that show a survey."""
+
+    survey: Any
+    overview: Any
+    undo: Any
+    show: Any
+    words: Any
+    page: Any
+    pager: Any
+    turns: tuple[Any, Any]
+    cards: Any
+    number: Any
+    chosen: Any
+    caption: Any
+    editor: Any
+
+
+class Handlers:
+    """Functions for the events of the tab; what they give is for the components that each of them names."""
+
+    def __init__(self, form: Form, parts: Parts) -> None:
+        self.form = form
+        self.parts = parts
+
+    @property
+    def view(self) -> list[Any]:
+        """Values that say which pictures are shown: the survey, the choice, the words, the page."""
+        return [self.parts.survey, self.parts.show, self.parts.words, self.parts.page]
+
+    @property
+    def pictures(self) -> list[Any]:
+        """Components that `turn` updates."""
+        return [self.parts.page, self.parts.pager, *self.parts.turns, self.parts.cards]
+
+    @property
+    def editor(self) -> list[Any]:
+        """Components that `pick` updates."""
+        return [self.parts.number, self.parts.chosen, self.parts.caption, self.parts.editor]
+
+    @property
+    def shown(self) -> list[Any]:
+        """Components that an action updates, before its status."""
+        parts = self.parts
+        first = [parts.survey, parts.overview, parts.undo, parts.show, parts.words]
+        return [*first, *self.pictures, *self.editor]
+
+    def look(self, _task: str, *entered: Any) -> tuple[Any, ...]:
+        """Surveys the dataset of the form."""
+        try:
+            found = dataset_work.look(self.form.values(entered))
+        except WorkbenchError as error:
+            return (*[gr.update()] * len(self.shown), self.form.explain(error))
+        status = done(f"{len(found.samples) + len(found.reading.left_out):,} pictures were found.")
+        return (*self._all(found, pictures_page.ALL, "", 1, _NOTHING), status)
+
+    def turn(self, seen: Survey | None, show: str, words: str, page_number: Any, by: int = 0) -> tuple[Any, ...]:
+        """Shows a page of the pictures that are chosen, `by` pages on."""
+        if seen is None:
+            return tuple(gr.update() for _ in self.pictures)
+        numbers = pictures_page.chosen(seen, show, words)
+        last = pictures_page.page_count(numbers)
+        wanted = int(page_number) if isinstance(page_number, (int, float)) else 1
+        current = min(max(wanted + by, 1), last)
+        pager = f"Page {current:,} of {last:,}; {len(numbers):,} of {len(seen.samples):,} pictures."
+        can_turn = (current > 1, current < last)
+        return (
+            current,
+            f"<p class='hnw-note'>{pager}</p>",
+            *(gr.update(interactive=can) for can in can_turn),
+            pictures_page.cards(seen, numbers, current),
+        )
+
+    def pick(self, seen: Survey | None, number: Any) -> tuple[Any, ...]:
+        """Shows a picture with its caption to edit."""
+        place = int(number) if isinstance(number, (int, float)) else _NOTHING
+        if seen is None or not 0 <= place < len(seen.samples):
+            return _NOTHING, "", "", gr.update(visible=False)
+        return place, pictures_page.large(seen, place), seen.samples[place].written, gr.update(visible=True)
+
+    def save_caption(self, *given: Any) -> tuple[Any, ...]:
+        """Writes the caption of the picture that is shown; `given` are `view`, its number and the text."""
+        *view, number, text = given
+        return self._edit(view, number, lambda seen: dataset_work.set_caption(seen, int(number), text or ""))
+
+    def undo(self, *given: Any) -> tuple[Any, ...]:
+        """Takes the newest edit back; `given` are `view` and the number of the picture that is shown."""
+        *view, number = given
+        return self._edit(view, number, dataset_work.undo)
+
+    def change_tags(self, *given: Any) -> tuple[Any, ...]:
+        """Changes tags everywhere; `given` are `view`, the number of the picture and the form."""
+        view, number, tables = self._split(given)
+        return self._edit(view, number, lambda seen: dataset_work.set_tags(seen, tables["tags"]), "tags")
+
+    def caption_all(self, _task: str, *given: Any) -> tuple[Any, ...]:
+        """Captions pictures with a tagger of the host; `given` as for `change_tags`."""
+        view, number, tables = self._split(given)
+        values = dict(tables["taggers"])
+        tagger = values.pop("tagger")
+        return self._edit(view, number, lambda seen: dataset_work.caption_all(seen, tagger, values), "taggers")
+
+    def make_copies(self, _task: str, seen: Survey | None, *entered: Any) -> tuple[Any, ...]:
+        """Splits and mirrors; gives the status, twice updated."""
+        try:
+            return gr.update(), done(dataset_work.make_copies(_looked(seen), self.form.values(entered)["copies"]))
+        except WorkbenchError as error:
+            return gr.update(), self.form.explain(_within("copies", error))
+
+    def _split(self, given: tuple[Any, ...]) -> tuple[list[Any], Any, dict[str, Any]]:
+        count = len(self.view)
+        return list(given[:count]), given[count], self.form.values(given[count + 1 :])
+
+    def _edit(
+        self, view: list[Any], number: Any, work: Callable[[Survey], tuple[Survey, str]], section: str = ""
+    ) -> tuple[Any, ...]:
+        """Everything as it is after an edit; after an error one sentence, and all else as it stands."""
+        seen, show, words, page_number = view
+        try:
+            found, sentence = work(_looked(seen))
+        except WorkbenchError as error:
+            return (*[gr.update()] * len(self.shown), self.form.explain(_within(section, error)))
+        return (*self._all(found, show, words, page_number, number), done(sentence))
+
+    def _all(self, found: Survey, show: str, words: str, page_number: Any, number: Any) -> tuple[Any, ...]:
+        names = pictures_page.choices(found)
+        show = show if show in names else pictures_page.ALL
+        pictures = self.turn(found, show, words, page_number)
+        return (
+            found,
+            page.render(found),
+            self._undo_button(found),
+            gr.update(choices=names, value=show),
+            words,
+            *pictures,
+            *self.pick(found, number),
+        )
+
+    @staticmethod
+    def _undo_button(found: Survey) -> Any:
+        edits = dataset_work.edits(found)
+        label = f"Undo: {edits[0].title[:60]}" if edits else "Undo"
+        return gr.update(value=label, interactive=bool(edits))
+
+
+def _looked(seen: Survey | None) -> Survey:
+    if seen is None:
+        raise DatasetError("press Look first, so that there is a dataset to work on")
+    return seen
+
+
+def _within(section: str, error: WorkbenchError) -> WorkbenchError:
+    """The error with its fields told by their section, as the form knows them."""
+    if not section or not isinstance(error, SettingsError):
+        return error
+    errors = error.errors if isinstance(error, SeveralSettingsError) else (error,)
+    return SeveralSettingsError([SettingsError(f"{section}.{one.field}", one.reason) for one in errors])

@@ -1,0 +1,161 @@
+"""What the tab Dataset does: looks at a dataset, changes captions and takes that back, makes copies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from modules import paths
+
+from ..hypernetworks.data import captioning, copies
+from ..hypernetworks.data.caption_edits import Change, Edit, History
+from ..hypernetworks.data.images import open_picture
+from ..hypernetworks.data.prints import Prints
+from ..hypernetworks.data.survey import Helpers, Survey, SurveySettings, Wish, survey
+from ..hypernetworks.data.tags import TagSettings
+from ..hypernetworks.errors import DatasetError, SettingsError, SeveralSettingsError
+from ..hypernetworks.options import Settings, raise_all
+from ..hypernetworks.settings import DataSettings, TrainSettings
+from . import taggers
+from .host import HostProgress
+from .subject import find_subject
+
+_prints = Prints()
+_SECTIONS: dict[str, type[Settings]] = {"data": DataSettings, "train": TrainSettings, "limits": SurveySettings}
+
+
+def look(tables: Mapping[str, Any]) -> Survey:
+    """The survey of what a form describes.
+
+    Raises:
+        SettingsError: names each wrong field as `section.key`; all of them at once.
+        DatasetError: somebody pressed Interrupt.
+    """
+    made: dict[str, Any] = {}
+    errors: list[SettingsError] = []
+    for name, kind in _SECTIONS.items():
+        try:
+            made[name] = kind.from_mapping(tables[name])
+        except SeveralSettingsError as several:
+            errors += [SettingsError(f"{name}.{one.field}", one.reason) for one in several.errors]
+        except SettingsError as error:
+            errors.append(SettingsError(f"{name}.{error.field}", error.reason))
+    raise_all(errors)
+    wish = Wish(**made, name=tables["name"])
+    return survey(wish, _prints, HostProgress(), Helpers(taggers.token_counter(), find_subject))
+
+
+def edits(seen: Survey) -> list[Edit]:
+    """Edits of these captions that can be taken back, the newest first."""
+    return _history().edits({sample.path.parent for sample in seen.samples})
+
+
+def set_caption(seen: Survey, number: int, text: str) -> tuple[Survey, str]:
+    """Gives one picture a caption; the survey as it is now, and a sentence.
+
+    Raises:
+        SettingsError, DatasetError: it cannot be; everything is as it was.
+    """
+    if not 0 <= number < len(seen.samples):
+        raise SettingsError("Caption", "press a picture first")
+    name = seen.samples[number].path.name
+    changes = captioning.of_one(seen, number, text)
+    if not changes:
+        return seen, f"{name} has this caption already."
+    return _applied(seen, f"caption of {name}", changes)
+
+
+def set_tags(seen: Survey, values: Mapping[str, Any]) -> tuple[Survey, str]:
+    """Changes tags everywhere as `TagSettings` of `values` say; the survey as it is now, and a sentence.
+
+    Raises:
+        SettingsError, DatasetError: it cannot be; everything is as it was.
+    """
+    settings = TagSettings.from_mapping(values)
+    return _applied(seen, settings.title, captioning.of_tags(seen, settings))
+
+
+def undo(seen: Survey) -> tuple[Survey, str]:
+    """Takes the newest edit of these captions back.
+
+    Raises:
+        DatasetError: there is none, or a file has been changed since or cannot be written.
+    """
+    found = edits(seen)
+    if not found:
+        raise DatasetError("there is no edit of these captions to take back")
+    history = _history()
+    history.undo(found[0])
+    return _anew(seen), f"Taken back: {found[0].title} ({_files(found[0].changes)})."
+
+
+def caption_all(seen: Survey, tagger: str, values: Mapping[str, Any]) -> tuple[Survey, str]:
+    """Captions pictures with a tagger of the host. After an interrupt or an error the captions made so far are kept.
+
+    Raises:
+        SettingsError, DatasetError: nothing could be captioned; everything is as it was.
+    """
+    settings = captioning.TaggerSettings.from_mapping(values)
+    known = taggers.available()
+    if tagger not in known:
+        raise SettingsError("tagger", "choose a tagger")
+    numbers = captioning.wanting(seen, settings)
+    if not numbers:
+        raise SettingsError("existing", "all pictures have a caption, and it is to be kept; choose another way")
+    found: dict[int, str] = {}
+    stopped = _describe(seen, numbers, tagger, found)
+    if not found:
+        raise DatasetError(stopped)
+    after, said = _applied(seen, f"captions by {tagger}", captioning.of_tagger(seen, found, settings))
+    return after, f"{stopped[:1].upper()}{stopped[1:]}. {said}" if stopped else said
+
+
+def make_copies(seen: Survey, values: Mapping[str, Any]) -> str:
+    """Splits and mirrors as `CopySettings` of `values` say; a sentence.
+
+    Raises:
+        SettingsError, DatasetError: it cannot be; nothing was written.
+    """
+    settings = copies.CopySettings.from_mapping(values)
+    planned = copies.plan_copies(seen, settings)
+    count = copies.write_copies(planned, HostProgress())
+    if settings.target:
+        return f"Wrote {count:,} pictures to {settings.target}; name it as the dataset folder to train on them."
+    return f"Wrote {count:,} pictures beside the originals; press Look to see them."
+
+
+def _describe(seen: Survey, numbers: Sequence[int], tagger: str, found: dict[int, str]) -> str:
+    """Puts what a tagger says of pictures into `found`; why it ended early, or nothing."""
+    progress = HostProgress()
+    progress.report(0, len(numbers), f"Loading {tagger}")
+    try:
+        with taggers.available()[tagger]() as describe:
+            for done, number in enumerate(numbers):
+                progress.report(done, len(numbers), f"Captioning pictures, {done} of {len(numbers)}")
+                if progress.is_interrupted():
+                    return f"stopped after {done} of {len(numbers)} pictures"
+                sample = seen.samples[number]
+                found[number] = " ".join(describe(open_picture(sample.path, sample.subset.background)).split())
+    except taggers.ERRORS as error:
+        return f"{tagger} failed after {len(found)} of {len(numbers)} pictures ({error})"
+    return ""
+
+
+def _applied(seen: Survey, title: str, changes: Sequence[Change]) -> tuple[Survey, str]:
+    if not changes:
+        return seen, "All captions are like that already."
+    _history().apply(title, changes)
+    return _anew(seen), f"Done: {title} ({_files(changes)}). Undo takes it back."
+
+
+def _anew(seen: Survey) -> Survey:
+    return seen.recaptioned(taggers.token_counter())
+
+
+def _files(changes: Sequence[Change]) -> str:
+    return "1 caption file" if len(changes) == 1 else f"{len(changes):,} caption files"
+
+
+def _history() -> History:
+    return History(Path(paths.data_path) / "caption-edits")

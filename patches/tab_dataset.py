@@ -1,0 +1,233 @@
+"""The tab Dataset: its layout, and which event calls what."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import gradio as gr
+from modules import call_queue, shared
+
+from ..hypernetworks.data.captioning import TaggerSettings
+from ..hypernetworks.data.copies import CopySettings
+from ..hypernetworks.data.pictures_page import ALL
+from ..hypernetworks.data.survey import SurveySettings
+from ..hypernetworks.data.tags import TagSettings
+from ..hypernetworks.options import Option
+from ..hypernetworks.settings import DataSettings, TrainSettings
+from . import data_form, initial, tab_train, taggers
+from .dataset_handlers import Handlers, Parts
+from .form import Form
+
+_ID = "hnw_dataset"
+_QUICK: dict[str, Any] = {"queue": False, "show_progress": "hidden"}
+_NAME = Option("Name for [name]", "Of the network, where the caption template has [name].")
+_TAGGER = Option("Tagger", "The WebUI's own; it loads its model when it is first used.")
+_WORDS = Option("Words", "Only pictures with them in name or caption.")
+_KINDS = {"data": DataSettings, "train": TrainSettings}
+_ABOVE: data_form.Rows = (
+    ("data", ("folder",)),
+    ("data", ("width", "height")),
+    ("data", ("batch_size",)),
+    ("train", ("gradient_accumulation",)),
+)
+_RUN: data_form.Rows = (("train", ("validation_share", "seed")),)
+_NO_TAGGER = (
+    "<p class='hnw-note'>This host has no tagger of its own; in the WebUI its deepbooru and BLIP can be used here.</p>"
+)
+
+
+def build(_params: Any = None) -> None:
+    """Builds the tab inside the host's Train tab."""
+    make_tab(initial.tables(), tab_train.form_of_page())
+
+
+def make_tab(start: dict[str, dict[str, Any]], train: Form | None = None) -> Handlers:
+    """Makes the tab in the block that is open now.
+
+    Args:
+        start: tables of a job, with what the fields start with.
+        train: the form of the tab Train Gamma, if it is on this page.
+    """
+    return _Tab(start, train).handlers
+
+
+class _Tab:
+    """The widgets of the tab."""
+
+    def __init__(self, start: dict[str, dict[str, Any]], train: Form | None) -> None:
+        self._form = Form(_ID)
+        self._start = start
+        self._statuses: dict[str, Any] = {}
+        self._buttons: dict[str, Any] = {}
+        self._has_taggers = bool(taggers.available())
+        with gr.Tab("Dataset", elem_id=f"{_ID}_tab"), gr.Row():
+            with gr.Column(scale=1, min_width=300, elem_id=f"{_ID}_form"):
+                self._fields(train)
+                self._actions()
+            with gr.Column(scale=2, min_width=420, elem_id=f"{_ID}_panel"):
+                parts = self._panel()
+        self.handlers = Handlers(self._form, parts)
+        self._connect_view()
+        self._connect_edits()
+        if train is not None:
+            self._connect_train(train)
+
+    def _fields(self, train: Form | None) -> None:
+        self._rows(_ABOVE)
+        with gr.Row():
+            self._button("look", "Look", variant="primary", scale=2, min_width=140)
+            self._button("interrupt", "Interrupt", min_width=90)
+        self._button("undo", "Undo", interactive=False, size="sm")
+        self._statuses["undo"] = gr.HTML(elem_id=f"{_ID}_undo_status")
+        if train is not None:
+            with gr.Row():
+                self._button("take", "Fill in from Train Gamma", size="sm", min_width=140)
+                self._button("give", "Use in Train Gamma", size="sm", min_width=140)
+        for title, id_, rows in data_form.FOLDS:
+            with gr.Accordion(title, open=False, elem_id=f"{_ID}_{id_}"):
+                self._rows(rows)
+        with gr.Accordion("Run and problems", open=False, elem_id=f"{_ID}_limits"):
+            self._rows(_RUN)
+            name = gr.Textbox("", label=_NAME.label, info=_NAME.help, elem_id=f"{_ID}_name")
+            self._form.add_component("", "name", _NAME, name)
+            self._form.add(SurveySettings, {}, (), "limits")
+
+    def _rows(self, rows: data_form.Rows) -> None:
+        for section, names in rows:
+            with gr.Row():
+                self._form.add(_KINDS[section], self._start[section], names, section)
+
+    def _actions(self) -> None:
+        with self._action("tags", "Change tags everywhere", "Change the tags"):
+            self._form.add(TagSettings, {}, (), "tags")
+        with self._action("taggers", "Caption all pictures", "Caption all" if self._has_taggers else ""):
+            self._tagger_fields()
+        with self._action("copies", "Split and mirror", "Write the copies"):
+            self._form.add(CopySettings, {}, (), "copies")
+
+    def _tagger_fields(self) -> None:
+        names = list(taggers.available())
+        if not names:
+            gr.HTML(_NO_TAGGER, elem_id=f"{_ID}_taggers_none")
+            return
+        tagger = gr.Dropdown(
+            names, value=names[0], label=_TAGGER.label, info=_TAGGER.help, elem_id=f"{_ID}_taggers_tagger"
+        )
+        self._form.add_component("taggers", "tagger", _TAGGER, tagger)
+        self._form.add(TaggerSettings, {}, (), "taggers")
+
+    @contextlib.contextmanager
+    def _action(self, section: str, title: str, button: str) -> Iterator[None]:
+        """A fold for the fields of an action; below them come its button and the place for its outcome."""
+        with gr.Accordion(title, open=False, elem_id=f"{_ID}_{section}"):
+            yield
+            if button:
+                self._button(section, button)
+                self._statuses[section] = gr.HTML(elem_id=f"{_ID}_{section}_status")
+
+    def _button(self, name: str, text: str, **options: Any) -> None:
+        self._buttons[name] = gr.Button(text, elem_id=f"{_ID}_{name}_button", **options)
+
+    def _panel(self) -> Parts:
+        self._task = gr.Textbox(visible=False)
+        gr.HTML(elem_id=f"{_ID}_progress")
+        self._statuses["look"] = gr.HTML(elem_id=f"{_ID}_status")
+        survey = gr.State(None)
+        overview = gr.HTML(elem_id=f"{_ID}_overview")
+        gr.HTML(elem_id=f"{_ID}_editor_place")
+        with gr.Column(visible=False, elem_id=f"{_ID}_editor") as editor:
+            chosen = gr.HTML(elem_id=f"{_ID}_chosen")
+            caption = gr.Textbox(label="Caption", lines=2, elem_id=f"{_ID}_caption")
+            with gr.Row():
+                self._button("save", "Save the caption", size="sm", min_width=120)
+            self._statuses["save"] = gr.HTML(elem_id=f"{_ID}_save_status")
+        with gr.Row(elem_id=f"{_ID}_bar"):
+            show = gr.Dropdown([ALL], value=ALL, label="Show", min_width=120, elem_id=f"{_ID}_show")
+            words = gr.Textbox(
+                "", label=_WORDS.label, placeholder=_WORDS.help, min_width=120, elem_id=f"{_ID}_words", max_lines=1
+            )
+            page = gr.Number(1, label="Page", precision=0, min_width=60, elem_id=f"{_ID}_page")
+        with gr.Row(elem_id=f"{_ID}_pages"):
+            self._button("before", "Page before", interactive=False, size="sm", min_width=90)
+            self._button("after", "Next page", interactive=False, size="sm", min_width=90)
+        pager = gr.HTML(elem_id=f"{_ID}_pager")
+        cards = gr.HTML(elem_id=f"{_ID}_cards")
+        number = gr.Number(-1, precision=0, visible=False)
+        # Pressed by the page's script when a picture is pressed.
+        self._button("pick", "Show the picture", elem_classes="hnw-hidden")
+        for component in (show, words, page, caption, number):
+            component.do_not_save_to_config = True
+        turns = (self._buttons["before"], self._buttons["after"])
+        undo = self._buttons["undo"]
+        return Parts(survey, overview, undo, show, words, page, pager, turns, cards, number, chosen, caption, editor)
+
+    def _connect_view(self) -> None:
+        handlers, parts, buttons = self.handlers, self.handlers.parts, self._buttons
+        self._job("look", handlers.look, self._form.components, handlers.shown)
+        buttons["interrupt"].click(shared.state.interrupt, **_QUICK)
+        for event in (parts.show.input, parts.words.change):
+            event(_first_page(handlers), handlers.view[:3], handlers.pictures, **_QUICK)
+        for event in (parts.page.submit, parts.page.blur):
+            event(handlers.turn, handlers.view, handlers.pictures, **_QUICK)
+        for name, by in (("before", -1), ("after", 1)):
+            buttons[name].click(_turned(handlers, by), handlers.view, handlers.pictures, **_QUICK)
+        chosen = [parts.survey, parts.number]
+        buttons["pick"].click(handlers.pick, chosen, handlers.editor, _js="hnwDatasetPicked", **_QUICK)
+
+    def _connect_edits(self) -> None:
+        handlers, parts = self.handlers, self.handlers.parts
+        now = [*handlers.view, parts.number]
+        for name, handler, inputs in (
+            ("save", handlers.save_caption, [*now, parts.caption]),
+            ("undo", handlers.undo, now),
+            ("tags", handlers.change_tags, [*now, *self._form.components]),
+        ):
+            outputs = [*handlers.shown, self._statuses[name]]
+            self._buttons[name].click(handler, inputs, outputs, show_progress="hidden")
+        if self._has_taggers:
+            self._job("taggers", handlers.caption_all, [*now, *self._form.components], handlers.shown)
+        self._job("copies", handlers.make_copies, [parts.survey, *self._form.components], [self._task])
+
+    def _job(self, name: str, handler: Any, inputs: list[Any], outputs: list[Any]) -> None:
+        """A button that starts a long job, with the host's progress."""
+        self._buttons[name].click(
+            call_queue.wrap_gradio_gpu_call(handler, extra_outputs=[gr.update()] * len(outputs)),
+            _js="hnwStartDataset",
+            inputs=[self._task, *inputs],
+            outputs=[*outputs, self._statuses[name]],
+            show_progress="hidden",
+        )
+
+    def _connect_train(self, train: Form) -> None:
+        """Both forms have fields of the same addresses; each can be filled in from the other."""
+        there = {field.address: field.component for field in train.fields}
+        pairs = [(there[one.address], one.component) for one in self._form.fields if one.address in there]
+        theirs, ours = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+        name = next(one.component for one in self._form.fields if one.name == "name")
+        names = [there["output.name"], there["network.file"]]
+        self._buttons["take"].click(_with_name, [*names, *theirs], [name, *ours], **_QUICK)
+        self._buttons["give"].click(_as_they_are, ours, theirs, **_QUICK).then(None, _js="hnwTrainLookSoon")
+
+
+def _first_page(handlers: Handlers) -> Any:
+    def shown(survey: Any, show: str, words: str) -> tuple[Any, ...]:
+        return handlers.turn(survey, show, words, 1)
+
+    return shown
+
+
+def _turned(handlers: Handlers, by: int) -> Any:
+    def shown(survey: Any, show: str, words: str, page: Any) -> tuple[Any, ...]:
+        return handlers.turn(survey, show, words, page, by)
+
+    return shown
+
+
+def _with_name(saved_as: str, network: str | None, *values: Any) -> list[Any]:
+    return [saved_as or network or "", *values]
+
+
+def _as_they_are(*values: Any) -> list[Any]:
+    return list(values)

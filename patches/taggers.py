@@ -1,0 +1,71 @@
+"""The host's own taggers and its token counter, as far as it has them."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import importlib.util
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+from modules import sd_models, shared
+from PIL import Image
+
+from ..hypernetworks.data.survey import TokenCounter
+
+#: Says what an RGB picture shows.
+Describe = Callable[[Image.Image], str]
+#: What goes wrong in a tagger: it cannot be imported, its model not be fetched or run.
+ERRORS = (ImportError, AttributeError, OSError, RuntimeError, ValueError)
+
+
+def available() -> dict[str, Callable[[], AbstractContextManager[Describe]]]:
+    """The taggers that this host has, by name; each is loaded for as long as its context lasts."""
+    found: dict[str, Callable[[], AbstractContextManager[Describe]]] = {}
+    if importlib.util.find_spec("modules.deepbooru") is not None:
+        found["deepbooru (tags)"] = _deepbooru
+    if hasattr(getattr(shared, "interrogator", None), "generate_caption"):
+        found["BLIP (a sentence)"] = _blip
+    return found
+
+
+def token_counter() -> TokenCounter | None:
+    """Counts tokens as the loaded checkpoint's text encoder does; None where no checkpoint is loaded."""
+    loaded = getattr(sd_models, "model_data", None)
+    # The host's own attribute would load a checkpoint to answer.
+    model = shared.sd_model if loaded is None else loaded.sd_model
+    encoder: Any = getattr(model, "cond_stage_model", None)
+    if hasattr(encoder, "get_token_count"):
+        count = encoder.get_token_count
+    elif hasattr(encoder, "process_texts"):
+
+        def count(text: str) -> int:
+            return int(encoder.process_texts([text])[1])
+    else:
+        return None
+
+    def counted(texts: Sequence[str]) -> list[int]:
+        return [count(text) for text in texts]
+
+    return counted
+
+
+@contextlib.contextmanager
+def _deepbooru() -> Iterator[Describe]:
+    model = importlib.import_module("modules.deepbooru").model
+    model.start()
+    try:
+        yield model.tag_multi
+    finally:
+        model.stop()
+
+
+@contextlib.contextmanager
+def _blip() -> Iterator[Describe]:
+    importlib.import_module("modules.lowvram").send_everything_to_cpu()
+    shared.interrogator.load()
+    try:
+        yield shared.interrogator.generate_caption
+    finally:
+        shared.interrogator.unload()

@@ -1,0 +1,296 @@
+"""The survey of a dataset: it tells what a run would see, and every problem by its name."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypernetwork_workbench.hypernetworks.data import captioning, page, pictures_page
+from hypernetwork_workbench.hypernetworks.data.caption_edits import History
+from hypernetwork_workbench.hypernetworks.data.likeness import alike, likeness
+from hypernetwork_workbench.hypernetworks.data.prints import Print, Prints, trained_picture
+from hypernetwork_workbench.hypernetworks.data.survey import (
+    Helpers,
+    SurveyInterruptedError,
+    SurveySettings,
+    Wish,
+    survey,
+)
+from hypernetwork_workbench.hypernetworks.data.tags import TagSettings
+from hypernetwork_workbench.hypernetworks.errors import SettingsError
+from hypernetwork_workbench.hypernetworks.settings import DataSettings, TrainSettings
+from hypernetwork_workbench.hypernetworks.train.plan import make_plan
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from tests.support.fake_ports import fake_ports
+from tests.support.runs import make_job
+
+DEMO = Path(__file__).parents[2] / "examples" / "night"
+
+
+class Watcher:
+    """Progress that may end after some reports."""
+
+    def __init__(self, stop_after=None):
+        self.reports = []
+        self._stop_after = stop_after
+
+    def report(self, done, total, text):
+        self.reports.append((done, total, text))
+
+    def is_interrupted(self):
+        return self._stop_after is not None and len(self.reports) > self._stop_after
+
+
+def words(texts):
+    return [len(text.split()) for text in texts]
+
+
+def look(folder, prints=None, progress=None, limits=None, count=words, **data):
+    wish = Wish(
+        DataSettings(folder=str(folder), **{"width": 32, "height": 32, **data}),
+        TrainSettings(),
+        SurveySettings(**limits or {}),
+    )
+    return survey(wish, prints or Prints(), progress or Watcher(), Helpers(count))
+
+
+def photo(seed=1, size=(96, 64)):
+    blocks = np.random.default_rng(seed).integers(0, 256, (4, 6, 3), dtype=np.uint8)
+    return Image.fromarray(blocks).resize(size, Image.Resampling.BICUBIC)
+
+
+def problems(found, kind):
+    return {problem.path.name: problem.sentence for problem in found.problems if problem.kind == kind}
+
+
+whole = st.integers(1, 3)
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(20, 90), st.integers(20, 90)), min_size=1, max_size=6),
+    st.fixed_dictionaries(
+        {
+            "data__framing": st.sampled_from(["square", "buckets", "keep every size"]),
+            "data__crop": st.sampled_from(["centre", "random"]),
+            "data__repeats": whole,
+            "data__batch_size": whole,
+            "data__flip": st.booleans(),
+            "train__gradient_accumulation": whole,
+            "train__validation_share": st.sampled_from([0.0, 0.4]),
+            "train__seed": st.integers(0, 5),
+        }
+    ),
+)
+def test_a_survey_agrees_with_the_plan_of_a_run(sizes, changes):
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place, "pictures")
+        folder.mkdir()
+        for number, size in enumerate(sizes):
+            Image.new("RGB", size, (40 * number, 90, 9)).save(folder / f"{number}.png")
+        job = make_job(folder, data__bucket_step=8, data__min_side=8, output__sheet=False, **changes)
+        plan = make_plan(job, fake_ports(Path(place)))
+        found = survey(Wish(job.data, job.train, name=job.output.name), Prints(), Watcher())
+        assert found.division.steps_per_epoch == plan.steps_per_epoch
+        assert found.division.training.items == plan.training.items
+        assert found.division.training.views == plan.training.views
+        assert [sample.path for sample in found.division.held_out.samples] == [
+            sample.path for sample in plan.held_out.samples
+        ]
+        assert sum(bucket.shown for bucket in found.buckets) == len(plan.training.items)
+        assert -(-sum(bucket.batches for bucket in found.buckets) // job.train.gradient_accumulation) == (
+            plan.steps_per_epoch
+        )
+
+
+def test_every_problem_has_its_name(tmp_path):
+    for number, name in enumerate(("a", "b", "long")):
+        photo(30 * number).save(tmp_path / f"{name}.png")
+        (tmp_path / f"{name}.txt").write_text("one two", encoding="utf-8")
+    (tmp_path / "long.txt").write_text("w " * 9, encoding="utf-8")
+    (tmp_path / "b.txt").write_text(" \n", encoding="utf-8")
+    photo(11, (192, 128)).save(tmp_path / "larger.jpg", quality=60)
+    photo(11).save(tmp_path / "first.png")
+    (tmp_path / "same.png").write_bytes((tmp_path / "a.png").read_bytes())
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    photo(90, (200, 40)).save(tmp_path / "wide_one.png")
+    photo(70, (20, 30)).save(tmp_path / "tiny.png")
+    found = look(tmp_path, limits={"token_limit": 8})
+    assert "cannot be read" in problems(found, "unreadable")["broken.png"]
+    assert problems(found, "too small") == {"tiny.png": "20 x 30 pixels are enlarged 1.6 times, to 32 x 32"}
+    assert problems(found, "extreme ratio").keys() == {"wide_one.png"}
+    assert problems(found, "caption over the token limit") == {"long.png": "9 tokens, the limit is 8"}
+    assert problems(found, "duplicate") == {
+        "same.png": "is the same file as a.png",
+        "larger.jpg": "looks like first.png",
+    }
+    missing = problems(found, "no caption")
+    assert missing["b.png"] == "its caption is empty"
+    assert missing["wide_one.png"] == "there is no caption file; the words of its file name serve: “wide one”"
+    assert "a.png" not in missing
+
+
+def test_the_demo_has_no_problem():
+    found = look(DEMO, width=64, height=64, batch_size=8)
+    assert found.problems == []
+    assert (len(found.samples), found.division.steps_per_epoch, found.obstacle) == (16, 2, "")
+
+
+def test_a_folder_of_broken_pictures_is_surveyed_and_says_that_nothing_can_be_trained(tmp_path):
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    found = look(tmp_path)
+    assert (found.samples, found.buckets, found.division.steps_per_epoch) == ((), [], 0)
+    assert "A run would not start: no picture can be used." in page.render(found)
+    assert "No picture" in pictures_page.cards(found, [], 1)
+
+
+def test_known_pictures_are_not_opened_again_and_a_stopped_survey_goes_on(tmp_path, monkeypatch):
+    for number in range(4):
+        photo(number * 20).save(tmp_path / f"{number}.png")
+    prints, stopped = Prints(), Watcher(stop_after=2)
+    with pytest.raises(SurveyInterruptedError, match="stopped after 2 of 4 pictures"):
+        look(tmp_path, prints, stopped)
+    opened = []
+    make = Print.of
+    monkeypatch.setattr(Print, "of", lambda picture: opened.append(picture) or make(picture))
+    watcher = Watcher()
+    look(tmp_path, prints, watcher)
+    assert len(opened) == 2
+    look(tmp_path, prints)
+    assert len(opened) == 2
+    assert watcher.reports[-1] == (3, 4, "Looking at pictures, 3 of 4")
+
+
+def recoded(picture, quality, scale):
+    data = io.BytesIO()
+    small = picture.resize((int(picture.width * scale), int(picture.height * scale)))
+    small.save(data, "JPEG", quality=quality)
+    return Image.open(data)
+
+
+@pytest.mark.parametrize(("quality", "scale"), [(90, 1), (40, 1), (85, 0.5), (85, 1.7)])
+def test_copies_of_other_size_and_quality_look_alike_and_different_pictures_do_not(quality, scale):
+    pictures = [Image.open(path).convert("RGB") for path in sorted(DEMO.glob("*.png"))]
+    copies = [recoded(picture, quality, scale) for picture in pictures]
+    found = alike([Print.of(one.convert("RGB")).likeness for one in [*pictures, *copies]], 24)
+    assert found == [[number, number + len(pictures)] for number in range(len(pictures))]
+
+
+def test_likeness_minds_colour_and_ratio():
+    red, green = (Image.new("RGB", (64, 64), colour) for colour in ("#b00", "#0b0"))
+    same = [likeness(red, (64, 64)), likeness(green, (64, 64)), likeness(red, (64, 32)), likeness(red, (32, 32))]
+    assert alike(same, 24) == [[0, 3]]
+    assert alike([], 24) == []
+
+
+def test_a_caption_is_given_to_one_picture_in_a_file_of_its_own(tmp_path):
+    photo().save(tmp_path / "red_house.png")
+    found = look(tmp_path)
+    (change,) = captioning.of_one(found, 0, " a  red\nhouse ")
+    assert (change.path.name, change.before, change.after) == ("red_house.txt", None, b"a red house\n")
+    History(tmp_path / "edits").apply("edit", [change])
+    after = found.recaptioned(words)
+    assert after.samples[0].written == "a red house"
+    assert problems(after, "no caption") == {}
+    assert captioning.of_one(after, 0, "a red house") == []
+
+
+def test_tags_change_everywhere_but_in_metadata(tmp_path):
+    for name, caption in (("a", "x, y"), ("b", "y"), ("c", "x")):
+        photo().save(tmp_path / f"{name}.png")
+        (tmp_path / f"{name}.txt").write_text(caption, encoding="utf-8")
+    (tmp_path / "meta.json").write_text('{"c": {"caption": "x"}}', encoding="utf-8")
+    found = look(tmp_path, metadata_file=str(tmp_path / "meta.json"))
+    changes = captioning.of_tags(found, TagSettings(action="replace", tag="x", replacement="z"))
+    assert {change.path.name: change.after for change in changes} == {"a.txt": b"z, y\n"}
+    with pytest.raises(SettingsError, match="no caption that can be edited has w"):
+        captioning.of_tags(found, TagSettings(action="remove", tag="w"))
+    with pytest.raises(SettingsError, match="comes from the metadata file"):
+        captioning.of_one(found, 2, "new")
+
+
+@pytest.mark.parametrize(
+    ("existing", "after"),
+    [
+        (captioning.KEEP, {"b.txt": b"new\n"}),
+        (captioning.BEFORE, {"a.txt": b"new, old\n", "b.txt": b"new\n"}),
+        (captioning.AFTER, {"a.txt": b"old, new\n", "b.txt": b"new\n"}),
+        (captioning.REPLACE, {"a.txt": b"new\n", "b.txt": b"new\n"}),
+    ],
+)
+def test_a_taggers_captions_go_with_those_that_are_there(tmp_path, existing, after):
+    for name in "ab":
+        photo().save(tmp_path / f"{name}.png")
+    (tmp_path / "a.txt").write_text("old", encoding="utf-8")
+    found, settings_ = look(tmp_path), captioning.TaggerSettings(existing=existing)
+    wanted = captioning.wanting(found, settings_)
+    changes = captioning.of_tagger(found, dict.fromkeys(wanted, "new"), settings_)
+    assert {change.path.name: change.after for change in changes} == after
+
+
+def test_no_name_and_no_caption_can_put_html_into_the_page(tmp_path):
+    evil = "<script>alert(1)</script>'\""
+    for name in ("<img src=x onerror=alert(1)>", "b"):
+        photo().save(tmp_path / f"{name}.png")
+        (tmp_path / f"{name}.txt").write_text(f"{evil}, b", encoding="utf-8")
+    (tmp_path / "<b>broken.png").write_bytes(b"no picture")
+    found = look(tmp_path, limits={"token_limit": 1})
+    numbers = pictures_page.chosen(found, pictures_page.ALL, "")
+    shown = page.render(found) + pictures_page.cards(found, numbers, 1) + pictures_page.large(found, 0)
+    assert shown.count("&lt;script&gt;") >= 5
+    assert not re.search(r"<(script|img src=x|b>broken)", shown)
+    assert "'&quot;" not in shown.replace("&#x27;&quot;", "")
+
+
+def test_pictures_are_chosen_by_size_problem_and_words(tmp_path):
+    for number, size in enumerate([(64, 64), (64, 32), (64, 64)]):
+        photo(number * 30, size).save(tmp_path / f"{number}.png")
+        (tmp_path / f"{number}.txt").write_text(f"tag {number}", encoding="utf-8")
+    (tmp_path / "2.txt").unlink()
+    found = look(tmp_path, framing="buckets", bucket_step=8, min_side=8)
+    assert pictures_page.choices(found) == ["all pictures", "with problems", "32 x 32", "32 x 16"]
+    assert pictures_page.chosen(found, "32 x 32", "") == [0, 2]
+    assert pictures_page.chosen(found, "with problems", "") == [2]
+    assert pictures_page.chosen(found, "all pictures", " TAG 1") == [1]
+    assert pictures_page.chosen(found, "32 x 32", "tag 1") == []
+
+
+def test_a_page_shows_so_many_pictures_and_no_more(tmp_path):
+    for number in range(pictures_page.PER_PAGE + 1):
+        Image.new("RGB", (40, 40), (number * 9, 0, 0)).save(tmp_path / f"{number:02}.png")
+    found = look(tmp_path)
+    numbers = pictures_page.chosen(found, pictures_page.ALL, "")
+    assert pictures_page.page_count(numbers) == 2
+    assert pictures_page.cards(found, numbers, 1).count("class='hnw-card'") == pictures_page.PER_PAGE
+    assert pictures_page.cards(found, numbers, 2).count("class='hnw-card'") == 1
+    assert pictures_page.page_count([]) == 1
+
+
+def pixels(uri):
+    return Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2]))).convert("RGB")
+
+
+def test_what_is_shown_as_trained_is_the_part_that_is_trained_and_its_mask(tmp_path):
+    picture = Image.new("RGB", (96, 32), "red")
+    picture.paste("blue", (32, 0, 64, 32))
+    picture.save(tmp_path / "a.png")
+    mask = Image.new("L", (96, 32), 255)
+    mask.paste(0, (32, 0, 48, 32))
+    mask.save(tmp_path / "a-mask.png")
+    found = look(tmp_path, masks="file")
+    (sample,) = found.samples
+    shown = pixels(trained_picture(found.prints.get(sample), sample, sample.frames[0], 64))
+    assert shown.size == (32, 32)
+    dark, light = shown.getpixel((6, 16)), shown.getpixel((26, 16))
+    assert light[2] > 200
+    assert light[0] < 60
+    assert dark[2] < 90
+    assert "M32.0 0.0H64.0V32.0H32.0Z" in pictures_page.cards(found, [0], 1)

@@ -1,0 +1,339 @@
+"""The tab Dataset on the embedded host: every button with right and wrong input."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import types
+import warnings
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import pytest
+from hypernetwork_workbench.hypernetworks import atomic
+from hypernetwork_workbench.hypernetworks.settings import SECTIONS
+from PIL import Image
+
+EMPTY: dict[str, dict[str, Any]] = {name: {} for name in SECTIONS}
+
+
+@pytest.fixture
+def folder(tmp_path: Path, patched: Any) -> Path:
+    """Three pictures, two of them with captions."""
+    place = tmp_path / "pictures"
+    place.mkdir()
+    for number, (name, caption) in enumerate((("a", "night, rain"), ("b", "night, sun"), ("red_house", None))):
+        Image.new("RGB", (64 + 32 * number, 64), (60 * number, 90, 9)).save(place / f"{name}.png")
+        if caption:
+            (place / f"{name}.txt").write_text(caption, encoding="utf-8")
+    return place
+
+
+class Tab:
+    """The tab without a browser: what is entered goes to the handlers, and what they return is read by id."""
+
+    def __init__(self, folder: Path, train: bool = False) -> None:
+        from hypernetwork_workbench.patches import tab_dataset, tab_train
+
+        with warnings.catch_warnings(), gr.Blocks() as self.page, gr.Tabs():
+            warnings.simplefilter("ignore")
+            if train:
+                tab_train.build()
+            start = {**EMPTY, "data": {"folder": str(folder), "width": 64, "height": 64, "batch_size": 2}}
+            self.handlers = tab_dataset.make_tab(start, tab_train.form_of_page())
+        self.entered = {field.address: field.component.value for field in self.handlers.form.fields}
+        parts = self.handlers.parts
+        self.held = {id(parts.survey): None, id(parts.show): "all pictures", id(parts.words): "", id(parts.page): 1}
+        self.held[id(parts.number)] = -1
+        self.status = ""
+
+    def __getattr__(self, name: str) -> Any:
+        return self.held.get(id(getattr(self.handlers.parts, name)), "")
+
+    def enter(self, **entered: Any) -> Tab:
+        for name, value in entered.items():
+            address = name.replace("__", ".")
+            assert address in self.entered, "no such field"
+            self.entered[address] = value
+        return self
+
+    def _take(self, answer: Any) -> str:
+        *values, self.status = answer
+        for component, value in zip(self.handlers.shown, values, strict=True):
+            self._hold(component, value)
+        return self.status
+
+    def _hold(self, component: Any, value: Any) -> None:
+        if isinstance(value, dict):
+            if "value" not in value:
+                return
+            value = value["value"]
+        self.held[id(component)] = value
+
+    def _view(self, *more: Any) -> list[Any]:
+        return [self.held[id(one)] for one in [*self.handlers.view, self.handlers.parts.number]] + list(more)
+
+    def look(self, **entered: Any) -> str:
+        return self._take(self.handlers.look("task(x)", *self.enter(**entered).entered.values()))
+
+    def pick(self, number: int) -> None:
+        for component, value in zip(self.handlers.editor, self.handlers.pick(self.survey, number), strict=True):
+            self._hold(component, value)
+
+    def save(self, text: str) -> str:
+        return self._take(self.handlers.save_caption(*self._view(text)))
+
+    def undo_edit(self) -> str:
+        return self._take(self.handlers.undo(*self._view()))
+
+    def tags(self, **entered: Any) -> str:
+        self.enter(**{f"tags__{name}": value for name, value in entered.items()})
+        return self._take(self.handlers.change_tags(*self._view(*self.entered.values())))
+
+    def caption_all(self, **entered: Any) -> str:
+        self.enter(**entered)
+        return self._take(self.handlers.caption_all("task(x)", *self._view(*self.entered.values())))
+
+    def copies(self, **entered: Any) -> str:
+        self.enter(**{f"copies__{name}": value for name, value in entered.items()})
+        return self.handlers.make_copies("task(x)", self.survey, *self.entered.values())[-1]
+
+
+@pytest.fixture
+def tab(folder: Path) -> Tab:
+    return Tab(folder)
+
+
+def texts(folder: Path) -> dict[str, str]:
+    return {path.name: path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.txt"))}
+
+
+def test_a_look_shows_what_will_be_trained(tab):
+    assert "3 pictures were found" in tab.look()
+    assert "<b class='hnw-steps'>2 steps</b>: 3 pictures in 2 batches" in tab.overview
+    assert "64 × 64" in tab.overview
+    assert "5 at most" not in tab.overview
+    assert "3 at most in a caption" in tab.overview
+    assert tab.cards.count("class='hnw-card'") == 3
+    assert "Page 1 of 1; 3 of 3 pictures." in tab.pager
+    assert "<b class='hnw-steps'>1 step</b>" in (tab.look(train__gradient_accumulation=2) and tab.overview)
+
+
+@pytest.mark.parametrize(
+    ("entered", "sentence"),
+    [
+        ({"data__folder": ""}, "Dataset folder: name the folder that holds the pictures"),
+        ({"data__folder": "/absent"}, "Dataset folder: /absent is not a folder"),
+        ({"data__width": 65}, "Picture width: must be a multiple of 8, not 65"),
+        ({"data__width": None}, "Picture width: must be a number, not empty"),
+        ({"train__gradient_accumulation": 0}, "Gradient accumulation: must be at least 1, not 0"),
+        ({"limits__token_limit": 0}, "Token limit: must be at least 1, not 0"),
+        ({"data__dataset_config": "/absent.toml"}, "Dataset file: /absent.toml cannot be read"),
+        ({"data__more_folders": "/absent | num_repeats=x"}, "More folders: "),
+        ({"data__filename_regex": "("}, "File name regex: is no regular expression"),
+    ],
+)
+def test_wrong_input_is_one_sentence_that_names_the_field(tab, entered, sentence):
+    tab.look()
+    before = tab.overview
+    said = tab.look(**entered)
+    assert sentence in said
+    assert said.count("<li>") == 1
+    assert tab.overview == before
+
+
+def test_a_caption_is_edited_and_taken_back(tab, folder):
+    tab.look()
+    before = texts(folder)
+    tab.pick(2)
+    assert tab.caption == "red house"
+    assert "red_house.png" in tab.chosen
+    assert "Done: caption of red_house.png (1 caption file)" in tab.save("a red house\nat night")
+    assert texts(folder)["red_house.txt"] == "a red house at night\n"
+    assert tab.caption == "a red house at night"
+    assert "Undo: caption of red_house.png" in tab.undo
+    assert "has this caption already" in tab.save("a red house at night")
+    assert "Taken back: caption of red_house.png" in tab.undo_edit()
+    assert texts(folder) == before
+    assert tab.caption == "red house"
+    assert tab.undo == "Undo"
+    assert "there is no edit of these captions to take back" in tab.undo_edit()
+
+
+def test_tags_are_changed_everywhere_and_several_steps_are_taken_back(tab, folder):
+    tab.look()
+    before = texts(folder)
+    assert "Done: replace night by dusk (2 caption files)" in tab.tags(
+        action="replace", tag="night", replacement="dusk"
+    )
+    assert "Done: add ink (3 caption files)" in tab.tags(action="add", tag="ink", place="the end")
+    assert texts(folder)["a.txt"] == "dusk, rain, ink\n"
+    assert "data-tag='dusk'" in tab.overview
+    again = Tab(folder)
+    again.look()
+    assert "add ink" in again.undo_edit()
+    assert "replace night by dusk" in again.undo_edit()
+    assert texts(folder) == before
+    assert "data-tag='night'" in again.overview
+
+
+@pytest.mark.parametrize(
+    ("entered", "sentence"),
+    [
+        ({"action": "add", "tag": ""}, "Tags: name the tag to add"),
+        ({"action": "remove", "tag": "snow"}, "Tags: no caption that can be edited has snow"),
+        ({"action": "replace", "tag": "night", "replacement": ""}, "New tags: name the tag that takes its place"),
+        ({"action": "burn", "tag": "night"}, "Change of tags: must be one of add, remove, replace"),
+    ],
+)
+def test_a_change_of_tags_that_cannot_be_says_why(tab, folder, entered, sentence):
+    tab.look()
+    before = texts(folder)
+    assert sentence in tab.tags(**entered)
+    assert texts(folder) == before
+
+
+def test_a_write_that_fails_changes_no_caption_and_what_was_done_before_can_still_be_undone(tab, folder, monkeypatch):
+    tab.look()
+    first = texts(folder)
+    tab.tags(action="add", tag="ink")
+    before = texts(folder)
+    replace = Path.replace
+
+    def failing(path: Path, target: Path) -> Path:
+        if Path(target).name == "b.txt" and "ash" in path.read_text(encoding="utf-8"):
+            raise OSError(28, "No space left on device")
+        return replace(path, target)
+
+    monkeypatch.setattr(atomic.Path, "replace", failing)
+    assert "b.txt: cannot be written" in tab.tags(action="add", tag="ash")
+    assert texts(folder) == before
+    assert "Taken back: add ink" in tab.undo_edit()
+    assert texts(folder) == first
+
+
+def test_pictures_are_paged_and_filtered(tab, folder):
+    for number in range(30):
+        Image.new("RGB", (64, 64), (8 * number, 0, 200)).save(folder / f"more{number:02}.png")
+    tab.look()
+    turn = tab.handlers.turn
+    current, pager, before, after, _ = turn(tab.survey, "all pictures", "", 1, 1)
+    assert current == 2
+    assert "Page 2 of 2; 33 of 33" in pager
+    assert (before["interactive"], after["interactive"]) == (True, False)
+    assert turn(tab.survey, "all pictures", "", 99)[0] == 2
+    assert turn(tab.survey, "all pictures", "", None, -1)[0] == 1
+    assert "1 of 33 pictures" in turn(tab.survey, "all pictures", "SUN", 1)[1]
+    assert turn(None, "all pictures", "", 1) == tuple(gr.update() for _ in tab.handlers.pictures)
+
+
+def test_before_the_first_look_every_button_says_so(tab, folder):
+    for said in (tab.save("x"), tab.undo_edit(), tab.tags(tag="x"), tab.copies()):
+        assert "press Look first" in said
+    tab.pick(0)
+    assert tab.held[id(tab.handlers.parts.number)] == -1
+    tab.look()
+    assert "Caption: press a picture first" in tab.save("x")
+
+
+def test_copies_are_written_into_a_new_folder(tab, folder, tmp_path):
+    tab.look()
+    held = sorted(folder.iterdir())
+    assert "no picture is that long" in tab.copies(target=str(tmp_path / "new"), split_threshold=0.4)
+    said = tab.copies(mirror=True)
+    assert "Wrote 6 pictures to" in said
+    assert "exists already; name a new folder" in tab.copies()
+    assert "Split threshold: must be at most 1, not 2" in tab.copies(split_threshold=2)
+    assert sorted(folder.iterdir()) == held
+    assert "6 pictures were found" in tab.look(data__folder=str(tmp_path / "new"))
+
+
+def test_a_host_without_taggers_says_so(tab):
+    assert "taggers.tagger" not in tab.entered
+    blocks = tab.page.blocks.values()
+    notes = [one.value for one in blocks if getattr(one, "elem_id", "") == "hnw_dataset_taggers_none"]
+    assert "no tagger of its own" in notes[0]
+
+
+@pytest.fixture
+def deepbooru(monkeypatch: Any, patched: Any) -> Any:
+    """A host with a deepbooru that says sizes; it counts how often it is loaded."""
+    import modules
+
+    module = types.ModuleType("modules.deepbooru")
+    module.__spec__ = types.SimpleNamespace(name="modules.deepbooru")
+    module.model = types.SimpleNamespace(
+        start=lambda: module.calls.append("start"),
+        stop=lambda: module.calls.append("stop"),
+        tag_multi=lambda picture: f"{picture.mode}, {picture.width} wide",
+    )
+    module.calls = []
+    monkeypatch.setitem(sys.modules, "modules.deepbooru", module)
+    monkeypatch.setattr(modules, "deepbooru", module, raising=False)
+    return module
+
+
+def test_the_hosts_tagger_captions_the_pictures_and_keeps_what_is_there(deepbooru, folder):
+    tab = Tab(folder)
+    tab.look()
+    before = texts(folder)
+    assert "(1 caption file)" in tab.caption_all()
+    assert texts(folder) == {**before, "red_house.txt": "RGB, 128 wide\n"}
+    tab.caption_all(taggers__existing="append the new one")
+    assert texts(folder)["a.txt"] == "night, rain, RGB, 64 wide\n"
+    assert deepbooru.calls == ["start", "stop"] * 2
+    tab.undo_edit()
+    tab.undo_edit()
+    assert texts(folder) == before
+
+
+def test_a_tagger_that_fails_is_named_and_what_it_has_done_is_kept(deepbooru, folder):
+    tab = Tab(folder)
+    tab.look()
+    said = []
+
+    def failing(picture: Any) -> str:
+        if said:
+            raise RuntimeError("out of memory")
+        said.append(picture)
+        return "one"
+
+    deepbooru.model.tag_multi = failing
+    status = tab.caption_all(taggers__existing="replace it")
+    assert "Deepbooru (tags) failed after 1 of 3 pictures (out of memory). Done: captions by" in status
+    assert texts(folder)["a.txt"] == "one\n"
+    assert texts(folder)["b.txt"] == "night, sun"
+    assert "deepbooru (tags) failed after 0 of 3 pictures (out of memory)" in tab.caption_all()
+
+
+def test_an_interrupted_tagger_keeps_what_it_has_done(deepbooru, folder, patched):
+    tab = Tab(folder)
+    tab.look()
+    state = patched.module("shared").state
+    deepbooru.model.tag_multi = lambda _: state.interrupt() or "one"
+    with contextlib.ExitStack() as stack:
+        stack.callback(setattr, state, "interrupted", False)
+        status = tab.caption_all(taggers__existing="replace it")
+    assert "Stopped after 1 of 3 pictures. Done:" in status
+    assert texts(folder) == {"a.txt": "one\n", "b.txt": "night, sun"}
+
+
+def test_the_form_has_the_fields_of_training_and_the_settings_go_both_ways(folder):
+    from hypernetwork_workbench.patches import tab_dataset, tab_train
+
+    tab = Tab(folder, train=True)
+    ids = {getattr(one, "elem_id", None) for one in tab.page.blocks.values()}
+    assert {"hnw_dataset_take_button", "hnw_dataset_give_button"} <= ids
+    train = next(form for _, form in tab_train._built)
+    shared = {field.address for field in train.fields} & set(tab.entered)
+    not_seen = {"data.latents", "data.cache", "data.cache_limit_mb", "data.stop_at_broken"}
+    assert {field.address for field in train.fields if field.section == "data"} - shared == not_seen
+    assert tab_dataset._with_name("", "ink", 1, 2) == ["ink", 1, 2]
+    assert tab_train.form_of_page() is None
+
+
+def test_every_widget_stays_out_of_the_hosts_defaults(tab):
+    for field in tab.handlers.form.fields:
+        assert field.component.elem_id.startswith("hnw_dataset_")
+        assert field.component.do_not_save_to_config
