@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import gradio as gr
@@ -71,6 +72,7 @@ class _Tab:
         self.handlers = Handlers(self._form, parts)
         self._connect_view()
         self._connect_edits()
+        self._connect_statuses()
         if train is not None:
             self._connect_train(train)
 
@@ -168,11 +170,11 @@ class _Tab:
         self._job("look", handlers.look, self._form.components, handlers.shown)
         buttons["interrupt"].click(shared.state.interrupt, **_QUICK)
         for event in (parts.show.input, parts.words.change):
-            event(_first_page(handlers), handlers.view[:3], handlers.pictures, **_QUICK)
+            event(partial(handlers.turn, page_number=1), handlers.view[:3], handlers.pictures, **_QUICK)
         for event in (parts.page.submit, parts.page.blur):
             event(handlers.turn, handlers.view, handlers.pictures, **_QUICK)
         for name, by in (("before", -1), ("after", 1)):
-            buttons[name].click(_turned(handlers, by), handlers.view, handlers.pictures, **_QUICK)
+            buttons[name].click(partial(handlers.turn, by=by), handlers.view, handlers.pictures, **_QUICK)
         chosen = [parts.survey, parts.number]
         buttons["pick"].click(handlers.pick, chosen, handlers.editor, _js="hnwDatasetPicked", **_QUICK)
 
@@ -200,6 +202,12 @@ class _Tab:
             show_progress="hidden",
         )
 
+    def _connect_statuses(self) -> None:
+        """What was said before is wiped as soon as another button is pressed."""
+        for name in (*self._statuses, "pick"):
+            others = [status for one, status in self._statuses.items() if one != name]
+            self._buttons[name].click(partial(_wiped, len(others)), outputs=others, **_QUICK)
+
     def _connect_train(self, train: Form) -> None:
         """Both forms have fields of the same addresses; each can be filled in from the other."""
         there = {field.address: field.component for field in train.fields}
@@ -211,18 +219,8 @@ class _Tab:
         self._buttons["give"].click(_as_they_are, ours, theirs, **_QUICK).then(None, _js="hnwTrainLookSoon")
 
 
-def _first_page(handlers: Handlers) -> Any:
-    def shown(survey: Any, show: str, words: str) -> tuple[Any, ...]:
-        return handlers.turn(survey, show, words, 1)
-
-    return shown
-
-
-def _turned(handlers: Handlers, by: int) -> Any:
-    def shown(survey: Any, show: str, words: str, page: Any) -> tuple[Any, ...]:
-        return handlers.turn(survey, show, words, page, by)
-
-    return shown
+def _wiped(count: int) -> list[str]:
+    return [""] * count
 
 
 def _with_name(saved_as: str, network: str | None, *values: Any) -> list[Any]:

@@ -170,6 +170,9 @@ def test_the_demo_itself_can_be_looked_at(tab: Page, screenshots: Path | None):
     tab.press(tab.find("#hnw_dataset_cards .hnw-card[data-number='6']"))
     tab.wait_for_text("hnw_dataset_chosen", "examples/night/07-purple-square.png")
     if screenshots:
+        for name in ("framing", "tags"):
+            tab.press(tab.find(f"#hnw_dataset_{name} > .label-wrap"))
+        tab.driver.execute_script("document.querySelector('.hnw-tags').closest('details').open = false")
         tab.screenshot(screenshots / "dataset.png")
 
 
