@@ -7,6 +7,8 @@ from typing import Any
 
 from torch import Tensor
 
+from . import capabilities, forge_attention
+from .chains import bend_chain
 from .loaded import Loaded
 from .patching import Patch, PatchSet
 
@@ -22,21 +24,16 @@ def _make_apply(original: Callable[..., Any]) -> Callable[..., Any]:
         shortcuts.leave_layer()
         if not any(isinstance(network, Loaded) for network in hypernetworks):
             return original(hypernetworks, context, layer)
-        k_in = v_in = context
-        for network in hypernetworks:
-            if isinstance(network, Loaded):
-                k_in, v_in = network.bend(k_in, v_in)
-            else:  # another extension's own kind
-                k_in, v_in = _apply_foreign(network, k_in, v_in, layer)
-        return k_in, v_in
+        return bend_chain(hypernetworks, context, context, layer)
 
     return apply_hypernetworks
 
 
-def _apply_foreign(network: Any, k_in: Tensor, v_in: Tensor, layer: Any) -> tuple[Tensor, Tensor]:
-    from modules.hypernetworks import hypernetwork  # noqa: PLC0415
-
-    return hypernetwork.apply_single_hypernetwork(network, k_in, v_in, layer)
-
-
-patch_set = PatchSet("attention", "The k/v path of hypernetworks", [Patch(f"{_HOST}:apply_hypernetworks", _make_apply)])
+patch_set = PatchSet(
+    "attention",
+    "The k/v path of hypernetworks",
+    [
+        Patch(f"{_HOST}:apply_hypernetworks", _make_apply, when=capabilities.attention_asks_for_networks),
+        forge_attention.patch,
+    ],
+)

@@ -29,9 +29,17 @@ _known: tuple[weakref.ref[nn.Module], Layers] | None = None
 
 def loaded_unet() -> nn.Module | None:
     """The U-Net of the loaded checkpoint; None where there is none or it is of another kind."""
-    model: Any = getattr(shared.sd_model, "model", None)
-    unet = getattr(model, "diffusion_model", None)
-    return unet if isinstance(unet, nn.Module) else None
+    return unet_of(shared.sd_model)
+
+
+def unet_of(checkpoint: Any) -> nn.Module | None:
+    """The U-Net of a checkpoint as the host holds it, None where it has none; in Forge one of its patchers holds it."""
+    patcher = getattr(getattr(checkpoint, "forge_objects", None), "unet", None)
+    for holder in (checkpoint, patcher):
+        unet = getattr(getattr(holder, "model", None), "diffusion_model", None)
+        if isinstance(unet, nn.Module):
+            return unet
+    return None
 
 
 def of(unet: nn.Module) -> Layers:

@@ -8,17 +8,16 @@ from weakref import WeakKeyDictionary
 from modules import sd_models, shared
 from torch import nn
 
-from . import host
+from . import attention_layers, host
 
 _known: WeakKeyDictionary[nn.Module, tuple[int, ...]] = WeakKeyDictionary()
 
 
 def loaded_widths() -> tuple[int, ...]:
     """Widths of the loaded checkpoint; none as long as none is loaded. Quick enough for every key stroke."""
-    model = _loaded_model()
-    if model is None:
+    unet = attention_layers.unet_of(_loaded_model())
+    if unet is None:
         return ()
-    unet = model.model.diffusion_model
     if unet not in _known:
         _known[unet] = host.attention_widths(unet)
     return _known[unet]

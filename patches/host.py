@@ -20,7 +20,7 @@ from ..hypernetworks.memo import has_dropout
 from ..hypernetworks.memory import Activations
 from ..hypernetworks.network import Hypernetwork
 from ..hypernetworks.ports import Checkpoint, Computing, Ports, Progress
-from . import activations, attention, encoders, fingerprints, recomputing, temporary, unet_attention
+from . import activations, attention, attention_layers, encoders, fingerprints, recomputing, temporary, unet_attention
 from .previews import HostPreviewer
 from .runs import runs
 from .shortcuts import shortcuts
@@ -39,9 +39,10 @@ def unet() -> nn.Module:
     Raises:
         TrainingError: no checkpoint is loaded.
     """
-    if shared.sd_model is None:
+    found = attention_layers.loaded_unet()
+    if found is None:
         raise TrainingError("no checkpoint is loaded; choose one first")
-    return shared.sd_model.model.diffusion_model
+    return found
 
 
 def attention_widths(model: nn.Module) -> tuple[int, ...]:
@@ -50,15 +51,18 @@ def attention_widths(model: nn.Module) -> tuple[int, ...]:
     text: set[int] = set()
     for module in model.modules():
         to_q, to_k = getattr(module, "to_q", None), getattr(module, "to_k", None)
-        if isinstance(to_q, nn.Linear) and isinstance(to_k, nn.Linear):
+        # Linear layers, also those of Forge, which are not torch's.
+        q_width, k_width = getattr(to_q, "in_features", None), getattr(to_k, "in_features", None)
+        if isinstance(q_width, int) and isinstance(k_width, int):
             # A self-attention layer takes its keys from what it takes its queries from.
-            (own if to_q.in_features == to_k.in_features else text).add(to_k.in_features)
+            (own if q_width == k_width else text).add(k_width)
     return (*sorted(text), *sorted(own - text))
 
 
 def model_widths() -> tuple[int, ...]:
     """Attention widths of the loaded checkpoint; none where no checkpoint is loaded."""
-    return attention_widths(unet()) if shared.sd_model is not None else ()
+    found = attention_layers.loaded_unet()
+    return () if found is None else attention_widths(found)
 
 
 class HostEncoder:

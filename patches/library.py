@@ -70,7 +70,8 @@ class Library:
         kept = self._networks.get(path)
         if kept is None or kept[0] != now or now is None:
             self._networks.pop(path, None)
-            kept = now, files.load(path).eval().requires_grad_(False)
+            with torch.inference_mode(False):  # Forge generates in that mode, and its tensors are of no use outside it
+                kept = now, files.load(path).eval().requires_grad_(False)
             self._networks[path] = kept
         self._networks.move_to_end(path)
         return kept[1]

@@ -132,24 +132,38 @@ class Shortcuts:
         step = Chain(tuple(each.step_of_chain for each in chain))
         networks = tuple(step.networks())
         unet = attention_layers.loaded_unet()
-        width = context.shape[-1]
         if unet is None or not self._applies(networks, context):
             return self.plain(chain, context)
-        if width in attention_layers.of(unet).text_widths:
-            memo = self.memo if self.training_memo is None else self.training_memo
-            key = (step, key_of(networks, width))
-            if self._is_reading:
-                known = memo.find(key, context)
-                return self.plain(chain, context) if known is None else known
-            return memo.get(key, context, lambda: step.bend(context, context), weights_of(networks, width))
+        if context.shape[-1] in attention_layers.of(unet).text_widths:
+            return self._remembered(chain, step, context)
         if self.training_memo is not None:
             return self.plain(chain, context)
         if self._folded is not None and self._folded[0] != step:
             self.leave_layer()
         self._watch(unet)
-        reduction = self._reduce(step, networks, width, context.device)
+        reduction = self._reduce(step, networks, context.shape[-1], context.device)
         for_k, for_v = reduction.heads if self.folds.current is not None else reduction.whole
         return for_k(context), for_v(context)
+
+    def bend_hooked(self, chain: Sequence[Loaded], context: Tensor, is_text: bool) -> Pair:
+        """As `bend`, in a host that says which inputs are the text; its weights are not ours to fold anything into."""
+        step = Chain(tuple(each.step_of_chain for each in chain))
+        networks = tuple(step.networks())
+        if not self._applies(networks, context):
+            return step.bend(context, context)
+        if is_text:
+            return self._remembered(chain, step, context)
+        for_k, for_v = self._reduce(step, networks, context.shape[-1], context.device).whole
+        return for_k(context), for_v(context)
+
+    def _remembered(self, chain: Sequence[Loaded], step: Chain, context: Tensor) -> Pair:
+        networks, width = tuple(step.networks()), context.shape[-1]
+        memo = self.memo if self.training_memo is None else self.training_memo
+        key = (step, key_of(networks, width))
+        if self._is_reading:
+            known = memo.find(key, context)
+            return self.plain(chain, context) if known is None else known
+        return memo.get(key, context, lambda: step.bend(context, context), weights_of(networks, width))
 
     def _applies(self, networks: Sequence[Hypernetwork], context: Tensor) -> bool:
         if not options.shortcuts_are_on():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,10 +12,11 @@ from gradio.context import Context
 from modules import call_queue, shared
 
 from ..hypernetworks import train_presets
-from . import initial, inspecting, train_form, train_runs
+from . import capabilities, initial, inspecting, train_form, train_runs
 from .form import Form
 from .train_handlers import OWN, Handlers, Panel
 
+_log = logging.getLogger(__name__)
 _QUICK: dict[str, Any] = {"queue": False, "show_progress": "hidden"}
 
 
@@ -93,6 +95,7 @@ def _tick(is_visible: bool) -> Any:
 def _panel() -> dict[str, Any]:
     """The buttons, and where a run is seen."""
     parts: dict[str, Any] = {}
+    _why_off()
     with gr.Row():
         parts["train"] = gr.Button(
             "Train hypernetwork", variant="primary", scale=2, min_width=200, elem_id="hnw_train_button"
@@ -123,6 +126,14 @@ def _panel() -> dict[str, Any]:
     parts["last"] = gr.Button("Show the last run", elem_id="hnw_train_last", elem_classes="hnw-hidden")
     parts["look"] = gr.Button("Look at the entries", elem_id="hnw_train_look", elem_classes="hnw-hidden")
     return parts
+
+
+def _why_off() -> None:
+    reason = capabilities.why_no_training()
+    if reason is not None:
+        _log.warning("Training is off: %s.", reason)
+        said = f"<ul class='hnw-errors'><li>Training is not possible here: {reason}.</li></ul>"
+        gr.HTML(said, elem_id="hnw_train_off")
 
 
 def _listed() -> Any:

@@ -17,7 +17,7 @@ from ..hypernetworks.settings import Job
 from ..hypernetworks.train.plan import make_plan
 from ..hypernetworks.train.rate_finder import FoundRate, find_rate
 from ..hypernetworks.train.run import TrainResult, train
-from . import host
+from . import capabilities, host
 from .previews import check_sampler
 from .runs import runs
 
@@ -59,6 +59,9 @@ def find_rate_for(job: Job, progress: Progress | None = None) -> FoundRate:
 
 
 def _ports(job: Job, progress: Progress | None) -> Ports:
+    reason = capabilities.why_no_training()
+    if reason is not None:
+        raise TrainingError(f"training is not possible here: {reason}")
     if getattr(shared.cmd_opts, "lowvram", False):
         # The host then sends each block of the U-Net to the GPU by turns, and has no place for gradients.
         raise TrainingError("training is not possible with --lowvram; start the WebUI with --medvram or without it")

@@ -1,9 +1,8 @@
 """Registers the tab Train Gamma."""
 
-from hypernetwork_workbench.patches import tab_train
-from modules import script_callbacks
+from hypernetwork_workbench.patches import tabs
 
 from hypernetwork_workbench import patches
 
 patches.install_all()
-script_callbacks.on_ui_train_tabs(tab_train.build)
+tabs.register("tab_train")

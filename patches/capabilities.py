@@ -1,0 +1,33 @@
+"""What the running host can carry: found out by looking at it, never by its version."""
+
+from __future__ import annotations
+
+import importlib.util
+
+#: Packages that Forge and its kin bring, with a way of their own to hold and run checkpoints: all have the first one,
+#: and one of the others.
+_FORGE, _BACKENDS = "modules_forge", ("backend", "ldm_patched")
+
+
+def attention_has_hooks() -> bool:
+    """Whether the host's attention no longer asks for hypernetworks, but has hooks for what changes its inputs."""
+    return _is_there(_FORGE) and any(map(_is_there, _BACKENDS))
+
+
+def attention_asks_for_networks() -> bool:
+    """Whether the host's attention calls `apply_hypernetworks`, as AUTOMATIC1111's does in every version."""
+    return not attention_has_hooks()
+
+
+def why_no_training() -> str | None:
+    """Why this host cannot train, as the end of a sentence; None where it can."""
+    if not attention_has_hooks():
+        return None
+    return (
+        "this WebUI keeps its checkpoints in a form that only makes pictures; train in AUTOMATIC1111's WebUI "
+        "or with this extension's own launch.py, and use the file here"
+    )
+
+
+def _is_there(package: str) -> bool:
+    return importlib.util.find_spec(package) is not None

@@ -1,0 +1,88 @@
+"""Where our tabs stand: inside Train, elsewhere where there is no Train, and each off alone."""
+
+from __future__ import annotations
+
+import sys
+import types
+import warnings
+
+import pytest
+
+
+@pytest.fixture
+def callbacks(host):
+    """The host's callbacks, with nothing registered before and after."""
+    from hypernetwork_workbench.patches import tabs
+
+    found = host.module("script_callbacks")
+    found.clear_callbacks()
+    tabs.forget()
+    yield found
+    found.clear_callbacks()
+    tabs.forget()
+
+
+@pytest.fixture
+def built(monkeypatch):
+    """Two tabs of ours that tell what they were built with."""
+    from hypernetwork_workbench.patches import tabs
+
+    calls = []
+    for name in ("tab_one", "tab_two"):
+        module = types.ModuleType(name)
+        module.build = lambda params, name=name: calls.append((name, params))
+        monkeypatch.setitem(sys.modules, f"{tabs.__package__}.{name}", module)
+        tabs.register(name)
+    return calls
+
+
+def top_level(callbacks):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return [(title, name) for _, title, name in callbacks.ui_tabs_callback()]
+
+
+def test_a_host_with_a_train_tab_has_them_there_at_every_building_of_the_page(callbacks, built):
+    for _ in range(2):
+        callbacks.ui_train_tabs_callback("params")
+        assert top_level(callbacks) == []
+    assert built == 2 * [("tab_one", "params"), ("tab_two", "params")]
+
+
+def test_a_host_without_one_has_them_in_a_tab_of_their_own(callbacks, built):
+    for _ in range(2):
+        assert top_level(callbacks) == [("Hypernetworks", "hnw_tabs")]
+    assert built == 2 * [("tab_one", None), ("tab_two", None)]
+
+
+def test_a_host_that_knows_no_tabs_in_train_is_no_error(callbacks, monkeypatch, request):
+    monkeypatch.delattr(callbacks, "on_ui_train_tabs")
+    calls = request.getfixturevalue("built")
+    assert top_level(callbacks) == [("Hypernetworks", "hnw_tabs")]
+    assert [name for name, _ in calls] == ["tab_one", "tab_two"]
+
+
+def test_one_missing_name_of_the_host_turns_one_tab_off(callbacks, built, monkeypatch, caplog, tmp_path):
+    from hypernetwork_workbench.patches import tabs
+
+    from hypernetwork_workbench import patches
+
+    (tmp_path / "tab_three.py").write_text("from modules.call_queue import no_such_name\n")
+    monkeypatch.setattr(patches, "__path__", [*patches.__path__, str(tmp_path)])
+    tabs.register("tab_three")
+    (record,) = [record for record in caplog.records if record.levelname == "WARNING"]
+    assert "tab_three is off" in record.message
+    assert "no_such_name" in record.message
+    assert len(top_level(callbacks)) == 1
+    assert len(built) == 2
+
+
+def test_an_error_of_our_own_is_not_taken_for_one(callbacks, monkeypatch, tmp_path):
+    from hypernetwork_workbench.patches import tabs
+
+    from hypernetwork_workbench import patches
+
+    (tmp_path / "tab_four.py").write_text("import no_such_module_of_ours\n")
+    monkeypatch.setattr(patches, "__path__", [*patches.__path__, str(tmp_path)])
+    with pytest.raises(ModuleNotFoundError):
+        tabs.register("tab_four")
