@@ -108,6 +108,14 @@ class Form:
             table[field.name] = "" if value is None and not isinstance(field.component, gr.Number) else value
         return tables
 
+    def on_input(self, *handler: Any, **how: Any) -> None:
+        """Connects a handler, as gradio's events take it, to every entry that a person makes."""
+        for component in self.components:
+            component.input(*handler, **how)
+            # An emptied number sends no input event. The gradio of Forge has none for numbers that are left, either.
+            if isinstance(component, gr.Number) and hasattr(component, "blur"):
+                component.blur(*handler, **how)
+
     def explain(self, error: WorkbenchError) -> str:
         """The error as HTML, each line one sentence that names the field as the form does."""
         errors: Sequence[WorkbenchError] = error.errors if isinstance(error, SeveralSettingsError) else (error,)

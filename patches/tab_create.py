@@ -114,11 +114,7 @@ def _connect(tab: Any, handlers: Handlers, buttons: Mapping[str, Any]) -> None:
     inputs, shown, status = handlers.inputs, handlers.shown, buttons["status"]
     tab.select(handlers.look, inputs, shown, **_QUICK)
     buttons["refresh"].click(handlers.look, inputs, shown, **_QUICK)
-    for component in handlers.form.components:
-        component.input(handlers.look, inputs, shown, **_QUICK)
-        if isinstance(component, gr.Number):
-            # An emptied number sends no input event.
-            component.blur(handlers.look, inputs, shown, **_QUICK)
+    handlers.form.on_input(handlers.look, inputs, shown, **_QUICK)
     preset = handlers.panel.preset
     preset.input(handlers.choose_preset, [preset, *inputs], handlers.filled, **_QUICK)
     buttons["load"].upload(handlers.load, [buttons["load"], *inputs], [status, *handlers.filled], **_QUICK)

@@ -171,11 +171,7 @@ def _option(kind: type[Settings], name: str) -> Option:
 
 
 def _look_at_once(form: Form, look: Any, shown: list[Any]) -> None:
-    for component in form.components:
-        component.input(look, form.components, shown, **_QUICK)
-        if isinstance(component, gr.Number):
-            # An emptied number sends no input event.
-            component.blur(look, form.components, shown, **_QUICK)
+    form.on_input(look, form.components, shown, **_QUICK)
 
 
 def _refreshed() -> list[Any]:

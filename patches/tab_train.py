@@ -148,11 +148,7 @@ def _connect_entry(tab: Any, handlers: Handlers, parts: Mapping[str, Any]) -> No
     tab.select(_listed, outputs=[network], **_QUICK)
     tab.select(handlers.look, inputs, shown, **_QUICK)
     parts["look"].click(handlers.look, inputs, shown, **_QUICK)
-    for component in handlers.form.components:
-        component.input(None, _js="hnwTrainLookSoon")
-        if isinstance(component, gr.Number):
-            # An emptied number sends no input event.
-            component.blur(None, _js="hnwTrainLookSoon")
+    handlers.form.on_input(None, _js="hnwTrainLookSoon")
     preset = handlers.panel.preset
     preset.input(handlers.choose_preset, [preset, *inputs], handlers.filled, **_QUICK)
     parts["load"].upload(handlers.load, [parts["load"], *inputs], [status, *handlers.filled], **_QUICK)

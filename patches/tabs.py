@@ -42,8 +42,11 @@ class Places:
             self._is_in_train = False
             return []
         with gr.Blocks(analytics_enabled=False) as block, gr.Tabs(elem_id=_ID):
-            for build in self._builds.values():
-                build(None)
+            for name, build in self._builds.items():
+                try:
+                    build(None)
+                except (AttributeError, TypeError, ValueError):  # what a gradio that we do not know answers with
+                    _log.exception("The part %s is off: this WebUI's page cannot carry it.", name)
         return [(block, _TITLE, _ID)]
 
     def forget(self) -> None:
