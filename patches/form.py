@@ -112,9 +112,9 @@ class Form:
         """Connects a handler, as gradio's events take it, to every entry that a person makes."""
         for component in self.components:
             component.input(*handler, **how)
-            # An emptied number sends no input event. The gradio of Forge has none for numbers that are left, either.
-            if isinstance(component, gr.Number) and hasattr(component, "blur"):
-                component.blur(*handler, **how)
+            if isinstance(component, gr.Number):
+                for event in when_left(component):  # an emptied number sends no input event
+                    event(*handler, **how)
 
     def explain(self, error: WorkbenchError) -> str:
         """The error as HTML, each line one sentence that names the field as the form does."""
@@ -148,6 +148,11 @@ def _widget(kind: Any, option: Option, value: Any, id_: str) -> Any:
 
 def _shown(value: Any) -> Any:
     return as_text(value) if isinstance(value, (tuple, list)) else value
+
+
+def when_left(number: Any) -> list[Callable[..., Any]]:
+    """The event of a number that is left; none in the gradio of Forge."""
+    return [number.blur] if hasattr(number, "blur") else []
 
 
 def done(sentence: str) -> str:

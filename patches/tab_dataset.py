@@ -19,7 +19,7 @@ from ..hypernetworks.options import Option
 from ..hypernetworks.settings import DataSettings, TrainSettings
 from . import data_form, initial, tab_train, taggers
 from .dataset_handlers import Handlers, Parts
-from .form import Form
+from .form import Form, when_left
 
 _ID = "hnw_dataset"
 _QUICK: dict[str, Any] = {"queue": False, "show_progress": "hidden"}
@@ -171,7 +171,7 @@ class _Tab:
         buttons["interrupt"].click(shared.state.interrupt, **_QUICK)
         for event in (parts.show.input, parts.words.change):
             event(partial(handlers.turn, page_number=1), handlers.view[:3], handlers.pictures, **_QUICK)
-        for event in (parts.page.submit, parts.page.blur):
+        for event in (parts.page.submit, *when_left(parts.page)):
             event(handlers.turn, handlers.view, handlers.pictures, **_QUICK)
         for name, by in (("before", -1), ("after", 1)):
             buttons[name].click(partial(handlers.turn, by=by), handlers.view, handlers.pictures, **_QUICK)
