@@ -52,5 +52,14 @@ def test_the_report_is_printed_and_written(tmp_path, monkeypatch, capsys):
 
 
 def test_the_benchmarks_are_those_that_measure():
-    assert {"generation", "training"} <= set(bench_command.names())
+    assert {"data", "generation", "startup", "training"} <= set(bench_command.names())
     assert not {"machine", "models", "reference"} & set(bench_command.names())
+
+
+def test_importing_the_extension_is_quick():
+    """Processor time, once: a busy machine must not decide. Wanted: 0.5 s."""
+    from benchmarks import startup
+
+    case = startup.measure(1)["cases"][0]
+    assert case["processor_seconds"] < 1.0
+    assert case["modules"] > 50
