@@ -170,3 +170,10 @@ def test_auto_takes_the_hosts_own_where_torch_has_no_fused_kernel():
     assert attention_kernels.kernel("auto", torch.device("mps")) is None
     assert attention_kernels.kernel("SDPA", torch.device("mps")) is not None
     assert attention_kernels.kernel("auto", torch.device("cpu")) is not None
+
+
+@pytest.mark.parametrize("checkpointing", ["attention", "all"])
+def test_checkpointing_changes_no_bit_so_that_continue_may_choose_anew(denoiser, checkpointing):
+    expected = gradients(denoiser, Computing("SDPA", "none"))
+    found = gradients(denoiser, Computing("SDPA", checkpointing))
+    assert all(torch.equal(one, other) for one, other in zip(found, expected, strict=True))
