@@ -14,6 +14,7 @@ from . import (
     generation,
     host_creation,
     host_training,
+    languages,
     loading,
     options,
     unpickling,
@@ -35,6 +36,7 @@ PATCH_SETS: tuple[PatchSet, ...] = (
     host_creation.patch_set,
     host_training.patch_set,
     xyz_grid.patch_set,
+    languages.patch_set,
 )
 
 

@@ -91,6 +91,7 @@ def _load_extensions(host: Host) -> None:
     host.module("extensions").run_hook("install.py")
     host.module("textual_inversion.textual_inversion").list_textual_inversion_templates()
     shared.opts.load(shared.config_filename)
+    host.module("localization").list_localizations()
     host.module("scripts").load_scripts()
     host.module("script_callbacks").ui_settings_callback()
     shared.opts.reorder()

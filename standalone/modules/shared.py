@@ -42,6 +42,10 @@ def _networks() -> dict[str, Any]:
     return {"choices": ["None", *hypernetworks]}
 
 
+def _languages() -> dict[str, Any]:
+    return {"choices": ["None", *_module("localization").localizations]}
+
+
 def options_templates() -> dict[str, OptionInfo]:
     """Fresh descriptions of the host's own few settings; extensions add theirs."""
     saving, models = ("saving-images", "Saving images"), ("sd", "Stable Diffusion")
@@ -51,6 +55,9 @@ def options_templates() -> dict[str, OptionInfo]:
     steps = {"minimum": 1, "maximum": 32, "step": 1}
     layers = {"minimum": 1, "maximum": 12, "step": 1}
     return {
+        "localization": OptionInfo(
+            "None", "Localization", gr.Dropdown, _languages, section=("localization", "Language")
+        ).info("shown after Reload UI"),
         "samples_save": OptionInfo(True, "Always save all generated images", section=saving),
         "enable_pnginfo": OptionInfo(True, "Write the infotext into PNG files", section=saving),
         "sd_model_checkpoint": OptionInfo(

@@ -8,7 +8,7 @@ from typing import Any
 
 import gradio as gr
 
-from modules import extensions, paths
+from modules import extensions, localization, paths, shared
 
 _original_response = gr.routes.templates.TemplateResponse
 _REMOTE = re.compile(rb"<(?:link|script)[^>]*(?:href|src)=\"https?://[^>]*>(?:\s*</script>)?")
@@ -27,8 +27,9 @@ def webpath(path: Path) -> str:
 
 
 def _scripts() -> list[Path]:
-    """The host's script first, then the extensions'."""
-    return [Path(paths.standalone_path, "javascript", "host.js"), *extensions.files("javascript/*.js")]
+    """The host's scripts first, then the extensions'."""
+    own = [Path(paths.standalone_path, "javascript", name) for name in ("host.js", "localization.js")]
+    return [*own, *extensions.files("javascript/*.js")]
 
 
 def _styles() -> list[Path]:
@@ -37,7 +38,9 @@ def _styles() -> list[Path]:
 
 def reload_javascript() -> None:
     """Makes gradio answer with the page as it now should be."""
-    head = "\n".join(f'<script type="text/javascript" src="{webpath(path)}"></script>' for path in _scripts())
+    words = f'<script type="text/javascript">{localization.localization_js(shared.opts.localization)}</script>'
+    scripts = [f'<script type="text/javascript" src="{webpath(path)}"></script>' for path in _scripts()]
+    head = "\n".join([words, *scripts])
     body = "\n".join(f'<link rel="stylesheet" property="stylesheet" href="{webpath(path)}">' for path in _styles())
 
     def template_response(*args: Any, **kwargs: Any) -> Any:

@@ -1,0 +1,133 @@
+"""The tabs in Japanese and Chinese: no text without its translation, none over the user's own."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from hypernetwork_workbench import patches
+from tests import sources
+from tests.support import page_texts
+
+LANGUAGES = ("ja_JP", "zh_CN")
+FOLDER = sources.ROOT / "localizations"
+#: Choices that are names in every language, beside activations, initialisations and optimizers.
+NAMES = {".pt", ".safetensors", "D-Adaptation", "None", "huber"}
+#: What a translation must take over as it is: fields in brackets, markup, numbers, names of files and options.
+KEPT = re.compile(r"\[\w+\]|</?\w[^>]*>|\w+_\w+|#?\d[\d.]*(?:e-?\d+)?|--\w|\.[a-z]\w+\b|\|+")
+#: Texts without a letter need no translation.
+WORD = re.compile(r"[A-Za-z]{2}")
+
+
+def table(language: str) -> dict[str, str]:
+    return json.loads((FOLDER / f"{language}.json").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory):
+    """gradio's config of the whole page."""
+    from hypernetwork_workbench.standalone import host as embedded
+
+    running = embedded.start(data_dir=tmp_path_factory.mktemp("data"), load_model=False)
+    yield running.module("ui").create_ui().get_config_file()
+    running.module("shared").settings_components.clear()
+    running.stop()
+
+
+@pytest.fixture(scope="module")
+def wanted(config):
+    """Every text that has to be translated, with its place."""
+    from hypernetwork_workbench.hypernetworks.layers import ACTIVATIONS, WEIGHT_INITS
+    from hypernetwork_workbench.hypernetworks.train.optimizers import KINDS
+
+    names = {*NAMES, *ACTIVATIONS, *WEIGHT_INITS, *KINDS}
+    words = {
+        text: place
+        for text, place in page_texts.choices(config).items()
+        if text not in names and not re.fullmatch(r"[a-z]+\d+|.*\.(safetensors|ckpt|pt)", text)
+    }
+    return {text: place for text, place in (page_texts.in_sight(config) | words).items() if WORD.search(text)}
+
+
+def test_the_page_has_texts_to_translate(wanted):
+    assert {"Learning rate", "Train Gamma", "Merge", "Weighted sum", "Hypernetworks kept in memory"} <= set(wanted)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_text_of_the_tabs_is_translated(language, wanted):
+    patterns = [re.compile(re.escape(one).replace(r"\{\}", ".*")) for one in table(language) if WORD.search(one)]
+    missing = {text: place for text, place in wanted.items() if not any(one.fullmatch(text) for one in patterns)}
+    lines = "\n".join(f'  "{text}": "",   ({place})' for text, place in missing.items())
+    assert not missing, (
+        f"localizations/{language}.json lacks these texts; add each with its translation, in the words of "
+        f"localizations/README.md:\n{lines}"
+    )
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_translation_is_left_from_a_text_that_is_gone(language, config):
+    there = set(page_texts.in_sight(config)) | set(page_texts.choices(config)) | page_texts.in_code()
+    # The host puts the remark on a setting into brackets; what has no word joins sentences, such as `{}: {}`.
+    stale = [text for text in table(language) if not {text, text.strip("()")} & there and WORD.search(text)]
+    assert not stale, f"no text of ours is one of these any more; take them out of localizations/{language}.json"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_translations_hold_what_must_not_be_translated(language):
+    for text, translation in table(language).items():
+        assert translation.strip(), f"{text!r} has no translation"
+        kept = {part.rstrip(".,:-") for part in KEPT.findall(text)} - {""}
+        lost = {part for part in kept if part not in translation}
+        assert not lost, f"the translation of {text!r} lacks {lost}"
+        assert text.count("{}") == len(set(re.findall(r"\{\d", translation))), f"the fields of {text!r} do not agree"
+
+
+def test_both_languages_translate_the_same_texts():
+    first, second = (list(table(language)) for language in LANGUAGES)
+    assert first == second
+
+
+@pytest.fixture
+def tables(host, tmp_path, monkeypatch):
+    """Gives the table of a localization that the user has made, and of the host without it."""
+    localization = host.module("localization")
+
+    def read(name: str, **users: str) -> dict[str, str]:
+        listed = [str(FOLDER / f"{name}.json")] if name in LANGUAGES else []
+        if users:
+            file = tmp_path / f"{name}.json"
+            file.write_text(json.dumps(users), encoding="utf-8")
+            listed.insert(0, str(file))  # the host's own folder comes first, and so under ours
+        monkeypatch.setitem(localization.localizations, name, listed)
+        text = localization.localization_js(name)
+        assert localization.localizations[name] == listed
+        return json.loads(text.removeprefix("window.localization = "))
+
+    return read
+
+
+@pytest.mark.parametrize(
+    ("name", "ours"), [("ja_JP", "ja_JP"), ("ja", "ja_JP"), ("zh_CN", "zh_CN"), ("zh-Hans (Stable)", "zh_CN")]
+)
+def test_any_localization_of_the_language_gets_ours_beneath(name, ours, tables, patched):
+    got = tables(name, Steps="the user's", Sampler="the user's")
+    assert got == table(ours) | {"Steps": "the user's", "Sampler": "the user's"}
+
+
+def test_other_languages_and_none_are_left_alone(tables, patched):
+    assert tables("de_DE", Steps="Schritte") == {"Steps": "Schritte"}
+    assert tables("None") == {}
+
+
+def test_without_the_patch_the_hosts_own_rules_hold(tables):
+    patches.uninstall_all()
+    assert tables("zh-Hans (Stable)", Steps="the user's") == {"Steps": "the user's"}
+    assert tables("ja_JP", Steps="the user's")["Steps"] == table("ja_JP")["Steps"]
+
+
+def test_the_files_are_where_the_host_looks_for_them():
+    assert {path.stem for path in FOLDER.glob("*.json")} == set(LANGUAGES)
+    assert Path(patches.languages.FOLDER) == FOLDER

@@ -1,0 +1,106 @@
+"""The texts of our tabs: those a person sees when the page opens, and those that the code may show later."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from typing import Any
+
+from tests import sources
+
+#: Texts in the props of gradio's components, by the kind of component where it matters.
+_PROPS = ("label", "info", "placeholder", "webui_tooltip")
+_SPOKEN_VALUES = ("button", "uploadbutton", "html", "markdown", "tabitem")
+_OURS = re.compile(r"(setting_)?hnw_")
+
+
+class _Nodes(HTMLParser):
+    """The text nodes of HTML."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.found: list[str] = []
+        self.feed(html)
+        self.close()
+
+    def handle_data(self, data: str) -> None:
+        """A text node."""
+        self.found += filter(None, [data.strip()])
+
+
+def nodes(html: str) -> list[str]:
+    """The text nodes of HTML, as a browser has them."""
+    return _Nodes(html).found if "<" in html else list(filter(None, [html.strip()]))
+
+
+def in_sight(config: dict[str, Any]) -> dict[str, str]:
+    """Every text of our part of a page with the component it belongs to, from gradio's config of the page."""
+    components = {one["id"]: one for one in config["components"]}
+    texts: dict[str, str] = {}
+    for component in _ours(config["layout"], components, False):
+        place = component["props"].get("elem_id") or component["type"]
+        for text in _texts(component):
+            texts.setdefault(text, place)
+    return texts
+
+
+def choices(config: dict[str, Any]) -> dict[str, str]:
+    """Every choice of our lists with the component it belongs to."""
+    components = {one["id"]: one for one in config["components"]}
+    return {
+        str(choice): component["props"].get("elem_id") or component["type"]
+        for component in _ours(config["layout"], components, False)
+        for choice in component["props"].get("choices") or []
+    }
+
+
+def in_code() -> set[str]:
+    """Every text in the code of our part; `{}` stands for what a sentence made at run time takes in.
+
+    The page's script translates sentence by sentence, without the commas that join, and the forms write labels for
+    the names of settings; so a text is here in all these ways.
+    """
+    from hypernetwork_workbench.hypernetworks import entry, job_entry
+
+    labels = {**entry.LABELS, **job_entry.LABELS}
+    names = re.compile(r"\b(" + "|".join(re.escape(name) for name in labels if re.search("[_.]", name)) + r")\b")
+    found: set[str] = set()
+    for path in sources.paths():
+        if path.relative_to(sources.ROOT).parts[0] in ("hypernetworks", "patches", "scripts"):
+            for node in ast.walk(sources.tree(path)):
+                for text in nodes(_literal(node)):
+                    found |= {text, text.replace("_", " "), names.sub(lambda name: f"“{labels[name[0]]}”", text)}
+    sentences = {part for text in found for part in re.split(r"(?<=\.) (?=[A-Z])|(?<=^\{\}) (?=[A-Z])", text)}
+    return found | {re.sub(r"\.(\{\})+$", ".", part).strip(" ,;") for part in sentences}
+
+
+def _literal(node: ast.AST) -> str:
+    if isinstance(node, ast.JoinedStr):
+        return "".join(str(part.value) if isinstance(part, ast.Constant) else "{}" for part in node.values)
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
+
+
+def _ours(node: dict[str, Any], components: dict[int, Any], is_inside: bool) -> Iterator[dict[str, Any]]:
+    """Our components: those with an id of ours, all they hold, and the comment that follows a setting of ours."""
+    follows = False
+    for child in node.get("children", ()):
+        component = components[child["id"]]
+        is_comment = follows and "settings-comment" in (component["props"].get("elem_classes") or ())
+        is_ours = is_inside or is_comment or bool(_OURS.match(component["props"].get("elem_id") or ""))
+        below = list(_ours(child, components, is_ours))
+        yield from ([component] if is_ours else [])
+        yield from below
+        follows = bool(below) or (is_ours and not is_comment)  # gradio puts a setting into a form
+
+
+def _texts(component: dict[str, Any]) -> Iterator[str]:
+    props = component["props"]
+    for name in _PROPS:
+        if isinstance(props.get(name), str):
+            yield from nodes(props[name])
+    if component["type"] in _SPOKEN_VALUES and isinstance(props.get("value"), str):
+        yield from nodes(props["value"])
+    for header in props.get("headers") or ():
+        yield from nodes(str(header))
