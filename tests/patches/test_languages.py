@@ -15,7 +15,7 @@ from tests.support import page_texts
 LANGUAGES = ("ja_JP", "zh_CN")
 FOLDER = sources.ROOT / "localizations"
 #: Choices that are names in every language, beside activations, initialisations and optimizers.
-NAMES = {".pt", ".safetensors", "D-Adaptation", "None", "huber"}
+NAMES = {".pt", ".safetensors", "D-Adaptation", "None", "SDPA", "huber", "xformers"}
 #: What a translation must take over as it is: fields in brackets, markup, numbers, names of files and options.
 KEPT = re.compile(r"\[\w+\]|</?\w[^>]*>|\w+_\w+|#?\d[\d.]*(?:e-?\d+)?|--\w|\.[a-z]\w+\b|\|+")
 #: Texts without a letter need no translation.
@@ -131,3 +131,14 @@ def test_without_the_patch_the_hosts_own_rules_hold(tables):
 def test_the_files_are_where_the_host_looks_for_them():
     assert {path.stem for path in FOLDER.glob("*.json")} == set(LANGUAGES)
     assert Path(patches.languages.FOLDER) == FOLDER
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_embedded_host_is_translated_too(language, config):
+    file = sources.ROOT / "standalone" / "localizations" / f"{language}.json"
+    translated = json.loads(file.read_text(encoding="utf-8"))
+    everywhere = set(page_texts.in_sight(config, everywhere=True))
+    hosts = {text for text in everywhere - set(page_texts.in_sight(config)) if WORD.search(text)}
+    names = {"txt2img", "Stable Diffusion"} | {text for text in hosts if text.startswith("Checkpoint: ")}
+    assert hosts - set(translated) == names
+    assert set(translated) <= everywhere

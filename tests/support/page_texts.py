@@ -35,11 +35,11 @@ def nodes(html: str) -> list[str]:
     return _Nodes(html).found if "<" in html else list(filter(None, [html.strip()]))
 
 
-def in_sight(config: dict[str, Any]) -> dict[str, str]:
-    """Every text of our part of a page with the component it belongs to, from gradio's config of the page."""
+def in_sight(config: dict[str, Any], everywhere: bool = False) -> dict[str, str]:
+    """Every text of our part of a page, or of all of it, with its component, from gradio's config of the page."""
     components = {one["id"]: one for one in config["components"]}
     texts: dict[str, str] = {}
-    for component in _ours(config["layout"], components, False):
+    for component in _ours(config["layout"], components, everywhere):
         place = component["props"].get("elem_id") or component["type"]
         for text in _texts(component):
             texts.setdefault(text, place)
@@ -72,7 +72,7 @@ def in_code() -> set[str]:
             for node in ast.walk(sources.tree(path)):
                 for text in nodes(_literal(node)):
                     found |= {text, text.replace("_", " "), names.sub(lambda name: f"“{labels[name[0]]}”", text)}
-    sentences = {part for text in found for part in re.split(r"(?<=\.) (?=[A-Z])|(?<=^\{\}) (?=[A-Z])", text)}
+    sentences = {part for text in found for part in re.split(r"(?:(?<=\.) (?:\{\} )?|(?<=^\{\}) )(?=[A-Z])", text)}
     return found | {re.sub(r"\.(\{\})+$", ".", part).strip(" ,;") for part in sentences}
 
 
