@@ -103,7 +103,8 @@ def _problems(survey: Survey) -> str:
             rows = [(_name(problem), pages.text(problem.sentence, 400)) for problem in found[:_PROBLEMS_SHOWN]]
             folds.append(
                 f"<details{' open' if not folds else ''}><summary>{kind.capitalize()} ({len(found):,})</summary>"
-                f"{pages.table(('Picture', 'What was found'), rows, 'hnw-problems')}{_more(len(found))}</details>"
+                f"<div class='hnw-scroll'>{pages.table(('Picture', 'What was found'), rows, 'hnw-problems')}"
+                f"{_more(len(found))}</div></details>"
             )
     return f"<h4>Problems ({len(survey.problems):,})</h4>{''.join(folds)}"
 
