@@ -11,3 +11,10 @@ def preload(parser: argparse.ArgumentParser) -> None:
         default=None,
         help="job file that fills the Create and Train forms at the start",
     )
+    parser.add_argument(
+        "--hnw-data-root",
+        metavar="FOLDER",
+        action="append",
+        default=None,
+        help="folder whose datasets the HTTP API may train on, beside DATA/datasets; may be given several times",
+    )

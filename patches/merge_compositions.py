@@ -60,35 +60,58 @@ class CompositionHandlers:
 
     def save(self, *entered: Any) -> str:
         """Writes the composition as a `.hns` file into the folder of networks."""
-        values = self.form.values(entered)
         try:
-            composition, settings = _read(values[_FIELD]), _result(values)
-            _check_circle(composition, settings.name)
-            path = free_path(host.network_dir(), settings.name + SUFFIX, settings.overwrite)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_text(path, f"{composition.as_hns()}\n")
+            path = write_hns(self.form.values(entered))
         except WorkbenchError as error:
             return self.form.explain(error)
-        shared.reload_hypernetworks()
         return done(f"Saved as {path.name}.")
 
     def save_one(self, *entered: Any) -> str:
         """Merges the composition exactly into one network, and writes that."""
-        values = self.form.values(entered)
         try:
-            composition, settings = _read(values[_FIELD]), _result(values)
-            target = settings.target(host.network_dir())
-            planned = plan_composition(composition, _outlines(composition))
-            if not planned.possible:
-                raise SettingsError(_FIELD, f"it cannot be one file, as {planned.reason}")
-            paths = {name: inspecting.place(name, _FIELD) for name in composition.names}
-            networks = {name: merging.load(path, name, _FIELD) for name, path in paths.items()}
-            merged = merge_composition(composition, networks)
-            hashes = [files.short_hash(path) for path in paths.values()]
-            merged.metadata.training["merge"] = with_hashes(merged.metadata.training["merge"], hashes)
-            return done(merging.write(merged, target, settings))
+            return done(write_one(self.form.values(entered))[1])
         except WorkbenchError as error:
             return self.form.explain(error)
+
+
+def write_hns(values: Mapping[str, Any]) -> Path:
+    """Writes a composition as a `.hns` file into the folder of networks; gives the file.
+
+    Args:
+        values: the text and the fields of `ResultSettings`.
+
+    Raises:
+        WorkbenchError: the text is wrong, or the file cannot be written; names the field.
+    """
+    composition, settings = _read(values[_FIELD]), _result(values)
+    _check_circle(composition, settings.name)
+    path = free_path(host.network_dir(), settings.name + SUFFIX, settings.overwrite)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_text(path, f"{composition.as_hns()}\n")
+    shared.reload_hypernetworks()
+    return path
+
+
+def write_one(values: Mapping[str, Any]) -> tuple[Path, str]:
+    """Merges a composition exactly into one network; gives its file and a sentence.
+
+    Args:
+        values: the text and the fields of `ResultSettings`.
+
+    Raises:
+        WorkbenchError: the text is wrong, it cannot be one file, or that cannot be written; names the field.
+    """
+    composition, settings = _read(values[_FIELD]), _result(values)
+    target = settings.target(host.network_dir())
+    planned = plan_composition(composition, _outlines(composition))
+    if not planned.possible:
+        raise SettingsError(_FIELD, f"it cannot be one file, as {planned.reason}")
+    paths = {name: inspecting.place(name, _FIELD) for name in composition.names}
+    networks = {name: merging.load(path, name, _FIELD) for name, path in paths.items()}
+    merged = merge_composition(composition, networks)
+    hashes = [files.short_hash(path) for path in paths.values()]
+    merged.metadata.training["merge"] = with_hashes(merged.metadata.training["merge"], hashes)
+    return target, merging.write(merged, target, settings)
 
 
 def _read(text: str) -> Composition:

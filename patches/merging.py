@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -128,6 +128,34 @@ def _plans(settings: MergeSettings, networks: Sequence[Hypernetwork], problems: 
 
 
 def _merge(values: Mapping[str, Any]) -> tuple[str, Any]:
+    merged = merge_files(values)
+    return done(merged.sentence), page.check_table(merged.differences, check.compared_with(merged.method))
+
+
+@dataclass(frozen=True)
+class Merged:
+    """A merge that was written.
+
+    Attributes:
+        path: the new file.
+        sentence: what a person is told.
+        method: its name in the registry.
+        differences: what it does compared with what the networks do.
+    """
+
+    path: Path
+    sentence: str
+    method: str
+    differences: tuple[check.Difference, ...]
+
+
+def merge_files(values: Mapping[str, Any]) -> Merged:
+    """Merges networks of the host's list into one file, as the fields of `MergeSettings` and `ResultSettings` say.
+
+    Raises:
+        SettingsError: a field is wrong, or the method cannot merge these networks.
+        WorkbenchError: the networks cannot be merged, or the file cannot be written.
+    """
     chosen = chosen_rows(values)
     _check(values, chosen)
     settings, result, target = _settings(values, chosen), _result(values), _target(values)
@@ -144,8 +172,7 @@ def _merge(values: Mapping[str, Any]) -> tuple[str, Any]:
     recipe = with_hashes(merged.metadata.training["merge"], [files.short_hash(path) for path in paths])
     merged.metadata.training["merge"] = recipe
     differences = check.differences(merged, check_inputs(weighted, options), method)
-    sentence = write(merged, target, result)
-    return done(sentence), page.check_table(differences, check.compared_with(method))
+    return Merged(target, write(merged, target, result), method, differences)
 
 
 def _check(values: Mapping[str, Any], chosen: Sequence[int]) -> None:

@@ -108,6 +108,7 @@ def launch(host: embedded.Host) -> Any:
             quiet=True,
             show_api=False,
             allowed_paths=host.module("ui_gradio_extensions").allowed_paths(),
+            app_kwargs={"docs_url": "/docs", "redoc_url": "/redoc"},
         )
     # gradio lets any page of any site call the server; only its own page should.
     app.user_middleware = [entry for entry in app.user_middleware if entry.cls.__name__ != "CORSMiddleware"]

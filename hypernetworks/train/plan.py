@@ -140,18 +140,20 @@ def starting_network(job: Job, ports: Ports) -> Hypernetwork:
     """The network of `network.file`, or a new one.
 
     Raises:
-        SettingsError: the file cannot be read, or has no width that the model has.
+        SettingsError: the file cannot be read, or the network has no width that the model has.
     """
     if not job.network.file:
-        return new_network(job.network, ports.denoiser.widths, job.train.seed)
-    try:
-        network = files.load(Path(job.network.file))
-    except HypernetworkFileError as error:
-        raise SettingsError("network.file", str(error)) from error
+        field, network = "network.widths", new_network(job.network, ports.denoiser.widths, job.train.seed)
+    else:
+        field = "network.file"
+        try:
+            network = files.load(Path(job.network.file)).float()
+        except HypernetworkFileError as error:
+            raise SettingsError(field, str(error)) from error
     if not set(network.widths) & set(ports.denoiser.widths):
         reason = f"its widths {network.widths} fit none of the model's attention layers {ports.denoiser.widths}"
-        raise SettingsError("network.file", reason)
-    return network.float()
+        raise SettingsError(field, reason)
+    return network
 
 
 def epoch_steps(data: DataSettings, train: TrainSettings, pictures: int) -> int:

@@ -36,6 +36,8 @@ def make_parser() -> argparse.ArgumentParser:
     add("--no-hashing", action="store_true", help="do not compute the sha256 of model files")
     add("--no-half", action="store_true", help="keep the model in 32-bit floats on a GPU")
     add("--use-cpu", action="store_true", help="do not use a GPU")
+    add("--api", action="store_true", help="serve the HTTP API")
+    add("--api-auth", metavar="USER:PASSWORD,...", help="users of the HTTP API")
     add("--hypernetwork-dir", metavar="DIR", help="folder of the hypernetworks (models/hypernetworks)")
     return parser
 

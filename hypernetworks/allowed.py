@@ -1,0 +1,102 @@
+"""Paths that come from elsewhere, held inside the folders that are meant for them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path, PurePath
+from typing import Any
+
+from .errors import SettingsError
+from .settings import SECTIONS
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:  # the same library under the name it had before it came with Python
+    import tomli as tomllib
+
+_NETWORK = "network.file"
+_OUTPUT = "output.dir"
+_CONFIG = "data.dataset_config"
+_PATHS_OF_CONFIG = ("image_dir", "metadata_file")
+
+
+def placed(text: str, roots: Sequence[PurePath]) -> PurePath | None:
+    """The path of `text` below one of `roots`, a relative one below the first; None where it leads out of them all.
+
+    Looks at the words alone, so that no other drive and no other computer is asked for anything.
+    """
+    given = type(roots[0])(text)
+    if ".." in given.parts or "\0" in text:
+        return None
+    path = roots[0] / given
+    return path if any(path.is_relative_to(root) for root in roots) else None
+
+
+def inside(text: str, field: str, roots: Sequence[Path]) -> str:
+    """The path of `text` below one of `roots`, links followed; a relative one is taken from the first.
+
+    Raises:
+        SettingsError: it leads elsewhere; names `field`.
+    """
+    resolved = [root.resolve() for root in roots]
+    path = placed(text, [*roots, *resolved])
+    target = Path(path).resolve() if path is not None else None
+    if target is None or not any(target.is_relative_to(root) for root in resolved):
+        places = ", ".join(map(str, roots))
+        raise SettingsError(field, f"must lie in {places}, without '..'; the WebUI's owner can allow other folders")
+    return str(target)
+
+
+def confined(tables: Mapping[str, Any], roots: Sequence[Path], outputs: Sequence[Path]) -> dict[str, Any]:
+    """The tables of a job with all paths made absolute and inside `roots`, the output folder inside `outputs`.
+
+    The network is left as it is: it is a name of the host's list.
+
+    Raises:
+        SettingsError: a path leads elsewhere; names the field.
+    """
+    checked: dict[str, Any] = {}
+    for section, table in tables.items():
+        checked[section] = dict(table) if isinstance(table, Mapping) else table
+        kind = SECTIONS.get(section)
+        if kind is None or not isinstance(table, Mapping):
+            continue
+        for name, _, option in kind.options():
+            address, value = f"{section}.{name}", table.get(name)
+            if address == _NETWORK or not isinstance(value, str) or not value.strip():
+                continue
+            if option.is_path:
+                checked[section][name] = inside(value.strip(), address, outputs if address == _OUTPUT else roots)
+            elif option.starts_with_paths:
+                checked[section][name] = "\n".join(_line(line, address, roots) for line in value.splitlines())
+    config = checked.get("data")
+    if isinstance(config, dict) and config.get("dataset_config"):
+        _check_config(Path(config["dataset_config"]), roots)
+    return checked
+
+
+def _line(line: str, address: str, roots: Sequence[Path]) -> str:
+    """A path with options after a bar."""
+    path, bar, options = line.partition("|")
+    return f"{inside(path.strip(), address, roots)} {bar}{options}".rstrip() if path.strip() else line
+
+
+def _check_config(path: Path, roots: Sequence[Path]) -> None:
+    """Raises SettingsError where a dataset file names a folder elsewhere; what else is wrong with it is told later."""
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError):
+        return
+    for name, value in _entries(tables):
+        if name in _PATHS_OF_CONFIG and isinstance(value, str):
+            # It takes relative paths from its own folder.
+            inside(str(path.parent / value), _CONFIG, roots)
+
+
+def _entries(value: Any) -> Iterator[tuple[str, Any]]:
+    for name, one in value.items() if isinstance(value, Mapping) else ():
+        yield name, one
+        yield from _entries(one)
+    for one in value if isinstance(value, list) else ():
+        yield from _entries(one)

@@ -1,0 +1,113 @@
+"""The HTTP API below `/hypernetwork-workbench/v1`, beside the host's own: there when that is, behind its password."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import JSONResponse, Response
+
+from ..hypernetworks import schema
+from ..hypernetworks.errors import WorkbenchError
+from ..hypernetworks.merge.saving import ResultSettings
+from ..hypernetworks.merge.settings import LABELS, MergeSettings
+from ..hypernetworks.settings import CreateSettings
+from . import api_access, api_routes
+from .host_training import api_is_on
+
+PREFIX = "/hypernetwork-workbench/v1"
+_ACCEPTED = 202
+_RUN = {"type": "string", "description": "Id of a run, as train gives it."}
+
+
+@dataclass(frozen=True)
+class Route:
+    """A route, its function, and what the documentation says of it.
+
+    Attributes:
+        body: schema of the request's JSON; None for a GET.
+        parameter: the one thing a GET may be asked for: its name and whether it is a part of the path.
+    """
+
+    path: str
+    work: Callable[..., dict[str, Any]]
+    body: dict[str, Any] | None = None
+    parameter: tuple[str, str] | None = None
+    status: int = 200
+
+
+def routes() -> list[Route]:
+    """All routes."""
+    job, merge = schema.of_job(), schema.of_settings(MergeSettings, ResultSettings, required=("name",))
+    merge["properties"]["method"].update(enum=list(LABELS), default="weighted_sum")
+    compose = schema.of_settings(ResultSettings, required=("name",))
+    compose["properties"] |= {
+        "text": {"type": "string", "description": "Such as A:0.8 + B:0.2 > C, or the text of a .hns file."},
+        "one_file": {"type": "boolean", "default": False, "description": "As one network where that is exact."},
+    }
+    again = {**job, "properties": {"run": _RUN, **job["properties"]}}
+    return [
+        Route("/create", api_routes.create, schema.of_settings(CreateSettings, required=("name",))),
+        Route("/train", api_routes.train, job, status=_ACCEPTED),
+        Route("/continue", api_routes.resume, again, status=_ACCEPTED),
+        Route("/interrupt", api_routes.interrupt, {"type": "object", "properties": {"run": _RUN}}),
+        Route("/status", api_routes.status),
+        Route("/status/{run}", api_routes.status, parameter=("run", "path")),
+        Route("/list", api_routes.listing),
+        Route("/inspect", api_routes.inspect, parameter=("name", "query")),
+        Route("/merge", api_routes.merge, merge),
+        Route("/compose", api_routes.compose, compose),
+    ]
+
+
+def register(_demo: Any, app: FastAPI) -> None:
+    """Adds the routes to the host's server where it serves an API at all."""
+    if not api_is_on():
+        return
+    known = api_access.credentials()
+    for route in routes():
+        app.add_api_route(
+            PREFIX + route.path,
+            _endpoint(route, known),
+            methods=["GET" if route.body is None else "POST"],
+            summary=(route.work.__doc__ or "").strip(),
+            tags=["hypernetwork-workbench"],
+            status_code=route.status,
+            name=f"hnw{route.path}",
+            openapi_extra=_documented(route),
+        )
+    app.openapi_schema = None  # it is made anew, with these
+
+
+def _endpoint(route: Route, known: list[tuple[str, str]]) -> Callable[[Request], Any]:
+    async def endpoint(request: Request) -> Response:
+        try:
+            api_access.check_user(request, known)
+            body = await api_access.read_body(request)
+            asked = _asked(route, request)
+            return JSONResponse(await run_in_threadpool(route.work, body, **asked), route.status)
+        except WorkbenchError as error:
+            return api_access.refusal(error)
+
+    return endpoint
+
+
+def _asked(route: Route, request: Request) -> dict[str, str]:
+    if route.parameter is None:
+        return {}
+    name, place = route.parameter
+    return {name: request.path_params[name] if place == "path" else request.query_params.get(name, "")}
+
+
+def _documented(route: Route) -> dict[str, Any]:
+    """The part of the OpenAPI document that tells what the request may hold."""
+    described: dict[str, Any] = {}
+    if route.body is not None:
+        described["requestBody"] = {"content": {"application/json": {"schema": route.body}}}
+    if route.parameter is not None:
+        name, place = route.parameter
+        described["parameters"] = [{"name": name, "in": place, "required": True, "schema": {"type": "string"}}]
+    return described

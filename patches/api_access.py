@@ -1,0 +1,106 @@
+"""Who may call the HTTP API, with what kind of request, and how it is told what is wrong."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Sequence
+from secrets import compare_digest
+from typing import Any
+
+from fastapi import Request
+from fastapi.responses import JSONResponse
+from modules import shared
+
+from ..hypernetworks.errors import SettingsError, SeveralSettingsError, WorkbenchError
+from .runs import RunBusyError
+
+_MAX_BODY_BYTES = 1 << 20
+_WRONG, _UNKNOWN, _MISSING, _BUSY, _TOO_LARGE, _NOT_JSON, _UNFIT = 400, 401, 404, 409, 413, 415, 422
+
+
+class RequestError(WorkbenchError):
+    """A request that cannot be answered, whatever its settings are."""
+
+    def __init__(self, status: int, sentence: str) -> None:
+        super().__init__(sentence)
+        self.status = status
+
+
+def not_found(sentence: str) -> RequestError:
+    """What a request asks for is not there."""
+    return RequestError(_MISSING, sentence)
+
+
+def credentials() -> list[tuple[str, str]]:
+    """Users and passwords: those of `--api-auth`, else those of the host's page; none where all is open."""
+    given = getattr(shared.cmd_opts, "api_auth", None)
+    if given:
+        pairs = [pair.partition(":") for pair in given.split(",")]
+        return [(user, password) for user, _, password in pairs]
+    if getattr(shared.cmd_opts, "gradio_auth", None) or getattr(shared.cmd_opts, "gradio_auth_path", None):
+        from modules import initialize_util  # noqa: PLC0415 - a host with these flags has it
+
+        return [(user, password) for user, password in initialize_util.get_gradio_auth_creds()]
+    return []
+
+
+def check_user(request: Request, known: Sequence[tuple[str, str]]) -> None:
+    """Raises RequestError unless the request carries one of the `known` users and passwords; none known: all may."""
+    if not known:
+        return
+    kind, _, coded = request.headers.get("Authorization", "").partition(" ")
+    try:
+        given = base64.b64decode(coded.strip(), validate=True) if kind.lower() == "basic" else b""
+    except (binascii.Error, ValueError):
+        given = b""
+    # All are compared, each in a time that tells nothing of how much of it was right.
+    matches = [compare_digest(given, f"{user}:{password}".encode()) for user, password in known]
+    if not any(matches):
+        raise RequestError(_UNKNOWN, "wrong user or password")
+
+
+async def read_body(request: Request) -> dict[str, Any]:
+    """The JSON object of a request; an empty body is an empty object.
+
+    Raises:
+        RequestError: it is too large, or no JSON object.
+    """
+    if request.method == "GET":
+        return {}
+    # Pages of other sites can make a browser post anything but this.
+    if request.headers.get("Content-Type", "").partition(";")[0].strip().lower() != "application/json":
+        raise RequestError(_NOT_JSON, "the request must have the Content-Type application/json")
+    raw = b""
+    async for chunk in request.stream():
+        raw += chunk
+        if len(raw) > _MAX_BODY_BYTES:
+            raise RequestError(_TOO_LARGE, f"the request is larger than {_MAX_BODY_BYTES} bytes")
+    try:
+        body = json.loads(raw or b"{}")
+    except (ValueError, RecursionError) as error:
+        raise RequestError(_WRONG, f"the request is no JSON: {error}") from error
+    if not isinstance(body, dict):
+        raise RequestError(_WRONG, "the request must be a JSON object")
+    return body
+
+
+def told(error: WorkbenchError) -> dict[str, Any]:
+    """An error as JSON: one sentence, the field where it is about one, and each of several."""
+    if not isinstance(error, SettingsError):
+        return {"error": str(error), "field": None}
+    errors = error.errors if isinstance(error, SeveralSettingsError) else (error,)
+    first = errors[0]
+    answer: dict[str, Any] = {"error": f"{first.field}: {first.reason}", "field": first.field}
+    if len(errors) > 1:
+        answer["errors"] = [{"field": one.field, "error": one.reason} for one in errors]
+    return answer
+
+
+def refusal(error: WorkbenchError) -> JSONResponse:
+    """The answer to a request that cannot be done."""
+    if isinstance(error, RequestError):
+        headers = {"WWW-Authenticate": "Basic"} if error.status == _UNKNOWN else None
+        return JSONResponse(told(error), error.status, headers)
+    return JSONResponse(told(error), _BUSY if isinstance(error, RunBusyError) else _UNFIT)

@@ -1,0 +1,180 @@
+"""What each route of the HTTP API does: the same functions as the tabs and the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from modules import paths, shared
+
+from ..hypernetworks import report
+from ..hypernetworks.allowed import confined
+from ..hypernetworks.creation import create_file
+from ..hypernetworks.errors import SettingsError
+from ..hypernetworks.merge.saving import ResultSettings
+from ..hypernetworks.merge.settings import LABELS, MergeSettings
+from ..hypernetworks.options import convert
+from ..hypernetworks.schema import plain
+from ..hypernetworks.settings import SECTIONS, CreateSettings, Job
+from . import background, host, inspecting, merge_compositions, merging
+from .api_access import not_found, told
+from .library import is_composition
+from .runs import Run, runs
+from .train_job import job_from
+
+Body = Mapping[str, Any]
+_DATASETS = "datasets"
+
+
+def data_roots() -> list[Path]:
+    """The folders in which datasets may lie: `datasets` of the host's data folder, and those of the command line."""
+    more = getattr(shared.cmd_opts, "hnw_data_root", None) or []
+    return [Path(paths.data_path) / _DATASETS, *(Path(folder).absolute() for folder in more)]
+
+
+def create(body: Body) -> dict[str, Any]:
+    """Makes a new network and its file."""
+    settings = CreateSettings.from_mapping(body)
+    path = create_file(settings, () if settings.widths else host.model_widths(), host.network_dir())
+    shared.reload_hypernetworks()
+    return _listed(path)
+
+
+def train(body: Body) -> dict[str, Any]:
+    """Starts a run."""
+    return _shown(background.start(_job(body)))
+
+
+def resume(body: Body) -> dict[str, Any]:
+    """Goes on with a run from its last saved state: one of this process by its id, or any by its job."""
+    changes = dict(body)
+    id_ = changes.pop("run", None)
+    if id_ is None:
+        return _shown(background.start(_job(changes), resume=True))
+    earlier = _run(id_)
+    if earlier.job is None:
+        raise not_found(f"the run {id_} had no job")
+    tables = earlier.job.to_mapping()
+    confined_changes = confined(changes, data_roots(), _output_roots())
+    for section, table in confined_changes.items():
+        if not isinstance(table, Mapping):
+            raise SettingsError(section, "must be a table of settings")
+        if "file" in table and section == "network":
+            raise SettingsError("network.file", "is that of the run; leave it out")
+        tables[section] = {**tables.get(section, {}), **table}
+    return _shown(background.start(Job.from_mapping(tables), resume=True))
+
+
+def status(_body: Body, run: str | None = None) -> dict[str, Any]:
+    """How far a run is; without one, the active run and those before it."""
+    if run is not None:
+        return _shown(_run(run))
+    active = runs.active
+    return {"active": _shown(active) if active else None, "runs": [_shown(one) for one in runs.known()]}
+
+
+def interrupt(body: Body) -> dict[str, Any]:
+    """Asks the active run to end after its step, and to save."""
+    _only(body, {"run"})
+    wanted, active = body.get("run"), runs.active
+    if wanted is not None:
+        _run(wanted)
+    if active is None or (wanted is not None and active.id != wanted):
+        raise not_found("no such run is going on")
+    background.interrupt()
+    return _shown(active)
+
+
+def listing(_body: Body) -> dict[str, Any]:
+    """All networks and compositions, as the host names them."""
+    shared.reload_hypernetworks()
+    return {"networks": [_listed(Path(path), name) for name, path in shared.hypernetworks.items()]}
+
+
+def inspect(_body: Body, name: str = "") -> dict[str, Any]:
+    """What is in the file of a network."""
+    path = inspecting.place(name, "name")
+    described = plain(report.describe(path))
+    return {**described, "path": path.name, "name": name}
+
+
+def merge(body: Body) -> dict[str, Any]:
+    """Merges networks into one file."""
+    known = {one.name: one.default for kind in (MergeSettings, ResultSettings) for one in fields(kind)}
+    _only(body, set(known))
+    values = {**known, **body}
+    if isinstance(values["method"], str):
+        values["method"] = LABELS.get(values["method"], values["method"])
+    values["name"] = convert("name", values["name"], str)
+    merged = merging.merge_files(values)
+    return {**_listed(merged.path), "method": merged.method, "differences": plain(merged.differences)}
+
+
+def compose(body: Body) -> dict[str, Any]:
+    """Writes a composition as a `.hns` file or, where that can be, as one network."""
+    known = {one.name: one.default for one in fields(ResultSettings)}
+    _only(body, {*known, "text", "one_file"})
+    values = {**known, **body}
+    is_one = convert("one_file", values.pop("one_file", False), bool)
+    values["text"] = convert("text", values.get("text", ""), str)
+    if is_one:
+        return _listed(merge_compositions.write_one(values)[0])
+    return _listed(merge_compositions.write_hns(values))
+
+
+def _job(body: Body) -> Job:
+    """The job of a request: its network by name or a new one, its paths inside the folders that are meant for them."""
+    tables = confined(body, data_roots(), _output_roots())
+    network = tables.get("network", {})
+    if not (isinstance(network, Mapping) and network.get("file")):
+        return Job.from_mapping(tables)
+    filled = {name: tables.get(name, {}) for name in SECTIONS} | tables
+    for name, table in filled.items():
+        if not isinstance(table, Mapping):
+            raise SettingsError(name, "must be a table of settings")
+    output = {"name": "", "overwrite": False, **filled["output"]}
+    output["name"] = convert("output.name", output["name"], str)
+    output["overwrite"] = convert("output.overwrite", output["overwrite"], bool)
+    return job_from({**filled, "output": output})
+
+
+def _output_roots() -> list[Path]:
+    return [Path(paths.data_path) / "outputs", *data_roots()]
+
+
+def _run(id_: Any) -> Run:
+    found = runs.get(id_) if isinstance(id_, str) else None
+    if found is None:
+        raise not_found("there is no run of this id")
+    return found
+
+
+def _shown(run: Run) -> dict[str, Any]:
+    answer = {name: getattr(run, name) for name in ("name", "state", "done", "total", "text", "started", "ended")}
+    result = run.result
+    made = (
+        {one.name: plain(getattr(result, one.name)) for one in fields(result) if one.name != "chart"}
+        if result
+        else None
+    )
+    problem = told(run.problem) if run.problem else None
+    if run.state == "failed" and problem is None:
+        problem = {"error": "the run ended with an error; the host's console has it", "field": None}
+    return {"run": run.id, **answer, "problem": problem, "result": made}
+
+
+def _listed(path: Path, name: str | None = None) -> dict[str, Any]:
+    try:
+        size: int | None = path.stat().st_size
+    except OSError:
+        size = None  # deleted since it was listed
+    kind = "composition" if is_composition(path) else "network"
+    return {"name": name or inspecting.listed(path), "file": path.name, "kind": kind, "bytes": size}
+
+
+def _only(body: Body, known: set[str]) -> None:
+    for key in body:
+        if key not in known:
+            raise SettingsError(key, f"there is no such setting; known are {', '.join(sorted(known))}")

@@ -1,0 +1,327 @@
+"""The HTTP API on the embedded host's server, asked by an HTTP client."""
+
+from __future__ import annotations
+
+import json
+import socket
+import sys
+import threading
+import time
+import warnings
+from pathlib import Path
+
+import httpx
+import jsonschema
+import pytest
+from hypernetwork_workbench.hypernetworks import files
+from PIL import Image
+
+from tests.patches.test_on_host import save_network
+
+PREFIX = "/hypernetwork-workbench/v1"
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture(scope="module")
+def serve(host):
+    """Serves the page with our routes under given flags; gives the address."""
+    from hypernetwork_workbench.patches import api
+    from hypernetwork_workbench.standalone import app
+
+    shared, callbacks = host.module("shared"), host.module("script_callbacks")
+    running = []
+    flags = dict(vars(shared.cmd_opts))
+
+    def start(**changes):
+        vars(shared.cmd_opts).update({"port": free_port(), "api": True, "api_auth": None, **changes})
+        callbacks.on_app_started(api.register)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            running.append(app.launch(host))
+        callbacks.clear_callbacks()
+        return f"http://127.0.0.1:{shared.cmd_opts.port}"
+
+    yield start
+    for demo in running:
+        demo.close(verbose=False)
+    vars(shared.cmd_opts).clear()
+    vars(shared.cmd_opts).update(flags)
+
+
+@pytest.fixture(scope="module")
+def address(serve):
+    return serve()
+
+
+@pytest.fixture
+def client(patched, address):
+    with httpx.Client(base_url=address + PREFIX, trust_env=False, timeout=30) as asked:
+        yield asked
+
+
+@pytest.fixture
+def datasets(patched):
+    """The folder that the API may read, with one dataset."""
+    root = Path(patched.module("paths").data_path) / "datasets"
+    folder = root / "night"
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in range(3):
+        Image.new("RGB", (64, 64), (80 * number, 30, 200)).save(folder / f"{number}.png")
+    return root
+
+
+JOB = {
+    "network": {"file": "ink"},
+    "data": {"folder": "night", "width": 64, "height": 64},
+    "train": {"max_steps": 2},
+    "output": {"sheet": False},
+}
+
+
+def wait(client, run):
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        answer = client.get(f"/status/{run}").json()
+        if answer["ended"]:
+            return answer
+        time.sleep(0.05)
+    return pytest.fail("the run does not end")
+
+
+def test_create_makes_a_file_and_lists_it(client, patched):
+    answer = client.post("/create", json={"name": "made", "widths": [8, 32], "layer_structure": "1, 1.5, 1"})
+    assert answer.status_code == 200
+    made = answer.json()
+    path = Path(patched.module("shared").cmd_opts.hypernetwork_dir, "made.pt")
+    assert made == {"name": "made", "file": "made.pt", "kind": "network", "bytes": path.stat().st_size}
+    assert files.load(path).structure.layer_structure == (1, 1.5, 1)
+    assert made in client.get("/list").json()["networks"]
+
+
+def test_train_runs_in_the_background_and_continue_goes_on(client, patched, datasets):
+    path = save_network(patched, "ink", std=0.01)
+    answer = client.post("/train", json=JOB)
+    assert answer.status_code == 202, answer.text
+    run = answer.json()["run"]
+    ended = wait(client, run)
+    assert (ended["state"], ended["name"], ended["done"], ended["total"], ended["problem"]) == (
+        "finished", "ink", 2, 2, None,
+    )  # fmt: skip
+    assert ended["result"]["steps"] == 2
+    assert ended["result"]["network"] == path.as_posix()
+    assert files.load(path).metadata.step == 2
+    again = client.post("/continue", json={"run": run, "train": {"max_steps": 4}}).json()
+    assert wait(client, again["run"])["state"] == "finished"
+    assert files.load(path).metadata.step == 4
+    assert [one["run"] for one in client.get("/status").json()["runs"]][:2] == [again["run"], run]
+
+
+def test_a_new_network_is_trained_and_what_fails_later_is_told_with_its_field(client, patched, datasets):
+    job = {**JOB, "network": {}, "output": {"name": "fresh", "sheet": False}}
+    assert wait(client, client.post("/train", json=job).json()["run"])["state"] == "finished"
+    ended = wait(client, client.post("/train", json=job).json()["run"])
+    assert ended["state"] == "failed"
+    assert ended["problem"]["field"] == "output.name"
+    assert "fresh.pt exists already" in ended["problem"]["error"]
+    job = {**JOB, "network": {"widths": "8"}, "output": {"name": "narrow", "sheet": False}}
+    ended = wait(client, client.post("/train", json=job).json()["run"])
+    assert ended["problem"]["field"] == "network.widths"
+
+
+def test_one_run_at_a_time_in_the_hosts_queue_and_interrupt_ends_it(client, patched, datasets):
+    save_network(patched, "ink", std=0.01)
+    with patched.module("call_queue").queue_lock:
+        first = client.post("/train", json=JOB).json()
+        assert first["state"] == "waiting"
+        second = client.post("/train", json=JOB)
+        assert second.status_code == 409
+        assert "ink is being trained (it is about to start)" in second.json()["error"]
+        assert client.post("/interrupt", json={"run": "other"}).status_code == 404
+        assert client.post("/interrupt", json={"run": first["run"]}).status_code == 200
+    assert wait(client, first["run"])["state"] == "interrupted"
+    long = client.post("/train", json={**JOB, "train": {"max_steps": 100_000}}).json()
+    while client.get(f"/status/{long['run']}").json()["done"] < 1:
+        time.sleep(0.02)
+    assert client.get("/status").json()["active"]["run"] == long["run"]
+    client.post("/interrupt", json={})
+    ended = wait(client, long["run"])
+    assert (ended["state"], ended["result"]["interrupted"]) == ("interrupted", True)
+    assert client.post("/interrupt", json={}).status_code == 404
+
+
+def test_switching_the_extension_off_ends_the_run_and_saves(client, patched, datasets):
+    from hypernetwork_workbench import patches
+
+    path = save_network(patched, "ink", std=0.01)
+    run = client.post("/train", json={**JOB, "train": {"max_steps": 100_000}}).json()["run"]
+    while client.get(f"/status/{run}").json()["done"] < 1:
+        time.sleep(0.02)
+    patches.uninstall_all()
+    ended = client.get(f"/status/{run}").json()
+    assert ended["state"] == "interrupted"
+    assert files.load(path).metadata.step == ended["result"]["steps"]
+    patches.install_all()
+
+
+def test_merge_and_compose_and_inspect(client, patched):
+    for seed, name in enumerate("AB"):
+        save_network(patched, name, seed=seed)
+    answer = client.post(
+        "/merge", json={"network_1": "A", "network_2": "B", "weight_1": 0.25, "weight_2": 0.75, "name": "mixed"}
+    )
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["method"] == "weighted_sum"
+    assert {one["width"] for one in answer.json()["differences"]}
+    assert client.post("/compose", json={"text": "A:0.8 + B:0.2", "name": "both"}).json()["kind"] == "composition"
+    one = client.post("/compose", json={"text": "A > B", "name": "chain", "one_file": True, "form": ".safetensors"})
+    assert one.json()["file"] == "chain.safetensors"
+    described = client.get("/inspect", params={"name": "mixed"}).json()
+    assert described["training"]["merge"]["method"] == "weighted_sum"
+    assert described["path"] == "mixed.pt"
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "field", "words"),
+    [
+        ("/create", {"name": "a/b"}, "name", "must not contain /"),
+        ("/create", {"name": "x", "colour": 1}, "colour", "there is no such setting"),
+        ("/create", {"name": "../x"}, "name", "must not contain /"),
+        ("/create", {"name": ["x"]}, "name", "must be a text"),
+        ("/train", {}, "data.folder", "name the folder"),
+        ("/train", {"data": 3}, "data", "must be a table"),
+        ("/train", {**JOB, "network": {"file": "nobody"}}, "network.file", "there is no network nobody"),
+        ("/train", {**JOB, "network": {"file": "/etc/passwd"}}, "network.file", "there is no network"),
+        ("/train", {**JOB, "output": 3}, "output", "must be a table"),
+        ("/train", {**JOB, "output": {"name": 3.5}}, "network.file", "there is no network"),
+        ("/train", {**JOB, "train": {"max_steps": "many"}, "network": {}}, "train.max_steps", "must be a number"),
+        ("/train", {"colours": {}}, "colours", "there is no such section"),
+        ("/continue", {"run": "x"}, None, "there is no run of this id"),
+        ("/merge", {"name": "x", "network_1": "A"}, "network_2", "choose a network"),
+        ("/merge", {"name": "x", "network_1": "A", "network_2": "B"}, "network_1", "there is no network A"),
+        ("/merge", {"name": "x", "networks": []}, "networks", "there is no such setting"),
+        ("/merge", {"name": None}, "name", "must be a text"),
+        ("/compose", {"name": "x", "text": "A + "}, "text", ""),
+        ("/compose", {"name": "x", "text": "nobody"}, "text", "nobody"),
+        ("/compose", {"name": "x", "text": "A", "one_file": "maybe"}, "one_file", "must be true or false"),
+    ],
+)
+def test_a_wrong_request_is_told_the_field_and_one_sentence(client, path, body, field, words):
+    answer = client.post(path, json=body)
+    assert answer.status_code in (404, 422), answer.text
+    told = answer.json()
+    assert told["field"] == field
+    assert words in told["error"]
+    assert "\n" not in told["error"]
+
+
+def test_all_that_is_wrong_is_told_at_once(client):
+    answer = client.post("/train", json={"data": {"folder": "night", "width": 63}, "train": {"max_steps": 0}})
+    assert [one["field"] for one in answer.json()["errors"]] == ["data.width", "train.max_steps", "output.name"]
+
+
+@pytest.mark.parametrize(
+    ("content", "kind", "status"),
+    [
+        (b"{", "application/json", 400),
+        (b"[1]", "application/json", 400),
+        (b"\xff", "application/json", 400),
+        (b"[" * 100_000, "application/json", 400),
+        (b"{}", "text/plain", 415),
+        (b'{"x": "' + b"y" * (1 << 20) + b'"}', "application/json", 413),
+    ],
+)
+def test_a_request_that_is_none_is_told_so(client, content, kind, status):
+    answer = client.post("/create", content=content, headers={"Content-Type": kind})
+    assert answer.status_code == status
+    assert answer.json()["error"]
+
+
+@pytest.mark.parametrize("setting", ["data.folder", "data.template_file", "preview.prompt_file", "data.more_folders"])
+@pytest.mark.parametrize("place", ["../models", "/etc", "night/../../models", "link", "link/x", "a\0b"])
+def test_no_path_leads_out_of_the_folders_for_datasets(client, patched, datasets, setting, place):
+    if not (datasets / "link").exists():
+        (datasets / "link").symlink_to("/etc")
+    section, _, name = setting.partition(".")
+    job = {**JOB, "network": {"widths": "8"}, section: {**JOB.get(section, {}), name: place}}
+    answer = client.post("/train", json=job)
+    assert answer.status_code == 422
+    assert answer.json()["field"] == setting
+    assert "must lie in" in answer.json()["error"]
+
+
+def test_outputs_and_dataset_files_are_held_in_too(client, patched, datasets, tmp_path):
+    job = {**JOB, "network": {"widths": "8"}, "output": {"name": "x", "dir": str(tmp_path)}}
+    assert client.post("/train", json=job).json()["field"] == "output.dir"
+    (datasets / "set.toml").write_text(f"[[datasets]]\n[[datasets.subsets]]\nimage_dir = {json.dumps(str(tmp_path))}\n")
+    job = {**JOB, "network": {"widths": "8"}, "data": {"dataset_config": "set.toml"}}
+    assert client.post("/train", json=job).json()["field"] == "data.dataset_config"
+
+
+def test_a_folder_of_the_command_line_is_allowed_too(client, patched, tmp_path, monkeypatch):
+    monkeypatch.setattr(patched.module("shared").cmd_opts, "hnw_data_root", [str(tmp_path)], raising=False)
+    job = {**JOB, "data": {"folder": str(tmp_path / "none")}, "network": {"widths": "8"}, "output": {"name": "x"}}
+    ended = wait(client, client.post("/train", json=job).json()["run"])
+    assert ended["problem"]["field"] == "data.folder"
+    assert "is not a folder" in ended["problem"]["error"]
+
+
+def test_the_documentation_has_the_schemas_of_the_settings(client, address):
+    with httpx.Client(base_url=address, trust_env=False) as asked:
+        paths = asked.get("/openapi.json").json()["paths"]
+        assert asked.get("/docs").status_code == 200
+    assert len([path for path in paths if path.startswith(PREFIX)]) == 10
+    schema = paths[f"{PREFIX}/train"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    jsonschema.validate({**JOB, "network": {"widths": [8]}}, schema)
+    for wrong in ({"train": {"max_steps": 0}}, {"data": {"framing": "round"}}, {"colour": 1}, {"train": {"colour": 1}}):
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(wrong, schema)
+    assert schema["properties"]["schedule"]["properties"]["rate"]["title"] == "Learning rate"
+
+
+def test_the_password_of_the_hosts_api_is_asked_for(patched, serve):
+    address = serve(api_auth="anna:sécret,ben:b:c")
+    with httpx.Client(base_url=address + PREFIX, trust_env=False) as asked:
+        for answer in (
+            asked.get("/list"),
+            asked.get("/list", auth=("anna", "wrong")),
+            asked.get("/list", auth=("", "")),
+            asked.get("/list", headers={"Authorization": "Basic ###"}),
+            asked.get("/list", headers={"Authorization": "Bearer YW5uYTpz"}),
+            asked.post("/create", json={"name": "x"}),
+        ):
+            assert answer.status_code == 401
+            assert answer.headers["WWW-Authenticate"] == "Basic"
+            assert answer.json() == {"error": "wrong user or password", "field": None}
+        assert asked.get("/list", auth=("anna", "sécret")).status_code == 200
+        assert asked.get("/list", auth=("ben", "b:c")).status_code == 200
+
+
+def test_without_the_hosts_api_there_is_none_of_ours(patched, serve):
+    address = serve(api=False)
+    with httpx.Client(base_url=address + PREFIX, trust_env=False) as asked:
+        assert asked.get("/list").status_code == 404
+    patched.module("shared").cmd_opts.api = True
+
+
+def test_the_users_of_the_page_are_asked_for_where_the_api_has_none(patched, monkeypatch):
+    import types
+
+    from hypernetwork_workbench.patches import api_access
+
+    opts = patched.module("shared").cmd_opts
+    monkeypatch.setattr(opts, "api_auth", None, raising=False)
+    monkeypatch.setattr(opts, "gradio_auth", "anna:x", raising=False)
+    stand_in = types.ModuleType("modules.initialize_util")
+    stand_in.get_gradio_auth_creds = lambda: iter([("anna", "x")])
+    monkeypatch.setitem(sys.modules, "modules.initialize_util", stand_in)
+    monkeypatch.setattr(sys.modules["modules"], "initialize_util", stand_in, raising=False)
+    assert api_access.credentials() == [("anna", "x")]
+
+
+def test_no_thread_of_a_run_is_left():
+    assert [thread.name for thread in threading.enumerate() if thread.name.startswith("train-")] == []
