@@ -105,9 +105,9 @@ def merge(body: Body) -> dict[str, Any]:
     known = {one.name: one.default for kind in (MergeSettings, ResultSettings) for one in fields(kind)}
     _only(body, set(known))
     values = {**known, **body}
-    if isinstance(values["method"], str):
-        values["method"] = LABELS.get(values["method"], values["method"])
-    values["name"] = convert("name", values["name"], str)
+    for name in ("method", "name", *(key for key in known if key.startswith("network_"))):
+        values[name] = convert(name, values[name], str)
+    values["method"] = LABELS.get(values["method"], values["method"])
     merged = merging.merge_files(values)
     return {**_listed(merged.path), "method": merged.method, "differences": plain(merged.differences)}
 
@@ -134,6 +134,7 @@ def _job(body: Body) -> Job:
     for name, table in filled.items():
         if not isinstance(table, Mapping):
             raise SettingsError(name, "must be a table of settings")
+    filled["network"] = {**network, "file": convert("network.file", network["file"], str)}
     output = {"name": "", "overwrite": False, **filled["output"]}
     output["name"] = convert("output.name", output["name"], str)
     output["overwrite"] = convert("output.overwrite", output["overwrite"], bool)

@@ -95,7 +95,7 @@ class Runs:
         """Gives the place back; a run that has not told how it ended has failed."""
         with self._lock:
             if run.state in (WAITING, RUNNING):
-                run.state = INTERRUPTED if run.is_cancelled else FAILED
+                run.state = INTERRUPTED if run.is_cancelled and run.state == WAITING else FAILED
             run.ended = time.time()
             self._active = None
             if run.job is None:  # a check, or something that never was a job
@@ -115,9 +115,11 @@ class Runs:
             self.release(run)
 
     def begin(self, job: Job) -> None:
-        """The run that holds the place starts with `job`."""
+        """The run that holds the place starts with `job`; raises TrainingError where it was interrupted before."""
         run = self._active
         if run is not None:
+            if run.is_cancelled:
+                raise TrainingError("the run was interrupted before its turn came")
             run.state, run.job, run.name, run.total = RUNNING, job, job.output.name, job.train.max_steps
 
     def note(self, done: int, total: int, text: str) -> None:

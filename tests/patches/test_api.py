@@ -219,6 +219,31 @@ def test_a_wrong_request_is_told_the_field_and_one_sentence(client, path, body, 
     assert "\n" not in told["error"]
 
 
+@pytest.mark.parametrize(
+    "value", [None, [], {}, [[1]], {"a": 1}, True, -1, 1e300, float("nan"), "\ud800", "\0", "x" * 9999]
+)
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/create", {"name": "x", "widths": 8, "activation": 1, "optional_info": 1}),
+        ("/train", {"network": {"file": 1}, "data": {"folder": 1, "template": 1}, "output": {"name": 1, "dir": 1}}),
+        ("/train", {"network": 1, "data": 1}),
+        ("/continue", {"run": 1, "data": 1}),
+        ("/interrupt", {"run": 1}),
+        ("/merge", {"network_1": 1, "method": 1, "name": 1, "block_weights": 1}),
+        ("/compose", {"text": 1, "name": 1, "form": 1, "one_file": 1}),
+    ],
+)
+def test_no_value_of_a_wrong_kind_is_more_than_refused(client, path, body, value):
+    def with_value(table):
+        return {key: with_value(one) if isinstance(one, dict) else value for key, one in table.items()}
+
+    for wrong in (with_value(body), *({**body, key: value} for key in body)):
+        answer = client.post(path, content=json.dumps(wrong), headers={"Content-Type": "application/json"})
+        assert 400 <= answer.status_code < 500, answer.text
+        assert answer.json()["error"]
+
+
 def test_all_that_is_wrong_is_told_at_once(client):
     answer = client.post("/train", json={"data": {"folder": "night", "width": 63}, "train": {"max_steps": 0}})
     assert [one["field"] for one in answer.json()["errors"]] == ["data.width", "train.max_steps", "output.name"]
