@@ -140,6 +140,7 @@ class Ports:
     Attributes:
         network_dir: where networks live that name no folder of their own.
         log_dir: where logs and previews go for such networks.
+        latent_dir: where latents are kept for later runs; None: beside the logs.
         find_subject: the host's own way to find what a crop should keep, if it has one.
     """
 
@@ -150,4 +151,5 @@ class Ports:
     checkpoint: Checkpoint
     network_dir: Path
     log_dir: Path
+    latent_dir: Path | None = None
     find_subject: SubjectFinder | None = None

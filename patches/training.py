@@ -38,7 +38,9 @@ def run_job(
     runs.begin(job)
     with _tidied():
         ports = _ports(job, progress)
-        result = train(job, ports if log_dir is None else replace(ports, log_dir=log_dir), resume)
+        if log_dir is not None:
+            ports = replace(ports, log_dir=log_dir, latent_dir=ports.log_dir / "latents")
+        result = train(job, ports, resume)
     runs.finish(result)
     return result
 

@@ -133,7 +133,7 @@ def make_plan(job: Job, ports: Ports, resume: bool = False) -> Plan:
 
 def latent_cache(job: Job, ports: Ports) -> Cache:
     """Where latents are kept for the next run."""
-    return Cache(ports.log_dir / "latents", job.data.cache_limit_mb)
+    return Cache(ports.latent_dir or ports.log_dir / "latents", job.data.cache_limit_mb)
 
 
 def starting_network(job: Job, ports: Ports) -> Hypernetwork:

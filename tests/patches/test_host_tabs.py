@@ -60,6 +60,7 @@ def test_the_train_button_trains_with_the_forms_settings_and_tells_the_end(patch
     assert files.load(path).metadata.step == 3
     job, folder = job_of(tmp_path)
     assert folder.parents[1] == tmp_path / "logs"
+    assert [one.name for one in folder.parent.iterdir()] == ["ink"], "latents are kept where every run finds them"
     assert {one.name for one in folder.iterdir()} >= {"log.csv", "previews", "ink-000002.pt"}
     assert (job.data.shuffle_tags, job.data.tag_dropout, job.data.masks, job.data.latents) == (
         True, 0.2, "alpha", "random",
