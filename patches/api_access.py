@@ -79,6 +79,7 @@ async def read_body(request: Request) -> dict[str, Any]:
             raise RequestError(_TOO_LARGE, f"the request is larger than {_MAX_BODY_BYTES} bytes")
     try:
         body = json.loads(raw or b"{}")
+        json.dumps(body, ensure_ascii=False).encode()  # half a character has no place in names, paths and files
     except (ValueError, RecursionError) as error:
         raise RequestError(_WRONG, f"the request is no JSON: {error}") from error
     if not isinstance(body, dict):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,10 +18,17 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
     checkpoint = tiny_checkpoint.write(tmp_path_factory.mktemp("checkpoint"))
     running = embedded.start(ckpt=checkpoint, data_dir=tmp_path_factory.mktemp("data"), extension=False)
-    running.module("shared").cmd_opts.api = True
     with webui_parts.added():
         yield running
         running.stop()
+
+
+@pytest.fixture(autouse=True)
+def with_api() -> None:
+    """The host serves its HTTP API, whatever another start of it said meanwhile."""
+    options = sys.modules.get("modules.shared_cmd_options")
+    if options is not None:
+        options.cmd_opts.api = True
 
 
 @pytest.fixture

@@ -258,6 +258,7 @@ def test_all_that_is_wrong_is_told_at_once(client):
         (b"{", "application/json", 400),
         (b"[1]", "application/json", 400),
         (b"\xff", "application/json", 400),
+        (rb'{"name": "\ud800"}', "application/json", 400),
         (b"[" * 100_000, "application/json", 400),
         (b"{}", "text/plain", 415),
         (b'{"x": "' + b"y" * (1 << 20) + b'"}', "application/json", 413),
@@ -292,7 +293,7 @@ def test_outputs_and_dataset_files_are_held_in_too(client, patched, datasets, tm
 
 def test_a_folder_of_the_command_line_is_allowed_too(client, patched, tmp_path, monkeypatch):
     monkeypatch.setattr(patched.module("shared").cmd_opts, "hnw_data_root", [str(tmp_path)], raising=False)
-    job = {**JOB, "data": {"folder": str(tmp_path / "none")}, "network": {"widths": "8"}, "output": {"name": "x"}}
+    job = {**JOB, "data": {"folder": str(tmp_path / "none")}, "network": {}, "output": {"name": "x"}}
     ended = wait(client, client.post("/train", json=job).json()["run"])
     assert ended["problem"]["field"] == "data.folder"
     assert "is not a folder" in ended["problem"]["error"]
