@@ -93,6 +93,11 @@ class Patch:
             if _runs_below(self._installation.wrapper, current):
                 self._installation.is_active = True  # where it was off, another patch on top of it had kept it there
                 return
+            if self._installation.owner is owner and self._installation.raw is current:
+                # The same one again: what took it by value before it was off, as a page does, runs it again too.
+                setattr(owner, name, self._installation.wrapper)
+                self._installation.is_active = True
+                return
             self._installation.is_active = False  # somebody took its place since: ours goes on top of theirs
         raw = self._without_ours(current)
         installation = _Installation(owner, name, raw)
@@ -103,7 +108,7 @@ class Patch:
     @property
     def rivals(self) -> set[str]:
         """Names of the other extensions whose functions run around ours, as far as `functools.wraps` tells."""
-        if self._installation is None:
+        if self._installation is None or not self._installation.is_active:
             return set()
         found: set[str] = set()
         layer = inspect.getattr_static(self._installation.owner, self._installation.name)
@@ -121,7 +126,6 @@ class Patch:
         installation.is_active = False
         if inspect.getattr_static(installation.owner, installation.name, None) is installation.wrapper:
             setattr(installation.owner, installation.name, installation.raw)
-            self._installation = None
 
     def _resolve(self) -> tuple[Any, str]:
         """The object that holds the target, and the target's name in it."""

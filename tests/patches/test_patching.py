@@ -69,6 +69,17 @@ def test_installing_twice_doubles_nothing(host):
     assert host.speak("a") == "host a!"
 
 
+def test_what_took_the_function_by_value_follows_the_switch(host):
+    patch = Patch("fake_host:speak", loud)
+    patch.install()
+    taken = host.speak
+    for _ in range(2):
+        patch.uninstall()
+        assert taken("a") == "host a"
+        patch.install()
+        assert (taken("a"), host.speak("a")) == ("host a!", "host a!")
+
+
 def test_a_second_copy_of_the_patch_takes_the_place_of_the_first(host):
     raw = host.speak
     Patch("fake_host:speak", loud).install()
