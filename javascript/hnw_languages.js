@@ -5,6 +5,7 @@
 (() => {
     const table = window.localization || {};
     const place = "[id^=hnw_], [id^=setting_hnw_], .settings-comment";
+    const written = new WeakMap();
     const patterns = Object.keys(table)
         .filter((key) => key.includes("{}"))
         .sort((a, b) => rank(b) - rank(a))
@@ -69,8 +70,11 @@
     function translateNode(node) {
         const parent = node.parentElement;
         if (!parent?.closest(place) || ["SCRIPT", "STYLE", "TEXTAREA", "CODE"].includes(parent.nodeName)) return;
+        if (written.get(node) === node.textContent) return; // our own change, seen by the observer
         const translated = translate(node.textContent);
-        if (translated !== undefined) node.textContent = translated;
+        if (translated === undefined) return;
+        written.set(node, translated);
+        if (translated !== node.textContent) node.textContent = translated;
     }
 
     function translateAll(node) {
