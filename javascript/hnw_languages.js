@@ -1,7 +1,7 @@
 // Translates our sentences that are made at run time; those that are always the same the WebUI translates itself.
 // In the table that it gives the page, `{}` stands for what such a sentence takes in. The translation calls these
 // {1}, {2} and so on, or {1:t} where one is words, to be translated in its turn. A text without words of its own, such
-// as `{}: {}`, joins others: there each {1:t} must have a translation, and {1:?} may have one.
+// as `{}: {}` or `{}, {} of {}`, joins others: there each {1:t} must have a translation, and {1:?} may have one.
 (() => {
     const table = window.localization || {};
     const place = "[id^=hnw_], [id^=setting_hnw_], .settings-comment";
@@ -18,7 +18,7 @@
     if (!patterns.length) return;
 
     function isJoint(key) {
-        return !/\p{L}/u.test(key);
+        return !/\p{L}{3}/u.test(key);
     }
 
     // What says most is tried first, after a colon or semicolon has parted the text; commas part what is left.
@@ -60,6 +60,7 @@
 
     function translate(text) {
         const plain = text.trim();
+        if (Object.hasOwn(table, plain)) return table[plain];
         if (!/\p{L}/u.test(plain)) return undefined;
         const sentences = plain.split(/(?<=\.)\s+(?=[\p{Lu}\d])/u);
         const translated = sentences.map(translateSentence);
