@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +75,8 @@ def _make_page(_original: Callable[..., Any]) -> Callable[..., Any]:
             with runs.hold():
                 result, steps = train(entered)
         except WorkbenchError as error:
-            return "", "".join(f"<div class='error'>{escape(line)}</div>" for line in in_labels(error))
+            # Not as the HTML of errors: pressing the button takes the place of that out of the page (v1.10.1).
+            return "Nothing was trained.\n" + "\n".join(in_labels(error)), ""
         ended = "interrupted" if result.interrupted else "finished"
         return (
             f"Training {ended} at {steps} steps.\nHypernetwork saved to {result.network}\n"
