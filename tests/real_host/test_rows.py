@@ -75,7 +75,9 @@ def test_both_tabs_name_their_arguments(host: WebUI) -> None:
 def test_the_lists_and_the_setting_know_compositions(host: WebUI) -> None:
     listed = {each["name"]: each["path"] for each in host.call("/sdapi/v1/hypernetworks")}
     assert {NIGHT, DAY, MIX} <= listed.keys()
-    said = infotext(host, override_settings={"sd_hypernetwork": MIX})
+    host.call("/sdapi/v1/options", {"sd_hypernetwork": MIX})
+    said = infotext(host)
+    host.call("/sdapi/v1/options", {"sd_hypernetwork": "None"})
     assert f"<hypernet:{MIX}:1.0>" in said
     assert all(f"{name}: " in said.split("Hypernetwork hashes: ")[1] for name in (NIGHT, DAY, MIX))
 

@@ -51,11 +51,13 @@ class WebUI:
     Attributes:
         folder: its data folder.
         address: where it answers.
+        start_log: what it said until it answered.
     """
 
     def __init__(self, folder: Path, address: str, log: Path) -> None:
         self.folder = folder
         self.address = address
+        self.start_log = ""
         self._log = log
 
     @property
@@ -121,6 +123,7 @@ def running(folder: Path, *flags: str) -> Iterator[WebUI]:
         host = WebUI(folder, f"http://127.0.0.1:{port}", log)
         try:
             _wait(host, process)
+            host.start_log = host.log
             yield host
         finally:
             process.kill()
