@@ -40,7 +40,7 @@
             let isWhole = true;
             const filled = translation.replace(/\{(\d+)(:[t?])?\}/g, (_field, number, kind) => {
                 const translated = kind ? translate(found[number]) : undefined;
-                if (kind === ":t" && translated === undefined) isWhole = false;
+                if (kind === ":t" && found[number] && translated === undefined) isWhole = false;
                 return translated ?? found[number];
             });
             if (isWhole || !isJoint) return filled;

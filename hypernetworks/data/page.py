@@ -16,7 +16,12 @@ _EXAMPLES = 5
 _EXAMPLE_PX = 96
 _PROBLEMS_SHOWN = 200
 _TAGS_SHOWN = 1_000
-_ORIGINS = {FILE: "from caption files", METADATA: "from the metadata file", CLASS: "class tokens", NAME: "from names"}
+_ORIGINS = {
+    FILE: "{} from caption files",
+    METADATA: "{} from the metadata file",
+    CLASS: "{} class tokens",
+    NAME: "{} from names",
+}
 
 
 def render(survey: Survey) -> str:
@@ -33,16 +38,16 @@ def _facts(survey: Survey) -> Iterator[tuple[str, str]]:
     left_out, held_out = len(survey.reading.left_out), len(survey.held_out)
     others = sum(sample.subset.is_regularisation for sample in survey.samples)
     counts = [
-        (left_out, "left out"),
-        (survey.reading.passed_over, "passed over"),
-        (held_out, "held out for validation"),
-        (others, "for regularisation"),
+        (left_out, "{} left out"),
+        (survey.reading.passed_over, "{} passed over"),
+        (held_out, "{} held out for validation"),
+        (others, "{} for regularisation"),
     ]
-    more = "".join(f", {count:,} {what}" for count, what in counts if count)
+    more = "".join(f", {what.format(f'{count:,}')}" for count, what in counts if count)
     yield "Pictures", f"{len(survey.samples):,} can be used{more}"
     yield "An epoch", _epoch(survey)
     origins = Counter(caption_origin(sample.path, sample.subset.source).kind for sample in survey.samples)
-    yield "Captions", ", ".join(f"{count:,} {_ORIGINS[kind]}" for kind, count in origins.most_common()) or "none"
+    yield "Captions", ", ".join(_ORIGINS[kind].format(f"{count:,}") for kind, count in origins.most_common()) or "none"
     if survey.tokens is None:
         yield "Tokens", "are counted once a checkpoint is loaded"
     else:
@@ -59,8 +64,8 @@ def _epoch(survey: Survey) -> str:
     batches = sum(bucket.batches for bucket in survey.buckets)
     gathered = f", {accumulation} of them a step" if accumulation > 1 else ""
     return (
-        f"<b class='hnw-steps'>{steps:,} {_plural(steps, 'step')}</b>: {shown:,} {_plural(shown, 'picture')} in "
-        f"{batches:,} {_plural(batches, 'batch', 'batches')}{gathered}"
+        f"<b class='hnw-steps'>{_count(steps, '{} step', '{} steps')}</b>: "
+        f"{_count(shown, '{} picture', '{} pictures')} in {_count(batches, '{} batch', '{} batches')}{gathered}"
     )
 
 
@@ -148,5 +153,5 @@ def _more(count: int) -> str:
     return f"<p>and {count - _PROBLEMS_SHOWN:,} more</p>" if count > _PROBLEMS_SHOWN else ""
 
 
-def _plural(count: int, one: str, many: str = "") -> str:
-    return one if count == 1 else many or f"{one}s"
+def _count(count: int, one: str, many: str) -> str:
+    return (one if count == 1 else many).format(f"{count:,}")
