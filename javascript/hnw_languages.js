@@ -6,46 +6,43 @@
     const table = window.localization || {};
     const place = "[id^=hnw_], [id^=setting_hnw_], .settings-comment";
     const written = new WeakMap();
-    const patterns = Object.keys(table)
-        .filter((key) => key.includes("{}"))
-        .sort((a, b) => rank(b) - rank(a))
-        .map((key) => ({
-            translation: table[key],
-            isJoint: isJoint(key),
-            isSentence: key.endsWith("."),
-            expression: new RegExp(`^${key.split("{}").map(escapeExpression).join("([^]*?)")}$`),
-        }));
+    const known = new Map(); // parts of a text come up again and again
+    const patterns = Object.keys(table).filter((key) => key.includes("{}")).map((key) => ({
+        translation: table[key],
+        isJoint: !/\p{L}{3}/u.test(key),
+        isSentence: key.endsWith("."),
+        expression: new RegExp(`^${key.split("{}").map(escapeExpression).join("([^]*?)")}$`),
+    }));
     if (!patterns.length) return;
-
-    function isJoint(key) {
-        return !/\p{L}{3}/u.test(key);
-    }
-
-    // What says most is tried first, after a colon or semicolon has parted the text; commas part what is left.
-    function rank(key) {
-        if (isJoint(key)) return /[:;]/.test(key) ? Infinity : 12;
-        return key.replaceAll("{}", "").length;
-    }
 
     function escapeExpression(text) {
         return text.replace(/[.*+?^$()[\]{}|\\]/g, "\\$&");
     }
 
-    // The translation of a text as it stands in the table; undefined where there is none.
+    // A pattern's translation with its fields filled in, and how many signs of the text it leaves as they are.
+    function filled({translation, isJoint}, found) {
+        let left = isJoint ? 3 : 0; // where both fit, a whole sentence goes before its parts
+        let isWhole = true;
+        const words = translation.replace(/\{(\d+)(:[t?])?\}/g, (_field, number, kind) => {
+            const part = found[number];
+            const translated = kind && (isWhole || !isJoint) && translate(part);
+            if (kind === ":t" && part && !translated) isWhole = false;
+            left += translated ? translated.left : part.length;
+            return translated ? translated.words : part;
+        });
+        return isWhole || !isJoint ? {words, left} : undefined;
+    }
+
+    // The translation of a text as the table has it that leaves the least as it is; undefined where there is none.
     function fromTable(text) {
-        if (Object.hasOwn(table, text)) return table[text];
-        for (const {expression, translation, isJoint, isSentence} of patterns) {
-            const found = isSentence === text.endsWith(".") && expression.exec(text);
-            if (!found) continue;
-            let isWhole = true;
-            const filled = translation.replace(/\{(\d+)(:[t?])?\}/g, (_field, number, kind) => {
-                const translated = kind ? translate(found[number]) : undefined;
-                if (kind === ":t" && found[number] && translated === undefined) isWhole = false;
-                return translated ?? found[number];
-            });
-            if (isWhole || !isJoint) return filled;
+        if (Object.hasOwn(table, text)) return {words: table[text], left: 0};
+        let best;
+        for (const pattern of patterns) {
+            const found = pattern.isSentence === text.endsWith(".") && pattern.expression.exec(text);
+            const translated = found ? filled(pattern, found) : undefined;
+            if (translated && (!best || translated.left < best.left)) best = translated;
         }
-        return undefined;
+        return best;
     }
 
     // The same for a sentence that may stand with or without a capital and a full stop, or follow a comma.
@@ -53,19 +50,30 @@
         const plain = sentence.replace(/^[,;]\s*/, "");
         const small = plain.slice(0, 1).toLowerCase() + plain.slice(1);
         const found = fromTable(plain) ?? fromTable(small);
-        if (found !== undefined || !plain.endsWith(".")) return found;
+        if (found || !plain.endsWith(".")) return found;
         const inner = fromTable(plain.slice(0, -1)) ?? fromTable(small.slice(0, -1));
-        return inner === undefined ? undefined : `${inner}。`;
+        return inner && {words: `${inner.words}。`, left: inner.left};
     }
 
     function translate(text) {
         const plain = text.trim();
-        if (Object.hasOwn(table, plain)) return table[plain];
-        if (!/\p{L}/u.test(plain)) return undefined;
+        if (!known.has(plain)) {
+            if (known.size > 2000) known.clear();
+            known.set(plain, translateAnew(plain));
+        }
+        return known.get(plain);
+    }
+
+    function translateAnew(plain) {
+        if (Object.hasOwn(table, plain)) return {words: table[plain], left: 0};
+        if (!/\p{L}/u.test(plain) || plain.length > 1000) return undefined; // long texts are the user's own
         const sentences = plain.split(/(?<=\.)\s+(?=[\p{Lu}\d])/u);
         const translated = sentences.map(translateSentence);
-        if (translated.every((one) => one === undefined)) return undefined;
-        return translated.map((one, number) => one ?? sentences[number]).join("");
+        if (!translated.some(Boolean)) return undefined;
+        return {
+            words: translated.map((one, number) => one?.words ?? sentences[number]).join(""),
+            left: translated.reduce((sum, one, number) => sum + (one?.left ?? sentences[number].length), 0),
+        };
     }
 
     function translateNode(node) {
@@ -73,9 +81,9 @@
         if (!parent?.closest(place) || ["SCRIPT", "STYLE", "TEXTAREA", "CODE"].includes(parent.nodeName)) return;
         if (written.get(node) === node.textContent) return; // our own change, seen by the observer
         const translated = translate(node.textContent);
-        if (translated === undefined) return;
-        written.set(node, translated);
-        if (translated !== node.textContent) node.textContent = translated;
+        if (!translated) return;
+        written.set(node, translated.words);
+        if (translated.words !== node.textContent) node.textContent = translated.words;
     }
 
     function translateAll(node) {
