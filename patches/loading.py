@@ -34,6 +34,17 @@ def _make_list(original: Callable[..., Any]) -> Callable[..., Any]:
     return list_hypernetworks
 
 
+def _make_reload(_original: Callable[..., Any]) -> Callable[..., Any]:
+    def reload_hypernetworks() -> None:
+        from modules import shared  # noqa: PLC0415
+        from modules.hypernetworks import hypernetwork  # noqa: PLC0415
+
+        # Another extension's puts a list of its own here, in which half of the files are missing.
+        shared.hypernetworks = hypernetwork.list_hypernetworks(shared.cmd_opts.hypernetwork_dir)
+
+    return reload_hypernetworks
+
+
 def _make_load_one(_original: Callable[..., Any]) -> Callable[..., Any]:
     def load_hypernetwork(name: str) -> Loaded | None:
         from modules import shared  # noqa: PLC0415
@@ -113,6 +124,7 @@ patch_set = PatchSet(
     "Safe loading of hypernetworks",
     [
         Patch(f"{_HOST}:list_hypernetworks", _make_list),
+        Patch("modules.shared:reload_hypernetworks", _make_reload),
         Patch(f"{_HOST}:load_hypernetwork", _make_load_one),
         Patch(f"{_HOST}:load_hypernetworks", _make_load_several),
         Patch("modules.extra_networks_hypernet:ExtraNetworkHypernet.activate", _make_activate),

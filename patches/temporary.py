@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import random
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -49,13 +50,17 @@ def frozen(model: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def without_checkpointing(model: nn.Module) -> Iterator[None]:
-    """The checkpointing that `ldm` brings is off.
+    """The checkpointing that `ldm`, the host or another extension gave the blocks is off.
 
     It is re-entrant: it fails on frozen weights and passes networks no gradient. Ours takes its place where wanted.
     """
     changed: list[tuple[nn.Module, str]] = []
+    bypassed: list[nn.Module] = []
     try:
         for module in model.modules():
+            if _forward_checkpoints(module):
+                vars(module)["forward"] = module._forward
+                bypassed.append(module)
             for flag in ("checkpoint", "use_checkpoint"):
                 if getattr(module, flag, None) is True:
                     setattr(module, flag, False)
@@ -64,6 +69,19 @@ def without_checkpointing(model: nn.Module) -> Iterator[None]:
     finally:
         for module, flag in changed:
             setattr(module, flag, True)
+        for module in bypassed:
+            del vars(module)["forward"]
+
+
+def _forward_checkpoints(module: nn.Module) -> bool:
+    """Whether the forward of a module's class does nothing but checkpoint its `_forward`.
+
+    The host's and other extensions' take the place of `ldm`'s own on the class, and ask no flag.
+    """
+    code = getattr(inspect.unwrap(type(module).forward), "__code__", None)
+    if code is None or "forward" in vars(module):
+        return False
+    return {*code.co_names, *code.co_freevars} == {"checkpoint", "_forward"}
 
 
 @contextmanager

@@ -29,6 +29,7 @@ from .evaluation import EvaluationSettings  # noqa: E402
 
 USAGE_ERROR = 2
 FAILED = 1
+SECONDS_TO_A_BAR = 2.0
 
 
 class _Parser(argparse.ArgumentParser):
@@ -47,11 +48,19 @@ class ConsoleProgress:
 
     def report(self, done: int, total: int, text: str) -> None:
         """Moves the bar."""
-        if self._bar is None or self._bar.total != total:
+        unit = "step" if text.startswith("step") else "picture"
+        if self._bar is None or (self._bar.total, self._bar.unit) != (total, unit):
             self.close()
-            # A log file is no place for a bar that moves ten times a second.
-            interval_s = 0.1 if sys.stderr.isatty() else 30.0
-            self._bar = tqdm(total=total, unit="step", file=sys.stderr, dynamic_ncols=True, mininterval=interval_s)
+            self._bar = tqdm(
+                total=total,
+                unit=unit,
+                file=sys.stderr,
+                dynamic_ncols=True,
+                # A log file is no place for a bar that moves ten times a second.
+                mininterval=0.1 if sys.stderr.isatty() else 30.0,
+                # Nor is a bar wanted before a message on what is wrong, where the pictures take no time.
+                delay=0.0 if unit == "step" else SECONDS_TO_A_BAR,
+            )
         self._bar.set_postfix_str(text.partition(", ")[2], refresh=False)
         self._bar.update(done - self._bar.n)
 

@@ -177,3 +177,16 @@ def test_checkpointing_changes_no_bit_so_that_continue_may_choose_anew(denoiser,
     expected = gradients(denoiser, Computing("SDPA", "none"))
     found = gradients(denoiser, Computing("SDPA", checkpointing))
     assert all(torch.equal(one, other) for one, other in zip(found, expected, strict=True))
+
+
+def test_checkpointing_that_another_extension_left_on_the_blocks_is_passed_by(denoiser, reference, monkeypatch):
+    from ldm.modules import attention
+    from torch.utils.checkpoint import checkpoint
+
+    def forward(self, x, context=None):
+        return checkpoint(self._forward, x, context, use_reentrant=True)
+
+    monkeypatch.setattr(attention.BasicTransformerBlock, "forward", forward)
+    found = gradients(denoiser, Computing())
+    assert_same(found, reference)
+    assert attention.BasicTransformerBlock.forward is forward

@@ -1,96 +1,21 @@
-"""The tabs in Japanese and Chinese: no text without its translation, none over the user's own."""
+"""The patch set for languages: our translations come in, none over the user's own."""
 
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 
 import pytest
 
 from hypernetwork_workbench import patches
 from tests import sources
-from tests.support import page_texts
 
 LANGUAGES = ("ja_JP", "zh_CN")
 FOLDER = sources.ROOT / "localizations"
-#: Choices that are names in every language, beside activations, initialisations and optimizers.
-NAMES = {".pt", ".safetensors", "D-Adaptation", "None", "SDPA", "huber", "xformers"}
-#: What a translation must take over as it is: fields in brackets, markup, numbers, names of files and options.
-KEPT = re.compile(r"\[\w+\]|</?\w[^>]*>|\w+_\w+|#?\d[\d.]*(?:e-?\d+)?|--\w|\.[a-z]\w+\b|\|+")
-#: Texts without a letter need no translation.
-WORD = re.compile(r"[A-Za-z]{2}")
 
 
 def table(language: str) -> dict[str, str]:
     return json.loads((FOLDER / f"{language}.json").read_text(encoding="utf-8"))
-
-
-@pytest.fixture(scope="module")
-def config(tmp_path_factory):
-    """gradio's config of the whole page."""
-    from hypernetwork_workbench.standalone import host as embedded
-
-    running = embedded.start(data_dir=tmp_path_factory.mktemp("data"), load_model=False)
-    yield running.module("ui").create_ui().get_config_file()
-    running.module("shared").settings_components.clear()
-    running.stop()
-
-
-@pytest.fixture(scope="module")
-def wanted(config):
-    """Every text that has to be translated, with its place."""
-    from hypernetwork_workbench.hypernetworks.layers import ACTIVATIONS, WEIGHT_INITS
-    from hypernetwork_workbench.hypernetworks.train.optimizers import KINDS
-
-    names = {*NAMES, *ACTIVATIONS, *WEIGHT_INITS, *KINDS}
-    words = {
-        text: place
-        for text, place in page_texts.choices(config).items()
-        if text not in names and not re.fullmatch(r"[a-z]+\d+|.*\.(safetensors|ckpt|pt)", text)
-    }
-    return {text: place for text, place in (page_texts.in_sight(config) | words).items() if WORD.search(text)}
-
-
-def test_the_page_has_texts_to_translate(wanted):
-    assert {"Learning rate", "Train Gamma", "Merge", "Weighted sum", "Hypernetworks kept in memory"} <= set(wanted)
-
-
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_every_text_of_the_tabs_is_translated(language, wanted):
-    patterns = [re.compile(re.escape(one).replace(r"\{\}", ".*")) for one in table(language) if WORD.search(one)]
-    missing = {text: place for text, place in wanted.items() if not any(one.fullmatch(text) for one in patterns)}
-    lines = "\n".join(f'  "{text}": "",   ({place})' for text, place in missing.items())
-    assert not missing, (
-        f"localizations/{language}.json lacks these texts; add each with its translation, in the words of "
-        f"localizations/README.md:\n{lines}"
-    )
-
-
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_no_translation_is_left_from_a_text_that_is_gone(language, config):
-    there = set(page_texts.in_sight(config)) | set(page_texts.choices(config)) | page_texts.in_code()
-    # The host puts the remark on a setting into brackets; what has no word joins sentences, such as `{}: {}`.
-    stale = [text for text in table(language) if not {text, text.strip("()")} & there and WORD.search(text)]
-    assert not stale, f"no text of ours is one of these any more; take them out of localizations/{language}.json"
-
-
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_translations_hold_what_must_not_be_translated(language):
-    for text, translation in table(language).items():
-        assert translation.strip(), f"{text!r} has no translation"
-        kept = {part.rstrip(".,:-") for part in KEPT.findall(text)} - {""}
-        lost = {part for part in kept if part not in translation}
-        assert not lost, f"the translation of {text!r} lacks {lost}"
-        fields = set(range(1, text.count("{}") + 1))
-        used = {int(number) for number in re.findall(r"\{(\d+)(?::[t?])?\}", translation)}
-        subject = {1} if text.startswith("{} ") else set()  # a sentence may go without it
-        assert fields - subject <= used <= fields, f"the fields of {text!r} do not agree"
-
-
-def test_both_languages_translate_the_same_texts():
-    first, second = (list(table(language)) for language in LANGUAGES)
-    assert first == second
 
 
 @pytest.fixture
@@ -134,14 +59,3 @@ def test_without_the_patch_the_hosts_own_rules_hold(tables):
 def test_the_files_are_where_the_host_looks_for_them():
     assert {path.stem for path in FOLDER.glob("*.json")} == set(LANGUAGES)
     assert Path(patches.languages.FOLDER) == FOLDER
-
-
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_the_embedded_host_is_translated_too(language, config):
-    file = sources.ROOT / "standalone" / "localizations" / f"{language}.json"
-    translated = json.loads(file.read_text(encoding="utf-8"))
-    everywhere = set(page_texts.in_sight(config, everywhere=True))
-    hosts = {text for text in everywhere - set(page_texts.in_sight(config)) if WORD.search(text)}
-    names = {"txt2img", "Stable Diffusion"} | {text for text in hosts if text.startswith("Checkpoint: ")}
-    assert hosts - set(translated) == names
-    assert set(translated) <= everywhere

@@ -36,7 +36,9 @@ class Bare:
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The data folder, its name with a space and letters that are not ASCII."""
-    return workplace.make(tmp_path_factory.mktemp("web ui データ"))
+    made = workplace.make(tmp_path_factory.mktemp("web ui データ"))
+    workplace.add_others(made)
+    return made
 
 
 @pytest.fixture(scope="session")

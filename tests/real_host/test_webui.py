@@ -7,10 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.real_host import workplace
 from tests.real_host.conftest import Bare
 from tests.real_host.webui import WebUI
 
 NETWORK = "first"
+ORIGINAL = "Hypernetwork-MonkeyPatch-Extension"
 TROUBLE = ("Traceback", "Error", "error:", "WARNING", "Warning")
 
 
@@ -73,6 +75,14 @@ def test_the_start_says_nothing_bad(host: WebUI, bare: Bare) -> None:
     assert not [line for line in after if line not in before]
 
 
+def test_the_start_says_who_else_replaces_what(host: WebUI) -> None:
+    said = [line for line in host.start_log.splitlines() if "replaces these functions too" in line]
+    for line in said:
+        assert any(f"The extension {other.name} replaces" in line for other in workplace.beside()), line
+    if any(other.name == ORIGINAL for other in workplace.beside()):
+        assert any(f"{ORIGINAL} " in line and "load_hypernetwork" in line for line in said)
+
+
 def test_pictures_without_networks_are_the_bare_hosts(host: WebUI, bare: Bare) -> None:
     np.testing.assert_array_equal(host.picture(), bare.plain)
     np.testing.assert_array_equal(host.picture(seed=8, prompt="two blue squares"), bare.other)
@@ -113,7 +123,7 @@ def test_reloading_the_page_twice_doubles_nothing(host: WebUI, trained: str, bar
 
 
 def test_nothing_of_ours_is_a_module_at_the_top(host: WebUI) -> None:
-    assert host.call("/probe/modules") == []
+    assert not [name for name, file in host.call("/probe/modules").items() if workplace.OURS in file]
 
 
 def _installed(host: WebUI) -> list[object]:

@@ -21,6 +21,7 @@ from PIL import Image
 
 SECONDS_TO_START = 240
 SECONDS_TO_ANSWER = 240
+STARTED = "Startup time:"
 FLAGS = (
     *("--skip-prepare-environment", "--skip-torch-cuda-test", "--skip-version-check", "--skip-python-version-check"),
     *("--no-download-sd-model", "--no-half", "--precision", "full", "--use-cpu", "all", "--api"),
@@ -143,6 +144,8 @@ def _wait(host: WebUI, process: subprocess.Popen[bytes]) -> None:
             host.call("/sdapi/v1/options")
         except (ApiError, OSError):
             time.sleep(0.5)
-        else:
+            continue
+        if STARTED in host.log:
             return
+        time.sleep(0.1)  # it answers a little before all of its API is there
     raise AssertionError(f"the WebUI does not answer:\n{host.log[-3000:]}")

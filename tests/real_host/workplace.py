@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -46,6 +47,17 @@ def add_extension(folder: Path, name: str = OURS) -> Path:
             (target / relative).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / relative, target / relative)
     return target
+
+
+def beside() -> list[Path]:
+    """Folders of other extensions to load at the same time, which WEBUI_BESIDE names."""
+    return [Path(name) for name in os.environ.get("WEBUI_BESIDE", "").split(os.pathsep) if name]
+
+
+def add_others(folder: Path) -> None:
+    """Copies the other extensions."""
+    for other in beside():
+        shutil.copytree(other, folder / "extensions" / other.name, ignore=shutil.ignore_patterns(".git"))
 
 
 def add_probe(folder: Path) -> None:

@@ -47,7 +47,11 @@ def _on_app_started(_demo, app):
     app.add_api_route("/probe/reload", shared.state.request_restart, methods=["POST"])
     app.add_api_route(
         "/probe/modules",
-        lambda: sorted(name for name in sys.modules if name.split(".")[0] in ("patches", "hypernetworks")),
+        lambda: {
+            name: getattr(module, "__file__", None) or ""
+            for name, module in sys.modules.copy().items()
+            if name.split(".")[0] in ("patches", "hypernetworks")
+        },
         methods=["GET"],
     )
 
