@@ -72,7 +72,7 @@ class RowsView:
         """Builds one row; gives its buttons with what they do."""
         end = (f"_{index + 1}" if index else "") + self._suffix
         with gr.Row(visible=index == 0, elem_id=f"hnw_row{end}", elem_classes="hnw-row") as line:
-            is_on = gr.Checkbox(True, label="On", elem_id=f"hnw_on{end}", min_width=60, scale=0)
+            is_on = gr.Checkbox(True, label="On", elem_id=f"hnw_on{end}", min_width=80, scale=0)
             picker = gr.Dropdown(
                 _names(),
                 value=NONE,
