@@ -55,11 +55,12 @@ class WebUI:
         start_log: what it said until it answered.
     """
 
-    def __init__(self, folder: Path, address: str, log: Path) -> None:
+    def __init__(self, folder: Path, address: str, log: Path, process: subprocess.Popen[bytes]) -> None:
         self.folder = folder
         self.address = address
         self.start_log = ""
         self._log = log
+        self._process = process
 
     @property
     def log(self) -> str:
@@ -83,17 +84,18 @@ class WebUI:
 
     def reload(self) -> None:
         """Does what the link "Reload UI" does, and waits until the page is there again."""
-        before = self.call("/probe/app")
+        starts = self.log.count(STARTED)
         self.call("/probe/reload", {})
+        self.wait(starts + 1)
+
+    def wait(self, starts: int = 1) -> None:
+        """Waits until it has started so many times; before it says so, a request would keep it from starting."""
         end = time.monotonic() + SECONDS_TO_START
-        while time.monotonic() < end:
-            try:
-                if self.call("/probe/app") != before:
-                    return
-            except (ApiError, OSError):
-                pass  # the old page is gone, the new one not there yet
-            time.sleep(0.5)
-        raise AssertionError(f"the page did not come back:\n{self.log[-3000:]}")
+        while self.log.count(STARTED) < starts:
+            assert self._process.poll() is None, f"the WebUI ended by itself:\n{self.log[-3000:]}"
+            assert time.monotonic() < end, f"the WebUI does not start:\n{self.log[-3000:]}"
+            time.sleep(0.2)
+        self.call("/sdapi/v1/options")
 
 
 def installed() -> Path | None:
@@ -115,15 +117,16 @@ def running(folder: Path, *flags: str) -> Iterator[WebUI]:
     command += ["--port", str(port), "--data-dir", str(folder), "--ckpt", str(checkpoint)]
     environment = {**os.environ, "GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_OFFLINE": "1", "PYTHONUNBUFFERED": "1"}
     log = folder / f"webui-{time.time_ns()}.log"
+    address = f"http://127.0.0.1:{port}"
     with (
         log.open("w", encoding="utf-8") as out,
         subprocess.Popen(
             command, cwd=folder, env=environment, stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL
         ) as process,
     ):
-        host = WebUI(folder, f"http://127.0.0.1:{port}", log)
+        host = WebUI(folder, address, log, process)
         try:
-            _wait(host, process)
+            host.wait()
             host.start_log = host.log
             yield host
         finally:
@@ -134,18 +137,3 @@ def _python(webui: Path) -> str:
     """The Python that the WebUI is installed in: WEBUI_PYTHON, or that of its own `venv`."""
     own = webui / "venv" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     return os.environ.get("WEBUI_PYTHON") or str(own)
-
-
-def _wait(host: WebUI, process: subprocess.Popen[bytes]) -> None:
-    end = time.monotonic() + SECONDS_TO_START
-    while time.monotonic() < end:
-        assert process.poll() is None, f"the WebUI ended by itself:\n{host.log[-3000:]}"
-        try:
-            host.call("/sdapi/v1/options")
-        except (ApiError, OSError):
-            time.sleep(0.5)
-            continue
-        if STARTED in host.log:
-            return
-        time.sleep(0.1)  # it answers a little before all of its API is there
-    raise AssertionError(f"the WebUI does not answer:\n{host.log[-3000:]}")

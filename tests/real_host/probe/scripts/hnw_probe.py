@@ -43,7 +43,6 @@ def _on_app_started(_demo, app):
     app.add_api_route("/probe/axes", _axes, methods=["GET"])
     app.add_api_route("/probe/uninstall", lambda: _patches().uninstall_all(), methods=["POST"])
     app.add_api_route("/probe/install", lambda: _patches().install_all(), methods=["POST"])
-    app.add_api_route("/probe/app", lambda: id(app), methods=["GET"])
     app.add_api_route("/probe/reload", shared.state.request_restart, methods=["POST"])
     app.add_api_route(
         "/probe/modules",
