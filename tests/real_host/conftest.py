@@ -60,8 +60,8 @@ def host(folder: Path, bare: Bare) -> Iterator[webui.WebUI]:
 @pytest.fixture(scope="session")
 def pictures(folder: Path) -> Path:
     """Two of the demo's pictures with their captions."""
-    target = folder / "pictures"
-    target.mkdir()
+    target = folder / "datasets" / "pictures"
+    target.mkdir(parents=True)
     for source in sorted((workplace.ROOT / "examples" / "night").iterdir())[:4]:
         shutil.copy(source, target)
     return target
