@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from ..data.latents import EncodedDataset
 from ..memory import free_bytes
 from ..ports import Denoiser
@@ -10,6 +12,7 @@ from .averages import WeightAverage
 from .guard import Guard
 from .loop import Trainer
 from .noise import NoiseProcess
+from .offload import OptimizerOnCpu
 from .plan import Plan
 from .precision import Precision
 from .state import Learner
@@ -21,7 +24,9 @@ _RESIDENT_SHARE = 0.1
 def make_learner(plan: Plan, denoiser: Denoiser) -> Learner:
     """The network on the model's device, with its optimizer."""
     job, network = plan.job, plan.network.to(denoiser.device)
-    optimizer = optimizers.for_network(network, job.optimizer, job.train.optimizer_on_cpu)
+    build = partial(optimizers.build, name=job.optimizer.name, arguments=job.optimizer.arguments)
+    weights = network.parameters()
+    optimizer = OptimizerOnCpu(weights, build) if job.train.optimizer_on_cpu else build(weights)
     average = WeightAverage(network, job.train.ema_decay) if job.train.ema_decay else None
     return Learner(network, optimizer, Precision(job.train.precision, denoiser.device), average)
 

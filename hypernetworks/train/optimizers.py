@@ -8,16 +8,12 @@ import importlib.util
 import inspect
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..errors import SettingsError
-from .offload import OptimizerOnCpu
-
-if TYPE_CHECKING:
-    from ..train_settings import OptimizerSettings
 
 #: Parameters of every optimizer that are the trainer's business, not the user's.
 _OURS = {"params", "lr", "kwargs", "maximize", "differentiable", "capturable"}
@@ -94,13 +90,6 @@ def build(parameters: Iterable[Tensor], name: str, arguments: str) -> torch.opti
             raise SettingsError("optimizer.arguments", f"{name} refuses them: {error}") from error
         raise
     return optimizer
-
-
-def for_network(network: nn.Module, settings: OptimizerSettings, on_cpu: bool) -> torch.optim.Optimizer:
-    """The optimizer of a run over all weights of a network, its state in main memory where `on_cpu`; see `build`."""
-    if on_cpu:
-        return OptimizerOnCpu(network.parameters(), lambda copies: build(copies, settings.name, settings.arguments))
-    return build(network.parameters(), settings.name, settings.arguments)
 
 
 def check_arguments(name: str, text: str) -> None:
