@@ -284,3 +284,22 @@ def test_reloading_the_page_twice_leaves_one_of_each(host):
         extensions.use([extension.path for extension in used])
         embedded.reload(host)
     assert {target: raw(target) for target in targets} == before
+
+
+def test_a_list_that_another_extension_makes_itself_is_whole_again(host, monkeypatch):
+    shared = host.module("shared")
+    folder = Path(shared.cmd_opts.hypernetwork_dir)
+
+    def theirs():
+        shared.hypernetworks = {}
+
+    monkeypatch.setattr(shared, "reload_hypernetworks", theirs)
+    files.save(Hypernetwork.create(Structure(), (32,), 0), folder / "whole.safetensors")
+    patches.install_all()
+    try:
+        shared.reload_hypernetworks()
+        assert "whole" in shared.hypernetworks
+    finally:
+        patches.uninstall_all()
+        (folder / "whole.safetensors").unlink()
+    assert shared.reload_hypernetworks is theirs
