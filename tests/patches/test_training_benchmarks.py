@@ -37,6 +37,12 @@ def test_a_case_has_times_ratios_and_peaks_and_leaves_the_model_alone(tiny):
     assert all(parameter.grad is None for parameter in unet.parameters())
 
 
+def test_memory_too_little_to_be_seen_gives_no_ratio(tiny, monkeypatch):
+    monkeypatch.setattr(training, "_in_own_process", lambda _case, _side: 0.0)
+    case = training.measure_case(TINY, 1)
+    assert (case["ours_peak_mb"], case["reference_peak_mb"], case["memory_ratio"]) == (0.0, 0.0, None)
+
+
 def test_both_sides_train_the_network(tiny, tmp_path):
     from benchmarks.trainings import make_trainer_for
 
