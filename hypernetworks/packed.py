@@ -1,8 +1,4 @@
-"""Linear layers for generation on a CPU: their weights are laid out once for oneDNN, which then needs no more copies.
-
-Torch hands a plain linear layer to its BLAS, which lays the weights out anew at each call and on some processors runs
-at a third of their speed.
-"""
+"""Linear layers for generation on a CPU: their weights are laid out once for oneDNN, and need no more copies then."""
 
 from __future__ import annotations
 
@@ -12,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from . import onednn
 from .memo import version
 
 #: Where the weights of a layer are, and how often they were written into.
@@ -42,23 +39,12 @@ class PackedLinear:
 
     def __call__(self, x: Tensor) -> Tensor:
         """Map x [..., inputs] to [..., outputs]; no gradient goes through."""
-        if not (_can_pack(self.weight) and _can_pack(x)):
+        if not onednn.takes(self.weight, x):
             return functional.linear(x, self.weight, self.bias)
         if self._packed is None:
-            self._packed = torch.ops.mkldnn._reorder_linear_weight(self.weight.detach().contiguous())
+            self._packed = onednn.lay_out_linear(self.weight.detach())
         bias = None if self.bias is None else self.bias.detach()
-        return torch.ops.mkldnn._linear_pointwise(x.detach(), self._packed, bias, "none", [], "")
-
-
-def _can_pack(tensor: Tensor) -> bool:
-    return (
-        tensor.dtype == torch.float32
-        and tensor.device.type == "cpu"
-        and tensor.numel() > 0
-        and torch.backends.mkldnn.is_available()
-        and bool(torch.backends.mkldnn.enabled)
-        and hasattr(torch.ops.mkldnn, "_linear_pointwise")
-    )
+        return onednn.linear(x.detach(), self._packed, bias)
 
 
 _known: WeakKeyDictionary[nn.Linear, tuple[_Mark, PackedLinear]] = WeakKeyDictionary()

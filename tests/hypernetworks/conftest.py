@@ -1,6 +1,7 @@
-"""A folder of pictures to train on."""
+"""A folder of pictures to train on, and a torch without its fast kernels."""
 
 import pytest
+from hypernetwork_workbench.hypernetworks import onednn
 from PIL import Image
 
 
@@ -12,3 +13,9 @@ def pictures(tmp_path):
         Image.new("RGB", (40 + 8 * index, 48), (40 * index, 90, 200 - 30 * index)).save(folder / f"{index}.png")
         (folder / f"{index}.txt").write_text(f"picture {'x' * index}", encoding="utf-8")
     return folder
+
+
+@pytest.fixture
+def without_onednn(monkeypatch):
+    """As with a torch that lacks oneDNN or its operators."""
+    monkeypatch.setattr(onednn, "_works", lambda: False)

@@ -55,8 +55,7 @@ def test_nothing_is_kept_of_a_layer_that_is_gone():
     assert len(packed._known) == before
 
 
-def test_where_torch_lacks_it_the_plain_layer_runs(monkeypatch):
-    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
+def test_where_torch_lacks_it_the_plain_layer_runs(without_onednn):
     plain, x = layer(), torch.randn(3, 24)
     wrapped = PackedLinear.of(plain)
     assert torch.equal(wrapped(x), plain(x))
