@@ -1,4 +1,4 @@
-"""Moves between main memory and the GPU that do not wait for each other."""
+"""Devices: moves between main memory and the GPU that do not wait for each other, and what is computed in."""
 
 from __future__ import annotations
 
@@ -17,3 +17,17 @@ def to_device(tensor: Tensor, device: torch.device) -> Tensor:
 def move(tensor: Tensor, device: torch.device) -> Tensor:
     """The tensor on `device`, to stay there."""
     return tensor.to(device)
+
+
+def autocast_dtype(device: torch.device) -> torch.dtype | None:
+    """What torch computes in on the device just now instead of what it is given; None where it computes in that."""
+    try:
+        if not torch.is_autocast_enabled(device.type):
+            return None
+        return torch.get_autocast_dtype(device.type)
+    except TypeError:  # before torch 2.4
+        if device.type == "cpu":
+            return torch.get_autocast_cpu_dtype() if torch.is_autocast_cpu_enabled() else None
+        return torch.get_autocast_gpu_dtype() if torch.is_autocast_enabled() else None
+    except RuntimeError:  # a kind of device that has no autocast
+        return None

@@ -8,6 +8,7 @@ from torch import nn
 from torch.nn import functional
 
 from .errors import SettingsError
+from .linear import Linear
 
 
 class _LegacySoftmax(nn.Module):
@@ -94,8 +95,8 @@ class ResidualBlock(nn.Module):
         super().__init__()
         inputs, outputs = widths
         self.outputs = outputs
-        self.upsample_layer = nn.Linear(inputs, outputs, bias=False) if linear else None
-        layers: list[nn.Module] = [nn.Linear(inputs, outputs)]
+        self.upsample_layer = Linear(inputs, outputs, bias=False) if linear else None
+        layers: list[nn.Module] = [Linear(inputs, outputs)]
         if layer_norm:
             layers.append(nn.LayerNorm(outputs))
         if dropout > 0:

@@ -9,6 +9,7 @@ from torch import nn
 
 from .errors import SettingsError
 from .layers import ResidualBlock, initialise, make_activation
+from .linear import Linear
 from .structure import Structure
 
 __all__ = ["Hypernetwork", "HypernetworkModule", "Metadata", "Structure"]
@@ -165,7 +166,7 @@ def _layers(width: int, structure: Structure) -> list[nn.Module]:
     sizes = structure.layer_widths(width)
     last = len(sizes) - 1
     for index in range(1, len(sizes)):
-        layers.append(nn.Linear(sizes[index - 1], sizes[index]))
+        layers.append(Linear(sizes[index - 1], sizes[index]))
         if structure.activation != "linear" and (index < last or structure.activate_output):
             layers.append(make_activation(structure.activation))
         if structure.layer_norm:
