@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ..hypernetworks.memory import Activations
 from ..hypernetworks.network import Hypernetwork
-from . import attention_layers, recomputing, temporary
+from . import attention_layers, lean_layers, recomputing, temporary
 from .shortcuts import shortcuts
 from .unet_attention import on_kernel
 
@@ -101,6 +101,7 @@ def _forward(
     with ExitStack() as stack:
         stack.enter_context(temporary.frozen(unet))
         stack.enter_context(temporary.without_checkpointing(unet))
+        stack.enter_context(lean_layers.lean(unet))
         stack.enter_context(on_kernel(unet, lambda q, k, v, _mask: _Fused.apply(q, k, v)))
         stack.enter_context(temporary.attached(twin, 1.0))
         stack.enter_context(temporary.mode(twin, is_training=True))

@@ -75,15 +75,23 @@ def is_foldable(linear: nn.Linear) -> bool:
     """Whether a layer is the plain one of torch, that nobody has hooked, quantised or changed the weights of."""
     return (
         type(linear) is nn.Linear
-        and "forward" not in vars(linear)
+        and has_own_weights(linear)
         and not (linear._forward_hooks or linear._forward_pre_hooks)
-        and set(linear._parameters) == {"weight", "bias"}
-        and linear.weight.dtype in _DTYPES
         and linear.weight.device.type != "meta"
         and not linear.weight.is_inference()
-        and getattr(linear, "fp16_weight", None) is None
+    )
+
+
+def has_own_weights(layer: nn.Module) -> bool:
+    """Whether a layer computes with its weight and bias as they are, and nobody has put another forward into it."""
+    forward = vars(layer).get("forward")
+    return (
+        (forward is None or getattr(forward, "gives_same", False))
+        and set(layer._parameters) == {"weight", "bias"}
+        and getattr(layer.weight, "dtype", None) in _DTYPES
+        and getattr(layer, "fp16_weight", None) is None
         # The host's LoRA keeps here which of its networks are in the weights.
-        and not getattr(linear, "network_current_names", ())
+        and not getattr(layer, "network_current_names", ())
     )
 
 

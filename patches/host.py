@@ -20,7 +20,17 @@ from ..hypernetworks.memo import has_dropout
 from ..hypernetworks.memory import Activations
 from ..hypernetworks.network import Hypernetwork
 from ..hypernetworks.ports import Checkpoint, Computing, Ports, Progress
-from . import activations, attention, attention_layers, encoders, fingerprints, recomputing, temporary, unet_attention
+from . import (
+    activations,
+    attention,
+    attention_layers,
+    encoders,
+    fingerprints,
+    lean_layers,
+    recomputing,
+    temporary,
+    unet_attention,
+)
 from .previews import HostPreviewer
 from .runs import runs
 from .shortcuts import shortcuts
@@ -159,7 +169,11 @@ class HostDenoiser:
         self._attention = partial(unet_attention.on_kernel, model, kernel)
         again = recomputing.Again(self._attention, keeps_rng=has_dropout(network))
         try:
-            with temporary.training(model, network), recomputing.checkpointed(model, computing.checkpointing, again):
+            with (
+                temporary.training(model, network),
+                lean_layers.lean(model),
+                recomputing.checkpointed(model, computing.checkpointing, again),
+            ):
                 yield
         finally:
             self._attention = before

@@ -7,7 +7,7 @@ import types
 
 import pytest
 import torch
-from hypernetwork_workbench.hypernetworks import attention_kernels
+from hypernetwork_workbench.hypernetworks import attention_kernels, frozen, linear, onednn
 from hypernetwork_workbench.hypernetworks.errors import SettingsError
 from hypernetwork_workbench.hypernetworks.network import Hypernetwork, Structure
 from hypernetwork_workbench.hypernetworks.ports import Computing
@@ -69,6 +69,32 @@ def assert_same(found, expected, limit=1e-5):
 @pytest.mark.parametrize("attention", ["auto", "SDPA", "host"])
 def test_gradients_are_those_of_the_reference(denoiser, reference, attention, checkpointing):
     assert_same(gradients(denoiser, Computing(attention, checkpointing)), reference)
+
+
+@pytest.mark.parametrize("checkpointing", CHECKPOINTING)
+@pytest.mark.parametrize("laid_out", [1 << 19, 0])
+def test_gradients_are_those_of_the_reference_on_faster_kernels(
+    denoiser, reference, checkpointing, laid_out, monkeypatch
+):
+    """The layers of this model are too small for them otherwise."""
+    monkeypatch.setattr(onednn, "LEAST_WORK", 1)
+    monkeypatch.setattr(frozen, "MOST_LAID_OUT", laid_out)
+    monkeypatch.setattr(frozen, "WEIGHTS_PER_PIXEL", 0)
+    used = []
+    for function in (frozen._Linear, frozen._LaidOut, linear._Linear):
+        monkeypatch.setattr(function, "apply", _counted(function, used))
+    assert_same(gradients(denoiser, Computing("auto", checkpointing)), reference)
+    assert set(used) == {frozen._Linear, linear._Linear} | ({frozen._LaidOut} if laid_out else set())
+
+
+def _counted(function, used):
+    apply = function.apply
+
+    def counted(*inputs):
+        used.append(function)
+        return apply(*inputs)
+
+    return counted
 
 
 @pytest.mark.parametrize("checkpointing", CHECKPOINTING)

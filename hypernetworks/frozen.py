@@ -1,0 +1,166 @@
+"""Layers that do not train, inside of something that does: they keep no more for the backward pass than it needs.
+
+Torch keeps the input of a convolution, which only the gradient of its weights would need. On a CPU these layers also
+run on faster kernels. All of it gives the same numbers up to rounding.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.grad
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+from torch.nn import functional
+
+from . import onednn
+from .devices import autocast_dtype
+from .memo import version
+
+#: Weights of a convolution that are laid out anew, twice, rather than read where they lie.
+MOST_LAID_OUT = 1 << 19
+#: Shapes of tensors for which they are.
+MOST_SHAPES = 4
+#: Weights for each pixel above which a convolution as one product of matrices is faster.
+WEIGHTS_PER_PIXEL = 40_000
+
+
+class FrozenLinear:
+    """What a linear layer does with x [..., inputs], for weights that take no gradient."""
+
+    def __init__(self, layer: nn.Linear) -> None:
+        self.layer = layer
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Map x [..., inputs] to [..., outputs]."""
+        weight, bias = self.layer.weight, self.layer.bias
+        is_worth_it = x.numel() * weight.shape[0] >= onednn.LEAST_WORK
+        if not is_worth_it or autocast_dtype(x.device) or not onednn.takes(x, weight):
+            return functional.linear(x, weight, bias)
+        return _linear(x, weight, bias)
+
+
+class FrozenConvolution:
+    """What a convolution does with x [batch, inputs, height, width], for weights that take no gradient."""
+
+    def __init__(self, layer: nn.Conv2d) -> None:
+        self.layer = layer
+        self._is_simple = (
+            layer.kernel_size in {(1, 1), (3, 3)}
+            and layer.padding == (layer.kernel_size[0] // 2,) * 2
+            and (layer.stride, layer.dilation, layer.groups) == ((1, 1), (1, 1), 1)
+        )
+        self._mark: tuple[int, int | None] | None = None
+        self._laid_out: dict[torch.Size, tuple[Tensor, Tensor]] = {}
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Map x [batch, inputs, height, width] to [batch, outputs, height, width], smaller for a stride."""
+        weight, bias = self.layer.weight, self.layer.bias
+        wanted = autocast_dtype(x.device)
+        if wanted is not None:
+            x, weight, bias = x.to(wanted), weight.to(wanted), None if bias is None else bias.to(wanted)
+        elif self._is_simple and onednn.takes(x, weight):
+            return self._on_cpu(x, weight, bias)
+        return self._plain(x, weight, bias)
+
+    def _plain(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        layer = self.layer
+        form: tuple[Any, ...] = layer.stride, layer.padding, layer.dilation, layer.groups
+        if not x.requires_grad:
+            return functional.conv2d(x, weight, bias, *form)
+        return _Convolution.apply(x, weight, bias, form)
+
+    def _on_cpu(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        pixels = x.shape[0] * x.shape[2] * x.shape[3]
+        if weight.numel() * pixels < onednn.LEAST_WORK:
+            return self.layer._conv_forward(x, weight, bias)
+        layouts = self._layouts(weight, x.shape) if weight.numel() <= MOST_LAID_OUT else None
+        if layouts is not None:
+            there, back = layouts
+            padding = self.layer.kernel_size[0] // 2
+            if not x.requires_grad:
+                return onednn.convolve(x, there, bias, padding)
+            return _LaidOut.apply(x, there, back, bias, padding)
+        if self.layer.kernel_size == (1, 1):
+            return _as_picture(_linear(_as_rows(x), weight.flatten(1), bias), x.shape[2:])
+        if weight.numel() >= WEIGHTS_PER_PIXEL * pixels:
+            columns = functional.unfold(x, 3, padding=1).transpose(1, 2)
+            return _as_picture(_linear(columns, weight.flatten(1), bias), x.shape[2:])
+        return self._plain(x, weight, bias)
+
+    def _layouts(self, weight: Tensor, shape: torch.Size) -> tuple[Tensor, Tensor] | None:
+        """The weights for the way there, and for the way back: turned by 180 degrees, inputs and outputs swapped.
+
+        They are for tensors of one shape; None after too many shapes.
+        """
+        mark = weight.data_ptr(), version(weight)
+        if mark != self._mark or weight.is_inference():
+            self._mark = mark
+            self._laid_out.clear()
+        found = self._laid_out.get(shape)
+        if found is None and len(self._laid_out) < MOST_SHAPES:
+            plain, padding = weight.detach(), self.layer.kernel_size[0] // 2
+            turned = plain.flip(2, 3).transpose(0, 1)
+            found = self._laid_out[shape] = (
+                onednn.lay_out_convolution(plain, shape, padding),
+                onednn.lay_out_convolution(turned, (shape[0], weight.shape[0], *shape[2:]), padding),
+            )
+        return found
+
+
+def _linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    return _Linear.apply(x, weight, bias) if x.requires_grad else onednn.linear(x, weight, bias)
+
+
+def _as_rows(x: Tensor) -> Tensor:
+    return x.flatten(2).transpose(1, 2)
+
+
+def _as_picture(rows: Tensor, sides: torch.Size) -> Tensor:
+    return rows.transpose(1, 2).unflatten(2, sides)
+
+
+class _Linear(torch.autograd.Function):
+    """A linear map whose weights take no gradient, on oneDNN."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        ctx.save_for_backward(weight)
+        return onednn.linear(x, weight, bias)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> Any:
+        (weight,) = ctx.saved_tensors
+        return onednn.linear(gradient, weight.t(), None), None, None
+
+
+class _LaidOut(torch.autograd.Function):
+    """A convolution in steps of 1, whose way back is a convolution too."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, there: Tensor, back: Tensor, bias: Tensor | None, padding: int) -> Tensor:
+        ctx.back, ctx.padding = back, padding
+        return onednn.convolve(x, there, bias, padding)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> Any:
+        return onednn.convolve(gradient, ctx.back, None, ctx.padding), None, None, None, None
+
+
+class _Convolution(torch.autograd.Function):
+    """Torch's convolution without the copy of its input that only the gradient of the weights would need."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, form: tuple[Any, ...]) -> Tensor:
+        ctx.save_for_backward(weight)
+        ctx.shape, ctx.form = x.shape, form
+        return functional.conv2d(x, weight, bias, *form)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> Any:
+        (weight,) = ctx.saved_tensors
+        return torch.nn.grad.conv2d_input(ctx.shape, weight, gradient, *ctx.form), None, None, None

@@ -1,0 +1,117 @@
+"""Frozen layers of the U-Net run through our own forward while a hypernetwork trains, and only plain ones do."""
+
+from __future__ import annotations
+
+import sys
+from types import SimpleNamespace
+
+import pytest
+import torch
+from hypernetwork_workbench.hypernetworks.network import Hypernetwork, Structure
+from torch import nn
+
+
+@pytest.fixture
+def lean(patched):
+    from hypernetwork_workbench.patches import lean_layers
+
+    return lean_layers
+
+
+@pytest.fixture
+def model():
+    return nn.Sequential(nn.Conv2d(4, 4, 3, padding=1), nn.Linear(8, 8), nn.GroupNorm(2, 4)).requires_grad_(False)
+
+
+def names(model):
+    return [type(layer).__name__ for layer in model.modules() if "forward" in vars(layer)]
+
+
+def test_plain_layers_take_it_and_have_their_own_again(lean, model):
+    def fail():
+        with lean.lean(model):
+            assert names(model) == ["Conv2d", "Linear"]
+            raise KeyError("the run")
+
+    with pytest.raises(KeyError, match="the run"):
+        fail()
+    assert names(model) == []
+
+
+def test_a_training_has_it_for_its_length(lean, patched):
+    from hypernetwork_workbench.patches import host
+
+    denoiser = host.HostDenoiser()
+    unet = patched.model.model.diffusion_model
+    network = Hypernetwork.create(Structure(), denoiser.widths, 0)
+    with denoiser.training(network):
+        wanted = [type(layer).__name__ for layer in unet.modules() if type(layer) in {nn.Linear, nn.Conv2d}]
+        assert names(unet) == wanted
+    assert names(unet) == []
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        lambda layer: layer.requires_grad_(True),
+        lambda layer: setattr(layer, "network_current_names", ("some LoRA",)),
+        lambda layer: setattr(layer, "padding_mode", "circular"),
+        lambda layer: setattr(layer, "padding", "same"),
+        lambda layer: setattr(layer, "_conv_forward", lambda *_: None),
+        lambda layer: setattr(layer, "forward", lambda x: x),
+        lambda layer: setattr(layer, "fp16_weight", torch.ones(1)),
+        lambda layer: layer.register_parameter("scale", nn.Parameter(torch.ones(1), requires_grad=False)),
+        lambda layer: layer.to(torch.float64),
+    ],
+)
+def test_a_layer_that_somebody_changed_is_left(lean, model, changed):
+    changed(model[0])
+    with lean.lean(model):
+        assert not isinstance(vars(model[0]).get("forward"), lean.LeanForward)
+        assert isinstance(model[1].forward, lean.LeanForward)
+
+
+def test_a_class_that_somebody_changed_is_left(lean, model, monkeypatch):
+    monkeypatch.setattr(nn.Linear, "forward", lambda _self, x: x)
+    with lean.lean(model):
+        assert names(model) == ["Conv2d"]
+
+
+def test_with_a_lora_in_the_model_all_layers_are_left(lean, model, monkeypatch):
+    monkeypatch.setitem(sys.modules, "networks", SimpleNamespace(loaded_networks=["some LoRA"]))
+    with lean.lean(model):
+        assert names(model) == []
+
+
+def test_without_gradients_the_layer_runs_as_ever(lean, model, monkeypatch):
+    x = torch.randn(1, 4, 8, 8)
+    with torch.no_grad():
+        want = model[0](x)
+        with lean.lean(model):
+            monkeypatch.setattr(model[0].forward, "_frozen", None)  # whoever calls it fails
+            assert torch.equal(model[0](x), want)
+
+
+def test_folding_still_takes_the_layers(lean, model):
+    from hypernetwork_workbench.patches.folding import is_foldable
+
+    with lean.lean(model):
+        assert is_foldable(model[1])
+
+
+def test_on_a_gpu_convolutions_alone_have_it(lean, model):
+    with lean.lean(model.to("meta")):
+        assert names(model) == ["Conv2d"]
+
+
+def test_the_estimate_knows_that_inputs_of_convolutions_are_not_kept(lean, patched, monkeypatch):
+    from contextlib import nullcontext
+
+    from hypernetwork_workbench.patches import activations, host
+
+    denoiser = host.HostDenoiser()
+    network = Hypernetwork.create(Structure(), denoiser.widths, 0)
+    unet = patched.model.model.diffusion_model
+    now = activations.count(unet, network, (1, 256, 256))
+    monkeypatch.setattr(lean, "lean", lambda _unet: nullcontext())
+    assert now.none < 0.95 * activations.count(unet, network, (1, 256, 256)).none
