@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import torch
+from modules import devices
 from torch import Tensor, nn
 
-from ..hypernetworks.frozen import FrozenConvolution, FrozenLinear
+from ..hypernetworks.frozen import FrozenConvolution, FrozenGate, FrozenLinear
 from .folding import has_own_weights, lora_is_active
 
 #: Where the forward of a plain layer's class comes from: torch, or the host's LoRA, which does nothing without a LoRA.
 _PLAIN_FORWARDS = ("torch.nn.modules.linear", "torch.nn.modules.conv", "networks")
+_LIBRARIES = ("ldm.modules.attention", "sgm.modules.attention")
+#: The host wraps the gate for devices on which the U-Net computes in another dtype than it is kept in.
+_PLAIN_GATES = (*_LIBRARIES, "modules.sd_hijack_utils")
+
+_Frozen = Callable[[Tensor], Tensor]
 
 
 class LeanForward:
@@ -25,9 +31,9 @@ class LeanForward:
 
     gives_same = True
 
-    def __init__(self, layer: Any) -> None:
+    def __init__(self, layer: Any, frozen: _Frozen) -> None:
         self.layer = layer
-        self._frozen = FrozenConvolution(layer) if isinstance(layer, nn.Conv2d) else FrozenLinear(layer)
+        self._frozen = frozen
 
     def __call__(self, x: Tensor) -> Tensor:
         """Map x as the layer does."""
@@ -40,10 +46,11 @@ def lean(unet: nn.Module) -> Iterator[None]:
     changed: list[nn.Module] = []
     try:
         if not lora_is_active():
-            kinds = (nn.Linear, nn.Conv2d) if next(unet.parameters()).device.type == "cpu" else (nn.Conv2d,)
+            is_on_cpu = next(unet.parameters()).device.type == "cpu"
             for layer in unet.modules():
-                if type(layer) in kinds and _is_plain(layer):
-                    layer.forward = LeanForward(layer)
+                frozen = _frozen(layer, is_on_cpu)
+                if frozen is not None:
+                    layer.forward = LeanForward(layer, frozen)
                     changed.append(layer)
         yield
     finally:
@@ -51,13 +58,37 @@ def lean(unet: nn.Module) -> Iterator[None]:
             del layer.forward
 
 
+def _frozen(layer: nn.Module, is_on_cpu: bool) -> _Frozen | None:
+    """What takes the place of a layer's forward; None where that stays."""
+    if type(layer) is nn.Conv2d and _is_plain(layer):
+        return FrozenConvolution(layer)
+    if type(layer) is nn.Linear and is_on_cpu and _is_plain(layer):
+        return FrozenLinear(layer)
+    return FrozenGate(layer) if _is_plain_gate(layer) else None
+
+
 def _is_plain(layer: nn.Module) -> bool:
     return (
         has_own_weights(layer)
-        and getattr(type(layer).forward, "__module__", "") in _PLAIN_FORWARDS
+        and _origin(layer) in _PLAIN_FORWARDS
         and not layer.weight.requires_grad
         # Tiling pads with the other side's pixels; extensions for it replace the convolution of single layers.
         and getattr(layer, "padding_mode", "zeros") == "zeros"
         and not isinstance(getattr(layer, "padding", ()), str)
         and "_conv_forward" not in vars(layer)
     )
+
+
+def _is_plain_gate(layer: nn.Module) -> bool:
+    return (
+        type(layer).__name__ == "GEGLU"
+        and type(layer).__module__ in _LIBRARIES
+        and _origin(layer) in _PLAIN_GATES
+        and "forward" not in vars(layer)
+        and not getattr(devices, "unet_needs_upcast", False)
+    )
+
+
+def _origin(layer: nn.Module) -> str:
+    """The module in which the forward of a layer's class was written."""
+    return getattr(type(layer).forward, "__module__", "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from hypernetwork_workbench.hypernetworks import frozen, onednn
-from hypernetwork_workbench.hypernetworks.frozen import FrozenConvolution, FrozenLinear
+from hypernetwork_workbench.hypernetworks.frozen import FrozenConvolution, FrozenGate, FrozenLinear
 from torch import nn
 
 KERNELS = ("laid out", "columns", "plain")
@@ -100,6 +100,31 @@ def test_a_convolution_keeps_no_input(kernel, options):
     weight = layer.weight.untyped_storage().data_ptr()
     assert all(tensor.untyped_storage().data_ptr() == weight for tensor in kept)
     out.sum().backward()
+
+
+class Gate(nn.Module):
+    """As `ldm` and `sgm` write it."""
+
+    def __init__(self, dtype=torch.float32):
+        super().__init__()
+        torch.manual_seed(0)
+        self.proj = nn.Linear(24, 2 * 40, dtype=dtype).requires_grad_(False)
+
+    def forward(self, x):
+        x, gate = self.proj(x).chunk(2, dim=-1)
+        return x * nn.functional.gelu(gate)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_gate_gives_every_bit_that_it_gave_and_keeps_its_input_alone(dtype):
+    layer, kept = Gate(dtype), []
+    for want, got in zip(*both(layer, FrozenGate(layer), torch.randn(2, 5, 24, dtype=dtype), uneven), strict=True):
+        assert torch.equal(want, got)
+    with torch.autograd.graph.saved_tensors_hooks(lambda tensor: kept.append(tensor) or tensor, lambda tensor: tensor):
+        FrozenGate(layer)(torch.randn(2, 5, 24, dtype=dtype, requires_grad=True))
+    weight = layer.proj.weight.untyped_storage().data_ptr()
+    assert [tensor.shape for tensor in kept if tensor.untyped_storage().data_ptr() != weight] == [(2, 5, 80)]
+    assert torch.equal(FrozenGate(layer)(torch.ones(3, 24, dtype=dtype)), layer(torch.ones(3, 24, dtype=dtype)))
 
 
 def test_weights_that_change_are_laid_out_again(kernel):

@@ -24,7 +24,7 @@ def model():
 
 
 def names(model):
-    return [type(layer).__name__ for layer in model.modules() if "forward" in vars(layer)]
+    return [type(layer).__name__ for layer in model.modules() if hasattr(vars(layer).get("forward"), "gives_same")]
 
 
 def test_plain_layers_take_it_and_have_their_own_again(lean, model):
@@ -45,7 +45,9 @@ def test_a_training_has_it_for_its_length(lean, patched):
     unet = patched.model.model.diffusion_model
     network = Hypernetwork.create(Structure(), denoiser.widths, 0)
     with denoiser.training(network):
-        wanted = [type(layer).__name__ for layer in unet.modules() if type(layer) in {nn.Linear, nn.Conv2d}]
+        kinds = {"Linear", "Conv2d", "GEGLU"}
+        wanted = [type(layer).__name__ for layer in unet.modules() if type(layer).__name__ in kinds]
+        assert set(wanted) == kinds
         assert names(unet) == wanted
     assert names(unet) == []
 
@@ -81,6 +83,25 @@ def test_with_a_lora_in_the_model_all_layers_are_left(lean, model, monkeypatch):
     monkeypatch.setitem(sys.modules, "networks", SimpleNamespace(loaded_networks=["some LoRA"]))
     with lean.lean(model):
         assert names(model) == []
+
+
+def test_gates_are_left_where_somebody_changed_them(lean, patched, monkeypatch):
+    unet = patched.model.model.diffusion_model
+    unet.requires_grad_(False)
+    gate = next(layer for layer in unet.modules() if type(layer).__name__ == "GEGLU")
+
+    def gates():
+        with lean.lean(unet):
+            return names(unet).count("GEGLU")
+
+    count = gates()
+    monkeypatch.setattr(gate, "forward", gate.forward, raising=False)
+    assert gates() == count - 1
+    monkeypatch.setattr(lean.devices, "unet_needs_upcast", True, raising=False)
+    assert gates() == 0
+    monkeypatch.setattr(lean.devices, "unet_needs_upcast", False)
+    monkeypatch.setattr(type(gate), "forward", lambda _self, x: x)
+    assert gates() == 0
 
 
 def test_without_gradients_the_layer_runs_as_ever(lean, model, monkeypatch):
