@@ -29,6 +29,8 @@ def takes(*tensors: Tensor) -> bool:
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """x W^T + b for x [..., inputs] and W [outputs, inputs], in any layout or from `lay_out_linear`."""
+    if not (weight.is_mkldnn or weight.is_contiguous() or weight.t().is_contiguous()):
+        weight = weight.contiguous()  # with gaps between its rows oneDNN takes a thousand times as long
     return torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")
 
 

@@ -82,6 +82,20 @@ def test_gradients_that_are_views_are_read_right(kernel):
     assert_same(both(linear, FrozenLinear(linear), turned, lambda out: uneven(out.permute(2, 1, 0)).permute(2, 1, 0)))
 
 
+def test_no_kernel_is_given_weights_with_gaps_between_their_rows(monkeypatch):
+    """It takes them, and gives the right numbers, a thousand times as slowly."""
+    given, kernel = [], torch.ops.mkldnn._linear_pointwise
+    monkeypatch.setattr(
+        torch.ops.mkldnn, "_linear_pointwise", lambda *inputs: given.append(inputs[1]) or kernel(*inputs)
+    )
+    x, wide = torch.randn(3, 24), torch.randn(40, 48)
+    for weight in (wide[:, :24], wide[:, ::2], wide[:24].t()[:40].t()[:, :24], torch.ones(()).expand(40, 24)):
+        torch.testing.assert_close(onednn.linear(x, weight, None), x @ weight.t(), rtol=1e-5, atol=1e-5)
+    onednn.linear(x, torch.randn(24, 40).t(), None)
+    onednn.linear(x, onednn.lay_out_linear(torch.randn(40, 24)), None)
+    assert all(one.is_mkldnn or one.is_contiguous() or one.t().is_contiguous() for one in given)
+
+
 def test_without_a_gradient_to_pass_on_the_numbers_are_the_same(kernel):
     conv, linear = convolution(kernel_size=3, padding=1), nn.Linear(24, 40).requires_grad_(False)
     x, rows = torch.randn(2, 6, 8, 8), torch.randn(3, 24)
