@@ -27,7 +27,7 @@ from .spread import spread
 from .trainings import Case, loaded, make_trainer_for
 
 OURS, REFERENCE = "ours", "reference"
-CASES = (Case("demo", 64, batch_size=8), Case("demo", 256), Case("sd15", 256))
+CASES = (Case("demo", 64, batch_size=8), Case("demo", 256), Case("demo", 256, batch_size=4), Case("sd15", 256))
 GPU_CASES = (Case("sd15", 512, dtype="float16"),)
 _MEMORY_STEPS = 3
 _SHORT_TURN_S = 2.0
