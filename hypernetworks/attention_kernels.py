@@ -22,8 +22,6 @@ CHOICES = ("auto", "SDPA", "xformers", "host")
 _WRONG_XFORMERS = ("0.0.15", "0.0.16")
 #: Where torch has fused kernels; elsewhere its SDPA is a plain product, and the host's own may slice it.
 _FUSED_DEVICES = ("cpu", "cuda")
-#: Products of queries and keys in a head up to which a CPU is faster with all of them at once.
-_FEW_SCORES = 1 << 17
 
 
 def kernel(name: str, device: torch.device) -> Kernel | None:
@@ -36,19 +34,7 @@ def kernel(name: str, device: torch.device) -> Kernel | None:
         _check_xformers(device)
         return _xformers
     is_host = name == "host" or (name == "auto" and device.type not in _FUSED_DEVICES)
-    if is_host:
-        return None
-    return _on_cpu if name == "auto" and device.type == "cpu" else _sdpa
-
-
-def _on_cpu(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
-    """What torch's fused kernel gives, up to rounding; for few tokens that one is slower than plain products."""
-    if mask is not None or q.shape[-2] * k.shape[-2] > _FEW_SCORES:
-        return _sdpa(q, k, v, mask)
-    heads = q.shape[1]
-    q, k, v = (part.flatten(0, 1) for part in (q, k, v))
-    scores = torch.baddbmm(q.new_empty(1, 1, 1), q, k.transpose(1, 2), beta=0, alpha=q.shape[-1] ** -0.5)
-    return torch.bmm(scores.softmax(-1), v).unflatten(0, (-1, heads))
+    return None if is_host else _sdpa
 
 
 def _sdpa(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
