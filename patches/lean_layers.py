@@ -19,6 +19,9 @@ _LIBRARIES = ("ldm.modules.attention", "sgm.modules.attention")
 #: The host wraps the gate for devices on which the U-Net computes in another dtype than it is kept in.
 _PLAIN_GATES = (*_LIBRARIES, "modules.sd_hijack_utils")
 
+#: Others may need more than the shape of a convolution's input for its gradient.
+_DEVICES = ("cpu", "cuda", "meta", "mps")
+
 _Frozen = Callable[[Tensor], Tensor]
 
 
@@ -45,10 +48,10 @@ def lean(unet: nn.Module) -> Iterator[None]:
     """Plain layers of `unet`, whose weights must take no gradient, run through our own forward in training."""
     changed: list[nn.Module] = []
     try:
-        if not lora_is_active():
-            is_on_cpu = next(unet.parameters()).device.type == "cpu"
+        device_type = next(unet.parameters()).device.type
+        if device_type in _DEVICES and not lora_is_active():
             for layer in unet.modules():
-                frozen = _frozen(layer, is_on_cpu)
+                frozen = _frozen(layer, device_type == "cpu")
                 if frozen is not None:
                     layer.forward = LeanForward(layer, frozen)
                     changed.append(layer)

@@ -125,6 +125,12 @@ def test_on_a_gpu_convolutions_alone_have_it(lean, model):
         assert names(model) == ["Conv2d"]
 
 
+def test_on_a_device_that_nobody_tried_all_layers_are_left(lean, model, monkeypatch):
+    monkeypatch.setattr(lean, "_DEVICES", ("cuda",))
+    with lean.lean(model):
+        assert names(model) == []
+
+
 def test_the_estimate_knows_that_inputs_of_convolutions_are_not_kept(lean, patched, monkeypatch):
     from contextlib import nullcontext
 
