@@ -62,7 +62,8 @@ class HypernetworkModule(nn.Module):
         # Files may be fp16 while the model runs in fp32 and the other way round.
         context = x.to(weight.dtype)
         if not self.residual:
-            return (context + self.linear(context) * strength).to(x.dtype)
+            change = self.linear(context)
+            return (context + (change if strength == 1 else change * strength)).to(x.dtype)
         bent = self.linear(context)
         if not self.training:
             bent = context + (bent - context) * strength

@@ -67,6 +67,14 @@ def test_strength_is_one_in_training():
         assert all(torch.equal(a, b) for a, b in zip(net.transform(x, strength), whole, strict=True))
 
 
+def test_at_strength_one_nothing_is_multiplied():
+    net = network().train()
+    out = net.transform(context(16))[0]
+    last_layer = net.pair(16)[0].linear(context(16))
+    assert out.grad_fn.next_functions[1][0].name() == last_layer.grad_fn.name()
+    assert torch.equal(out, context(16) + last_layer * 1.0)
+
+
 @pytest.mark.parametrize("residual", [False, True])
 def test_dropout_works_in_training_only(residual):
     net = network(layer_structure=(1, 2, 1), dropout_structure=(0, 0.5, 0), skip_connection=residual, init_std=0.3)
