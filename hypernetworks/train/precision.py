@@ -99,10 +99,19 @@ def leaves_out_on_device(optimizer: torch.optim.Optimizer) -> bool:
 
 def clip(parameters: Sequence[nn.Parameter], kind: str, limit: float) -> Tensor:
     """Bounds the gradients by their norm, or each number by its value; gives the norm before, a scalar tensor."""
-    norm = torch.nn.utils.clip_grad_norm_(parameters, limit if kind == "norm" else math.inf)
+    if kind == "norm":
+        return torch.nn.utils.clip_grad_norm_(parameters, limit)
+    norm = _norm(parameters)
     if kind == "value":
         torch.nn.utils.clip_grad_value_(parameters, limit)
     return norm
+
+
+def _norm(parameters: Sequence[nn.Parameter]) -> Tensor:
+    measure = getattr(torch.nn.utils, "get_total_norm", None)
+    if measure is None:  # before torch 2.6
+        return torch.nn.utils.clip_grad_norm_(parameters, math.inf)
+    return measure([weight.grad for weight in parameters if weight.grad is not None])
 
 
 def _chosen(name: str, device: torch.device) -> str:

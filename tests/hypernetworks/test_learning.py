@@ -63,6 +63,20 @@ def test_clipping_bounds_the_true_gradient(kind):
     assert size.item() == pytest.approx(0.5, rel=1e-5)
 
 
+@pytest.mark.parametrize("has_public_norm", [True, False])
+def test_without_clipping_the_norm_is_told_and_the_gradient_stays(monkeypatch, has_public_norm):
+    if not has_public_norm:
+        monkeypatch.delattr(torch.nn.utils, "get_total_norm", raising=False)
+    parameters = [torch.nn.Parameter(torch.zeros(8)) for _ in range(3)]
+    for parameter in parameters[:2]:
+        parameter.grad = torch.full((8,), 1e30)
+    assert clip(parameters, "none", 0.5).item() == math.inf
+    for parameter in parameters[:2]:
+        parameter.grad = torch.full((8,), 3.0)
+    assert clip(parameters, "none", 0.5).item() == pytest.approx(12.0)
+    assert all(torch.equal(parameter.grad, torch.full((8,), 3.0)) for parameter in parameters[:2])
+
+
 def test_clipping_comes_after_unscaling():
     class Scaler:
         def get_scale(self):
