@@ -132,8 +132,13 @@ def key_of(networks: Sequence[Hypernetwork], width: int) -> Hashable:
     weights = tuple(
         (weight.data_ptr(), weight.dtype, weight.device, version(weight)) for weight in weights_of(networks, width)
     )
+    return weights, state_of(networks)
+
+
+def state_of(networks: Sequence[Hypernetwork]) -> Hashable:
+    """What decides a result beside context, step and weights: modes of the networks, and torch's state."""
     modes = tuple(network.training for network in networks)
-    return weights, modes, torch.is_grad_enabled(), torch.is_inference_mode_enabled(), _autocast()
+    return modes, torch.is_grad_enabled(), torch.is_inference_mode_enabled(), _autocast()
 
 
 def weights_of(networks: Iterable[Hypernetwork], width: int) -> Iterator[Tensor]:

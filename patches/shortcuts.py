@@ -21,7 +21,7 @@ from modules import shared
 from torch import Tensor, nn
 
 from ..hypernetworks.functions import Function, reduce, split
-from ..hypernetworks.memo import Memo, is_random, key_of, version, weights_of
+from ..hypernetworks.memo import Memo, is_random, key_of, state_of, version, weights_of
 from ..hypernetworks.network import Hypernetwork
 from ..hypernetworks.steps import Chain, Step
 from . import attention_layers, options
@@ -158,8 +158,11 @@ class Shortcuts:
 
     def _remembered(self, chain: Sequence[Loaded], step: Chain, context: Tensor) -> Pair:
         networks, width = tuple(step.networks()), context.shape[-1]
-        memo = self.memo if self.training_memo is None else self.training_memo
-        key = (step, key_of(networks, width))
+        if self.training_memo is None:
+            memo, key = self.memo, (step, key_of(networks, width))
+        else:
+            # Nothing writes into weights during one forward, and a look at all of them in each layer takes time.
+            memo, key = self.training_memo, (step, state_of(networks))
         if self._is_reading:
             known = memo.find(key, context)
             return self.plain(chain, context) if known is None else known
