@@ -123,7 +123,7 @@ class FrozenGate:
 
 def _gated(halves: Tensor) -> Tensor:
     passed, gate = halves.chunk(2, dim=-1)
-    return passed * functional.gelu(gate)
+    return functional.gelu(gate).mul_(passed)
 
 
 def _linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
@@ -198,6 +198,8 @@ class _Gate(torch.autograd.Function):
         passed, gate = halves.chunk(2, dim=-1)
         found = torch.empty_like(halves)
         for_passed, for_gate = found.chunk(2, dim=-1)
-        torch.mul(gradient, functional.gelu(gate), out=for_passed)
-        torch.ops.aten.gelu_backward.grad_input(gradient * passed, gate, grad_input=for_gate)
+        torch.ops.aten.gelu.out(gate, out=for_passed)
+        for_passed.mul_(gradient)
+        torch.mul(gradient, passed, out=for_gate)
+        torch.ops.aten.gelu_backward.grad_input(for_gate, gate, grad_input=for_gate)
         return found

@@ -21,6 +21,8 @@ _PLAIN_GATES = (*_LIBRARIES, "modules.sd_hijack_utils")
 
 #: Others may need more than the shape of a convolution's input for its gradient.
 _DEVICES = ("cpu", "cuda", "meta", "mps")
+#: On MPS some versions of torch write wrong numbers into tensors with gaps, as the gradient of a gate's half is.
+_GATE_DEVICES = ("cpu", "cuda", "meta")
 
 _Frozen = Callable[[Tensor], Tensor]
 
@@ -51,7 +53,7 @@ def lean(unet: nn.Module) -> Iterator[None]:
         device_type = next(unet.parameters()).device.type
         if device_type in _DEVICES and not lora_is_active():
             for layer in unet.modules():
-                frozen = _frozen(layer, device_type == "cpu")
+                frozen = _frozen(layer, device_type)
                 if frozen is not None:
                     layer.forward = LeanForward(layer, frozen)
                     changed.append(layer)
@@ -61,13 +63,13 @@ def lean(unet: nn.Module) -> Iterator[None]:
             del layer.forward
 
 
-def _frozen(layer: nn.Module, is_on_cpu: bool) -> _Frozen | None:
+def _frozen(layer: nn.Module, device_type: str) -> _Frozen | None:
     """What takes the place of a layer's forward; None where that stays."""
     if type(layer) is nn.Conv2d and _is_plain(layer):
         return FrozenConvolution(layer)
-    if type(layer) is nn.Linear and is_on_cpu and _is_plain(layer):
+    if type(layer) is nn.Linear and device_type == "cpu" and _is_plain(layer):
         return FrozenLinear(layer)
-    return FrozenGate(layer) if _is_plain_gate(layer) else None
+    return FrozenGate(layer) if device_type in _GATE_DEVICES and _is_plain_gate(layer) else None
 
 
 def _is_plain(layer: nn.Module) -> bool:

@@ -104,6 +104,14 @@ def test_gates_are_left_where_somebody_changed_them(lean, patched, monkeypatch):
     assert gates() == 0
 
 
+def test_gates_are_left_on_devices_that_may_miswrite_into_tensors_with_gaps(lean, patched, monkeypatch):
+    unet = patched.model.model.diffusion_model
+    unet.requires_grad_(False)
+    monkeypatch.setattr(lean, "_GATE_DEVICES", ())
+    with lean.lean(unet):
+        assert set(names(unet)) == {"Linear", "Conv2d"}
+
+
 def test_without_gradients_the_layer_runs_as_ever(lean, model, monkeypatch):
     x = torch.randn(1, 4, 8, 8)
     with torch.no_grad():
