@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 #: Multiplications under which a gradient function in Python costs more than a faster kernel saves.
-LEAST_WORK = 1 << 21
+LEAST_WORK = 1 << 20
 
 _PROBE_TOLERANCE = 1e-4
 
