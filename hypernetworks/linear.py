@@ -21,8 +21,8 @@ class Linear(nn.Linear):
             self.training
             and torch.is_grad_enabled()
             and x.numel() * self.out_features >= onednn.LEAST_WORK
-            and onednn.takes(x, self.weight)
             and not autocast_dtype(x.device)
+            and onednn.takes(x, self.weight)
         ):
             return _Linear.apply(x, self.weight, self.bias)
         return super().forward(x)

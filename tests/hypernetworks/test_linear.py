@@ -57,6 +57,17 @@ def test_weights_alone_or_bias_alone_may_train():
                 torch.testing.assert_close(got.grad, want.grad, rtol=1e-5, atol=1e-5)
 
 
+def test_the_first_step_of_a_process_may_be_one_under_autocast(monkeypatch):
+    ours, plain = layers()
+    x = torch.randn(3, 24)
+    onednn._works.cache_clear()
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(ours(x), plain(x))
+        assert onednn._works()
+    onednn._works.cache_clear()
+    assert onednn._works()
+
+
 def test_outside_of_training_every_bit_is_torchs(monkeypatch):
     ours, plain = layers()
     x = torch.randn(3, 24)
