@@ -59,7 +59,10 @@ class FrozenConvolution:
         weight, bias = self.layer.weight, self.layer.bias
         wanted = autocast_dtype(x.device)
         if wanted is not None:
-            x, weight, bias = x.to(wanted), weight.to(wanted), None if bias is None else bias.to(wanted)
+            x = x.to(wanted)
+        elif x.dtype != weight.dtype and x.device.type != "meta":
+            # For GPUs without autocast the host puts casts into the forward of the class.
+            return type(self.layer).forward(self.layer, x)
         elif self._is_simple and onednn.takes(x, weight):
             return self._on_cpu(x, weight, bias)
         return self._plain(x, weight, bias)
@@ -168,7 +171,10 @@ class _LaidOut(torch.autograd.Function):
 
 
 class _Convolution(torch.autograd.Function):
-    """Torch's convolution without the copy of its input that only the gradient of the weights would need."""
+    """Torch's convolution without the copy of its input that only the gradient of the weights would need.
+
+    Under autocast the weights themselves are kept, not what they were cast to.
+    """
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, form: tuple[Any, ...]) -> Tensor:
@@ -180,6 +186,7 @@ class _Convolution(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> Any:
         (weight,) = ctx.saved_tensors
+        weight = weight.to(gradient.dtype)
         return torch.nn.grad.conv2d_input(ctx.shape, weight, gradient, *ctx.form), None, None, None
 
 
