@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import logging
-from contextlib import ExitStack
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, nullcontext
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
+from torch.overrides import TorchFunctionMode
 
 from ..hypernetworks.memory import Activations
 from ..hypernetworks.network import Hypernetwork
@@ -20,6 +23,9 @@ _TOKENS = 77
 _LATENT_CHANNELS = 4
 #: Gradients of activations that are alive beside what was kept, in sizes of the largest tensor.
 _ALIVE = 3
+#: What autocast computes in fewer bits on a GPU, and what in float32, beside attention.
+_LOWER = frozenset({functional.linear, functional.conv2d})
+_FULL = frozenset({functional.layer_norm, functional.group_norm})
 
 
 class _Fused(torch.autograd.Function):
@@ -34,6 +40,41 @@ class _Fused(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Any:
         raise NotImplementedError("nothing is computed here")
+
+
+class _Autocast(TorchFunctionMode):
+    """What torch's autocast on a GPU does, for tensors without numbers, for which torch has none.
+
+    Args:
+        dtype: that autocast computes in.
+    """
+
+    def __init__(self, dtype: torch.dtype) -> None:
+        super().__init__()
+        self._dtype = dtype
+        #: Of weights that learn autocast makes a copy once.
+        self._copies: dict[int, tuple[Tensor, Tensor]] = {}
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        _types: Any,
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        wanted = self._dtype if func in _LOWER else torch.float32 if func in _FULL else None
+        named = dict(kwargs or {})
+        if wanted is not None:
+            args = [self._cast(value, wanted) for value in args]
+            named = {name: self._cast(value, wanted) for name, value in named.items()}
+        return func(*args, **named)
+
+    def _cast(self, value: Any, dtype: torch.dtype) -> Any:
+        if not isinstance(value, Tensor) or not value.is_floating_point() or value.dtype == dtype:
+            return value
+        if not (value.is_leaf and value.requires_grad) or dtype == torch.float32:
+            return value.to(dtype)
+        return self._copies.setdefault(id(value), (value, value.to(dtype)))[1]
 
 
 class _Counter:
@@ -68,10 +109,15 @@ class _Counter:
         return self.total - sum(inside for inside, _ in kept) + sum(around for _, around in kept) + again
 
 
-def count(unet: nn.Module, network: Hypernetwork, batch: tuple[int, int, int]) -> Activations | None:
+def count(
+    unet: nn.Module, network: Hypernetwork, batch: tuple[int, int, int], autocast: torch.dtype | None = None
+) -> Activations | None:
     """Bytes for a batch (pictures, width and height in pixels); None where the U-Net does not run without a device.
 
     A forward on torch's meta device, where tensors have shapes and no numbers.
+
+    Args:
+        autocast: what autocast on a GPU computes in; None without it.
     """
     with torch.device("meta"):
         twin = Hypernetwork(network.structure, network.widths)
@@ -79,7 +125,8 @@ def count(unet: nn.Module, network: Hypernetwork, batch: tuple[int, int, int]) -
     hollow = {name: torch.empty_like(tensor, device="meta") for name, tensor in tensors.items()}
     counter = _Counter([*hollow.values(), *twin.parameters()])
     try:
-        _forward(unet, twin, hollow, batch, counter)
+        with _Autocast(autocast) if autocast else nullcontext():
+            _forward(unet, twin, hollow, batch, counter)
     except (RuntimeError, NotImplementedError, TypeError, AttributeError, IndexError) as error:
         # Another extension may have put something in its place that needs real numbers.
         _log.info("The memory of a step cannot be estimated for this U-Net: %s", str(error).partition("\n")[0])

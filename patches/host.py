@@ -15,6 +15,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from ..hypernetworks import attention_kernels
+from ..hypernetworks.devices import autocast_dtype
 from ..hypernetworks.errors import TrainingError
 from ..hypernetworks.memo import has_dropout
 from ..hypernetworks.memory import Activations
@@ -180,7 +181,9 @@ class HostDenoiser:
 
     def activations(self, network: Hypernetwork, batch: tuple[int, int, int]) -> Activations | None:
         """Bytes that a step on a batch (pictures, width and height in pixels) keeps; None where nobody can tell."""
-        return activations.count(unet(), network, batch)
+        with devices.autocast():
+            autocast = autocast_dtype(self.device) if self.device.type == "cuda" else None
+        return activations.count(unet(), network, batch, autocast)
 
     def predict(self, noisy: Tensor, timesteps: Tensor, conditioning: Tensor) -> Tensor:
         """Prediction, shaped like `noisy` [batch, 4, height, width]."""

@@ -10,6 +10,7 @@ from ..memory import CHECKPOINTING, MB, Activations, free_bytes
 from ..network import Hypernetwork
 from ..ports import Computing, Denoiser
 from ..train_settings import TrainSettings
+from .precision import Precision
 
 #: Share of the free memory that the steps may take: allocators waste some, and previews need a little.
 _USABLE = 0.85
@@ -61,7 +62,8 @@ class Needs:
 def needs(settings: TrainSettings, network: Hypernetwork, denoiser: Denoiser, kinds: Sequence[Kind]) -> Needs:
     """What the steps of a run over batches of these `kinds` take, with the checkpointing that was asked for or fits."""
     largest = max(kinds, key=lambda kind: kind.width_px * kind.height_px * kind.batch_size)
-    activations = denoiser.activations(network, (largest.batch_size, largest.width_px, largest.height_px))
+    with Precision(settings.precision, denoiser.device).autocast():
+        activations = denoiser.activations(network, (largest.batch_size, largest.width_px, largest.height_px))
     weights = sum(parameter.numel() for parameter in network.parameters()) * _FLOAT_BYTES
     is_shared = denoiser.device.type == "cpu"
     copies = _LEARNT_COPIES + _GUARDED_COPIES if is_shared else 1 if settings.optimizer_on_cpu else _LEARNT_COPIES

@@ -90,7 +90,31 @@ def test_without_a_gpu_nothing_moves(patched, monkeypatch):
         pass
 
 
-def test_the_estimate_counts_what_autograd_keeps(patched):
+@pytest.fixture
+def kept(patched):
+    """A function that gives the bytes that autograd keeps of one step on two pictures, and the largest of them."""
+    from hypernetwork_workbench.patches import host
+
+    def measure(denoiser, network):
+        seen = {}
+
+        def pack(tensor):
+            storage = tensor.untyped_storage()
+            seen[storage.data_ptr()] = (storage.nbytes(), tensor)
+            return tensor
+
+        fixed = {weight.untyped_storage().data_ptr() for weight in (*network.parameters(), *host.unet().parameters())}
+        noisy, text = torch.randn(2, 4, 16, 16), torch.randn(2, 77, denoiser.widths[0])
+        with denoiser.training(network), torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+            out = denoiser.predict(noisy, torch.tensor([5, 9]), text)
+        sizes = [size for place, (size, _) in seen.items() if place not in fixed]
+        del out
+        return sum(sizes), max(sizes)
+
+    return measure
+
+
+def test_the_estimate_counts_what_autograd_keeps(patched, kept):
     """For each choice of checkpointing the count on the meta device is near what is really kept."""
     from hypernetwork_workbench.hypernetworks.network import Hypernetwork, Structure
     from hypernetwork_workbench.patches import activations, host
@@ -99,20 +123,24 @@ def test_the_estimate_counts_what_autograd_keeps(patched):
     network = Hypernetwork.create(Structure(init_std=0.1, activation="mish"), denoiser.widths, 0)
     counted = denoiser.activations(network, (2, 128, 128))
     assert counted.none > counted.attention > counted.all
-    seen = {}
+    together, largest = kept(denoiser, network)
+    assert counted.none == pytest.approx(together + activations._ALIVE * largest, rel=0.15)
 
-    def pack(tensor):
-        storage = tensor.untyped_storage()
-        seen[storage.data_ptr()] = (storage.nbytes(), tensor)
-        return tensor
 
-    fixed = {weight.untyped_storage().data_ptr() for weight in (*network.parameters(), *host.unet().parameters())}
-    with denoiser.training(network), torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-        out = denoiser.predict(torch.randn(2, 4, 16, 16), torch.tensor([5, 9]), torch.randn(2, 77, denoiser.widths[0]))
-    kept = sum(size for place, (size, _) in seen.items() if place not in fixed)
-    del out
-    alive = activations._ALIVE * max(size for place, (size, _) in seen.items() if place not in fixed)
-    assert counted.none == pytest.approx(kept + alive, rel=0.15)
+def test_the_estimate_knows_what_autocast_keeps(patched, kept, monkeypatch):
+    from hypernetwork_workbench.hypernetworks.network import Hypernetwork, Structure
+    from hypernetwork_workbench.patches import activations, host
+
+    denoiser = host.HostDenoiser()
+    network = Hypernetwork.create(Structure(layer_structure=(1, 2, 1)), denoiser.widths, 0)
+    on_gpu = activations.count(host.unet(), network, (2, 128, 128), torch.bfloat16).none
+    # On a CPU autocast leaves norms in the dtype they are in.
+    monkeypatch.setattr(activations, "_FULL", frozenset())
+    on_cpu = activations.count(host.unet(), network, (2, 128, 128), torch.bfloat16).none
+    assert on_cpu < on_gpu < activations.count(host.unet(), network, (2, 128, 128)).none
+    with torch.autocast("cpu", torch.bfloat16):
+        together, largest = kept(denoiser, network)
+    assert on_cpu == pytest.approx(together + activations._ALIVE * largest, rel=0.1)
 
 
 def test_a_unet_that_needs_real_numbers_has_no_estimate(patched, monkeypatch):
