@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn import functional
 
 from .errors import SettingsError
-from .linear import Linear
+from .linear import LayerNorm, Linear
 
 
 class _LegacySoftmax(nn.Module):
@@ -98,7 +98,7 @@ class ResidualBlock(nn.Module):
         self.upsample_layer = Linear(inputs, outputs, bias=False) if linear else None
         layers: list[nn.Module] = [Linear(inputs, outputs)]
         if layer_norm:
-            layers.append(nn.LayerNorm(outputs))
+            layers.append(LayerNorm(outputs))
         if dropout > 0:
             layers.append(nn.Dropout(dropout))
         if activation != "linear":

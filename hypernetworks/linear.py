@@ -1,4 +1,8 @@
-"""The linear layer of hypernetworks, which trains on a faster kernel on a CPU."""
+"""The layers of hypernetworks that have weights.
+
+They do not go through the forward of torch's classes: for GPUs without autocast the host puts one in there that casts
+the weights themselves to fewer bits, and so rounds off what they have learnt.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +11,17 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
+from torch.nn import functional
 
 from . import onednn
 from .devices import autocast_dtype
 
 
 class Linear(nn.Linear):
-    """Torch's linear layer; outside of training it does the same bit for bit, in training up to rounding."""
+    """Torch's linear layer, on a faster kernel in training on a CPU.
+
+    Outside of training it does the same bit for bit, in training up to rounding.
+    """
 
     def forward(self, x: Tensor) -> Tensor:
         """Map x [..., inputs] to [..., outputs]."""
@@ -25,7 +33,15 @@ class Linear(nn.Linear):
             and onednn.takes(x, self.weight)
         ):
             return _Linear.apply(x, self.weight, self.bias)
-        return super().forward(x)
+        return functional.linear(x, self.weight, self.bias)
+
+
+class LayerNorm(nn.LayerNorm):
+    """Torch's layer norm."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise x [..., width]."""
+        return functional.layer_norm(x, self.normalized_shape, self.weight, self.bias, self.eps)
 
 
 class _Linear(torch.autograd.Function):

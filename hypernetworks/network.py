@@ -9,7 +9,7 @@ from torch import nn
 
 from .errors import SettingsError
 from .layers import ResidualBlock, initialise, make_activation
-from .linear import Linear
+from .linear import LayerNorm, Linear
 from .structure import Structure
 
 __all__ = ["Hypernetwork", "HypernetworkModule", "Metadata", "Structure"]
@@ -171,7 +171,7 @@ def _layers(width: int, structure: Structure) -> list[nn.Module]:
         if structure.activation != "linear" and (index < last or structure.activate_output):
             layers.append(make_activation(structure.activation))
         if structure.layer_norm:
-            layers.append(nn.LayerNorm(sizes[index]))
+            layers.append(LayerNorm(sizes[index]))
         if structure.dropout_structure[index] > 0:
             layers.append(nn.Dropout(structure.dropout_structure[index]))
     return layers

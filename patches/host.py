@@ -168,7 +168,7 @@ class HostDenoiser:
         kernel = attention_kernels.kernel(computing.attention, self.device)
         model, before = unet(), self._attention
         self._attention = partial(unet_attention.on_kernel, model, kernel)
-        again = recomputing.Again(self._attention, keeps_rng=has_dropout(network))
+        again = recomputing.Again(self._surroundings, keeps_rng=has_dropout(network))
         try:
             with (
                 temporary.training(model, network),
@@ -181,7 +181,7 @@ class HostDenoiser:
 
     def activations(self, network: Hypernetwork, batch: tuple[int, int, int]) -> Activations | None:
         """Bytes that a step on a batch (pictures, width and height in pixels) keeps; None where nobody can tell."""
-        with devices.autocast():
+        with self._casting():
             autocast = autocast_dtype(self.device) if self.device.type == "cuda" else None
         return activations.count(unet(), network, batch, autocast)
 
@@ -189,12 +189,26 @@ class HostDenoiser:
         """Prediction, shaped like `noisy` [batch, 4, height, width]."""
         # The host's own checkpoints run a layer again in the backward pass, which must do again what it did.
         once = nullcontext() if getattr(sd_hijack_checkpoint, "stored", ()) else shortcuts.one_forward()
-        with devices.autocast(), once, self._attention():
+        with self._surroundings(), once:
             return shared.sd_model.apply_model(
                 noisy.to(devices.dtype_unet),
                 timesteps,
                 {"c_crossattn": [conditioning.to(devices.dtype_unet)]},
             )
+
+    @contextmanager
+    def _surroundings(self) -> Iterator[None]:
+        """What a forward of the U-Net runs in, and again each block that is computed in the backward pass."""
+        with self._casting(), self._attention():
+            yield
+
+    @contextmanager
+    def _casting(self) -> Iterator[None]:
+        """The host's own way to fewer bits. For some GPUs that is not autocast, which then must stay off."""
+        casting = devices.autocast()
+        is_other = self.device.type == "cuda" and not isinstance(casting, (torch.autocast, nullcontext))
+        with torch.autocast("cuda", enabled=False) if is_other else nullcontext(), casting:
+            yield
 
 
 class HostProgress:
