@@ -12,6 +12,8 @@ from torch import Tensor, nn
 
 from ..errors import SettingsError
 
+#: The compute capability of Ampere.
+_FIRST_WITH_BF16 = (8, 0)
 _DTYPES = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -118,7 +120,9 @@ def _chosen(name: str, device: torch.device) -> str:
     if name == "auto":
         if device.type != "cuda":
             return "fp32"
-        return "bf16" if torch.cuda.is_bf16_supported() else "fp16"
+        # What newer versions of torch call supported includes GPUs that only emulate it, slowly.
+        is_able = bool(torch.version.hip) or torch.cuda.get_device_capability(device) >= _FIRST_WITH_BF16
+        return "bf16" if is_able else "fp16"
     if name == "fp16" and device.type == "cpu":
         raise SettingsError("train.precision", "fp16 needs a GPU; choose auto, fp32 or bf16 on the CPU")
     return name

@@ -118,6 +118,18 @@ def test_fp16_is_refused_on_the_cpu(pictures, tmp_path):
         train(make_job(pictures, train__precision="fp16"), fake_ports(tmp_path))
 
 
+@pytest.mark.parametrize(
+    ("capability", "hip", "want"),
+    [((7, 5), None, torch.float16), ((8, 0), None, torch.bfloat16), ((9, 0), None, torch.bfloat16),
+     ((7, 5), "6.2", torch.bfloat16)],
+)  # fmt: skip
+@pytest.mark.filterwarnings("ignore:torch.cuda.amp.GradScaler is enabled")
+def test_bf16_is_chosen_where_the_gpu_itself_has_it(monkeypatch, capability, hip, want):
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _device: capability)
+    monkeypatch.setattr(torch.version, "hip", hip)
+    assert Precision("auto", torch.device("cuda")).dtype == want
+
+
 def test_bf16_trains(pictures, tmp_path):
     result = train(make_job(pictures, train__precision="bf16"), fake_ports(tmp_path))
     assert result.skipped_steps == 0
