@@ -60,9 +60,6 @@ class FrozenConvolution:
         wanted = autocast_dtype(x.device)
         if wanted is not None:
             x = x.to(wanted)
-        elif x.dtype != weight.dtype and x.device.type != "meta":
-            # For GPUs without autocast the host puts casts into the forward of the class.
-            return type(self.layer).forward(self.layer, x)
         elif self._is_simple and onednn.takes(x, weight):
             return self._on_cpu(x, weight, bias)
         return self._plain(x, weight, bias)

@@ -39,10 +39,19 @@ class LeanForward:
     def __init__(self, layer: Any, frozen: _Frozen) -> None:
         self.layer = layer
         self._frozen = frozen
+        self._plain = type(layer).forward
 
     def __call__(self, x: Tensor) -> Tensor:
         """Map x as the layer does."""
-        return self._frozen(x) if torch.is_grad_enabled() else type(self.layer).forward(self.layer, x)
+        forward = type(self.layer).forward
+        if not torch.is_grad_enabled() or (forward is not self._plain and self._is_cast(x)):
+            return forward(self.layer, x)
+        return self._frozen(x)
+
+    def _is_cast(self, x: Tensor) -> bool:
+        """Whether the casts change something that the host puts into the forward of the class for some GPUs."""
+        weight = getattr(self.layer, "weight", x)
+        return not x.dtype == weight.dtype == getattr(devices, "dtype_inference", x.dtype)
 
 
 @contextmanager

@@ -184,13 +184,6 @@ def test_under_autocast_no_cast_weights_are_kept():
     assert [tensor.data_ptr() for tensor in kept] == [layer.weight.data_ptr()]
 
 
-def test_what_the_host_casts_in_the_forward_of_the_class_is_cast(monkeypatch):
-    layer, x = convolution(kernel_size=3, padding=1).to(torch.bfloat16), torch.randn(2, 6, 8, 8, requires_grad=True)
-    whole = nn.Conv2d.forward
-    monkeypatch.setattr(nn.Conv2d, "forward", lambda self, x: whole(self, x.to(torch.bfloat16)))
-    assert torch.equal(FrozenConvolution(layer)(x), layer(x))
-
-
 def test_without_the_kernels_every_bit_is_torchs(without_onednn):
     conv, linear = convolution(kernel_size=3, padding=1), nn.Linear(24, 40).requires_grad_(False)
     for results in (

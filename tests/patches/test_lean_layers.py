@@ -112,6 +112,26 @@ def test_gates_are_left_on_devices_that_may_miswrite_into_tensors_with_gaps(lean
         assert set(names(unet)) == {"Linear", "Conv2d"}
 
 
+def test_casts_that_the_host_puts_in_meanwhile_are_done_where_they_change_something(lean, model, monkeypatch):
+    conv, x = model[0], torch.randn(1, 4, 8, 8, requires_grad=True)
+    whole, casts = nn.Conv2d.forward, []
+
+    def cast(self, x):
+        casts.append(x.dtype)
+        return whole(self.to(torch.bfloat16), x.to(torch.bfloat16))
+
+    conv.to(torch.bfloat16)
+    monkeypatch.setattr(lean.devices, "dtype_inference", torch.bfloat16, raising=False)
+    with lean.lean(model):
+        monkeypatch.setattr(nn.Conv2d, "forward", cast)
+        assert conv(x).dtype == torch.bfloat16
+        conv(x.to(torch.bfloat16))
+        assert casts == [torch.float32]
+        monkeypatch.setattr(lean.devices, "dtype_inference", torch.float32)
+        conv(x.to(torch.bfloat16))
+        assert casts == [torch.float32, torch.bfloat16]
+
+
 def test_without_gradients_the_layer_runs_as_ever(lean, model, monkeypatch):
     x = torch.randn(1, 4, 8, 8)
     with torch.no_grad():
