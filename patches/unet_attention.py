@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
-from modules import shared
+from modules import devices, shared
 from modules.hypernetworks import hypernetwork
 from torch import Tensor, nn
 
@@ -46,10 +46,13 @@ def _forward(kernel: Kernel) -> Callable[..., Tensor]:
         parts = (self.to_q(x), self.to_k(k_in), self.to_v(v_in))
         q, k, v = (part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in parts)
         dtype = q.dtype
-        if getattr(shared.opts, "upcast_attn", False):
+        is_upcast = getattr(shared.opts, "upcast_attn", False)
+        if is_upcast:
             q, k, v = q.float(), k.float(), v.float()
         allowed = None if mask is None else mask.flatten(1)[:, None, None, :]
-        out = kernel(q, k, v, allowed)
+        # Autocast would take them down again.
+        with devices.without_autocast() if is_upcast else nullcontext():
+            out = kernel(q, k, v, allowed)
         return self.to_out(out.transpose(1, 2).flatten(2).to(dtype))
 
     return forward

@@ -112,3 +112,24 @@ def test_on_a_gpu_autocast_stays_off_there_and_on_elsewhere(patched, monkeypatch
         with denoiser._casting():
             pass
         assert entered == want
+
+
+@pytest.mark.parametrize("is_upcast", [True, False])
+def test_attention_that_the_host_wants_in_float32_is_not_taken_down_again(patched, monkeypatch, is_upcast):
+    from hypernetwork_workbench.patches import host, unet_attention
+
+    seen = []
+
+    def kernel(q, k, v, mask):
+        out = nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+        seen.append((q.dtype, out.dtype))
+        return out
+
+    shared = patched.module("shared")
+    monkeypatch.setattr(shared.opts, "upcast_attn", is_upcast, raising=False)
+    monkeypatch.setattr(unet_attention.devices, "without_autocast", lambda: torch.autocast("cpu", enabled=False))
+    denoiser = host.HostDenoiser()
+    inputs = torch.randn(1, 4, 8, 8), torch.tensor([5]), torch.randn(1, 77, denoiser.widths[0])
+    with torch.autocast("cpu", _DTYPE), unet_attention.on_kernel(host.unet(), kernel):
+        denoiser.predict(*inputs)
+    assert set(seen) == {(torch.float32, torch.float32) if is_upcast else (_DTYPE, _DTYPE)}
