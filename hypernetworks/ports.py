@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+import torch
 from PIL import Image
 from torch import Tensor, device
 
@@ -75,6 +76,11 @@ class Denoiser(Protocol):
     #: Widths of the inputs of its attention layers, text width first.
     widths: tuple[int, ...]
     device: device
+    #: Of its weights.
+    dtype: torch.dtype
+
+    def bytes_to_come(self) -> int:
+        """How much of it is elsewhere yet and comes to the device for the first step."""
 
     def training(self, network: Hypernetwork, computing: Computing) -> AbstractContextManager[None]:
         """For its length the U-Net is frozen and `network` alone bends its attention inputs, at strength 1."""

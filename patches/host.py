@@ -145,6 +145,7 @@ class HostDenoiser:
         model = shared.sd_model
         self.widths = attention_widths(unet())
         self.device = torch.device(devices.device)
+        self.dtype = devices.dtype_unet
         self.alphas_cumprod = model.alphas_cumprod.to(self.device, torch.float32)
         self.prediction = _PREDICTIONS.get(model.parameterization, model.parameterization)
         # While it trains; previews are made with the host's own.
@@ -178,6 +179,10 @@ class HostDenoiser:
                 yield
         finally:
             self._attention = before
+
+    def bytes_to_come(self) -> int:
+        """How much of it is in main memory yet, as with --medvram, and comes to the GPU for the first step."""
+        return sum(weight.nbytes for weight in unet().parameters() if weight.device.type != self.device.type)
 
     def activations(self, network: Hypernetwork, batch: tuple[int, int, int]) -> Activations | None:
         """Bytes that a step on a batch (pictures, width and height in pixels) keeps; None where nobody can tell."""

@@ -28,7 +28,7 @@ def make_learner(plan: Plan, denoiser: Denoiser) -> Learner:
     weights = network.parameters()
     optimizer = OptimizerOnCpu(weights, build) if job.train.optimizer_on_cpu else build(weights)
     average = WeightAverage(network, job.train.ema_decay) if job.train.ema_decay else None
-    return Learner(network, optimizer, Precision(job.train.precision, denoiser.device), average)
+    return Learner(network, optimizer, Precision(job.train.precision, denoiser.device, denoiser.dtype), average)
 
 
 def make_trainer(plan: Plan, denoiser: Denoiser, data: EncodedDataset, learner: Learner) -> Trainer:

@@ -27,7 +27,7 @@ class Needs:
         computing: attention and checkpointing, decided.
         activations: what the largest batch keeps; None where the model cannot tell.
         learner_bytes: gradients and optimizer state, with what roll-backs need where that is in the same memory.
-        free: bytes that were free.
+        free: bytes that were free, without those that the rest of the model needs.
     """
 
     computing: Computing
@@ -62,12 +62,12 @@ class Needs:
 def needs(settings: TrainSettings, network: Hypernetwork, denoiser: Denoiser, kinds: Sequence[Kind]) -> Needs:
     """What the steps of a run over batches of these `kinds` take, with the checkpointing that was asked for or fits."""
     largest = max(kinds, key=lambda kind: kind.width_px * kind.height_px * kind.batch_size)
-    with Precision(settings.precision, denoiser.device).autocast():
+    with Precision(settings.precision, denoiser.device, denoiser.dtype).autocast():
         activations = denoiser.activations(network, (largest.batch_size, largest.width_px, largest.height_px))
     weights = sum(parameter.numel() for parameter in network.parameters()) * _FLOAT_BYTES
     is_shared = denoiser.device.type == "cpu"
     copies = _LEARNT_COPIES + _GUARDED_COPIES if is_shared else 1 if settings.optimizer_on_cpu else _LEARNT_COPIES
-    free = free_bytes(denoiser.device)
+    free = max(0, free_bytes(denoiser.device) - denoiser.bytes_to_come())
     kind = settings.checkpointing
     if kind == "auto":
         kind = _fitting(activations, free * _USABLE - copies * weights)

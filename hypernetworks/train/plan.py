@@ -99,7 +99,7 @@ def make_plan(job: Job, ports: Ports, resume: bool = False) -> Plan:
     network = checks.take(lambda: starting_network(job, ports))
     known = latent_cache(job, ports).known_pictures() if job.data.cache else {}
     dataset = checks.take(lambda: read_dataset(job.data, job.output.name, job.train.seed, known, ports))
-    checks.take(lambda: Precision(job.train.precision, ports.denoiser.device))
+    checks.take(lambda: Precision(job.train.precision, ports.denoiser.device, ports.denoiser.dtype))
     checks.take(lambda: attention_kernels.kernel(job.train.attention, ports.denoiser.device))
     if network is not None:
         checks.take(lambda: optimizers.build(network.parameters(), job.optimizer.name, job.optimizer.arguments))

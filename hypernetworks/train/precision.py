@@ -15,6 +15,7 @@ from ..errors import SettingsError
 #: The compute capability of Ampere.
 _FIRST_WITH_BF16 = (8, 0)
 _DTYPES = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
+_NAMES = {torch.bfloat16: "bf16", torch.float16: "fp16"}
 
 
 class Precision:
@@ -23,16 +24,17 @@ class Precision:
     Args:
         name: "auto", "fp32", "bf16" or "fp16".
         device: of the model.
+        model_dtype: of its weights. In fp16 the loss is scaled whatever is chosen: gradients go through the model.
 
     Raises:
         SettingsError: fp16 was asked for on a CPU, which has no fp16 backward worth the name.
     """
 
-    def __init__(self, name: str, device: torch.device) -> None:
+    def __init__(self, name: str, device: torch.device, model_dtype: torch.dtype = torch.float32) -> None:
         self._device = device
-        self.dtype = _DTYPES[_chosen(name, device)]
+        self.dtype = _DTYPES[_chosen(name, device, model_dtype)]
         self._scaler: Any = None
-        if self.dtype is torch.float16:
+        if device.type == "cuda" and torch.float16 in (self.dtype, model_dtype):
             # Its place before torch 2.3 is deprecated since.
             scaler = torch.amp.GradScaler if hasattr(torch.amp, "GradScaler") else torch.cuda.amp.GradScaler
             self._scaler = scaler()
@@ -116,10 +118,12 @@ def _norm(parameters: Sequence[nn.Parameter]) -> Tensor:
     return measure([weight.grad for weight in parameters if weight.grad is not None])
 
 
-def _chosen(name: str, device: torch.device) -> str:
+def _chosen(name: str, device: torch.device, model_dtype: torch.dtype) -> str:
     if name == "auto":
         if device.type != "cuda":
             return "fp32"
+        if model_dtype in _NAMES:  # in another one autocast would keep a second copy of most weights for each step
+            return _NAMES[model_dtype]
         # What newer versions of torch call supported includes GPUs that only emulate it, slowly.
         is_able = bool(torch.version.hip) or torch.cuda.get_device_capability(device) >= _FIRST_WITH_BF16
         return "bf16" if is_able else "fp16"

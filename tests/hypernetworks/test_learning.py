@@ -119,15 +119,27 @@ def test_fp16_is_refused_on_the_cpu(pictures, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("capability", "hip", "want"),
-    [((7, 5), None, torch.float16), ((8, 0), None, torch.bfloat16), ((9, 0), None, torch.bfloat16),
-     ((7, 5), "6.2", torch.bfloat16)],
+    ("capability", "hip", "model", "want"),
+    [((7, 5), None, torch.float32, torch.float16), ((8, 0), None, torch.float32, torch.bfloat16),
+     ((9, 0), None, torch.float32, torch.bfloat16), ((7, 5), "6.2", torch.float32, torch.bfloat16),
+     ((9, 0), None, torch.float16, torch.float16), ((7, 5), None, torch.bfloat16, torch.bfloat16)],
 )  # fmt: skip
 @pytest.mark.filterwarnings("ignore:torch.cuda.amp.GradScaler is enabled")
-def test_bf16_is_chosen_where_the_gpu_itself_has_it(monkeypatch, capability, hip, want):
+def test_a_gpu_takes_the_dtype_of_the_model_else_bf16_where_it_has_it(monkeypatch, capability, hip, model, want):
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _device: capability)
     monkeypatch.setattr(torch.version, "hip", hip)
-    assert Precision("auto", torch.device("cuda")).dtype == want
+    assert Precision("auto", torch.device("cuda"), model).dtype == want
+
+
+@pytest.mark.filterwarnings("ignore:torch.cuda.amp.GradScaler is enabled")
+def test_the_loss_is_scaled_wherever_gradients_go_through_fp16():
+    def is_scaled(name, model, device="cuda"):
+        return Precision(name, torch.device(device), model)._scaler is not None
+
+    assert is_scaled("fp16", torch.float32)
+    assert all(is_scaled(name, torch.float16) for name in ("fp32", "bf16", "fp16"))
+    assert not any(is_scaled(name, model) for name in ("fp32", "bf16") for model in (torch.float32, torch.bfloat16))
+    assert not is_scaled("fp32", torch.float32, "cpu")
 
 
 def test_bf16_trains(pictures, tmp_path):

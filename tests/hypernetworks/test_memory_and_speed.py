@@ -191,6 +191,12 @@ def test_checkpointing_is_the_fastest_that_fits_into_the_free_memory(pictures, m
         found.append((needed.computing.checkpointing, round(needed.estimated_mb)))
         assert ("more than is free" in needed.line()) == (free == 100)
     assert found == [("none", 600), ("attention", 400), ("all", 200), ("all", 200)]
+    monkeypatch.setattr(needs, "free_bytes", lambda _: 1000 * MB)
+    denoiser.bytes_to_come = lambda: 400 * MB
+    needed = needs.needs(settings, network, denoiser, kinds)
+    assert (needed.computing.checkpointing, needed.free) == ("attention", 600 * MB)
+    denoiser.bytes_to_come = lambda: 2000 * MB
+    assert needs.needs(settings, network, denoiser, kinds).free == 0
     denoiser.activations = lambda network, batch: None
     needed = needs.needs(settings, network, denoiser, kinds)
     assert needed.computing.checkpointing == "none"

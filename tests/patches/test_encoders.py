@@ -143,6 +143,15 @@ def test_the_estimate_knows_what_autocast_keeps(patched, kept, monkeypatch):
     assert on_cpu == pytest.approx(together + activations._ALIVE * largest, rel=0.1)
 
 
+def test_what_of_the_unet_is_not_on_the_gpu_yet_is_counted(patched):
+    from hypernetwork_workbench.patches import host
+
+    denoiser = host.HostDenoiser()
+    assert (denoiser.bytes_to_come(), denoiser.dtype) == (0, torch.float32)
+    denoiser.device = torch.device("cuda")
+    assert denoiser.bytes_to_come() == 4 * sum(weight.numel() for weight in host.unet().parameters())
+
+
 def test_a_unet_that_needs_real_numbers_has_no_estimate(patched, monkeypatch):
     from hypernetwork_workbench.hypernetworks.network import Hypernetwork, Structure
     from hypernetwork_workbench.patches import host

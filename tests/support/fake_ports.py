@@ -55,6 +55,10 @@ class FakeDenoiser:
     prediction = "epsilon"
     widths = (TEXT_WIDTH,)
     device = torch.device("cpu")
+    dtype = torch.float32
+
+    def bytes_to_come(self) -> int:
+        return 0
 
     def __init__(self) -> None:
         generator = torch.Generator().manual_seed(0)
