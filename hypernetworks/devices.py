@@ -2,8 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
 import torch
 from torch import Tensor
+
+#: What autocast would compute in on the device that a count on torch's meta device is made for.
+_pretended: ContextVar[torch.dtype | None] = ContextVar("pretended", default=None)
+
+
+@contextmanager
+def pretended_autocast(dtype: torch.dtype | None) -> Iterator[None]:
+    """For its length `autocast_dtype` gives this for torch's meta device, which has no autocast of its own."""
+    token = _pretended.set(dtype)
+    try:
+        yield
+    finally:
+        _pretended.reset(token)
 
 
 def to_device(tensor: Tensor, device: torch.device) -> Tensor:
@@ -21,6 +38,8 @@ def move(tensor: Tensor, device: torch.device) -> Tensor:
 
 def autocast_dtype(device: torch.device) -> torch.dtype | None:
     """What torch computes in on the device just now instead of what it is given; None where it computes in that."""
+    if device.type == "meta":
+        return _pretended.get()
     try:
         if not torch.is_autocast_enabled(device.type):
             return None

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
+from ..hypernetworks.devices import pretended_autocast
 from ..hypernetworks.memory import Activations
 from ..hypernetworks.network import Hypernetwork
 from . import attention_layers, lean_layers, recomputing, temporary
@@ -110,13 +111,18 @@ class _Counter:
 
 
 def count(
-    unet: nn.Module, network: Hypernetwork, batch: tuple[int, int, int], autocast: torch.dtype | None = None
+    unet: nn.Module,
+    network: Hypernetwork,
+    batch: tuple[int, int, int],
+    device_type: str,
+    autocast: torch.dtype | None = None,
 ) -> Activations | None:
     """Bytes for a batch (pictures, width and height in pixels); None where the U-Net does not run without a device.
 
     A forward on torch's meta device, where tensors have shapes and no numbers.
 
     Args:
+        device_type: where the step will be computed.
         autocast: what autocast on a GPU computes in; None without it.
     """
     with torch.device("meta"):
@@ -125,8 +131,8 @@ def count(
     hollow = {name: torch.empty_like(tensor, device="meta") for name, tensor in tensors.items()}
     counter = _Counter([*hollow.values(), *twin.parameters()])
     try:
-        with _Autocast(autocast) if autocast else nullcontext():
-            _forward(unet, twin, hollow, batch, counter)
+        with pretended_autocast(autocast), _Autocast(autocast) if autocast else nullcontext():
+            _forward(unet, twin, hollow, batch, counter, device_type)
     except (RuntimeError, NotImplementedError, TypeError, AttributeError, IndexError) as error:
         # Another extension may have put something in its place that needs real numbers.
         _log.info("The memory of a step cannot be estimated for this U-Net: %s", str(error).partition("\n")[0])
@@ -138,7 +144,12 @@ def count(
 
 
 def _forward(
-    unet: nn.Module, twin: Hypernetwork, hollow: dict[str, Tensor], batch: tuple[int, int, int], counter: _Counter
+    unet: nn.Module,
+    twin: Hypernetwork,
+    hollow: dict[str, Tensor],
+    batch: tuple[int, int, int],
+    counter: _Counter,
+    device_type: str,
 ) -> None:
     pictures, width_px, height_px = batch
     dtype, text = next(unet.parameters()).dtype, attention_layers.of(unet).text
@@ -148,7 +159,7 @@ def _forward(
     with ExitStack() as stack:
         stack.enter_context(temporary.frozen(unet))
         stack.enter_context(temporary.without_checkpointing(unet))
-        stack.enter_context(lean_layers.lean(unet))
+        stack.enter_context(lean_layers.lean(unet, device_type))
         stack.enter_context(on_kernel(unet, lambda q, k, v, _mask: _Fused.apply(q, k, v)))
         stack.enter_context(temporary.attached(twin, 1.0))
         stack.enter_context(temporary.mode(twin, is_training=True))

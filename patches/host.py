@@ -173,7 +173,7 @@ class HostDenoiser:
         try:
             with (
                 temporary.training(model, network),
-                lean_layers.lean(model),
+                lean_layers.lean(model, self.device.type),
                 recomputing.checkpointed(model, computing.checkpointing, again),
             ):
                 yield
@@ -188,7 +188,7 @@ class HostDenoiser:
         """Bytes that a step on a batch (pictures, width and height in pixels) keeps; None where nobody can tell."""
         with self._casting():
             autocast = autocast_dtype(self.device) if self.device.type == "cuda" else None
-        return activations.count(unet(), network, batch, autocast)
+        return activations.count(unet(), network, batch, self.device.type, autocast)
 
     def predict(self, noisy: Tensor, timesteps: Tensor, conditioning: Tensor) -> Tensor:
         """Prediction, shaped like `noisy` [batch, 4, height, width]."""

@@ -11,18 +11,22 @@ from modules import devices
 from torch import Tensor, nn
 
 from ..hypernetworks.frozen import FrozenConvolution, FrozenGate, FrozenLinear
+from ..hypernetworks.frozen_norms import FrozenNorm
 from .folding import has_own_weights, lora_is_active
 
 #: Where the forward of a plain layer's class comes from: torch, or the host's LoRA, which does nothing without a LoRA.
-_PLAIN_FORWARDS = ("torch.nn.modules.linear", "torch.nn.modules.conv", "networks")
+_PLAIN_FORWARDS = ("torch.nn.modules.linear", "torch.nn.modules.conv", "torch.nn.modules.normalization", "networks")
 _LIBRARIES = ("ldm.modules.attention", "sgm.modules.attention")
-#: The host wraps the gate for devices on which the U-Net computes in another dtype than it is kept in.
-_PLAIN_GATES = (*_LIBRARIES, "modules.sd_hijack_utils")
+_NORM_LIBRARIES = ("ldm.modules.diffusionmodules.util", "sgm.modules.diffusionmodules.util")
+#: The host wraps gates and norms for devices on which the U-Net computes in another dtype than it is kept in.
+_WRAPPED = "modules.sd_hijack_utils"
 
 #: Others may need more than the shape of a convolution's input for its gradient.
 _DEVICES = ("cpu", "cuda", "meta", "mps")
 #: On MPS some versions of torch write wrong numbers into tensors with gaps, as the gradient of a gate's half is.
 _GATE_DEVICES = ("cpu", "cuda", "meta")
+#: On a CPU autocast leaves norms as they are.
+_NORM_DEVICES = ("cuda", "meta")
 
 _Frozen = Callable[[Tensor], Tensor]
 
@@ -55,11 +59,14 @@ class LeanForward:
 
 
 @contextmanager
-def lean(unet: nn.Module) -> Iterator[None]:
-    """Plain layers of `unet`, whose weights must take no gradient, run through our own forward in training."""
+def lean(unet: nn.Module, device_type: str) -> Iterator[None]:
+    """Plain layers of `unet`, whose weights must take no gradient, run through our own forward in training.
+
+    Args:
+        device_type: where they compute; with little memory the host keeps them elsewhere until then.
+    """
     changed: list[nn.Module] = []
     try:
-        device_type = next(unet.parameters()).device.type
         if device_type in _DEVICES and not lora_is_active():
             for layer in unet.modules():
                 frozen = _frozen(layer, device_type)
@@ -78,14 +85,22 @@ def _frozen(layer: nn.Module, device_type: str) -> _Frozen | None:
         return FrozenConvolution(layer)
     if type(layer) is nn.Linear and device_type == "cpu" and _is_plain(layer):
         return FrozenLinear(layer)
-    return FrozenGate(layer) if device_type in _GATE_DEVICES and _is_plain_gate(layer) else None
+    if device_type in _GATE_DEVICES and _is_from(layer, "GEGLU", _LIBRARIES) and "forward" not in vars(layer):
+        return FrozenGate(layer)
+    return _frozen_norm(layer) if device_type in _NORM_DEVICES else None
+
+
+def _frozen_norm(layer: Any) -> _Frozen | None:
+    if type(layer) in (nn.GroupNorm, nn.LayerNorm) and _is_plain(layer):
+        return FrozenNorm(layer)
+    is_casting = _is_from(layer, "GroupNorm32", _NORM_LIBRARIES) and _has_frozen_weights(layer)
+    return FrozenNorm(layer, casts=True) if is_casting else None
 
 
 def _is_plain(layer: nn.Module) -> bool:
     return (
-        has_own_weights(layer)
+        _has_frozen_weights(layer)
         and _origin(layer) in _PLAIN_FORWARDS
-        and not layer.weight.requires_grad
         # Tiling pads with the other side's pixels; extensions for it replace the convolution of single layers.
         and getattr(layer, "padding_mode", "zeros") == "zeros"
         and not isinstance(getattr(layer, "padding", ()), str)
@@ -93,12 +108,16 @@ def _is_plain(layer: nn.Module) -> bool:
     )
 
 
-def _is_plain_gate(layer: nn.Module) -> bool:
+def _has_frozen_weights(layer: Any) -> bool:
+    return has_own_weights(layer) and not layer.weight.requires_grad
+
+
+def _is_from(layer: nn.Module, name: str, libraries: tuple[str, ...]) -> bool:
+    """Whether a layer is of the class of this name, with the forward that the library gave it."""
     return (
-        type(layer).__name__ == "GEGLU"
-        and type(layer).__module__ in _LIBRARIES
-        and _origin(layer) in _PLAIN_GATES
-        and "forward" not in vars(layer)
+        type(layer).__name__ == name
+        and type(layer).__module__ in libraries
+        and _origin(layer) in (*libraries, _WRAPPED)
         and not getattr(devices, "unet_needs_upcast", False)
     )
 

@@ -129,18 +129,25 @@ def test_the_estimate_counts_what_autograd_keeps(patched, kept):
 
 def test_the_estimate_knows_what_autocast_keeps(patched, kept, monkeypatch):
     from hypernetwork_workbench.hypernetworks.network import Hypernetwork, Structure
-    from hypernetwork_workbench.patches import activations, host
+    from hypernetwork_workbench.patches import activations, host, lean_layers
 
     denoiser = host.HostDenoiser()
     network = Hypernetwork.create(Structure(layer_structure=(1, 2, 1)), denoiser.widths, 0)
-    on_gpu = activations.count(host.unet(), network, (2, 128, 128), torch.bfloat16).none
+    on_gpu = activations.count(host.unet(), network, (2, 128, 128), "cpu", torch.bfloat16).none
     # On a CPU autocast leaves norms in the dtype they are in.
     monkeypatch.setattr(activations, "_FULL", frozenset())
-    on_cpu = activations.count(host.unet(), network, (2, 128, 128), torch.bfloat16).none
-    assert on_cpu < on_gpu < activations.count(host.unet(), network, (2, 128, 128)).none
+    on_cpu = activations.count(host.unet(), network, (2, 128, 128), "cpu", torch.bfloat16).none
+    assert on_cpu < on_gpu < activations.count(host.unet(), network, (2, 128, 128), "cpu").none
     with torch.autocast("cpu", torch.bfloat16):
         together, largest = kept(denoiser, network)
-    assert on_cpu == pytest.approx(together + activations._ALIVE * largest, rel=0.1)
+    assert on_cpu == pytest.approx(together + activations._ALIVE * largest, rel=0.01)
+    # With norms in float32, as on a GPU.
+    monkeypatch.setattr(lean_layers, "_NORM_DEVICES", ("cpu",))
+    with_norms = activations.count(host.unet(), network, (2, 128, 128), "cpu", torch.bfloat16).none
+    with torch.autocast("cpu", torch.bfloat16):
+        together, largest = kept(denoiser, network)
+    assert with_norms == pytest.approx(together + activations._ALIVE * largest, rel=0.01)
+    assert with_norms < 0.95 * on_cpu
 
 
 def test_what_of_the_unet_is_not_on_the_gpu_yet_is_counted(patched):

@@ -29,7 +29,7 @@ def names(model):
 
 def test_plain_layers_take_it_and_have_their_own_again(lean, model):
     def fail():
-        with lean.lean(model):
+        with lean.lean(model, "cpu"):
             assert names(model) == ["Conv2d", "Linear"]
             raise KeyError("the run")
 
@@ -68,20 +68,20 @@ def test_a_training_has_it_for_its_length(lean, patched):
 )
 def test_a_layer_that_somebody_changed_is_left(lean, model, changed):
     changed(model[0])
-    with lean.lean(model):
+    with lean.lean(model, "cpu"):
         assert not isinstance(vars(model[0]).get("forward"), lean.LeanForward)
         assert isinstance(model[1].forward, lean.LeanForward)
 
 
 def test_a_class_that_somebody_changed_is_left(lean, model, monkeypatch):
     monkeypatch.setattr(nn.Linear, "forward", lambda _self, x: x)
-    with lean.lean(model):
+    with lean.lean(model, "cpu"):
         assert names(model) == ["Conv2d"]
 
 
 def test_with_a_lora_in_the_model_all_layers_are_left(lean, model, monkeypatch):
     monkeypatch.setitem(sys.modules, "networks", SimpleNamespace(loaded_networks=["some LoRA"]))
-    with lean.lean(model):
+    with lean.lean(model, "cpu"):
         assert names(model) == []
 
 
@@ -91,7 +91,7 @@ def test_gates_are_left_where_somebody_changed_them(lean, patched, monkeypatch):
     gate = next(layer for layer in unet.modules() if type(layer).__name__ == "GEGLU")
 
     def gates():
-        with lean.lean(unet):
+        with lean.lean(unet, "cpu"):
             return names(unet).count("GEGLU")
 
     count = gates()
@@ -108,7 +108,7 @@ def test_gates_are_left_on_devices_that_may_miswrite_into_tensors_with_gaps(lean
     unet = patched.model.model.diffusion_model
     unet.requires_grad_(False)
     monkeypatch.setattr(lean, "_GATE_DEVICES", ())
-    with lean.lean(unet):
+    with lean.lean(unet, "cpu"):
         assert set(names(unet)) == {"Linear", "Conv2d"}
 
 
@@ -122,7 +122,7 @@ def test_casts_that_the_host_puts_in_meanwhile_are_done_where_they_change_someth
 
     conv.to(torch.bfloat16)
     monkeypatch.setattr(lean.devices, "dtype_inference", torch.bfloat16, raising=False)
-    with lean.lean(model):
+    with lean.lean(model, "cpu"):
         monkeypatch.setattr(nn.Conv2d, "forward", cast)
         assert conv(x).dtype == torch.bfloat16
         conv(x.to(torch.bfloat16))
@@ -136,7 +136,7 @@ def test_without_gradients_the_layer_runs_as_ever(lean, model, monkeypatch):
     x = torch.randn(1, 4, 8, 8)
     with torch.no_grad():
         want = model[0](x)
-        with lean.lean(model):
+        with lean.lean(model, "cpu"):
             monkeypatch.setattr(model[0].forward, "_frozen", None)  # whoever calls it fails
             assert torch.equal(model[0](x), want)
 
@@ -144,18 +144,43 @@ def test_without_gradients_the_layer_runs_as_ever(lean, model, monkeypatch):
 def test_folding_still_takes_the_layers(lean, model):
     from hypernetwork_workbench.patches.folding import is_foldable
 
-    with lean.lean(model):
+    with lean.lean(model, "cpu"):
         assert is_foldable(model[1])
 
 
-def test_on_a_gpu_convolutions_alone_have_it(lean, model):
-    with lean.lean(model.to("meta")):
+def test_on_a_gpu_linear_layers_stay_and_norms_have_it_too(lean, model):
+    with lean.lean(model, "cuda"):
+        assert names(model) == ["Conv2d", "GroupNorm"]
+    with lean.lean(model, "mps"):
         assert names(model) == ["Conv2d"]
+
+
+def test_norms_are_left_where_somebody_changed_them(lean, patched, monkeypatch):
+    unet = patched.model.model.diffusion_model
+    unet.requires_grad_(False)
+    kinds = ("GroupNorm", "GroupNorm32", "LayerNorm")
+    norm = next(layer for layer in unet.modules() if type(layer).__name__ == "GroupNorm32")
+
+    def count():
+        with lean.lean(unet, "cuda"):
+            return [names(unet).count(kind) for kind in kinds]
+
+    before = count()
+    assert before == [sum(type(layer).__name__ == kind for layer in unet.modules()) for kind in kinds]
+    assert all(before)
+    norm.weight.requires_grad_(True)
+    assert count() == [before[0], before[1] - 1, before[2]]
+    norm.weight.requires_grad_(False)
+    monkeypatch.setattr(lean.devices, "unet_needs_upcast", True, raising=False)
+    assert count() == [before[0], 0, before[2]]
+    monkeypatch.setattr(lean.devices, "unet_needs_upcast", False)
+    monkeypatch.setattr(type(norm), "forward", lambda _self, x: x)
+    assert count() == [before[0], 0, before[2]]
 
 
 def test_on_a_device_that_nobody_tried_all_layers_are_left(lean, model, monkeypatch):
     monkeypatch.setattr(lean, "_DEVICES", ("cuda",))
-    with lean.lean(model):
+    with lean.lean(model, "cpu"):
         assert names(model) == []
 
 
@@ -167,6 +192,6 @@ def test_the_estimate_knows_that_inputs_of_convolutions_are_not_kept(lean, patch
     denoiser = host.HostDenoiser()
     network = Hypernetwork.create(Structure(), denoiser.widths, 0)
     unet = patched.model.model.diffusion_model
-    now = activations.count(unet, network, (1, 256, 256))
-    monkeypatch.setattr(lean, "lean", lambda _unet: nullcontext())
-    assert now.none < 0.95 * activations.count(unet, network, (1, 256, 256)).none
+    now = activations.count(unet, network, (1, 256, 256), "cpu")
+    monkeypatch.setattr(lean, "lean", lambda *_: nullcontext())
+    assert now.none < 0.95 * activations.count(unet, network, (1, 256, 256), "cpu").none
