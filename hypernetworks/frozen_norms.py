@@ -44,8 +44,12 @@ class _GroupNorm(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, groups: int, eps: float) -> Tensor:
-        ctx.sizes = x.shape[0], x.shape[1], math.prod(x.shape[2:]), groups
-        found, *moments = torch.native_group_norm(x.float().contiguous(), weight.float(), bias.float(), *ctx.sizes, eps)
+        pictures, channels, pixels = x.shape[0], x.shape[1], math.prod(x.shape[2:])
+        ctx.sizes = pictures, channels, pixels, groups
+        full = x.float().contiguous()
+        found, *moments = torch.native_group_norm(
+            full, weight.float(), bias.float(), pictures, channels, pixels, groups, eps
+        )
         ctx.save_for_backward(x, weight, *moments)
         return found
 
