@@ -180,8 +180,7 @@ class TrainSettings(Settings):
     )  # fmt: skip
     precision: str = setting(
         "auto",
-        Option("Precision", "auto takes the model's own on a GPU, and fp32 on the CPU. For a model in fp32 it takes "
-               "bf16 where the GPU has it, else fp16.",
+        Option("Precision", "auto takes what the model is in on a GPU, and fp32 on the CPU.",
                choices=("auto", "fp32", "bf16", "fp16")),
     )  # fmt: skip
     ema_decay: float = setting(

@@ -12,8 +12,6 @@ from torch import Tensor, nn
 
 from ..errors import SettingsError
 
-#: The compute capability of Ampere.
-_FIRST_WITH_BF16 = (8, 0)
 _DTYPES = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
 _NAMES = {torch.bfloat16: "bf16", torch.float16: "fp16"}
 
@@ -120,13 +118,9 @@ def _norm(parameters: Sequence[nn.Parameter]) -> Tensor:
 
 def _chosen(name: str, device: torch.device, model_dtype: torch.dtype) -> str:
     if name == "auto":
-        if device.type != "cuda":
-            return "fp32"
-        if model_dtype in _NAMES:  # in another one autocast would keep a second copy of most weights for each step
-            return _NAMES[model_dtype]
-        # What newer versions of torch call supported includes GPUs that only emulate it, slowly.
-        is_able = bool(torch.version.hip) or torch.cuda.get_device_capability(device) >= _FIRST_WITH_BF16
-        return "bf16" if is_able else "fp16"
+        # In another one autocast would keep a second copy of most weights for each step; and who has the host take a
+        # model in fp32 often has a GPU that gives no numbers in fp16.
+        return _NAMES.get(model_dtype, "fp32") if device.type == "cuda" else "fp32"
     if name == "fp16" and device.type == "cpu":
         raise SettingsError("train.precision", "fp16 needs a GPU; choose auto, fp32 or bf16 on the CPU")
     return name

@@ -118,17 +118,14 @@ def test_fp16_is_refused_on_the_cpu(pictures, tmp_path):
         train(make_job(pictures, train__precision="fp16"), fake_ports(tmp_path))
 
 
-@pytest.mark.parametrize(
-    ("capability", "hip", "model", "want"),
-    [((7, 5), None, torch.float32, torch.float16), ((8, 0), None, torch.float32, torch.bfloat16),
-     ((9, 0), None, torch.float32, torch.bfloat16), ((7, 5), "6.2", torch.float32, torch.bfloat16),
-     ((9, 0), None, torch.float16, torch.float16), ((7, 5), None, torch.bfloat16, torch.bfloat16)],
-)  # fmt: skip
 @pytest.mark.filterwarnings("ignore:torch.cuda.amp.GradScaler is enabled")
-def test_a_gpu_takes_the_dtype_of_the_model_else_bf16_where_it_has_it(monkeypatch, capability, hip, model, want):
-    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _device: capability)
-    monkeypatch.setattr(torch.version, "hip", hip)
+@pytest.mark.parametrize(
+    ("model", "want"),
+    [(torch.float32, None), (torch.float16, torch.float16), (torch.bfloat16, torch.bfloat16)],
+)
+def test_a_gpu_takes_what_the_model_is_in_and_the_cpu_float32(model, want):
     assert Precision("auto", torch.device("cuda"), model).dtype == want
+    assert Precision("auto", torch.device("cpu"), model).dtype is None
 
 
 @pytest.mark.filterwarnings("ignore:torch.cuda.amp.GradScaler is enabled")
