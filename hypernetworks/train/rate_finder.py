@@ -12,6 +12,7 @@ from ..settings import Job
 from .encoding import encode_parts
 from .making import make_learner, make_trainer
 from .plan import make_plan
+from .precision import Precision
 from .readings import StepRecord
 
 LOWEST, HIGHEST = 1e-7, 0.1
@@ -66,8 +67,8 @@ class FoundRate:
 class _Recorder:
     """Smooths the losses, and ends the test once they have clearly risen."""
 
-    def __init__(self, ports: Ports, steps: int) -> None:
-        self._ports, self._steps = ports, steps
+    def __init__(self, ports: Ports, steps: int, precision: Precision) -> None:
+        self._ports, self._steps, self._precision = ports, steps, precision
         self.rates: list[float] = []
         self.losses: list[float] = []
         self._mean = 0.0
@@ -76,10 +77,11 @@ class _Recorder:
         """Takes the step down; True to end the test."""
         self._ports.progress.report(record.step, self._steps, f"Trying a rate of {record.rate:.3g}")
         if record.skipped:
-            return True
+            # The first steps in fp16 may be left out because the scale of the loss is too large yet.
+            return not (math.isfinite(record.loss) and self._precision.is_searching_scale)
         self._mean = _SMOOTHING * self._mean + (1 - _SMOOTHING) * record.loss
         self.rates.append(record.rate)
-        self.losses.append(self._mean / (1 - _SMOOTHING**record.step))
+        self.losses.append(self._mean / (1 - _SMOOTHING ** len(self.rates)))
         has_diverged = self.losses[-1] > _DIVERGED * min(self.losses)
         return has_diverged or self._ports.progress.is_interrupted()
 
@@ -100,7 +102,7 @@ def find_rate(job: Job, ports: Ports, steps: int = STEPS) -> FoundRate:
     plan = replace(make_plan(tried, ports), schedule=RisingRate(LOWEST, HIGHEST, steps), end_step=steps)
     data = encode_parts(job, (plan.dataset,), ports)[0]
     trainer = make_trainer(plan, ports.denoiser, data, make_learner(plan, ports.denoiser))
-    recorder = _Recorder(ports, steps)
+    recorder = _Recorder(ports, steps, trainer.learner.precision)
     trainer.run(0, steps, [recorder])
     return _steepest(recorder.rates, recorder.losses)
 

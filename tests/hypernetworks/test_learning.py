@@ -309,6 +309,23 @@ def test_the_average_of_weights_is_what_is_saved(pictures, tmp_path):
     assert 0 < moved(averaged) < moved(plain)
 
 
+@pytest.mark.skipif(not hasattr(torch.amp, "GradScaler"), reason="this torch has no scaler for the CPU")
+def test_the_rate_finder_waits_for_the_scale_of_the_loss(pictures, tmp_path, monkeypatch):
+    job = make_job(pictures, data__caption_dropout=0.0)
+    want = find_rate(job, fake_ports(tmp_path / "a"))
+    whole = Precision.__init__
+
+    def scaled(self, *arguments):
+        whole(self, *arguments)
+        self._scaler = torch.amp.GradScaler("cpu", init_scale=2.0**127)
+
+    monkeypatch.setattr(Precision, "__init__", scaled)
+    found = find_rate(job, fake_ports(tmp_path / "b"))
+    assert 1 < len(want.rates) - len(found.rates) < 20
+    assert found.losses[0] == pytest.approx(want.losses[0], rel=1.0)
+    assert found.rate == pytest.approx(want.rate, rel=9.0)
+
+
 def test_the_rate_finder_suggests_a_rate_that_learns_and_keeps_nothing_but_latents(pictures, tmp_path):
     ports = fake_ports(tmp_path / "ports")
     found = find_rate(make_job(pictures, data__caption_dropout=0.0), ports)
