@@ -56,6 +56,11 @@ def unet() -> nn.Module:
     return found
 
 
+def casts_by_itself() -> bool:
+    """Whether the host puts casts into the forwards of torch's classes instead of using autocast."""
+    return not isinstance(devices.autocast(), (torch.autocast, nullcontext))
+
+
 def attention_widths(model: nn.Module) -> tuple[int, ...]:
     """Input widths of all `to_k` of `model`: that of the text first, then the others from narrow to wide."""
     own: set[int] = set()
@@ -210,9 +215,8 @@ class HostDenoiser:
     @contextmanager
     def _casting(self) -> Iterator[None]:
         """The host's own way to fewer bits. For some GPUs that is not autocast, which then must stay off."""
-        casting = devices.autocast()
-        is_other = self.device.type == "cuda" and not isinstance(casting, (torch.autocast, nullcontext))
-        with torch.autocast("cuda", enabled=False) if is_other else nullcontext(), casting:
+        is_other = self.device.type == "cuda" and casts_by_itself()
+        with torch.autocast("cuda", enabled=False) if is_other else nullcontext(), devices.autocast():
             yield
 
 

@@ -67,6 +67,11 @@ def _ports(job: Job, progress: Progress | None) -> Ports:
     if getattr(shared.cmd_opts, "lowvram", False):
         # The host then sends each block of the U-Net to the GPU by turns, and has no place for gradients.
         raise TrainingError("training is not possible with --lowvram; start the WebUI with --medvram or without it")
+    if getattr(devices, "fp8", False) and host.casts_by_itself():
+        # It casts the weights to and fro for each call, and the backward pass would find them in FP8.
+        raise TrainingError(
+            "training is not possible with FP8 weights here; set Settings > Optimizations > FP8 weight to Disable"
+        )
     check_sampler(job.preview.sampler)
     return host.ports(progress)
 

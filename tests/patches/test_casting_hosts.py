@@ -93,10 +93,15 @@ def test_on_a_gpu_autocast_stays_off_there_and_on_elsewhere(patched, monkeypatch
 
     entered = []
 
-    class Autocast(nullcontext):
+    class Autocast:
         def __init__(self, device_type, enabled=True):
-            super().__init__()
-            entered.append((device_type, enabled))
+            self._said = device_type, enabled
+
+        def __enter__(self):
+            entered.append(self._said)
+
+        def __exit__(self, *_):
+            pass
 
     denoiser = host.HostDenoiser()
     monkeypatch.setattr(torch, "autocast", Autocast)

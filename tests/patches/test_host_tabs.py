@@ -125,6 +125,18 @@ def test_lowvram_is_refused_with_a_sentence(patched, form, monkeypatch):
     assert "training is not possible with --lowvram" in text
 
 
+def test_fp8_weights_are_refused_where_the_backward_pass_would_find_them(patched, form, monkeypatch):
+    from contextlib import contextmanager
+
+    from hypernetwork_workbench.patches import host
+
+    monkeypatch.setattr(host.devices, "fp8", True, raising=False)
+    with monkeypatch.context() as casting:
+        casting.setattr(host.devices, "autocast", contextmanager(lambda: iter([None])))
+        assert "training is not possible with FP8 weights here" in press(patched, form)[0]
+    assert "Nothing was trained" not in press(patched, form)[0]
+
+
 def test_varying_sizes_are_kept_and_not_scaled():
     tables = training_tables({**FORM, "varsize": True}, WebuiSettings("t.txt"))
     assert (tables["data"]["framing"], tables["data"]["width"]) == ("keep every size", 2048)
