@@ -85,14 +85,17 @@ def _frozen(layer: nn.Module, device_type: str) -> _Frozen | None:
         return FrozenConvolution(layer)
     if type(layer) is nn.Linear and device_type == "cpu" and _is_plain(layer):
         return FrozenLinear(layer)
-    if device_type in _GATE_DEVICES and _is_from(layer, "GEGLU", _LIBRARIES) and "forward" not in vars(layer):
+    if device_type in _GATE_DEVICES and _is_plain_gate(layer):
         return FrozenGate(layer)
     return _frozen_norm(layer) if device_type in _NORM_DEVICES else None
 
 
 def _frozen_norm(layer: Any) -> _Frozen | None:
+    if getattr(layer, "bias", None) is None:
+        return None
     if type(layer) in (nn.GroupNorm, nn.LayerNorm) and _is_plain(layer):
         return FrozenNorm(layer)
+    # Also where the host upcasts: it puts the weights into float32 for good, and then casts them for each call.
     is_casting = _is_from(layer, "GroupNorm32", _NORM_LIBRARIES) and _has_frozen_weights(layer)
     return FrozenNorm(layer, casts=True) if is_casting else None
 
@@ -118,6 +121,13 @@ def _is_from(layer: nn.Module, name: str, libraries: tuple[str, ...]) -> bool:
         type(layer).__name__ == name
         and type(layer).__module__ in libraries
         and _origin(layer) in (*libraries, _WRAPPED)
+    )
+
+
+def _is_plain_gate(layer: nn.Module) -> bool:
+    return (
+        _is_from(layer, "GEGLU", _LIBRARIES)
+        and "forward" not in vars(layer)
         and not getattr(devices, "unet_needs_upcast", False)
     )
 

@@ -66,6 +66,16 @@ def test_a_norm_that_casts_by_itself_gives_what_it_is_given(autocast):
         assert torch.equal(found, wanted)
 
 
+def test_weights_that_were_upcast_for_good_are_taken_as_they_are():
+    layer, x = group_norm().float(), torch.randn(2, 12, 5, 7).to(_LOW)
+    want = results(lambda x: in_full(layer, x).to(x.dtype), x)
+    kept = []
+    with torch.autograd.graph.saved_tensors_hooks(lambda tensor: kept.append(tensor) or tensor, lambda tensor: tensor):
+        got = results(FrozenNorm(layer, casts=True), x)
+    assert all(torch.equal(wanted, found) for wanted, found in zip(want, got, strict=True))
+    assert [tensor.dtype for tensor in kept if tensor.shape == (12,)] == [torch.float32]
+
+
 @pytest.mark.parametrize(("make", "shape"), SHAPES)
 def test_of_its_input_it_keeps_that_alone(make, shape):
     layer, x, kept = make(), torch.randn(shape).to(_LOW).requires_grad_(), []

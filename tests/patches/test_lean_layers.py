@@ -172,8 +172,9 @@ def test_norms_are_left_where_somebody_changed_them(lean, patched, monkeypatch):
     assert count() == [before[0], before[1] - 1, before[2]]
     norm.weight.requires_grad_(False)
     monkeypatch.setattr(lean.devices, "unet_needs_upcast", True, raising=False)
-    assert count() == [before[0], 0, before[2]]
-    monkeypatch.setattr(lean.devices, "unet_needs_upcast", False)
+    assert count() == before
+    monkeypatch.setitem(norm._parameters, "bias", None)
+    assert count() == [before[0], before[1] - 1, before[2]]
     monkeypatch.setattr(type(norm), "forward", lambda _self, x: x)
     assert count() == [before[0], 0, before[2]]
 
