@@ -22,11 +22,11 @@ _NORM_LIBRARIES = ("ldm.modules.diffusionmodules.util", "sgm.modules.diffusionmo
 _WRAPPED = "modules.sd_hijack_utils"
 
 #: Others may need more than the shape of a convolution's input for its gradient.
-_DEVICES = ("cpu", "cuda", "meta", "mps")
+_DEVICES = ("cpu", "cuda", "mps")
 #: On MPS some versions of torch write wrong numbers into tensors with gaps, as the gradient of a gate's half is.
-_GATE_DEVICES = ("cpu", "cuda", "meta")
+_GATE_DEVICES = ("cpu", "cuda")
 #: On a CPU autocast leaves norms as they are.
-_NORM_DEVICES = ("cuda", "meta")
+_NORM_DEVICES = ("cuda",)
 
 _Frozen = Callable[[Tensor], Tensor]
 
