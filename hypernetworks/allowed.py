@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePath
 from typing import Any
 
-from .errors import SettingsError
+from .base.errors import SettingsError
 from .settings import SECTIONS
 
 if sys.version_info >= (3, 11):

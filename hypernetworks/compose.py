@@ -8,8 +8,8 @@ from collections.abc import Container, Iterator, Mapping
 from torch import Tensor
 
 from . import compose_hns, compose_text
+from .base.errors import CompositionError
 from .compose_nodes import MAX_LENGTH, MAX_NODES, Node, Parallel, Sequence, Single, check_size, fail, shorten, singles
-from .errors import CompositionError
 from .network import Hypernetwork
 from .steps import Apply, Blend, Chain, Step
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import torch
 
 from . import files
-from .errors import SettingsError
+from .base.errors import SettingsError
+from .base.names import check_name
+from .base.options import Option, Settings, setting
 from .format import Document
-from .names import check_name
-from .options import Option, Settings, setting
 
 #: The form as people read it, to the suffix of its files and whether it is the portable one.
 _FORMS = {".pt": (".pt", False), ".pt for every reader": (".pt", True), ".safetensors": (".safetensors", False)}

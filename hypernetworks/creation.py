@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from . import files
-from .errors import SettingsError
+from .base.errors import SettingsError
 from .network import Hypernetwork
 from .settings import CreateSettings, ShapeSettings
 from .sizes import check_size

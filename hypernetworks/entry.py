@@ -8,10 +8,10 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .errors import SettingsError, SeveralSettingsError
+from .base.errors import SettingsError, SeveralSettingsError
+from .base.options import Option, as_text, check_limits, convert
 from .layers import RULED_OUT
 from .network_settings import CreateSettings
-from .options import Option, as_text, check_limits, convert
 from .structure import Structure
 
 _OPTIONS: dict[str, Option] = {name: option for name, _, option in CreateSettings.options()}

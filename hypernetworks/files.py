@@ -12,8 +12,8 @@ from typing import IO, Any
 import torch
 
 from . import safetensors_files, torch_files, torch_write
-from .atomic import atomic_write
-from .errors import HypernetworkFileError, SettingsError
+from .base.atomic import atomic_write
+from .base.errors import HypernetworkFileError, SettingsError
 from .format import Document, from_state, metadata_state, weights_state
 from .network import Hypernetwork
 from .portable import portable_problems, renumber, without_dropout

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from .errors import MergeError
+from .base.errors import MergeError
 from .network import Hypernetwork, HypernetworkModule
 from .structure import Structure
 

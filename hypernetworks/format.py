@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from .errors import HypernetworkFileError, SettingsError
+from .base.errors import HypernetworkFileError, SettingsError
 from .layers import WEIGHT_INITS
 from .network import Hypernetwork, HypernetworkModule, Metadata
 from .structure import Structure, default_dropout

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .base.errors import SettingsError, SeveralSettingsError, WorkbenchError
 from .charts import Curve, draw_chart
 from .data.images import EXTENSIONS
 from .data_settings import DataSettings
-from .errors import SettingsError, SeveralSettingsError, WorkbenchError
 from .settings import SECTIONS, Job
 from .train.plan import epoch_steps
 from .train.schedules import Schedule

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .errors import SettingsError
+from .base.errors import SettingsError
+from .base.options import check_limits, convert
 from .jobfile import table_text
 from .network_settings import ShapeSettings
-from .options import check_limits, convert
 from .original_job import KEYS, translate
 from .settings import SECTIONS, Job
 from .text_files import is_json, parse, save_new

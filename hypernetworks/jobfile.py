@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from .errors import SettingsError
+from .base.errors import SettingsError
 from .settings import SECTIONS, Job
 
 if sys.version_info >= (3, 11):

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from .errors import SettingsError
+from .base.errors import SettingsError
 from .linear import LayerNorm, Linear
 
 

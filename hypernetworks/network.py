@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from .errors import SettingsError
+from .base.errors import SettingsError
 from .layers import ResidualBlock, initialise, make_activation
 from .linear import LayerNorm, Linear
 from .structure import Structure

@@ -6,10 +6,10 @@ import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from .errors import SettingsError, SeveralSettingsError
+from .base.errors import SettingsError, SeveralSettingsError
+from .base.names import check_name
+from .base.options import Option, Settings, setting
 from .layers import ACTIVATIONS, WEIGHT_INITS
-from .names import check_name
-from .options import Option, Settings, setting
 from .sizes import check_size
 from .structure import Structure
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from . import files
-from .errors import HypernetworkFileError
+from .base.errors import HypernetworkFileError
 from .format import Document
 from .readers import Reader, readers
 from .structure import Structure

@@ -6,7 +6,7 @@ from typing import IO, Any
 
 import torch
 
-from .errors import HypernetworkFileError
+from .base.errors import HypernetworkFileError
 from .format import KNOWN_KEYS, metadata_state, weights_state
 from .network import Hypernetwork
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any
 
-from .options import Settings
+from .base.options import Settings
 from .settings import SECTIONS
 
 _TYPES = {str: "string", bool: "boolean", int: "integer", float: "number"}

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from .base.errors import SettingsError, SeveralSettingsError
+from .base.options import Settings, raise_all
 from .data_settings import DataSettings
-from .errors import SettingsError, SeveralSettingsError
 from .network_settings import CreateSettings, NetworkSettings, ShapeSettings
-from .options import Settings, raise_all
 from .output_settings import OutputSettings, PreviewSettings
 from .train.schedules import Schedule
 from .train_settings import LossSettings, OptimizerSettings, ScheduleSettings, TrainSettings

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from .base.errors import SettingsError
+from .base.options import check_limits, convert
 from .entry import depending_on, problems
-from .errors import SettingsError
 from .jobfile import table_text
 from .network_settings import CreateSettings, ShapeSettings
-from .options import check_limits, convert
 from .structure import default_dropout
 from .text_files import is_json, parse, save_new
 

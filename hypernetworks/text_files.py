@@ -7,8 +7,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from .atomic import write_text
-from .errors import HypernetworkFileError, SettingsError
+from .base.atomic import write_text
+from .base.errors import HypernetworkFileError, SettingsError
 from .jobfile import tomllib
 
 MAX_BYTES = 1_000_000

@@ -10,7 +10,7 @@ from typing import IO, Any, cast
 import torch
 
 from . import pickles
-from .errors import HypernetworkFileError
+from .base.errors import HypernetworkFileError
 from .pickles import StorageRef, TensorRef
 
 MAX_DIRECTORY_BYTES = 4 << 20

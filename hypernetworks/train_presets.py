@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .options import Settings
+from .base.options import Settings
 from .output_settings import OutputSettings, PreviewSettings
 from .train_settings import OptimizerSettings, ScheduleSettings, TrainSettings
 

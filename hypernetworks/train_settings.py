@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from . import attention_kernels
-from .errors import ScheduleError, SettingsError
-from .intervals import parse_interval
+from .base.errors import ScheduleError, SettingsError
+from .base.intervals import parse_interval
+from .base.options import Option, Settings, setting
 from .memory import CHECKPOINTING
-from .options import Option, Settings, setting
 from .train import optimizers, schedules, warmup_schedules
 
 _RESTARTS = "cosine restarts"

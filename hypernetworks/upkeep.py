@@ -11,10 +11,10 @@ from typing import Any
 from torch import Tensor
 
 from . import files, safetensors_files, torch_write
-from .atomic import atomic_write
-from .errors import HypernetworkFileError, SettingsError
-from .names import check_name
-from .options import Option, Settings, setting
+from .base.atomic import atomic_write
+from .base.errors import HypernetworkFileError, SettingsError
+from .base.names import check_name
+from .base.options import Option, Settings, setting
 
 MAX_NOTES = 100_000
 _NOTES = "optional_info"

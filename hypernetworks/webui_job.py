@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .errors import ScheduleError, SettingsError, SeveralSettingsError, WorkbenchError
+from .base.errors import ScheduleError, SettingsError, SeveralSettingsError, WorkbenchError
 from .train import schedules
 
 #: Argument of the WebUI's function, our setting, and the label in its form.

@@ -11,7 +11,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, Response
 
 from ..hypernetworks import schema
-from ..hypernetworks.errors import WorkbenchError
+from ..hypernetworks.base.errors import WorkbenchError
 from ..hypernetworks.merge.saving import ResultSettings
 from ..hypernetworks.merge.settings import LABELS, MergeSettings
 from ..hypernetworks.settings import CreateSettings

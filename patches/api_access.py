@@ -14,7 +14,7 @@ from fastapi import Request
 from fastapi.responses import JSONResponse
 from modules import shared
 
-from ..hypernetworks.errors import SettingsError, SeveralSettingsError, WorkbenchError
+from ..hypernetworks.base.errors import SettingsError, SeveralSettingsError, WorkbenchError
 from .runs import RunBusyError
 
 _MAX_BODY_BYTES = 1 << 20

@@ -11,11 +11,11 @@ from modules import paths, shared
 
 from ..hypernetworks import report
 from ..hypernetworks.allowed import confined
+from ..hypernetworks.base.errors import SettingsError
+from ..hypernetworks.base.options import convert
 from ..hypernetworks.creation import create_file
-from ..hypernetworks.errors import SettingsError
 from ..hypernetworks.merge.saving import ResultSettings
 from ..hypernetworks.merge.settings import LABELS, MergeSettings
-from ..hypernetworks.options import convert
 from ..hypernetworks.schema import plain
 from ..hypernetworks.settings import SECTIONS, CreateSettings, Job
 from . import background, host, inspecting, merge_compositions, merging

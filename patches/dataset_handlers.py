@@ -8,9 +8,9 @@ from typing import Any
 
 import gradio as gr
 
+from ..hypernetworks.base.errors import DatasetError, SettingsError, SeveralSettingsError, WorkbenchError
 from ..hypernetworks.data import page, pictures_page
 from ..hypernetworks.data.survey import Survey
-from ..hypernetworks.errors import DatasetError, SettingsError, SeveralSettingsError, WorkbenchError
 from . import dataset_work
 from .form import Form, done
 

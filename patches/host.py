@@ -15,8 +15,8 @@ from PIL import Image
 from torch import Tensor, nn
 
 from ..hypernetworks import attention_kernels
+from ..hypernetworks.base.errors import TrainingError
 from ..hypernetworks.devices import autocast_dtype
-from ..hypernetworks.errors import TrainingError
 from ..hypernetworks.memo import has_dropout
 from ..hypernetworks.memory import Activations
 from ..hypernetworks.network import Hypernetwork

@@ -8,8 +8,8 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from ..hypernetworks.base.errors import WorkbenchError
 from ..hypernetworks.creation import create_file
-from ..hypernetworks.errors import WorkbenchError
 from ..hypernetworks.settings import CreateSettings
 from ..hypernetworks.webui_job import CREATION_ARGUMENTS, creation_values, in_arguments, in_labels
 from .host_training import api_is_on

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..hypernetworks import files
-from ..hypernetworks.errors import SettingsError, TrainingError, WorkbenchError
+from ..hypernetworks.base.errors import SettingsError, TrainingError, WorkbenchError
 from ..hypernetworks.train.run import TrainResult
 from ..hypernetworks.webui_job import TRAINING_ARGUMENTS, WebuiSettings, in_arguments, in_labels, training_tables
 from .patching import Patch, PatchSet, signature_with

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ..hypernetworks import compose
-from ..hypernetworks.errors import CompositionError
+from ..hypernetworks.base.errors import CompositionError
 from . import aliases, rows
 from .loaded import Loaded, LoadedComposition
 from .rows import Row

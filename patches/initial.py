@@ -9,8 +9,8 @@ from typing import Any
 
 from modules import shared
 
+from ..hypernetworks.base.errors import WorkbenchError
 from ..hypernetworks.data.buckets import BUCKETS
-from ..hypernetworks.errors import WorkbenchError
 from ..hypernetworks.jobfile import read_tables
 from ..hypernetworks.settings import SECTIONS, Job
 

@@ -8,8 +8,8 @@ from typing import Any
 from modules import shared
 
 from ..hypernetworks import comparison, comparison_page, files, report, report_page, upkeep
+from ..hypernetworks.base.errors import HypernetworkFileError, SettingsError
 from ..hypernetworks.conversion import ConversionSettings, convert
-from ..hypernetworks.errors import HypernetworkFileError, SettingsError
 
 _BINS = 48
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import torch
 
 from ..hypernetworks import compose, files
+from ..hypernetworks.base.errors import CompositionError
 from ..hypernetworks.compose import Composition
 from ..hypernetworks.compose_nodes import MAX_LENGTH, singles
-from ..hypernetworks.errors import CompositionError
 from ..hypernetworks.listing import COMPOSITION_SUFFIX
 from ..hypernetworks.network import Hypernetwork
 

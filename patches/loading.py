@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..hypernetworks import listing
-from ..hypernetworks.errors import CompositionError, HypernetworkFileError
+from ..hypernetworks.base.errors import CompositionError, HypernetworkFileError
 from . import aliases, infotext, options
 from .library import is_composition, library
 from .loaded import Loaded, LoadedComposition, LoadedNetwork

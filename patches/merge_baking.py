@@ -8,8 +8,8 @@ from typing import Any
 import gradio as gr
 from modules import paths, sd_models, shared
 
+from ..hypernetworks.base.errors import HypernetworkFileError, MergeError, SettingsError, WorkbenchError
 from ..hypernetworks.entry import beside
-from ..hypernetworks.errors import HypernetworkFileError, MergeError, SettingsError, WorkbenchError
 from ..hypernetworks.merge import page
 from ..hypernetworks.merge.bake import attention_layers, changed_layers
 from ..hypernetworks.merge.bake_files import BakeSettings, bake, target

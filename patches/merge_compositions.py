@@ -9,16 +9,16 @@ from typing import Any
 from modules import shared
 
 from ..hypernetworks import compose, files, pages
-from ..hypernetworks.atomic import write_text
+from ..hypernetworks.base.atomic import write_text
+from ..hypernetworks.base.errors import CompositionError, HypernetworkFileError, SettingsError, WorkbenchError
+from ..hypernetworks.base.options import Option
 from ..hypernetworks.compose import Composition
 from ..hypernetworks.entry import beside
-from ..hypernetworks.errors import CompositionError, HypernetworkFileError, SettingsError, WorkbenchError
 from ..hypernetworks.merge import page
 from ..hypernetworks.merge.composition import merge_composition, plan_composition
 from ..hypernetworks.merge.outlines import outline
 from ..hypernetworks.merge.saving import ResultSettings, free_path, with_hashes
 from ..hypernetworks.network import Hypernetwork
-from ..hypernetworks.options import Option
 from . import host, inspecting, merging
 from .form import Form, done
 

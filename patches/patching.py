@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from ..hypernetworks.errors import WorkbenchError
+from ..hypernetworks.base.errors import WorkbenchError
 
 _log = logging.getLogger(__name__)
 _MARK = "__hypernetwork_workbench_patch__"

@@ -9,7 +9,7 @@ from dataclasses import replace
 from modules import processing, sd_samplers, shared
 from PIL import Image
 
-from ..hypernetworks.errors import SettingsError
+from ..hypernetworks.base.errors import SettingsError
 from ..hypernetworks.network import Hypernetwork
 from ..hypernetworks.ports import PictureRequest
 from . import encoders, temporary

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from ..hypernetworks.errors import TrainingError, WorkbenchError
+from ..hypernetworks.base.errors import TrainingError, WorkbenchError
 from ..hypernetworks.settings import Job
 from ..hypernetworks.train.run import TrainResult
 

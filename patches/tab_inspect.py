@@ -9,9 +9,9 @@ from typing import Any
 import gradio as gr
 from modules import shared
 
+from ..hypernetworks.base.errors import SettingsError, SeveralSettingsError, WorkbenchError
+from ..hypernetworks.base.options import Option
 from ..hypernetworks.conversion import ConversionSettings
-from ..hypernetworks.errors import SettingsError, SeveralSettingsError, WorkbenchError
-from ..hypernetworks.options import Option
 from ..hypernetworks.upkeep import NotesSettings, RenamingSettings
 from . import inspecting
 from .form import Form, done

@@ -9,7 +9,7 @@ import gradio as gr
 from modules import shared
 from modules.ui_common import create_refresh_button
 
-from ..hypernetworks.options import Option
+from ..hypernetworks.base.options import Option
 from ..hypernetworks.settings import SECTIONS
 from . import data_form, inspecting
 from .data_form import Fold, Rows

@@ -11,7 +11,7 @@ import gradio as gr
 from modules import paths, shared
 
 from ..hypernetworks import job_files, train_presets
-from ..hypernetworks.errors import SettingsError, SeveralSettingsError, WorkbenchError
+from ..hypernetworks.base.errors import SettingsError, SeveralSettingsError, WorkbenchError
 from ..hypernetworks.job_entry import in_words, planned_rates, problems, sentence
 from ..hypernetworks.settings import Job
 from ..hypernetworks.text_files import MAX_BYTES

@@ -8,7 +8,7 @@ from typing import Any
 
 from modules import shared
 
-from ..hypernetworks.errors import SettingsError
+from ..hypernetworks.base.errors import SettingsError
 from ..hypernetworks.settings import Job
 
 #: The eight values of the txt2img tab, in the host's order, as settings of previews.

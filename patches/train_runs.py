@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 from modules import progress, shared
 
-from ..hypernetworks.errors import WorkbenchError
+from ..hypernetworks.base.errors import WorkbenchError
 from ..hypernetworks.job_entry import in_words
 from ..hypernetworks.settings import Job
 from ..hypernetworks.train.run import TrainResult

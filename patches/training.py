@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from modules import devices, shared
 
-from ..hypernetworks.errors import TrainingError
+from ..hypernetworks.base.errors import TrainingError
 from ..hypernetworks.ports import Ports, Progress
 from ..hypernetworks.settings import Job
 from ..hypernetworks.train.plan import make_plan

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from ..hypernetworks import compose
-from ..hypernetworks.errors import CompositionError
+from ..hypernetworks.base.errors import CompositionError
 from .patching import PatchSet, UnsupportedHostError
 from .rows import NONE, Row
 

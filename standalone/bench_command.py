@@ -13,7 +13,7 @@ from . import host
 
 host.mount()
 
-from hypernetwork_workbench.hypernetworks.atomic import write_text  # noqa: E402 (mounted just above)
+from hypernetwork_workbench.hypernetworks.base.atomic import write_text  # noqa: E402 (mounted just above)
 
 ROOT = Path(__file__).resolve().parents[1]
 USAGE_ERROR = 2

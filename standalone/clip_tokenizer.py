@@ -9,7 +9,7 @@ import json
 import tempfile
 from pathlib import Path
 
-from hypernetwork_workbench.hypernetworks.errors import WorkbenchError
+from hypernetwork_workbench.hypernetworks.base.errors import WorkbenchError
 from transformers import CLIPTokenizer
 
 DISTRIBUTION = "open_clip_torch"

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import torch
 from hypernetwork_workbench.hypernetworks import files
+from hypernetwork_workbench.hypernetworks.base.errors import SettingsError, SeveralSettingsError
+from hypernetwork_workbench.hypernetworks.base.options import Option, Settings, setting
 from hypernetwork_workbench.hypernetworks.data.images import to_tensor
-from hypernetwork_workbench.hypernetworks.errors import SettingsError, SeveralSettingsError
-from hypernetwork_workbench.hypernetworks.options import Option, Settings, setting
 from hypernetwork_workbench.hypernetworks.ports import PictureRequest
 from hypernetwork_workbench.hypernetworks.settings import Job
 from PIL import Image

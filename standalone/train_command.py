@@ -20,8 +20,8 @@ from . import host
 ROOT = Path(__file__).resolve().parents[1]
 host.mount()
 
-from hypernetwork_workbench.hypernetworks.atomic import write_text  # noqa: E402 (mounted just above)
-from hypernetwork_workbench.hypernetworks.errors import SettingsError, WorkbenchError  # noqa: E402
+from hypernetwork_workbench.hypernetworks.base.atomic import write_text  # noqa: E402 (mounted just above)
+from hypernetwork_workbench.hypernetworks.base.errors import SettingsError, WorkbenchError  # noqa: E402
 from hypernetwork_workbench.hypernetworks.jobfile import apply_overrides, read_tables  # noqa: E402
 from hypernetwork_workbench.hypernetworks.settings import Job  # noqa: E402
 

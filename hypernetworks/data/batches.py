@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import torch
 
-from ..randomness import derived_seed
+from ..base.randomness import derived_seed
 
 
 class Kind(NamedTuple):

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from ..errors import DatasetError
+from ..base.errors import DatasetError
 
 SQUARE, BUCKETS, KEEP = "square", "buckets", "keep every size"
 MODES = (SQUARE, BUCKETS, KEEP)

@@ -20,8 +20,8 @@ import safetensors
 from safetensors.torch import load, save
 from torch import Tensor
 
-from ..atomic import atomic_write
-from ..errors import DatasetError
+from ..base.atomic import atomic_write
+from ..base.errors import DatasetError
 
 _VERSION = 1
 _ENDING = ".safetensors"

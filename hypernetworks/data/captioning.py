@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from ..errors import SettingsError
-from ..options import Option, Settings, setting
+from ..base.errors import SettingsError
+from ..base.options import Option, Settings, setting
 from .caption_edits import Change, change_to
 from .captions import FILE, METADATA, caption_origin, in_lines
 from .dataset import Sample

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ..errors import DatasetError, SettingsError
+from ..base.errors import DatasetError, SettingsError
 
 #: Where a caption may come from.
 METADATA, FILE, CLASS, NAME = "metadata", "caption file", "class tokens", "the words of its file name"

@@ -12,9 +12,9 @@ from typing import IO
 
 from PIL import Image, ImageOps
 
-from ..atomic import atomic_write
-from ..errors import DatasetError, SettingsError
-from ..options import Option, Settings, setting
+from ..base.atomic import atomic_write
+from ..base.errors import DatasetError, SettingsError
+from ..base.options import Option, Settings, setting
 from ..ports import Progress
 from .buckets import Frame
 from .captions import NAME, Origin, caption_origin

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import torch
 
-from ..randomness import derived_seed
+from ..base.randomness import derived_seed
 from .batches import Kind, steps_per_epoch
 from .buckets import Frame
 from .subsets import Subset

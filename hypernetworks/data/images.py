@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from PIL import Image, ImageColor, ImageFile
 
-from ..errors import DatasetError
-from ..pillow import has_transparency
+from ..base.errors import DatasetError
+from ..base.pillow import has_transparency
 from .buckets import Frame
 
 #: A picture of a kind that the installed Pillow cannot read (older ones lack AVIF) is told like a broken one.

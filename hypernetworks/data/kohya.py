@@ -11,8 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..errors import SettingsError
-from ..options import convert
+from ..base.errors import SettingsError
+from ..base.options import convert
 from .buckets import BUCKETS, SQUARE, bucket_problem
 from .captions import read_metadata
 from .subsets import Subset, extensions

@@ -11,9 +11,9 @@ import torch
 from PIL import ImageOps
 from torch import Tensor
 
+from ..base.randomness import derived_seed
 from ..devices import move, to_device
 from ..ports import Encoder, Progress
-from ..randomness import derived_seed
 from .cache import Cache, fingerprint
 from .conditionings import Conditionings
 from .dataset import Dataset, Sample, View

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Sequence
 
 from .. import pages
-from ..errors import DatasetError
+from ..base.errors import DatasetError
 from .buckets import Frame
 from .captions import METADATA, caption_origin
 from .dataset import Sample

@@ -11,10 +11,10 @@ from pathlib import Path
 
 from PIL import Image
 
+from ..base.errors import DatasetError, SettingsError
+from ..base.randomness import derived_seed
 from ..data_settings import DataSettings
-from ..errors import DatasetError, SettingsError
 from ..ports import Ports, SubjectFinder
-from ..randomness import derived_seed
 from .buckets import Frame, frame, frame_size, moved
 from .captions import metadata_weight, read_caption
 from .dataset import Dataset, Sample

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from ..base.errors import SettingsError
 from ..data_settings import DataSettings
-from ..errors import SettingsError
 from .buckets import Framing
 from .caption_rules import CaptionRules
 from .captions import CaptionSource, Metadata, read_metadata

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
+from ..base.errors import DatasetError, SettingsError
+from ..base.options import Option, Settings, setting
 from ..data_settings import DataSettings
-from ..errors import DatasetError, SettingsError
-from ..options import Option, Settings, setting
 from ..ports import Progress, SubjectFinder
 from ..train_settings import TrainSettings
 from .batches import Kind

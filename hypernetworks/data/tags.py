@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from ..errors import SettingsError
-from ..options import Option, Settings, setting
+from ..base.errors import SettingsError
+from ..base.options import Option, Settings, setting
 from .caption_rules import CaptionRules
 
 ADD, REMOVE, REPLACE = "add", "remove", "replace"

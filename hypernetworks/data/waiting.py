@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..errors import DatasetError
+from ..base.errors import DatasetError
 from ..ports import Progress
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..errors import MergeError
+from ..base.errors import MergeError
 from ..format import is_finite
 from ..network import Hypernetwork, HypernetworkModule, Metadata
 from ..structure import Structure

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 import torch
 from torch import Tensor
 
-from ..errors import MergeError
+from ..base.errors import MergeError
 from ..fold import is_affine, multiply_out
 from ..format import is_finite
 from ..network import Hypernetwork

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .. import files
-from ..atomic import write_bytes
-from ..errors import SettingsError
-from ..names import check_name
-from ..options import Option, Settings, setting
+from ..base.atomic import write_bytes
+from ..base.errors import SettingsError
+from ..base.names import check_name
+from ..base.options import Option, Settings, setting
 from .bake import Baking
 from .checkpoint_file import CheckpointFile
 from .options import MAX_WEIGHT

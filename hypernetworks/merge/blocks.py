@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Sequence
 
-from ..errors import SettingsError
+from ..base.errors import SettingsError
 from .methods import METHODS
 from .options import MAX_WEIGHT
 

@@ -14,8 +14,8 @@ from typing import IO, Any
 import torch
 from torch import Tensor
 
-from ..atomic import atomic_write
-from ..errors import WorkbenchError
+from ..base.atomic import atomic_write
+from ..base.errors import WorkbenchError
 
 _PREFIX_BYTES = 8
 _MAX_HEADER_BYTES = 100_000_000

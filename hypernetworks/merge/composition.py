@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 
 import torch
 
+from ..base.errors import CompositionError, MergeError
 from ..compose import Composition, Node, Sequence, Single
-from ..errors import CompositionError, MergeError
 from ..network import Hypernetwork, Metadata
 from . import merge, plan
 from .plan import Plan

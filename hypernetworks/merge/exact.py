@@ -14,7 +14,7 @@ from typing import TypeAlias
 import torch
 from torch import Tensor, nn
 
-from ..errors import MergeError
+from ..base.errors import MergeError
 from ..fold import is_affine, multiply_out
 from ..network import HypernetworkModule
 from ..structure import MAX_LAYERS, MAX_MULTIPLIER, Structure

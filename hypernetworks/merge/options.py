@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ..errors import MergeError
+from ..base.errors import MergeError
 from ..network import Hypernetwork
 
 SIDES = ("k", "v")

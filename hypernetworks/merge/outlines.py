@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from .. import files
-from ..errors import HypernetworkFileError
+from ..base.errors import HypernetworkFileError
 from ..network import Hypernetwork, Metadata
 
 _KEPT = 128

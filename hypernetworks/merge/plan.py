@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable
 
-from ..errors import MergeError
+from ..base.errors import MergeError
 from ..network import Hypernetwork
 from ..structure import Structure
 from . import exact, methods

@@ -11,10 +11,10 @@ from typing import Any
 import torch
 
 from .. import files
-from ..errors import SettingsError
-from ..names import check_name
+from ..base.errors import SettingsError
+from ..base.names import check_name
+from ..base.options import Option, Settings, setting
 from ..network import Hypernetwork
-from ..options import Option, Settings, setting
 
 #: The form as people read it, to the suffix of its files and whether it is the portable one.
 _FORMS = {".pt": (".pt", False), ".pt for every reader": (".pt", True), ".safetensors": (".safetensors", False)}

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import SettingsError
-from ..options import Option, Settings, setting
+from ..base.errors import SettingsError
+from ..base.options import Option, Settings, setting
 from . import blocks
 from .options import MAX_WEIGHT, Options
 

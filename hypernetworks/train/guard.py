@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from ..errors import NonFiniteLossError
+from ..base.errors import NonFiniteLossError
 from ..train_settings import TrainSettings
 from .state import Learner
 

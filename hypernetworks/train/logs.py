@@ -13,8 +13,8 @@ from typing import Any, Protocol
 import numpy as np
 from PIL import Image
 
-from ..atomic import write_text
-from ..errors import SettingsError
+from ..base.atomic import write_text
+from ..base.errors import SettingsError
 from ..settings import Job
 from .readings import StepRecord
 from .validation import Validation

@@ -9,11 +9,11 @@ from itertools import islice
 import torch
 from torch import Tensor
 
+from ..base.randomness import derived_seed, seeded
 from ..data.batches import step_groups
 from ..data.latents import EncodedDataset
 from ..devices import to_device
 from ..ports import Computing, Denoiser
-from ..randomness import derived_seed, seeded
 from ..settings import Job
 from .guard import Guard
 from .loss import diffusion_loss

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from ..base.errors import TrainingError
 from ..devices import to_device
-from ..errors import TrainingError
 from ..train_settings import LossSettings
 
 _MAX_COARSENING = 16

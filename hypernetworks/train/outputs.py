@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import SettingsError
+from ..base.errors import SettingsError
 from ..ports import Ports
 from ..settings import Job
 from .state import SUFFIX

@@ -13,8 +13,8 @@ from typing import Any
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from ..atomic import atomic_write
-from ..errors import SettingsError
+from ..base.atomic import atomic_write
+from ..base.errors import SettingsError
 from ..network import Hypernetwork
 from ..output_settings import SIDE_STEP_PX
 from ..ports import PictureRequest, Ports

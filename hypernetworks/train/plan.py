@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import TypeVar
 
 from .. import attention_kernels, files
+from ..base.errors import HypernetworkFileError, SettingsError, TrainingError, WorkbenchError
+from ..base.intervals import parse_interval
+from ..base.options import raise_all
 from ..creation import new_network
 from ..data.cache import Cache
 from ..data.dataset import Dataset, held_out_count
 from ..data.reading import read_dataset
-from ..errors import HypernetworkFileError, SettingsError, TrainingError, WorkbenchError
-from ..intervals import parse_interval
 from ..network import Hypernetwork
-from ..options import raise_all
 from ..ports import PictureRequest, Ports
 from ..settings import DataSettings, Job, TrainSettings
 from . import optimizers

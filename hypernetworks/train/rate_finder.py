@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
+from ..base.errors import TrainingError
 from ..charts import Curve, draw_chart
-from ..errors import TrainingError
 from ..ports import Ports
 from ..settings import Job
 from .encoding import encode_parts

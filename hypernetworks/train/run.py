@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .. import files
-from ..atomic import write_text
+from ..base.atomic import write_text
+from ..base.errors import WorkbenchError
 from ..data.latents import EncodedDataset
-from ..errors import WorkbenchError
 from ..jobfile import job_text
 from ..memory import PeakMemory
 from ..ports import Ports

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import torch
 
 from .. import files
-from ..errors import NonFiniteLossError
+from ..base.errors import NonFiniteLossError
 from ..network import Metadata
 from ..ports import Ports
 from ..settings import Job

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
+from ..base.pillow import label_font
 from ..data.dataset import Dataset
 from ..network import Hypernetwork
-from ..pillow import label_font
 from ..ports import PictureRequest, Previewer
 from ..settings import Job
 from .pictures import save_picture

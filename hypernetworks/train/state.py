@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 
 from .. import torch_write
-from ..atomic import atomic_write
-from ..errors import HypernetworkFileError, TrainingError
+from ..base.atomic import atomic_write
+from ..base.errors import HypernetworkFileError, TrainingError
 from ..files import read_plain
 from ..network import Hypernetwork
 from .averages import WeightAverage

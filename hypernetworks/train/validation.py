@@ -9,9 +9,9 @@ from typing import Any
 
 import torch
 
+from ..base.randomness import derived_seed
 from ..data.latents import EncodedDataset
 from ..ports import Denoiser
-from ..randomness import derived_seed
 from ..train_settings import LossSettings
 from .averages import weights_to_show
 from .loss import diffusion_loss

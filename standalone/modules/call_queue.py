@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from hypernetwork_workbench.hypernetworks.errors import WorkbenchError
+from hypernetwork_workbench.hypernetworks.base.errors import WorkbenchError
 
 from modules import devices, progress, shared
 

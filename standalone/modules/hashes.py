@@ -7,7 +7,7 @@ import json
 import threading
 from pathlib import Path
 
-from hypernetwork_workbench.hypernetworks import atomic
+from hypernetwork_workbench.hypernetworks.base import atomic
 
 from modules import paths
 from modules.shared_cmd_options import cmd_opts

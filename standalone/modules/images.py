@@ -8,7 +8,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from hypernetwork_workbench.hypernetworks import atomic
+from hypernetwork_workbench.hypernetworks.base import atomic
 from PIL import Image, PngImagePlugin
 
 from modules import script_callbacks, shared

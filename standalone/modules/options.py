@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hypernetwork_workbench.hypernetworks import atomic
+from hypernetwork_workbench.hypernetworks.base import atomic
 
 log = logging.getLogger("workbench.host")
 

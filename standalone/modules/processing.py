@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from hypernetwork_workbench.hypernetworks.errors import SettingsError
+from hypernetwork_workbench.hypernetworks.base.errors import SettingsError
 from PIL import Image
 
 from modules import devices, extra_networks, images, paths, sd_samplers, shared

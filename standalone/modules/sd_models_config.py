@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 import yaml
-from hypernetwork_workbench.hypernetworks.errors import WorkbenchError
+from hypernetwork_workbench.hypernetworks.base.errors import WorkbenchError
 
 from modules import paths
 

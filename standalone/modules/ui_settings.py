@@ -8,7 +8,7 @@ import re
 from typing import Any
 
 import gradio as gr
-from hypernetwork_workbench.hypernetworks.errors import SettingsError
+from hypernetwork_workbench.hypernetworks.base.errors import SettingsError
 
 from modules import script_callbacks, shared
 from modules.call_queue import wrap_gradio_call

@@ -4,8 +4,9 @@ import stat
 
 import pytest
 import torch
-from hypernetwork_workbench.hypernetworks import atomic, files
-from hypernetwork_workbench.hypernetworks.errors import HypernetworkFileError, TrainingError
+from hypernetwork_workbench.hypernetworks import files
+from hypernetwork_workbench.hypernetworks.base import atomic
+from hypernetwork_workbench.hypernetworks.base.errors import HypernetworkFileError, TrainingError
 from hypernetwork_workbench.hypernetworks.network import Hypernetwork, Structure
 
 NETWORK = Hypernetwork.create(Structure(), [8], 0)

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from hypernetwork_workbench.hypernetworks.base.errors import DatasetError
 from hypernetwork_workbench.hypernetworks.data import subject
 from hypernetwork_workbench.hypernetworks.data.buckets import (
     BUCKETS,
@@ -15,7 +16,6 @@ from hypernetwork_workbench.hypernetworks.data.buckets import (
 )
 from hypernetwork_workbench.hypernetworks.data.images import framed
 from hypernetwork_workbench.hypernetworks.data.reading import read_dataset
-from hypernetwork_workbench.hypernetworks.errors import DatasetError
 from hypernetwork_workbench.hypernetworks.settings import DataSettings
 from hypothesis import example, given
 from hypothesis import strategies as st

@@ -4,6 +4,7 @@ import json
 from collections import Counter
 
 import pytest
+from hypernetwork_workbench.hypernetworks.base.errors import DatasetError, SettingsError
 from hypernetwork_workbench.hypernetworks.data.caption_rules import CaptionRules
 from hypernetwork_workbench.hypernetworks.data.captions import (
     CaptionSource,
@@ -12,7 +13,6 @@ from hypernetwork_workbench.hypernetworks.data.captions import (
     read_caption,
     read_metadata,
 )
-from hypernetwork_workbench.hypernetworks.errors import DatasetError, SettingsError
 from hypothesis import given
 from hypothesis import strategies as st
 

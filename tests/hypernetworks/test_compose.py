@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 from hypernetwork_workbench.hypernetworks import compose, files
-from hypernetwork_workbench.hypernetworks.errors import CompositionError
+from hypernetwork_workbench.hypernetworks.base.errors import CompositionError
 from hypernetwork_workbench.hypernetworks.network import Hypernetwork, Structure
 from hypothesis import given, settings
 from hypothesis import strategies as st

@@ -4,13 +4,13 @@ from itertools import islice
 
 import numpy as np
 import pytest
+from hypernetwork_workbench.hypernetworks.base.errors import DatasetError
 from hypernetwork_workbench.hypernetworks.data.batches import Kind, epoch_batches, step_groups, steps_per_epoch
 from hypernetwork_workbench.hypernetworks.data.buckets import SQUARE, Framing, frame
 from hypernetwork_workbench.hypernetworks.data.caption_rules import CaptionRules
 from hypernetwork_workbench.hypernetworks.data.captions import read_caption
 from hypernetwork_workbench.hypernetworks.data.images import framed, open_picture, to_tensor
 from hypernetwork_workbench.hypernetworks.data.reading import read_dataset
-from hypernetwork_workbench.hypernetworks.errors import DatasetError
 from hypernetwork_workbench.hypernetworks.settings import DataSettings
 from hypothesis import given
 from hypothesis import strategies as st

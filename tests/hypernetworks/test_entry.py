@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 from hypernetwork_workbench.hypernetworks import entry, sizes
-from hypernetwork_workbench.hypernetworks.errors import SettingsError
+from hypernetwork_workbench.hypernetworks.base.errors import SettingsError
+from hypernetwork_workbench.hypernetworks.base.names import check_name
 from hypernetwork_workbench.hypernetworks.layers import ACTIVATIONS, WEIGHT_INITS
-from hypernetwork_workbench.hypernetworks.names import check_name
 from hypernetwork_workbench.hypernetworks.network import Hypernetwork, Structure
 from hypernetwork_workbench.hypernetworks.network_settings import CreateSettings, ShapeSettings
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from hypernetwork_workbench.hypernetworks import files, report
-from hypernetwork_workbench.hypernetworks.errors import HypernetworkFileError, SettingsError
+from hypernetwork_workbench.hypernetworks.base.errors import HypernetworkFileError, SettingsError
 from hypernetwork_workbench.hypernetworks.layers import ACTIVATIONS, WEIGHT_INITS
 from hypernetwork_workbench.hypernetworks.network import Hypernetwork, Metadata, Structure
 from hypernetwork_workbench.hypernetworks.portable import COMMON_ACTIVATIONS

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from hypernetwork_workbench.hypernetworks.errors import MergeError
+from hypernetwork_workbench.hypernetworks.base.errors import MergeError
 from hypernetwork_workbench.hypernetworks.fold import affine_map, is_affine
 from hypernetwork_workbench.hypernetworks.network import Structure
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 import torch
 from hypernetwork_workbench.hypernetworks import files
-from hypernetwork_workbench.hypernetworks.errors import HypernetworkFileError
+from hypernetwork_workbench.hypernetworks.base.errors import HypernetworkFileError
 from hypernetwork_workbench.hypernetworks.network import Hypernetwork, Metadata, Structure
 
 from tests.support.memory import peak_memory

@@ -3,7 +3,7 @@
 import pytest
 import torch
 from hypernetwork_workbench.hypernetworks import files, report
-from hypernetwork_workbench.hypernetworks.errors import HypernetworkFileError
+from hypernetwork_workbench.hypernetworks.base.errors import HypernetworkFileError
 from safetensors.torch import load_file
 
 from tests.support import comfyui_reader, golden, webui_reader

@@ -5,7 +5,7 @@ import time
 import pytest
 import torch
 from hypernetwork_workbench.hypernetworks import files, report
-from hypernetwork_workbench.hypernetworks.errors import HypernetworkFileError
+from hypernetwork_workbench.hypernetworks.base.errors import HypernetworkFileError
 
 from tests.support import hostile
 from tests.support.memory import peak_memory

@@ -4,7 +4,7 @@ import json
 
 import pytest
 from hypernetwork_workbench.hypernetworks import job_files
-from hypernetwork_workbench.hypernetworks.errors import SettingsError
+from hypernetwork_workbench.hypernetworks.base.errors import SettingsError
 from hypernetwork_workbench.hypernetworks.jobfile import read_tables
 from hypernetwork_workbench.hypernetworks.original_job import KEYS
 from hypernetwork_workbench.hypernetworks.settings import SECTIONS, Job

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypernetwork_workbench.hypernetworks.errors import SettingsError
+from hypernetwork_workbench.hypernetworks.base.errors import SettingsError
 from hypernetwork_workbench.hypernetworks.jobfile import apply_overrides, job_text, read_tables
 from hypernetwork_workbench.hypernetworks.settings import Job
 from hypothesis import given

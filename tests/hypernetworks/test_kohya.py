@@ -1,9 +1,9 @@
 """Dataset files of kohya's trainer, and folders named with their repeats."""
 
 import pytest
+from hypernetwork_workbench.hypernetworks.base.errors import SettingsError
 from hypernetwork_workbench.hypernetworks.data.batches import steps_per_epoch
 from hypernetwork_workbench.hypernetworks.data.reading import read_dataset
-from hypernetwork_workbench.hypernetworks.errors import SettingsError
 from hypernetwork_workbench.hypernetworks.settings import DataSettings
 from PIL import Image
 

@@ -3,8 +3,8 @@
 import json
 
 import pytest
+from hypernetwork_workbench.hypernetworks.base.errors import SettingsError
 from hypernetwork_workbench.hypernetworks.data.reading import read_dataset
-from hypernetwork_workbench.hypernetworks.errors import SettingsError
 from hypernetwork_workbench.hypernetworks.settings import DataSettings
 from PIL import Image
 

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 
 import pytest
 import torch
+from hypernetwork_workbench.hypernetworks.base.errors import SettingsError
 from hypernetwork_workbench.hypernetworks.data.latents import encode
-from hypernetwork_workbench.hypernetworks.errors import SettingsError
 from hypernetwork_workbench.hypernetworks.memory import MB, Activations, PeakMemory, free_bytes
 from hypernetwork_workbench.hypernetworks.train import making, needs, offload, readings
 from hypernetwork_workbench.hypernetworks.train.plan import make_plan

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 import torch
 from hypernetwork_workbench.hypernetworks import files
-from hypernetwork_workbench.hypernetworks.errors import MergeError
+from hypernetwork_workbench.hypernetworks.base.errors import MergeError
 from hypernetwork_workbench.hypernetworks.merge import Options, merge, method_names, plan, plans
 from hypernetwork_workbench.hypernetworks.network import Hypernetwork
 

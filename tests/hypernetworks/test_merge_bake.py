@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from hypernetwork_workbench.hypernetworks import files
-from hypernetwork_workbench.hypernetworks.errors import MergeError, SettingsError
+from hypernetwork_workbench.hypernetworks.base.errors import MergeError, SettingsError
 from hypernetwork_workbench.hypernetworks.merge import bake_files
 from hypernetwork_workbench.hypernetworks.merge.bake import Baking, attention_layers
 from hypernetwork_workbench.hypernetworks.merge.checkpoint_file import CheckpointError, CheckpointFile

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from hypernetwork_workbench.hypernetworks import compose, files, merge
-from hypernetwork_workbench.hypernetworks.errors import CompositionError, MergeError, SettingsError
+from hypernetwork_workbench.hypernetworks.base.errors import CompositionError, MergeError, SettingsError
 from hypernetwork_workbench.hypernetworks.merge import blocks, check, page
 from hypernetwork_workbench.hypernetworks.merge.composition import merge_composition, plan_composition
 from hypernetwork_workbench.hypernetworks.merge.options import check_inputs

@@ -3,7 +3,7 @@
 import pytest
 import torch
 from hypernetwork_workbench.hypernetworks import compose, files
-from hypernetwork_workbench.hypernetworks.errors import MergeError
+from hypernetwork_workbench.hypernetworks.base.errors import MergeError
 from hypernetwork_workbench.hypernetworks.layers import ACTIVATIONS
 from hypernetwork_workbench.hypernetworks.merge import Options, merge, plan
 from hypothesis import HealthCheck, given, settings

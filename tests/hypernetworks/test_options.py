@@ -1,7 +1,7 @@
 """Settings: conversion, limits, and errors that name the field."""
 
 import pytest
-from hypernetwork_workbench.hypernetworks.errors import SettingsError, SeveralSettingsError
+from hypernetwork_workbench.hypernetworks.base.errors import SettingsError, SeveralSettingsError
 from hypernetwork_workbench.hypernetworks.settings import SECTIONS, CreateSettings, DataSettings, Job, TrainSettings
 
 

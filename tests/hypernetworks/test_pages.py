@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from hypernetwork_workbench.hypernetworks import files, histograms, pages, report, report_page
-from hypernetwork_workbench.hypernetworks.errors import HypernetworkFileError
+from hypernetwork_workbench.hypernetworks.base.errors import HypernetworkFileError
 from hypernetwork_workbench.hypernetworks.network import Hypernetwork, Metadata, Structure
 from hypernetwork_workbench.hypernetworks.report import Histogram
 

@@ -1,7 +1,7 @@
 import pytest
 import torch
 from hypernetwork_workbench.hypernetworks import files, report
-from hypernetwork_workbench.hypernetworks.errors import HypernetworkFileError
+from hypernetwork_workbench.hypernetworks.base.errors import HypernetworkFileError
 from hypernetwork_workbench.hypernetworks.network import Hypernetwork, Metadata, Structure
 
 

@@ -5,7 +5,7 @@ import shutil
 import pytest
 import torch
 from hypernetwork_workbench.hypernetworks import files
-from hypernetwork_workbench.hypernetworks.errors import HypernetworkFileError, SettingsError, TrainingError
+from hypernetwork_workbench.hypernetworks.base.errors import HypernetworkFileError, SettingsError, TrainingError
 from hypernetwork_workbench.hypernetworks.train.run import train
 from hypernetwork_workbench.hypernetworks.train.state import SUFFIX
 

@@ -9,7 +9,7 @@ import subprocess
 import pytest
 import torch
 from hypernetwork_workbench.hypernetworks import files
-from hypernetwork_workbench.hypernetworks.errors import HypernetworkFileError, NonFiniteLossError
+from hypernetwork_workbench.hypernetworks.base.errors import HypernetworkFileError, NonFiniteLossError
 from hypernetwork_workbench.hypernetworks.train import guard
 from hypernetwork_workbench.hypernetworks.train.run import train
 

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypernetwork_workbench.hypernetworks.errors import ScheduleError
+from hypernetwork_workbench.hypernetworks.base.errors import ScheduleError
 from hypernetwork_workbench.hypernetworks.train import schedules
 
 GOLDEN = Path(__file__).parents[1] / "golden"

@@ -6,7 +6,7 @@ import json
 
 import pytest
 from hypernetwork_workbench.hypernetworks import settings_files
-from hypernetwork_workbench.hypernetworks.errors import SettingsError
+from hypernetwork_workbench.hypernetworks.base.errors import SettingsError
 from hypernetwork_workbench.hypernetworks.jobfile import tomllib
 from hypernetwork_workbench.hypernetworks.network_settings import CreateSettings, NetworkSettings
 from hypothesis import given, settings

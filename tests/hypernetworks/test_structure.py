@@ -2,7 +2,7 @@ import dataclasses
 
 import pytest
 import torch
-from hypernetwork_workbench.hypernetworks.errors import SettingsError
+from hypernetwork_workbench.hypernetworks.base.errors import SettingsError
 from hypernetwork_workbench.hypernetworks.layers import ACTIVATIONS, RULED_OUT, make_activation
 from hypernetwork_workbench.hypernetworks.network import Hypernetwork, Structure
 from hypothesis import given, settings

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypernetwork_workbench.hypernetworks.base.errors import SettingsError
 from hypernetwork_workbench.hypernetworks.data import captioning, page, pictures_page
 from hypernetwork_workbench.hypernetworks.data.caption_edits import History
 from hypernetwork_workbench.hypernetworks.data.likeness import alike, likeness
@@ -22,7 +23,6 @@ from hypernetwork_workbench.hypernetworks.data.survey import (
     survey,
 )
 from hypernetwork_workbench.hypernetworks.data.tags import TagSettings
-from hypernetwork_workbench.hypernetworks.errors import SettingsError
 from hypernetwork_workbench.hypernetworks.settings import DataSettings, TrainSettings
 from hypernetwork_workbench.hypernetworks.train.plan import make_plan
 from hypothesis import given, settings

@@ -6,7 +6,7 @@ import json
 import pytest
 import torch
 from hypernetwork_workbench.hypernetworks import files
-from hypernetwork_workbench.hypernetworks.errors import DatasetError, NonFiniteLossError, SettingsError
+from hypernetwork_workbench.hypernetworks.base.errors import DatasetError, NonFiniteLossError, SettingsError
 from hypernetwork_workbench.hypernetworks.train.run import train
 from PIL import Image
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import gradio as gr
 import pytest
-from hypernetwork_workbench.hypernetworks import atomic
+from hypernetwork_workbench.hypernetworks.base import atomic
 from hypernetwork_workbench.hypernetworks.settings import SECTIONS
 from PIL import Image
 

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from hypernetwork_workbench.hypernetworks.errors import TrainingError
+from hypernetwork_workbench.hypernetworks.base.errors import TrainingError
 
 
 def encoder_of(host):

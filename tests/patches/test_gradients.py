@@ -8,7 +8,7 @@ import types
 import pytest
 import torch
 from hypernetwork_workbench.hypernetworks import attention_kernels, frozen, linear, onednn
-from hypernetwork_workbench.hypernetworks.errors import SettingsError
+from hypernetwork_workbench.hypernetworks.base.errors import SettingsError
 from hypernetwork_workbench.hypernetworks.network import Hypernetwork, Structure
 from hypernetwork_workbench.hypernetworks.ports import Computing
 from hypernetwork_workbench.hypernetworks.train.loss import diffusion_loss

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from hypernetwork_workbench.hypernetworks import files
-from hypernetwork_workbench.hypernetworks.errors import TrainingError
+from hypernetwork_workbench.hypernetworks.base.errors import TrainingError
 from hypernetwork_workbench.hypernetworks.jobfile import read_tables
 from hypernetwork_workbench.hypernetworks.settings import Job
 from hypernetwork_workbench.hypernetworks.webui_job import WebuiSettings, training_tables

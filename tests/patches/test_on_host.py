@@ -226,7 +226,7 @@ def test_the_vae_gives_mean_and_spread_and_encoders_are_told_apart(host, monkeyp
 
 
 def test_training_needs_the_attention_patch(host):
-    from hypernetwork_workbench.hypernetworks.errors import TrainingError
+    from hypernetwork_workbench.hypernetworks.base.errors import TrainingError
     from hypernetwork_workbench.patches import host as ports
 
     network = Hypernetwork.create(Structure(), (8,), 0)
@@ -255,7 +255,7 @@ def test_previews_leave_generators_networks_and_progress_as_they_were(patched):
 
 
 def test_an_unknown_sampler_is_named(patched):
-    from hypernetwork_workbench.hypernetworks.errors import SettingsError
+    from hypernetwork_workbench.hypernetworks.base.errors import SettingsError
     from hypernetwork_workbench.patches.previews import HostPreviewer
 
     with pytest.raises(SettingsError, match=r"preview\.sampler: must be one of .*Euler a.*, not 'Magic'"):

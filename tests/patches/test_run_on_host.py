@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypernetwork_workbench.hypernetworks.errors import NonFiniteLossError, TrainingError
+from hypernetwork_workbench.hypernetworks.base.errors import NonFiniteLossError, TrainingError
 from hypernetwork_workbench.hypernetworks.settings import Job
 from PIL import Image
 

@@ -14,7 +14,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from hypernetwork_workbench.hypernetworks.errors import SettingsError
+from hypernetwork_workbench.hypernetworks.base.errors import SettingsError
 from hypernetwork_workbench.standalone import host as embedded
 
 SERVE = "import sys; from standalone import app; sys.exit(app.serve(sys.argv[1:]))"

@@ -7,7 +7,7 @@ import threading
 import time
 
 import pytest
-from hypernetwork_workbench.hypernetworks.errors import SettingsError, WorkbenchError
+from hypernetwork_workbench.hypernetworks.base.errors import SettingsError, WorkbenchError
 from PIL import Image
 
 

@@ -1,0 +1,1 @@
+"""What every room stands on: errors, how a setting is declared, names, atomic writes, randomness."""
