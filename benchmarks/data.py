@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 from hypernetwork_workbench.hypernetworks.data.latents import encode
-from hypernetwork_workbench.hypernetworks.memory import process_mb
+from hypernetwork_workbench.hypernetworks.kernels.memory import process_mb
 from hypernetwork_workbench.hypernetworks.train.encoding import encode_parts
 from hypernetwork_workbench.hypernetworks.train.making import make_learner, make_trainer
 from hypernetwork_workbench.hypernetworks.train.plan import make_plan

@@ -18,7 +18,7 @@ from typing import Any
 
 import torch
 from hypernetwork_workbench.hypernetworks.data.batches import step_groups
-from hypernetwork_workbench.hypernetworks.memory import PeakMemory
+from hypernetwork_workbench.hypernetworks.kernels.memory import PeakMemory
 from hypernetwork_workbench.hypernetworks.train.loop import Trainer
 
 from .machine import describe

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from .affine import added_map
+from .kernels.packed_linear import PackedLinear
 from .network import HypernetworkModule
-from .packed import PackedLinear
 from .steps import Apply, Chain, Step, mix
 
 

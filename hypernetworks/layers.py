@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn import functional
 
 from .base.errors import SettingsError
-from .linear import LayerNorm, Linear
+from .kernels.linear import LayerNorm, Linear
 
 
 class _LegacySoftmax(nn.Module):

@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from .base.errors import SettingsError
+from .kernels.linear import LayerNorm, Linear
 from .layers import ResidualBlock, initialise, make_activation
-from .linear import LayerNorm, Linear
 from .structure import Structure
 
 __all__ = ["Hypernetwork", "HypernetworkModule", "Metadata", "Structure"]

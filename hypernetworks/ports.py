@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 from torch import Tensor, device
 
-from .memory import Activations
+from .kernels.memory import Activations
 from .network import Hypernetwork
 
 

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
-from ..hypernetworks.devices import pretended_autocast
-from ..hypernetworks.memory import Activations
+from ..hypernetworks.kernels.devices import pretended_autocast
+from ..hypernetworks.kernels.memory import Activations
 from ..hypernetworks.network import Hypernetwork
 from . import attention_layers, lean_layers, recomputing, temporary
 from .shortcuts import shortcuts

@@ -14,11 +14,11 @@ from modules import devices, paths, sd_hijack_checkpoint, shared
 from PIL import Image
 from torch import Tensor, nn
 
-from ..hypernetworks import attention_kernels
 from ..hypernetworks.base.errors import TrainingError
-from ..hypernetworks.devices import autocast_dtype
+from ..hypernetworks.kernels import attention as attention_kernels
+from ..hypernetworks.kernels.devices import autocast_dtype
+from ..hypernetworks.kernels.memory import Activations
 from ..hypernetworks.memo import has_dropout
-from ..hypernetworks.memory import Activations
 from ..hypernetworks.network import Hypernetwork
 from ..hypernetworks.ports import Checkpoint, Computing, Ports, Progress
 from . import (

@@ -8,7 +8,7 @@ from contextlib import nullcontext
 import torch
 from torch import Tensor
 
-from ..devices import move
+from ..kernels.devices import move
 from ..ports import Encoder, Progress
 from .cache import Cache, fingerprint
 from .dataset import Dataset

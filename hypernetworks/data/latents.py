@@ -12,7 +12,7 @@ from PIL import ImageOps
 from torch import Tensor
 
 from ..base.randomness import derived_seed
-from ..devices import move, to_device
+from ..kernels.devices import move, to_device
 from ..ports import Encoder, Progress
 from .cache import Cache, fingerprint
 from .conditionings import Conditionings

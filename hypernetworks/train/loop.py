@@ -12,7 +12,7 @@ from torch import Tensor
 from ..base.randomness import derived_seed, seeded
 from ..data.batches import step_groups
 from ..data.latents import EncodedDataset
-from ..devices import to_device
+from ..kernels.devices import to_device
 from ..ports import Computing, Denoiser
 from ..settings import Job
 from .guard import Guard

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from ..data.latents import EncodedDataset
-from ..memory import free_bytes
+from ..kernels.memory import free_bytes
 from ..ports import Denoiser
 from . import optimizers, schedules
 from .averages import WeightAverage

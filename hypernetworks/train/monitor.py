@@ -8,7 +8,7 @@ from collections import deque
 from typing import Any
 
 from ..charts import Curve, draw_chart
-from ..memory import PeakMemory
+from ..kernels.memory import PeakMemory
 from ..ports import Progress
 from .logs import validation_of
 from .readings import StepRecord

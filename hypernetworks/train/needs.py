@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..data.batches import Kind
-from ..memory import CHECKPOINTING, MB, Activations, free_bytes
+from ..kernels.memory import CHECKPOINTING, MB, Activations, free_bytes
 from ..network import Hypernetwork
 from ..ports import Computing, Denoiser
 from ..train_settings import TrainSettings

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ..base.errors import TrainingError
-from ..devices import to_device
+from ..kernels.devices import to_device
 from ..train_settings import LossSettings
 
 _MAX_COARSENING = 16

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..devices import move
+from ..kernels.devices import move
 
 CPU = torch.device("cpu")
 

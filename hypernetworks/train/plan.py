@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from .. import attention_kernels, files
+from .. import files
 from ..base.errors import HypernetworkFileError, SettingsError, TrainingError, WorkbenchError
 from ..base.intervals import parse_interval
 from ..base.options import raise_all
@@ -16,6 +16,7 @@ from ..creation import new_network
 from ..data.cache import Cache
 from ..data.dataset import Dataset, held_out_count
 from ..data.reading import read_dataset
+from ..kernels import attention
 from ..network import Hypernetwork
 from ..ports import PictureRequest, Ports
 from ..settings import DataSettings, Job, TrainSettings
@@ -100,7 +101,7 @@ def make_plan(job: Job, ports: Ports, resume: bool = False) -> Plan:
     known = latent_cache(job, ports).known_pictures() if job.data.cache else {}
     dataset = checks.take(lambda: read_dataset(job.data, job.output.name, job.train.seed, known, ports))
     checks.take(lambda: Precision(job.train.precision, ports.denoiser.device, ports.denoiser.dtype))
-    checks.take(lambda: attention_kernels.kernel(job.train.attention, ports.denoiser.device))
+    checks.take(lambda: attention.kernel(job.train.attention, ports.denoiser.device))
     if network is not None:
         checks.take(lambda: optimizers.build(network.parameters(), job.optimizer.name, job.optimizer.arguments))
     if dataset is None:

@@ -14,7 +14,7 @@ from ..base.atomic import write_text
 from ..base.errors import WorkbenchError
 from ..data.latents import EncodedDataset
 from ..jobfile import job_text
-from ..memory import PeakMemory
+from ..kernels.memory import PeakMemory
 from ..ports import Ports
 from ..settings import Job
 from . import sheet

@@ -1,7 +1,7 @@
 """A folder of pictures to train on, and a torch without its fast kernels."""
 
 import pytest
-from hypernetwork_workbench.hypernetworks import onednn
+from hypernetwork_workbench.hypernetworks.kernels import onednn
 from PIL import Image
 
 

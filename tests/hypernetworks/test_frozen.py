@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 import torch
-from hypernetwork_workbench.hypernetworks import frozen, onednn
-from hypernetwork_workbench.hypernetworks.frozen import FrozenConvolution, FrozenGate, FrozenLinear
+from hypernetwork_workbench.hypernetworks.kernels import frozen_layers, onednn
+from hypernetwork_workbench.hypernetworks.kernels.frozen_layers import FrozenConvolution, FrozenGate, FrozenLinear
 from torch import nn
 
 KERNELS = ("laid out", "columns", "plain")
@@ -25,8 +25,8 @@ CONVOLUTIONS = [
 def kernel(request, monkeypatch):
     """All work is enough for the kernel asked for."""
     monkeypatch.setattr(onednn, "LEAST_WORK", 1 << 40 if request.param == "plain" else 0)
-    monkeypatch.setattr(frozen, "MOST_LAID_OUT", 1 << 40 if request.param == "laid out" else 0)
-    monkeypatch.setattr(frozen, "WEIGHTS_PER_PIXEL", 0)
+    monkeypatch.setattr(frozen_layers, "MOST_LAID_OUT", 1 << 40 if request.param == "laid out" else 0)
+    monkeypatch.setattr(frozen_layers, "WEIGHTS_PER_PIXEL", 0)
     return request.param
 
 
@@ -154,9 +154,9 @@ def test_weights_that_change_are_laid_out_again(kernel):
 def test_many_shapes_take_no_more_memory(kernel):
     layer = convolution(kernel_size=3, padding=1)
     ours = FrozenConvolution(layer)
-    for side in range(3, 3 + 2 * frozen.MOST_SHAPES):
+    for side in range(3, 3 + 2 * frozen_layers.MOST_SHAPES):
         assert_same(both(layer, ours, torch.randn(1, 6, side, side)))
-    assert len(ours._laid_out) == (frozen.MOST_SHAPES if kernel == "laid out" else 0)
+    assert len(ours._laid_out) == (frozen_layers.MOST_SHAPES if kernel == "laid out" else 0)
 
 
 @pytest.mark.parametrize("kind", ["convolution", "linear"])

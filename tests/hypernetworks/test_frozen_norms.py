@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from hypernetwork_workbench.hypernetworks.frozen_norms import FrozenNorm
+from hypernetwork_workbench.hypernetworks.kernels.frozen_norms import FrozenNorm
 from torch import Tensor, nn
 from torch.nn import functional
 

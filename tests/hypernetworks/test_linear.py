@@ -6,8 +6,8 @@ import copy
 
 import pytest
 import torch
-from hypernetwork_workbench.hypernetworks import linear, onednn
-from hypernetwork_workbench.hypernetworks.linear import Linear
+from hypernetwork_workbench.hypernetworks.kernels import linear, onednn
+from hypernetwork_workbench.hypernetworks.kernels.linear import Linear
 from hypernetwork_workbench.hypernetworks.network import Hypernetwork, Structure
 from torch import nn
 

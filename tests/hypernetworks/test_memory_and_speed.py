@@ -9,7 +9,7 @@ import pytest
 import torch
 from hypernetwork_workbench.hypernetworks.base.errors import SettingsError
 from hypernetwork_workbench.hypernetworks.data.latents import encode
-from hypernetwork_workbench.hypernetworks.memory import MB, Activations, PeakMemory, free_bytes
+from hypernetwork_workbench.hypernetworks.kernels.memory import MB, Activations, PeakMemory, free_bytes
 from hypernetwork_workbench.hypernetworks.train import making, needs, offload, readings
 from hypernetwork_workbench.hypernetworks.train.plan import make_plan
 from hypernetwork_workbench.hypernetworks.train.run import train
@@ -221,9 +221,9 @@ def test_peak_memory_sees_what_was_taken_and_given_back():
 
 
 def test_an_attention_that_cannot_be_had_is_refused_with_the_plan(pictures, tmp_path, monkeypatch):
-    from hypernetwork_workbench.hypernetworks import attention_kernels
+    from hypernetwork_workbench.hypernetworks.kernels import attention
 
-    monkeypatch.setattr(attention_kernels.importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setattr(attention.importlib.util, "find_spec", lambda _: None)
     with pytest.raises(SettingsError, match=r"train\.attention: xformers is not installed"):
         make_plan(make_job(pictures, train__attention="xformers"), fake_ports(tmp_path))
 

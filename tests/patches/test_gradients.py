@@ -7,8 +7,9 @@ import types
 
 import pytest
 import torch
-from hypernetwork_workbench.hypernetworks import attention_kernels, frozen, linear, onednn
 from hypernetwork_workbench.hypernetworks.base.errors import SettingsError
+from hypernetwork_workbench.hypernetworks.kernels import attention as attention_kernels
+from hypernetwork_workbench.hypernetworks.kernels import frozen_layers, linear, onednn
 from hypernetwork_workbench.hypernetworks.network import Hypernetwork, Structure
 from hypernetwork_workbench.hypernetworks.ports import Computing
 from hypernetwork_workbench.hypernetworks.train.loss import diffusion_loss
@@ -78,13 +79,13 @@ def test_gradients_are_those_of_the_reference_on_faster_kernels(
 ):
     """The layers of this model are too small for them otherwise."""
     monkeypatch.setattr(onednn, "LEAST_WORK", 1)
-    monkeypatch.setattr(frozen, "MOST_LAID_OUT", laid_out)
-    monkeypatch.setattr(frozen, "WEIGHTS_PER_PIXEL", 0)
+    monkeypatch.setattr(frozen_layers, "MOST_LAID_OUT", laid_out)
+    monkeypatch.setattr(frozen_layers, "WEIGHTS_PER_PIXEL", 0)
     used = []
-    for function in (frozen._Linear, frozen._LaidOut, linear._Linear):
+    for function in (frozen_layers._Linear, frozen_layers._LaidOut, linear._Linear):
         monkeypatch.setattr(function, "apply", _counted(function, used))
     assert_same(gradients(denoiser, Computing("auto", checkpointing)), reference)
-    assert set(used) == {frozen._Linear, linear._Linear} | ({frozen._LaidOut} if laid_out else set())
+    assert set(used) == {frozen_layers._Linear, linear._Linear} | ({frozen_layers._LaidOut} if laid_out else set())
 
 
 def _counted(function, used):

@@ -7,7 +7,7 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import torch
-from hypernetwork_workbench.hypernetworks.memory import Activations
+from hypernetwork_workbench.hypernetworks.kernels.memory import Activations
 from hypernetwork_workbench.hypernetworks.network import Hypernetwork
 from hypernetwork_workbench.hypernetworks.ports import Checkpoint, Computing, PictureRequest, Ports
 from PIL import Image

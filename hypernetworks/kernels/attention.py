@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from .base.errors import SettingsError
+from ..base.errors import SettingsError
 
 #: From q, k and v [batch, heads, tokens, head width] and a mask or None to the output, shaped like q.
 Kernel: TypeAlias = "Callable[[Tensor, Tensor, Tensor, Tensor | None], Tensor]"

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ..memo import version
 from . import onednn
-from .memo import version
 
 #: Where the weights of a layer are, and how often they were written into.
 _Mark = list[tuple[int, torch.device, "int | None"]]
