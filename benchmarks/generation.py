@@ -18,7 +18,7 @@ from typing import Any
 
 import torch
 from hypernetwork_workbench.hypernetworks.compose import parse
-from hypernetwork_workbench.hypernetworks.network import Hypernetwork, Structure
+from hypernetwork_workbench.hypernetworks.network.hypernetwork import Hypernetwork, Structure
 from torch import nn
 
 from standalone import host

@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
-from hypernetwork_workbench.hypernetworks.network import Hypernetwork
+from hypernetwork_workbench.hypernetworks.network.hypernetwork import Hypernetwork
 from hypernetwork_workbench.hypernetworks.train.noise import NoisyBatch
 from torch import Tensor, nn
 from torch.nn import functional

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from .layers import ResidualBlock
-from .network import Hypernetwork, HypernetworkModule
+from .network.hypernetwork import Hypernetwork, HypernetworkModule
+from .network.layers import ResidualBlock
 
 CONTEXTS = 256
 _SEED = 0

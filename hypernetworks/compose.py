@@ -10,7 +10,7 @@ from torch import Tensor
 from . import compose_hns, compose_text
 from .base.errors import CompositionError
 from .compose_nodes import MAX_LENGTH, MAX_NODES, Node, Parallel, Sequence, Single, check_size, fail, shorten, singles
-from .network import Hypernetwork
+from .network.hypernetwork import Hypernetwork
 from .steps import Apply, Blend, Chain, Step
 
 __all__ = ["Composition", "Node", "Parallel", "Sequence", "Single", "parse"]

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from . import files
 from .base.errors import SettingsError
-from .network import Hypernetwork
+from .network.hypernetwork import Hypernetwork
+from .network.sizes import check_size
 from .settings import CreateSettings, ShapeSettings
-from .sizes import check_size
 
 
 def new_network(settings: ShapeSettings, model_widths: Sequence[int], seed: int) -> Hypernetwork:

@@ -10,9 +10,9 @@ from typing import Any
 
 from .base.errors import SettingsError, SeveralSettingsError
 from .base.options import Option, as_text, check_limits, convert
-from .layers import RULED_OUT
-from .network_settings import CreateSettings
-from .structure import Structure
+from .network.layers import RULED_OUT
+from .network.settings import CreateSettings
+from .network.structure import Structure
 
 _OPTIONS: dict[str, Option] = {name: option for name, _, option in CreateSettings.options()}
 LABELS = {name: option.label for name, option in _OPTIONS.items()}

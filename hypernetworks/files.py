@@ -15,7 +15,7 @@ from . import safetensors_files, torch_files, torch_write
 from .base.atomic import atomic_write
 from .base.errors import HypernetworkFileError, SettingsError
 from .format import Document, from_state, metadata_state, weights_state
-from .network import Hypernetwork
+from .network.hypernetwork import Hypernetwork
 from .portable import portable_problems, renumber, without_dropout
 
 __all__ = [

@@ -14,9 +14,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .affine import added_map
 from .kernels.packed_linear import PackedLinear
-from .network import HypernetworkModule
+from .network.affine import added_map
+from .network.hypernetwork import HypernetworkModule
 from .steps import Apply, Chain, Step, mix
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from .base.errors import SettingsError
 from .base.options import check_limits, convert
 from .jobfile import table_text
-from .network_settings import ShapeSettings
+from .network.settings import ShapeSettings
 from .original_job import KEYS, translate
 from .settings import SECTIONS, Job
 from .text_files import is_json, parse, save_new

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from .base.errors import SettingsError
 from .base.intervals import parse_interval
 from .base.options import Option, Settings, setting
-from .network_settings import name_problems
+from .network.settings import name_problems
 
 SIDE_STEP_PX = 8
 """The VAE halves the sides of a picture three times."""

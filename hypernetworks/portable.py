@@ -5,8 +5,8 @@ import dataclasses
 import torch
 
 from .format import State
-from .network import HypernetworkModule, Metadata
-from .structure import Structure
+from .network.hypernetwork import HypernetworkModule, Metadata
+from .network.structure import Structure
 
 COMMON_ACTIVATIONS = ("linear", "relu", "leakyrelu", "elu", "swish", "tanh", "sigmoid", "softsign", "mish")
 """The activations that ComfyUI knows, the fewest of all readers."""

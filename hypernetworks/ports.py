@@ -16,7 +16,7 @@ from PIL import Image
 from torch import Tensor, device
 
 from .kernels.memory import Activations
-from .network import Hypernetwork
+from .network.hypernetwork import Hypernetwork
 
 
 class Encoder(Protocol):

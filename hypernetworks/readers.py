@@ -9,7 +9,7 @@ import torch
 
 from .files import Content
 from .format import Document
-from .network import HypernetworkModule
+from .network.hypernetwork import HypernetworkModule
 from .portable import COMMON_ACTIVATIONS, reads_as_number
 
 _WEBUI_MEMBERS = re.compile(r"[^/]+/(data\.pkl|data/\d+|version)")

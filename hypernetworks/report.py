@@ -11,8 +11,8 @@ import torch
 from . import files
 from .base.errors import HypernetworkFileError
 from .format import Document
+from .network.structure import Structure
 from .readers import Reader, readers
-from .structure import Structure
 
 __all__ = ["Histogram", "LayerStatistics", "Outline", "Reader", "Report", "describe", "outline"]
 

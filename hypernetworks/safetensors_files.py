@@ -8,7 +8,7 @@ import torch
 
 from .base.errors import HypernetworkFileError
 from .format import KNOWN_KEYS, metadata_state, weights_state
-from .network import Hypernetwork
+from .network.hypernetwork import Hypernetwork
 
 MAX_HEADER_BYTES = 8 << 20
 FORMAT = "hypernetwork"

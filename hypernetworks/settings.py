@@ -9,7 +9,7 @@ from typing import Any
 from .base.errors import SettingsError, SeveralSettingsError
 from .base.options import Settings, raise_all
 from .data_settings import DataSettings
-from .network_settings import CreateSettings, NetworkSettings, ShapeSettings
+from .network.settings import CreateSettings, NetworkSettings, ShapeSettings
 from .output_settings import OutputSettings, PreviewSettings
 from .train.schedules import Schedule
 from .train_settings import LossSettings, OptimizerSettings, ScheduleSettings, TrainSettings

@@ -11,8 +11,8 @@ from .base.errors import SettingsError
 from .base.options import check_limits, convert
 from .entry import depending_on, problems
 from .jobfile import table_text
-from .network_settings import CreateSettings, ShapeSettings
-from .structure import default_dropout
+from .network.settings import CreateSettings, ShapeSettings
+from .network.structure import default_dropout
 from .text_files import is_json, parse, save_new
 
 _OWN = ("name", "seed", "optional_info")

@@ -9,7 +9,7 @@ from typing import TypeAlias
 from torch import Tensor
 
 from .apply import bend
-from .network import Hypernetwork
+from .network.hypernetwork import Hypernetwork
 
 Pair: TypeAlias = "tuple[Tensor, Tensor]"
 

@@ -14,7 +14,7 @@ from torch.overrides import TorchFunctionMode
 
 from ..hypernetworks.kernels.devices import pretended_autocast
 from ..hypernetworks.kernels.memory import Activations
-from ..hypernetworks.network import Hypernetwork
+from ..hypernetworks.network.hypernetwork import Hypernetwork
 from . import attention_layers, lean_layers, recomputing, temporary
 from .shortcuts import shortcuts
 from .unet_attention import on_kernel

@@ -10,11 +10,12 @@ from typing import Any
 import gradio as gr
 from modules import paths, shared
 
-from ..hypernetworks import presets, settings_files
+from ..hypernetworks import settings_files
 from ..hypernetworks.base.errors import SettingsError, SeveralSettingsError, WorkbenchError
 from ..hypernetworks.base.options import as_text
 from ..hypernetworks.creation import create_file
 from ..hypernetworks.entry import Entry, assess, beside
+from ..hypernetworks.network import presets
 from ..hypernetworks.settings import CreateSettings
 from ..hypernetworks.text_files import MAX_BYTES
 from . import create_view, host

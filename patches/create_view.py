@@ -6,8 +6,8 @@ from html import escape
 
 from ..hypernetworks.drawing import draw
 from ..hypernetworks.entry import LABELS, MORE_WIDTHS, Entry
-from ..hypernetworks.sizes import readable_bytes, sizes
-from ..hypernetworks.structure import Structure
+from ..hypernetworks.network.sizes import readable_bytes, sizes
+from ..hypernetworks.network.structure import Structure
 
 _LABELS = {**LABELS, "more_widths": MORE_WIDTHS.label}
 

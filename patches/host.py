@@ -19,7 +19,7 @@ from ..hypernetworks.kernels import attention as attention_kernels
 from ..hypernetworks.kernels.devices import autocast_dtype
 from ..hypernetworks.kernels.memory import Activations
 from ..hypernetworks.memo import has_dropout
-from ..hypernetworks.network import Hypernetwork
+from ..hypernetworks.network.hypernetwork import Hypernetwork
 from ..hypernetworks.ports import Checkpoint, Computing, Ports, Progress
 from . import (
     activations,

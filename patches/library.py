@@ -14,7 +14,7 @@ from ..hypernetworks.base.errors import CompositionError
 from ..hypernetworks.compose import Composition
 from ..hypernetworks.compose_nodes import MAX_LENGTH, singles
 from ..hypernetworks.listing import COMPOSITION_SUFFIX
-from ..hypernetworks.network import Hypernetwork
+from ..hypernetworks.network.hypernetwork import Hypernetwork
 
 _MAX_BYTES_PER_CHARACTER = 4
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ..hypernetworks import files
 from ..hypernetworks.compose import Composition
-from ..hypernetworks.network import Hypernetwork
+from ..hypernetworks.network.hypernetwork import Hypernetwork
 from ..hypernetworks.steps import Apply, Step
 
 _Side: TypeAlias = Callable[[Tensor], Tensor]

@@ -18,7 +18,7 @@ from ..hypernetworks.merge import page
 from ..hypernetworks.merge.composition import merge_composition, plan_composition
 from ..hypernetworks.merge.outlines import outline
 from ..hypernetworks.merge.saving import ResultSettings, free_path, with_hashes
-from ..hypernetworks.network import Hypernetwork
+from ..hypernetworks.network.hypernetwork import Hypernetwork
 from . import host, inspecting, merging
 from .form import Form, done
 

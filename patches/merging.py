@@ -21,7 +21,7 @@ from ..hypernetworks.merge.options import check_inputs
 from ..hypernetworks.merge.outlines import outline
 from ..hypernetworks.merge.saving import ResultSettings, save, with_hashes
 from ..hypernetworks.merge.settings import METHODS, NONE, OWN_OPTIONS, ROWS, MergeSettings, chosen_rows, used_fields
-from ..hypernetworks.network import Hypernetwork
+from ..hypernetworks.network.hypernetwork import Hypernetwork
 from . import host, inspecting
 from .form import Form, done
 

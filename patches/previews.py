@@ -10,7 +10,7 @@ from modules import processing, sd_samplers, shared
 from PIL import Image
 
 from ..hypernetworks.base.errors import SettingsError
-from ..hypernetworks.network import Hypernetwork
+from ..hypernetworks.network.hypernetwork import Hypernetwork
 from ..hypernetworks.ports import PictureRequest
 from . import encoders, temporary
 

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from ..hypernetworks.functions import Function, reduce, split
 from ..hypernetworks.memo import Memo, is_random, key_of, state_of, version, weights_of
-from ..hypernetworks.network import Hypernetwork
+from ..hypernetworks.network.hypernetwork import Hypernetwork
 from ..hypernetworks.steps import Chain, Step
 from . import attention_layers, options
 from .folding import Folds, Tails, lora_is_active

@@ -7,9 +7,9 @@ from typing import Any
 
 import gradio as gr
 
-from ..hypernetworks import presets
 from ..hypernetworks.base.options import Option, as_text
 from ..hypernetworks.entry import MORE_WIDTHS
+from ..hypernetworks.network import presets
 from ..hypernetworks.settings import CreateSettings
 from . import initial
 from .create_handlers import OWN, Handlers, Panel

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from ..base.errors import MergeError
 from ..format import is_finite
-from ..network import Hypernetwork, HypernetworkModule, Metadata
-from ..structure import Structure
+from ..network.hypernetwork import Hypernetwork, HypernetworkModule, Metadata
+from ..network.structure import Structure
 from . import exact, methods
 from .options import SIDES, Inputs, Options, check_inputs
 from .plan import Plan, method_names, plan, plans, result_structure

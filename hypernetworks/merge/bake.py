@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from ..base.errors import MergeError
-from ..fold import is_affine, multiply_out
 from ..format import is_finite
-from ..network import Hypernetwork
+from ..network.fold import is_affine, multiply_out
+from ..network.hypernetwork import Hypernetwork
 
 _TO_K = re.compile(r"(model\.diffusion_model\..+\.attn[12])\.to_k\.weight")
 

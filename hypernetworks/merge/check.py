@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..network import Hypernetwork
+from ..network.hypernetwork import Hypernetwork
 from .blocks import weights_role
 from .options import SIDES, Inputs
 

@@ -8,7 +8,7 @@ import torch
 
 from ..base.errors import CompositionError, MergeError
 from ..compose import Composition, Node, Sequence, Single
-from ..network import Hypernetwork, Metadata
+from ..network.hypernetwork import Hypernetwork, Metadata
 from . import merge, plan
 from .plan import Plan
 

@@ -15,9 +15,9 @@ import torch
 from torch import Tensor, nn
 
 from ..base.errors import MergeError
-from ..fold import is_affine, multiply_out
-from ..network import HypernetworkModule
-from ..structure import MAX_LAYERS, MAX_MULTIPLIER, Structure
+from ..network.fold import is_affine, multiply_out
+from ..network.hypernetwork import HypernetworkModule
+from ..network.structure import MAX_LAYERS, MAX_MULTIPLIER, Structure
 from .options import Inputs
 
 Layer: TypeAlias = tuple[Tensor, Tensor]

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ..base.errors import MergeError
-from ..network import Hypernetwork
+from ..network.hypernetwork import Hypernetwork
 
 SIDES = ("k", "v")
 MAX_SEED = 2**63 - 1

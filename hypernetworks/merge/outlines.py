@@ -9,7 +9,7 @@ import torch
 
 from .. import files
 from ..base.errors import HypernetworkFileError
-from ..network import Hypernetwork, Metadata
+from ..network.hypernetwork import Hypernetwork, Metadata
 
 _KEPT = 128
 

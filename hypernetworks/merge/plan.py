@@ -6,8 +6,8 @@ import dataclasses
 from collections.abc import Iterable
 
 from ..base.errors import MergeError
-from ..network import Hypernetwork
-from ..structure import Structure
+from ..network.hypernetwork import Hypernetwork
+from ..network.structure import Structure
 from . import exact, methods
 from .options import SIDES, Inputs, Options, check_inputs
 

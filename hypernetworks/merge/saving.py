@@ -14,7 +14,7 @@ from .. import files
 from ..base.errors import SettingsError
 from ..base.names import check_name
 from ..base.options import Option, Settings, setting
-from ..network import Hypernetwork
+from ..network.hypernetwork import Hypernetwork
 
 #: The form as people read it, to the suffix of its files and whether it is the portable one.
 _FORMS = {".pt": (".pt", False), ".pt for every reader": (".pt", True), ".safetensors": (".safetensors", False)}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ..data.batches import Kind
 from ..kernels.memory import CHECKPOINTING, MB, Activations, free_bytes
-from ..network import Hypernetwork
+from ..network.hypernetwork import Hypernetwork
 from ..ports import Computing, Denoiser
 from ..train_settings import TrainSettings
 from .precision import Precision

@@ -15,7 +15,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from ..base.atomic import atomic_write
 from ..base.errors import SettingsError
-from ..network import Hypernetwork
+from ..network.hypernetwork import Hypernetwork
 from ..output_settings import SIDE_STEP_PX
 from ..ports import PictureRequest, Ports
 from .readings import StepRecord

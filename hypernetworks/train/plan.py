@@ -17,7 +17,7 @@ from ..data.cache import Cache
 from ..data.dataset import Dataset, held_out_count
 from ..data.reading import read_dataset
 from ..kernels import attention
-from ..network import Hypernetwork
+from ..network.hypernetwork import Hypernetwork
 from ..ports import PictureRequest, Ports
 from ..settings import DataSettings, Job, TrainSettings
 from . import optimizers

@@ -13,7 +13,7 @@ import torch
 
 from .. import files
 from ..base.errors import NonFiniteLossError
-from ..network import Metadata
+from ..network.hypernetwork import Metadata
 from ..ports import Ports
 from ..settings import Job
 from .averages import weights_to_show

@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from ..base.pillow import label_font
 from ..data.dataset import Dataset
-from ..network import Hypernetwork
+from ..network.hypernetwork import Hypernetwork
 from ..ports import PictureRequest, Previewer
 from ..settings import Job
 from .pictures import save_picture

@@ -18,7 +18,7 @@ from .. import torch_write
 from ..base.atomic import atomic_write
 from ..base.errors import HypernetworkFileError, TrainingError
 from ..files import read_plain
-from ..network import Hypernetwork
+from ..network.hypernetwork import Hypernetwork
 from .averages import WeightAverage
 from .precision import Precision
 

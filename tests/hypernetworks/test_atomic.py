@@ -7,7 +7,7 @@ import torch
 from hypernetwork_workbench.hypernetworks import files
 from hypernetwork_workbench.hypernetworks.base import atomic
 from hypernetwork_workbench.hypernetworks.base.errors import HypernetworkFileError, TrainingError
-from hypernetwork_workbench.hypernetworks.network import Hypernetwork, Structure
+from hypernetwork_workbench.hypernetworks.network.hypernetwork import Hypernetwork, Structure
 
 NETWORK = Hypernetwork.create(Structure(), [8], 0)
 

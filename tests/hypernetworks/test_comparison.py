@@ -6,7 +6,7 @@ import pytest
 import torch
 from hypernetwork_workbench.hypernetworks import comparison_page
 from hypernetwork_workbench.hypernetworks.comparison import CONTEXTS, compare
-from hypernetwork_workbench.hypernetworks.network import Hypernetwork, Metadata, Structure
+from hypernetwork_workbench.hypernetworks.network.hypernetwork import Hypernetwork, Metadata, Structure
 
 
 def make(seed: int = 0, widths=(8, 12), **structure) -> Hypernetwork:

@@ -7,7 +7,7 @@ import pytest
 import torch
 from hypernetwork_workbench.hypernetworks import compose, files
 from hypernetwork_workbench.hypernetworks.base.errors import CompositionError
-from hypernetwork_workbench.hypernetworks.network import Hypernetwork, Structure
+from hypernetwork_workbench.hypernetworks.network.hypernetwork import Hypernetwork, Structure
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from hypernetwork_workbench.hypernetworks import entry, sizes
+from hypernetwork_workbench.hypernetworks import entry
 from hypernetwork_workbench.hypernetworks.base.errors import SettingsError
 from hypernetwork_workbench.hypernetworks.base.names import check_name
-from hypernetwork_workbench.hypernetworks.layers import ACTIVATIONS, WEIGHT_INITS
-from hypernetwork_workbench.hypernetworks.network import Hypernetwork, Structure
-from hypernetwork_workbench.hypernetworks.network_settings import CreateSettings, ShapeSettings
+from hypernetwork_workbench.hypernetworks.network import sizes
+from hypernetwork_workbench.hypernetworks.network.hypernetwork import Hypernetwork, Structure
+from hypernetwork_workbench.hypernetworks.network.layers import ACTIVATIONS, WEIGHT_INITS
+from hypernetwork_workbench.hypernetworks.network.settings import CreateSettings, ShapeSettings
 
 RIGHT = {"name": "ink", "widths": ["24", "32"], "more_widths": ""}
 

@@ -3,8 +3,8 @@
 import pytest
 import torch
 from hypernetwork_workbench.hypernetworks.base.errors import MergeError
-from hypernetwork_workbench.hypernetworks.fold import affine_map, is_affine
-from hypernetwork_workbench.hypernetworks.network import Structure
+from hypernetwork_workbench.hypernetworks.network.fold import affine_map, is_affine
+from hypernetwork_workbench.hypernetworks.network.hypernetwork import Structure
 
 from tests.support.networks import random_network
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 from hypernetwork_workbench.hypernetworks import files
 from hypernetwork_workbench.hypernetworks.base.errors import HypernetworkFileError
-from hypernetwork_workbench.hypernetworks.network import Hypernetwork, Metadata, Structure
+from hypernetwork_workbench.hypernetworks.network.hypernetwork import Hypernetwork, Metadata, Structure
 
 from tests.support.memory import peak_memory
 

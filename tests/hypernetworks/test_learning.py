@@ -7,7 +7,7 @@ import pytest
 import torch
 from hypernetwork_workbench.hypernetworks.base.errors import SettingsError
 from hypernetwork_workbench.hypernetworks.base.intervals import parse_interval
-from hypernetwork_workbench.hypernetworks.network import Hypernetwork, Structure
+from hypernetwork_workbench.hypernetworks.network.hypernetwork import Hypernetwork, Structure
 from hypernetwork_workbench.hypernetworks.train import loop, optimizers
 from hypernetwork_workbench.hypernetworks.train.loss import diffusion_loss, min_snr_weights
 from hypernetwork_workbench.hypernetworks.train.noise import NoiseProcess, NoisyBatch

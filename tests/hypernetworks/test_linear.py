@@ -8,7 +8,7 @@ import pytest
 import torch
 from hypernetwork_workbench.hypernetworks.kernels import linear, onednn
 from hypernetwork_workbench.hypernetworks.kernels.linear import Linear
-from hypernetwork_workbench.hypernetworks.network import Hypernetwork, Structure
+from hypernetwork_workbench.hypernetworks.network.hypernetwork import Hypernetwork, Structure
 from torch import nn
 
 

@@ -7,7 +7,7 @@ import torch
 from hypernetwork_workbench.hypernetworks import files
 from hypernetwork_workbench.hypernetworks.base.errors import MergeError
 from hypernetwork_workbench.hypernetworks.merge import Options, merge, method_names, plan, plans
-from hypernetwork_workbench.hypernetworks.network import Hypernetwork
+from hypernetwork_workbench.hypernetworks.network.hypernetwork import Hypernetwork
 
 from tests.support.networks import random_network
 

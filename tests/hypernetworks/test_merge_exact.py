@@ -4,8 +4,8 @@ import pytest
 import torch
 from hypernetwork_workbench.hypernetworks import compose, files
 from hypernetwork_workbench.hypernetworks.base.errors import MergeError
-from hypernetwork_workbench.hypernetworks.layers import ACTIVATIONS
 from hypernetwork_workbench.hypernetworks.merge import Options, merge, plan
+from hypernetwork_workbench.hypernetworks.network.layers import ACTIVATIONS
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

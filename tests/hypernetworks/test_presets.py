@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from hypernetwork_workbench.hypernetworks import entry, presets
+from hypernetwork_workbench.hypernetworks import entry
 from hypernetwork_workbench.hypernetworks.creation import create_file
 from hypernetwork_workbench.hypernetworks.files import load
+from hypernetwork_workbench.hypernetworks.network import presets
 from hypernetwork_workbench.hypernetworks.settings import ScheduleSettings
 
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 from hypernetwork_workbench.hypernetworks import files, report
 from hypernetwork_workbench.hypernetworks.base.errors import HypernetworkFileError
-from hypernetwork_workbench.hypernetworks.network import Hypernetwork, Metadata, Structure
+from hypernetwork_workbench.hypernetworks.network.hypernetwork import Hypernetwork, Metadata, Structure
 
 
 def written(tmp_path, structure=None, suffix=".pt", **facts):

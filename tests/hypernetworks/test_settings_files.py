@@ -8,7 +8,7 @@ import pytest
 from hypernetwork_workbench.hypernetworks import settings_files
 from hypernetwork_workbench.hypernetworks.base.errors import SettingsError
 from hypernetwork_workbench.hypernetworks.jobfile import tomllib
-from hypernetwork_workbench.hypernetworks.network_settings import CreateSettings, NetworkSettings
+from hypernetwork_workbench.hypernetworks.network.settings import CreateSettings, NetworkSettings
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -8,8 +8,9 @@ import warnings
 from pathlib import Path
 
 import pytest
-from hypernetwork_workbench.hypernetworks import files, presets
+from hypernetwork_workbench.hypernetworks import files
 from hypernetwork_workbench.hypernetworks.jobfile import tomllib
+from hypernetwork_workbench.hypernetworks.network import presets
 
 from tests.support.tiny_checkpoint import WIDTHS
 

@@ -116,7 +116,7 @@ def kept(patched):
 
 def test_the_estimate_counts_what_autograd_keeps(patched, kept):
     """For each choice of checkpointing the count on the meta device is near what is really kept."""
-    from hypernetwork_workbench.hypernetworks.network import Hypernetwork, Structure
+    from hypernetwork_workbench.hypernetworks.network.hypernetwork import Hypernetwork, Structure
     from hypernetwork_workbench.patches import activations, host
 
     denoiser = host.HostDenoiser()
@@ -128,7 +128,7 @@ def test_the_estimate_counts_what_autograd_keeps(patched, kept):
 
 
 def test_the_estimate_knows_what_autocast_keeps(patched, kept, monkeypatch):
-    from hypernetwork_workbench.hypernetworks.network import Hypernetwork, Structure
+    from hypernetwork_workbench.hypernetworks.network.hypernetwork import Hypernetwork, Structure
     from hypernetwork_workbench.patches import activations, host, lean_layers
 
     denoiser = host.HostDenoiser()
@@ -160,7 +160,7 @@ def test_what_of_the_unet_is_not_on_the_gpu_yet_is_counted(patched):
 
 
 def test_a_unet_that_needs_real_numbers_has_no_estimate(patched, monkeypatch):
-    from hypernetwork_workbench.hypernetworks.network import Hypernetwork, Structure
+    from hypernetwork_workbench.hypernetworks.network.hypernetwork import Hypernetwork, Structure
     from hypernetwork_workbench.patches import host
 
     denoiser = host.HostDenoiser()

@@ -10,7 +10,7 @@ import torch
 from hypernetwork_workbench.hypernetworks.base.errors import SettingsError
 from hypernetwork_workbench.hypernetworks.kernels import attention as attention_kernels
 from hypernetwork_workbench.hypernetworks.kernels import frozen_layers, linear, onednn
-from hypernetwork_workbench.hypernetworks.network import Hypernetwork, Structure
+from hypernetwork_workbench.hypernetworks.network.hypernetwork import Hypernetwork, Structure
 from hypernetwork_workbench.hypernetworks.ports import Computing
 from hypernetwork_workbench.hypernetworks.train.loss import diffusion_loss
 from hypernetwork_workbench.hypernetworks.train.noise import NoisyBatch

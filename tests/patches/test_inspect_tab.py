@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 from hypernetwork_workbench.hypernetworks import files
-from hypernetwork_workbench.hypernetworks.network import Hypernetwork, Metadata, Structure
+from hypernetwork_workbench.hypernetworks.network.hypernetwork import Hypernetwork, Metadata, Structure
 
 from tests.patches.test_on_host import generate
 

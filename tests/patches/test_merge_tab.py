@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from hypernetwork_workbench.hypernetworks import compose, files
-from hypernetwork_workbench.hypernetworks.network import Hypernetwork, Structure
+from hypernetwork_workbench.hypernetworks.network.hypernetwork import Hypernetwork, Structure
 
 from tests.patches.test_on_host import generate
 

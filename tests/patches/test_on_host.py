@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 from hypernetwork_workbench.hypernetworks import files
-from hypernetwork_workbench.hypernetworks.network import Hypernetwork, Structure
+from hypernetwork_workbench.hypernetworks.network.hypernetwork import Hypernetwork, Structure
 from hypernetwork_workbench.hypernetworks.ports import PictureRequest
 from hypernetwork_workbench.patches import forge_attention
 from hypernetwork_workbench.patches.patching import Patch

@@ -8,7 +8,7 @@ import types
 import numpy as np
 import pytest
 import torch
-from hypernetwork_workbench.hypernetworks.network import Hypernetwork, Structure
+from hypernetwork_workbench.hypernetworks.network.hypernetwork import Hypernetwork, Structure
 
 from tests.patches.test_compositions import write
 from tests.patches.test_on_host import generate, save_network
@@ -173,7 +173,7 @@ def test_a_generation_that_ends_early_leaves_nothing(host_with_networks, monkeyp
 
 def test_text_networks_run_once_for_a_context(host_with_networks, monkeypatch):
     host = host_with_networks
-    from hypernetwork_workbench.hypernetworks.network import HypernetworkModule
+    from hypernetwork_workbench.hypernetworks.network.hypernetwork import HypernetworkModule
 
     runs = []
     forward = HypernetworkModule.forward

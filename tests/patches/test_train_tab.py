@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hypernetwork_workbench.hypernetworks import files, train_presets
 from hypernetwork_workbench.hypernetworks.jobfile import read_tables
-from hypernetwork_workbench.hypernetworks.network import Hypernetwork, Structure
+from hypernetwork_workbench.hypernetworks.network.hypernetwork import Hypernetwork, Structure
 from hypernetwork_workbench.hypernetworks.settings import SECTIONS, Job
 from PIL import Image
 

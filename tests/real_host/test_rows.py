@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from hypernetwork_workbench.hypernetworks import files
-from hypernetwork_workbench.hypernetworks.network import Hypernetwork, Structure
+from hypernetwork_workbench.hypernetworks.network.hypernetwork import Hypernetwork, Structure
 
 from tests.real_host.webui import PICTURE, ApiError, WebUI
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 from hypernetwork_workbench.hypernetworks.kernels.memory import Activations
-from hypernetwork_workbench.hypernetworks.network import Hypernetwork
+from hypernetwork_workbench.hypernetworks.network.hypernetwork import Hypernetwork
 from hypernetwork_workbench.hypernetworks.ports import Checkpoint, Computing, PictureRequest, Ports
 from PIL import Image
 from torch import Tensor

@@ -1,7 +1,7 @@
 """Small networks with weights large enough that every part of them shows in the output."""
 
 import torch
-from hypernetwork_workbench.hypernetworks.network import Hypernetwork, Structure
+from hypernetwork_workbench.hypernetworks.network.hypernetwork import Hypernetwork, Structure
 
 
 def random_network(seed: int, widths: tuple[int, ...] = (8,), name: str | None = None, **flags) -> Hypernetwork:

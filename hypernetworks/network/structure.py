@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from .base.errors import SettingsError
+from ..base.errors import SettingsError
 from .layers import WEIGHT_INITS, check_activation
 
 MAX_LAYERS = 64

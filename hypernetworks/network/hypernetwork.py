@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from .base.errors import SettingsError
-from .kernels.linear import LayerNorm, Linear
+from ..base.errors import SettingsError
+from ..kernels.linear import LayerNorm, Linear
 from .layers import ResidualBlock, initialise, make_activation
 from .structure import Structure
 

@@ -6,9 +6,9 @@ import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from .base.errors import SettingsError, SeveralSettingsError
-from .base.names import check_name
-from .base.options import Option, Settings, setting
+from ..base.errors import SettingsError, SeveralSettingsError
+from ..base.names import check_name
+from ..base.options import Option, Settings, setting
 from .layers import ACTIVATIONS, WEIGHT_INITS
 from .sizes import check_size
 from .structure import Structure

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .base.errors import SettingsError
+from ..base.errors import SettingsError
 from .structure import Structure
 
 MAX_PARAMETERS = 2_000_000_000

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from .base.errors import MergeError
-from .network import Hypernetwork, HypernetworkModule
+from ..base.errors import MergeError
+from .hypernetwork import Hypernetwork, HypernetworkModule
 from .structure import Structure
 
 

@@ -7,8 +7,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from .base.errors import SettingsError
-from .kernels.linear import LayerNorm, Linear
+from ..base.errors import SettingsError
+from ..kernels.linear import LayerNorm, Linear
 
 
 class _LegacySoftmax(nn.Module):

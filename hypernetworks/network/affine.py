@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from .fold import is_affine, multiply_out
-from .network import HypernetworkModule
+from .hypernetwork import HypernetworkModule
 from .structure import Structure
 
 #: Devices without float64.

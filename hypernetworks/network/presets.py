@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from .network_settings import ShapeSettings
+from .settings import ShapeSettings
 from .structure import Structure
 
 
