@@ -8,9 +8,9 @@ from typing import Any
 import torch
 
 from .files import Content
-from .format import Document
+from .files.format import Document
+from .files.portable import COMMON_ACTIVATIONS, reads_as_number
 from .network.hypernetwork import HypernetworkModule
-from .portable import COMMON_ACTIVATIONS, reads_as_number
 
 _WEBUI_MEMBERS = re.compile(r"[^/]+/(data\.pkl|data/\d+|version)")
 

@@ -10,7 +10,7 @@ import torch
 
 from . import files
 from .base.errors import HypernetworkFileError
-from .format import Document
+from .files.format import Document
 from .network.structure import Structure
 from .readers import Reader, readers
 

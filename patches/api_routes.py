@@ -13,7 +13,7 @@ from ..hypernetworks import report
 from ..hypernetworks.allowed import confined
 from ..hypernetworks.base.errors import SettingsError
 from ..hypernetworks.base.options import convert
-from ..hypernetworks.creation import create_file
+from ..hypernetworks.files.create import create_file
 from ..hypernetworks.merge.saving import ResultSettings
 from ..hypernetworks.merge.settings import LABELS, MergeSettings
 from ..hypernetworks.schema import plain

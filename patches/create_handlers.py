@@ -13,8 +13,8 @@ from modules import paths, shared
 from ..hypernetworks import settings_files
 from ..hypernetworks.base.errors import SettingsError, SeveralSettingsError, WorkbenchError
 from ..hypernetworks.base.options import as_text
-from ..hypernetworks.creation import create_file
 from ..hypernetworks.entry import Entry, assess, beside
+from ..hypernetworks.files.create import create_file
 from ..hypernetworks.network import presets
 from ..hypernetworks.settings import CreateSettings
 from ..hypernetworks.text_files import MAX_BYTES

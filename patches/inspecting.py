@@ -7,9 +7,10 @@ from typing import Any
 
 from modules import shared
 
-from ..hypernetworks import comparison, comparison_page, files, report, report_page, upkeep
+from ..hypernetworks import comparison, comparison_page, files, report, report_page
 from ..hypernetworks.base.errors import HypernetworkFileError, SettingsError
-from ..hypernetworks.conversion import ConversionSettings, convert
+from ..hypernetworks.files import edit
+from ..hypernetworks.files.convert import ConversionSettings, convert
 
 _BINS = 48
 
@@ -65,7 +66,7 @@ def rename(path: Path, values: dict[str, Any]) -> tuple[str, str]:
     Raises:
         SettingsError, HypernetworkFileError: it cannot be done.
     """
-    moved = upkeep.rename(path, upkeep.RenamingSettings.from_mapping(values))
+    moved = edit.rename(path, edit.RenamingSettings.from_mapping(values))
     shared.reload_hypernetworks()
     others = f", and with it {', '.join(other.name for other in moved[1:])}" if moved[1:] else ""
     return listed(moved[0]), f"{path.name} is {moved[0].name} now{others}."
@@ -77,7 +78,7 @@ def write_notes(path: Path, values: dict[str, Any]) -> str:
     Raises:
         SettingsError, HypernetworkFileError: it cannot be done.
     """
-    upkeep.write_notes(path, upkeep.NotesSettings.from_mapping(values))
+    edit.write_notes(path, edit.NotesSettings.from_mapping(values))
     return f"{path.name} has the new notes; all else in it is as it was."
 
 

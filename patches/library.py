@@ -13,7 +13,7 @@ from ..hypernetworks import compose, files
 from ..hypernetworks.base.errors import CompositionError
 from ..hypernetworks.compose import Composition
 from ..hypernetworks.compose_nodes import MAX_LENGTH, singles
-from ..hypernetworks.listing import COMPOSITION_SUFFIX
+from ..hypernetworks.files.listing import COMPOSITION_SUFFIX
 from ..hypernetworks.network.hypernetwork import Hypernetwork
 
 _MAX_BYTES_PER_CHARACTER = 4

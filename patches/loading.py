@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..hypernetworks import listing
 from ..hypernetworks.base.errors import CompositionError, HypernetworkFileError
+from ..hypernetworks.files import listing
 from . import aliases, infotext, options
 from .library import is_composition, library
 from .loaded import Loaded, LoadedComposition, LoadedNetwork

@@ -11,8 +11,8 @@ from modules import shared
 
 from ..hypernetworks.base.errors import SettingsError, SeveralSettingsError, WorkbenchError
 from ..hypernetworks.base.options import Option
-from ..hypernetworks.conversion import ConversionSettings
-from ..hypernetworks.upkeep import NotesSettings, RenamingSettings
+from ..hypernetworks.files.convert import ConversionSettings
+from ..hypernetworks.files.edit import NotesSettings, RenamingSettings
 from . import inspecting
 from .form import Form, done
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..base.errors import MergeError
-from ..format import is_finite
+from ..files.format import is_finite
 from ..network.hypernetwork import Hypernetwork, HypernetworkModule, Metadata
 from ..network.structure import Structure
 from . import exact, methods

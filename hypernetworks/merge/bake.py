@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ..base.errors import MergeError
-from ..format import is_finite
+from ..files.format import is_finite
 from ..network.fold import is_affine, multiply_out
 from ..network.hypernetwork import Hypernetwork
 

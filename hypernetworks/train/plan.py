@@ -12,10 +12,10 @@ from .. import files
 from ..base.errors import HypernetworkFileError, SettingsError, TrainingError, WorkbenchError
 from ..base.intervals import parse_interval
 from ..base.options import raise_all
-from ..creation import new_network
 from ..data.cache import Cache
 from ..data.dataset import Dataset, held_out_count
 from ..data.reading import read_dataset
+from ..files.create import new_network
 from ..kernels import attention
 from ..network.hypernetwork import Hypernetwork
 from ..ports import PictureRequest, Ports

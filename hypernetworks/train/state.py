@@ -14,10 +14,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .. import torch_write
 from ..base.atomic import atomic_write
 from ..base.errors import HypernetworkFileError, TrainingError
-from ..files import read_plain
+from ..files import read_plain, torch_writer
 from ..network.hypernetwork import Hypernetwork
 from .averages import WeightAverage
 from .precision import Precision
@@ -104,7 +103,7 @@ def write_state(path: Path, saved: SavedRun) -> None:
         "progress": saved.progress,
     }
     with atomic_write(path) as file:
-        torch_write.write(file, content)
+        torch_writer.write(file, content)
 
 
 def read_state(path: Path) -> SavedRun:

@@ -8,9 +8,9 @@ import pytest
 import torch
 from hypernetwork_workbench.hypernetworks import files, report
 from hypernetwork_workbench.hypernetworks.base.errors import HypernetworkFileError, SettingsError
+from hypernetwork_workbench.hypernetworks.files.portable import COMMON_ACTIVATIONS
 from hypernetwork_workbench.hypernetworks.network.hypernetwork import Hypernetwork, Metadata, Structure
 from hypernetwork_workbench.hypernetworks.network.layers import ACTIVATIONS, WEIGHT_INITS
-from hypernetwork_workbench.hypernetworks.portable import COMMON_ACTIVATIONS
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hypernetwork_workbench.hypernetworks import listing
+from hypernetwork_workbench.hypernetworks.files import listing
 
 
 def fill(folder: Path, *names: str) -> None:

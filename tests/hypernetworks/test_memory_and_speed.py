@@ -177,8 +177,8 @@ def test_previews_take_the_optimizer_state_away_and_bring_it_back(pictures, tmp_
 def test_checkpointing_is_the_fastest_that_fits_into_the_free_memory(pictures, monkeypatch):
     settings = make_job(pictures).train
     network = make_job(pictures)
-    from hypernetwork_workbench.hypernetworks.creation import new_network
     from hypernetwork_workbench.hypernetworks.data.batches import Kind
+    from hypernetwork_workbench.hypernetworks.files.create import new_network
 
     network = new_network(network.network, FakeDenoiser.widths, 0)
     denoiser = FakeDenoiser()

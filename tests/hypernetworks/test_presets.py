@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 from hypernetwork_workbench.hypernetworks import entry
-from hypernetwork_workbench.hypernetworks.creation import create_file
 from hypernetwork_workbench.hypernetworks.files import load
+from hypernetwork_workbench.hypernetworks.files.create import create_file
 from hypernetwork_workbench.hypernetworks.network import presets
 from hypernetwork_workbench.hypernetworks.settings import ScheduleSettings
 

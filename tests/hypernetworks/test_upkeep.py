@@ -10,9 +10,9 @@ import torch
 from hypernetwork_workbench.hypernetworks import files, report
 from hypernetwork_workbench.hypernetworks.base import atomic
 from hypernetwork_workbench.hypernetworks.base.errors import HypernetworkFileError, SettingsError
-from hypernetwork_workbench.hypernetworks.conversion import ConversionSettings, convert
+from hypernetwork_workbench.hypernetworks.files.convert import ConversionSettings, convert
+from hypernetwork_workbench.hypernetworks.files.edit import NotesSettings, RenamingSettings, rename, write_notes
 from hypernetwork_workbench.hypernetworks.network.hypernetwork import Hypernetwork, Metadata, Structure
-from hypernetwork_workbench.hypernetworks.upkeep import NotesSettings, RenamingSettings, rename, write_notes
 
 SUFFIXES = (".pt", ".safetensors")
 

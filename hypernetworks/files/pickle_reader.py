@@ -11,7 +11,7 @@ import struct
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from .base.errors import HypernetworkFileError
+from ..base.errors import HypernetworkFileError
 from .pickle_names import CALLS, Global, NumpyType, RefusedError, StorageRef, TensorRef, find, storage
 
 __all__ = ["StorageRef", "TensorRef", "read"]

@@ -6,9 +6,9 @@ from typing import IO, Any
 
 import torch
 
-from .base.errors import HypernetworkFileError
+from ..base.errors import HypernetworkFileError
+from ..network.hypernetwork import Hypernetwork
 from .format import KNOWN_KEYS, metadata_state, weights_state
-from .network.hypernetwork import Hypernetwork
 
 MAX_HEADER_BYTES = 8 << 20
 FORMAT = "hypernetwork"

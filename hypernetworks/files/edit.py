@@ -10,11 +10,12 @@ from typing import Any
 
 from torch import Tensor
 
-from . import files, safetensors_files, torch_write
-from .base.atomic import atomic_write
-from .base.errors import HypernetworkFileError, SettingsError
-from .base.names import check_name
-from .base.options import Option, Settings, setting
+from .. import files
+from ..base.atomic import atomic_write
+from ..base.errors import HypernetworkFileError, SettingsError
+from ..base.names import check_name
+from ..base.options import Option, Settings, setting
+from . import safetensors_form, torch_writer
 
 MAX_NOTES = 100_000
 _NOTES = "optional_info"
@@ -101,17 +102,17 @@ def write_notes(path: Path, settings: NotesSettings) -> None:
     if content.form == "safetensors":
         data = path.read_bytes()
         with atomic_write(path) as file:
-            file.writelines(safetensors_files.with_text(data, _NOTES, text))
+            file.writelines(safetensors_form.with_text(data, _NOTES, text))
     else:
         _check_spread(content.state, path)
         state = dict(content.state)
         if text is not None or _NOTES in state:
             state[_NOTES] = text
         with atomic_write(path) as file:
-            torch_write.write(file, state)
+            torch_writer.write(file, state)
     if optimizer is not None:
         with atomic_write(files.optimizer_path(path)) as file:
-            torch_write.write(file, {**optimizer, "hash": files.short_hash(path)})
+            torch_writer.write(file, {**optimizer, "hash": files.short_hash(path)})
 
 
 def _family(path: Path) -> Iterator[tuple[Path, str]]:

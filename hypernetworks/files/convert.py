@@ -8,10 +8,10 @@ from pathlib import Path
 
 import torch
 
-from . import files
-from .base.errors import SettingsError
-from .base.names import check_name
-from .base.options import Option, Settings, setting
+from .. import files
+from ..base.errors import SettingsError
+from ..base.names import check_name
+from ..base.options import Option, Settings, setting
 from .format import Document
 
 #: The form as people read it, to the suffix of its files and whether it is the portable one.

@@ -11,11 +11,11 @@ from typing import IO, Any
 
 import torch
 
-from . import safetensors_files, torch_files, torch_write
-from .base.atomic import atomic_write
-from .base.errors import HypernetworkFileError, SettingsError
+from ..base.atomic import atomic_write
+from ..base.errors import HypernetworkFileError, SettingsError
+from ..network.hypernetwork import Hypernetwork
+from . import safetensors_form, torch_reader, torch_writer
 from .format import Document, from_state, metadata_state, weights_state
-from .network.hypernetwork import Hypernetwork
 from .portable import portable_problems, renumber, without_dropout
 
 __all__ = [
@@ -77,11 +77,11 @@ def read_content(path: str | os.PathLike[str]) -> Content:
         start = file.read(_SNIFFED_BYTES)
         file.seek(0)
         if start[:2] == b"PK":
-            state, members = torch_files.read_zip(file, size)
+            state, members = torch_reader.read_zip(file, size)
             return Content("zip", members, state)
         if start[8:] == b"{":
-            return Content("safetensors", (), safetensors_files.read(file, size))
-        return Content("legacy", (), torch_files.read_legacy(file, size))
+            return Content("safetensors", (), safetensors_form.read(file, size))
+        return Content("legacy", (), torch_reader.read_legacy(file, size))
 
 
 def understand(content: Content, path: str | os.PathLike[str]) -> Document:
@@ -116,11 +116,11 @@ def save(
             if portable:
                 raise HypernetworkFileError("the portable form is a .pt file; no other reader opens .safetensors")
             with atomic_write(path) as file:
-                safetensors_files.write(file, net, dtype)
+                safetensors_form.write(file, net, dtype)
             return
         state = _state(net, portable, dtype)
         with atomic_write(path) as file:
-            torch_write.write(file, state)
+            torch_writer.write(file, state)
 
 
 def short_hash(path: str | os.PathLike[str]) -> str:
@@ -153,7 +153,7 @@ def save_optimizer_state(path: str | os.PathLike[str], name: str, state: dict[st
         if Path(path).is_symlink():
             raise HypernetworkFileError("it is a symbolic link; name the file it points to")
         with atomic_write(path) as file:
-            torch_write.write(file, content)
+            torch_writer.write(file, content)
 
 
 def load_optimizer_state(path: str | os.PathLike[str], file_hash: str) -> tuple[str, dict[str, Any]] | None:
@@ -170,7 +170,7 @@ def load_optimizer_state(path: str | os.PathLike[str], file_hash: str) -> tuple[
     with _named(path), _open(path) as (file, size):
         is_zip = file.read(2) == b"PK"
         file.seek(0)
-        content = torch_files.read_zip(file, size)[0] if is_zip else torch_files.read_legacy(file, size)
+        content = torch_reader.read_zip(file, size)[0] if is_zip else torch_reader.read_legacy(file, size)
         if not isinstance(content, dict) or not isinstance(content.get("optimizer_state_dict", {}), dict):
             raise HypernetworkFileError("it is no optimizer state")
         state = content.get("optimizer_state_dict")
@@ -180,9 +180,9 @@ def load_optimizer_state(path: str | os.PathLike[str], file_hash: str) -> tuple[
 
 
 def read_plain(path: str | os.PathLike[str]) -> Any:
-    """Read plain values and tensors that `torch_write.write` wrote; raises HypernetworkFileError."""
+    """Read plain values and tensors that `torch_writer.write` wrote; raises HypernetworkFileError."""
     with _named(path), _open(path) as (file, size):
-        return torch_files.read_zip(file, size)[0]
+        return torch_reader.read_zip(file, size)[0]
 
 
 def _state(net: Hypernetwork, portable: bool, dtype: torch.dtype | None) -> dict[Any, Any]:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from . import files
+from .. import files
 
 #: A composition is listed like a network; its text names the networks it is made of.
 COMPOSITION_SUFFIX = ".hns"

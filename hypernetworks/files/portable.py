@@ -4,9 +4,9 @@ import dataclasses
 
 import torch
 
+from ..network.hypernetwork import HypernetworkModule, Metadata
+from ..network.structure import Structure
 from .format import State
-from .network.hypernetwork import HypernetworkModule, Metadata
-from .network.structure import Structure
 
 COMMON_ACTIVATIONS = ("linear", "relu", "leakyrelu", "elu", "swish", "tanh", "sigmoid", "softsign", "mish")
 """The activations that ComfyUI knows, the fewest of all readers."""

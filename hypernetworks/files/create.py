@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from . import files
-from .base.errors import SettingsError
-from .network.hypernetwork import Hypernetwork
-from .network.sizes import check_size
-from .settings import CreateSettings, ShapeSettings
+from .. import files
+from ..base.errors import SettingsError
+from ..network.hypernetwork import Hypernetwork
+from ..network.sizes import check_size
+from ..settings import CreateSettings, ShapeSettings
 
 
 def new_network(settings: ShapeSettings, model_widths: Sequence[int], seed: int) -> Hypernetwork:

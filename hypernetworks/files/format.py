@@ -7,10 +7,10 @@ from typing import Any
 
 import torch
 
-from .base.errors import HypernetworkFileError, SettingsError
-from .network.hypernetwork import Hypernetwork, HypernetworkModule, Metadata
-from .network.layers import WEIGHT_INITS
-from .network.structure import Structure, default_dropout
+from ..base.errors import HypernetworkFileError, SettingsError
+from ..network.hypernetwork import Hypernetwork, HypernetworkModule, Metadata
+from ..network.layers import WEIGHT_INITS
+from ..network.structure import Structure, default_dropout
 
 MAX_WIDTHS = 64
 KNOWN_KEYS = frozenset(

@@ -9,9 +9,9 @@ from typing import IO, Any, cast
 
 import torch
 
-from . import pickles
-from .base.errors import HypernetworkFileError
-from .pickles import StorageRef, TensorRef
+from ..base.errors import HypernetworkFileError
+from . import pickle_reader
+from .pickle_reader import StorageRef, TensorRef
 
 MAX_DIRECTORY_BYTES = 4 << 20
 MAX_DEPTH = 32
@@ -74,11 +74,11 @@ def _read_archive(archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo])
     description = members.get("data.pkl")
     if description is None:
         raise HypernetworkFileError("it is a zip, but has no data.pkl")
-    if description.file_size > pickles.MAX_PICKLE_BYTES:
+    if description.file_size > pickle_reader.MAX_PICKLE_BYTES:
         raise HypernetworkFileError("its description is too large")
     if "byteorder" in members and _read_member(archive, members["byteorder"]) != b"little":
         raise HypernetworkFileError("its numbers are stored for a big-endian machine")
-    value, _ = pickles.read(bytes(_read_member(archive, description)))
+    value, _ = pickle_reader.read(bytes(_read_member(archive, description)))
 
     def load(reference: StorageRef) -> bytearray:
         if f"data/{reference.key}" not in members:
@@ -124,12 +124,12 @@ def read_legacy(file: IO[bytes], size: int) -> Any:
     Raises:
         HypernetworkFileError: not a torch file, damaged, or asking for more than plain values.
     """
-    head = file.read(pickles.MAX_PICKLE_BYTES)
+    head = file.read(pickle_reader.MAX_PICKLE_BYTES)
     values = []
     position = 0
     for index in range(_LEGACY_PICKLES):
         try:
-            value, position = pickles.read(head, position)
+            value, position = pickle_reader.read(head, position)
         except HypernetworkFileError as reason:
             if index == 0:
                 raise HypernetworkFileError(f"it is no torch file ({reason})") from reason

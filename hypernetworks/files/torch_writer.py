@@ -10,7 +10,7 @@ from typing import IO, Any
 import torch
 from torch._utils import _rebuild_tensor_v2
 
-from .base.errors import HypernetworkFileError
+from ..base.errors import HypernetworkFileError
 from .pickle_names import STORAGES
 
 ARCHIVE = "archive"
