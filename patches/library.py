@@ -12,7 +12,7 @@ import torch
 from ..hypernetworks import compose, files
 from ..hypernetworks.base.errors import CompositionError
 from ..hypernetworks.compose import Composition
-from ..hypernetworks.compose_nodes import MAX_LENGTH, singles
+from ..hypernetworks.compose.nodes import MAX_LENGTH, singles
 from ..hypernetworks.files.listing import COMPOSITION_SUFFIX
 from ..hypernetworks.network.hypernetwork import Hypernetwork
 

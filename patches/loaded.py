@@ -12,8 +12,8 @@ from torch import Tensor
 
 from ..hypernetworks import files
 from ..hypernetworks.compose import Composition
+from ..hypernetworks.compose.bound import Apply, Step
 from ..hypernetworks.network.hypernetwork import Hypernetwork
-from ..hypernetworks.steps import Apply, Step
 
 _Side: TypeAlias = Callable[[Tensor], Tensor]
 

@@ -20,10 +20,10 @@ import torch
 from modules import shared
 from torch import Tensor, nn
 
+from ..hypernetworks.compose.bound import Chain, Step
 from ..hypernetworks.functions import Function, reduce, split
 from ..hypernetworks.memo import Memo, is_random, key_of, state_of, version, weights_of
 from ..hypernetworks.network.hypernetwork import Hypernetwork
-from ..hypernetworks.steps import Chain, Step
 from . import attention_layers, options
 from .folding import Folds, Tails, lora_is_active
 from .library import library

@@ -3,9 +3,9 @@
 import pytest
 import torch
 from hypernetwork_workbench.hypernetworks import compose
-from hypernetwork_workbench.hypernetworks.compose_nodes import Parallel, Sequence, Single
+from hypernetwork_workbench.hypernetworks.compose.bound import Apply, Blend, Chain
+from hypernetwork_workbench.hypernetworks.compose.nodes import Parallel, Sequence, Single
 from hypernetwork_workbench.hypernetworks.functions import Affine, Bent, Composed, Identity, _Mish, reduce, split
-from hypernetwork_workbench.hypernetworks.steps import Apply, Blend, Chain
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from torch import Tensor
 
-from .network.hypernetwork import Hypernetwork
+from ..network.hypernetwork import Hypernetwork
 
 
 def bend(network: Hypernetwork, k_in: Tensor, v_in: Tensor, strength: float = 1.0) -> tuple[Tensor, Tensor]:

@@ -8,8 +8,8 @@ from typing import TypeAlias
 
 from torch import Tensor
 
+from ..network.hypernetwork import Hypernetwork
 from .apply import bend
-from .network.hypernetwork import Hypernetwork
 
 Pair: TypeAlias = "tuple[Tensor, Tensor]"
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from .base.errors import CompositionError
-from .compose_nodes import MAX_DEPTH, Node, Sequence, Single, fail, number, parallel, shorten, single, spell
+from ..base.errors import CompositionError
+from .nodes import MAX_DEPTH, Node, Sequence, Single, fail, number, parallel, shorten, single, spell
 
 _SPACE = re.compile(r"\s*")
 # Letters, digits and signs without a meaning here, with single spaces and the like only between them.

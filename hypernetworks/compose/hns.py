@@ -6,7 +6,7 @@ import ast
 import warnings
 from typing import Any, TypeGuard
 
-from .compose_nodes import MAX_DEPTH, Node, Parallel, Sequence, Single, fail, number, parallel, single, spell
+from .nodes import MAX_DEPTH, Node, Parallel, Sequence, Single, fail, number, parallel, single, spell
 
 _BRACKETS = "[({"
 _PAIR = 2

@@ -7,11 +7,12 @@ from collections.abc import Container, Iterator, Mapping
 
 from torch import Tensor
 
-from . import compose_hns, compose_text
-from .base.errors import CompositionError
-from .compose_nodes import MAX_LENGTH, MAX_NODES, Node, Parallel, Sequence, Single, check_size, fail, shorten, singles
-from .network.hypernetwork import Hypernetwork
-from .steps import Apply, Blend, Chain, Step
+from ..base.errors import CompositionError
+from ..network.hypernetwork import Hypernetwork
+from . import hns
+from . import text as compose_text
+from .bound import Apply, Blend, Chain, Step
+from .nodes import MAX_LENGTH, MAX_NODES, Node, Parallel, Sequence, Single, check_size, fail, shorten, singles
 
 __all__ = ["Composition", "Node", "Parallel", "Sequence", "Single", "parse"]
 
@@ -67,7 +68,7 @@ class Composition:
 
     def as_hns(self) -> str:
         """Write it as a `.hns` text, which `parse` reads back to an equal composition."""
-        return compose_hns.write(self.root)
+        return hns.write(self.root)
 
     def as_text(self) -> str:
         """Write it in the readable form, which `parse` reads back to an equal composition.
@@ -117,7 +118,7 @@ def parse(text: str, resolve: Mapping[str, Composition] | None = None) -> Compos
         raise CompositionError(f"the text is longer than {MAX_LENGTH} characters")
     if not text.strip():
         raise CompositionError("line 1, column 1: the text is empty")
-    root = compose_hns.read(text) if _is_literal(text.strip()) else compose_text.read(text)
+    root = hns.read(text) if _is_literal(text.strip()) else compose_text.read(text)
     check_size(root)
     composition = Composition(root, dict(resolve or {}))
     _check_circles(root, composition.resolve)

@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterator
 from typing import TypeAlias
 
-from .base.errors import CompositionError
+from ..base.errors import CompositionError
 
 MAX_DEPTH = 8
 """Levels of nesting. Each level of quotes in a `.hns` doubles the backslashes of the one below."""
