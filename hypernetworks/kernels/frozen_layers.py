@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-from ..memo import version
+from ..inference.text_cache import version
 from . import onednn
 from .devices import autocast_dtype
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..memo import version
+from ..inference.text_cache import version
 from . import onednn
 
 #: Where the weights of a layer are, and how often they were written into.

@@ -5,7 +5,15 @@ import torch
 from hypernetwork_workbench.hypernetworks import compose
 from hypernetwork_workbench.hypernetworks.compose.bound import Apply, Blend, Chain
 from hypernetwork_workbench.hypernetworks.compose.nodes import Parallel, Sequence, Single
-from hypernetwork_workbench.hypernetworks.functions import Affine, Bent, Composed, Identity, _Mish, reduce, split
+from hypernetwork_workbench.hypernetworks.inference.reduced import (
+    Affine,
+    Bent,
+    Composed,
+    Identity,
+    _Mish,
+    reduce,
+    split,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from hypernetwork_workbench.hypernetworks.memo import Memo, is_random, key_of, weights_of
+from hypernetwork_workbench.hypernetworks.inference.text_cache import Memo, is_random, key_of, weights_of
 
 from tests.support.networks import random_network
 

@@ -262,7 +262,7 @@ def test_another_model_with_the_same_attention_is_bent_too(host_with_networks, m
 
 
 def test_a_checkpoint_loaded_into_folded_layers_stays(host_with_networks, shortcuts):
-    from hypernetwork_workbench.hypernetworks.functions import Affine
+    from hypernetwork_workbench.hypernetworks.inference.reduced import Affine
     from hypernetwork_workbench.patches.folding import Folds
 
     layer = torch.nn.Module()

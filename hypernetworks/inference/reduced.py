@@ -14,10 +14,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .compose.bound import Apply, Chain, Step, mix
-from .kernels.packed_linear import PackedLinear
-from .network.affine import added_map
-from .network.hypernetwork import HypernetworkModule
+from ..compose.bound import Apply, Chain, Step, mix
+from ..kernels.packed_linear import PackedLinear
+from ..network.affine import added_map
+from ..network.hypernetwork import HypernetworkModule
 
 
 class Identity:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 import torch
 from torch import Tensor
 
-from .network.hypernetwork import Hypernetwork
+from ..network.hypernetwork import Hypernetwork
 
 Pair = tuple[Tensor, Tensor]
 
