@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from . import pages
-from .comparison import Comparison, OutputDistance, WeightDistance
+from .report.comparison import Comparison, OutputDistance, WeightDistance
 
 _WEIGHTS_SHOWN = 400
 

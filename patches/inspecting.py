@@ -7,10 +7,11 @@ from typing import Any
 
 from modules import shared
 
-from ..hypernetworks import comparison, comparison_page, files, report, report_page
+from ..hypernetworks import comparison_page, files, report, report_page
 from ..hypernetworks.base.errors import HypernetworkFileError, SettingsError
 from ..hypernetworks.files import edit
 from ..hypernetworks.files.convert import ConversionSettings, convert
+from ..hypernetworks.report import comparison
 
 _BINS = 48
 

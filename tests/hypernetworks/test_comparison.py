@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 from hypernetwork_workbench.hypernetworks import comparison_page
-from hypernetwork_workbench.hypernetworks.comparison import CONTEXTS, compare
 from hypernetwork_workbench.hypernetworks.network.hypernetwork import Hypernetwork, Metadata, Structure
+from hypernetwork_workbench.hypernetworks.report.comparison import CONTEXTS, compare
 
 
 def make(seed: int = 0, widths=(8, 12), **structure) -> Hypernetwork:

@@ -8,10 +8,10 @@ from typing import Any
 
 import torch
 
-from . import files
-from .base.errors import HypernetworkFileError
-from .files.format import Document
-from .network.structure import Structure
+from .. import files
+from ..base.errors import HypernetworkFileError
+from ..files.format import Document
+from ..network.structure import Structure
 from .readers import Reader, readers
 
 __all__ = ["Histogram", "LayerStatistics", "Outline", "Reader", "Report", "describe", "outline"]

@@ -7,10 +7,10 @@ from typing import Any
 
 import torch
 
-from .files import Content
-from .files.format import Document
-from .files.portable import COMMON_ACTIVATIONS, reads_as_number
-from .network.hypernetwork import HypernetworkModule
+from ..files import Content
+from ..files.format import Document
+from ..files.portable import COMMON_ACTIVATIONS, reads_as_number
+from ..network.hypernetwork import HypernetworkModule
 
 _WEBUI_MEMBERS = re.compile(r"[^/]+/(data\.pkl|data/\d+|version)")
 

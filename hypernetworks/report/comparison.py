@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from .network.hypernetwork import Hypernetwork, HypernetworkModule
-from .network.layers import ResidualBlock
+from ..network.hypernetwork import Hypernetwork, HypernetworkModule
+from ..network.layers import ResidualBlock
 
 CONTEXTS = 256
 _SEED = 0
