@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from .base.errors import SettingsError, SeveralSettingsError, WorkbenchError
-from .charts import Curve, draw_chart
 from .data.images import EXTENSIONS
 from .data_settings import DataSettings
+from .pages.charts import Curve, draw_chart
 from .settings import SECTIONS, Job
 from .train.plan import epoch_steps
 from .train.schedules import Schedule

@@ -16,9 +16,10 @@ from ..hypernetworks.base.options import as_text
 from ..hypernetworks.entry import Entry, assess, beside
 from ..hypernetworks.files.create import create_file
 from ..hypernetworks.network import presets
+from ..hypernetworks.pages import create as create_view
 from ..hypernetworks.settings import CreateSettings
 from ..hypernetworks.text_files import MAX_BYTES
-from . import create_view, host
+from . import host
 from .checkpoint_widths import loaded_widths
 from .form import Form, done
 

@@ -9,8 +9,9 @@ from typing import Any
 import gradio as gr
 
 from ..hypernetworks.base.errors import DatasetError, SettingsError, SeveralSettingsError, WorkbenchError
-from ..hypernetworks.data import page, pictures_page
 from ..hypernetworks.data.survey import Survey
+from ..hypernetworks.pages import dataset
+from ..hypernetworks.pages import pictures as pictures_page
 from . import dataset_work
 from .form import Form, done
 
@@ -148,7 +149,7 @@ class Handlers:
         pictures = self.turn(found, show, words, page_number)
         return (
             found,
-            page.render(found),
+            dataset.render(found),
             self._undo_button(found),
             gr.update(choices=names, value=show),
             words,

@@ -10,11 +10,11 @@ from modules import paths, sd_models, shared
 
 from ..hypernetworks.base.errors import HypernetworkFileError, MergeError, SettingsError, WorkbenchError
 from ..hypernetworks.entry import beside
-from ..hypernetworks.merge import page
 from ..hypernetworks.merge.bake import attention_layers, changed_layers
 from ..hypernetworks.merge.bake_files import BakeSettings, bake, target
 from ..hypernetworks.merge.checkpoint_file import CheckpointError, CheckpointFile
 from ..hypernetworks.merge.outlines import outline
+from ..hypernetworks.pages import merge
 from . import inspecting
 from .form import Form, done
 from .merging import unusable
@@ -42,12 +42,12 @@ class BakeHandlers:
         """Says what would change, or beside a field why it cannot."""
         values = self.form.values(entered)
         if not values["network"] or not values["checkpoint"]:
-            return [*self.form.sentences({}), page.note(_EMPTY)]
+            return [*self.form.sentences({}), merge.note(_EMPTY)]
         try:
             sentence = _plan(values["network"], _checkpoint(values["checkpoint"]))
         except SettingsError as error:
-            return [*self.form.sentences({error.field: beside(error)}), page.note(_EMPTY)]
-        return [*self.form.sentences({}), page.note(sentence)]
+            return [*self.form.sentences({error.field: beside(error)}), merge.note(_EMPTY)]
+        return [*self.form.sentences({}), merge.note(sentence)]
 
     def bake(self, *entered: Any) -> tuple[str, Any]:
         """Writes the new checkpoint; gives the outcome and the list of checkpoints."""

@@ -8,17 +8,17 @@ from typing import Any
 
 from modules import shared
 
-from ..hypernetworks import compose, files, pages
+from ..hypernetworks import compose, files
 from ..hypernetworks.base.atomic import write_text
 from ..hypernetworks.base.errors import CompositionError, HypernetworkFileError, SettingsError, WorkbenchError
 from ..hypernetworks.base.options import Option
 from ..hypernetworks.compose import Composition
 from ..hypernetworks.entry import beside
-from ..hypernetworks.merge import page
 from ..hypernetworks.merge.composition import merge_composition, plan_composition
 from ..hypernetworks.merge.outlines import outline
 from ..hypernetworks.merge.saving import ResultSettings, free_path, with_hashes
 from ..hypernetworks.network.hypernetwork import Hypernetwork
+from ..hypernetworks.pages import elements, merge
 from . import host, inspecting, merging
 from .form import Form, done
 
@@ -52,11 +52,11 @@ class CompositionHandlers:
         """Shows the composition in both forms, or where it is wrong."""
         values = self.form.values(entered)
         if not values[_FIELD].strip():
-            return [*self.form.sentences({}), page.note(_EMPTY)]
+            return [*self.form.sentences({}), merge.note(_EMPTY)]
         try:
             return [*self.form.sentences({}), _preview(_read(values[_FIELD]))]
         except SettingsError as error:
-            return [*self.form.sentences({_FIELD: beside(error)}), page.note(_EMPTY)]
+            return [*self.form.sentences({_FIELD: beside(error)}), merge.note(_EMPTY)]
 
     def save(self, *entered: Any) -> str:
         """Writes the composition as a `.hns` file into the folder of networks."""
@@ -172,12 +172,12 @@ def _preview(composition: Composition) -> str:
     except CompositionError as error:
         text = str(error)
     rows = [
-        ("Readable form", f"<code>{pages.text(text)}</code>"),
-        (".hns form", f"<code>{pages.text(composition.as_hns())}</code>"),
-        ("Networks", pages.text(", ".join(composition.names))),
-        ("As one file", f"<span class='{kind}'>{word}</span>: {pages.text(page.sentence(planned))}"),
+        ("Readable form", f"<code>{elements.text(text)}</code>"),
+        (".hns form", f"<code>{elements.text(composition.as_hns())}</code>"),
+        ("Networks", elements.text(", ".join(composition.names))),
+        ("As one file", f"<span class='{kind}'>{word}</span>: {elements.text(merge.sentence(planned))}"),
     ]
-    return f"<div class='hnw-report'>{pages.facts(rows)}</div>"
+    return f"<div class='hnw-report'>{elements.facts(rows)}</div>"
 
 
 def _result(values: Mapping[str, Any]) -> ResultSettings:

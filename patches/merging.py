@@ -16,12 +16,13 @@ from ..hypernetworks import files
 from ..hypernetworks.base.errors import HypernetworkFileError, SettingsError, SeveralSettingsError, WorkbenchError
 from ..hypernetworks.base.options import raise_all
 from ..hypernetworks.entry import beside
-from ..hypernetworks.merge import Plan, check, merge, page, plan
+from ..hypernetworks.merge import Plan, check, merge, plan
 from ..hypernetworks.merge.options import check_inputs
 from ..hypernetworks.merge.outlines import outline
 from ..hypernetworks.merge.saving import ResultSettings, save, with_hashes
 from ..hypernetworks.merge.settings import METHODS, NONE, OWN_OPTIONS, ROWS, MergeSettings, chosen_rows, used_fields
 from ..hypernetworks.network.hypernetwork import Hypernetwork
+from ..hypernetworks.pages import merge as page
 from . import host, inspecting
 from .form import Form, done
 

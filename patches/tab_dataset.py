@@ -13,9 +13,9 @@ from modules import call_queue, shared
 from ..hypernetworks.base.options import Option
 from ..hypernetworks.data.captioning import TaggerSettings
 from ..hypernetworks.data.copies import CopySettings
-from ..hypernetworks.data.pictures_page import ALL
 from ..hypernetworks.data.survey import SurveySettings
 from ..hypernetworks.data.tags import TagSettings
+from ..hypernetworks.pages.pictures import ALL
 from ..hypernetworks.settings import DataSettings, TrainSettings
 from . import data_form, initial, tab_train, taggers
 from .dataset_handlers import Handlers, Parts

@@ -8,10 +8,10 @@ from typing import Any
 import gradio as gr
 
 from ..hypernetworks.base.options import Option, Settings
-from ..hypernetworks.merge import page
 from ..hypernetworks.merge.bake_files import BakeSettings
 from ..hypernetworks.merge.saving import ResultSettings
 from ..hypernetworks.merge.settings import NONE, ROWS, MergeSettings, used_fields
+from ..hypernetworks.pages import merge as page
 from . import inspecting, merge_baking, merging
 from .form import Form
 from .merge_baking import BakeHandlers

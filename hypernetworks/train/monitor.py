@@ -7,8 +7,8 @@ import time
 from collections import deque
 from typing import Any
 
-from ..charts import Curve, draw_chart
 from ..kernels.memory import PeakMemory
+from ..pages.charts import Curve, draw_chart
 from ..ports import Progress
 from .logs import validation_of
 from .readings import StepRecord

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, replace
 
 from ..base.errors import TrainingError
-from ..charts import Curve, draw_chart
+from ..pages.charts import Curve, draw_chart
 from ..ports import Ports
 from ..settings import Job
 from .encoding import encode_parts

@@ -5,8 +5,8 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 
 import pytest
-from hypernetwork_workbench.hypernetworks.drawing import draw
 from hypernetwork_workbench.hypernetworks.network.structure import MAX_LAYERS, Structure
+from hypernetwork_workbench.hypernetworks.pages.drawing import draw
 
 SVG = "{http://www.w3.org/2000/svg}"
 

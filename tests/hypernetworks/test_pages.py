@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from hypernetwork_workbench.hypernetworks import files, histograms, pages, report, report_page
+from hypernetwork_workbench.hypernetworks import files, report
 from hypernetwork_workbench.hypernetworks.base.errors import HypernetworkFileError
 from hypernetwork_workbench.hypernetworks.network.hypernetwork import Hypernetwork, Metadata, Structure
+from hypernetwork_workbench.hypernetworks.pages import elements as pages
+from hypernetwork_workbench.hypernetworks.pages import histograms
+from hypernetwork_workbench.hypernetworks.pages import report as report_page
 from hypernetwork_workbench.hypernetworks.report import Histogram
 
 from tests.support import hostile

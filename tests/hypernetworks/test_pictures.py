@@ -4,7 +4,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 from hypernetwork_workbench.hypernetworks.base.errors import SettingsError
-from hypernetwork_workbench.hypernetworks.charts import Curve, draw_chart
+from hypernetwork_workbench.hypernetworks.pages.charts import Curve, draw_chart
 from hypernetwork_workbench.hypernetworks.ports import PictureRequest
 from hypernetwork_workbench.hypernetworks.train.pictures import read_prompts
 from hypernetwork_workbench.hypernetworks.train.run import train

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from hypernetwork_workbench.hypernetworks.base.errors import SettingsError
-from hypernetwork_workbench.hypernetworks.data import captioning, page, pictures_page
+from hypernetwork_workbench.hypernetworks.data import captioning
 from hypernetwork_workbench.hypernetworks.data.caption_edits import History
 from hypernetwork_workbench.hypernetworks.data.likeness import alike, likeness
 from hypernetwork_workbench.hypernetworks.data.prints import Print, Prints, trained_picture
@@ -23,6 +23,8 @@ from hypernetwork_workbench.hypernetworks.data.survey import (
     survey,
 )
 from hypernetwork_workbench.hypernetworks.data.tags import TagSettings
+from hypernetwork_workbench.hypernetworks.pages import dataset
+from hypernetwork_workbench.hypernetworks.pages import pictures as pictures_page
 from hypernetwork_workbench.hypernetworks.settings import DataSettings, TrainSettings
 from hypernetwork_workbench.hypernetworks.train.plan import make_plan
 from hypothesis import given, settings
@@ -148,7 +150,7 @@ def test_a_folder_of_broken_pictures_is_surveyed_and_says_that_nothing_can_be_tr
     (tmp_path / "broken.png").write_bytes(b"no picture")
     found = look(tmp_path)
     assert (found.samples, found.buckets, found.division.steps_per_epoch) == ((), [], 0)
-    assert "A run would not start: no picture can be used." in page.render(found)
+    assert "A run would not start: no picture can be used." in dataset.render(found)
     assert "No picture" in pictures_page.cards(found, [], 1)
 
 
@@ -244,7 +246,7 @@ def test_no_name_and_no_caption_can_put_html_into_the_page(tmp_path):
     (tmp_path / "<b>broken.png").write_bytes(b"no picture")
     found = look(tmp_path, limits={"token_limit": 1})
     numbers = pictures_page.chosen(found, pictures_page.ALL, "")
-    shown = page.render(found) + pictures_page.cards(found, numbers, 1) + pictures_page.large(found, 0)
+    shown = dataset.render(found) + pictures_page.cards(found, numbers, 1) + pictures_page.large(found, 0)
     assert shown.count("&lt;script&gt;") >= 5
     assert not re.search(r"<(script|img src=x|b>broken)", shown)
     assert "'&quot;" not in shown.replace("&#x27;&quot;", "")

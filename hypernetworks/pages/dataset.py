@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from html import escape
 
-from .. import pages
-from .captions import CLASS, FILE, METADATA, NAME, caption_origin
-from .prints import trained_picture
-from .survey import KINDS, Bucket, Problem, Survey
-from .tags import count_tags
+from ..data.captions import CLASS, FILE, METADATA, NAME, caption_origin
+from ..data.prints import trained_picture
+from ..data.survey import KINDS, Bucket, Problem, Survey
+from ..data.tags import count_tags
+from . import elements
 
 _EXAMPLES = 5
 _EXAMPLE_PX = 96
@@ -28,8 +28,8 @@ def render(survey: Survey) -> str:
     """The whole survey but the pictures."""
     parts = []
     if survey.obstacle:
-        parts.append(pages.problem(f"A run would not start: {survey.obstacle}."))
-    parts += [pages.facts(_facts(survey)), "<h4>Sizes that are trained</h4>", _buckets(survey), _problems(survey)]
+        parts.append(elements.problem(f"A run would not start: {survey.obstacle}."))
+    parts += [elements.facts(_facts(survey)), "<h4>Sizes that are trained</h4>", _buckets(survey), _problems(survey)]
     parts.append(_tags(survey))
     return f"<div class='hnw-report'>{''.join(parts)}</div>"
 
@@ -71,7 +71,7 @@ def _epoch(survey: Survey) -> str:
 
 def _buckets(survey: Survey) -> str:
     head = ("Size", "Ratio", "Pictures", "An epoch", "Batches", "Last batch", "As they are trained")
-    return pages.table(head, (_bucket(survey, bucket) for bucket in survey.buckets), "hnw-buckets")
+    return elements.table(head, (_bucket(survey, bucket) for bucket in survey.buckets), "hnw-buckets")
 
 
 def _bucket(survey: Survey, bucket: Bucket) -> tuple[str, ...]:
@@ -91,7 +91,7 @@ def _examples(survey: Survey, bucket: Bucket) -> Iterator[str]:
     for number in bucket.samples[:_EXAMPLES]:
         sample = survey.samples[number]
         picture = trained_picture(survey.prints.get(sample), sample, sample.frames[0], _EXAMPLE_PX)
-        name = pages.text(sample.path.name, 120)
+        name = elements.text(sample.path.name, 120)
         yield f"<img src='{picture}' alt='{name}' title='{name}'>"
     left = len(bucket.samples) - _EXAMPLES
     if left > 0:
@@ -105,17 +105,17 @@ def _problems(survey: Survey) -> str:
     for kind in KINDS:
         found = [problem for problem in survey.problems if problem.kind == kind]
         if found:
-            rows = [(_name(problem), pages.text(problem.sentence, 400)) for problem in found[:_PROBLEMS_SHOWN]]
+            rows = [(_name(problem), elements.text(problem.sentence, 400)) for problem in found[:_PROBLEMS_SHOWN]]
             folds.append(
                 f"<details{' open' if not folds else ''}><summary>{kind.capitalize()} ({len(found):,})</summary>"
-                f"<div class='hnw-scroll'>{pages.table(('Picture', 'What was found'), rows, 'hnw-problems')}"
+                f"<div class='hnw-scroll'>{elements.table(('Picture', 'What was found'), rows, 'hnw-problems')}"
                 f"{_more(len(found))}</div></details>"
             )
     return f"<h4>Problems ({len(survey.problems):,})</h4>{''.join(folds)}"
 
 
 def _name(problem: Problem) -> str:
-    name = pages.text(problem.path.name, 120)
+    name = elements.text(problem.path.name, 120)
     if problem.sample is None:
         return name
     return f"<button type='button' class='hnw-link' onclick='hnwDatasetPick({problem.sample})'>{name}</button>"
@@ -140,7 +140,7 @@ def _tags(survey: Survey) -> str:
 
 def _tag_rows(counts: Iterable[tuple[str, int]], most: int) -> Iterator[str]:
     for tag, count in counts:
-        shown = pages.text(tag, 200)
+        shown = elements.text(tag, 200)
         yield (
             f"<tr><td><button type='button' class='hnw-link' data-tag='{escape(tag)}' onclick='hnwDatasetFind(this)'>"
             f"{shown}</button></td>"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .. import pages
-from .check import Difference
-from .plan import Plan
-from .settings import LABELS
+from ..merge.check import Difference
+from ..merge.plan import Plan
+from ..merge.settings import LABELS
+from . import elements
 
 _NEAR = 1e-4
 
@@ -21,15 +21,15 @@ def methods_table(plans: Sequence[Plan], chosen: str) -> str:
     rows = []
     for plan in plans:
         kind, word = ("hnw-yes", "yes") if plan.possible else ("hnw-no", "no")
-        label = pages.text(LABELS[plan.method])
+        label = elements.text(LABELS[plan.method])
         rows.append(
             (
                 f"<b>{label}</b>" if plan.method == chosen else label,
                 f"<span class='{kind}'>{word}</span>",
-                pages.text(sentence(plan), 400),
+                elements.text(sentence(plan), 400),
             )
         )
-    return _report(pages.table(("Method", "Can it?", "What comes out, or why not"), rows))
+    return _report(elements.table(("Method", "Can it?", "What comes out, or why not"), rows))
 
 
 def check_table(differences: Sequence[Difference], compared_with: str) -> str:
@@ -37,12 +37,12 @@ def check_table(differences: Sequence[Difference], compared_with: str) -> str:
     is_near = all(one.largest is not None and one.largest <= _NEAR for one in differences)
     verdict = "The result does the same as" if is_near else "The result differs from"
     rows = [
-        (f"{one.width} {one.side}", pages.number(one.change), _percent(one.mean), _percent(one.largest))
+        (f"{one.width} {one.side}", elements.number(one.change), _percent(one.mean), _percent(one.largest))
         for one in differences
     ]
     head = ("Outputs on random contexts", "mean change wanted", "mean difference", "largest difference")
-    table = pages.table(head, rows, "hnw-comparison")
-    return _report(f"<p>{verdict} {pages.text(compared_with)}.</p>{table}")
+    table = elements.table(head, rows, "hnw-comparison")
+    return _report(f"<p>{verdict} {elements.text(compared_with)}.</p>{table}")
 
 
 def sentence(plan: Plan) -> str:
@@ -59,7 +59,7 @@ def reason(plan: Plan) -> str:
 
 def note(remark: str) -> str:
     """A remark in place of a table."""
-    return f"<p class='hnw-note'>{pages.text(remark)}</p>"
+    return f"<p class='hnw-note'>{elements.text(remark)}</p>"
 
 
 def _percent(value: float | None) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-from .network.structure import Structure
+from ..network.structure import Structure
 
 _STEP = 118
 _MARGIN = 46

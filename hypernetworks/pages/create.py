@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from html import escape
 
-from ..hypernetworks.drawing import draw
-from ..hypernetworks.entry import LABELS, MORE_WIDTHS, Entry
-from ..hypernetworks.network.sizes import readable_bytes, sizes
-from ..hypernetworks.network.structure import Structure
+from ..entry import LABELS, MORE_WIDTHS, Entry
+from ..network.sizes import readable_bytes, sizes
+from ..network.structure import Structure
+from .drawing import draw
 
 _LABELS = {**LABELS, "more_widths": MORE_WIDTHS.label}
 

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from . import pages
-from .report.comparison import Comparison, OutputDistance, WeightDistance
+from ..report.comparison import Comparison, OutputDistance, WeightDistance
+from . import elements
 
 _WEIGHTS_SHOWN = 400
 
 
 def render(comparison: Comparison, first: str, second: str) -> str:
     """The comparison under the names of the two networks."""
-    names = [pages.text(name, 80) for name in (first, second)]
+    names = [elements.text(name, 80) for name in (first, second)]
     verdict = "Both give the same outputs." if comparison.is_same else "Their outputs differ."
     parts = [
-        pages.part(("Structure", *names, "", ""), _facts(comparison)),
-        pages.part(
+        elements.part(("Structure", *names, "", ""), _facts(comparison)),
+        elements.part(
             ("Outputs at strength 1", "mean change by the first", "by the second", "largest difference", "mean"),
             map(_output, comparison.outputs),
         ),
-        pages.part(
+        elements.part(
             ("Weights", "norm of the first", "of the second", "relative L2 distance", "cosine"), _weights(comparison)
         ),
     ]
@@ -34,14 +34,14 @@ def _facts(comparison: Comparison) -> Sequence[Sequence[str]]:
     if not comparison.facts:
         return [("no difference", "", "", "", "")]
     return [
-        (fact.fact.replace("_", " "), pages.text(fact.first, 300), pages.text(fact.second, 300), "", "")
+        (fact.fact.replace("_", " "), elements.text(fact.first, 300), elements.text(fact.second, 300), "", "")
         for fact in comparison.facts
     ]
 
 
 def _output(output: OutputDistance) -> Sequence[str]:
     numbers = (output.first, output.second, output.largest, output.mean)
-    return (f"{output.width} {output.side}", *map(pages.number, numbers))
+    return (f"{output.width} {output.side}", *map(elements.number, numbers))
 
 
 def _weights(comparison: Comparison) -> Iterator[Sequence[str]]:
@@ -55,5 +55,5 @@ def _weights(comparison: Comparison) -> Iterator[Sequence[str]]:
 def _weight(weight: WeightDistance) -> Sequence[str]:
     relative = "–" if weight.relative is None else f"{weight.relative:.2%}"
     cosine = "–" if weight.cosine is None else f"{weight.cosine:.4f}"
-    name = f"{weight.width} {weight.side} {pages.text(weight.weight, 60)}"
-    return (name, pages.number(weight.first), pages.number(weight.second), relative, cosine)
+    name = f"{weight.width} {weight.side} {elements.text(weight.weight, 60)}"
+    return (name, elements.number(weight.first), elements.number(weight.second), relative, cosine)

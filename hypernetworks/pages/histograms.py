@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
-from .report import Histogram
+from ..report import Histogram
 
 _WIDTH = 180
 _HEIGHT = 34

@@ -5,13 +5,13 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 
-from .. import pages
 from ..base.errors import DatasetError
-from .buckets import Frame
-from .captions import METADATA, caption_origin
-from .dataset import Sample
-from .prints import Print, trained_picture, whole_picture
-from .survey import Survey
+from ..data.buckets import Frame
+from ..data.captions import METADATA, caption_origin
+from ..data.dataset import Sample
+from ..data.prints import Print, trained_picture, whole_picture
+from ..data.survey import Survey
+from . import elements
 
 PER_PAGE = 24
 _CARD_PX = 192
@@ -69,21 +69,21 @@ def cards(survey: Survey, numbers: Sequence[int], page: int) -> str:
 def large(survey: Survey, number: int) -> str:
     """One picture, with all that is known of it."""
     sample = survey.samples[number]
-    rows = [("Picture", pages.text(sample.path, 400)), ("Size", _size(sample))]
-    rows.append(("Seen as", pages.text(sample.caption)))
-    rows += [("Problem", pages.text(sentence, 400)) for sentence in _sentences(survey).get(number, [])]
+    rows = [("Picture", elements.text(sample.path, 400)), ("Size", _size(sample))]
+    rows.append(("Seen as", elements.text(sample.caption)))
+    rows += [("Problem", elements.text(sentence, 400)) for sentence in _sentences(survey).get(number, [])]
     pair = _pair(survey, sample, _CHOSEN_PX)
-    return f"<div class='hnw-report hnw-chosen'>{pair}{pages.facts(rows)}</div>"
+    return f"<div class='hnw-report hnw-chosen'>{pair}{elements.facts(rows)}</div>"
 
 
 def _card(survey: Survey, number: int, sentences: Sequence[str]) -> str:
     sample = survey.samples[number]
-    problems = "".join(f"<span class='hnw-trouble'>{pages.text(sentence, 200)}</span>" for sentence in sentences)
+    problems = "".join(f"<span class='hnw-trouble'>{elements.text(sentence, 200)}</span>" for sentence in sentences)
     return (
         f"<button type='button' class='hnw-card' data-number='{number}' onclick='hnwDatasetPick({number})'>"
-        f"{_pair(survey, sample, _CARD_PX)}<b>{pages.text(sample.path.name, 80)}</b>"
+        f"{_pair(survey, sample, _CARD_PX)}<b>{elements.text(sample.path.name, 80)}</b>"
         f"<small>{_size(sample)}{_marks(survey, number)}</small>"
-        f"<span>{pages.text(sample.written, _CAPTION) or '<i>no caption</i>'}</span>{problems}</button>"
+        f"<span>{elements.text(sample.written, _CAPTION) or '<i>no caption</i>'}</span>{problems}</button>"
     )
 
 
@@ -92,7 +92,7 @@ def _pair(survey: Survey, sample: Sample, long_px: int) -> str:
         found = survey.prints.get(sample)
         trained = trained_picture(found, sample, sample.frames[0], long_px)
     except DatasetError as error:
-        return pages.problem(str(error))
+        return elements.problem(str(error))
     original = _original(found, sample, long_px)
     return f"<span class='hnw-pair'>{original}<img src='{trained}' alt='as it is trained'></span>"
 

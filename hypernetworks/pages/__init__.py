@@ -1,0 +1,1 @@
+"""Every text that a page shows as HTML or SVG."""
