@@ -17,7 +17,7 @@ from ..hypernetworks.base.errors import HypernetworkFileError, SettingsError, Se
 from ..hypernetworks.base.options import raise_all
 from ..hypernetworks.entry import beside
 from ..hypernetworks.merge import Plan, check, merge, plan
-from ..hypernetworks.merge.options import check_inputs
+from ..hypernetworks.merge.inputs import check_inputs
 from ..hypernetworks.merge.outlines import outline
 from ..hypernetworks.merge.saving import ResultSettings, save, with_hashes
 from ..hypernetworks.merge.settings import METHODS, NONE, OWN_OPTIONS, ROWS, MergeSettings, chosen_rows, used_fields

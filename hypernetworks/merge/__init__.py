@@ -13,7 +13,7 @@ from ..files.format import is_finite
 from ..network.hypernetwork import Hypernetwork, HypernetworkModule, Metadata
 from ..network.structure import Structure
 from . import exact, methods
-from .options import SIDES, Inputs, Options, check_inputs
+from .inputs import SIDES, Inputs, Options, check_inputs
 from .plan import Plan, method_names, plan, plans, result_structure
 
 __all__ = ["Options", "Plan", "merge", "method_names", "plan", "plans"]

@@ -14,7 +14,7 @@ from ..base.names import check_name
 from ..base.options import Option, Settings, setting
 from .bake import Baking
 from .checkpoint_file import CheckpointFile
-from .options import MAX_WEIGHT
+from .inputs import MAX_WEIGHT
 from .saving import free_path
 
 SUFFIX = ".safetensors"

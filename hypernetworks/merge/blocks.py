@@ -7,8 +7,8 @@ import re
 from collections.abc import Sequence
 
 from ..base.errors import SettingsError
+from .inputs import MAX_WEIGHT
 from .methods import METHODS
-from .options import MAX_WEIGHT
 
 FIELD = "block_weights"
 _PAIR = 2

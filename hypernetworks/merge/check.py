@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..network.hypernetwork import Hypernetwork
 from .blocks import weights_role
-from .options import SIDES, Inputs
+from .inputs import SIDES, Inputs
 
 CONTEXTS = 256
 _SEED = 0

@@ -18,7 +18,7 @@ from ..base.errors import MergeError
 from ..network.fold import is_affine, multiply_out
 from ..network.hypernetwork import HypernetworkModule
 from ..network.structure import MAX_LAYERS, MAX_MULTIPLIER, Structure
-from .options import Inputs
+from .inputs import Inputs
 
 Layer: TypeAlias = tuple[Tensor, Tensor]
 """The weight [outputs, inputs] and bias [outputs] of one linear layer."""

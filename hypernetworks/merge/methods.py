@@ -15,7 +15,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from .options import Options
+from .inputs import Options
 
 Merge = Callable[["Tensors", Options, torch.Generator], Tensor]
 

@@ -9,7 +9,7 @@ from ..base.errors import MergeError
 from ..network.hypernetwork import Hypernetwork
 from ..network.structure import Structure
 from . import exact, methods
-from .options import SIDES, Inputs, Options, check_inputs
+from .inputs import SIDES, Inputs, Options, check_inputs
 
 _FIELDS = ("activation", "layer_norm", "activate_output", "skip_connection", "upsample_linear")
 

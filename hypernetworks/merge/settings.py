@@ -9,7 +9,7 @@ from typing import Any
 from ..base.errors import SettingsError
 from ..base.options import Option, Settings, setting
 from . import blocks
-from .options import MAX_WEIGHT, Options
+from .inputs import MAX_WEIGHT, Options
 
 ROWS = 4
 #: The host keeps this name for "no network".

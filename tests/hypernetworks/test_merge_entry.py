@@ -8,7 +8,7 @@ from hypernetwork_workbench.hypernetworks import compose, files, merge
 from hypernetwork_workbench.hypernetworks.base.errors import CompositionError, MergeError, SettingsError
 from hypernetwork_workbench.hypernetworks.merge import blocks, check
 from hypernetwork_workbench.hypernetworks.merge.composition import merge_composition, plan_composition
-from hypernetwork_workbench.hypernetworks.merge.options import check_inputs
+from hypernetwork_workbench.hypernetworks.merge.inputs import check_inputs
 from hypernetwork_workbench.hypernetworks.merge.outlines import outline
 from hypernetwork_workbench.hypernetworks.merge.settings import LABELS, MergeSettings
 from hypernetwork_workbench.hypernetworks.pages import merge as page
