@@ -10,7 +10,7 @@ from typing import Any
 
 from .base.errors import SettingsError, SeveralSettingsError, WorkbenchError
 from .data.images import EXTENSIONS
-from .data_settings import DataSettings
+from .data.settings import DataSettings
 from .pages.charts import Curve, draw_chart
 from .settings import SECTIONS, Job
 from .train.plan import epoch_steps

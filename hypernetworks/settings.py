@@ -8,7 +8,7 @@ from typing import Any
 
 from .base.errors import SettingsError, SeveralSettingsError
 from .base.options import Settings, raise_all
-from .data_settings import DataSettings
+from .data.settings import DataSettings
 from .network.settings import CreateSettings, NetworkSettings, ShapeSettings
 from .output_settings import OutputSettings, PreviewSettings
 from .train.schedules import Schedule

@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 
 from ..hypernetworks.base.errors import DatasetError, SettingsError, SeveralSettingsError, WorkbenchError
-from ..hypernetworks.data.survey import Survey
+from ..hypernetworks.data.survey.survey import Survey
 from ..hypernetworks.pages import dataset
 from ..hypernetworks.pages import pictures as pictures_page
 from . import dataset_work

@@ -10,12 +10,12 @@ from modules import paths
 
 from ..hypernetworks.base.errors import DatasetError, SettingsError, SeveralSettingsError
 from ..hypernetworks.base.options import Settings, raise_all
-from ..hypernetworks.data import captioning, copies
-from ..hypernetworks.data.caption_edits import Change, Edit, History
 from ..hypernetworks.data.images import open_picture
-from ..hypernetworks.data.prints import Prints
-from ..hypernetworks.data.survey import Helpers, Survey, SurveySettings, Wish, survey
-from ..hypernetworks.data.tags import TagSettings
+from ..hypernetworks.data.survey import captioning, copies
+from ..hypernetworks.data.survey.caption_edits import Change, Edit, History
+from ..hypernetworks.data.survey.survey import Helpers, Survey, SurveySettings, Wish, survey
+from ..hypernetworks.data.survey.tags import TagSettings
+from ..hypernetworks.data.survey.thumbnails import Prints
 from ..hypernetworks.settings import DataSettings, TrainSettings
 from . import taggers
 from .host import HostProgress

@@ -11,10 +11,10 @@ import gradio as gr
 from modules import call_queue, shared
 
 from ..hypernetworks.base.options import Option
-from ..hypernetworks.data.captioning import TaggerSettings
-from ..hypernetworks.data.copies import CopySettings
-from ..hypernetworks.data.survey import SurveySettings
-from ..hypernetworks.data.tags import TagSettings
+from ..hypernetworks.data.survey.captioning import TaggerSettings
+from ..hypernetworks.data.survey.copies import CopySettings
+from ..hypernetworks.data.survey.survey import SurveySettings
+from ..hypernetworks.data.survey.tags import TagSettings
 from ..hypernetworks.pages.pictures import ALL
 from ..hypernetworks.settings import DataSettings, TrainSettings
 from . import data_form, initial, tab_train, taggers

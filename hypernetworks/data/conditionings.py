@@ -12,7 +12,7 @@ from ..kernels.devices import move
 from ..ports import Encoder, Progress
 from .cache import Cache, fingerprint
 from .dataset import Dataset
-from .waiting import report
+from .encoding_progress import report
 
 _ENCODED_AT_ONCE = 8
 

@@ -17,9 +17,9 @@ from ..ports import Encoder, Progress
 from .cache import Cache, fingerprint
 from .conditionings import Conditionings
 from .dataset import Dataset, Sample, View
+from .encoding_progress import report
 from .images import framed, on_background, open_raw, to_tensor
 from .masks import mask_of, mask_weights
-from .waiting import report
 
 _ENCODED_AT_ONCE = 8
 _PIXELS_AT_ONCE = 8 * 512 * 512

@@ -13,17 +13,17 @@ from PIL import Image
 
 from ..base.errors import DatasetError, SettingsError
 from ..base.randomness import derived_seed
-from ..data_settings import DataSettings
 from ..ports import Ports, SubjectFinder
 from .buckets import Frame, frame, frame_size, moved
 from .captions import metadata_weight, read_caption
 from .dataset import Dataset, Sample
+from .encoding_progress import report
 from .images import EXTENSIONS, on_background, open_raw
 from .kohya import read_config, read_lines
 from .masks import SUFFIX, mask_beside, read_mask
+from .settings import DataSettings
 from .subject import subject_centre
 from .subsets import Subset, base_subset, own_subsets
-from .waiting import report
 
 _SHOWN_PROBLEMS = 8
 _TOLD_EVERY = 20

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ..base.errors import SettingsError
-from ..data_settings import DataSettings
 from .buckets import Framing
 from .caption_rules import CaptionRules
 from .captions import CaptionSource, Metadata, read_metadata
+from .settings import DataSettings
 
 _REPEATS = re.compile(r"^(\d+)_(.+)$")
 

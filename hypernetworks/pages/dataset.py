@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator
 from html import escape
 
 from ..data.captions import CLASS, FILE, METADATA, NAME, caption_origin
-from ..data.prints import trained_picture
-from ..data.survey import KINDS, Bucket, Problem, Survey
-from ..data.tags import count_tags
+from ..data.survey.survey import KINDS, Bucket, Problem, Survey
+from ..data.survey.tags import count_tags
+from ..data.survey.thumbnails import trained_picture
 from . import elements
 
 _EXAMPLES = 5

@@ -9,8 +9,8 @@ from ..base.errors import DatasetError
 from ..data.buckets import Frame
 from ..data.captions import METADATA, caption_origin
 from ..data.dataset import Sample
-from ..data.prints import Print, trained_picture, whole_picture
-from ..data.survey import Survey
+from ..data.survey.survey import Survey
+from ..data.survey.thumbnails import Print, trained_picture, whole_picture
 from . import elements
 
 PER_PAGE = 24

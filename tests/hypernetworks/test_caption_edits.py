@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 from hypernetwork_workbench.hypernetworks.base.errors import DatasetError, SettingsError
-from hypernetwork_workbench.hypernetworks.data import caption_edits
-from hypernetwork_workbench.hypernetworks.data.caption_edits import Change, History, change_to
 from hypernetwork_workbench.hypernetworks.data.caption_rules import CaptionRules
-from hypernetwork_workbench.hypernetworks.data.tags import TagSettings, count_tags, tags_of
+from hypernetwork_workbench.hypernetworks.data.survey import caption_edits
+from hypernetwork_workbench.hypernetworks.data.survey.caption_edits import Change, History, change_to
+from hypernetwork_workbench.hypernetworks.data.survey.tags import TagSettings, count_tags, tags_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

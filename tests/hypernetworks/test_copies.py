@@ -7,9 +7,9 @@ import math
 
 import pytest
 from hypernetwork_workbench.hypernetworks.base.errors import DatasetError, SettingsError
-from hypernetwork_workbench.hypernetworks.data import copies
-from hypernetwork_workbench.hypernetworks.data.copies import CopySettings, parts, plan_copies, write_copies
 from hypernetwork_workbench.hypernetworks.data.images import open_picture
+from hypernetwork_workbench.hypernetworks.data.survey import copies
+from hypernetwork_workbench.hypernetworks.data.survey.copies import CopySettings, parts, plan_copies, write_copies
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageOps

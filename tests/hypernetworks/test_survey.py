@@ -11,18 +11,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 from hypernetwork_workbench.hypernetworks.base.errors import SettingsError
-from hypernetwork_workbench.hypernetworks.data import captioning
-from hypernetwork_workbench.hypernetworks.data.caption_edits import History
-from hypernetwork_workbench.hypernetworks.data.likeness import alike, likeness
-from hypernetwork_workbench.hypernetworks.data.prints import Print, Prints, trained_picture
-from hypernetwork_workbench.hypernetworks.data.survey import (
+from hypernetwork_workbench.hypernetworks.data.survey import captioning
+from hypernetwork_workbench.hypernetworks.data.survey.caption_edits import History
+from hypernetwork_workbench.hypernetworks.data.survey.duplicates import alike, likeness
+from hypernetwork_workbench.hypernetworks.data.survey.survey import (
     Helpers,
     SurveyInterruptedError,
     SurveySettings,
     Wish,
     survey,
 )
-from hypernetwork_workbench.hypernetworks.data.tags import TagSettings
+from hypernetwork_workbench.hypernetworks.data.survey.tags import TagSettings
+from hypernetwork_workbench.hypernetworks.data.survey.thumbnails import Print, Prints, trained_picture
 from hypernetwork_workbench.hypernetworks.pages import dataset
 from hypernetwork_workbench.hypernetworks.pages import pictures as pictures_page
 from hypernetwork_workbench.hypernetworks.settings import DataSettings, TrainSettings

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from .buckets import Frame
-from .dataset import Sample
-from .images import on_background, open_raw
-from .likeness import Likeness, likeness
-from .masks import mask_of, mask_weights
+from ..buckets import Frame
+from ..dataset import Sample
+from ..images import on_background, open_raw
+from ..masks import mask_of, mask_weights
+from .duplicates import Likeness, likeness
 
 _PRINT_PX = 320
 _REDUCED_PX = 384

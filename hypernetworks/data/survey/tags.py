@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from ..base.errors import SettingsError
-from ..base.options import Option, Settings, setting
-from .caption_rules import CaptionRules
+from ...base.errors import SettingsError
+from ...base.options import Option, Settings, setting
+from ..caption_rules import CaptionRules
 
 ADD, REMOVE, REPLACE = "add", "remove", "replace"
 FRONT, END = "the front", "the end"

@@ -8,18 +8,18 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
-from ..base.errors import DatasetError, SettingsError
-from ..base.options import Option, Settings, setting
-from ..data_settings import DataSettings
-from ..ports import Progress, SubjectFinder
-from ..train_settings import TrainSettings
-from .batches import Kind
-from .buckets import lost_share
-from .captions import CLASS, NAME, caption_origin, read_caption
-from .dataset import Dataset, Division, Sample
-from .likeness import alike
-from .prints import Prints
-from .reading import LeftOut, Reading, Watch, read_pictures
+from ...base.errors import DatasetError, SettingsError
+from ...base.options import Option, Settings, setting
+from ...ports import Progress, SubjectFinder
+from ...train_settings import TrainSettings
+from ..batches import Kind
+from ..buckets import lost_share
+from ..captions import CLASS, NAME, caption_origin, read_caption
+from ..dataset import Dataset, Division, Sample
+from ..reading import LeftOut, Reading, Watch, read_pictures
+from ..settings import DataSettings
+from .duplicates import alike
+from .thumbnails import Prints
 
 UNREADABLE, SMALL, UNCAPTIONED, DOUBLE, EXTREME, LONG = KINDS = (
     "unreadable",

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..base.atomic import atomic_write
-from ..base.errors import DatasetError
+from ...base.atomic import atomic_write
+from ...base.errors import DatasetError
 
 _KEPT = 100
 _SUFFIX = ".edit.json"

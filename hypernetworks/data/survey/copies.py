@@ -12,15 +12,15 @@ from typing import IO
 
 from PIL import Image, ImageOps
 
-from ..base.atomic import atomic_write
-from ..base.errors import DatasetError, SettingsError
-from ..base.options import Option, Settings, setting
-from ..ports import Progress
-from .buckets import Frame
-from .captions import NAME, Origin, caption_origin
-from .dataset import Sample
-from .images import open_raw
-from .masks import SUFFIX, mask_beside, read_mask
+from ...base.atomic import atomic_write
+from ...base.errors import DatasetError, SettingsError
+from ...base.options import Option, Settings, setting
+from ...ports import Progress
+from ..buckets import Frame
+from ..captions import NAME, Origin, caption_origin
+from ..dataset import Sample
+from ..images import open_raw
+from ..masks import SUFFIX, mask_beside, read_mask
 from .survey import Survey
 
 _MIRRORED = "mirrored"

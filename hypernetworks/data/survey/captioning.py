@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from ..base.errors import SettingsError
-from ..base.options import Option, Settings, setting
+from ...base.errors import SettingsError
+from ...base.options import Option, Settings, setting
+from ..captions import FILE, METADATA, caption_origin, in_lines
+from ..dataset import Sample
 from .caption_edits import Change, change_to
-from .captions import FILE, METADATA, caption_origin, in_lines
-from .dataset import Sample
 from .survey import Survey
 from .tags import TagSettings
 

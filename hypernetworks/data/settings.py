@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from .base.errors import SettingsError
-from .base.options import Option, Settings, setting
-from .data.buckets import BUCKETS, MODES, Framing, bucket_problem
-from .data.images import is_colour
+from ..base.errors import SettingsError
+from ..base.options import Option, Settings, setting
+from .buckets import BUCKETS, MODES, Framing, bucket_problem
+from .images import is_colour
 
 CROPS = ("centre", "random", "subject")
 MASKS = ("off", "alpha", "file")
