@@ -13,8 +13,8 @@ from typing import Any
 import torch
 from hypernetwork_workbench.hypernetworks.data.latents import encode
 from hypernetwork_workbench.hypernetworks.kernels.memory import process_mb
+from hypernetwork_workbench.hypernetworks.train.build import make_learner, make_trainer
 from hypernetwork_workbench.hypernetworks.train.encoding import encode_parts
-from hypernetwork_workbench.hypernetworks.train.making import make_learner, make_trainer
 from hypernetwork_workbench.hypernetworks.train.plan import make_plan
 from hypernetwork_workbench.hypernetworks.train.run import train
 

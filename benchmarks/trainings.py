@@ -13,10 +13,10 @@ from typing import Any
 import torch
 from hypernetwork_workbench.hypernetworks.data.latents import encode
 from hypernetwork_workbench.hypernetworks.ports import Checkpoint, Encoder, Ports, Progress
-from hypernetwork_workbench.hypernetworks.settings import Job
+from hypernetwork_workbench.hypernetworks.train.build import make_learner, make_trainer
 from hypernetwork_workbench.hypernetworks.train.loop import Trainer
-from hypernetwork_workbench.hypernetworks.train.making import make_learner, make_trainer
 from hypernetwork_workbench.hypernetworks.train.plan import Plan, make_plan
+from hypernetwork_workbench.hypernetworks.train.settings.job import Job
 from PIL import Image
 from torch import Tensor
 

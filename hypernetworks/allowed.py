@@ -8,7 +8,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from .base.errors import SettingsError
-from .settings import SECTIONS
+from .train.settings.job import SECTIONS
 
 if sys.version_info >= (3, 11):
     import tomllib

@@ -12,10 +12,10 @@ from .base.errors import SettingsError, SeveralSettingsError, WorkbenchError
 from .data.images import EXTENSIONS
 from .data.settings import DataSettings
 from .pages.charts import Curve, draw_chart
-from .settings import SECTIONS, Job
+from .train.optim.schedules import Schedule
 from .train.plan import epoch_steps
-from .train.schedules import Schedule
-from .train_settings import ScheduleSettings, TrainSettings
+from .train.settings.job import SECTIONS, Job
+from .train.settings.training import ScheduleSettings, TrainSettings
 
 LABELS = {f"{section}.{name}": option.label for section, kind in SECTIONS.items() for name, _, option in kind.options()}
 _ADDRESS = re.compile(r"\b(" + "|".join(re.escape(address) for address in LABELS) + r")\b")

@@ -8,11 +8,11 @@ from typing import Any
 
 from .base.errors import SettingsError
 from .base.options import check_limits, convert
-from .jobfile import table_text
 from .network.settings import ShapeSettings
 from .original_job import KEYS, translate
-from .settings import SECTIONS, Job
 from .text_files import is_json, parse, save_new
+from .train.settings.job import SECTIONS, Job
+from .train.settings.job_file import table_text
 
 _SHAPE = ShapeSettings().to_mapping()
 _OPTIONS = {

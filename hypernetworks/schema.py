@@ -11,7 +11,7 @@ from pathlib import PurePath
 from typing import Any
 
 from .base.options import Settings
-from .settings import SECTIONS
+from .train.settings.job import SECTIONS
 
 _TYPES = {str: "string", bool: "boolean", int: "integer", float: "number"}
 

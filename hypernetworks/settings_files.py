@@ -10,10 +10,10 @@ from typing import Any
 from .base.errors import SettingsError
 from .base.options import check_limits, convert
 from .entry import depending_on, problems
-from .jobfile import table_text
 from .network.settings import CreateSettings, ShapeSettings
 from .network.structure import default_dropout
 from .text_files import is_json, parse, save_new
+from .train.settings.job_file import table_text
 
 _OWN = ("name", "seed", "optional_info")
 _SHAPE = ShapeSettings().to_mapping()

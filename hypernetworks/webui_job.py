@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .base.errors import ScheduleError, SettingsError, SeveralSettingsError, WorkbenchError
-from .train import schedules
+from .train.optim import schedules
 
 #: Argument of the WebUI's function, our setting, and the label in its form.
 _TRAINING = (

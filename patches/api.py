@@ -14,7 +14,7 @@ from ..hypernetworks import schema
 from ..hypernetworks.base.errors import WorkbenchError
 from ..hypernetworks.merge.saving import ResultSettings
 from ..hypernetworks.merge.settings import LABELS, MergeSettings
-from ..hypernetworks.settings import CreateSettings
+from ..hypernetworks.train.settings.job import CreateSettings
 from . import api_access, api_routes
 from .host_training import api_is_on
 

@@ -17,7 +17,7 @@ from ..hypernetworks.files.create import create_file
 from ..hypernetworks.merge.saving import ResultSettings
 from ..hypernetworks.merge.settings import LABELS, MergeSettings
 from ..hypernetworks.schema import plain
-from ..hypernetworks.settings import SECTIONS, CreateSettings, Job
+from ..hypernetworks.train.settings.job import SECTIONS, CreateSettings, Job
 from . import background, host, inspecting, merge_compositions, merging
 from .api_access import not_found, told
 from .library import is_composition

@@ -8,7 +8,7 @@ import threading
 from modules import call_queue, shared
 
 from ..hypernetworks.base.errors import WorkbenchError
-from ..hypernetworks.settings import Job
+from ..hypernetworks.train.settings.job import Job
 from .runs import RUNNING, Run, runs
 from .training import run_job
 

@@ -17,8 +17,8 @@ from ..hypernetworks.entry import Entry, assess, beside
 from ..hypernetworks.files.create import create_file
 from ..hypernetworks.network import presets
 from ..hypernetworks.pages import create as create_view
-from ..hypernetworks.settings import CreateSettings
 from ..hypernetworks.text_files import MAX_BYTES
+from ..hypernetworks.train.settings.job import CreateSettings
 from . import host
 from .checkpoint_widths import loaded_widths
 from .form import Form, done

@@ -16,7 +16,7 @@ from ..hypernetworks.data.survey.caption_edits import Change, Edit, History
 from ..hypernetworks.data.survey.survey import Helpers, Survey, SurveySettings, Wish, survey
 from ..hypernetworks.data.survey.tags import TagSettings
 from ..hypernetworks.data.survey.thumbnails import Prints
-from ..hypernetworks.settings import DataSettings, TrainSettings
+from ..hypernetworks.train.settings.job import DataSettings, TrainSettings
 from . import taggers
 from .host import HostProgress
 from .subject import find_subject

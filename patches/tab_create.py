@@ -10,7 +10,7 @@ import gradio as gr
 from ..hypernetworks.base.options import Option, as_text
 from ..hypernetworks.entry import MORE_WIDTHS
 from ..hypernetworks.network import presets
-from ..hypernetworks.settings import CreateSettings
+from ..hypernetworks.train.settings.job import CreateSettings
 from . import initial
 from .create_handlers import OWN, Handlers, Panel
 from .form import Form

@@ -16,7 +16,7 @@ from ..hypernetworks.data.survey.copies import CopySettings
 from ..hypernetworks.data.survey.survey import SurveySettings
 from ..hypernetworks.data.survey.tags import TagSettings
 from ..hypernetworks.pages.pictures import ALL
-from ..hypernetworks.settings import DataSettings, TrainSettings
+from ..hypernetworks.train.settings.job import DataSettings, TrainSettings
 from . import data_form, initial, tab_train, taggers
 from .dataset_handlers import Handlers, Parts
 from .form import Form, when_left

@@ -11,7 +11,7 @@ import gradio as gr
 from gradio.context import Context
 from modules import call_queue, shared
 
-from ..hypernetworks import train_presets
+from ..hypernetworks.train.settings import presets
 from . import capabilities, initial, inspecting, train_form, train_runs
 from .form import Form
 from .train_handlers import OWN, Handlers, Panel
@@ -70,7 +70,7 @@ def make_tab(start: dict[str, dict[str, Any]], txt2img: Sequence[Any] = ()) -> H
 
 def _preset_fields() -> tuple[Any, Any]:
     preset = gr.Dropdown(
-        [OWN, *(one.name for one in train_presets.PRESETS)],
+        [OWN, *(one.name for one in presets.PRESETS)],
         value=OWN,
         label="Recipe",
         info="Fills in rate, schedule, optimizer and steps that proved themselves; everything stays open to change.",

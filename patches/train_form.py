@@ -10,7 +10,7 @@ from modules import shared
 from modules.ui_common import create_refresh_button
 
 from ..hypernetworks.base.options import Option
-from ..hypernetworks.settings import SECTIONS
+from ..hypernetworks.train.settings.job import SECTIONS
 from . import data_form, inspecting
 from .data_form import Fold, Rows
 from .form import Form

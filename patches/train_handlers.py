@@ -10,11 +10,12 @@ from typing import Any
 import gradio as gr
 from modules import paths, shared
 
-from ..hypernetworks import job_files, train_presets
+from ..hypernetworks import job_files
 from ..hypernetworks.base.errors import SettingsError, SeveralSettingsError, WorkbenchError
 from ..hypernetworks.job_entry import in_words, planned_rates, problems, sentence
-from ..hypernetworks.settings import Job
 from ..hypernetworks.text_files import MAX_BYTES
+from ..hypernetworks.train.settings import presets
+from ..hypernetworks.train.settings.job import Job
 from .form import Form, done
 from .train_job import draft, listed_name, not_there
 
@@ -54,7 +55,7 @@ class Handlers:
 
     def choose_preset(self, name: str, *entered: Any) -> list[Any]:
         """Fills a recipe in."""
-        preset = train_presets.by_name(name)
+        preset = presets.by_name(name)
         return self._fill(preset.values() if preset else {}, entered)
 
     def save(self, *entered: Any) -> tuple[str, Any]:
@@ -102,7 +103,7 @@ class Handlers:
         if network and network not in shared.hypernetworks:
             said["network.file"] = sentence(SettingsError("network.file", not_there(network)))
         entered = {f"{section}.{name}": value for section, table in tables.items() for name, value in table.items()}
-        preset = train_presets.matching(entered)
+        preset = presets.matching(entered)
         return [
             _plot(draft(tables)),
             preset.name if preset else OWN,

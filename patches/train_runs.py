@@ -11,8 +11,8 @@ from modules import progress, shared
 
 from ..hypernetworks.base.errors import WorkbenchError
 from ..hypernetworks.job_entry import in_words
-from ..hypernetworks.settings import Job
 from ..hypernetworks.train.run import TrainResult
+from ..hypernetworks.train.settings.job import Job
 from .form import Form, done
 from .runs import RunBusyError, runs
 from .train_job import job_from, with_txt2img

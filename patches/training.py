@@ -13,10 +13,10 @@ from modules import devices, shared
 
 from ..hypernetworks.base.errors import TrainingError
 from ..hypernetworks.ports import Ports, Progress
-from ..hypernetworks.settings import Job
 from ..hypernetworks.train.plan import make_plan
 from ..hypernetworks.train.rate_finder import FoundRate, find_rate
 from ..hypernetworks.train.run import TrainResult, train
+from ..hypernetworks.train.settings.job import Job
 from . import capabilities, host
 from .previews import check_sampler
 from .runs import runs

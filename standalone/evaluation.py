@@ -16,7 +16,7 @@ from hypernetwork_workbench.hypernetworks.base.errors import SettingsError, Seve
 from hypernetwork_workbench.hypernetworks.base.options import Option, Settings, setting
 from hypernetwork_workbench.hypernetworks.data.images import to_tensor
 from hypernetwork_workbench.hypernetworks.ports import PictureRequest
-from hypernetwork_workbench.hypernetworks.settings import Job
+from hypernetwork_workbench.hypernetworks.train.settings.job import Job
 from PIL import Image
 
 _STRENGTHS = {"before": 0.0, "half": 0.5, "after": 1.0}

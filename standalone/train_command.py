@@ -22,8 +22,8 @@ host.mount()
 
 from hypernetwork_workbench.hypernetworks.base.atomic import write_text  # noqa: E402 (mounted just above)
 from hypernetwork_workbench.hypernetworks.base.errors import SettingsError, WorkbenchError  # noqa: E402
-from hypernetwork_workbench.hypernetworks.jobfile import apply_overrides, read_tables  # noqa: E402
-from hypernetwork_workbench.hypernetworks.settings import Job  # noqa: E402
+from hypernetwork_workbench.hypernetworks.train.settings.job import Job  # noqa: E402
+from hypernetwork_workbench.hypernetworks.train.settings.job_file import apply_overrides, read_tables  # noqa: E402
 
 from .evaluation import EvaluationSettings  # noqa: E402
 

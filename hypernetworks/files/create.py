@@ -10,7 +10,7 @@ from .. import files
 from ..base.errors import SettingsError
 from ..network.hypernetwork import Hypernetwork
 from ..network.sizes import check_size
-from ..settings import CreateSettings, ShapeSettings
+from ..train.settings.job import CreateSettings, ShapeSettings
 
 
 def new_network(settings: ShapeSettings, model_widths: Sequence[int], seed: int) -> Hypernetwork:

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from ..data.dataset import Dataset
 from ..data.latents import EncodedDataset, encode
 from ..ports import Ports
-from ..settings import Job
 from .plan import latent_cache
+from .settings.job import Job
 
 _log = logging.getLogger(__name__)
 

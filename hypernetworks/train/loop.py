@@ -14,14 +14,14 @@ from ..data.batches import step_groups
 from ..data.latents import EncodedDataset
 from ..kernels.devices import to_device
 from ..ports import Computing, Denoiser
-from ..settings import Job
-from .guard import Guard
 from .loss import diffusion_loss
 from .noise import NoiseProcess, NoisyBatch
-from .precision import clip, leaves_out_on_device
-from .readings import Callback, Readings, StepRecord, Taken
-from .schedules import Schedule, StepSchedule
+from .optim.precision import clip, leaves_out_on_device
+from .optim.schedules import Schedule, StepSchedule
+from .rollback import Guard
+from .settings.job import Job
 from .state import Learner
+from .tracking.metrics import Callback, Readings, StepRecord, Taken
 
 
 @dataclass

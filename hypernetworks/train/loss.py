@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from ..ports import Denoiser
-from ..train_settings import LossSettings
 from .noise import NoisyBatch
+from .settings.training import LossSettings
 
 
 def diffusion_loss(denoiser: Denoiser, batch: NoisyBatch, settings: LossSettings) -> Tensor:

@@ -19,14 +19,14 @@ from ..files.create import new_network
 from ..kernels import attention
 from ..network.hypernetwork import Hypernetwork
 from ..ports import PictureRequest, Ports
-from ..settings import DataSettings, Job, TrainSettings
-from . import optimizers
-from .needs import Needs, needs
-from .outputs import OutputPaths
-from .pictures import read_prompts
-from .precision import Precision
-from .schedules import Schedule
+from .memory_plan import Needs, needs
+from .optim import optimizers
+from .optim.precision import Precision
+from .optim.schedules import Schedule
+from .paths import OutputPaths
+from .settings.job import DataSettings, Job, TrainSettings
 from .state import SavedRun, find_state, read_state
+from .tracking.previews import read_prompts
 
 ResultT = TypeVar("ResultT")
 _SHOWN_SIZES = 8

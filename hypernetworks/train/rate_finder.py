@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 from ..base.errors import TrainingError
 from ..pages.charts import Curve, draw_chart
 from ..ports import Ports
-from ..settings import Job
+from .build import make_learner, make_trainer
 from .encoding import encode_parts
-from .making import make_learner, make_trainer
+from .optim.precision import Precision
 from .plan import make_plan
-from .precision import Precision
-from .readings import StepRecord
+from .settings.job import Job
+from .tracking.metrics import StepRecord
 
 LOWEST, HIGHEST = 1e-7, 0.1
 STEPS = 100

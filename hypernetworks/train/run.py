@@ -13,21 +13,21 @@ from .. import files
 from ..base.atomic import write_text
 from ..base.errors import WorkbenchError
 from ..data.latents import EncodedDataset
-from ..jobfile import job_text
 from ..kernels.memory import PeakMemory
 from ..ports import Ports
-from ..settings import Job
-from . import sheet
-from .averages import weights_to_show
+from .build import make_learner, make_trainer
 from .encoding import encode_parts
-from .logs import CsvLog, Log, TensorBoardLog, WandbLog
-from .making import make_learner, make_trainer
-from .monitor import Monitor
 from .offload import unloaded
-from .pictures import Previews
+from .optim.averages import weights_to_show
 from .plan import Plan, make_plan
-from .readings import Callback
 from .saving import Saver
+from .settings.job import Job
+from .settings.job_file import job_text
+from .tracking import sheet
+from .tracking.logs import CsvLog, Log, TensorBoardLog, WandbLog
+from .tracking.metrics import Callback
+from .tracking.monitor import Monitor
+from .tracking.previews import Previews
 from .validation import Validation
 
 _log = logging.getLogger(__name__)

@@ -15,12 +15,12 @@ from .. import files
 from ..base.errors import NonFiniteLossError
 from ..network.hypernetwork import Metadata
 from ..ports import Ports
-from ..settings import Job
-from .averages import weights_to_show
-from .outputs import OutputPaths
-from .readings import StepRecord
-from .schedules import Schedule
+from .optim.averages import weights_to_show
+from .optim.schedules import Schedule
+from .paths import OutputPaths
+from .settings.job import Job
 from .state import SUFFIX, Learner, SavedRun, write_state
+from .tracking.metrics import StepRecord
 from .validation import Validation
 
 _log = logging.getLogger(__name__)

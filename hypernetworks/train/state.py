@@ -18,8 +18,8 @@ from ..base.atomic import atomic_write
 from ..base.errors import HypernetworkFileError, TrainingError
 from ..files import read_plain, torch_writer
 from ..network.hypernetwork import Hypernetwork
-from .averages import WeightAverage
-from .precision import Precision
+from .optim.averages import WeightAverage
+from .optim.precision import Precision
 
 SUFFIX = ".state"
 _VERSION = 1

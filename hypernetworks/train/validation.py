@@ -12,12 +12,12 @@ import torch
 from ..base.randomness import derived_seed
 from ..data.latents import EncodedDataset
 from ..ports import Denoiser
-from ..train_settings import LossSettings
-from .averages import weights_to_show
 from .loss import diffusion_loss
 from .noise import NoiseProcess, NoisyBatch
-from .readings import StepRecord
+from .optim.averages import weights_to_show
+from .settings.training import LossSettings
 from .state import Learner
+from .tracking.metrics import StepRecord
 
 _TIMESTEPS = 4
 _AT_ONCE = 8

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from hypernetwork_workbench.hypernetworks.data.reading import read_dataset
-from hypernetwork_workbench.hypernetworks.settings import DataSettings
+from hypernetwork_workbench.hypernetworks.train.settings.job import DataSettings
 
 from tests.browser.conftest import Server
 from tests.browser.page import Page

@@ -16,7 +16,7 @@ from hypernetwork_workbench.hypernetworks.data.buckets import (
 )
 from hypernetwork_workbench.hypernetworks.data.images import framed
 from hypernetwork_workbench.hypernetworks.data.reading import read_dataset
-from hypernetwork_workbench.hypernetworks.settings import DataSettings
+from hypernetwork_workbench.hypernetworks.train.settings.job import DataSettings
 from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw

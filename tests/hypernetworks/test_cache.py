@@ -11,9 +11,9 @@ from hypernetwork_workbench.hypernetworks.base.errors import DatasetError
 from hypernetwork_workbench.hypernetworks.data.cache import Cache
 from hypernetwork_workbench.hypernetworks.data.latents import encode
 from hypernetwork_workbench.hypernetworks.data.reading import read_dataset
-from hypernetwork_workbench.hypernetworks.settings import DataSettings
 from hypernetwork_workbench.hypernetworks.train.encoding import encode_parts
 from hypernetwork_workbench.hypernetworks.train.plan import make_plan
+from hypernetwork_workbench.hypernetworks.train.settings.job import DataSettings
 from PIL import Image
 
 from tests.support.fake_ports import FakeEncoder, FakeProgress, fake_ports

@@ -7,7 +7,7 @@ import xml.etree.ElementTree as ET
 import pytest
 from hypernetwork_workbench.hypernetworks import job_entry
 from hypernetwork_workbench.hypernetworks.base.errors import SettingsError, SeveralSettingsError, TrainingError
-from hypernetwork_workbench.hypernetworks.settings import SECTIONS
+from hypernetwork_workbench.hypernetworks.train.settings.job import SECTIONS
 
 
 def tables(folder="/pictures", **changes):

@@ -5,9 +5,9 @@ import json
 import pytest
 from hypernetwork_workbench.hypernetworks import job_files
 from hypernetwork_workbench.hypernetworks.base.errors import SettingsError
-from hypernetwork_workbench.hypernetworks.jobfile import read_tables
 from hypernetwork_workbench.hypernetworks.original_job import KEYS
-from hypernetwork_workbench.hypernetworks.settings import SECTIONS, Job
+from hypernetwork_workbench.hypernetworks.train.settings.job import SECTIONS, Job
+from hypernetwork_workbench.hypernetworks.train.settings.job_file import read_tables
 
 #: As the original writes it, all switches on.
 ORIGINAL = {

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 from hypernetwork_workbench.hypernetworks.base.errors import SettingsError
-from hypernetwork_workbench.hypernetworks.jobfile import apply_overrides, job_text, read_tables
-from hypernetwork_workbench.hypernetworks.settings import Job
+from hypernetwork_workbench.hypernetworks.train.settings.job import Job
+from hypernetwork_workbench.hypernetworks.train.settings.job_file import apply_overrides, job_text, read_tables
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -5,7 +5,7 @@ import json
 import pytest
 from hypernetwork_workbench.hypernetworks.base.errors import SettingsError
 from hypernetwork_workbench.hypernetworks.data.reading import read_dataset
-from hypernetwork_workbench.hypernetworks.settings import DataSettings
+from hypernetwork_workbench.hypernetworks.train.settings.job import DataSettings
 from PIL import Image
 
 from tests.hypernetworks.test_kohya import SUBSET, folders, read

@@ -9,8 +9,8 @@ from hypernetwork_workbench.hypernetworks.data.cache import Cache
 from hypernetwork_workbench.hypernetworks.data.conditionings import padded
 from hypernetwork_workbench.hypernetworks.data.latents import encode
 from hypernetwork_workbench.hypernetworks.data.reading import read_dataset
-from hypernetwork_workbench.hypernetworks.settings import DataSettings
 from hypernetwork_workbench.hypernetworks.train.run import train
+from hypernetwork_workbench.hypernetworks.train.settings.job import DataSettings
 from PIL import Image
 
 from tests.support.fake_ports import FakeEncoder, FakeProgress, fake_ports

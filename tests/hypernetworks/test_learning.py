@@ -8,14 +8,15 @@ import torch
 from hypernetwork_workbench.hypernetworks.base.errors import SettingsError
 from hypernetwork_workbench.hypernetworks.base.intervals import parse_interval
 from hypernetwork_workbench.hypernetworks.network.hypernetwork import Hypernetwork, Structure
-from hypernetwork_workbench.hypernetworks.train import loop, optimizers
+from hypernetwork_workbench.hypernetworks.train import loop
 from hypernetwork_workbench.hypernetworks.train.loss import diffusion_loss, min_snr_weights
 from hypernetwork_workbench.hypernetworks.train.noise import NoiseProcess, NoisyBatch
-from hypernetwork_workbench.hypernetworks.train.precision import Precision, clip
+from hypernetwork_workbench.hypernetworks.train.optim import optimizers
+from hypernetwork_workbench.hypernetworks.train.optim.precision import Precision, clip
+from hypernetwork_workbench.hypernetworks.train.optim.warmup_schedules import KINDS, WarmupSchedule
 from hypernetwork_workbench.hypernetworks.train.rate_finder import find_rate
 from hypernetwork_workbench.hypernetworks.train.run import train
-from hypernetwork_workbench.hypernetworks.train.warmup_schedules import KINDS, WarmupSchedule
-from hypernetwork_workbench.hypernetworks.train_settings import LossSettings
+from hypernetwork_workbench.hypernetworks.train.settings.training import LossSettings
 
 from tests.support.fake_ports import FakeDenoiser, fake_ports
 from tests.support.runs import make_job, same, weights

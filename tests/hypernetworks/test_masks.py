@@ -6,11 +6,11 @@ import torch
 from hypernetwork_workbench.hypernetworks.data.buckets import SQUARE, Framing, frame
 from hypernetwork_workbench.hypernetworks.data.masks import mask_weights
 from hypernetwork_workbench.hypernetworks.data.reading import read_dataset
-from hypernetwork_workbench.hypernetworks.settings import DataSettings
 from hypernetwork_workbench.hypernetworks.train.loss import diffusion_loss
 from hypernetwork_workbench.hypernetworks.train.noise import NoisyBatch
 from hypernetwork_workbench.hypernetworks.train.run import train
-from hypernetwork_workbench.hypernetworks.train_settings import LossSettings
+from hypernetwork_workbench.hypernetworks.train.settings.job import DataSettings
+from hypernetwork_workbench.hypernetworks.train.settings.training import LossSettings
 from PIL import Image
 
 from tests.support.fake_ports import FakeDenoiser, fake_ports

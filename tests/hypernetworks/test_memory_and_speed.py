@@ -10,9 +10,10 @@ import torch
 from hypernetwork_workbench.hypernetworks.base.errors import SettingsError
 from hypernetwork_workbench.hypernetworks.data.latents import encode
 from hypernetwork_workbench.hypernetworks.kernels.memory import MB, Activations, PeakMemory, free_bytes
-from hypernetwork_workbench.hypernetworks.train import making, needs, offload, readings
+from hypernetwork_workbench.hypernetworks.train import build, memory_plan, offload
 from hypernetwork_workbench.hypernetworks.train.plan import make_plan
 from hypernetwork_workbench.hypernetworks.train.run import train
+from hypernetwork_workbench.hypernetworks.train.tracking import metrics
 
 from tests.support.fake_ports import FakeDenoiser, FakeProgress, fake_ports
 from tests.support.runs import make_job, same, weights
@@ -23,7 +24,7 @@ FUSED = {"optimizer__arguments": "fused=True"}
 def make_trainer(job, ports):
     plan = make_plan(job, ports)
     data = encode(plan.training, ports.encoder, ports.progress)
-    return making.make_trainer(plan, ports.denoiser, data, making.make_learner(plan, ports.denoiser))
+    return build.make_trainer(plan, ports.denoiser, data, build.make_learner(plan, ports.denoiser))
 
 
 @contextmanager
@@ -93,7 +94,7 @@ def run(job, folder, callbacks, reads_later, spoil=()):
 
 @pytest.mark.parametrize("spoil", [(), (3, 8, 9)])
 def test_steps_read_later_give_the_same_weights_and_reach_every_callback(pictures, tmp_path, monkeypatch, spoil):
-    monkeypatch.setattr(readings, "LONGEST_UNREAD_S", 1e9)
+    monkeypatch.setattr(metrics, "LONGEST_UNREAD_S", 1e9)
     job = make_job(pictures, **FUSED, train__max_steps=40, train__rollback_after=10)
     told = [Punctual(), Deaf()]
     at_once, first = run(job, tmp_path / "1", [Deaf()], False, spoil)
@@ -105,21 +106,21 @@ def test_steps_read_later_give_the_same_weights_and_reach_every_callback(picture
 
 
 def test_steps_are_read_in_time_for_who_needs_the_network(monkeypatch):
-    monkeypatch.setattr(readings, "LONGEST_UNREAD_S", 1e9)
+    monkeypatch.setattr(metrics, "LONGEST_UNREAD_S", 1e9)
     watched = Punctual()
-    unread = readings.Readings(lambda taken: taken.read().record(), [watched], 100, False)
+    unread = metrics.Readings(lambda taken: taken.read().record(), [watched], 100, False)
     for step in range(41):
-        unread.add(readings.Taken(step, 0, 0.1, 1, torch.tensor([1.0, 2.0])))
+        unread.add(metrics.Taken(step, 0, 0.1, 1, torch.tensor([1.0, 2.0])))
         read = len(watched.steps)
-        assert step + 1 - read < min(readings.MOST_UNREAD, 7)
+        assert step + 1 - read < min(metrics.MOST_UNREAD, 7)
         assert (step + 1) % 7 or read == step + 1
 
 
 def test_a_slow_step_is_read_at_once(monkeypatch):
-    monkeypatch.setattr(readings, "LONGEST_UNREAD_S", 0.0)
+    monkeypatch.setattr(metrics, "LONGEST_UNREAD_S", 0.0)
     watched = Deaf()
-    unread = readings.Readings(lambda taken: taken.read().record(), [watched], 100, False)
-    unread.add(readings.Taken(0, 0, 0.1, 1, torch.tensor([1.0, 2.0])))
+    unread = metrics.Readings(lambda taken: taken.read().record(), [watched], 100, False)
+    unread.add(metrics.Taken(0, 0, 0.1, 1, torch.tensor([1.0, 2.0])))
     assert watched.steps == [1]
 
 
@@ -186,19 +187,19 @@ def test_checkpointing_is_the_fastest_that_fits_into_the_free_memory(pictures, m
     kinds = [Kind(64, 64, 1), Kind(64, 64, 2), Kind(32, 32, 4)]
     found = []
     for free in (1000, 600, 400, 100):
-        monkeypatch.setattr(needs, "free_bytes", lambda _, free=free: free * MB)
-        needed = needs.needs(settings, network, denoiser, kinds)
+        monkeypatch.setattr(memory_plan, "free_bytes", lambda _, free=free: free * MB)
+        needed = memory_plan.needs(settings, network, denoiser, kinds)
         found.append((needed.computing.checkpointing, round(needed.estimated_mb)))
         assert ("more than is free" in needed.line()) == (free == 100)
     assert found == [("none", 600), ("attention", 400), ("all", 200), ("all", 200)]
-    monkeypatch.setattr(needs, "free_bytes", lambda _: 1000 * MB)
+    monkeypatch.setattr(memory_plan, "free_bytes", lambda _: 1000 * MB)
     denoiser.bytes_to_come = lambda: 400 * MB
-    needed = needs.needs(settings, network, denoiser, kinds)
+    needed = memory_plan.needs(settings, network, denoiser, kinds)
     assert (needed.computing.checkpointing, needed.free) == ("attention", 600 * MB)
     denoiser.bytes_to_come = lambda: 2000 * MB
-    assert needs.needs(settings, network, denoiser, kinds).free == 0
+    assert memory_plan.needs(settings, network, denoiser, kinds).free == 0
     denoiser.activations = lambda network, batch: None
-    needed = needs.needs(settings, network, denoiser, kinds)
+    needed = memory_plan.needs(settings, network, denoiser, kinds)
     assert needed.computing.checkpointing == "none"
     assert "cannot be told" in needed.line()
 
@@ -258,17 +259,17 @@ def test_latents_and_conditionings_stay_on_the_device_where_they_fit(pictures, t
     moved = []
     for module in (latents, conditionings):
         monkeypatch.setattr(module, "move", lambda tensor, device: (moved.append(tensor.shape), tensor)[1])
-    monkeypatch.setattr(making, "free_bytes", lambda _: free_mb * MB)
+    monkeypatch.setattr(build, "free_bytes", lambda _: free_mb * MB)
     ports = fake_ports(tmp_path)
     plan = make_plan(make_job(pictures, data__shuffle_tags=True, data__latents="random"), ports)
     data = encode(plan.training, ports.encoder, ports.progress)
-    learner = making.make_learner(plan, ports.denoiser)
+    learner = build.make_learner(plan, ports.denoiser)
     before = data.batch((0,), 0)
 
     class OnGpu(FakeDenoiser):
         device = types.SimpleNamespace(type="gpu")
 
-    making.make_trainer(plan, OnGpu(), data, learner)
+    build.make_trainer(plan, OnGpu(), data, learner)
     assert bool(moved) == bool(free_mb)
     assert torch.equal(data.batch((0,), 0).latents, before.latents)
     count = len(moved)

@@ -2,7 +2,13 @@
 
 import pytest
 from hypernetwork_workbench.hypernetworks.base.errors import SettingsError, SeveralSettingsError
-from hypernetwork_workbench.hypernetworks.settings import SECTIONS, CreateSettings, DataSettings, Job, TrainSettings
+from hypernetwork_workbench.hypernetworks.train.settings.job import (
+    SECTIONS,
+    CreateSettings,
+    DataSettings,
+    Job,
+    TrainSettings,
+)
 
 
 def job_tables(**changes):

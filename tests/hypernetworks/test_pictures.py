@@ -6,8 +6,8 @@ import pytest
 from hypernetwork_workbench.hypernetworks.base.errors import SettingsError
 from hypernetwork_workbench.hypernetworks.pages.charts import Curve, draw_chart
 from hypernetwork_workbench.hypernetworks.ports import PictureRequest
-from hypernetwork_workbench.hypernetworks.train.pictures import read_prompts
 from hypernetwork_workbench.hypernetworks.train.run import train
+from hypernetwork_workbench.hypernetworks.train.tracking.previews import read_prompts
 from PIL import Image
 
 from tests.support.fake_ports import fake_ports

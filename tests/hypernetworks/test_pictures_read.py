@@ -5,8 +5,8 @@ import pytest
 from hypernetwork_workbench.hypernetworks.base.errors import DatasetError, SettingsError
 from hypernetwork_workbench.hypernetworks.data.images import is_colour, open_picture
 from hypernetwork_workbench.hypernetworks.data.reading import read_dataset
-from hypernetwork_workbench.hypernetworks.settings import DataSettings
 from hypernetwork_workbench.hypernetworks.train.run import train
+from hypernetwork_workbench.hypernetworks.train.settings.job import DataSettings
 from PIL import Image, ImageFile, features
 
 from tests.support.fake_ports import fake_ports

@@ -7,7 +7,7 @@ from hypernetwork_workbench.hypernetworks import entry
 from hypernetwork_workbench.hypernetworks.files import load
 from hypernetwork_workbench.hypernetworks.files.create import create_file
 from hypernetwork_workbench.hypernetworks.network import presets
-from hypernetwork_workbench.hypernetworks.settings import ScheduleSettings
+from hypernetwork_workbench.hypernetworks.train.settings.job import ScheduleSettings
 
 
 @pytest.mark.parametrize("preset", presets.PRESETS, ids=lambda preset: preset.name)

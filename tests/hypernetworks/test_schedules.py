@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from hypernetwork_workbench.hypernetworks.base.errors import ScheduleError
-from hypernetwork_workbench.hypernetworks.train import schedules
+from hypernetwork_workbench.hypernetworks.train.optim import schedules
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 

@@ -7,8 +7,8 @@ import json
 import pytest
 from hypernetwork_workbench.hypernetworks import settings_files
 from hypernetwork_workbench.hypernetworks.base.errors import SettingsError
-from hypernetwork_workbench.hypernetworks.jobfile import tomllib
 from hypernetwork_workbench.hypernetworks.network.settings import CreateSettings, NetworkSettings
+from hypernetwork_workbench.hypernetworks.train.settings.job_file import tomllib
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -25,8 +25,8 @@ from hypernetwork_workbench.hypernetworks.data.survey.tags import TagSettings
 from hypernetwork_workbench.hypernetworks.data.survey.thumbnails import Print, Prints, trained_picture
 from hypernetwork_workbench.hypernetworks.pages import dataset
 from hypernetwork_workbench.hypernetworks.pages import pictures as pictures_page
-from hypernetwork_workbench.hypernetworks.settings import DataSettings, TrainSettings
 from hypernetwork_workbench.hypernetworks.train.plan import make_plan
+from hypernetwork_workbench.hypernetworks.train.settings.job import DataSettings, TrainSettings
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image

@@ -2,9 +2,9 @@
 
 import pytest
 import torch
-from hypernetwork_workbench.hypernetworks import train_presets
-from hypernetwork_workbench.hypernetworks.settings import Job
-from hypernetwork_workbench.hypernetworks.train import optimizers
+from hypernetwork_workbench.hypernetworks.train.optim import optimizers
+from hypernetwork_workbench.hypernetworks.train.settings import presets
+from hypernetwork_workbench.hypernetworks.train.settings.job import Job
 
 STEPS_PER_EPOCH = 8
 
@@ -17,7 +17,7 @@ def tables(preset):
     return filled
 
 
-@pytest.mark.parametrize("preset", train_presets.PRESETS, ids=lambda preset: preset.name)
+@pytest.mark.parametrize("preset", presets.PRESETS, ids=lambda preset: preset.name)
 def test_each_recipe_is_a_valid_job(preset):
     job = Job.from_mapping(tables(preset))
     rates = job.learning_rates(STEPS_PER_EPOCH)
@@ -28,7 +28,7 @@ def test_each_recipe_is_a_valid_job(preset):
         assert max(rates.rate(step) for step in range(200)) <= 1e-3
 
 
-@pytest.mark.parametrize("preset", train_presets.PRESETS, ids=lambda preset: preset.name)
+@pytest.mark.parametrize("preset", presets.PRESETS, ids=lambda preset: preset.name)
 def test_the_optimizer_of_each_recipe_can_be_built(preset):
     job = Job.from_mapping(tables(preset))
     optimizer = optimizers.build([torch.nn.Parameter(torch.ones(2))], job.optimizer.name, job.optimizer.arguments)
@@ -36,7 +36,7 @@ def test_the_optimizer_of_each_recipe_can_be_built(preset):
 
 
 def test_cycles_end_at_the_lowest_rate_where_copies_are_saved():
-    job = Job.from_mapping(tables(train_presets.by_name("Cosine restarts")))
+    job = Job.from_mapping(tables(presets.by_name("Cosine restarts")))
     rates = job.learning_rates(STEPS_PER_EPOCH)
     assert rates.is_end_of_cycle(10 * STEPS_PER_EPOCH - 1)
     assert job.output.save_at_cycle_end
@@ -44,17 +44,17 @@ def test_cycles_end_at_the_lowest_rate_where_copies_are_saved():
 
 
 def test_a_recipe_is_known_by_its_values_and_lost_by_a_change():
-    for preset in train_presets.PRESETS:
+    for preset in presets.PRESETS:
         values = {**preset.values(), "data.folder": "/x"}
-        assert train_presets.matching(values) is preset
-        assert train_presets.matching({**values, "train.max_steps": 77}) is None
-    assert train_presets.matching({}) is None
-    assert train_presets.by_name("nothing") is None
-    names = [preset.name for preset in train_presets.PRESETS]
+        assert presets.matching(values) is preset
+        assert presets.matching({**values, "train.max_steps": 77}) is None
+    assert presets.matching({}) is None
+    assert presets.by_name("nothing") is None
+    names = [preset.name for preset in presets.PRESETS]
     assert len(set(names)) == len(names)
 
 
 def test_a_recipe_leaves_the_rest_alone():
-    touched = {address.partition(".")[0] for preset in train_presets.PRESETS for address in preset.values()}
+    touched = {address.partition(".")[0] for preset in presets.PRESETS for address in preset.values()}
     assert touched == {"optimizer", "schedule", "train", "preview", "output"}
-    assert not {"output.name", "train.seed", "preview.prompt"} & train_presets.PRESETS[0].values().keys()
+    assert not {"output.name", "train.seed", "preview.prompt"} & presets.PRESETS[0].values().keys()

@@ -12,7 +12,7 @@ from typing import Any
 import gradio as gr
 import pytest
 from hypernetwork_workbench.hypernetworks.base import atomic
-from hypernetwork_workbench.hypernetworks.settings import SECTIONS
+from hypernetwork_workbench.hypernetworks.train.settings.job import SECTIONS
 from PIL import Image
 
 EMPTY: dict[str, dict[str, Any]] = {name: {} for name in SECTIONS}

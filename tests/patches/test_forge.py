@@ -10,7 +10,7 @@ import torch
 from hypernetwork_workbench.hypernetworks.base.errors import TrainingError
 from hypernetwork_workbench.hypernetworks.compose.apply import chain
 from hypernetwork_workbench.hypernetworks.network.hypernetwork import Hypernetwork, Structure
-from hypernetwork_workbench.hypernetworks.settings import Job
+from hypernetwork_workbench.hypernetworks.train.settings.job import Job
 from hypernetwork_workbench.patches import attention, capabilities, forge_attention
 from torch import nn
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from hypernetwork_workbench.hypernetworks.base.errors import NonFiniteLossError, TrainingError
-from hypernetwork_workbench.hypernetworks.settings import Job
+from hypernetwork_workbench.hypernetworks.train.settings.job import Job
 from PIL import Image
 
 

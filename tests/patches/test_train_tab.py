@@ -8,10 +8,11 @@ import warnings
 from pathlib import Path
 
 import pytest
-from hypernetwork_workbench.hypernetworks import files, train_presets
-from hypernetwork_workbench.hypernetworks.jobfile import read_tables
+from hypernetwork_workbench.hypernetworks import files
 from hypernetwork_workbench.hypernetworks.network.hypernetwork import Hypernetwork, Structure
-from hypernetwork_workbench.hypernetworks.settings import SECTIONS, Job
+from hypernetwork_workbench.hypernetworks.train.settings import presets
+from hypernetwork_workbench.hypernetworks.train.settings.job import SECTIONS, Job
+from hypernetwork_workbench.hypernetworks.train.settings.job_file import read_tables
 from PIL import Image
 
 EMPTY = {name: {} for name in SECTIONS}
@@ -146,7 +147,7 @@ def test_what_is_entered_is_not_taken_as_html(tab):
 
 
 def test_every_recipe_fills_the_form_and_can_be_planned(tab):
-    for preset in train_presets.PRESETS:
+    for preset in presets.PRESETS:
         tab.choose_preset(preset.name)
         assert tab.problems() == {}
         assert (tab.said["preset"], tab.said["advice"]) == (preset.name, preset.advice)

@@ -39,7 +39,7 @@ def config(tmp_path_factory):
 def wanted(config):
     """Every text that has to be translated, with its place."""
     from hypernetwork_workbench.hypernetworks.network.layers import ACTIVATIONS, WEIGHT_INITS
-    from hypernetwork_workbench.hypernetworks.train.optimizers import KINDS
+    from hypernetwork_workbench.hypernetworks.train.optim.optimizers import KINDS
 
     names = {*NAMES, *ACTIVATIONS, *WEIGHT_INITS, *KINDS}
     words = {

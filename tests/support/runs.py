@@ -6,7 +6,7 @@ import csv
 
 import torch
 from hypernetwork_workbench.hypernetworks import files
-from hypernetwork_workbench.hypernetworks.settings import Job
+from hypernetwork_workbench.hypernetworks.train.settings.job import Job
 
 
 def make_job(pictures, **changes):

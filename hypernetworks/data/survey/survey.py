@@ -11,7 +11,7 @@ from pathlib import Path
 from ...base.errors import DatasetError, SettingsError
 from ...base.options import Option, Settings, setting
 from ...ports import Progress, SubjectFinder
-from ...train_settings import TrainSettings
+from ...train.settings.training import TrainSettings
 from ..batches import Kind
 from ..buckets import lost_share
 from ..captions import CLASS, NAME, caption_origin, read_caption

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
-from ..base.pillow import label_font
-from ..data.dataset import Dataset
-from ..network.hypernetwork import Hypernetwork
-from ..ports import PictureRequest, Previewer
-from ..settings import Job
-from .pictures import save_picture
+from ...base.pillow import label_font
+from ...data.dataset import Dataset
+from ...network.hypernetwork import Hypernetwork
+from ...ports import PictureRequest, Previewer
+from ..settings.job import Job
+from .previews import save_picture
 from .strip import fitted
 
 COLUMNS = 6

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..base.errors import SettingsError
 from ..ports import Ports
-from ..settings import Job
+from .settings.job import Job
 from .state import SUFFIX
 
 

@@ -13,11 +13,11 @@ from typing import Any, Protocol
 import numpy as np
 from PIL import Image
 
-from ..base.atomic import write_text
-from ..base.errors import SettingsError
-from ..settings import Job
-from .readings import StepRecord
-from .validation import Validation
+from ...base.atomic import write_text
+from ...base.errors import SettingsError
+from ..settings.job import Job
+from ..validation import Validation
+from .metrics import StepRecord
 
 COLUMNS = [*(field.name for field in dataclasses.fields(StepRecord)), "validation_loss", "seconds"]
 

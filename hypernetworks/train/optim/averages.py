@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..network.hypernetwork import Hypernetwork
+from ...network.hypernetwork import Hypernetwork
 
 
 class WeightAverage:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw
 
-from ..base.pillow import label_font
+from ...base.pillow import label_font
 
 CELL_PX = 192
 FOOT_PX = 20

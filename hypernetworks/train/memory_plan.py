@@ -9,8 +9,8 @@ from ..data.batches import Kind
 from ..kernels.memory import CHECKPOINTING, MB, Activations, free_bytes
 from ..network.hypernetwork import Hypernetwork
 from ..ports import Computing, Denoiser
-from ..train_settings import TrainSettings
-from .precision import Precision
+from .optim.precision import Precision
+from .settings.training import TrainSettings
 
 #: Share of the free memory that the steps may take: allocators waste some, and previews need a little.
 _USABLE = 0.85

@@ -7,14 +7,14 @@ from functools import partial
 from ..data.latents import EncodedDataset
 from ..kernels.memory import free_bytes
 from ..ports import Denoiser
-from . import optimizers, schedules
-from .averages import WeightAverage
-from .guard import Guard
 from .loop import Trainer
 from .noise import NoiseProcess
 from .offload import OptimizerOnCpu
+from .optim import optimizers, schedules
+from .optim.averages import WeightAverage
+from .optim.precision import Precision
 from .plan import Plan
-from .precision import Precision
+from .rollback import Guard
 from .state import Learner
 
 #: Latents and conditionings stay on the GPU where they take no more than this share of its free memory.

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from .base.errors import ScheduleError, SettingsError
-from .base.intervals import parse_interval
-from .base.options import Option, Settings, setting
-from .kernels import attention as attention_kernels
-from .kernels.memory import CHECKPOINTING
-from .train import optimizers, schedules, warmup_schedules
+from ...base.errors import ScheduleError, SettingsError
+from ...base.intervals import parse_interval
+from ...base.options import Option, Settings, setting
+from ...kernels import attention as attention_kernels
+from ...kernels.memory import CHECKPOINTING
+from ..optim import optimizers, schedules, warmup_schedules
 
 _RESTARTS = "cosine restarts"
 

@@ -7,12 +7,12 @@ import time
 from collections import deque
 from typing import Any
 
-from ..kernels.memory import PeakMemory
-from ..pages.charts import Curve, draw_chart
-from ..ports import Progress
+from ...kernels.memory import PeakMemory
+from ...pages.charts import Curve, draw_chart
+from ...ports import Progress
+from ..validation import Validation
 from .logs import validation_of
-from .readings import StepRecord
-from .validation import Validation
+from .metrics import StepRecord
 
 _SMOOTHING = 0.95
 _MEAN_STEPS = 50

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..base.errors import SettingsError
+from ...base.errors import SettingsError
 
 #: Parameters of every optimizer that are the trainer's business, not the user's.
 _OURS = {"params", "lr", "kwargs", "maximize", "differentiable", "capturable"}

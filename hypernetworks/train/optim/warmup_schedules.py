@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ..base.errors import ScheduleError
+from ...base.errors import ScheduleError
 
 #: Our names and those of `transformers.get_scheduler`.
 KINDS = {

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .base.options import Settings
-from .output_settings import OutputSettings, PreviewSettings
-from .train_settings import OptimizerSettings, ScheduleSettings, TrainSettings
+from ...base.options import Settings
+from .output import OutputSettings, PreviewSettings
+from .training import OptimizerSettings, ScheduleSettings, TrainSettings
 
 #: What every recipe decides; all else stays as a person has it.
 _DECIDED: dict[str, tuple[type[Settings], tuple[str, ...]]] = {

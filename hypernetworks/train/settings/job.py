@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .base.errors import SettingsError, SeveralSettingsError
-from .base.options import Settings, raise_all
-from .data.settings import DataSettings
-from .network.settings import CreateSettings, NetworkSettings, ShapeSettings
-from .output_settings import OutputSettings, PreviewSettings
-from .train.schedules import Schedule
-from .train_settings import LossSettings, OptimizerSettings, ScheduleSettings, TrainSettings
+from ...base.errors import SettingsError, SeveralSettingsError
+from ...base.options import Settings, raise_all
+from ...data.settings import DataSettings
+from ...network.settings import CreateSettings, NetworkSettings, ShapeSettings
+from ..optim.schedules import Schedule
+from .output import OutputSettings, PreviewSettings
+from .training import LossSettings, OptimizerSettings, ScheduleSettings, TrainSettings
 
 __all__ = [
     "SECTIONS",

@@ -13,13 +13,13 @@ from typing import Any
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from ..base.atomic import atomic_write
-from ..base.errors import SettingsError
-from ..network.hypernetwork import Hypernetwork
-from ..output_settings import SIDE_STEP_PX
-from ..ports import PictureRequest, Ports
-from .readings import StepRecord
-from .schedules import Schedule
+from ...base.atomic import atomic_write
+from ...base.errors import SettingsError
+from ...network.hypernetwork import Hypernetwork
+from ...ports import PictureRequest, Ports
+from ..optim.schedules import Schedule
+from ..settings.output import SIDE_STEP_PX
+from .metrics import StepRecord
 from .strip import draw_strip
 
 _FLAG = re.compile(r"\s+--([nwhdls])\s+")

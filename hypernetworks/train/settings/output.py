@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from .base.errors import SettingsError
-from .base.intervals import parse_interval
-from .base.options import Option, Settings, setting
-from .network.settings import name_problems
+from ...base.errors import SettingsError
+from ...base.intervals import parse_interval
+from ...base.options import Option, Settings, setting
+from ...network.settings import name_problems
 
 SIDE_STEP_PX = 8
 """The VAE halves the sides of a picture three times."""

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from .base.errors import SettingsError
-from .settings import SECTIONS, Job
+from ...base.errors import SettingsError
+from .job import SECTIONS, Job
 
 if sys.version_info >= (3, 11):
     import tomllib

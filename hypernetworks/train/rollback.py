@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from ..base.errors import NonFiniteLossError
-from ..train_settings import TrainSettings
+from .settings.training import TrainSettings
 from .state import Learner
 
 _log = logging.getLogger(__name__)

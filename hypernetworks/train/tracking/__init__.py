@@ -1,0 +1,1 @@
+"""What a run shows and keeps of itself: metrics, logs, previews, sheets."""
