@@ -10,8 +10,8 @@ from fastapi import FastAPI, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, Response
 
-from ..hypernetworks import schema
 from ..hypernetworks.base.errors import WorkbenchError
+from ..hypernetworks.jobs import json_schema
 from ..hypernetworks.merge.saving import ResultSettings
 from ..hypernetworks.merge.settings import LABELS, MergeSettings
 from ..hypernetworks.train.settings.job import CreateSettings
@@ -41,16 +41,16 @@ class Route:
 
 def routes() -> list[Route]:
     """All routes."""
-    job, merge = schema.of_job(), schema.of_settings(MergeSettings, ResultSettings, required=("name",))
+    job, merge = json_schema.of_job(), json_schema.of_settings(MergeSettings, ResultSettings, required=("name",))
     merge["properties"]["method"].update(enum=list(LABELS), default="weighted_sum")
-    compose = schema.of_settings(ResultSettings, required=("name",))
+    compose = json_schema.of_settings(ResultSettings, required=("name",))
     compose["properties"] |= {
         "text": {"type": "string", "description": "Such as A:0.8 + B:0.2 > C, or the text of a .hns file."},
         "one_file": {"type": "boolean", "default": False, "description": "As one network where that is exact."},
     }
     again = {**job, "properties": {"run": _RUN, **job["properties"]}}
     return [
-        Route("/create", api_routes.create, schema.of_settings(CreateSettings, required=("name",))),
+        Route("/create", api_routes.create, json_schema.of_settings(CreateSettings, required=("name",))),
         Route("/train", api_routes.train, job, status=_ACCEPTED),
         Route("/continue", api_routes.resume, again, status=_ACCEPTED),
         Route("/interrupt", api_routes.interrupt, {"type": "object", "properties": {"run": _RUN}}),

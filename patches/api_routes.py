@@ -10,13 +10,13 @@ from typing import Any
 from modules import paths, shared
 
 from ..hypernetworks import report
-from ..hypernetworks.allowed import confined
 from ..hypernetworks.base.errors import SettingsError
 from ..hypernetworks.base.options import convert
 from ..hypernetworks.files.create import create_file
+from ..hypernetworks.jobs.json_schema import plain
+from ..hypernetworks.jobs.path_limits import confined
 from ..hypernetworks.merge.saving import ResultSettings
 from ..hypernetworks.merge.settings import LABELS, MergeSettings
-from ..hypernetworks.schema import plain
 from ..hypernetworks.train.settings.job import SECTIONS, CreateSettings, Job
 from . import background, host, inspecting, merge_compositions, merging
 from .api_access import not_found, told

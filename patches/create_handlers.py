@@ -10,14 +10,14 @@ from typing import Any
 import gradio as gr
 from modules import paths, shared
 
-from ..hypernetworks import settings_files
 from ..hypernetworks.base.errors import SettingsError, SeveralSettingsError, WorkbenchError
 from ..hypernetworks.base.options import as_text
-from ..hypernetworks.entry import Entry, assess, beside
 from ..hypernetworks.files.create import create_file
+from ..hypernetworks.jobs import create_files
+from ..hypernetworks.jobs.create_entry import Entry, assess, beside
+from ..hypernetworks.jobs.settings_text import MAX_BYTES
 from ..hypernetworks.network import presets
 from ..hypernetworks.pages import create as create_view
-from ..hypernetworks.text_files import MAX_BYTES
 from ..hypernetworks.train.settings.job import CreateSettings
 from . import host
 from .checkpoint_widths import loaded_widths
@@ -86,7 +86,7 @@ class Handlers:
         path = Path(file.name)
         try:
             with path.open("rb") as stream:
-                loaded = settings_files.read(stream.read(MAX_BYTES + 1), path.name)
+                loaded = create_files.read(stream.read(MAX_BYTES + 1), path.name)
         except WorkbenchError as error:
             return [self.form.explain(error), *self._fill({}, offered, entered)]
         status = done(f"Loaded {path.name}.")
@@ -102,7 +102,7 @@ class Handlers:
         if not is_named:
             entry = self._assess({**values, "name": "network"}, offered)
         try:
-            path = settings_files.save(
+            path = create_files.save(
                 _settings(entry), Path(paths.data_path) / "hypernetwork-settings", is_named=is_named
             )
         except WorkbenchError as error:

@@ -10,8 +10,8 @@ from typing import Any
 
 from ..hypernetworks.base.errors import WorkbenchError
 from ..hypernetworks.files.create import create_file
+from ..hypernetworks.jobs.webui_form import CREATION_ARGUMENTS, creation_values, in_arguments, in_labels
 from ..hypernetworks.train.settings.job import CreateSettings
-from ..hypernetworks.webui_job import CREATION_ARGUMENTS, creation_values, in_arguments, in_labels
 from .host_training import api_is_on
 from .patching import Patch, PatchSet, signature_with
 

@@ -9,7 +9,7 @@ import gradio as gr
 from modules import paths, sd_models, shared
 
 from ..hypernetworks.base.errors import HypernetworkFileError, MergeError, SettingsError, WorkbenchError
-from ..hypernetworks.entry import beside
+from ..hypernetworks.jobs.create_entry import beside
 from ..hypernetworks.merge.bake import attention_layers, changed_layers
 from ..hypernetworks.merge.bake_files import BakeSettings, bake, target
 from ..hypernetworks.merge.checkpoint_file import CheckpointError, CheckpointFile

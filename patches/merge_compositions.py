@@ -13,7 +13,7 @@ from ..hypernetworks.base.atomic import write_text
 from ..hypernetworks.base.errors import CompositionError, HypernetworkFileError, SettingsError, WorkbenchError
 from ..hypernetworks.base.options import Option
 from ..hypernetworks.compose import Composition
-from ..hypernetworks.entry import beside
+from ..hypernetworks.jobs.create_entry import beside
 from ..hypernetworks.merge.composition import merge_composition, plan_composition
 from ..hypernetworks.merge.outlines import outline
 from ..hypernetworks.merge.saving import ResultSettings, free_path, with_hashes

@@ -15,7 +15,7 @@ from modules import shared
 from ..hypernetworks import files
 from ..hypernetworks.base.errors import HypernetworkFileError, SettingsError, SeveralSettingsError, WorkbenchError
 from ..hypernetworks.base.options import raise_all
-from ..hypernetworks.entry import beside
+from ..hypernetworks.jobs.create_entry import beside
 from ..hypernetworks.merge import Plan, check, merge, plan
 from ..hypernetworks.merge.inputs import check_inputs
 from ..hypernetworks.merge.outlines import outline

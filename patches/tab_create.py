@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 
 from ..hypernetworks.base.options import Option, as_text
-from ..hypernetworks.entry import MORE_WIDTHS
+from ..hypernetworks.jobs.create_entry import MORE_WIDTHS
 from ..hypernetworks.network import presets
 from ..hypernetworks.train.settings.job import CreateSettings
 from . import initial

@@ -10,10 +10,10 @@ from typing import Any
 import gradio as gr
 from modules import paths, shared
 
-from ..hypernetworks import job_files
 from ..hypernetworks.base.errors import SettingsError, SeveralSettingsError, WorkbenchError
-from ..hypernetworks.job_entry import in_words, planned_rates, problems, sentence
-from ..hypernetworks.text_files import MAX_BYTES
+from ..hypernetworks.jobs import train_files
+from ..hypernetworks.jobs.settings_text import MAX_BYTES
+from ..hypernetworks.jobs.train_entry import in_words, planned_rates, problems, sentence
 from ..hypernetworks.train.settings import presets
 from ..hypernetworks.train.settings.job import Job
 from .form import Form, done
@@ -66,7 +66,7 @@ class Handlers:
             tables["output"]["name"] = _UNNAMED
         try:
             folder = Path(paths.data_path) / "training-settings"
-            path = job_files.save(Job.from_mapping(tables), folder, is_named)
+            path = train_files.save(Job.from_mapping(tables), folder, is_named)
         except WorkbenchError as error:
             return self.form.explain(in_words(error)), gr.update()
         return done(f"Saved as {path}."), gr.update(value=str(path), visible=True)
@@ -76,7 +76,7 @@ class Handlers:
         path = Path(file.name)
         try:
             with path.open("rb") as stream:
-                loaded = job_files.read(stream.read(MAX_BYTES + 1), path.name)
+                loaded = train_files.read(stream.read(MAX_BYTES + 1), path.name)
         except WorkbenchError as error:
             return [self.form.explain(in_words(error)), *self._fill({}, entered)]
         _choose_network(loaded)
@@ -112,7 +112,7 @@ class Handlers:
         ]
 
 
-def _choose_network(loaded: job_files.LoadedJob) -> None:
+def _choose_network(loaded: train_files.LoadedJob) -> None:
     """Turns the path of the network into its name in the list."""
     path = loaded.values.pop("network.file", "")
     if not path:

@@ -10,7 +10,7 @@ import gradio as gr
 from modules import progress, shared
 
 from ..hypernetworks.base.errors import WorkbenchError
-from ..hypernetworks.job_entry import in_words
+from ..hypernetworks.jobs.train_entry import in_words
 from ..hypernetworks.train.run import TrainResult
 from ..hypernetworks.train.settings.job import Job
 from .form import Form, done

@@ -10,7 +10,7 @@ import sys
 from pathlib import PurePosixPath, PureWindowsPath
 
 import pytest
-from hypernetwork_workbench.hypernetworks.allowed import placed
+from hypernetwork_workbench.hypernetworks.jobs.path_limits import placed
 
 import install
 from tests import sources

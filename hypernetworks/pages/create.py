@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
-from ..entry import LABELS, MORE_WIDTHS, Entry
+from ..jobs.create_entry import LABELS, MORE_WIDTHS, Entry
 from ..network.sizes import readable_bytes, sizes
 from ..network.structure import Structure
 from .drawing import draw

@@ -5,8 +5,8 @@ import time
 import xml.etree.ElementTree as ET
 
 import pytest
-from hypernetwork_workbench.hypernetworks import job_entry
 from hypernetwork_workbench.hypernetworks.base.errors import SettingsError, SeveralSettingsError, TrainingError
+from hypernetwork_workbench.hypernetworks.jobs import train_entry
 from hypernetwork_workbench.hypernetworks.train.settings.job import SECTIONS
 
 
@@ -21,30 +21,30 @@ def tables(folder="/pictures", **changes):
 
 
 def test_each_wrong_field_gets_one_sentence():
-    said = job_entry.problems(tables(data__batch_size=None, schedule__rate="fast", train__max_steps=0))
+    said = train_entry.problems(tables(data__batch_size=None, schedule__rate="fast", train__max_steps=0))
     assert list(said) == ["train.max_steps", "schedule.rate", "data.batch_size"]
     assert said["train.max_steps"] == "Must be at least 1, not 0."
-    assert job_entry.problems(tables()) == {}
+    assert train_entry.problems(tables()) == {}
 
 
 def test_fields_nobody_has_filled_in_yet_are_no_reproach():
     entered = tables(folder="")
     entered["output"]["name"] = ""
-    assert job_entry.problems(entered) == {}
-    assert "output.name" in job_entry.problems(tables(output__name="a/b"))
+    assert train_entry.problems(entered) == {}
+    assert "output.name" in train_entry.problems(tables(output__name="a/b"))
 
 
 def test_sentences_use_the_labels_of_the_form():
-    said = job_entry.problems(tables(output__save_best=True))
+    said = train_entry.problems(tables(output__save_best=True))
     assert said == {"output.save_best": "Needs a “Validation share” to measure on."}
     many = SeveralSettingsError([SettingsError("a", "raise train.max_steps"), SettingsError("b", "no")])
-    assert [error.reason for error in job_entry.in_words(many).errors] == ["raise “Steps”", "no"]
-    worded = job_entry.in_words(TrainingError("raise train.max_steps to go on"))
+    assert [error.reason for error in train_entry.in_words(many).errors] == ["raise “Steps”", "no"]
+    worded = train_entry.in_words(TrainingError("raise train.max_steps to go on"))
     assert (type(worded), str(worded)) == (TrainingError, "raise “Steps” to go on")
 
 
 def test_the_rates_are_drawn_with_upright_jumps():
-    planned = job_entry.planned_rates(tables(schedule__rate="4e-5:2000,4e-6:6000", train__max_steps=9000))
+    planned = train_entry.planned_rates(tables(schedule__rate="4e-5:2000,4e-6:6000", train__max_steps=9000))
     assert planned.end_step == 6000
     assert planned.line() == "6000 steps; learning rate 4e-05 at first, 4e-06 at last."
     root = ET.fromstring(planned.chart())
@@ -58,7 +58,7 @@ def test_the_rates_are_drawn_with_upright_jumps():
 def test_lengths_in_epochs_count_the_pictures(pictures):
     entered = tables(pictures, schedule__rate="1e-4", schedule__kind="cosine restarts", schedule__cycle="2 epochs",
                      data__batch_size=2, train__max_steps=60)  # fmt: skip
-    planned = job_entry.planned_rates(entered)
+    planned = train_entry.planned_rates(entered)
     assert planned.steps_per_epoch == 3
     assert planned.schedule.is_end_of_cycle(5)
     assert planned.line().startswith("60 steps (20 epochs); learning rate ")
@@ -75,7 +75,7 @@ def test_lengths_in_epochs_count_the_pictures(pictures):
 )
 def test_rates_that_cannot_be_told_name_the_field(tmp_path, changes, field):
     with pytest.raises(SettingsError) as caught:
-        job_entry.planned_rates(tables(tmp_path, **changes))
+        train_entry.planned_rates(tables(tmp_path, **changes))
     assert caught.value.field == field
 
 
@@ -83,5 +83,5 @@ def test_shrinking_cycles_of_a_long_run_are_drawn_at_once():
     entered = tables(schedule__kind="cosine restarts", schedule__rate="1e-4", schedule__cycle="64",
                      schedule__multiplier=0.5, schedule__warmup=2, train__max_steps=10_000_000)  # fmt: skip
     started = time.monotonic()
-    assert job_entry.planned_rates(entered).chart().startswith("<svg")
+    assert train_entry.planned_rates(entered).chart().startswith("<svg")
     assert time.monotonic() - started < 2

@@ -3,9 +3,9 @@
 import json
 
 import pytest
-from hypernetwork_workbench.hypernetworks import job_files
 from hypernetwork_workbench.hypernetworks.base.errors import SettingsError
-from hypernetwork_workbench.hypernetworks.original_job import KEYS
+from hypernetwork_workbench.hypernetworks.jobs import train_files
+from hypernetwork_workbench.hypernetworks.jobs.original_form import KEYS
 from hypernetwork_workbench.hypernetworks.train.settings.job import SECTIONS, Job
 from hypernetwork_workbench.hypernetworks.train.settings.job_file import read_tables
 
@@ -51,11 +51,11 @@ ORIGINAL = {
 
 
 def original(**changes):
-    return job_files.read(json.dumps({**ORIGINAL, **changes}).encode(), "x_train_.json")
+    return train_files.read(json.dumps({**ORIGINAL, **changes}).encode(), "x_train_.json")
 
 
 def toml(text):
-    return job_files.read(text.encode(), "x.toml")
+    return train_files.read(text.encode(), "x.toml")
 
 
 def tables(values):
@@ -82,9 +82,9 @@ def full_job(folder):
 
 def test_a_saved_job_comes_back_whole(tmp_path):
     job = full_job(tmp_path)
-    path = job_files.save(job, tmp_path / "settings", is_named=True)
+    path = train_files.save(job, tmp_path / "settings", is_named=True)
     assert path.name == "夜 of ink.toml"
-    loaded = job_files.read(path.read_bytes(), path.name)
+    loaded = train_files.read(path.read_bytes(), path.name)
     assert (loaded.errors, loaded.left_out) == ([], [])
     assert Job.from_mapping(tables(loaded.values)) == job
     assert Job.from_mapping(read_tables(path)) == job
@@ -92,19 +92,19 @@ def test_a_saved_job_comes_back_whole(tmp_path):
 
 def test_saving_again_replaces_nothing(tmp_path):
     job = full_job(tmp_path)
-    paths = [job_files.save(job, tmp_path, is_named=True) for _ in range(3)]
+    paths = [train_files.save(job, tmp_path, is_named=True) for _ in range(3)]
     assert [path.name for path in paths] == ["夜 of ink.toml", "夜 of ink 2.toml", "夜 of ink 3.toml"]
 
 
 def test_a_name_that_nobody_gave_is_not_saved(tmp_path):
-    path = job_files.save(full_job(tmp_path), tmp_path, is_named=False)
-    assert "output.name" not in job_files.read(path.read_bytes(), path.name).values
+    path = train_files.save(full_job(tmp_path), tmp_path, is_named=False)
+    assert "output.name" not in train_files.read(path.read_bytes(), path.name).values
 
 
 def test_relative_folders_are_saved_whole(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     job = Job.from_mapping({"data": {"folder": "pictures"}, "output": {"name": "n"}})
-    saved = job_files.save(job, tmp_path, is_named=True)
+    saved = train_files.save(job, tmp_path, is_named=True)
     assert read_tables(saved)["data"]["folder"] == str(tmp_path / "pictures")
 
 
@@ -148,7 +148,7 @@ def test_what_a_form_cannot_hold_is_named_and_the_rest_is_taken():
 )
 def test_files_without_settings_are_refused_by_name(content, name, reason):
     with pytest.raises(SettingsError, match=reason) as caught:
-        job_files.read(content, name)
+        train_files.read(content, name)
     assert caught.value.field == name
 
 

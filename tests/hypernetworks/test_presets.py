@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import pytest
-from hypernetwork_workbench.hypernetworks import entry
 from hypernetwork_workbench.hypernetworks.files import load
 from hypernetwork_workbench.hypernetworks.files.create import create_file
+from hypernetwork_workbench.hypernetworks.jobs import create_entry
 from hypernetwork_workbench.hypernetworks.network import presets
 from hypernetwork_workbench.hypernetworks.train.settings.job import ScheduleSettings
 
 
 @pytest.mark.parametrize("preset", presets.PRESETS, ids=lambda preset: preset.name)
 def test_a_preset_creates_and_its_rate_is_accepted(preset, tmp_path):
-    judged = entry.assess(
+    judged = create_entry.assess(
         {**preset.values(), "name": "ink", "widths": ["24", "32"], "optional_info": "mine", "seed": 5}
     )
     assert judged.problems == ()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypernetwork_workbench.hypernetworks import settings_files
 from hypernetwork_workbench.hypernetworks.base.errors import SettingsError
+from hypernetwork_workbench.hypernetworks.jobs import create_files
 from hypernetwork_workbench.hypernetworks.network.settings import CreateSettings, NetworkSettings
 from hypernetwork_workbench.hypernetworks.train.settings.job_file import tomllib
 from hypothesis import given, settings
@@ -46,11 +46,11 @@ ORIGINAL = {
 
 
 def original(**changes):
-    return settings_files.read(json.dumps({**ORIGINAL, **changes}).encode(), "x_hypernetwork_.json")
+    return create_files.read(json.dumps({**ORIGINAL, **changes}).encode(), "x_hypernetwork_.json")
 
 
 def toml(text):
-    return settings_files.read(text.encode(), "x.toml")
+    return create_files.read(text.encode(), "x.toml")
 
 
 def fields(loaded):
@@ -58,7 +58,7 @@ def fields(loaded):
 
 
 def test_what_is_saved_is_loaded_again():
-    text = settings_files.settings_text(CreateSettings.from_mapping(FULL))
+    text = create_files.settings_text(CreateSettings.from_mapping(FULL))
     loaded = toml(text)
     assert loaded.values == FULL
     assert loaded.errors == []
@@ -68,11 +68,11 @@ def test_what_is_saved_is_loaded_again():
 @given(st.text(max_size=200))
 def test_any_text_survives(info):
     made = CreateSettings(name="a", optional_info=info.encode("utf-8", "ignore").decode())
-    assert toml(settings_files.settings_text(made)).values["optional_info"] == made.optional_info
+    assert toml(create_files.settings_text(made)).values["optional_info"] == made.optional_info
 
 
 def test_the_network_table_is_one_that_jobs_take():
-    table = tomllib.loads(settings_files.settings_text(CreateSettings.from_mapping(FULL)))["network"]
+    table = tomllib.loads(create_files.settings_text(CreateSettings.from_mapping(FULL)))["network"]
     assert NetworkSettings.from_mapping(table).layer_structure == (1, 1.5, 1.5, 1)
 
 
@@ -170,5 +170,5 @@ def test_unknown_keys_are_named():
 )
 def test_what_is_no_settings_file_is_named(content, name):
     with pytest.raises(SettingsError) as raised:
-        settings_files.read(content, name)
+        create_files.read(content, name)
     assert raised.value.field == name

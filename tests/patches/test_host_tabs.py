@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from hypernetwork_workbench.hypernetworks import files
 from hypernetwork_workbench.hypernetworks.base.errors import TrainingError
+from hypernetwork_workbench.hypernetworks.jobs.webui_form import WebuiSettings, training_tables
 from hypernetwork_workbench.hypernetworks.train.settings.job import Job
 from hypernetwork_workbench.hypernetworks.train.settings.job_file import read_tables
-from hypernetwork_workbench.hypernetworks.webui_job import WebuiSettings, training_tables
 from PIL import Image
 
 from tests.patches.test_on_host import save_network

@@ -62,9 +62,9 @@ def in_code() -> set[str]:
     The page's script translates sentence by sentence, without the commas that join, and the forms write labels for
     the names of settings; so a text is here in all these ways.
     """
-    from hypernetwork_workbench.hypernetworks import entry, job_entry
+    from hypernetwork_workbench.hypernetworks.jobs import create_entry, train_entry
 
-    labels = {**entry.LABELS, **job_entry.LABELS}
+    labels = {**create_entry.LABELS, **train_entry.LABELS}
     names = re.compile(r"\b(" + "|".join(re.escape(name) for name in labels if re.search("[_.]", name)) + r")\b")
     found: set[str] = set()
     for path in sources.paths():

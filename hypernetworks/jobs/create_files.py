@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .base.errors import SettingsError
-from .base.options import check_limits, convert
-from .entry import depending_on, problems
-from .network.settings import CreateSettings, ShapeSettings
-from .network.structure import default_dropout
-from .text_files import is_json, parse, save_new
-from .train.settings.job_file import table_text
+from ..base.errors import SettingsError
+from ..base.options import check_limits, convert
+from ..network.settings import CreateSettings, ShapeSettings
+from ..network.structure import default_dropout
+from ..train.settings.job_file import table_text
+from .create_entry import depending_on, problems
+from .settings_text import is_json, parse, save_new
 
 _OWN = ("name", "seed", "optional_info")
 _SHAPE = ShapeSettings().to_mapping()

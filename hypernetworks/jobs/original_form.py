@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .base.errors import SettingsError
-from .base.options import convert
+from ..base.errors import SettingsError
+from ..base.options import convert
 
 #: Key of the original's file to `section.key`.
 _SAME = {

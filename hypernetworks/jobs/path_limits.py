@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePath
 from typing import Any
 
-from .base.errors import SettingsError
-from .train.settings.job import SECTIONS
+from ..base.errors import SettingsError
+from ..train.settings.job import SECTIONS
 
 if sys.version_info >= (3, 11):
     import tomllib

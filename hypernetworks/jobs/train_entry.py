@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .base.errors import SettingsError, SeveralSettingsError, WorkbenchError
-from .data.images import EXTENSIONS
-from .data.settings import DataSettings
-from .pages.charts import Curve, draw_chart
-from .train.optim.schedules import Schedule
-from .train.plan import epoch_steps
-from .train.settings.job import SECTIONS, Job
-from .train.settings.training import ScheduleSettings, TrainSettings
+from ..base.errors import SettingsError, SeveralSettingsError, WorkbenchError
+from ..data.images import EXTENSIONS
+from ..data.settings import DataSettings
+from ..pages.charts import Curve, draw_chart
+from ..train.optim.schedules import Schedule
+from ..train.plan import epoch_steps
+from ..train.settings.job import SECTIONS, Job
+from ..train.settings.training import ScheduleSettings, TrainSettings
 
 LABELS = {f"{section}.{name}": option.label for section, kind in SECTIONS.items() for name, _, option in kind.options()}
 _ADDRESS = re.compile(r"\b(" + "|".join(re.escape(address) for address in LABELS) + r")\b")

@@ -7,9 +7,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from .base.atomic import write_text
-from .base.errors import HypernetworkFileError, SettingsError
-from .train.settings.job_file import tomllib
+from ..base.atomic import write_text
+from ..base.errors import HypernetworkFileError, SettingsError
+from ..train.settings.job_file import tomllib
 
 MAX_BYTES = 1_000_000
 """Settings take a few kilobytes; what is larger is something else."""

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .base.errors import ScheduleError, SettingsError, SeveralSettingsError, WorkbenchError
-from .train.optim import schedules
+from ..base.errors import ScheduleError, SettingsError, SeveralSettingsError, WorkbenchError
+from ..train.optim import schedules
 
 #: Argument of the WebUI's function, our setting, and the label in its form.
 _TRAINING = (

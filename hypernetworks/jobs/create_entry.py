@@ -8,11 +8,11 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .base.errors import SettingsError, SeveralSettingsError
-from .base.options import Option, as_text, check_limits, convert
-from .network.layers import RULED_OUT
-from .network.settings import CreateSettings
-from .network.structure import Structure
+from ..base.errors import SettingsError, SeveralSettingsError
+from ..base.options import Option, as_text, check_limits, convert
+from ..network.layers import RULED_OUT
+from ..network.settings import CreateSettings
+from ..network.structure import Structure
 
 _OPTIONS: dict[str, Option] = {name: option for name, _, option in CreateSettings.options()}
 LABELS = {name: option.label for name, option in _OPTIONS.items()}

@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .base.errors import SettingsError
-from .base.options import check_limits, convert
-from .network.settings import ShapeSettings
-from .original_job import KEYS, translate
-from .text_files import is_json, parse, save_new
-from .train.settings.job import SECTIONS, Job
-from .train.settings.job_file import table_text
+from ..base.errors import SettingsError
+from ..base.options import check_limits, convert
+from ..network.settings import ShapeSettings
+from ..train.settings.job import SECTIONS, Job
+from ..train.settings.job_file import table_text
+from .original_form import KEYS, translate
+from .settings_text import is_json, parse, save_new
 
 _SHAPE = ShapeSettings().to_mapping()
 _OPTIONS = {

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any
 
-from .base.options import Settings
-from .train.settings.job import SECTIONS
+from ..base.options import Settings
+from ..train.settings.job import SECTIONS
 
 _TYPES = {str: "string", bool: "boolean", int: "integer", float: "number"}
 

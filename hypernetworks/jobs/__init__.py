@@ -1,0 +1,1 @@
+"""What people enter: forms, files and requests, judged and turned into settings."""
