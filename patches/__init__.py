@@ -7,22 +7,22 @@ from __future__ import annotations
 
 import logging
 
-from . import (
+from . import options
+from .loaded import Loaded
+from .patching import Patch, PatchSet
+from .runs import runs
+from .sets import (
     attention,
-    batches,
     checkpointing,
+    embedding_batches,
     generation,
     host_creation,
     host_training,
     languages,
     loading,
-    options,
     unpickling,
     xyz_grid,
 )
-from .loaded import Loaded
-from .patching import Patch, PatchSet
-from .runs import runs
 
 _log = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ PATCH_SETS: tuple[PatchSet, ...] = (
     generation.patch_set,
     checkpointing.patch_set,
     unpickling.patch_set,
-    batches.patch_set,
+    embedding_batches.patch_set,
     host_creation.patch_set,
     host_training.patch_set,
     xyz_grid.patch_set,

@@ -16,7 +16,7 @@ from ..hypernetworks.merge.saving import ResultSettings
 from ..hypernetworks.merge.settings import LABELS, MergeSettings
 from ..hypernetworks.train.settings.job import CreateSettings
 from . import api_access, api_routes
-from .host_training import api_is_on
+from .sets.host_training import api_is_on
 
 PREFIX = "/hypernetwork-workbench/v1"
 _ACCEPTED = 202

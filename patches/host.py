@@ -21,19 +21,10 @@ from ..hypernetworks.kernels.devices import autocast_dtype
 from ..hypernetworks.kernels.memory import Activations
 from ..hypernetworks.network.hypernetwork import Hypernetwork
 from ..hypernetworks.ports import Checkpoint, Computing, Ports, Progress
-from . import (
-    activations,
-    attention,
-    attention_layers,
-    encoders,
-    fingerprints,
-    lean_layers,
-    recomputing,
-    temporary,
-    unet_attention,
-)
+from . import activations, attention_layers, encoders, fingerprints, lean_layers, recomputing, temporary, unet_attention
 from .previews import HostPreviewer
 from .runs import runs
+from .sets import attention
 from .shortcuts import shortcuts
 from .subject import find_subject
 

@@ -6,9 +6,10 @@ from typing import Any
 
 from modules import scripts, shared
 
-from . import infotext, rows, xyz_grid
+from . import infotext, rows
 from .rows import Row
 from .rows_view import RowsView
+from .sets import xyz_grid
 
 
 class HypernetworkStrength(scripts.Script):

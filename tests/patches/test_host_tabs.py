@@ -229,7 +229,7 @@ def test_a_file_that_is_there_is_kept_and_the_route_is_told_by_an_assertion(patc
 
 
 def test_another_extensions_function_of_that_name_is_left_alone(host, monkeypatch):
-    from hypernetwork_workbench.patches import host_training
+    from hypernetwork_workbench.patches.sets import host_training
 
     def theirs(task, name):
         """Of another extension."""

@@ -6,7 +6,7 @@ import zipfile
 
 import pytest
 import torch
-from hypernetwork_workbench.patches import batches
+from hypernetwork_workbench.patches.sets import embedding_batches
 from torch import nn
 
 
@@ -65,7 +65,7 @@ class Pictures(list):
         super().__init__(range(sum(sizes)))
 
 
-@pytest.mark.skipif(not batches.sampler_refuses_data(), reason="this torch takes the dataset")
+@pytest.mark.skipif(not embedding_batches.sampler_refuses_data(), reason="this torch takes the dataset")
 @pytest.mark.parametrize(
     ("sizes", "batch_size", "base", "chances"),
     [

@@ -14,8 +14,8 @@ import torch
 from hypernetwork_workbench.hypernetworks import files
 from hypernetwork_workbench.hypernetworks.network.hypernetwork import Hypernetwork, Structure
 from hypernetwork_workbench.hypernetworks.ports import PictureRequest
-from hypernetwork_workbench.patches import forge_attention
 from hypernetwork_workbench.patches.patching import Patch
+from hypernetwork_workbench.patches.sets import forge_attention
 
 from hypernetwork_workbench import patches
 

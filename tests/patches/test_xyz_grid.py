@@ -50,7 +50,7 @@ def labels(grid):
 
 
 def test_the_axes_are_there_once_and_gone_after(grid, host):
-    from hypernetwork_workbench.patches import xyz_grid
+    from hypernetwork_workbench.patches.sets import xyz_grid
 
     for _ in range(2):
         patches.install_all()
@@ -66,7 +66,7 @@ def test_the_axes_are_there_once_and_gone_after(grid, host):
 
 
 def test_a_host_without_a_grid_goes_without_a_word(host, caplog):
-    from hypernetwork_workbench.patches import xyz_grid
+    from hypernetwork_workbench.patches.sets import xyz_grid
 
     assert not xyz_grid.patch_set.install()
     assert xyz_grid.patch_set.problem == "this WebUI has no X/Y/Z plot"

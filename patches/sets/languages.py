@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from .patching import Patch, PatchSet
+from ..patching import Patch, PatchSet
 
 FOLDER = Path(__file__).resolve().parents[1] / "localizations"
 #: How the names of a language's localizations begin, in small letters, and our file for it.

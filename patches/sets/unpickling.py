@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from .patching import Patch, PatchSet
+from ..patching import Patch, PatchSet
 
 #: Two numbers, a word and a hash, each read as text by torch and by nothing else. No code can be in them.
 _HARMLESS = re.compile(r"[^/]+/(?:\.format_version|\.storage_alignment|byteorder|\.data/serialization_id)")

@@ -12,7 +12,7 @@ from typing import Any
 
 from torch.utils.data import Sampler
 
-from .patching import Patch, PatchSet
+from ..patching import Patch, PatchSet
 
 
 @functools.cache

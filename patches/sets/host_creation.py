@@ -8,12 +8,12 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from ..hypernetworks.base.errors import WorkbenchError
-from ..hypernetworks.files.create import create_file
-from ..hypernetworks.jobs.webui_form import CREATION_ARGUMENTS, creation_values, in_arguments, in_labels
-from ..hypernetworks.train.settings.job import CreateSettings
+from ...hypernetworks.base.errors import WorkbenchError
+from ...hypernetworks.files.create import create_file
+from ...hypernetworks.jobs.webui_form import CREATION_ARGUMENTS, creation_values, in_arguments, in_labels
+from ...hypernetworks.train.settings.job import CreateSettings
+from ..patching import Patch, PatchSet, signature_with
 from .host_training import api_is_on
-from .patching import Patch, PatchSet, signature_with
 
 _HOST = "modules.hypernetworks.hypernetwork:create_hypernetwork"
 _PAGE = "modules.hypernetworks.ui:create_hypernetwork"

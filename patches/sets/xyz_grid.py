@@ -6,10 +6,10 @@ import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from ..hypernetworks import compose
-from ..hypernetworks.base.errors import CompositionError
-from .patching import PatchSet, UnsupportedHostError
-from .rows import NONE, Row
+from ...hypernetworks import compose
+from ...hypernetworks.base.errors import CompositionError
+from ..patching import PatchSet, UnsupportedHostError
+from ..rows import NONE, Row
 
 _MARK = "hnw_axis"
 _CHANGES = "hnw_axis_values"

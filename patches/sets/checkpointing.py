@@ -10,7 +10,7 @@ from typing import Any
 
 from torch.utils.checkpoint import checkpoint
 
-from .patching import Patch, PatchSet
+from ..patching import Patch, PatchSet
 
 _HOST = "modules.sd_hijack_checkpoint"
 _FORWARDS = ("BasicTransformerBlock_forward", "ResBlock_forward", "AttentionBlock_forward")

@@ -11,12 +11,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..hypernetworks.base.errors import CompositionError, HypernetworkFileError
-from ..hypernetworks.files import listing
-from . import aliases, infotext, options
-from .library import is_composition, library
-from .loaded import Loaded, LoadedComposition, LoadedNetwork
-from .patching import Patch, PatchSet
+from ...hypernetworks.base.errors import CompositionError, HypernetworkFileError
+from ...hypernetworks.files import listing
+from .. import aliases, infotext, options
+from ..library import is_composition, library
+from ..loaded import Loaded, LoadedComposition, LoadedNetwork
+from ..patching import Patch, PatchSet
 
 _log = logging.getLogger(__name__)
 _HOST = "modules.hypernetworks.hypernetwork"

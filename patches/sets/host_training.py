@@ -8,12 +8,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from ..hypernetworks import files
-from ..hypernetworks.base.errors import SettingsError, TrainingError, WorkbenchError
-from ..hypernetworks.jobs.webui_form import TRAINING_ARGUMENTS, WebuiSettings, in_arguments, in_labels, training_tables
-from ..hypernetworks.train.run import TrainResult
-from .patching import Patch, PatchSet, signature_with
-from .runs import runs
+from ...hypernetworks import files
+from ...hypernetworks.base.errors import SettingsError, TrainingError, WorkbenchError
+from ...hypernetworks.jobs.webui_form import TRAINING_ARGUMENTS, WebuiSettings, in_arguments, in_labels, training_tables
+from ...hypernetworks.train.run import TrainResult
+from ..patching import Patch, PatchSet, signature_with
+from ..runs import runs
 
 _HOST = "modules.hypernetworks.hypernetwork:train_hypernetwork"
 _PAGE = "modules.hypernetworks.ui:train_hypernetwork"
@@ -34,8 +34,8 @@ def _make_train(original: Callable[..., Any]) -> Callable[..., Any]:
     def train_hypernetwork(*args: Any, **kwargs: Any) -> tuple[Any, str]:
         from modules import sd_hijack  # noqa: PLC0415
 
-        from .library import library  # noqa: PLC0415
-        from .loaded import LoadedNetwork  # noqa: PLC0415
+        from ..library import library  # noqa: PLC0415
+        from ..loaded import LoadedNetwork  # noqa: PLC0415
 
         # Its callers take the optimized attention out before, and put it back in afterwards.
         sd_hijack.apply_optimizations()
@@ -94,8 +94,8 @@ def train(entered: Mapping[str, Any]) -> tuple[TrainResult, int]:
     Raises:
         WorkbenchError: what was entered cannot be done, or the run failed.
     """
-    from .train_job import job_from, with_txt2img  # noqa: PLC0415 - these need the running host
-    from .training import run_job  # noqa: PLC0415
+    from ..train_job import job_from, with_txt2img  # noqa: PLC0415 - these need the running host
+    from ..training import run_job  # noqa: PLC0415
 
     trained = _trained(entered["hypernetwork_name"])
     tables = training_tables(entered, _settings(entered["template_filename"], trained))

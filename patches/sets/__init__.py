@@ -1,0 +1,1 @@
+"""The patch sets: each file names what it replaces in the host."""
