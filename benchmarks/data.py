@@ -45,7 +45,7 @@ def measure(rounds: int) -> dict[str, Any]:
 
 def second_start(rounds: int) -> list[dict[str, Any]]:
     """Seconds from the job to encoded latents with the model's own VAE and text encoder, at first and again."""
-    from hypernetwork_workbench.patches import host as patched  # noqa: PLC0415 (needs the running host)
+    from hypernetwork_workbench.patches.model import host as patched  # noqa: PLC0415 (needs the running host)
 
     times: dict[str, list[float]] = {"first": [], "second": []}
     for _ in range(rounds):
@@ -92,7 +92,7 @@ def steps_over_many(rounds: int) -> list[dict[str, Any]]:
 
 
 def _sides(folder: Path, count: int) -> Sides:
-    from hypernetwork_workbench.patches import host as patched  # noqa: PLC0415 (needs the running host)
+    from hypernetwork_workbench.patches.model import host as patched  # noqa: PLC0415 (needs the running host)
 
     pictures = draw_pictures(folder / "pictures", count, CASE.px)
     ports = trainings.ports(folder)

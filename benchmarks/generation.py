@@ -87,7 +87,7 @@ def _ratio(times: Times, case: tuple[str, str], clock: int) -> float:
 
 def _chains() -> dict[str, list[Any]]:
     """What stands in `shared.loaded_hypernetworks` in each case."""
-    from hypernetwork_workbench.patches.loaded import LoadedComposition, LoadedNetwork  # noqa: PLC0415
+    from hypernetwork_workbench.patches.model.loaded import LoadedComposition, LoadedNetwork  # noqa: PLC0415
 
     networks = {}
     for kind, number in itertools.product(("linear", "mish"), (1, 2, 3)):
@@ -138,7 +138,7 @@ class _Steps:
         return times, starts
 
     def _case(self, networks: str, path: str) -> tuple[Seconds, Seconds]:
-        from hypernetwork_workbench.patches.shortcuts import shortcuts  # noqa: PLC0415 (needs the running host)
+        from hypernetwork_workbench.patches.model.shortcuts import shortcuts  # noqa: PLC0415 (needs the running host)
 
         self.shared.loaded_hypernetworks[:] = self.chains[networks]
         try:

@@ -121,7 +121,7 @@ def loaded(case: Case) -> Iterator[host.Host]:
 
 def ports(folder: Path, encoder: Encoder | None = None, progress: Progress | None = None) -> Ports:
     """The host's U-Net, random encoders unless others are given, and no previews."""
-    from hypernetwork_workbench.patches.host import HostDenoiser  # noqa: PLC0415 (needs the running host)
+    from hypernetwork_workbench.patches.model.host import HostDenoiser  # noqa: PLC0415 (needs the running host)
 
     denoiser = HostDenoiser()
     nobody: Any = None

@@ -1,6 +1,6 @@
 """What the core asks of a model and of the program around it, as protocols.
 
-The host's side of each port lives in `patches/host.py`; a test may pass a few lines of its own.
+The host's side of each port lives in `patches/model/host.py`; a test may pass a few lines of its own.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 
 from . import options
-from .loaded import Loaded
+from .model.loaded import Loaded
 from .patching import Patch, PatchSet
 from .runs import runs
 from .sets import (

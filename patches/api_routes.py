@@ -18,9 +18,10 @@ from ..hypernetworks.jobs.path_limits import confined
 from ..hypernetworks.merge.saving import ResultSettings
 from ..hypernetworks.merge.settings import LABELS, MergeSettings
 from ..hypernetworks.train.settings.job import SECTIONS, CreateSettings, Job
-from . import background, host, inspecting, merge_compositions, merging
+from . import background, inspecting, merge_compositions, merging
 from .api_access import not_found, told
-from .library import is_composition
+from .model import host
+from .model.library import is_composition
 from .runs import Run, runs
 from .train_job import job_from
 

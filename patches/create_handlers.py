@@ -19,9 +19,9 @@ from ..hypernetworks.jobs.settings_text import MAX_BYTES
 from ..hypernetworks.network import presets
 from ..hypernetworks.pages import create as create_view
 from ..hypernetworks.train.settings.job import CreateSettings
-from . import host
-from .checkpoint_widths import loaded_widths
 from .form import Form, done
+from .model import host
+from .model.checkpoint_widths import loaded_widths
 
 OWN = "Own settings"
 _CHANGED = "the checkpoint has changed and its widths are ticked now; look at them and press the button again"

@@ -17,9 +17,9 @@ from ..hypernetworks.data.survey.survey import Helpers, Survey, SurveySettings, 
 from ..hypernetworks.data.survey.tags import TagSettings
 from ..hypernetworks.data.survey.thumbnails import Prints
 from ..hypernetworks.train.settings.job import DataSettings, TrainSettings
-from . import taggers
-from .host import HostProgress
-from .subject import find_subject
+from .model import taggers
+from .model.host import HostProgress
+from .model.subject import find_subject
 
 _prints = Prints()
 _SECTIONS: dict[str, type[Settings]] = {"data": DataSettings, "train": TrainSettings, "limits": SurveySettings}

@@ -10,7 +10,7 @@ from typing import Any
 from ..hypernetworks import compose
 from ..hypernetworks.base.errors import CompositionError
 from . import aliases, rows
-from .loaded import Loaded, LoadedComposition
+from .model.loaded import Loaded, LoadedComposition
 from .rows import Row
 
 _HASHES = "Hypernetwork hashes"

@@ -19,8 +19,9 @@ from ..hypernetworks.merge.outlines import outline
 from ..hypernetworks.merge.saving import ResultSettings, free_path, with_hashes
 from ..hypernetworks.network.hypernetwork import Hypernetwork
 from ..hypernetworks.pages import elements, merge
-from . import host, inspecting, merging
+from . import inspecting, merging
 from .form import Form, done
+from .model import host
 
 SUFFIX = ".hns"
 TEXT = Option(

@@ -23,8 +23,9 @@ from ..hypernetworks.merge.saving import ResultSettings, save, with_hashes
 from ..hypernetworks.merge.settings import METHODS, NONE, OWN_OPTIONS, ROWS, MergeSettings, chosen_rows, used_fields
 from ..hypernetworks.network.hypernetwork import Hypernetwork
 from ..hypernetworks.pages import merge as page
-from . import host, inspecting
+from . import inspecting
 from .form import Form, done
+from .model import host
 
 ResultT = TypeVar("ResultT")
 _TWO = 2

@@ -17,9 +17,10 @@ from ..hypernetworks.data.survey.survey import SurveySettings
 from ..hypernetworks.data.survey.tags import TagSettings
 from ..hypernetworks.pages.pictures import ALL
 from ..hypernetworks.train.settings.job import DataSettings, TrainSettings
-from . import data_form, initial, tab_train, taggers
+from . import data_form, initial, tab_train
 from .dataset_handlers import Handlers, Parts
 from .form import Form, when_left
+from .model import taggers
 
 _ID = "hnw_dataset"
 _QUICK: dict[str, Any] = {"queue": False, "show_progress": "hidden"}

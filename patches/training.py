@@ -17,8 +17,9 @@ from ..hypernetworks.train.plan import make_plan
 from ..hypernetworks.train.rate_finder import FoundRate, find_rate
 from ..hypernetworks.train.run import TrainResult, train
 from ..hypernetworks.train.settings.job import Job
-from . import capabilities, host
-from .previews import check_sampler
+from . import capabilities
+from .model import host
+from .model.previews import check_sampler
 from .runs import runs
 
 

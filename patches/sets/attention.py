@@ -8,8 +8,8 @@ from typing import Any
 from torch import Tensor
 
 from .. import capabilities
-from ..chains import bend_chain
-from ..loaded import Loaded
+from ..model.chains import bend_chain
+from ..model.loaded import Loaded
 from ..patching import Patch, PatchSet
 from . import forge_attention
 
@@ -18,7 +18,7 @@ _HOST = "modules.hypernetworks.hypernetwork"
 
 def _make_apply(original: Callable[..., Any]) -> Callable[..., Any]:
     def apply_hypernetworks(hypernetworks: Sequence[Any], context: Tensor, layer: Any = None) -> tuple[Tensor, Tensor]:
-        from ..shortcuts import shortcuts  # noqa: PLC0415 - needs the running host
+        from ..model.shortcuts import shortcuts  # noqa: PLC0415 - needs the running host
 
         if hypernetworks and all(isinstance(network, Loaded) for network in hypernetworks):
             return shortcuts.bend(hypernetworks, context)

@@ -14,8 +14,8 @@ from typing import Any
 from torch import Tensor
 
 from .. import capabilities
-from ..chains import bend_chain
-from ..loaded import Loaded
+from ..model.chains import bend_chain
+from ..model.loaded import Loaded
 from ..patching import Patch, UnsupportedHostError
 
 _OPTIONS = "transformer_options"
@@ -53,7 +53,7 @@ def _hook(networks: Sequence[Any], is_text: bool) -> Hook:
     def bend_inputs(
         q_in: Tensor, k_in: Tensor, v_in: Tensor, _options: Mapping[str, Any]
     ) -> tuple[Tensor, Tensor, Tensor]:
-        from ..shortcuts import shortcuts  # noqa: PLC0415 - needs the running host
+        from ..model.shortcuts import shortcuts  # noqa: PLC0415 - needs the running host
 
         if v_in is k_in and all(isinstance(network, Loaded) for network in networks):
             return q_in, *shortcuts.bend_hooked(networks, k_in, is_text)

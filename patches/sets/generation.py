@@ -10,7 +10,7 @@ from ..patching import Patch, PatchSet
 
 def _make_process(original: Callable[..., Any]) -> Callable[..., Any]:
     def process_images(*args: Any, **kwargs: Any) -> Any:
-        from ..shortcuts import shortcuts  # noqa: PLC0415 - needs the running host
+        from ..model.shortcuts import shortcuts  # noqa: PLC0415 - needs the running host
 
         with shortcuts.generation():
             return original(*args, **kwargs)
@@ -20,7 +20,7 @@ def _make_process(original: Callable[..., Any]) -> Callable[..., Any]:
 
 def _make_reload(original: Callable[..., Any]) -> Callable[..., Any]:
     def reload_model_weights(*args: Any, **kwargs: Any) -> Any:
-        from ..shortcuts import shortcuts  # noqa: PLC0415
+        from ..model.shortcuts import shortcuts  # noqa: PLC0415
 
         # A refiner changes the checkpoint in the middle, and may load it into the same layers.
         shortcuts.unfold()

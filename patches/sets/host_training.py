@@ -34,8 +34,8 @@ def _make_train(original: Callable[..., Any]) -> Callable[..., Any]:
     def train_hypernetwork(*args: Any, **kwargs: Any) -> tuple[Any, str]:
         from modules import sd_hijack  # noqa: PLC0415
 
-        from ..library import library  # noqa: PLC0415
-        from ..loaded import LoadedNetwork  # noqa: PLC0415
+        from ..model.library import library  # noqa: PLC0415
+        from ..model.loaded import LoadedNetwork  # noqa: PLC0415
 
         # Its callers take the optimized attention out before, and put it back in afterwards.
         sd_hijack.apply_optimizations()

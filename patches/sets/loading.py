@@ -14,8 +14,8 @@ from typing import Any
 from ...hypernetworks.base.errors import CompositionError, HypernetworkFileError
 from ...hypernetworks.files import listing
 from .. import aliases, infotext, options
-from ..library import is_composition, library
-from ..loaded import Loaded, LoadedComposition, LoadedNetwork
+from ..model.library import is_composition, library
+from ..model.loaded import Loaded, LoadedComposition, LoadedNetwork
 from ..patching import Patch, PatchSet
 
 _log = logging.getLogger(__name__)

@@ -44,7 +44,7 @@ def casting():
 
 @pytest.fixture
 def denoiser(patched, monkeypatch):
-    from hypernetwork_workbench.patches import host
+    from hypernetwork_workbench.patches.model import host
 
     unet = host.unet()
     weights = copy.deepcopy(unet.state_dict())
@@ -89,7 +89,7 @@ def test_what_is_computed_again_is_cast_the_same(denoiser):
 def test_on_a_gpu_autocast_stays_off_there_and_on_elsewhere(patched, monkeypatch):
     from contextlib import nullcontext
 
-    from hypernetwork_workbench.patches import host
+    from hypernetwork_workbench.patches.model import host
 
     entered = []
 
@@ -121,7 +121,7 @@ def test_on_a_gpu_autocast_stays_off_there_and_on_elsewhere(patched, monkeypatch
 
 @pytest.mark.parametrize("is_upcast", [True, False])
 def test_attention_that_the_host_wants_in_float32_is_not_taken_down_again(patched, monkeypatch, is_upcast):
-    from hypernetwork_workbench.patches import host, unet_attention
+    from hypernetwork_workbench.patches.model import host, unet_attention
 
     seen = []
 

@@ -66,7 +66,7 @@ def test_a_composition_may_name_another_one(networks):
 
 
 def test_nothing_is_read_again_while_unchanged(networks, monkeypatch):
-    from hypernetwork_workbench.patches import library
+    from hypernetwork_workbench.patches.model import library
 
     inner = write(networks, "inner", '{"Aa": 1, "Ab": 3}')
     write(networks, "outer", '["inner", "B"]')
@@ -126,7 +126,7 @@ def test_one_name_twice_is_a_chain_of_both_strengths(networks):
 
 def test_unused_networks_are_forgotten_beyond_the_number_in_the_settings(networks):
     from hypernetwork_workbench.patches import options
-    from hypernetwork_workbench.patches.library import library
+    from hypernetwork_workbench.patches.model.library import library
 
     shared = networks.module("shared")
     assert options.networks_kept() == 4

@@ -11,7 +11,7 @@ import torch
 @pytest.fixture
 def moves(patched, monkeypatch):
     """The model's parts as if on a GPU: where each is, by name, and what moved."""
-    from hypernetwork_workbench.patches import encoders
+    from hypernetwork_workbench.patches.model import encoders
 
     model = patched.model
     places = {encoders.VAE: "cuda", encoders.TEXT: "cuda"}
@@ -30,7 +30,7 @@ def moves(patched, monkeypatch):
 
 
 def test_both_leave_and_come_back_also_after_an_error(patched, moves):
-    from hypernetwork_workbench.patches import encoders
+    from hypernetwork_workbench.patches.model import encoders
 
     def fail():
         with encoders.unloaded():
@@ -43,7 +43,7 @@ def test_both_leave_and_come_back_also_after_an_error(patched, moves):
 
 
 def test_captions_bring_the_text_encoder_back_once_for_all_of_them(patched, moves):
-    from hypernetwork_workbench.patches.host import HostEncoder
+    from hypernetwork_workbench.patches.model.host import HostEncoder
 
     encoder = HostEncoder()
     with encoder.unloaded():
@@ -60,7 +60,7 @@ def test_captions_bring_the_text_encoder_back_once_for_all_of_them(patched, move
 
 def test_previews_bring_both_back_and_send_them_away_again(patched, moves):
     from hypernetwork_workbench.hypernetworks.ports import PictureRequest
-    from hypernetwork_workbench.patches import encoders, previews
+    from hypernetwork_workbench.patches.model import encoders, previews
 
     seen = []
     whole = previews.processing.process_images
@@ -74,7 +74,7 @@ def test_previews_bring_both_back_and_send_them_away_again(patched, moves):
 
 
 def test_a_host_that_moves_its_parts_itself_is_left_alone(patched, moves, monkeypatch):
-    from hypernetwork_workbench.patches import encoders
+    from hypernetwork_workbench.patches.model import encoders
 
     monkeypatch.setattr(patched.model, "lowvram", True, raising=False)
     with encoders.unloaded():
@@ -83,7 +83,7 @@ def test_a_host_that_moves_its_parts_itself_is_left_alone(patched, moves, monkey
 
 
 def test_without_a_gpu_nothing_moves(patched, monkeypatch):
-    from hypernetwork_workbench.patches import encoders
+    from hypernetwork_workbench.patches.model import encoders
 
     monkeypatch.setattr(encoders, "move", lambda *_: pytest.fail("it moved"))
     with encoders.unloaded(), encoders.needed(encoders.VAE):
@@ -93,7 +93,7 @@ def test_without_a_gpu_nothing_moves(patched, monkeypatch):
 @pytest.fixture
 def kept(patched):
     """A function that gives the bytes that autograd keeps of one step on two pictures, and the largest of them."""
-    from hypernetwork_workbench.patches import host
+    from hypernetwork_workbench.patches.model import host
 
     def measure(denoiser, network):
         seen = {}
@@ -117,7 +117,7 @@ def kept(patched):
 def test_the_estimate_counts_what_autograd_keeps(patched, kept):
     """For each choice of checkpointing the count on the meta device is near what is really kept."""
     from hypernetwork_workbench.hypernetworks.network.hypernetwork import Hypernetwork, Structure
-    from hypernetwork_workbench.patches import activations, host
+    from hypernetwork_workbench.patches.model import activations, host
 
     denoiser = host.HostDenoiser()
     network = Hypernetwork.create(Structure(init_std=0.1, activation="mish"), denoiser.widths, 0)
@@ -129,7 +129,7 @@ def test_the_estimate_counts_what_autograd_keeps(patched, kept):
 
 def test_the_estimate_knows_what_autocast_keeps(patched, kept, monkeypatch):
     from hypernetwork_workbench.hypernetworks.network.hypernetwork import Hypernetwork, Structure
-    from hypernetwork_workbench.patches import activations, host, lean_layers
+    from hypernetwork_workbench.patches.model import activations, host, lean_layers
 
     denoiser = host.HostDenoiser()
     network = Hypernetwork.create(Structure(layer_structure=(1, 2, 1)), denoiser.widths, 0)
@@ -151,7 +151,7 @@ def test_the_estimate_knows_what_autocast_keeps(patched, kept, monkeypatch):
 
 
 def test_what_of_the_unet_is_not_on_the_gpu_yet_is_counted(patched):
-    from hypernetwork_workbench.patches import host
+    from hypernetwork_workbench.patches.model import host
 
     denoiser = host.HostDenoiser()
     assert (denoiser.bytes_to_come(), denoiser.dtype) == (0, torch.float32)
@@ -161,7 +161,7 @@ def test_what_of_the_unet_is_not_on_the_gpu_yet_is_counted(patched):
 
 def test_a_unet_that_needs_real_numbers_has_no_estimate(patched, monkeypatch):
     from hypernetwork_workbench.hypernetworks.network.hypernetwork import Hypernetwork, Structure
-    from hypernetwork_workbench.patches import host
+    from hypernetwork_workbench.patches.model import host
 
     denoiser = host.HostDenoiser()
     network = Hypernetwork.create(Structure(), denoiser.widths, 0)

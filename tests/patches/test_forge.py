@@ -39,7 +39,7 @@ def forge(host, monkeypatch):
 
 def load(host, *links):
     """Puts networks where the tags of a prompt put them."""
-    from hypernetwork_workbench.patches.loaded import LoadedNetwork
+    from hypernetwork_workbench.patches.model.loaded import LoadedNetwork
 
     for network, strength in links:
         loaded = LoadedNetwork(network, "one")
@@ -73,7 +73,7 @@ def expected(model, links):
 
 @pytest.mark.parametrize("is_quick", [False, True])
 def test_a_chain_bends_both_kinds_of_attention_as_on_the_path_of_the_webui(forge, host, is_quick):
-    from hypernetwork_workbench.patches.shortcuts import shortcuts
+    from hypernetwork_workbench.patches.model.shortcuts import shortcuts
 
     links = [(network(1, "relu"), 0.7), (network(2, "linear"), 0.4)]
     load(host, *links)
@@ -152,14 +152,14 @@ def test_other_hosts_are_never_searched_for_forge(host):
 
 
 def test_widths_are_read_from_where_forge_holds_the_u_net(forge):
-    from hypernetwork_workbench.patches import checkpoint_widths
-    from hypernetwork_workbench.patches import host as ports
+    from hypernetwork_workbench.patches.model import checkpoint_widths
+    from hypernetwork_workbench.patches.model import host as ports
 
     assert ports.model_widths() == checkpoint_widths.loaded_widths() == WIDTHS
 
 
 def test_a_host_that_has_not_loaded_a_checkpoint_yet_has_no_widths(forge, host, monkeypatch):
-    from hypernetwork_workbench.patches import checkpoint_widths
+    from hypernetwork_workbench.patches.model import checkpoint_widths
 
     monkeypatch.setattr(host.module("shared"), "sd_model", object())
     assert checkpoint_widths.loaded_widths() == ()

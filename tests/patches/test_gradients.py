@@ -26,7 +26,7 @@ STRUCTURE = Structure(init_std=0.1, activation="mish")
 
 @pytest.fixture
 def denoiser(patched):
-    from hypernetwork_workbench.patches import host as ports
+    from hypernetwork_workbench.patches.model import host as ports
 
     return ports.HostDenoiser()
 

@@ -128,7 +128,7 @@ def test_lowvram_is_refused_with_a_sentence(patched, form, monkeypatch):
 def test_fp8_weights_are_refused_where_the_backward_pass_would_find_them(patched, form, monkeypatch):
     from contextlib import contextmanager
 
-    from hypernetwork_workbench.patches import host
+    from hypernetwork_workbench.patches.model import host
 
     monkeypatch.setattr(host.devices, "fp8", True, raising=False)
     with monkeypatch.context() as casting:

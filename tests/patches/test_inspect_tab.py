@@ -29,7 +29,7 @@ def folder(patched: Any) -> Iterator[Path]:
 
 
 def save(path: Path, seed: int = 1, **structure: Any) -> Path:
-    from hypernetwork_workbench.patches import host as ports
+    from hypernetwork_workbench.patches.model import host as ports
 
     network = Hypernetwork.create(Structure(init_std=0.2, **structure), ports.model_widths(), seed)
     network.metadata = Metadata(name=path.stem, step=5, optional_info="old notes", extra={"tool": [1]})

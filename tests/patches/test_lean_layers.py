@@ -13,7 +13,7 @@ from torch import nn
 
 @pytest.fixture
 def lean(patched):
-    from hypernetwork_workbench.patches import lean_layers
+    from hypernetwork_workbench.patches.model import lean_layers
 
     return lean_layers
 
@@ -39,7 +39,7 @@ def test_plain_layers_take_it_and_have_their_own_again(lean, model):
 
 
 def test_a_training_has_it_for_its_length(lean, patched):
-    from hypernetwork_workbench.patches import host
+    from hypernetwork_workbench.patches.model import host
 
     denoiser = host.HostDenoiser()
     unet = patched.model.model.diffusion_model
@@ -142,7 +142,7 @@ def test_without_gradients_the_layer_runs_as_ever(lean, model, monkeypatch):
 
 
 def test_folding_still_takes_the_layers(lean, model):
-    from hypernetwork_workbench.patches.folding import is_foldable
+    from hypernetwork_workbench.patches.model.folding import is_foldable
 
     with lean.lean(model, "cpu"):
         assert is_foldable(model[1])
@@ -188,7 +188,7 @@ def test_on_a_device_that_nobody_tried_all_layers_are_left(lean, model, monkeypa
 def test_the_estimate_knows_that_inputs_of_convolutions_are_not_kept(lean, patched, monkeypatch):
     from contextlib import nullcontext
 
-    from hypernetwork_workbench.patches import activations, host
+    from hypernetwork_workbench.patches.model import activations, host
 
     denoiser = host.HostDenoiser()
     network = Hypernetwork.create(Structure(), denoiser.widths, 0)

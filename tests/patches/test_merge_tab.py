@@ -28,7 +28,7 @@ def folder(patched: Any) -> Path:
 @pytest.fixture
 def save(folder: Path, patched: Any) -> Callable[..., Hypernetwork]:
     def saved(name: str, seed: int = 1, **structure: Any) -> Hypernetwork:
-        from hypernetwork_workbench.patches import host as ports
+        from hypernetwork_workbench.patches.model import host as ports
 
         network = Hypernetwork.create(Structure(init_std=0.2, **structure), ports.model_widths(), seed)
         path = folder / (name if "." in name else f"{name}.pt")

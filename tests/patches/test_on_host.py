@@ -48,7 +48,7 @@ def generate(host, prompt, seed=5, **changes):
 
 
 def save_network(host, name, std=0.2, seed=1, **structure):
-    from hypernetwork_workbench.patches import host as ports
+    from hypernetwork_workbench.patches.model import host as ports
 
     network = Hypernetwork.create(Structure(init_std=std, **structure), ports.model_widths(), seed)
     path = Path(host.module("shared").cmd_opts.hypernetwork_dir) / f"{name}.pt"
@@ -69,7 +69,7 @@ def test_installing_and_uninstalling_give_the_host_its_own_function_back(host, p
 
 
 def test_the_widths_are_those_of_the_model(host):
-    from hypernetwork_workbench.patches import host as ports
+    from hypernetwork_workbench.patches.model import host as ports
 
     unet = host.model.model.diffusion_model
     found = {m.to_k.in_features for m in unet.modules() if hasattr(m, "to_k")}
@@ -128,7 +128,7 @@ def test_a_file_written_anew_is_read_anew(patched):
 
 
 def test_a_chain_runs_in_order_beside_anothers_kind_of_network(patched):
-    from hypernetwork_workbench.patches.loaded import LoadedNetwork
+    from hypernetwork_workbench.patches.model.loaded import LoadedNetwork
 
     hypernetwork = patched.module("hypernetworks.hypernetwork")
     one = Hypernetwork.create(Structure(init_std=0.3), (8,), 1)
@@ -147,7 +147,7 @@ def test_a_chain_runs_in_order_beside_anothers_kind_of_network(patched):
 
 
 def test_training_state_is_given_back_also_after_an_error(patched):
-    from hypernetwork_workbench.patches import host as ports
+    from hypernetwork_workbench.patches.model import host as ports
 
     unet = patched.model.model.diffusion_model
     shared = patched.module("shared")
@@ -185,7 +185,7 @@ def snapshot(unet, shared):
 
 
 def test_every_weight_of_every_width_gets_a_gradient(patched):
-    from hypernetwork_workbench.patches import host as ports
+    from hypernetwork_workbench.patches.model import host as ports
 
     denoiser = ports.HostDenoiser()
     network = Hypernetwork.create(Structure(init_std=0.1), denoiser.widths, 0)
@@ -202,7 +202,7 @@ def test_every_weight_of_every_width_gets_a_gradient(patched):
 
 
 def test_the_vae_gives_mean_and_spread_and_encoders_are_told_apart(host, monkeypatch):
-    from hypernetwork_workbench.patches import host as ports
+    from hypernetwork_workbench.patches.model import host as ports
 
     encoder, shared = ports.HostEncoder(), host.module("shared")
     pictures = torch.rand(2, 3, 16, 24) * 2 - 1
@@ -227,7 +227,7 @@ def test_the_vae_gives_mean_and_spread_and_encoders_are_told_apart(host, monkeyp
 
 def test_training_needs_the_attention_patch(host):
     from hypernetwork_workbench.hypernetworks.base.errors import TrainingError
-    from hypernetwork_workbench.patches import host as ports
+    from hypernetwork_workbench.patches.model import host as ports
 
     network = Hypernetwork.create(Structure(), (8,), 0)
     with pytest.raises(TrainingError, match="switched off"), ports.HostDenoiser().training(network):
@@ -235,7 +235,7 @@ def test_training_needs_the_attention_patch(host):
 
 
 def test_previews_leave_generators_networks_and_progress_as_they_were(patched):
-    from hypernetwork_workbench.patches.previews import HostPreviewer
+    from hypernetwork_workbench.patches.model.previews import HostPreviewer
 
     shared = patched.module("shared")
     network = Hypernetwork.create(Structure(init_std=0.2), (8,), 0).train()
@@ -256,7 +256,7 @@ def test_previews_leave_generators_networks_and_progress_as_they_were(patched):
 
 def test_an_unknown_sampler_is_named(patched):
     from hypernetwork_workbench.hypernetworks.base.errors import SettingsError
-    from hypernetwork_workbench.patches.previews import HostPreviewer
+    from hypernetwork_workbench.patches.model.previews import HostPreviewer
 
     with pytest.raises(SettingsError, match=r"preview\.sampler: must be one of .*Euler a.*, not 'Magic'"):
         HostPreviewer().generate([PictureRequest("a", 1, 64, 64, sampler="Magic")], None, 1.0)

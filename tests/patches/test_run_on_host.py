@@ -153,7 +153,7 @@ def test_a_preview_that_fails_leaves_the_host_as_it_was(unusual, job, monkeypatc
 
 
 def test_a_loss_that_stays_no_number_leaves_the_host_as_it_was(unusual, job, monkeypatch):
-    from hypernetwork_workbench.patches import host as ports
+    from hypernetwork_workbench.patches.model import host as ports
     from hypernetwork_workbench.patches.training import run_job
 
     whole = ports.HostDenoiser.predict
@@ -171,7 +171,7 @@ def test_a_loss_that_stays_no_number_leaves_the_host_as_it_was(unusual, job, mon
 
 
 def test_an_interrupt_in_a_preview_throws_the_picture_away_and_ends_the_run(patched, job, monkeypatch):
-    from hypernetwork_workbench.patches.host import HostProgress
+    from hypernetwork_workbench.patches.model.host import HostProgress
     from hypernetwork_workbench.patches.training import run_job
 
     state, processing = patched.module("shared").state, patched.module("processing")

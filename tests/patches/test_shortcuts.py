@@ -19,7 +19,7 @@ MISH = {"std": 0.1, "activation": "mish"}
 
 @pytest.fixture
 def shortcuts():
-    from hypernetwork_workbench.patches.shortcuts import shortcuts
+    from hypernetwork_workbench.patches.model.shortcuts import shortcuts
 
     return shortcuts
 
@@ -85,7 +85,7 @@ def latents(host, prompt, monkeypatch, is_on, **changes):
 
 def fold_counts(monkeypatch):
     """Numbers of layers with something folded in, each time folding has happened."""
-    from hypernetwork_workbench.patches.folding import Folds
+    from hypernetwork_workbench.patches.model.folding import Folds
 
     counts = []
     fold = Folds.fold
@@ -144,7 +144,7 @@ def test_a_generation_that_ends_early_leaves_nothing(host_with_networks, monkeyp
     host = host_with_networks
     before = state(host)
     shared = host.module("shared")
-    from hypernetwork_workbench.patches.folding import Folds
+    from hypernetwork_workbench.patches.model.folding import Folds
 
     fold = Folds.fold
 
@@ -263,7 +263,7 @@ def test_another_model_with_the_same_attention_is_bent_too(host_with_networks, m
 
 def test_a_checkpoint_loaded_into_folded_layers_stays(host_with_networks, shortcuts):
     from hypernetwork_workbench.hypernetworks.inference.reduced import Affine
-    from hypernetwork_workbench.patches.folding import Folds
+    from hypernetwork_workbench.patches.model.folding import Folds
 
     layer = torch.nn.Module()
     for name in ("to_q", "to_k", "to_v"):
@@ -287,7 +287,7 @@ def test_changing_the_checkpoint_in_the_middle_takes_the_maps_out_first(host_wit
     host = host_with_networks
     seen = []
     sd_models = host.module("sd_models")
-    from hypernetwork_workbench.patches.folding import Folds
+    from hypernetwork_workbench.patches.model.folding import Folds
 
     fold = Folds.fold
 
@@ -305,7 +305,7 @@ def test_changing_the_checkpoint_in_the_middle_takes_the_maps_out_first(host_wit
 
 
 def test_in_training_the_text_networks_run_once_and_gradients_are_exact(patched, monkeypatch, shortcuts):
-    from hypernetwork_workbench.patches import host as ports
+    from hypernetwork_workbench.patches.model import host as ports
 
     denoiser = ports.HostDenoiser()
     noisy = torch.randn(2, 4, 8, 8)
@@ -328,8 +328,8 @@ def test_in_training_the_text_networks_run_once_and_gradients_are_exact(patched,
 
 def test_previews_of_a_training_network_do_not_leave_it_folded(patched, monkeypatch):
     from hypernetwork_workbench.hypernetworks.ports import PictureRequest
-    from hypernetwork_workbench.patches import host as ports
-    from hypernetwork_workbench.patches.previews import HostPreviewer
+    from hypernetwork_workbench.patches.model import host as ports
+    from hypernetwork_workbench.patches.model.previews import HostPreviewer
 
     before = state(patched)
     denoiser = ports.HostDenoiser()

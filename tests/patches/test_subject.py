@@ -12,7 +12,7 @@ from PIL import Image
 def subject(host):
     """The port, asked for the first time."""
     assert host.model is not None
-    module = importlib.import_module("hypernetwork_workbench.patches.subject")
+    module = importlib.import_module("hypernetwork_workbench.patches.model.subject")
     caches = (module._autocrop, module._face_model, module._say)
     for cache in caches:
         cache.cache_clear()
@@ -90,6 +90,6 @@ def test_what_fails_or_finds_nothing_leaves_it_to_the_core(subject, autocrop, mo
 
 
 def test_the_port_is_part_of_the_hosts(subject, patched):
-    from hypernetwork_workbench.patches import host as ports
+    from hypernetwork_workbench.patches.model import host as ports
 
     assert ports.ports().find_subject is subject.find_subject

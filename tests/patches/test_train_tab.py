@@ -91,7 +91,7 @@ def dataset(tmp_path):
 @pytest.fixture
 def network(patched):
     """A network in the host's list."""
-    from hypernetwork_workbench.patches import host as ports
+    from hypernetwork_workbench.patches.model import host as ports
 
     shared = patched.module("shared")
     path = Path(shared.cmd_opts.hypernetwork_dir) / "ink.pt"

@@ -14,17 +14,17 @@ from modules import devices, paths, sd_hijack_checkpoint, shared
 from PIL import Image
 from torch import Tensor, nn
 
-from ..hypernetworks.base.errors import TrainingError
-from ..hypernetworks.inference.text_cache import has_dropout
-from ..hypernetworks.kernels import attention as attention_kernels
-from ..hypernetworks.kernels.devices import autocast_dtype
-from ..hypernetworks.kernels.memory import Activations
-from ..hypernetworks.network.hypernetwork import Hypernetwork
-from ..hypernetworks.ports import Checkpoint, Computing, Ports, Progress
+from ...hypernetworks.base.errors import TrainingError
+from ...hypernetworks.inference.text_cache import has_dropout
+from ...hypernetworks.kernels import attention as attention_kernels
+from ...hypernetworks.kernels.devices import autocast_dtype
+from ...hypernetworks.kernels.memory import Activations
+from ...hypernetworks.network.hypernetwork import Hypernetwork
+from ...hypernetworks.ports import Checkpoint, Computing, Ports, Progress
+from ..runs import runs
+from ..sets import attention
 from . import activations, attention_layers, encoders, fingerprints, lean_layers, recomputing, temporary, unet_attention
 from .previews import HostPreviewer
-from .runs import runs
-from .sets import attention
 from .shortcuts import shortcuts
 from .subject import find_subject
 

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
-from ..hypernetworks.kernels.devices import pretended_autocast
-from ..hypernetworks.kernels.memory import Activations
-from ..hypernetworks.network.hypernetwork import Hypernetwork
+from ...hypernetworks.kernels.devices import pretended_autocast
+from ...hypernetworks.kernels.memory import Activations
+from ...hypernetworks.network.hypernetwork import Hypernetwork
 from . import attention_layers, lean_layers, recomputing, temporary
 from .shortcuts import shortcuts
 from .unet_attention import on_kernel

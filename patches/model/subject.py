@@ -10,7 +10,7 @@ from typing import Any
 
 from PIL import Image
 
-from ..hypernetworks.data.subject import face_centre
+from ...hypernetworks.data.subject import face_centre
 
 _MODULE = "modules.textual_inversion.autocrop"
 #: How much faces, edges and entropy count, as the host's page sets them.

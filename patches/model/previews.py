@@ -9,9 +9,9 @@ from dataclasses import replace
 from modules import processing, sd_samplers, shared
 from PIL import Image
 
-from ..hypernetworks.base.errors import SettingsError
-from ..hypernetworks.network.hypernetwork import Hypernetwork
-from ..hypernetworks.ports import PictureRequest
+from ...hypernetworks.base.errors import SettingsError
+from ...hypernetworks.network.hypernetwork import Hypernetwork
+from ...hypernetworks.ports import PictureRequest
 from . import encoders, temporary
 
 #: Pictures of together this many pixels are sampled at once: many small ones, but one of 512 x 512 at a time.

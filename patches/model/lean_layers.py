@@ -10,8 +10,8 @@ import torch
 from modules import devices
 from torch import Tensor, nn
 
-from ..hypernetworks.kernels.frozen_layers import FrozenConvolution, FrozenGate, FrozenLinear
-from ..hypernetworks.kernels.frozen_norms import FrozenNorm
+from ...hypernetworks.kernels.frozen_layers import FrozenConvolution, FrozenGate, FrozenLinear
+from ...hypernetworks.kernels.frozen_norms import FrozenNorm
 from .folding import has_own_weights, lora_is_active
 
 #: Where the forward of a plain layer's class comes from: torch, or the host's LoRA, which does nothing without a LoRA.

@@ -20,11 +20,12 @@ import torch
 from modules import shared
 from torch import Tensor, nn
 
-from ..hypernetworks.compose.bound import Chain, Step
-from ..hypernetworks.inference.reduced import Function, reduce, split
-from ..hypernetworks.inference.text_cache import Memo, is_random, key_of, state_of, version, weights_of
-from ..hypernetworks.network.hypernetwork import Hypernetwork
-from . import attention_layers, options
+from ...hypernetworks.compose.bound import Chain, Step
+from ...hypernetworks.inference.reduced import Function, reduce, split
+from ...hypernetworks.inference.text_cache import Memo, is_random, key_of, state_of, version, weights_of
+from ...hypernetworks.network.hypernetwork import Hypernetwork
+from .. import options
+from . import attention_layers
 from .folding import Folds, Tails, lora_is_active
 from .library import library
 from .loaded import Loaded

@@ -12,7 +12,7 @@ from typing import Any
 from modules import sd_models, shared
 from PIL import Image
 
-from ..hypernetworks.data.survey.survey import TokenCounter
+from ...hypernetworks.data.survey.survey import TokenCounter
 
 #: Says what an RGB picture shows.
 Describe = Callable[[Image.Image], str]

@@ -13,7 +13,7 @@ import torch
 from modules import shared
 from torch import nn
 
-from ..hypernetworks.network.hypernetwork import Hypernetwork
+from ...hypernetworks.network.hypernetwork import Hypernetwork
 from .loaded import LoadedNetwork
 
 _STATE_FIELDS = ("job", "job_no", "job_count", "sampling_step", "sampling_steps", "textinfo", "current_latent")

@@ -10,7 +10,7 @@ from modules import devices, shared
 from modules.hypernetworks import hypernetwork
 from torch import Tensor, nn
 
-from ..hypernetworks.kernels.attention import Kernel
+from ...hypernetworks.kernels.attention import Kernel
 from . import attention_layers
 
 

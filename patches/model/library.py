@@ -9,12 +9,12 @@ from pathlib import Path
 
 import torch
 
-from ..hypernetworks import compose, files
-from ..hypernetworks.base.errors import CompositionError
-from ..hypernetworks.compose import Composition
-from ..hypernetworks.compose.nodes import MAX_LENGTH, singles
-from ..hypernetworks.files.listing import COMPOSITION_SUFFIX
-from ..hypernetworks.network.hypernetwork import Hypernetwork
+from ...hypernetworks import compose, files
+from ...hypernetworks.base.errors import CompositionError
+from ...hypernetworks.compose import Composition
+from ...hypernetworks.compose.nodes import MAX_LENGTH, singles
+from ...hypernetworks.files.listing import COMPOSITION_SUFFIX
+from ...hypernetworks.network.hypernetwork import Hypernetwork
 
 _MAX_BYTES_PER_CHARACTER = 4
 

@@ -10,10 +10,10 @@ from typing import TypeAlias
 
 from torch import Tensor
 
-from ..hypernetworks import files
-from ..hypernetworks.compose import Composition
-from ..hypernetworks.compose.bound import Apply, Step
-from ..hypernetworks.network.hypernetwork import Hypernetwork
+from ...hypernetworks import files
+from ...hypernetworks.compose import Composition
+from ...hypernetworks.compose.bound import Apply, Step
+from ...hypernetworks.network.hypernetwork import Hypernetwork
 
 _Side: TypeAlias = Callable[[Tensor], Tensor]
 
