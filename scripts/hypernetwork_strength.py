@@ -1,7 +1,7 @@
 """Registers the rows of hypernetworks beside txt2img and img2img."""
 
-from hypernetwork_workbench.patches import infotext
-from hypernetwork_workbench.patches.strength import HypernetworkStrength
+from hypernetwork_workbench.patches.rows import infotext
+from hypernetwork_workbench.patches.rows.script import HypernetworkStrength
 from modules import script_callbacks
 
 __all__ = ["HypernetworkStrength"]

@@ -13,10 +13,11 @@ from typing import Any
 
 from ...hypernetworks.base.errors import CompositionError, HypernetworkFileError
 from ...hypernetworks.files import listing
-from .. import aliases, infotext, options
+from .. import options
 from ..model.library import is_composition, library
 from ..model.loaded import Loaded, LoadedComposition, LoadedNetwork
 from ..patching import Patch, PatchSet
+from ..rows import aliases, infotext
 
 _log = logging.getLogger(__name__)
 _HOST = "modules.hypernetworks.hypernetwork"

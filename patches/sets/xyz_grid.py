@@ -9,7 +9,7 @@ from typing import Any
 from ...hypernetworks import compose
 from ...hypernetworks.base.errors import CompositionError
 from ..patching import PatchSet, UnsupportedHostError
-from ..rows import NONE, Row
+from ..rows.entries import NONE, Row
 
 _MARK = "hnw_axis"
 _CHANGES = "hnw_axis_values"

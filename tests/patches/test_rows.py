@@ -22,7 +22,7 @@ def networks(patched):
 
 @pytest.fixture
 def script(networks):
-    from hypernetwork_workbench.patches.strength import HypernetworkStrength
+    from hypernetwork_workbench.patches.rows.script import HypernetworkStrength
 
     return HypernetworkStrength()
 
@@ -52,7 +52,7 @@ def with_rows(host, script, prompt, *values):
 
 
 def pasted(host, text):
-    from hypernetwork_workbench.patches import infotext
+    from hypernetwork_workbench.patches.rows import infotext
 
     params = host.module("infotext_utils").parse_generation_parameters(text)
     infotext.strip_tags(text, params)
@@ -126,7 +126,7 @@ def test_order_and_strength_of_rows_change_the_picture(networks, script):
 
 
 def test_an_infotext_gives_rows_prompt_and_order_back(networks, script):
-    from hypernetwork_workbench.patches import infotext, rows
+    from hypernetwork_workbench.patches.rows import entries, infotext
 
     write(networks, 'mix "A": 1, b\\', '{"night": 0.5, "day, late": 0.5}')
     values = ('mix "A": 1, b\\', -0.25, True, "night", 3.0, True, "day, late", 0.1, False, "day, late", 1e-7, True)
@@ -134,7 +134,7 @@ def test_an_infotext_gives_rows_prompt_and_order_back(networks, script):
     assert processed.comments == ""
     params = pasted(networks, processed.info)
     assert params["Prompt"] == "a red circle"
-    found = rows.from_infotext(params)
+    found = entries.from_infotext(params)
     assert [(row.name, row.strength) for row in found] == [(values[0], -0.25), ("night", 3.0), ("day, late", 1e-7)]
     assert infotext.remarks(params) == ""
     again = [value for row in found for value in (row.name, row.strength, row.is_on)]
@@ -142,7 +142,7 @@ def test_an_infotext_gives_rows_prompt_and_order_back(networks, script):
 
 
 def test_a_composition_typed_into_a_row_is_used_and_read_back(networks, script):
-    from hypernetwork_workbench.patches import infotext, rows
+    from hypernetwork_workbench.patches.rows import infotext
 
     text = '"day, late":0.8 > night'
     picture, processed = with_rows(networks, script, "a red circle", text, 0.5, True)
@@ -151,7 +151,7 @@ def test_a_composition_typed_into_a_row_is_used_and_read_back(networks, script):
     same, _ = generate(networks, "a red circle<hypernet:same:0.5>")
     assert np.array_equal(picture, same)
     params = pasted(networks, processed.info)
-    assert [row.name for row in rows.from_infotext(params)] == [text]
+    assert [row.name for row in entries.from_infotext(params)] == [text]
     assert params["Prompt"] == "a red circle"
     assert set(infotext._ONE_HASH.findall(params["Hypernetwork hashes"])) == {
         (name, infotext.short_hash(name)) for name in ("day, late", "night")
@@ -175,7 +175,7 @@ def test_what_a_row_cannot_use_is_told_under_the_picture(networks, script, name,
 
 
 def test_a_missing_and_a_different_file_are_told_when_an_infotext_is_read(networks):
-    from hypernetwork_workbench.patches import infotext
+    from hypernetwork_workbench.patches.rows import infotext
 
     right = infotext.short_hash("night")
     assert len(right) == 10
@@ -190,7 +190,7 @@ def test_a_missing_and_a_different_file_are_told_when_an_infotext_is_read(networ
 
 
 def test_without_hashing_nothing_is_said_about_hashes(networks, monkeypatch):
-    from hypernetwork_workbench.patches import infotext
+    from hypernetwork_workbench.patches.rows import infotext
 
     monkeypatch.setattr(networks.module("hashes"), "sha256", lambda *_: None)
     _, processed = generate(networks, "a red circle<hypernet:night:1>")
@@ -200,19 +200,18 @@ def test_without_hashing_nothing_is_said_about_hashes(networks, monkeypatch):
 
 
 def test_a_mere_text_leaves_the_rows_and_a_picture_without_networks_empties_them(networks):
-    from hypernetwork_workbench.patches import rows
 
-    assert rows.from_infotext(pasted(networks, "a red circle")) is None
-    assert rows.from_infotext(pasted(networks, INFOTEXT.format(""))) == []
+    assert entries.from_infotext(pasted(networks, "a red circle")) is None
+    assert entries.from_infotext(pasted(networks, INFOTEXT.format(""))) == []
 
 
 def press(act, shown, *lines):
     """What the rows in sight hold after a press."""
-    from hypernetwork_workbench.patches import rows_view
-    from hypernetwork_workbench.patches.rows import ROWS
+    from hypernetwork_workbench.patches.rows import view
+    from hypernetwork_workbench.patches.rows.entries import ROWS
 
     values = [value for line in [*lines, *[EMPTY] * (ROWS - len(lines))] for value in line]
-    after, *updates, add = rows_view._edit(act)(shown, *values)
+    after, *updates, add = view._edit(act)(shown, *values)
     held = [update["value"] for update in updates[: 3 * ROWS]]
     assert [update["visible"] for update in updates[3 * ROWS :]] == [index < after for index in range(ROWS)]
     assert add["interactive"] == (after < ROWS)
@@ -223,7 +222,7 @@ EMPTY, ONE, TWO, THREE = ("None", 1.0, True), ("one", 0.1, True), ("two", 0.2, F
 
 
 def test_the_buttons_add_order_and_remove_rows(patched):
-    from hypernetwork_workbench.patches.rows_view import _added, _moved, _removed
+    from hypernetwork_workbench.patches.rows.view import _added, _moved, _removed
 
     assert press(_added, 1, ONE) == [ONE, EMPTY]
     assert press(_added, 8, *[ONE] * 8) == [ONE] * 8
@@ -238,8 +237,8 @@ def test_the_buttons_add_order_and_remove_rows(patched):
 
 def test_the_page_offers_what_the_host_needs_to_fill_and_send_rows(networks):
     import gradio as gr
-    from hypernetwork_workbench.patches.rows import ROWS
-    from hypernetwork_workbench.patches.strength import HypernetworkStrength
+    from hypernetwork_workbench.patches.rows.entries import ROWS
+    from hypernetwork_workbench.patches.rows.script import HypernetworkStrength
 
     script = HypernetworkStrength()
     with gr.Blocks():

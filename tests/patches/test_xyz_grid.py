@@ -75,7 +75,7 @@ def test_a_host_without_a_grid_goes_without_a_word(host, caplog):
 
 def cell(axes, **values):
     """The prompt and remarks of one cell whose rows are: night at 0.5, nothing."""
-    from hypernetwork_workbench.patches.strength import HypernetworkStrength
+    from hypernetwork_workbench.patches.rows.script import HypernetworkStrength
 
     p = copy.copy(job("a"))
     for label, value in values.items():

@@ -6,10 +6,10 @@ from typing import Any
 
 from modules import scripts, shared
 
-from . import infotext, rows
-from .rows import Row
-from .rows_view import RowsView
-from .sets import xyz_grid
+from ..sets import xyz_grid
+from . import entries, infotext
+from .entries import Row
+from .view import RowsView
 
 
 class HypernetworkStrength(scripts.Script):
@@ -36,11 +36,11 @@ class HypernetworkStrength(scripts.Script):
         Args:
             values: name, strength and on or off of each row in turn; what is left out is None, 1 and on.
         """
-        asked, problems = rows.read(values)
+        asked, problems = entries.read(values)
         asked, more = xyz_grid.changed(p, asked)
         for problem in (*problems, *more):
             p.comment(problem)
-        used = rows.in_use(asked)
+        used = entries.in_use(asked)
         if any(row.name not in shared.hypernetworks for row in used):
             shared.reload_hypernetworks()
         added: dict[int, Row] = {}

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ..hypernetworks.compose.nodes import spell
+from ...hypernetworks.compose.nodes import spell
 from . import aliases
 
 NONE = "None"

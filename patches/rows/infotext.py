@@ -7,11 +7,11 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from ..hypernetworks import compose
-from ..hypernetworks.base.errors import CompositionError
-from . import aliases, rows
-from .model.loaded import Loaded, LoadedComposition
-from .rows import Row
+from ...hypernetworks import compose
+from ...hypernetworks.base.errors import CompositionError
+from ..model.loaded import Loaded, LoadedComposition
+from . import aliases, entries
+from .entries import Row
 
 _HASHES = "Hypernetwork hashes"
 _HASH_LENGTH = 10
@@ -21,9 +21,9 @@ _ONE_HASH = re.compile(rf"(.+?): ([0-9a-f]{{{_HASH_LENGTH}}})(?:, |$)")
 def write_rows(p: Any, used: Iterable[Row]) -> None:
     """Writes the rows among the values of the pictures that `p` makes, in the place of those of an earlier job."""
     params = p.extra_generation_params
-    for key in [key for key in params if rows.is_written_by_us(key)]:
+    for key in [key for key in params if entries.is_written_by_us(key)]:
         del params[key]
-    params.update(rows.write(used))
+    params.update(entries.write(used))
 
 
 def note_hashes(p: Any) -> None:
@@ -56,10 +56,10 @@ def short_hash(name: str) -> str | None:
 
 def strip_tags(_infotext: str, params: dict[str, Any]) -> None:
     """Takes out of a read prompt what the rows will put there again."""
-    found = rows.from_infotext(params) or []
+    found = entries.from_infotext(params) or []
     for key in ("Prompt", "Hires prompt"):
         if params.get(key):
-            params[key] = rows.without_tags(params[key], found)
+            params[key] = entries.without_tags(params[key], found)
 
 
 def remarks(params: Mapping[str, Any]) -> str:
@@ -74,7 +74,7 @@ def _sentences(params: Mapping[str, Any]) -> Iterator[str]:
     from modules import shared  # noqa: PLC0415
 
     wanted = dict(_ONE_HASH.findall(str(params.get(_HASHES, ""))))
-    asked = [name for row in rows.from_infotext(params) or [] for name in _names_in(row.name)]
+    asked = [name for row in entries.from_infotext(params) or [] for name in _names_in(row.name)]
     if any(name not in shared.hypernetworks for name in [*asked, *wanted]):
         shared.reload_hypernetworks()
     for name in dict.fromkeys([*asked, *wanted]):

@@ -10,8 +10,8 @@ from modules import shared
 from modules.ui_common import create_refresh_button
 from modules.ui_components import ToolButton
 
-from . import infotext, rows
-from .rows import NONE, ROWS, Row
+from . import entries, infotext
+from .entries import NONE, ROWS, Row
 
 _FIELDS = 3
 Values = tuple[Any, ...]
@@ -128,7 +128,7 @@ def _names() -> list[str]:
 
 def _reader(index: int, part: int) -> Callable[[Mapping[str, Any]], Any]:
     def read(params: Mapping[str, Any]) -> Any:
-        found = rows.from_infotext(params)
+        found = entries.from_infotext(params)
         if found is None:
             return None
         return gr.update(value=_values((found + [Row()] * ROWS)[index])[part])
@@ -137,12 +137,12 @@ def _reader(index: int, part: int) -> Callable[[Mapping[str, Any]], Any]:
 
 
 def _shown_after(params: Mapping[str, Any]) -> Any:
-    found = rows.from_infotext(params)
+    found = entries.from_infotext(params)
     return None if found is None else gr.update(value=max(1, len(found)))
 
 
 def _visible_after(params: Mapping[str, Any], index: int) -> Any:
-    found = rows.from_infotext(params)
+    found = entries.from_infotext(params)
     return None if found is None else gr.update(visible=index < max(1, len(found)))
 
 

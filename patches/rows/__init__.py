@@ -1,0 +1,1 @@
+"""The rows of hypernetworks beside txt2img and img2img."""
