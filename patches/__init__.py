@@ -10,7 +10,7 @@ import logging
 from . import options
 from .model.loaded import Loaded
 from .patching import Patch, PatchSet
-from .runs import runs
+from .runs.registry import runs
 from .sets import (
     attention,
     checkpointing,
@@ -68,7 +68,7 @@ def uninstall_all() -> None:
     """Switches every patch set off, the last one first, and lets go of the networks that only our path can run."""
     if runs.active is not None:
         # A run without our k/v path would go on with a network that is in nothing. It saves before it ends.
-        from . import background  # noqa: PLC0415 - needs the running host
+        from .runs import background  # noqa: PLC0415 - needs the running host
 
         background.end()
     for patch_set in reversed(PATCH_SETS):

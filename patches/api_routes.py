@@ -18,12 +18,13 @@ from ..hypernetworks.jobs.path_limits import confined
 from ..hypernetworks.merge.saving import ResultSettings
 from ..hypernetworks.merge.settings import LABELS, MergeSettings
 from ..hypernetworks.train.settings.job import SECTIONS, CreateSettings, Job
-from . import background, inspecting, merge_compositions, merging
+from . import inspecting, merge_compositions, merging
 from .api_access import not_found, told
 from .model import host
 from .model.library import is_composition
-from .runs import Run, runs
-from .train_job import job_from
+from .runs import background
+from .runs.job import job_from
+from .runs.registry import Run, runs
 
 Body = Mapping[str, Any]
 _DATASETS = "datasets"

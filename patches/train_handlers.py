@@ -17,7 +17,7 @@ from ..hypernetworks.jobs.train_entry import in_words, planned_rates, problems, 
 from ..hypernetworks.train.settings import presets
 from ..hypernetworks.train.settings.job import Job
 from .form import Form, done
-from .train_job import draft, listed_name, not_there
+from .runs.job import draft, listed_name, not_there
 
 OWN = "Own settings"
 _UNNAMED = "training"

@@ -14,9 +14,9 @@ from ..hypernetworks.jobs.train_entry import in_words
 from ..hypernetworks.train.run import TrainResult
 from ..hypernetworks.train.settings.job import Job
 from .form import Form, done
-from .runs import RunBusyError, runs
-from .train_job import job_from, with_txt2img
-from .training import check_job, find_rate_for, run_job
+from .runs.job import job_from, with_txt2img
+from .runs.registry import RunBusyError, runs
+from .runs.training import check_job, find_rate_for, run_job
 
 Answer = tuple[Any, str]
 

@@ -146,7 +146,7 @@ def _train(job: Job, evaluation: EvaluationSettings, arguments: argparse.Namespa
     progress = ConsoleProgress()
     running = _start_host(arguments.ckpt, arguments.data_dir)
     try:
-        from hypernetwork_workbench.patches.training import run_job  # noqa: PLC0415 (needs the running host)
+        from hypernetwork_workbench.patches.runs.training import run_job  # noqa: PLC0415 (needs the running host)
 
         with progress.listening():
             result = run_job(job, progress, arguments.resume)

@@ -21,7 +21,7 @@ from ...hypernetworks.kernels.devices import autocast_dtype
 from ...hypernetworks.kernels.memory import Activations
 from ...hypernetworks.network.hypernetwork import Hypernetwork
 from ...hypernetworks.ports import Checkpoint, Computing, Ports, Progress
-from ..runs import runs
+from ..runs.registry import runs
 from ..sets import attention
 from . import activations, attention_layers, encoders, fingerprints, lean_layers, recomputing, temporary, unet_attention
 from .previews import HostPreviewer

@@ -13,7 +13,7 @@ from ...hypernetworks.base.errors import SettingsError, TrainingError, Workbench
 from ...hypernetworks.jobs.webui_form import TRAINING_ARGUMENTS, WebuiSettings, in_arguments, in_labels, training_tables
 from ...hypernetworks.train.run import TrainResult
 from ..patching import Patch, PatchSet, signature_with
-from ..runs import runs
+from ..runs.registry import runs
 
 _HOST = "modules.hypernetworks.hypernetwork:train_hypernetwork"
 _PAGE = "modules.hypernetworks.ui:train_hypernetwork"
@@ -94,8 +94,8 @@ def train(entered: Mapping[str, Any]) -> tuple[TrainResult, int]:
     Raises:
         WorkbenchError: what was entered cannot be done, or the run failed.
     """
-    from ..train_job import job_from, with_txt2img  # noqa: PLC0415 - these need the running host
-    from ..training import run_job  # noqa: PLC0415
+    from ..runs.job import job_from, with_txt2img  # noqa: PLC0415 - these need the running host
+    from ..runs.training import run_job  # noqa: PLC0415
 
     trained = _trained(entered["hypernetwork_name"])
     tables = training_tables(entered, _settings(entered["template_filename"], trained))

@@ -168,7 +168,7 @@ def test_a_host_that_has_not_loaded_a_checkpoint_yet_has_no_widths(forge, host, 
 def test_training_is_refused_with_one_sentence_which_the_tab_says_too(forge, caplog):
     import gradio as gr
     from hypernetwork_workbench.patches import tab_train
-    from hypernetwork_workbench.patches.training import run_job
+    from hypernetwork_workbench.patches.runs.training import run_job
 
     reason = capabilities.why_no_training()
     with pytest.raises(TrainingError, match="only makes pictures"):

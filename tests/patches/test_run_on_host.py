@@ -102,7 +102,7 @@ def generators():
 
 
 def test_after_a_run_with_previews_the_host_is_as_it_was(unusual, job):
-    from hypernetwork_workbench.patches.training import run_job
+    from hypernetwork_workbench.patches.runs.training import run_job
 
     before, drawn = snapshot(unusual), generators()
     progress = StoppingProgress()
@@ -113,7 +113,7 @@ def test_after_a_run_with_previews_the_host_is_as_it_was(unusual, job):
 
 
 def test_after_an_interrupt_the_host_is_as_it_was_and_continue_goes_on(unusual, job):
-    from hypernetwork_workbench.patches.training import run_job
+    from hypernetwork_workbench.patches.runs.training import run_job
 
     before, drawn = snapshot(unusual), generators()
     result = run_job(job, StoppingProgress(after=1))
@@ -126,7 +126,7 @@ def test_after_an_interrupt_the_host_is_as_it_was_and_continue_goes_on(unusual, 
 
 @pytest.mark.parametrize("error", [ZeroDivisionError("x"), torch.cuda.OutOfMemoryError("x"), KeyboardInterrupt()])
 def test_after_an_exception_the_host_is_as_it_was(unusual, job, error):
-    from hypernetwork_workbench.patches.training import run_job
+    from hypernetwork_workbench.patches.runs.training import run_job
 
     before, drawn = snapshot(unusual), generators()
     expected = TrainingError if isinstance(error, torch.cuda.OutOfMemoryError) else type(error)
@@ -138,7 +138,7 @@ def test_after_an_exception_the_host_is_as_it_was(unusual, job, error):
 
 
 def test_a_preview_that_fails_leaves_the_host_as_it_was(unusual, job, monkeypatch):
-    from hypernetwork_workbench.patches.training import run_job
+    from hypernetwork_workbench.patches.runs.training import run_job
 
     def fail(*_):
         torch.randn(3)
@@ -154,7 +154,7 @@ def test_a_preview_that_fails_leaves_the_host_as_it_was(unusual, job, monkeypatc
 
 def test_a_loss_that_stays_no_number_leaves_the_host_as_it_was(unusual, job, monkeypatch):
     from hypernetwork_workbench.patches.model import host as ports
-    from hypernetwork_workbench.patches.training import run_job
+    from hypernetwork_workbench.patches.runs.training import run_job
 
     whole = ports.HostDenoiser.predict
 
@@ -172,7 +172,7 @@ def test_a_loss_that_stays_no_number_leaves_the_host_as_it_was(unusual, job, mon
 
 def test_an_interrupt_in_a_preview_throws_the_picture_away_and_ends_the_run(patched, job, monkeypatch):
     from hypernetwork_workbench.patches.model.host import HostProgress
-    from hypernetwork_workbench.patches.training import run_job
+    from hypernetwork_workbench.patches.runs.training import run_job
 
     state, processing = patched.module("shared").state, patched.module("processing")
     whole = processing.process_images

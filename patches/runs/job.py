@@ -8,8 +8,8 @@ from typing import Any
 
 from modules import shared
 
-from ..hypernetworks.base.errors import SettingsError
-from ..hypernetworks.train.settings.job import Job
+from ...hypernetworks.base.errors import SettingsError
+from ...hypernetworks.train.settings.job import Job
 
 #: The eight values of the txt2img tab, in the host's order, as settings of previews.
 _TXT2IMG = (

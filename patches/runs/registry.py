@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from ..hypernetworks.base.errors import TrainingError, WorkbenchError
-from ..hypernetworks.train.run import TrainResult
-from ..hypernetworks.train.settings.job import Job
+from ...hypernetworks.base.errors import TrainingError, WorkbenchError
+from ...hypernetworks.train.run import TrainResult
+from ...hypernetworks.train.settings.job import Job
 
 WAITING, RUNNING, FINISHED, INTERRUPTED, FAILED = "waiting", "running", "finished", "interrupted", "failed"
 _REMEMBERED = 50

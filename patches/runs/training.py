@@ -11,16 +11,16 @@ from pathlib import Path
 import torch
 from modules import devices, shared
 
-from ..hypernetworks.base.errors import TrainingError
-from ..hypernetworks.ports import Ports, Progress
-from ..hypernetworks.train.plan import make_plan
-from ..hypernetworks.train.rate_finder import FoundRate, find_rate
-from ..hypernetworks.train.run import TrainResult, train
-from ..hypernetworks.train.settings.job import Job
-from . import capabilities
-from .model import host
-from .model.previews import check_sampler
-from .runs import runs
+from ...hypernetworks.base.errors import TrainingError
+from ...hypernetworks.ports import Ports, Progress
+from ...hypernetworks.train.plan import make_plan
+from ...hypernetworks.train.rate_finder import FoundRate, find_rate
+from ...hypernetworks.train.run import TrainResult, train
+from ...hypernetworks.train.settings.job import Job
+from .. import capabilities
+from ..model import host
+from ..model.previews import check_sampler
+from .registry import runs
 
 
 def run_job(

@@ -7,9 +7,9 @@ import threading
 
 from modules import call_queue, shared
 
-from ..hypernetworks.base.errors import WorkbenchError
-from ..hypernetworks.train.settings.job import Job
-from .runs import RUNNING, Run, runs
+from ...hypernetworks.base.errors import WorkbenchError
+from ...hypernetworks.train.settings.job import Job
+from .registry import RUNNING, Run, runs
 from .training import run_job
 
 _log = logging.getLogger(__name__)

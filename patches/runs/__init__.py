@@ -1,0 +1,1 @@
+"""Training runs in the host process: one at a time, started, watched and ended."""
