@@ -18,13 +18,14 @@ from ..hypernetworks.jobs.path_limits import confined
 from ..hypernetworks.merge.saving import ResultSettings
 from ..hypernetworks.merge.settings import LABELS, MergeSettings
 from ..hypernetworks.train.settings.job import SECTIONS, CreateSettings, Job
-from . import inspecting, merge_compositions, merging
 from .api_access import not_found, told
 from .model import host
 from .model.library import is_composition
 from .runs import background
 from .runs.job import job_from
 from .runs.registry import Run, runs
+from .tabs.inspect import work
+from .tabs.merge import compositions, handlers
 
 Body = Mapping[str, Any]
 _DATASETS = "datasets"
@@ -97,7 +98,7 @@ def listing(_body: Body) -> dict[str, Any]:
 
 def inspect(_body: Body, name: str = "") -> dict[str, Any]:
     """What is in the file of a network."""
-    path = inspecting.place(name, "name")
+    path = work.place(name, "name")
     described = plain(report.describe(path))
     return {**described, "path": path.name, "name": name}
 
@@ -110,7 +111,7 @@ def merge(body: Body) -> dict[str, Any]:
     for name in ("method", "name", *(key for key in known if key.startswith("network_"))):
         values[name] = convert(name, values[name], str)
     values["method"] = LABELS.get(values["method"], values["method"])
-    merged = merging.merge_files(values)
+    merged = handlers.merge_files(values)
     return {**_listed(merged.path), "method": merged.method, "differences": plain(merged.differences)}
 
 
@@ -122,8 +123,8 @@ def compose(body: Body) -> dict[str, Any]:
     is_one = convert("one_file", values.pop("one_file", False), bool)
     values["text"] = convert("text", values.get("text", ""), str)
     if is_one:
-        return _listed(merge_compositions.write_one(values)[0])
-    return _listed(merge_compositions.write_hns(values))
+        return _listed(compositions.write_one(values)[0])
+    return _listed(compositions.write_hns(values))
 
 
 def _job(body: Body) -> Job:
@@ -174,7 +175,7 @@ def _listed(path: Path, name: str | None = None) -> dict[str, Any]:
     except OSError:
         size = None  # deleted since it was listed
     kind = "composition" if is_composition(path) else "network"
-    return {"name": name or inspecting.listed(path), "file": path.name, "kind": kind, "bytes": size}
+    return {"name": name or work.listed(path), "file": path.name, "kind": kind, "bytes": size}
 
 
 def _only(body: Body, known: set[str]) -> None:

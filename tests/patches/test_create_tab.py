@@ -22,7 +22,7 @@ class Tab:
 
     def __init__(self, start=EMPTY):
         import gradio as gr
-        from hypernetwork_workbench.patches import tab_create
+        from hypernetwork_workbench.patches.tabs.create import tab as tab_create
 
         with warnings.catch_warnings(), gr.Blocks():
             warnings.simplefilter("ignore")
@@ -99,20 +99,19 @@ def test_looking_does_not_load_a_checkpoint(patched, monkeypatch):
 
 
 def test_ticks_of_the_user_stay_until_the_checkpoint_changes(tab, monkeypatch):
-    from hypernetwork_workbench.patches import create_handlers
+    from hypernetwork_workbench.patches.tabs.create import handlers
 
     tab.look(widths=["24"])
     assert tab.entered["widths"] == ["24"]
-    monkeypatch.setattr(create_handlers, "loaded_widths", lambda: (40, 48))
+    monkeypatch.setattr(handlers, "loaded_widths", lambda: (40, 48))
     tab.look()
     assert tab.offered == (40, 48)
     assert tab.entered["widths"] == ["40", "48"]
 
 
 def test_a_checkpoint_changed_unseen_stops_the_creation_once(tab, folder, monkeypatch):
-    from hypernetwork_workbench.patches import create_handlers
 
-    monkeypatch.setattr(create_handlers, "loaded_widths", lambda: (40, 48))
+    monkeypatch.setattr(handlers, "loaded_widths", lambda: (40, 48))
     tab.create()
     assert "the checkpoint has changed" in tab.status
     assert not list(folder.glob("*.pt"))

@@ -34,7 +34,8 @@ class Tab:
     """The tab without a browser: what is entered goes to the handlers, and what they return is read by id."""
 
     def __init__(self, folder: Path, train: bool = False) -> None:
-        from hypernetwork_workbench.patches import tab_dataset, tab_train
+        from hypernetwork_workbench.patches.tabs.dataset import tab as tab_dataset
+        from hypernetwork_workbench.patches.tabs.train import tab as tab_train
 
         with warnings.catch_warnings(), gr.Blocks() as self.page, gr.Tabs():
             warnings.simplefilter("ignore")
@@ -320,7 +321,8 @@ def test_an_interrupted_tagger_keeps_what_it_has_done(deepbooru, folder, patched
 
 
 def test_the_form_has_the_fields_of_training_and_the_settings_go_both_ways(folder):
-    from hypernetwork_workbench.patches import tab_dataset, tab_train
+    from hypernetwork_workbench.patches.tabs.dataset import tab as tab_dataset
+    from hypernetwork_workbench.patches.tabs.train import tab as tab_train
 
     tab = Tab(folder, train=True)
     ids = {getattr(one, "elem_id", None) for one in tab.page.blocks.values()}

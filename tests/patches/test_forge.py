@@ -167,15 +167,15 @@ def test_a_host_that_has_not_loaded_a_checkpoint_yet_has_no_widths(forge, host, 
 
 def test_training_is_refused_with_one_sentence_which_the_tab_says_too(forge, caplog):
     import gradio as gr
-    from hypernetwork_workbench.patches import tab_train
     from hypernetwork_workbench.patches.runs.training import run_job
+    from hypernetwork_workbench.patches.tabs.train import tab
 
     reason = capabilities.why_no_training()
     with pytest.raises(TrainingError, match="only makes pictures"):
         run_job(Job.from_mapping({"network": {"file": "any.pt"}, "data": {"folder": "any"}, "output": {"name": "any"}}))
     with warnings.catch_warnings(), gr.Blocks() as page:
         warnings.simplefilter("ignore")
-        tab_train.build()
+        tab.build()
     (said,) = [block.value for block in page.blocks.values() if block.elem_id == "hnw_train_off"]
     assert reason in said
     assert caplog.text.count(reason) == 1

@@ -4,14 +4,14 @@ from types import SimpleNamespace
 
 
 def test_a_new_job_is_framed_into_buckets_and_a_job_file_means_what_it_meant(host, monkeypatch, tmp_path):
-    from hypernetwork_workbench.patches import initial
+    from hypernetwork_workbench.patches.tabs import start_values
 
     shared = host.module("shared")
     monkeypatch.setattr(shared, "cmd_opts", SimpleNamespace(hnw_job=None))
-    assert initial.tables()["data"] == {"framing": "buckets"}
+    assert start_values.tables()["data"] == {"framing": "buckets"}
     job = tmp_path / "job.toml"
     job.write_text("[data]\nfolder = 'x'\n[output]\nname = 'n'\n")
     monkeypatch.setattr(shared, "cmd_opts", SimpleNamespace(hnw_job=str(job)))
-    assert initial.tables()["data"]["framing"] == "square"
+    assert start_values.tables()["data"]["framing"] == "square"
     job.write_text("[data]\n")
-    assert initial.tables()["data"] == {"framing": "buckets"}
+    assert start_values.tables()["data"] == {"framing": "buckets"}

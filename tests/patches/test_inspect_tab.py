@@ -48,7 +48,7 @@ def listed(host: Any) -> dict[str, str]:
 @pytest.fixture
 def tab(patched: Any, folder: Path) -> Any:
     """The tab, built inside a page."""
-    from hypernetwork_workbench.patches.tab_inspect import InspectTab
+    from hypernetwork_workbench.patches.tabs.inspect.tab import InspectTab
 
     built = InspectTab()
     with gr.Blocks(), gr.Tabs():

@@ -42,7 +42,7 @@ def save(folder: Path, patched: Any) -> Callable[..., Hypernetwork]:
 @pytest.fixture
 def tab(patched: Any, save: Any) -> Any:
     """The tab, built inside a page, with four networks to merge: a and b alike, c affine, d with mish."""
-    from hypernetwork_workbench.patches.tab_merge import make_tab
+    from hypernetwork_workbench.patches.tabs.merge.tab import make_tab
 
     save("a", 1, activation="relu")
     save("b", 2, activation="relu")

@@ -24,12 +24,13 @@ def job(tmp_path):
 def forms(host):
     """Addresses of the fields of the Train tab and names of those of the Create tab."""
     import gradio as gr
-    from hypernetwork_workbench.patches import tab_create, tab_train
+    from hypernetwork_workbench.patches.tabs.create import tab
+    from hypernetwork_workbench.patches.tabs.train import tab as tab_train
 
     start = {name: {} for name in SECTIONS}
     with warnings.catch_warnings(), gr.Blocks():
         warnings.simplefilter("ignore")
-        train, create = tab_train.make_tab(start), tab_create.make_tab(start)
+        train, create = tab_train.make_tab(start), tab.make_tab(start)
     return [field.address for field in train.form.fields], [field.name for field in create.form.fields]
 
 

@@ -24,7 +24,7 @@ class Tab:
 
     def __init__(self, start=None):
         import gradio as gr
-        from hypernetwork_workbench.patches import tab_train
+        from hypernetwork_workbench.patches.tabs.train import tab as tab_train
 
         with warnings.catch_warnings(), gr.Blocks():
             warnings.simplefilter("ignore")
@@ -65,10 +65,10 @@ class Tab:
 
     def press(self, name, txt2img=None):
         """Presses a button; the pictures of the answer."""
-        from hypernetwork_workbench.patches import train_runs
+        from hypernetwork_workbench.patches.tabs.train import buttons as train_runs
 
         given = TXT2IMG if txt2img is None else txt2img
-        handler = train_runs.handler(self.handlers.form, getattr(train_runs, name), len(given))
+        handler = buttons.handler(self.handlers.form, getattr(train_runs, name), len(given))
         gallery, self.status = handler("task(x)", txt2img is not None, *given, *self.entered.values())
         return gallery.get("value")
 
@@ -271,32 +271,31 @@ def test_previews_can_be_those_of_txt2img(tab, host):
 
 
 def test_a_reopened_page_is_told_how_the_last_run_ended(tab, monkeypatch):
-    from hypernetwork_workbench.patches import train_runs
+    from hypernetwork_workbench.patches.tabs.train import buttons
 
     tab.press("train")
-    assert train_runs.last_answer()[1] == tab.status
+    assert buttons.last_answer()[1] == tab.status
     tab.look(network__file="nobody")
     tab.press("train")
-    assert "there is no network nobody" in train_runs.last_answer()[1]
+    assert "there is no network nobody" in buttons.last_answer()[1]
 
     def fail(_job):
         raise ZeroDivisionError
 
     tab.look(network__file="ink")
-    monkeypatch.setattr(train_runs, "check", fail)
+    monkeypatch.setattr(buttons, "check", fail)
     with pytest.raises(ZeroDivisionError):
         tab.press("check")
-    assert "ended with an error" in train_runs.last_answer()[1]
+    assert "ended with an error" in buttons.last_answer()[1]
 
 
 def test_interrupt_answers_only_where_something_runs(patched):
-    from hypernetwork_workbench.patches import train_runs
 
     state = patched.module("shared").state
     try:
-        assert "value" not in train_runs.interrupt()
+        assert "value" not in buttons.interrupt()
         state.job = "task(x)"
-        assert "ends after this step" in train_runs.interrupt()
+        assert "ends after this step" in buttons.interrupt()
         assert state.interrupted
     finally:
         state.job, state.interrupted = "", False
@@ -312,7 +311,7 @@ def test_find_a_rate_answers_with_a_rate_and_its_curve(tab, network):
 
 def test_the_tab_is_built_with_the_components_of_the_host(patched):
     import gradio as gr
-    from hypernetwork_workbench.patches import tab_train
+    from hypernetwork_workbench.patches.tabs.train import tab as tab_train
 
     with warnings.catch_warnings(), gr.Blocks() as page:
         warnings.simplefilter("ignore")
@@ -332,7 +331,6 @@ def test_the_tab_is_built_with_the_components_of_the_host(patched):
 
 def test_a_second_user_is_told_of_the_run_at_once_and_the_place_is_free_again_afterwards(patched):
     import gradio as gr
-    from hypernetwork_workbench.patches import train_runs
     from hypernetwork_workbench.patches.runs.registry import runs
 
     answers = []
@@ -340,13 +338,13 @@ def test_a_second_user_is_told_of_the_run_at_once_and_the_place_is_free_again_af
     def first(_task, *_entered):
         runs.active.name = "night ink"
         runs.note(3, 9, "step 3 of 9, <fast>")
-        answers.append(train_runs.one_at_a_time(lambda *_: pytest.fail("two at a time"))("task(second)", 1))
+        answers.append(buttons.one_at_a_time(lambda *_: pytest.fail("two at a time"))("task(second)", 1))
         return "mine"
 
-    assert train_runs.one_at_a_time(first)("task(first)", 1) == "mine"
+    assert buttons.one_at_a_time(first)("task(first)", 1) == "mine"
     ((gallery, sentence),) = answers
     assert gallery == gr.update()
     assert "night ink is being trained (step 3 of 9, &lt;fast&gt;); wait for its end, or interrupt it." in sentence
     assert "task(second)" in patched.module("progress").finished_tasks, "its page waits no longer"
     assert runs.active is None
-    assert train_runs.one_at_a_time(lambda *_: "next")("task(third)") == "next"
+    assert buttons.one_at_a_time(lambda *_: "next")("task(third)") == "next"

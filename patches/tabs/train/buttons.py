@@ -9,14 +9,14 @@ from typing import Any
 import gradio as gr
 from modules import progress, shared
 
-from ..hypernetworks.base.errors import WorkbenchError
-from ..hypernetworks.jobs.train_entry import in_words
-from ..hypernetworks.train.run import TrainResult
-from ..hypernetworks.train.settings.job import Job
-from .form import Form, done
-from .runs.job import job_from, with_txt2img
-from .runs.registry import RunBusyError, runs
-from .runs.training import check_job, find_rate_for, run_job
+from ....hypernetworks.base.errors import WorkbenchError
+from ....hypernetworks.jobs.train_entry import in_words
+from ....hypernetworks.train.run import TrainResult
+from ....hypernetworks.train.settings.job import Job
+from ...runs.job import job_from, with_txt2img
+from ...runs.registry import RunBusyError, runs
+from ...runs.training import check_job, find_rate_for, run_job
+from ..form import Form, done
 
 Answer = tuple[Any, str]
 

@@ -9,12 +9,12 @@ from typing import Any
 import gradio as gr
 from modules import shared
 
-from ..hypernetworks.base.errors import SettingsError, SeveralSettingsError, WorkbenchError
-from ..hypernetworks.base.options import Option
-from ..hypernetworks.files.convert import ConversionSettings
-from ..hypernetworks.files.edit import NotesSettings, RenamingSettings
-from . import inspecting
-from .form import Form, done
+from ....hypernetworks.base.errors import SettingsError, SeveralSettingsError, WorkbenchError
+from ....hypernetworks.base.options import Option
+from ....hypernetworks.files.convert import ConversionSettings
+from ....hypernetworks.files.edit import NotesSettings, RenamingSettings
+from ..form import Form, done
+from . import work as inspecting
 
 _ID = "hnw_inspect"
 _FILE = Option(

@@ -10,14 +10,14 @@ from typing import Any
 import gradio as gr
 from modules import paths, shared
 
-from ..hypernetworks.base.errors import SettingsError, SeveralSettingsError, WorkbenchError
-from ..hypernetworks.jobs import train_files
-from ..hypernetworks.jobs.settings_text import MAX_BYTES
-from ..hypernetworks.jobs.train_entry import in_words, planned_rates, problems, sentence
-from ..hypernetworks.train.settings import presets
-from ..hypernetworks.train.settings.job import Job
-from .form import Form, done
-from .runs.job import draft, listed_name, not_there
+from ....hypernetworks.base.errors import SettingsError, SeveralSettingsError, WorkbenchError
+from ....hypernetworks.jobs import train_files
+from ....hypernetworks.jobs.settings_text import MAX_BYTES
+from ....hypernetworks.jobs.train_entry import in_words, planned_rates, problems, sentence
+from ....hypernetworks.train.settings import presets
+from ....hypernetworks.train.settings.job import Job
+from ...runs.job import draft, listed_name, not_there
+from ..form import Form, done
 
 OWN = "Own settings"
 _UNNAMED = "training"

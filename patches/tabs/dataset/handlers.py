@@ -8,12 +8,12 @@ from typing import Any
 
 import gradio as gr
 
-from ..hypernetworks.base.errors import DatasetError, SettingsError, SeveralSettingsError, WorkbenchError
-from ..hypernetworks.data.survey.survey import Survey
-from ..hypernetworks.pages import dataset
-from ..hypernetworks.pages import pictures as pictures_page
-from . import dataset_work
-from .form import Form, done
+from ....hypernetworks.base.errors import DatasetError, SettingsError, SeveralSettingsError, WorkbenchError
+from ....hypernetworks.data.survey.survey import Survey
+from ....hypernetworks.pages import dataset
+from ....hypernetworks.pages import pictures as pictures_page
+from ..form import Form, done
+from . import work as dataset_work
 
 _NOTHING = -1
 

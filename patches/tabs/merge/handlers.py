@@ -12,20 +12,20 @@ from typing import Any, TypeVar
 import gradio as gr
 from modules import shared
 
-from ..hypernetworks import files
-from ..hypernetworks.base.errors import HypernetworkFileError, SettingsError, SeveralSettingsError, WorkbenchError
-from ..hypernetworks.base.options import raise_all
-from ..hypernetworks.jobs.create_entry import beside
-from ..hypernetworks.merge import Plan, check, merge, plan
-from ..hypernetworks.merge.inputs import check_inputs
-from ..hypernetworks.merge.outlines import outline
-from ..hypernetworks.merge.saving import ResultSettings, save, with_hashes
-from ..hypernetworks.merge.settings import METHODS, NONE, OWN_OPTIONS, ROWS, MergeSettings, chosen_rows, used_fields
-from ..hypernetworks.network.hypernetwork import Hypernetwork
-from ..hypernetworks.pages import merge as page
-from . import inspecting
-from .form import Form, done
-from .model import host
+from ....hypernetworks import files
+from ....hypernetworks.base.errors import HypernetworkFileError, SettingsError, SeveralSettingsError, WorkbenchError
+from ....hypernetworks.base.options import raise_all
+from ....hypernetworks.jobs.create_entry import beside
+from ....hypernetworks.merge import Plan, check, merge, plan
+from ....hypernetworks.merge.inputs import check_inputs
+from ....hypernetworks.merge.outlines import outline
+from ....hypernetworks.merge.saving import ResultSettings, save, with_hashes
+from ....hypernetworks.merge.settings import METHODS, NONE, OWN_OPTIONS, ROWS, MergeSettings, chosen_rows, used_fields
+from ....hypernetworks.network.hypernetwork import Hypernetwork
+from ....hypernetworks.pages import merge as page
+from ...model import host
+from ..form import Form, done
+from ..inspect import work as inspecting
 
 ResultT = TypeVar("ResultT")
 _TWO = 2

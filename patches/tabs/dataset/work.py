@@ -8,18 +8,18 @@ from typing import Any
 
 from modules import paths
 
-from ..hypernetworks.base.errors import DatasetError, SettingsError, SeveralSettingsError
-from ..hypernetworks.base.options import Settings, raise_all
-from ..hypernetworks.data.images import open_picture
-from ..hypernetworks.data.survey import captioning, copies
-from ..hypernetworks.data.survey.caption_edits import Change, Edit, History
-from ..hypernetworks.data.survey.survey import Helpers, Survey, SurveySettings, Wish, survey
-from ..hypernetworks.data.survey.tags import TagSettings
-from ..hypernetworks.data.survey.thumbnails import Prints
-from ..hypernetworks.train.settings.job import DataSettings, TrainSettings
-from .model import taggers
-from .model.host import HostProgress
-from .model.subject import find_subject
+from ....hypernetworks.base.errors import DatasetError, SettingsError, SeveralSettingsError
+from ....hypernetworks.base.options import Settings, raise_all
+from ....hypernetworks.data.images import open_picture
+from ....hypernetworks.data.survey import captioning, copies
+from ....hypernetworks.data.survey.caption_edits import Change, Edit, History
+from ....hypernetworks.data.survey.survey import Helpers, Survey, SurveySettings, Wish, survey
+from ....hypernetworks.data.survey.tags import TagSettings
+from ....hypernetworks.data.survey.thumbnails import Prints
+from ....hypernetworks.train.settings.job import DataSettings, TrainSettings
+from ...model import taggers
+from ...model.host import HostProgress
+from ...model.subject import find_subject
 
 _prints = Prints()
 _SECTIONS: dict[str, type[Settings]] = {"data": DataSettings, "train": TrainSettings, "limits": SurveySettings}

@@ -9,11 +9,12 @@ import gradio as gr
 from modules import shared
 from modules.ui_common import create_refresh_button
 
-from ..hypernetworks.base.options import Option
-from ..hypernetworks.train.settings.job import SECTIONS
-from . import data_form, inspecting
-from .data_form import Fold, Rows
-from .form import Form
+from ....hypernetworks.base.options import Option
+from ....hypernetworks.train.settings.job import SECTIONS
+from .. import data_folds
+from ..data_folds import Fold, Rows
+from ..form import Form
+from ..inspect import work
 
 _NETWORK = Option("Network to train", "Made in Create Beta Hypernetwork, or any other of the folder.")
 _SAVE_AS = Option(
@@ -36,7 +37,7 @@ _FOLDS: tuple[Fold, ...] = (
         "rate",
         (("schedule", ("warmup", "min_rate", "power")), ("schedule", ("cycle", "multiplier", "decay"))),
     ),
-    *data_form.FOLDS,
+    *data_folds.FOLDS,
     (
         "Latents and broken pictures",
         "latents",
@@ -156,7 +157,7 @@ def _network_row(form: Form, wanted: str) -> None:
         with gr.Column(min_width=160, elem_classes="hnw-field"):
             # A name that is not in the list yet stays allowed: the demo's network is named before it is made.
             chosen = gr.Dropdown(
-                inspecting.names(),
+                work.names(),
                 value=wanted or None,
                 label=_NETWORK.label,
                 info=_NETWORK.help,
@@ -167,6 +168,6 @@ def _network_row(form: Form, wanted: str) -> None:
         create_refresh_button(
             chosen,
             shared.reload_hypernetworks,
-            lambda: {"choices": inspecting.names()},
+            lambda: {"choices": work.names()},
             "hnw_train_refresh",
         )

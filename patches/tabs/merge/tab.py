@@ -7,16 +7,18 @@ from typing import Any
 
 import gradio as gr
 
-from ..hypernetworks.base.options import Option, Settings
-from ..hypernetworks.merge.bake_files import BakeSettings
-from ..hypernetworks.merge.saving import ResultSettings
-from ..hypernetworks.merge.settings import NONE, ROWS, MergeSettings, used_fields
-from ..hypernetworks.pages import merge as page
-from . import inspecting, merge_baking, merging
-from .form import Form
-from .merge_baking import BakeHandlers
-from .merge_compositions import TEXT, CompositionHandlers
-from .merging import MergeHandlers
+from ....hypernetworks.base.options import Option, Settings
+from ....hypernetworks.merge.bake_files import BakeSettings
+from ....hypernetworks.merge.saving import ResultSettings
+from ....hypernetworks.merge.settings import NONE, ROWS, MergeSettings, used_fields
+from ....hypernetworks.pages import merge as page
+from ..form import Form
+from ..inspect import work
+from . import baking
+from . import handlers as merging
+from .baking import BakeHandlers
+from .compositions import TEXT, CompositionHandlers
+from .handlers import MergeHandlers
 
 _ID = "hnw_merge"
 _QUICK: dict[str, Any] = {"queue": False, "show_progress": "hidden"}
@@ -87,7 +89,7 @@ def _merge_part() -> tuple[MergeHandlers, Any, Any]:
 def _network_row(form: Form, columns: dict[str, Any], row: int) -> Any:
     optional = row >= _OPTIONAL_ROW
     with gr.Row(visible=not optional) as line:
-        names = inspecting.names()
+        names = work.names()
         _dropdown(
             form, MergeSettings, f"network_{row}", [NONE, *names] if optional else names, NONE if optional else None
         )
@@ -122,10 +124,10 @@ def _bake_part() -> BakeHandlers:
     form = Form(id_, beside=True)
     with gr.Column(scale=1, min_width=420):
         with gr.Row():
-            _dropdown(form, BakeSettings, "network", inspecting.names(), None, "bake")
+            _dropdown(form, BakeSettings, "network", work.names(), None, "bake")
             form.add(BakeSettings, {}, ("strength",))
         with gr.Row():
-            _dropdown(form, BakeSettings, "checkpoint", merge_baking.checkpoints(), None, "bake")
+            _dropdown(form, BakeSettings, "checkpoint", baking.checkpoints(), None, "bake")
         with gr.Row():
             form.add(BakeSettings, {}, ("name",))
     with gr.Column(scale=1, min_width=420):
@@ -175,4 +177,4 @@ def _look_at_once(form: Form, look: Any, shown: list[Any]) -> None:
 
 
 def _refreshed() -> list[Any]:
-    return [*merging.refreshed(), *merge_baking.refreshed()]
+    return [*merging.refreshed(), *baking.refreshed()]

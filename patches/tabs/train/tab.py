@@ -11,10 +11,14 @@ import gradio as gr
 from gradio.context import Context
 from modules import call_queue, shared
 
-from ..hypernetworks.train.settings import presets
-from . import capabilities, initial, inspecting, train_form, train_runs
-from .form import Form
-from .train_handlers import OWN, Handlers, Panel
+from ....hypernetworks.train.settings import presets
+from ... import capabilities
+from .. import start_values
+from ..form import Form
+from ..inspect import work
+from . import buttons
+from . import fields as train_form
+from .handlers import OWN, Handlers, Panel
 
 _log = logging.getLogger(__name__)
 _QUICK: dict[str, Any] = {"queue": False, "show_progress": "hidden"}
@@ -34,7 +38,7 @@ _built: list[tuple[Any, Form]] = []
 
 def build(params: Any = None) -> None:
     """Builds the tab inside the host's Train tab."""
-    handlers = make_tab(initial.tables(), getattr(params, "txt2img_preview_params", ()))
+    handlers = make_tab(start_values.tables(), getattr(params, "txt2img_preview_params", ()))
     _built[:] = [(Context.root_block, handlers.form)]
 
 
@@ -139,7 +143,7 @@ def _why_off() -> None:
 def _listed() -> Any:
     """The networks there are now: one may just have been made in another tab."""
     shared.reload_hypernetworks()
-    return gr.update(choices=inspecting.names())
+    return gr.update(choices=work.names())
 
 
 def _connect_entry(tab: Any, handlers: Handlers, parts: Mapping[str, Any]) -> None:
@@ -158,19 +162,19 @@ def _connect_entry(tab: Any, handlers: Handlers, parts: Mapping[str, Any]) -> No
 def _connect_runs(form: Form, parts: Mapping[str, Any], txt2img: _Txt2img) -> None:
     outputs = [parts["preview"], parts["status"]]
     actions = {
-        "train": train_runs.train,
-        "continue": train_runs.resume,
-        "check": train_runs.check,
-        "find": train_runs.find_rate,
+        "train": buttons.train,
+        "continue": buttons.resume,
+        "check": buttons.check,
+        "find": buttons.find_rate,
     }
     for name, action in actions.items():
-        handler = train_runs.handler(form, action, len(txt2img.components))
+        handler = buttons.handler(form, action, len(txt2img.components))
         parts[name].click(
-            train_runs.one_at_a_time(call_queue.wrap_gradio_gpu_call(handler, extra_outputs=[gr.update()])),
+            buttons.one_at_a_time(call_queue.wrap_gradio_gpu_call(handler, extra_outputs=[gr.update()])),
             _js="hnwStartTraining",
             inputs=[parts["task"], txt2img.tick, *txt2img.components, *form.components],
             outputs=outputs,
             show_progress="hidden",
         )
-    parts["interrupt"].click(train_runs.interrupt, outputs=[parts["status"]], **_QUICK)
-    parts["last"].click(train_runs.last_answer, outputs=outputs, **_QUICK)
+    parts["interrupt"].click(buttons.interrupt, outputs=[parts["status"]], **_QUICK)
+    parts["last"].click(buttons.last_answer, outputs=outputs, **_QUICK)

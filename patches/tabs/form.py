@@ -10,8 +10,8 @@ from typing import Any
 
 import gradio as gr
 
-from ..hypernetworks.base.errors import SettingsError, SeveralSettingsError, WorkbenchError
-from ..hypernetworks.base.options import Option, Settings, as_text
+from ...hypernetworks.base.errors import SettingsError, SeveralSettingsError, WorkbenchError
+from ...hypernetworks.base.options import Option, Settings, as_text
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,13 @@ from typing import Any
 
 import gradio as gr
 
-from ..hypernetworks.base.options import Option, as_text
-from ..hypernetworks.jobs.create_entry import MORE_WIDTHS
-from ..hypernetworks.network import presets
-from ..hypernetworks.train.settings.job import CreateSettings
-from . import initial
-from .create_handlers import OWN, Handlers, Panel
-from .form import Form
+from ....hypernetworks.base.options import Option, as_text
+from ....hypernetworks.jobs.create_entry import MORE_WIDTHS
+from ....hypernetworks.network import presets
+from ....hypernetworks.train.settings.job import CreateSettings
+from .. import start_values
+from ..form import Form
+from .handlers import OWN, Handlers, Panel
 
 _WIDTHS = Option("Attention widths", "Where the network acts; all that the loaded checkpoint has are ticked.")
 _QUICK: dict[str, Any] = {"queue": False, "show_progress": "hidden"}
@@ -21,7 +21,7 @@ _QUICK: dict[str, Any] = {"queue": False, "show_progress": "hidden"}
 
 def build(_params: Any = None) -> None:
     """Builds the tab inside the host's Train tab."""
-    make_tab(initial.tables())
+    make_tab(start_values.tables())
 
 
 def make_tab(start: Mapping[str, Mapping[str, Any]]) -> Handlers:

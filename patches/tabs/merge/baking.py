@@ -8,16 +8,16 @@ from typing import Any
 import gradio as gr
 from modules import paths, sd_models, shared
 
-from ..hypernetworks.base.errors import HypernetworkFileError, MergeError, SettingsError, WorkbenchError
-from ..hypernetworks.jobs.create_entry import beside
-from ..hypernetworks.merge.bake import attention_layers, changed_layers
-from ..hypernetworks.merge.bake_files import BakeSettings, bake, target
-from ..hypernetworks.merge.checkpoint_file import CheckpointError, CheckpointFile
-from ..hypernetworks.merge.outlines import outline
-from ..hypernetworks.pages import merge
-from . import inspecting
-from .form import Form, done
-from .merging import unusable
+from ....hypernetworks.base.errors import HypernetworkFileError, MergeError, SettingsError, WorkbenchError
+from ....hypernetworks.jobs.create_entry import beside
+from ....hypernetworks.merge.bake import attention_layers, changed_layers
+from ....hypernetworks.merge.bake_files import BakeSettings, bake, target
+from ....hypernetworks.merge.checkpoint_file import CheckpointError, CheckpointFile
+from ....hypernetworks.merge.outlines import outline
+from ....hypernetworks.pages import merge
+from ..form import Form, done
+from ..inspect import work
+from .handlers import unusable
 
 _EMPTY = "Choose a network and a checkpoint; then it is said here how many attention layers change."
 
@@ -61,7 +61,7 @@ class BakeHandlers:
 
 def refreshed() -> list[Any]:
     """The lists of networks and checkpoints; the host's own list of networks is as fresh as its last reading."""
-    return [gr.update(choices=inspecting.names()), gr.update(choices=checkpoints())]
+    return [gr.update(choices=work.names()), gr.update(choices=checkpoints())]
 
 
 def checkpoints() -> list[str]:
@@ -73,7 +73,7 @@ def _bake(settings: BakeSettings) -> str:
     source = _checkpoint(settings.checkpoint)
     _plan(settings.network, source)
     path = target(_folder(source), source, settings)
-    layers = bake(inspecting.place(settings.network, "network"), source, path, settings)
+    layers = bake(work.place(settings.network, "network"), source, path, settings)
     sd_models.list_models()
     size_mb = path.stat().st_size / 1e6
     return (
@@ -85,7 +85,7 @@ def _bake(settings: BakeSettings) -> str:
 def _plan(name: str, source: Path) -> str:
     """What would change, in one sentence; raises SettingsError for the network or the checkpoint."""
     try:
-        network = outline(inspecting.place(name, "network"), name)
+        network = outline(work.place(name, "network"), name)
         with CheckpointFile(source) as checkpoint:
             shapes = checkpoint.shapes
         if not attention_layers(shapes):

@@ -9,10 +9,10 @@ from typing import Any
 
 from modules import shared
 
-from ..hypernetworks.base.errors import WorkbenchError
-from ..hypernetworks.data.buckets import BUCKETS
-from ..hypernetworks.train.settings.job import SECTIONS, Job
-from ..hypernetworks.train.settings.job_file import read_tables
+from ...hypernetworks.base.errors import WorkbenchError
+from ...hypernetworks.data.buckets import BUCKETS
+from ...hypernetworks.train.settings.job import SECTIONS, Job
+from ...hypernetworks.train.settings.job_file import read_tables
 
 #: Where a new job differs from a job file without a word on it: heads are not cropped away unless that is asked for.
 _NEW: dict[str, dict[str, Any]] = {"data": {"framing": BUCKETS}}

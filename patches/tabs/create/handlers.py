@@ -10,18 +10,18 @@ from typing import Any
 import gradio as gr
 from modules import paths, shared
 
-from ..hypernetworks.base.errors import SettingsError, SeveralSettingsError, WorkbenchError
-from ..hypernetworks.base.options import as_text
-from ..hypernetworks.files.create import create_file
-from ..hypernetworks.jobs import create_files
-from ..hypernetworks.jobs.create_entry import Entry, assess, beside
-from ..hypernetworks.jobs.settings_text import MAX_BYTES
-from ..hypernetworks.network import presets
-from ..hypernetworks.pages import create as create_view
-from ..hypernetworks.train.settings.job import CreateSettings
-from .form import Form, done
-from .model import host
-from .model.checkpoint_widths import loaded_widths
+from ....hypernetworks.base.errors import SettingsError, SeveralSettingsError, WorkbenchError
+from ....hypernetworks.base.options import as_text
+from ....hypernetworks.files.create import create_file
+from ....hypernetworks.jobs import create_files
+from ....hypernetworks.jobs.create_entry import Entry, assess, beside
+from ....hypernetworks.jobs.settings_text import MAX_BYTES
+from ....hypernetworks.network import presets
+from ....hypernetworks.pages import create as create_view
+from ....hypernetworks.train.settings.job import CreateSettings
+from ...model import host
+from ...model.checkpoint_widths import loaded_widths
+from ..form import Form, done
 
 OWN = "Own settings"
 _CHANGED = "the checkpoint has changed and its widths are ticked now; look at them and press the button again"

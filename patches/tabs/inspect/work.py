@@ -7,13 +7,13 @@ from typing import Any
 
 from modules import shared
 
-from ..hypernetworks import files, report
-from ..hypernetworks.base.errors import HypernetworkFileError, SettingsError
-from ..hypernetworks.files import edit
-from ..hypernetworks.files.convert import ConversionSettings, convert
-from ..hypernetworks.pages import comparison as comparison_page
-from ..hypernetworks.pages import report as report_page
-from ..hypernetworks.report import comparison
+from ....hypernetworks import files, report
+from ....hypernetworks.base.errors import HypernetworkFileError, SettingsError
+from ....hypernetworks.files import edit
+from ....hypernetworks.files.convert import ConversionSettings, convert
+from ....hypernetworks.pages import comparison as comparison_page
+from ....hypernetworks.pages import report as report_page
+from ....hypernetworks.report import comparison
 
 _BINS = 48
 

@@ -8,20 +8,21 @@ from typing import Any
 
 from modules import shared
 
-from ..hypernetworks import compose, files
-from ..hypernetworks.base.atomic import write_text
-from ..hypernetworks.base.errors import CompositionError, HypernetworkFileError, SettingsError, WorkbenchError
-from ..hypernetworks.base.options import Option
-from ..hypernetworks.compose import Composition
-from ..hypernetworks.jobs.create_entry import beside
-from ..hypernetworks.merge.composition import merge_composition, plan_composition
-from ..hypernetworks.merge.outlines import outline
-from ..hypernetworks.merge.saving import ResultSettings, free_path, with_hashes
-from ..hypernetworks.network.hypernetwork import Hypernetwork
-from ..hypernetworks.pages import elements, merge
-from . import inspecting, merging
-from .form import Form, done
-from .model import host
+from ....hypernetworks import compose, files
+from ....hypernetworks.base.atomic import write_text
+from ....hypernetworks.base.errors import CompositionError, HypernetworkFileError, SettingsError, WorkbenchError
+from ....hypernetworks.base.options import Option
+from ....hypernetworks.compose import Composition
+from ....hypernetworks.jobs.create_entry import beside
+from ....hypernetworks.merge.composition import merge_composition, plan_composition
+from ....hypernetworks.merge.outlines import outline
+from ....hypernetworks.merge.saving import ResultSettings, free_path, with_hashes
+from ....hypernetworks.network.hypernetwork import Hypernetwork
+from ....hypernetworks.pages import elements, merge
+from ...model import host
+from ..form import Form, done
+from ..inspect import work
+from . import handlers
 
 SUFFIX = ".hns"
 TEXT = Option(
@@ -107,12 +108,12 @@ def write_one(values: Mapping[str, Any]) -> tuple[Path, str]:
     planned = plan_composition(composition, _outlines(composition))
     if not planned.possible:
         raise SettingsError(_FIELD, f"it cannot be one file, as {planned.reason}")
-    paths = {name: inspecting.place(name, _FIELD) for name in composition.names}
-    networks = {name: merging.load(path, name, _FIELD) for name, path in paths.items()}
+    paths = {name: work.place(name, _FIELD) for name in composition.names}
+    networks = {name: handlers.load(path, name, _FIELD) for name, path in paths.items()}
     merged = merge_composition(composition, networks)
     hashes = [files.short_hash(path) for path in paths.values()]
     merged.metadata.training["merge"] = with_hashes(merged.metadata.training["merge"], hashes)
-    return target, merging.write(merged, target, settings)
+    return target, handlers.write(merged, target, settings)
 
 
 def _read(text: str) -> Composition:
@@ -125,7 +126,7 @@ def _read(text: str) -> Composition:
     try:
         composition = compose.parse(text, saved)
         # Only the names count here.
-        known: dict[str, Any] = dict.fromkeys([*inspecting.names(), *broken])
+        known: dict[str, Any] = dict.fromkeys([*work.names(), *broken])
         composition.check(known)
     except CompositionError as error:
         raise SettingsError(_FIELD, str(error)) from error
@@ -160,7 +161,7 @@ def _check_circle(composition: Composition, name: str) -> None:
 
 def _outlines(composition: Composition) -> dict[str, Hypernetwork]:
     try:
-        return {name: outline(inspecting.place(name, _FIELD), name) for name in composition.names}
+        return {name: outline(work.place(name, _FIELD), name) for name in composition.names}
     except HypernetworkFileError as error:
         raise SettingsError(_FIELD, f"a file cannot be used ({error})") from error
 

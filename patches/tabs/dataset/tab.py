@@ -10,17 +10,18 @@ from typing import Any
 import gradio as gr
 from modules import call_queue, shared
 
-from ..hypernetworks.base.options import Option
-from ..hypernetworks.data.survey.captioning import TaggerSettings
-from ..hypernetworks.data.survey.copies import CopySettings
-from ..hypernetworks.data.survey.survey import SurveySettings
-from ..hypernetworks.data.survey.tags import TagSettings
-from ..hypernetworks.pages.pictures import ALL
-from ..hypernetworks.train.settings.job import DataSettings, TrainSettings
-from . import data_form, initial, tab_train
-from .dataset_handlers import Handlers, Parts
-from .form import Form, when_left
-from .model import taggers
+from ....hypernetworks.base.options import Option
+from ....hypernetworks.data.survey.captioning import TaggerSettings
+from ....hypernetworks.data.survey.copies import CopySettings
+from ....hypernetworks.data.survey.survey import SurveySettings
+from ....hypernetworks.data.survey.tags import TagSettings
+from ....hypernetworks.pages.pictures import ALL
+from ....hypernetworks.train.settings.job import DataSettings, TrainSettings
+from ...model import taggers
+from .. import data_folds, start_values
+from ..form import Form, when_left
+from ..train import tab
+from .handlers import Handlers, Parts
 
 _ID = "hnw_dataset"
 _QUICK: dict[str, Any] = {"queue": False, "show_progress": "hidden"}
@@ -28,13 +29,13 @@ _NAME = Option("Name for [name]", "Of the network, where the caption template ha
 _TAGGER = Option("Tagger", "The WebUI's own; it loads its model when it is first used.")
 _WORDS = Option("Words", "Only pictures with them in name or caption.")
 _KINDS = {"data": DataSettings, "train": TrainSettings}
-_ABOVE: data_form.Rows = (
+_ABOVE: data_folds.Rows = (
     ("data", ("folder",)),
     ("data", ("width", "height")),
     ("data", ("batch_size",)),
     ("train", ("gradient_accumulation",)),
 )
-_RUN: data_form.Rows = (("train", ("validation_share", "seed")),)
+_RUN: data_folds.Rows = (("train", ("validation_share", "seed")),)
 _NO_TAGGER = (
     "<p class='hnw-note'>This host has no tagger of its own; in the WebUI its deepbooru and BLIP can be used here.</p>"
 )
@@ -42,7 +43,7 @@ _NO_TAGGER = (
 
 def build(_params: Any = None) -> None:
     """Builds the tab inside the host's Train tab."""
-    make_tab(initial.tables(), tab_train.form_of_page())
+    make_tab(start_values.tables(), tab.form_of_page())
 
 
 def make_tab(start: dict[str, dict[str, Any]], train: Form | None = None) -> Handlers:
@@ -88,7 +89,7 @@ class _Tab:
             with gr.Row():
                 self._button("take", "Fill in from Train Gamma", size="sm", min_width=140)
                 self._button("give", "Use in Train Gamma", size="sm", min_width=140)
-        for title, id_, rows in data_form.FOLDS:
+        for title, id_, rows in data_folds.FOLDS:
             with gr.Accordion(title, open=False, elem_id=f"{_ID}_{id_}"):
                 self._rows(rows)
         with gr.Accordion("Run and problems", open=False, elem_id=f"{_ID}_limits"):
@@ -97,7 +98,7 @@ class _Tab:
             self._form.add_component("", "name", _NAME, name)
             self._form.add(SurveySettings, {}, (), "limits")
 
-    def _rows(self, rows: data_form.Rows) -> None:
+    def _rows(self, rows: data_folds.Rows) -> None:
         for section, names in rows:
             with gr.Row():
                 self._form.add(_KINDS[section], self._start[section], names, section)
