@@ -30,7 +30,7 @@ def free_port():
 @pytest.fixture(scope="module")
 def serve(host):
     """Serves the page with our routes under given flags; gives the address."""
-    from hypernetwork_workbench.patches import api
+    from hypernetwork_workbench.patches.api import app as api
     from hypernetwork_workbench.standalone import app
 
     shared, callbacks = host.module("shared"), host.module("script_callbacks")
@@ -340,7 +340,7 @@ def test_without_the_hosts_api_there_is_none_of_ours(patched, serve):
 def test_the_users_of_the_page_are_asked_for_where_the_api_has_none(patched, monkeypatch):
     import types
 
-    from hypernetwork_workbench.patches import api_access
+    from hypernetwork_workbench.patches.api import access
 
     opts = patched.module("shared").cmd_opts
     monkeypatch.setattr(opts, "api_auth", None, raising=False)
@@ -348,7 +348,7 @@ def test_the_users_of_the_page_are_asked_for_where_the_api_has_none(patched, mon
     stand_in = types.ModuleType("modules.initialize_util")
     stand_in.get_gradio_auth_creds = lambda: iter([("anna", "x")])
     monkeypatch.setitem(sys.modules, "modules.initialize_util", stand_in)
-    assert api_access.credentials() == [("anna", "x")]
+    assert access.credentials() == [("anna", "x")]
 
 
 def test_no_thread_of_a_run_is_left():

@@ -9,23 +9,23 @@ from typing import Any
 
 from modules import paths, shared
 
-from ..hypernetworks import report
-from ..hypernetworks.base.errors import SettingsError
-from ..hypernetworks.base.options import convert
-from ..hypernetworks.files.create import create_file
-from ..hypernetworks.jobs.json_schema import plain
-from ..hypernetworks.jobs.path_limits import confined
-from ..hypernetworks.merge.saving import ResultSettings
-from ..hypernetworks.merge.settings import LABELS, MergeSettings
-from ..hypernetworks.train.settings.job import SECTIONS, CreateSettings, Job
-from .api_access import not_found, told
-from .model import host
-from .model.library import is_composition
-from .runs import background
-from .runs.job import job_from
-from .runs.registry import Run, runs
-from .tabs.inspect import work
-from .tabs.merge import compositions, handlers
+from ...hypernetworks import report
+from ...hypernetworks.base.errors import SettingsError
+from ...hypernetworks.base.options import convert
+from ...hypernetworks.files.create import create_file
+from ...hypernetworks.jobs.json_schema import plain
+from ...hypernetworks.jobs.path_limits import confined
+from ...hypernetworks.merge.saving import ResultSettings
+from ...hypernetworks.merge.settings import LABELS, MergeSettings
+from ...hypernetworks.train.settings.job import SECTIONS, CreateSettings, Job
+from ..model import host
+from ..model.library import is_composition
+from ..runs import background
+from ..runs.job import job_from
+from ..runs.registry import Run, runs
+from ..tabs.inspect import work
+from ..tabs.merge import compositions, handlers
+from .access import not_found, told
 
 Body = Mapping[str, Any]
 _DATASETS = "datasets"

@@ -14,8 +14,8 @@ from fastapi import Request
 from fastapi.responses import JSONResponse
 from modules import shared
 
-from ..hypernetworks.base.errors import SettingsError, SeveralSettingsError, WorkbenchError
-from .runs.registry import RunBusyError
+from ...hypernetworks.base.errors import SettingsError, SeveralSettingsError, WorkbenchError
+from ..runs.registry import RunBusyError
 
 _MAX_BODY_BYTES = 1 << 20
 _WRONG, _UNKNOWN, _MISSING, _BUSY, _TOO_LARGE, _NOT_JSON, _UNFIT = 400, 401, 404, 409, 413, 415, 422

@@ -10,13 +10,14 @@ from fastapi import FastAPI, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, Response
 
-from ..hypernetworks.base.errors import WorkbenchError
-from ..hypernetworks.jobs import json_schema
-from ..hypernetworks.merge.saving import ResultSettings
-from ..hypernetworks.merge.settings import LABELS, MergeSettings
-from ..hypernetworks.train.settings.job import CreateSettings
-from . import api_access, api_routes
-from .sets.host_training import api_is_on
+from ...hypernetworks.base.errors import WorkbenchError
+from ...hypernetworks.jobs import json_schema
+from ...hypernetworks.merge.saving import ResultSettings
+from ...hypernetworks.merge.settings import LABELS, MergeSettings
+from ...hypernetworks.train.settings.job import CreateSettings
+from ..sets.host_training import api_is_on
+from . import access
+from . import routes as api_routes
 
 PREFIX = "/hypernetwork-workbench/v1"
 _ACCEPTED = 202
@@ -67,7 +68,7 @@ def register(_demo: Any, app: FastAPI) -> None:
     """Adds the routes to the host's server where it serves an API at all."""
     if not api_is_on():
         return
-    known = api_access.credentials()
+    known = access.credentials()
     for route in routes():
         app.add_api_route(
             PREFIX + route.path,
@@ -85,12 +86,12 @@ def register(_demo: Any, app: FastAPI) -> None:
 def _endpoint(route: Route, known: list[tuple[str, str]]) -> Callable[[Request], Any]:
     async def endpoint(request: Request) -> Response:
         try:
-            api_access.check_user(request, known)
-            body = await api_access.read_body(request)
+            access.check_user(request, known)
+            body = await access.read_body(request)
             asked = _asked(route, request)
             return JSONResponse(await run_in_threadpool(route.work, body, **asked), route.status)
         except WorkbenchError as error:
-            return api_access.refusal(error)
+            return access.refusal(error)
 
     return endpoint
 
