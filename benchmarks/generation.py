@@ -167,13 +167,13 @@ class _Steps:
 
 @contextmanager
 def _switched(shared: Any, is_on: bool) -> Iterator[None]:
-    from hypernetwork_workbench.patches import options  # noqa: PLC0415 (needs the running host)
+    from hypernetwork_workbench.patches import switches  # noqa: PLC0415 (needs the running host)
 
-    before = shared.opts.data.get(options.SHORTCUTS)
-    shared.opts.data[options.SHORTCUTS] = is_on
+    before = shared.opts.data.get(switches.SHORTCUTS)
+    shared.opts.data[switches.SHORTCUTS] = is_on
     try:
         yield
     finally:
-        shared.opts.data.pop(options.SHORTCUTS)
+        shared.opts.data.pop(switches.SHORTCUTS)
         if before is not None:
-            shared.opts.data[options.SHORTCUTS] = before
+            shared.opts.data[switches.SHORTCUTS] = before

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 
-from . import options
+from . import switches
 from .model.loaded import Loaded
 from .patching import Patch, PatchSet
 from .runs.registry import runs
@@ -43,12 +43,12 @@ PATCH_SETS: tuple[PatchSet, ...] = (
 def install_all() -> None:
     """Switches every patch set on, those that the settings forbid off; doing it twice changes nothing."""
     for patch_set in PATCH_SETS:
-        if options.allows(patch_set):
+        if switches.allows(patch_set):
             patch_set.install()
     for patch_set in reversed(PATCH_SETS):
-        if not options.allows(patch_set):
+        if not switches.allows(patch_set):
             patch_set.uninstall()
-    if not options.allows(loading.patch_set):
+    if not switches.allows(loading.patch_set):
         _let_go()
 
 

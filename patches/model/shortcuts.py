@@ -24,7 +24,7 @@ from ...hypernetworks.compose.bound import Chain, Step
 from ...hypernetworks.inference.reduced import Function, reduce, split
 from ...hypernetworks.inference.text_cache import Memo, is_random, key_of, state_of, version, weights_of
 from ...hypernetworks.network.hypernetwork import Hypernetwork
-from .. import options
+from .. import switches
 from . import attention_layers
 from .folding import Folds, Tails, lora_is_active
 from .library import library
@@ -170,7 +170,7 @@ class Shortcuts:
         return memo.get(key, context, lambda: step.bend(context, context), weights_of(networks, width))
 
     def _applies(self, networks: Sequence[Hypernetwork], context: Tensor) -> bool:
-        if not options.shortcuts_are_on():
+        if not switches.shortcuts_are_on():
             return False
         if self.training_memo is not None:
             return not any(is_random(network) for network in networks)
@@ -231,7 +231,7 @@ class Shortcuts:
         if self._folded == (step, self._state(networks, layers)):
             return
         self.unfold()
-        if not options.shortcuts_are_on() or any(network.training for network in networks):
+        if not switches.shortcuts_are_on() or any(network.training for network in networks):
             return
         devices = {layer.to_k.in_features: layer.to_k.weight.device for layer in layers}
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from ...hypernetworks.base.errors import CompositionError, HypernetworkFileError
 from ...hypernetworks.files import listing
-from .. import options
+from .. import switches
 from ..model.library import is_composition, library
 from ..model.loaded import Loaded, LoadedComposition, LoadedNetwork
 from ..patching import Patch, PatchSet
@@ -100,7 +100,7 @@ def release_unused() -> None:
     from modules import shared  # noqa: PLC0415
 
     loaded = [each for each in shared.loaded_hypernetworks if isinstance(each, Loaded)]
-    library.tidy((network for each in loaded for network in each.networks), options.networks_kept())
+    library.tidy((network for each in loaded for network in each.networks), switches.networks_kept())
 
 
 def _make_activate(original: Callable[..., Any]) -> Callable[..., Any]:

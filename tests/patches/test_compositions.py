@@ -125,13 +125,13 @@ def test_one_name_twice_is_a_chain_of_both_strengths(networks):
 
 
 def test_unused_networks_are_forgotten_beyond_the_number_in_the_settings(networks):
-    from hypernetwork_workbench.patches import options
+    from hypernetwork_workbench.patches import switches
     from hypernetwork_workbench.patches.model.library import library
 
     shared = networks.module("shared")
-    assert options.networks_kept() == 4
-    options.register()
-    shared.opts.data[options.KEPT] = 1
+    assert switches.networks_kept() == 4
+    switches.register()
+    shared.opts.data[switches.KEPT] = 1
     try:
         first = loaded(networks, "Aa").network
         assert first in library
@@ -142,5 +142,5 @@ def test_unused_networks_are_forgotten_beyond_the_number_in_the_settings(network
         write(networks, "mix", '["Aa", "Ab", "B"]')
         assert all(network in library for network in loaded(networks, "mix").networks)
     finally:
-        del shared.opts.data[options.KEPT], shared.opts.data_labels[options.KEPT]
-        del shared.opts.data[options.SHORTCUTS], shared.opts.data_labels[options.SHORTCUTS]
+        del shared.opts.data[switches.KEPT], shared.opts.data_labels[switches.KEPT]
+        del shared.opts.data[switches.SHORTCUTS], shared.opts.data_labels[switches.SHORTCUTS]

@@ -66,9 +66,9 @@ def assert_untouched(host, before):
 
 
 def switch(monkeypatch, is_on):
-    from hypernetwork_workbench.patches import options
+    from hypernetwork_workbench.patches import switches
 
-    monkeypatch.setattr(options, "shortcuts_are_on", lambda: is_on)
+    monkeypatch.setattr(switches, "shortcuts_are_on", lambda: is_on)
 
 
 def latents(host, prompt, monkeypatch, is_on, **changes):

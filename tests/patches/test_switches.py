@@ -15,11 +15,11 @@ SETS = {patch_set.name: patch_set for patch_set in patches.PATCH_SETS}
 @pytest.fixture
 def settings(host):
     """The options as the Settings tab changes them, given back afterwards."""
-    from hypernetwork_workbench.patches import options
+    from hypernetwork_workbench.patches import switches
 
     opts = host.module("shared").opts
     labels, data = dict(opts.data_labels), dict(opts.data)
-    options.register()
+    switches.register()
     patches.install_all()
     yield opts
     opts.data_labels, opts.data = labels, data
@@ -40,10 +40,9 @@ def originals():
 
 @pytest.mark.parametrize("name", SETS)
 def test_a_switch_takes_its_own_set_back_at_once_and_no_other(settings, name):
-    from hypernetwork_workbench.patches import options
 
     before = originals()
-    key = options.switch(SETS[name])
+    key = switches.switch(SETS[name])
     assert settings.set(key, False)
     for patch_set in SETS.values():
         for patch in functions(patch_set):
@@ -53,41 +52,38 @@ def test_a_switch_takes_its_own_set_back_at_once_and_no_other(settings, name):
 
 
 def test_the_master_switch_takes_everything_back_at_once_and_at_the_next_start(settings):
-    from hypernetwork_workbench.patches import options
 
     before = originals()
-    assert settings.set(options.MASTER, False)
+    assert settings.set(switches.MASTER, False)
     assert {target: raw(target) for target in before} == before
     patches.install_all()
     assert {target: raw(target) for target in before} == before
-    assert settings.set(options.MASTER, True)
+    assert settings.set(switches.MASTER, True)
     assert all(patch_set.is_installed or patch_set.problem for patch_set in SETS.values())
 
 
 def test_with_one_set_off_pictures_are_the_same_within_rounding(settings, host):
-    from hypernetwork_workbench.patches import options
 
     path = save_network(host, "switched")
     try:
         ours, _ = generate(host, "a red circle<hypernet:switched:0.6>")
         for name in ("attention", "loading", "generation"):
-            settings.set(options.switch(SETS[name]), False)
+            settings.set(switches.switch(SETS[name]), False)
             theirs, _ = generate(host, "a red circle<hypernet:switched:0.6>")
             assert np.abs(ours.astype(int) - theirs.astype(int)).max() <= 1, name
-            settings.set(options.switch(SETS[name]), True)
+            settings.set(switches.switch(SETS[name]), True)
     finally:
         path.unlink()
         host.module("shared").reload_hypernetworks()
 
 
 def test_a_set_that_the_host_cannot_carry_says_so_at_its_switch(settings, host, monkeypatch):
-    from hypernetwork_workbench.patches import options
 
     patches.uninstall_all()
     monkeypatch.delattr(host.module("safe"), "check_zip_filenames")
     patches.install_all()
-    options.register()
-    info = settings.data_labels[options.switch(SETS["unpickling"])]
+    switches.register()
+    info = settings.data_labels[switches.switch(SETS["unpickling"])]
     assert "not here: this WebUI has no modules.safe.check_zip_filenames" in info.comment_after
 
 
