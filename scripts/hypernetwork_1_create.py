@@ -7,5 +7,5 @@ from hypernetwork_workbench import patches
 
 patches.install_all()
 script_callbacks.on_before_ui(patches.settle)
-tabs.register("tab_create")
+tabs.register("create")
 script_callbacks.on_script_unloaded(patches.uninstall_all)

@@ -5,4 +5,4 @@ from hypernetwork_workbench.patches import tabs
 from hypernetwork_workbench import patches
 
 patches.install_all()
-tabs.register("tab_dataset")
+tabs.register("dataset")

@@ -14,7 +14,7 @@ from typing import Any
 
 from ..patching import Patch, PatchSet
 
-FOLDER = Path(__file__).resolve().parents[1] / "localizations"
+FOLDER = Path(__file__).resolve().parents[2] / "localizations"
 #: How the names of a language's localizations begin, in small letters, and our file for it.
 _FILES = {"ja": "ja_JP.json", "zh": "zh_CN.json"}
 

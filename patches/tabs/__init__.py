@@ -59,7 +59,7 @@ _places = Places()
 
 
 def register(name: str) -> None:
-    """Shows the tab that the module `name` of this package builds; one that the host cannot carry is off alone."""
+    """Show the tab that the room `name` of this package builds; one that the host cannot carry is off alone."""
     from modules import script_callbacks  # noqa: PLC0415
 
     try:

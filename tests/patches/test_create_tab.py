@@ -110,6 +110,7 @@ def test_ticks_of_the_user_stay_until_the_checkpoint_changes(tab, monkeypatch):
 
 
 def test_a_checkpoint_changed_unseen_stops_the_creation_once(tab, folder, monkeypatch):
+    from hypernetwork_workbench.patches.tabs.create import handlers
 
     monkeypatch.setattr(handlers, "loaded_widths", lambda: (40, 48))
     tab.create()

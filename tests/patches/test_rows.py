@@ -142,7 +142,7 @@ def test_an_infotext_gives_rows_prompt_and_order_back(networks, script):
 
 
 def test_a_composition_typed_into_a_row_is_used_and_read_back(networks, script):
-    from hypernetwork_workbench.patches.rows import infotext
+    from hypernetwork_workbench.patches.rows import entries, infotext
 
     text = '"day, late":0.8 > night'
     picture, processed = with_rows(networks, script, "a red circle", text, 0.5, True)
@@ -200,6 +200,7 @@ def test_without_hashing_nothing_is_said_about_hashes(networks, monkeypatch):
 
 
 def test_a_mere_text_leaves_the_rows_and_a_picture_without_networks_empties_them(networks):
+    from hypernetwork_workbench.patches.rows import entries
 
     assert entries.from_infotext(pasted(networks, "a red circle")) is None
     assert entries.from_infotext(pasted(networks, INFOTEXT.format(""))) == []

@@ -40,6 +40,7 @@ def originals():
 
 @pytest.mark.parametrize("name", SETS)
 def test_a_switch_takes_its_own_set_back_at_once_and_no_other(settings, name):
+    from hypernetwork_workbench.patches import switches
 
     before = originals()
     key = switches.switch(SETS[name])
@@ -52,6 +53,7 @@ def test_a_switch_takes_its_own_set_back_at_once_and_no_other(settings, name):
 
 
 def test_the_master_switch_takes_everything_back_at_once_and_at_the_next_start(settings):
+    from hypernetwork_workbench.patches import switches
 
     before = originals()
     assert settings.set(switches.MASTER, False)
@@ -63,6 +65,7 @@ def test_the_master_switch_takes_everything_back_at_once_and_at_the_next_start(s
 
 
 def test_with_one_set_off_pictures_are_the_same_within_rounding(settings, host):
+    from hypernetwork_workbench.patches import switches
 
     path = save_network(host, "switched")
     try:
@@ -78,6 +81,7 @@ def test_with_one_set_off_pictures_are_the_same_within_rounding(settings, host):
 
 
 def test_a_set_that_the_host_cannot_carry_says_so_at_its_switch(settings, host, monkeypatch):
+    from hypernetwork_workbench.patches import switches
 
     patches.uninstall_all()
     monkeypatch.delattr(host.module("safe"), "check_zip_filenames")

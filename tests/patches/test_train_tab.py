@@ -65,10 +65,10 @@ class Tab:
 
     def press(self, name, txt2img=None):
         """Presses a button; the pictures of the answer."""
-        from hypernetwork_workbench.patches.tabs.train import buttons as train_runs
+        from hypernetwork_workbench.patches.tabs.train import buttons
 
         given = TXT2IMG if txt2img is None else txt2img
-        handler = buttons.handler(self.handlers.form, getattr(train_runs, name), len(given))
+        handler = buttons.handler(self.handlers.form, getattr(buttons, name), len(given))
         gallery, self.status = handler("task(x)", txt2img is not None, *given, *self.entered.values())
         return gallery.get("value")
 
@@ -290,6 +290,7 @@ def test_a_reopened_page_is_told_how_the_last_run_ended(tab, monkeypatch):
 
 
 def test_interrupt_answers_only_where_something_runs(patched):
+    from hypernetwork_workbench.patches.tabs.train import buttons
 
     state = patched.module("shared").state
     try:
@@ -332,6 +333,7 @@ def test_the_tab_is_built_with_the_components_of_the_host(patched):
 def test_a_second_user_is_told_of_the_run_at_once_and_the_place_is_free_again_afterwards(patched):
     import gradio as gr
     from hypernetwork_workbench.patches.runs.registry import runs
+    from hypernetwork_workbench.patches.tabs.train import buttons
 
     answers = []
 

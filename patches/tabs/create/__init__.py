@@ -1,1 +1,5 @@
 """The tab Create Beta Hypernetwork."""
+
+from .tab import build
+
+__all__ = ["build"]

@@ -1,1 +1,5 @@
 """The tab Dataset."""
+
+from .tab import build
+
+__all__ = ["build"]

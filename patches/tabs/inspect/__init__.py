@@ -1,1 +1,5 @@
 """The tab Inspect Hypernetwork."""
+
+from .tab import build
+
+__all__ = ["build"]

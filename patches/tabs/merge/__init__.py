@@ -1,1 +1,5 @@
 """The tab Merge Hypernetworks."""
+
+from .tab import build
+
+__all__ = ["build"]

@@ -1,1 +1,5 @@
 """The tab Train Gamma."""
+
+from .tab import build
+
+__all__ = ["build"]
