@@ -24,12 +24,12 @@ def lacking() -> list[str]:
 
 
 def missing(python: tuple[int, int] = sys.version_info[:2]) -> list[str]:
-    """The requirements of our own that are not met; `python` is its version."""
+    """Return the requirements of our own that are not met; `python` is its version."""
     return [text for package, (text, since) in OWN.items() if python < since and _version(package) is None]
 
 
 def pip(requirements: list[str]) -> list[str]:
-    """The command that installs `requirements` and nothing else, from the WebUI's package index."""
+    """Return the command that installs `requirements` and nothing else, from the WebUI's package index."""
     command = [sys.executable, "-m", "pip", "install", "--no-deps", "--prefer-binary", "--retries", "1", *requirements]
     index = os.environ.get("INDEX_URL")
     return [*command, "--index-url", index] if index else command

@@ -4,7 +4,7 @@ import argparse
 
 
 def preload(parser: argparse.ArgumentParser) -> None:
-    """Adds our flags; the host calls it before it reads its command line."""
+    """Add our flags; the host calls it before it reads its command line."""
     parser.add_argument(
         "--hnw-job",
         metavar="JOB.toml",

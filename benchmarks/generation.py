@@ -79,14 +79,14 @@ def _measure(running: host.Host, rounds: int) -> dict[str, Any]:
 
 
 def _ratio(times: Times, case: tuple[str, str], clock: int) -> float:
-    """The median of the ratios round by round, each to the quicker step without networks of the same round."""
+    """Return the median of the ratios round by round, each to the quicker step without networks of the same round."""
     nones = zip(*(times["0", path] for path in PATHS), strict=True)
     none = [min(each[clock] for each in pair) for pair in nones]
     return statistics.median(one[clock] / other for one, other in zip(times[case], none, strict=True))
 
 
 def _chains() -> dict[str, list[Any]]:
-    """What stands in `shared.loaded_hypernetworks` in each case."""
+    """Tell what stands in `shared.loaded_hypernetworks` in each case."""
     from hypernetwork_workbench.patches.model.loaded import LoadedComposition, LoadedNetwork  # noqa: PLC0415
 
     networks = {}

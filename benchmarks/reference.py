@@ -28,7 +28,7 @@ class Reference:
 
     @contextmanager
     def working(self) -> Iterator[None]:
-        """The U-Net is as that trainer has it; afterwards it is as it was, without gradients."""
+        """Leave the U-Net as that trainer has it; afterwards it is as it was, without gradients."""
         wanted = [parameter.requires_grad for parameter in self.unet.parameters()]
         before = self.network.training
         self.unet.requires_grad_(True)
@@ -52,7 +52,7 @@ class Reference:
         return loss
 
     def backward(self, batch: NoisyBatch) -> Tensor:
-        """Adds the gradients of a batch; gives the loss, read at once as that trainer does."""
+        """Add the gradients of a batch; gives the loss, read at once as that trainer does."""
         is_half = next(self.unet.parameters()).dtype != torch.float32
         with torch.autocast(batch.noisy.device.type, torch.float16, enabled=is_half):
             prediction = self.unet(batch.noisy, batch.timesteps, context=batch.conditioning)

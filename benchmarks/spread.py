@@ -14,7 +14,7 @@ def spread(name: str, values: Sequence[float], digits: int = 3) -> dict[str, flo
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """The value below which `share` percent lie, between neighbours on the line from one to the other."""
+    """Return the value below which `share` percent lie, between neighbours on the line from one to the other."""
     ordered = sorted(values)
     place = (len(ordered) - 1) * share / 100
     below = int(place)

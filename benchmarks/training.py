@@ -47,7 +47,7 @@ def measure(rounds: int) -> dict[str, Any]:
 
 
 def measure_case(case: Case, rounds: int) -> dict[str, Any]:
-    """Times and peaks of one case."""
+    """Return times and peaks of one case."""
     # Memory first, while this process holds no model.
     peaks = {side: _in_own_process(case, side) for side in (OURS, REFERENCE)}
     times = _times(case, rounds)
@@ -78,7 +78,7 @@ class Sides:
         self.step = 0
 
     def take(self, side: str, least: int, least_s: float = 0.0) -> list[Seconds]:
-        """Times of each of at least so many steps in at least so much time; a first one is not counted."""
+        """Time each of at least so many steps in at least so much time; a first one is not counted."""
         if side == OURS:
             with self.trainer.denoiser.training(self.trainer.learner.network, self.trainer.computing):
                 return self._repeat(self._ours, least, least_s)
@@ -114,7 +114,7 @@ class Sides:
 
 
 def _speedup(times: Times, clock: int) -> float:
-    """The median of the ratios turn by turn."""
+    """Return the median of the ratios turn by turn."""
     ratios = [
         statistics.median(one[clock] for one in reference) / statistics.median(one[clock] for one in ours)
         for ours, reference in zip(times[OURS], times[REFERENCE], strict=True)

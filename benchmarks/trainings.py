@@ -45,13 +45,13 @@ class Nobody:
     """Progress that nobody looks at."""
 
     def report(self, done: int, total: int, text: str) -> None:
-        """Shows nothing."""
+        """Show nothing."""
 
     def draw(self, chart: str) -> None:
-        """Shows nothing."""
+        """Show nothing."""
 
     def show(self, picture: Image.Image) -> None:
-        """Shows nothing."""
+        """Show nothing."""
 
     def is_interrupted(self) -> bool:
         """Never."""
@@ -81,11 +81,11 @@ class RandomEncoder:
         return mean, torch.full_like(mean, 0.1)
 
     def picture_fingerprint(self) -> str:
-        """Always the same."""
+        """Give the same, whatever is asked."""
         return "random VAE"
 
     def text_fingerprint(self) -> str:
-        """Always the same."""
+        """Give the same, whatever is asked."""
         return f"random text encoder of width {self._width}"
 
     def encode_texts(self, texts: Sequence[str]) -> Sequence[Tensor]:
@@ -94,7 +94,7 @@ class RandomEncoder:
         return [_drawn(text, models.TOKENS, self._width) for text in texts]
 
     def at_hand(self) -> AbstractContextManager[None]:
-        """It is nowhere else."""
+        """Do nothing: it is nowhere else."""
         return nullcontext()
 
     def unloaded(self) -> AbstractContextManager[None]:
@@ -104,7 +104,7 @@ class RandomEncoder:
 
 @contextmanager
 def loaded(case: Case) -> Iterator[host.Host]:
-    """The host with the model of a case, and with the extension's patches."""
+    """Return the host with the model of a case, and with the extension's patches."""
     with tempfile.TemporaryDirectory() as folder:
         running = host.start(data_dir=folder, extension=False, load_model=case.model == "demo")
         from hypernetwork_workbench import patches  # noqa: PLC0415 (needs the running host)
@@ -120,7 +120,7 @@ def loaded(case: Case) -> Iterator[host.Host]:
 
 
 def ports(folder: Path, encoder: Encoder | None = None, progress: Progress | None = None) -> Ports:
-    """The host's U-Net, random encoders unless others are given, and no previews."""
+    """Return the host's U-Net, random encoders unless others are given, and no previews."""
     from hypernetwork_workbench.patches.model.host import HostDenoiser  # noqa: PLC0415 (needs the running host)
 
     denoiser = HostDenoiser()
@@ -137,7 +137,7 @@ def ports(folder: Path, encoder: Encoder | None = None, progress: Progress | Non
 
 
 def job(pictures: Path, case: Case, **changes: dict[str, Any]) -> Job:
-    """A job of structure 1, 2, 1 over a folder of pictures; `changes` are tables put over it."""
+    """Return a job of structure 1, 2, 1 over a folder of pictures; `changes` are tables put over it."""
     tables: dict[str, dict[str, Any]] = {
         "network": {"layer_structure": [1, 2, 1], "activation": "relu", "weight_init": "Normal"},
         "data": {"folder": str(pictures), "width": case.px, "height": case.px, "batch_size": case.batch_size},
@@ -151,7 +151,7 @@ def job(pictures: Path, case: Case, **changes: dict[str, Any]) -> Job:
 
 
 def make_trainer_for(case: Case, folder: Path) -> tuple[Trainer, Plan]:
-    """The project's trainer over a few random pictures."""
+    """Return the project's trainer over a few random pictures."""
     pictures = draw_pictures(folder / "pictures", max(4, case.batch_size), case.px)
     here = ports(folder)
     plan = make_plan(job(pictures, case), here)
@@ -160,7 +160,7 @@ def make_trainer_for(case: Case, folder: Path) -> tuple[Trainer, Plan]:
 
 
 def draw_pictures(folder: Path, count: int, px: int) -> Path:
-    """A folder of pictures that all differ, each with its caption."""
+    """Return a folder of pictures that all differ, each with its caption."""
     folder.mkdir(parents=True)
     for number in range(count):
         colour = tuple(hashlib.sha256(str(number).encode()).digest()[:3])

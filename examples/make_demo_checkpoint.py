@@ -37,7 +37,7 @@ logger = logging.getLogger("make_demo_checkpoint")
 
 
 def main() -> None:
-    """Runs the stages in order: autoencoder, text model with U-Net, the file, its measures."""
+    """Run the stages in order: autoencoder, text model with U-Net, the file, its measures."""
     options = _options()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     options.work.mkdir(parents=True, exist_ok=True)
@@ -61,7 +61,7 @@ def _options() -> argparse.Namespace:
 
 
 def _autoencoder(stage: Path) -> Autoencoder:
-    """The autoencoder with standardised latents, trained unless the stage is there."""
+    """Return the autoencoder with standardised latents, trained unless the stage is there."""
     autoencoder = Autoencoder()
     if stage.exists():
         autoencoder.load_state_dict(torch.load(stage, weights_only=True))
@@ -74,7 +74,7 @@ def _autoencoder(stage: Path) -> Autoencoder:
 
 
 def _denoiser(stage: Path, autoencoder: Autoencoder) -> Denoiser:
-    """The text model and the U-Net, trained unless the stage is there."""
+    """Return the text model and the U-Net, trained unless the stage is there."""
     if stage.exists():
         denoiser = Denoiser()
         denoiser.load_state_dict(torch.load(stage, weights_only=True))

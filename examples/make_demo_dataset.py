@@ -16,7 +16,7 @@ from hypernetwork_workbench.examples.shapes.night import night_pictures  # noqa:
 
 
 def write_dataset(folder: Path) -> None:
-    """Writes NAME.png and NAME.txt for each picture."""
+    """Write NAME.png and NAME.txt for each picture."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, picture, caption in night_pictures():
         picture.save(folder / f"{name}.png", optimize=True)
@@ -24,7 +24,7 @@ def write_dataset(folder: Path) -> None:
 
 
 def main() -> None:
-    """Reads the options and writes the dataset."""
+    """Read the options and writes the dataset."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--out", type=Path, default=ROOT / "examples" / "night", help="folder to write to")
     write_dataset(parser.parse_args().out)

@@ -96,13 +96,13 @@ class Progress(Protocol):
     """Where a long run tells how far it is and asks whether it should stop."""
 
     def report(self, done: int, total: int, text: str) -> None:
-        """Shows that `done` of `total` steps are over, with one line of text."""
+        """Show that `done` of `total` steps are over, with one line of text."""
 
     def draw(self, chart: str) -> None:
-        """Shows the curves of the run, an SVG text."""
+        """Show the curves of the run, an SVG text."""
 
     def show(self, picture: Image.Image) -> None:
-        """Shows a preview picture."""
+        """Show a preview picture."""
 
     def is_interrupted(self) -> bool:
         """Whether the user asked the run to stop."""
@@ -128,7 +128,7 @@ class Previewer(Protocol):
     def generate(
         self, requests: Sequence[PictureRequest], network: Hypernetwork | None, strength: float
     ) -> list[Image.Image]:
-        """A picture for each request, with `network` (or none) at `strength`."""
+        """Return a picture for each request, with `network` (or none) at `strength`."""
 
 
 @dataclass(frozen=True)

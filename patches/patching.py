@@ -38,10 +38,10 @@ class Reversible(Protocol):
         """Whether this run of the host has use for it."""
 
     def install(self) -> None:
-        """Puts it in place once; raises UnsupportedHostError where the host lacks something."""
+        """Put it in place once; raises UnsupportedHostError where the host lacks something."""
 
     def uninstall(self) -> None:
-        """Takes it back."""
+        """Take it back."""
 
 
 class Patch:
@@ -82,7 +82,7 @@ class Patch:
         return self._when is None or self._when()
 
     def install(self) -> None:
-        """Puts our function in place, on top again where another one took it; does nothing if it runs already.
+        """Put our function in place, on top again where another one took it; does nothing if it runs already.
 
         Raises:
             UnsupportedHostError: the host has no such function, or another one than we know; names it.
@@ -119,7 +119,7 @@ class Patch:
         return found
 
     def uninstall(self) -> None:
-        """Puts the raw attribute back; where another patch stands on top of ours, ours becomes a pass-through."""
+        """Put the raw attribute back; where another patch stands on top of ours, ours becomes a pass-through."""
         installation = self._installation
         if installation is None or not installation.is_active:
             return
@@ -128,7 +128,7 @@ class Patch:
             setattr(installation.owner, installation.name, installation.raw)
 
     def _resolve(self) -> tuple[Any, str]:
-        """The object that holds the target, and the target's name in it."""
+        """Return the object that holds the target, and the target's name in it."""
         try:
             return _resolve(self.target)
         except (ImportError, AttributeError) as error:
@@ -148,7 +148,7 @@ class Patch:
         return kind(wrapper) if kind else wrapper
 
     def _without_ours(self, current: Any) -> Any:
-        """`current` without a wrapper that an earlier copy of this module left on it."""
+        """Return `current` without a wrapper that an earlier copy of this module left on it."""
         while True:
             mark = getattr(getattr(current, "__func__", current), _MARK, None)
             if not mark or mark[0] != self.target:
@@ -157,7 +157,7 @@ class Patch:
 
 
 def signature_with(function: Callable[..., Any], *parameters: str) -> inspect.Signature:
-    """The signature of a function of the host that must have these parameters.
+    """Return the signature of a function of the host that must have these parameters.
 
     Raises:
         UnsupportedHostError: it lacks some of them, so that it is another function than we know.
@@ -199,7 +199,7 @@ class _Installation:
 
 
 def _extension_of(function: Any) -> set[str]:
-    """The name of the extension's folder that a function's file lies in; empty for the host's and for our own."""
+    """Name the extension's folder that a function's file lies in; empty for the host's and for our own."""
     parts = Path(getattr(getattr(function, "__code__", None), "co_filename", "")).parts
     if Path(*parts).is_relative_to(_OURS):
         return set()

@@ -16,7 +16,7 @@ _OWN_SWITCHES = {"generation": SHORTCUTS}
 
 
 def register() -> None:
-    """Adds the options to the host's."""
+    """Add the options to the host's."""
     import gradio as gr  # noqa: PLC0415
     from modules import shared  # noqa: PLC0415
 
@@ -47,7 +47,7 @@ def register() -> None:
 
 
 def switch(patch_set: PatchSet) -> str:
-    """The key of the option that switches a patch set."""
+    """Return the key of the option that switches a patch set."""
     return _OWN_SWITCHES.get(patch_set.name, f"hnw_patch_{patch_set.name}")
 
 

@@ -25,7 +25,7 @@ class StartError(Exception):
 
 
 def serve(argv: list[str]) -> int:
-    """Runs the page until Ctrl-C; returns the exit code, 2 with one sentence on stderr for a wrong argument."""
+    """Run the page until Ctrl-C; returns the exit code, 2 with one sentence on stderr for a wrong argument."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s: %(message)s")
     for chatty in ("httpx", "httpcore", "matplotlib"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
@@ -39,7 +39,7 @@ def serve(argv: list[str]) -> int:
 
 
 def start(argv: list[str]) -> embedded.Host:
-    """Reads the command line, checks what it names, and prepares everything but model and page; raises StartError."""
+    """Read the command line, checks what it names, and prepares everything but model and page; raises StartError."""
     options = embedded.read_command_line(argv)
     if options.ckpt is None and options.hnw_job is None:
         # On the demo model the forms are filled in with the demo, so that pressing two buttons works.
@@ -95,7 +95,7 @@ def _load_in_background(host: embedded.Host) -> None:
 
 
 def launch(host: embedded.Host) -> Any:
-    """Builds the page, starts the server and calls the extensions; returns gradio's demo."""
+    """Build the page, starts the server and calls the extensions; returns gradio's demo."""
     callbacks, shared = host.module("script_callbacks"), host.module("shared")
     callbacks.before_ui_callback()
     shared.demo = host.module("ui").create_ui()
@@ -119,7 +119,7 @@ def launch(host: embedded.Host) -> Any:
 
 
 def run(host: embedded.Host) -> None:
-    """Serves the page until Ctrl-C or a stop command; builds it anew on "Reload UI"."""
+    """Serve the page until Ctrl-C or a stop command; builds it anew on "Reload UI"."""
     shared = host.module("shared")
     _load_in_background(host)
     demo = launch(host)

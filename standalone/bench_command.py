@@ -28,13 +28,13 @@ class _Parser(argparse.ArgumentParser):
 
 
 def names() -> list[str]:
-    """The benchmarks that there are: files of `benchmarks/` with a function `measure`."""
+    """Return the benchmarks that there are: files of `benchmarks/` with a function `measure`."""
     files = (ROOT / "benchmarks").glob("*.py")
     return sorted(path.stem for path in files if _BENCHMARK in path.read_text(encoding="utf-8"))
 
 
 def main(argv: list[str]) -> int:
-    """Runs one benchmark. Exit status: 0 done, 2 something was entered wrong."""
+    """Run one benchmark. Exit status: 0 done, 2 something was entered wrong."""
     parser = _Parser(prog="launch.py bench", description="Measures and prints a table.", allow_abbrev=False)
     parser.add_argument("name", metavar="NAME", choices=names(), help=f"one of {', '.join(names())}")
     parser.add_argument("--json", type=Path, metavar="FILE", help="where to write the numbers")
@@ -54,7 +54,7 @@ def main(argv: list[str]) -> int:
 
 
 def table(report: dict[str, Any]) -> str:
-    """The cases of a report as a table in Markdown, below the machine."""
+    """Return the cases of a report as a table in Markdown, below the machine."""
     columns = list(dict.fromkeys(name for case in report["cases"] for name in case))
     cells = [[str(case.get(name, "")) for name in columns] for case in report["cases"]]
     rows = [columns, ["---"] * len(columns), *cells]

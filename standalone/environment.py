@@ -77,7 +77,7 @@ class Environment:
         return Path(sys.prefix).resolve() == self.folder.resolve()
 
     def ensure(self, with_tests: bool, say: Say) -> None:
-        """Makes and fills the environment where that is not done yet, with the tests' packages if asked.
+        """Make and fills the environment where that is not done yet, with the tests' packages if asked.
 
         Raises SetupError with one sentence.
         """
@@ -165,14 +165,14 @@ def _python_version() -> str:
 
 
 def _clean() -> dict[str, str]:
-    """The process's environment without what would lead pip elsewhere, and with messages in English to search."""
+    """Return the process's environment without what would lead pip elsewhere, with messages in English to search."""
     dropped = {"PYTHONPATH", "PYTHONHOME", "PIP_TARGET", "PIP_PREFIX", "PIP_USER", "PIP_REQUIREMENT", "PIP_CONSTRAINT"}
     kept = {name: value for name, value in os.environ.items() if name not in dropped}
     return kept | {"LC_ALL": "C", "PYTHONUTF8": "1", "PYTHONNOUSERSITE": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
 
 
 def _follow(command: list[str], log: TextIO) -> tuple[str, int]:
-    """Runs a command, copies what it says into the log as it comes, and returns the last of it with the exit code."""
+    """Run a command, copies what it says into the log as it comes, and returns the last of it with the exit code."""
     tail: deque[str] = deque(maxlen=2000)
     with subprocess.Popen(
         command,
@@ -195,7 +195,7 @@ def _follow(command: list[str], log: TextIO) -> tuple[str, int]:
 
 
 def _shown(lines: Iterator[str] | TextIO) -> Iterator[str]:
-    """Passes lines on and, on a terminal, keeps the one that names the package at work in sight."""
+    """Pass lines on and, on a terminal, keeps the one that names the package at work in sight."""
     terminal = sys.stderr.isatty()
     for line in lines:
         if terminal and line.lstrip().startswith(("Collecting", "Downloading", "Building", "Installing")):

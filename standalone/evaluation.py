@@ -36,7 +36,7 @@ class EvaluationSettings(Settings):
 
     @classmethod
     def of_tables(cls, tables: dict[str, Any]) -> EvaluationSettings:
-        """Takes the table out of a job file's tables.
+        """Take the table out of a job file's tables.
 
         Raises:
             SettingsError: names the wrong field as `evaluation.key`.

@@ -22,7 +22,7 @@ class Host:
     data_dir: Path
 
     def module(self, name: str) -> Any:
-        """A module of the host by its name below `modules`."""
+        """Return a module of the host by its name below `modules`."""
         return importlib.import_module(f"modules.{name}")
 
     @property
@@ -46,7 +46,7 @@ class Host:
 
 
 def mount() -> None:
-    """Makes `modules` and `hypernetwork_workbench` importable, and keeps third parties off the network."""
+    """Make `modules` and `hypernetwork_workbench` importable, and keeps third parties off the network."""
     for place in (str(ROOT), str(STANDALONE)):
         if place not in sys.path:
             sys.path.insert(0, place)
@@ -55,7 +55,7 @@ def mount() -> None:
 
 
 def read_command_line(argv: list[str], extension: bool = True) -> argparse.Namespace:
-    """The arguments, the extension's own among them; ends the program with code 2 for a wrong one."""
+    """Return the arguments, the extension's own among them; ends the program with code 2 for a wrong one."""
     mount()
     cmd: Any = importlib.import_module("modules.shared_cmd_options")
     extensions = importlib.import_module("modules.extensions")
@@ -116,7 +116,7 @@ def start(
     extension: bool = True,
     load_model: bool = True,
 ) -> Host:
-    """The host without a page, its model loaded; with `extension=False` nothing of the extension is loaded.
+    """Return the host without a page, its model loaded; with `extension=False` nothing of the extension is loaded.
 
     May be called again in the same process: the settings and the model are then those of the new call.
 

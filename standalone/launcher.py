@@ -31,7 +31,7 @@ class UsageError(Exception):
 
 
 def main(argv: Sequence[str]) -> int:
-    """Runs one command line and returns its exit code: 2 for one sentence on stderr, 130 after Ctrl-C."""
+    """Run one command line and returns its exit code: 2 for one sentence on stderr, 130 after Ctrl-C."""
     try:
         command, arguments = read_command(argv)
         if command == "help":
@@ -51,7 +51,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def read_command(argv: Sequence[str]) -> tuple[str, list[str]]:
-    """Splits a command line into command and arguments; options without a command belong to `serve`.
+    """Split a command line into command and arguments; options without a command belong to `serve`.
 
     Raises UsageError for a word that is no command.
     """

@@ -17,7 +17,7 @@ from typing import Any
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Keeps libraries' console messages off the standard output."""
+    """Keep libraries' console messages off the standard output."""
     with contextlib.redirect_stdout(io.StringIO()):
         yield
 
@@ -44,7 +44,7 @@ def _stand_ins(*names: str) -> Iterator[None]:
 
 @functools.cache
 def ldm(name: str) -> Any:
-    """A module of `ldm`, for instance ldm("modules.attention"); attention is never built for xformers."""
+    """Return a module of `ldm`, for instance ldm("modules.attention"); attention is never built for xformers."""
     with quiet():
         module = importlib.import_module(f"ldm.{name}")
         attention: Any = importlib.import_module("ldm.modules.attention")
@@ -56,7 +56,7 @@ def ldm(name: str) -> Any:
 
 @functools.cache
 def k_diffusion(name: str) -> Any:
-    """A module of `k_diffusion`, for instance k_diffusion("sampling"), without its package's own imports."""
+    """Return a module of `k_diffusion`, for instance k_diffusion("sampling"), without its package's own imports."""
     if "k_diffusion" not in sys.modules:
         spec = importlib.util.find_spec("k_diffusion")
         if spec is None or spec.origin is None:

@@ -47,7 +47,7 @@ class ConsoleProgress:
         self._is_interrupted = False
 
     def report(self, done: int, total: int, text: str) -> None:
-        """Moves the bar."""
+        """Move the bar."""
         unit = "step" if text.startswith("step") else "picture"
         if self._bar is None or (self._bar.total, self._bar.unit) != (total, unit):
             self.close()
@@ -65,23 +65,23 @@ class ConsoleProgress:
         self._bar.update(done - self._bar.n)
 
     def draw(self, chart: str) -> None:
-        """The console draws no curves; they are in the log."""
+        """Return the console draws no curves; they are in the log."""
 
     def show(self, picture: Image.Image) -> None:
-        """The console shows no pictures; they are in the log folder."""
+        """Return the console shows no pictures; they are in the log folder."""
 
     def is_interrupted(self) -> bool:
         """Whether Ctrl-C was pressed."""
         return self._is_interrupted
 
     def close(self) -> None:
-        """Ends the bar's line."""
+        """End the bar's line."""
         if self._bar is not None:
             self._bar.close()
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """The first Ctrl-C asks the run to stop, the second one stops it at once."""
+        """Return the first Ctrl-C asks the run to stop, the second one stops it at once."""
 
         def ask(_signal: int, _frame: Any) -> None:
             self._is_interrupted = True

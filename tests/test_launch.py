@@ -59,12 +59,12 @@ class Checkout:
         self.need_package()
 
     def need_package(self, before: str = "") -> None:
-        """Makes the set-up install a package whose build first does what `before` says."""
+        """Make the set-up install a package whose build first does what `before` says."""
         (self.package / "backend.py").write_text(BACKEND.format(before=before))
         self.need(f"{self.package}  # {time.time_ns()}")
 
     def need(self, requirement: str) -> None:
-        """Makes the set-up install one requirement."""
+        """Make the set-up install one requirement."""
         (self.host / environment.REQUIREMENTS).write_text(f"{requirement}\n")
 
     def command(self, *arguments: str) -> list[str]:
@@ -82,14 +82,14 @@ class Checkout:
 
 
 def offline() -> dict[str, str]:
-    """The process's environment with a pip that knows no index."""
+    """Return the process's environment with a pip that knows no index."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PIP_")}
     return kept | {"PIP_NO_INDEX": "1", "PIP_CONFIG_FILE": os.devnull, "PIP_RETRIES": "0"}
 
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
-    """A checkout that is set up once and then spoilt and mended by the tests."""
+    """Return a checkout that is set up once and then spoilt and mended by the tests."""
     made = Checkout(tmp_path_factory.mktemp("checkout") / "workbench")
     first = made.run()
     assert first.returncode == 0, first.stderr
@@ -98,14 +98,14 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
 
 
 def the_sentence(result: subprocess.CompletedProcess[str]) -> str:
-    """The last line of stderr of a command that ended as a user's mistake should."""
+    """Return the last line of stderr of a command that ended as a user's mistake should."""
     assert result.returncode == 2, result.stderr
     assert "Traceback" not in result.stderr
     return result.stderr.strip().splitlines()[-1]
 
 
 def restart(checkout: Checkout, **settings: str) -> str:
-    """Starts with requirements that cannot be installed, sees no stamp of them, and returns the sentence."""
+    """Start with requirements that cannot be installed, sees no stamp of them, and returns the sentence."""
     before = checkout.stamp.read_text() if checkout.stamp.exists() else None
     sentence = the_sentence(checkout.run(**settings))
     assert (checkout.stamp.read_text() if checkout.stamp.exists() else None) == before

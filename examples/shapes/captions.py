@@ -56,18 +56,18 @@ def balanced(seed: int) -> list[Subject]:
 
 
 def held_out() -> list[Subject]:
-    """The 16 subjects that no training picture shows."""
+    """Return the 16 subjects that no training picture shows."""
     return balanced(HELD_OUT_SEED)
 
 
 def for_training() -> list[Subject]:
-    """The 112 subjects that training pictures may show."""
+    """Return the 112 subjects that training pictures may show."""
     kept_out = set(held_out())
     return [subject for subject in subjects() if subject not in kept_out]
 
 
 def parse(text: str) -> Subject:
-    """The subject that a caption names; raises ValueError where a colour, shape or background is missing."""
+    """Return the subject that a caption names; raises ValueError where a colour, shape or background is missing."""
     words = text.replace(",", " ").split()
     found = [[name for name in names if name in words] for names in (COLOURS, SHAPES, BACKGROUNDS)]
     if not all(found):

@@ -52,7 +52,7 @@ def standardise_latents(autoencoder: Autoencoder, pictures: torch.Tensor) -> Non
 
 
 def save_checkpoint(demo: Demo, path: Path) -> None:
-    """Writes the three models to one .safetensors file in fp16, by a temporary name in the same folder."""
+    """Write the three models to one .safetensors file in fp16, by a temporary name in the same folder."""
     parts: dict[str, nn.Module] = {
         UNET_PREFIX: demo.unet,
         AUTOENCODER_PREFIX: demo.autoencoder,
@@ -69,7 +69,7 @@ def save_checkpoint(demo: Demo, path: Path) -> None:
 
 
 def load_checkpoint(path: Path) -> Demo:
-    """The models of a saved file in float32, in evaluation mode; every weight must be there."""
+    """Return the models of a saved file in float32, in evaluation mode; every weight must be there."""
     weights = load_file(path)
     demo = Demo(Autoencoder(), build_unet(), build_text_model())
     _fill(demo.unet, weights, UNET_PREFIX)
@@ -85,7 +85,7 @@ def _fill(module: nn.Module, weights: Mapping[str, torch.Tensor], prefix: str) -
 
 
 def config() -> dict[str, Any]:
-    """The description of the model in the form that latent diffusion and the WebUI read."""
+    """Return the description of the model in the form that latent diffusion and the WebUI read."""
     return {
         "model": {
             "target": "ldm.models.diffusion.ddpm.LatentDiffusion",
@@ -120,7 +120,7 @@ def config() -> dict[str, Any]:
 
 
 def save_config(path: Path) -> None:
-    """Writes the config as YAML, by a temporary name in the same folder."""
+    """Write the config as YAML, by a temporary name in the same folder."""
     temporary = path.with_name(path.name + ".tmp")
     temporary.write_text(OmegaConf.to_yaml(OmegaConf.create(config())), encoding="utf-8")
     temporary.replace(path)

@@ -45,7 +45,7 @@ class Drawn:
 
 
 def to_tensor(picture: Image.Image) -> torch.Tensor:
-    """An RGB picture as [3, height, width], uint8."""
+    """Return an RGB picture as [3, height, width], uint8."""
     return torch.from_numpy(np.array(picture, dtype=np.uint8)).permute(2, 0, 1).contiguous()
 
 

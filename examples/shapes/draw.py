@@ -60,7 +60,7 @@ def random_subject(rng: np.random.Generator) -> Subject:
 
 
 def random_placement(rng: np.random.Generator, size: tuple[int, int], centred: bool = False) -> Placement:
-    """A place within a picture of `size` (width, height); `centred` keeps it inside the middle square."""
+    """Return a place within a picture of `size` (width, height); `centred` keeps it inside the middle square."""
     short = min(size)
     radius = short * rng.uniform(0.26, 0.35)
     room = [(short if centred else side) / 2 - radius * 1.12 - short * 0.05 for side in size]
@@ -69,7 +69,7 @@ def random_placement(rng: np.random.Generator, size: tuple[int, int], centred: b
 
 
 def corners(shape: str, placement: Placement) -> list[Point]:
-    """The polygon of a shape, clockwise from the top, in pixels."""
+    """Return the polygon of a shape, clockwise from the top, in pixels."""
     count, stretch, start = {
         "circle": (72, 0.94, 0.0),
         "square": (4, 1.14, 45.0),
@@ -86,7 +86,7 @@ def corners(shape: str, placement: Placement) -> list[Point]:
 
 
 def draw(subject: Subject, placement: Placement, size: tuple[int, int], style: Style = PLAIN) -> Image.Image:
-    """The picture of `subject`, RGB, anti-aliased, `size` = (width, height) in pixels."""
+    """Return the picture of `subject`, RGB, anti-aliased, `size` = (width, height) in pixels."""
     scale = SUPERSAMPLING
     large = (size[0] * scale, size[1] * scale)
     fill = paint(subject.colour, style.night)
@@ -114,5 +114,5 @@ def _hatched(fill: RGB, large: tuple[int, int], scale: int) -> Image.Image:
 def random_picture(
     rng: np.random.Generator, subject: Subject, size: tuple[int, int] = (64, 64), style: Style = PLAIN
 ) -> Image.Image:
-    """The subject at a random place, size and slight rotation."""
+    """Return the subject at a random place, size and slight rotation."""
     return draw(subject, random_placement(rng, size), size, style)

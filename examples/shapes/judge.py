@@ -66,7 +66,7 @@ def follows(picture: Image.Image, caption: str) -> bool:
 
 
 def find_region(levels: Levels) -> Mask:
-    """The shape [height, width] in a picture [height, width, 3]: far from the background, gaps of hatching closed."""
+    """Return the shape [height, width] in a picture [height, width, 3]: far from the background, hatching closed."""
     frame = np.concatenate([levels[:2].reshape(-1, 3), levels[-2:].reshape(-1, 3), *levels[:, [0, -1]].swapaxes(0, 1)])
     distance = np.linalg.norm(levels - np.median(frame, axis=0), axis=2)
     strong = np.quantile(distance, 0.97)
@@ -75,7 +75,7 @@ def find_region(levels: Levels) -> Mask:
 
 @functools.cache
 def _template(shape: str, turn: int) -> NDArray[np.float64]:
-    """The corners of a shape of unit area around its own centre of mass."""
+    """Return the corners of a shape of unit area around its own centre of mass."""
     points = np.array(corners(shape, Placement(0.0, 0.0, 1.0, float(turn))))
     following = np.roll(points, -1, axis=0)
     cross = points[:, 0] * following[:, 1] - following[:, 0] * points[:, 1]
@@ -85,7 +85,7 @@ def _template(shape: str, turn: int) -> NDArray[np.float64]:
 
 
 def _best_shape(region: Mask) -> tuple[str, float]:
-    """The shape that covers the region best when laid on it with the same centre and area, and its overlap."""
+    """Return the shape that covers the region best when laid on it with the same centre and area, and its overlap."""
     rows, columns = np.nonzero(region)
     centre = np.array([columns.mean() + 0.5, rows.mean() + 0.5])
     best = ("", 0.0)
@@ -102,7 +102,7 @@ def _best_shape(region: Mask) -> tuple[str, float]:
 
 
 def _nearest_colour(levels: Levels, region: Mask) -> str | None:
-    """The colour whose chromaticity, by day or by night, is nearest to that of the region's lit inner part."""
+    """Return the colour whose chromaticity, by day or by night, is nearest to that of the region's lit inner part."""
     depth = distance_to_edge(region)
     inner = next((depth >= margin for margin in INNER_MARGINS_PX if (depth >= margin).sum() >= FEWEST_PIXELS), region)
     pixels = levels[inner]

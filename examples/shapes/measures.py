@@ -30,7 +30,7 @@ def _moments(latents: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def _matrix_root(matrix: torch.Tensor) -> torch.Tensor:
-    """The symmetric square root of a symmetric, positive semi-definite matrix."""
+    """Return the symmetric square root of a symmetric, positive semi-definite matrix."""
     values, vectors = torch.linalg.eigh((matrix + matrix.T) / 2)
     return vectors @ torch.diag(values.clamp(min=0.0).sqrt()) @ vectors.T
 

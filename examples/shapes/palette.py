@@ -34,7 +34,7 @@ LAMPLIGHT = (0.74, 0.70, 0.80)
 
 
 def at_night(colour: RGB, light: tuple[float, float, float] = MOONLIGHT) -> RGB:
-    """The colour in weak light: darker, bluer, and where it is dark no darker than the sky."""
+    """Return the colour in weak light: darker, bluer, and where it is dark no darker than the sky."""
     red, green, blue = (
         round(share * channel + sky * (1 - channel / 255) * 0.8)
         for channel, share, sky in zip(colour, light, NIGHT_SKY, strict=True)
@@ -43,16 +43,16 @@ def at_night(colour: RGB, light: tuple[float, float, float] = MOONLIGHT) -> RGB:
 
 
 def paint(colour: str, night: bool) -> RGB:
-    """The colour of a shape; at night shapes are lit a little, so that their hue can still be told."""
+    """Return the colour of a shape; at night shapes are lit a little, so that their hue can still be told."""
     return at_night(COLOURS[colour], LAMPLIGHT) if night else COLOURS[colour]
 
 
 def ground(background: str, night: bool) -> RGB:
-    """The colour of a background."""
+    """Return the colour of a background."""
     return at_night(BACKGROUNDS[background]) if night else BACKGROUNDS[background]
 
 
 def shaded(colour: RGB, factor: float) -> RGB:
-    """The colour with every channel multiplied by `factor`."""
+    """Return the colour with every channel multiplied by `factor`."""
     red, green, blue = (round(channel * factor) for channel in colour)
     return red, green, blue

@@ -22,7 +22,7 @@ def close_gaps(mask: Mask, radius: int = 2) -> Mask:
 
 
 def largest_region(mask: Mask) -> Mask:
-    """The largest 8-connected region, with its holes filled."""
+    """Return the largest 8-connected region, with its holes filled."""
     region = _largest_component(mask)
     outside = np.pad(~region, 1, constant_values=True)
     labels = _components(outside)
@@ -30,7 +30,7 @@ def largest_region(mask: Mask) -> Mask:
 
 
 def _components(mask: Mask) -> NDArray[np.int64]:
-    """A number for each region and 0 elsewhere: the largest pixel number spreads until nothing changes."""
+    """Return a number for each region and 0 elsewhere: the largest pixel number spreads until nothing changes."""
     numbers = torch.arange(1, mask.size + 1, dtype=torch.float64).reshape(1, 1, *mask.shape)
     inside = torch.from_numpy(mask)
     labels = numbers * inside

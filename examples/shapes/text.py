@@ -30,7 +30,7 @@ def known_texts() -> list[str]:
 
 
 def known_tokens() -> list[int]:
-    """The numbers of all tokens in these captions, in rising order."""
+    """Return the numbers of all tokens in these captions, in rising order."""
     return sorted(set(token_ids(known_texts()).flatten().tolist()))
 
 
@@ -56,7 +56,7 @@ class SmallVocabulary(nn.Module):
         return self.model(input_ids=numbers).last_hidden_state
 
     def full_model(self) -> CLIPTextModel:
-        """A text model with CLIP's whole token table; the rows of tokens that were never trained are zero."""
+        """Return a text model with CLIP's whole token table; the rows of tokens that were never trained are zero."""
         full = build_text_model()
         weights = dict(self.model.state_dict())
         name = "text_model.embeddings.token_embedding.weight"

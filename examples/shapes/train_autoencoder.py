@@ -69,7 +69,7 @@ class _Sampler:
 
 
 def train_autoencoder(plan: AutoencoderPlan) -> Autoencoder:
-    """A trained autoencoder whose latents are not scaled yet."""
+    """Return a trained autoencoder whose latents are not scaled yet."""
     torch.manual_seed(plan.seed)
     autoencoder = Autoencoder()
     sampler = _Sampler(plan)

@@ -103,7 +103,7 @@ def _batches(autoencoder: Autoencoder, plan: DenoiserPlan) -> Iterator[tuple[tor
 def train_denoiser(
     autoencoder: Autoencoder, plan: DenoiserPlan, keep: Callable[[Denoiser], None] | None = None
 ) -> Denoiser:
-    """The moving average of a text model and a U-Net trained on the autoencoder's scaled latents.
+    """Return the moving average of a text model and a U-Net trained on the autoencoder's scaled latents.
 
     `keep` is given the average now and then, so that a long training that is cut short is not lost.
     """
@@ -147,6 +147,6 @@ def _loss(denoiser: Denoiser, latents: torch.Tensor, ids: torch.Tensor, kept: to
 
 @torch.no_grad()
 def _follow(average: nn.Module, model: nn.Module, decay: float) -> None:
-    """Moves the average a step towards the model."""
+    """Move the average a step towards the model."""
     pairs = list(zip(average.parameters(), model.parameters(), strict=True))
     torch._foreach_lerp_([mean for mean, _ in pairs], [new for _, new in pairs], 1 - decay)

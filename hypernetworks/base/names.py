@@ -11,7 +11,7 @@ _MAX_BYTES = 200
 
 
 def check_name(name: str, field: str = "name") -> str:
-    """Gives `name` back if it can be the name of a network's file and of a prompt tag.
+    """Give `name` back if it can be the name of a network's file and of a prompt tag.
 
     Raises:
         SettingsError: it cannot; names `field`.

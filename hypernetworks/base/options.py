@@ -47,7 +47,7 @@ class Option:
 
 
 def setting(default: Any, option: Option) -> Any:
-    """A dataclass field with `default` and the `option` that describes it."""
+    """Return a dataclass field with `default` and the `option` that describes it."""
     return dataclasses.field(default=default, metadata={"option": option})
 
 
@@ -77,7 +77,7 @@ class Settings:
         raise_all(errors or list(self.problems()))
 
     def problems(self) -> Iterator[SettingsError]:
-        """Yields what is wrong between fields that are each right alone."""
+        """Yield what is wrong between fields that are each right alone."""
         return iter(())
 
     @classmethod
@@ -88,7 +88,7 @@ class Settings:
 
     @classmethod
     def from_mapping(cls: type[SettingsT], values: Mapping[str, Any]) -> SettingsT:
-        """Makes the settings of plain values or texts.
+        """Make the settings of plain values or texts.
 
         Raises:
             SettingsError: a key is unknown or a value is wrong; names the key.
@@ -115,7 +115,7 @@ class Settings:
 
 
 def raise_all(errors: list[SettingsError]) -> None:
-    """Raises one error as it is, several as `SeveralSettingsError`, none not at all."""
+    """Raise one error as it is, several as `SeveralSettingsError`, none not at all."""
     if len(errors) > 1:
         raise SeveralSettingsError(errors)
     if errors:
@@ -123,7 +123,7 @@ def raise_all(errors: list[SettingsError]) -> None:
 
 
 def convert(name: str, value: Any, kind: Any) -> Any:
-    """Turns a text or plain value into `kind`: str, int, float, bool, or a tuple of ints or floats.
+    """Turn a text or plain value into `kind`: str, int, float, bool, or a tuple of ints or floats.
 
     Raises:
         SettingsError: the value cannot be read as that kind.
@@ -145,12 +145,12 @@ def convert(name: str, value: Any, kind: Any) -> Any:
 
 
 def as_text(value: Any) -> str:
-    """The text of a list setting as a form shows it: `1, 2, 1`."""
+    """Return the text of a list setting as a form shows it: `1, 2, 1`."""
     return ", ".join(f"{part:g}" if isinstance(part, float) else str(part) for part in value)
 
 
 def check_limits(name: str, value: Any, option: Option) -> None:
-    """Raises SettingsError if `value` breaks the limits or is none of the choices of `option`."""
+    """Raise SettingsError if `value` breaks the limits or is none of the choices of `option`."""
     if option.choices and value not in option.choices:
         raise SettingsError(name, f"must be one of {', '.join(option.choices)}, not {value!r}")
     for number in value if isinstance(value, tuple) else (value,):

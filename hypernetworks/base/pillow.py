@@ -11,7 +11,7 @@ def has_transparency(picture: Image.Image) -> bool:
 
 
 def label_font(size_px: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    """The built-in font for labels, in the size asked for where Pillow can."""
+    """Return the built-in font for labels, in the size asked for where Pillow can."""
     try:
         return ImageFont.load_default(size_px)
     except TypeError:  # before Pillow 10.1 there is one size

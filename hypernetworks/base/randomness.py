@@ -13,7 +13,7 @@ import torch
 
 
 def derived_seed(seed: int, *address: str | int) -> int:
-    """A seed of 63 bits for the draw at `address`, such as ("noise", step, micro_batch)."""
+    """Return a seed of 63 bits for the draw at `address`, such as ("noise", step, micro_batch)."""
     digest = hashlib.sha256(repr((seed, *address)).encode()).digest()
     return int.from_bytes(digest[:8], "big") >> 1
 

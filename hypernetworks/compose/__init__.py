@@ -170,7 +170,7 @@ class _Plan:
         self.resolve, self.networks = resolve, networks
 
     def step(self, node: Node, strength: float) -> Step:
-        """What `node` does; what it adds is multiplied by `strength`."""
+        """Tell what `node` does; what it adds is multiplied by `strength`."""
         if strength == 0:
             return Chain(())
         if isinstance(node, Single):

@@ -10,7 +10,7 @@ from ..network.hypernetwork import Hypernetwork
 
 
 def bend(network: Hypernetwork, k_in: Tensor, v_in: Tensor, strength: float = 1.0) -> tuple[Tensor, Tensor]:
-    """Passes the inputs of `to_k` and `to_v` through one network.
+    """Pass the inputs of `to_k` and `to_v` through one network.
 
     Args:
         network: moved to the device of the inputs if it is elsewhere.
@@ -30,7 +30,7 @@ def bend(network: Hypernetwork, k_in: Tensor, v_in: Tensor, strength: float = 1.
 
 
 def chain(links: Iterable[tuple[Hypernetwork, float]], context: Tensor) -> tuple[Tensor, Tensor]:
-    """Passes `context` [batch, tokens, width] through networks in order, each with its strength."""
+    """Pass `context` [batch, tokens, width] through networks in order, each with its strength."""
     k_in = v_in = context
     for network, strength in links:
         k_in, v_in = bend(network, k_in, v_in, strength)

@@ -20,7 +20,7 @@ class Kind(NamedTuple):
 
 
 def epoch_batches(kinds: Sequence[Kind], seed: int, epoch: int) -> list[tuple[int, ...]]:
-    """Indices of the batches of one epoch over pictures of these `kinds`; the last of a kind may be smaller."""
+    """Deal the indices of the batches of one epoch over pictures of `kinds`; the last of a kind may be smaller."""
     generator = torch.Generator().manual_seed(derived_seed(seed, "order", epoch))
     groups: dict[Kind, list[int]] = {}
     for index in torch.randperm(len(kinds), generator=generator).tolist():

@@ -55,7 +55,7 @@ class Frame:
 
 
 def frame(framing: Framing, picture: tuple[int, int], centre: tuple[float, float] = (0.5, 0.5)) -> Frame:
-    """The frame of a picture of `picture` (width, height) pixels.
+    """Return the frame of a picture of `picture` (width, height) pixels.
 
     Args:
         centre: where the middle of the part should be, as shares of width and height; moved as far as the picture
@@ -74,7 +74,7 @@ def frame(framing: Framing, picture: tuple[int, int], centre: tuple[float, float
 
 
 def moved(found: Frame, picture: tuple[int, int], across: float, down: float) -> Frame:
-    """The frame at such a share, 0 to 1, of the way that the picture lets it go."""
+    """Return the frame at such a share, 0 to 1, of the way that the picture lets it go."""
     width, height = found.box[2] - found.box[0], found.box[3] - found.box[1]
     left, top = across * (picture[0] - width), down * (picture[1] - height)
     # A rounding error must not lead beyond the border.
@@ -118,7 +118,7 @@ def lost_share(found: Frame, picture: tuple[int, int]) -> float:
 
 
 def _bucket(framing: Framing, picture: tuple[int, int]) -> tuple[int, int] | None:
-    """The bucket that loses least of the picture and leaves least of the budget unused.
+    """Return the bucket that loses least of the picture and leaves least of the budget unused.
 
     The picture is trimmed by less than one step where any bucket within the limits allows that.
     """
@@ -156,7 +156,7 @@ def _candidates(framing: Framing, ratio: float) -> Iterator[tuple[int, int]]:
 
 
 def _kept_size(framing: Framing, picture: tuple[int, int]) -> tuple[int, int] | None:
-    """The longest size of the picture's own ratio, nearly; where no size comes near, one that is trimmed below 8 px."""
+    """Return the longest size near the picture's own ratio; where none comes near, one trimmed below 8 px."""
     long, short = max(picture), min(picture)
     limit = max(framing.width_px, framing.height_px)
     limit = (limit if framing.upscale else min(limit, long)) // _LATENT_PX * _LATENT_PX

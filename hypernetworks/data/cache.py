@@ -31,7 +31,7 @@ _log = logging.getLogger(__name__)
 
 
 def fingerprint(*parts: Any) -> str:
-    """A name for what is made of `parts`, plain values."""
+    """Return a name for what is made of `parts`, plain values."""
     return hashlib.sha256(json.dumps([_VERSION, *parts]).encode()).hexdigest()
 
 
@@ -51,7 +51,7 @@ class Cache:
     _is_full: bool = False
 
     def load(self, name: str) -> dict[str, Tensor] | None:
-        """What was kept under `name`; None where nothing was, or where it cannot be read any more."""
+        """Tell what was kept under `name`; None where nothing was, or where it cannot be read any more."""
         path = self.folder / (name + _ENDING)
         self.used.add(path.name)
         try:
@@ -67,7 +67,7 @@ class Cache:
         return found
 
     def store(self, name: str, tensors: Mapping[str, Tensor]) -> None:
-        """Keeps `tensors`; a disk that refuses them is told once and costs only the time to encode them again."""
+        """Keep `tensors`; a disk that refuses them is told once and costs only the time to encode them again."""
         path = self.folder / (name + _ENDING)
         self.used.add(path.name)
         self._write(path, save({key: tensor.contiguous() for key, tensor in tensors.items()}))
@@ -81,13 +81,13 @@ class Cache:
             return {}  # nothing is lost: the pictures are opened again
 
     def remember_pictures(self, sizes: Mapping[str, tuple[int, int]]) -> None:
-        """Adds pictures that were opened well. Where two runs write at once, one may forget what the other added."""
+        """Add pictures that were opened well. Where two runs write at once, one may forget what the other added."""
         known = self.known_pictures()
         if not sizes.keys() <= known.keys():
             self._write(self.folder / _KNOWN, json.dumps({**known, **sizes}).encode())
 
     def prune(self) -> int:
-        """Deletes what was not used for longest until the folder is within its limit; gives how many files went."""
+        """Delete what was not used for longest until the folder is within its limit; gives how many files went."""
         entries = sorted(self._entries(), key=lambda entry: entry[1].st_mtime_ns)
         total = sum(stat.st_size for _, stat in entries)
         gone = 0

@@ -57,7 +57,7 @@ class CaptionRules:
         return self.shuffle or self.tag_dropout > 0 or len(self.templates) > 1 or self.has_wildcards
 
     def plain(self, caption: str) -> str:
-        """The text with nothing drawn: the first template, line and choice, all tags in their order."""
+        """Return the text with nothing drawn: the first template, line and choice, all tags in their order."""
         text = self._settled(caption, lambda choices: choices[0])
         if self.keep_separator and self.keep_separator in text:
             first, tags, last = self._parts(text)
@@ -70,7 +70,7 @@ class CaptionRules:
         return [replace(self, templates=(one,)).plain(line) for one in self.templates for line in lines]
 
     def shown(self, caption: str, seed: int, epoch: int, picture: int) -> str:
-        """The text of an epoch, where its caption is not left out."""
+        """Return the text of an epoch, where its caption is not left out."""
         if not self.varies:
             return self.plain(caption)
         draw = random.Random(derived_seed(seed, "caption", epoch, picture))
@@ -104,7 +104,7 @@ class CaptionRules:
         return tags[: self.keep_tags], tags[self.keep_tags :], []
 
     def tags(self, text: str) -> list[str]:
-        """The tags of a text, without blanks around them."""
+        """Return the tags of a text, without blanks around them."""
         return [tag for tag in (part.strip() for part in text.split(self.separator)) if tag]
 
     def joined(self, tags: list[str]) -> str:

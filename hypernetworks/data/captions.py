@@ -40,7 +40,7 @@ class Metadata(dict[str, Mapping[str, Any]]):
             del self[end]
 
     def of(self, picture: Path) -> Mapping[str, Any] | None:
-        """What is said of the picture, if anything."""
+        """Tell what is said of the picture, if anything."""
         ends = _ends([*picture.parts[:-1], picture.stem]) if self else ()
         return next((self[end] for end in ends if end in self), None)
 
@@ -91,7 +91,7 @@ def caption_origin(picture: Path, source: CaptionSource | None = None) -> Origin
 
 
 def read_caption(picture: Path, source: CaptionSource | None = None) -> str:
-    """The caption of `picture`.
+    """Return the caption of `picture`.
 
     Raises:
         DatasetError: the text file cannot be read as UTF-8.
@@ -133,7 +133,7 @@ def read_metadata(path: Path, setting: str) -> Metadata:
 
 
 def metadata_weight(picture: Path, source: CaptionSource) -> float:
-    """The weight that the metadata gives the picture in the loss; 1 where it gives none.
+    """Return the weight that the metadata gives the picture in the loss; 1 where it gives none.
 
     Raises:
         DatasetError: it is no number above 0.
@@ -151,7 +151,7 @@ def _of_entry(entry: Mapping[str, Any], keeps_lines: bool) -> str:
 
 
 def _ends(parts: Sequence[str]) -> Iterator[str]:
-    """Ends of a path, the longest first."""
+    """End of a path, the longest first."""
     return ("/".join(parts[start:]) for start in range(len(parts)))
 
 
@@ -163,7 +163,7 @@ def _read_text(path: Path) -> str:
 
 
 def in_lines(text: str, keeps_lines: bool) -> str:
-    """The text with single blanks, all in one line unless its lines are to stay."""
+    """Return the text with single blanks, all in one line unless its lines are to stay."""
     if not keeps_lines:
         return " ".join(text.split())
     return "\n".join(" ".join(line.split()) for line in text.splitlines() if line.strip())

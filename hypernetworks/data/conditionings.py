@@ -55,7 +55,7 @@ class Conditionings:
 
     @torch.no_grad()
     def prepare(self, epoch: int, progress: Progress | None = None) -> None:
-        """Encodes the texts of an epoch, unless they are there.
+        """Encode the texts of an epoch, unless they are there.
 
         Args:
             progress: where this is shown, and may be stopped with a DatasetError.

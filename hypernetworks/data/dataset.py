@@ -87,7 +87,7 @@ class Dataset:
     is_still: bool = False
 
     def __len__(self) -> int:
-        """Number of pictures."""
+        """Count the pictures."""
         return len(self.samples)
 
     @property
@@ -127,7 +127,7 @@ class Dataset:
         return not self.is_still and any(sample.subset.captions.varies for sample in self.samples)
 
     def text(self, item: int, epoch: int) -> str:
-        """The text of an item in an epoch, where it is not left out."""
+        """Return the text of an item in an epoch, where it is not left out."""
         sample = self.samples[self.items[item].sample]
         return sample.caption if self.is_still else sample.subset.captions.shown(sample.written, self.seed, epoch, item)
 
@@ -137,7 +137,7 @@ class Dataset:
         return not self.is_still and rules.is_dropped(self.seed, epoch, item)
 
     def split(self, held_out: int) -> tuple[Dataset, Dataset]:
-        """The pictures to train on, and so many held out, still; the same ones in every run over the same pictures."""
+        """Return the pictures to train on, and so many held out: the same ones in every run over the same pictures."""
         taught = self.taught
         generator = torch.Generator().manual_seed(derived_seed(0, "held out", len(taught)))
         order = torch.randperm(len(taught), generator=generator).tolist()
@@ -147,7 +147,7 @@ class Dataset:
         return trained, replace(rest, is_still=True, sampling="deterministic")
 
     def divided(self, validation_share: float, accumulation: int) -> Division:
-        """The pictures as a run divides them.
+        """Return the pictures as a run divides them.
 
         Args:
             accumulation: batches of one optimizer step.
@@ -156,7 +156,7 @@ class Dataset:
         return Division(training, held_out, steps_per_epoch(training.kinds, accumulation))
 
     def _turns(self) -> Iterator[tuple[int, Frame]]:
-        """Number and frame of every item. Regularisation pictures take turns, as many as the others have in all."""
+        """Return number and frame of every item. As many regularisation pictures take turns as others are seen."""
         taught: dict[int, int] = {}
         others: dict[int, list[int]] = {}
         for number, sample in enumerate(self.samples):

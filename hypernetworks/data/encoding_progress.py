@@ -7,7 +7,7 @@ from ..ports import Progress
 
 
 def report(progress: Progress, done: int, total: int, text: str) -> None:
-    """Shows how far the work that `text` names is.
+    """Show how far the work that `text` names is.
 
     Raises:
         DatasetError: the user asked for its end.

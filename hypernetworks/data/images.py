@@ -33,7 +33,7 @@ _16_BITS = 65535
 
 
 def open_picture(path: Path, background: str = "white") -> Image.Image:
-    """The first frame of a picture as RGB, turned as its EXIF data says, transparency laid over `background`.
+    """Return the first frame of a picture as RGB, turned as its EXIF data says, transparency laid over `background`.
 
     Raises:
         DatasetError: the file is no readable picture; names it.
@@ -42,7 +42,7 @@ def open_picture(path: Path, background: str = "white") -> Image.Image:
 
 
 def open_raw(path: Path) -> Image.Image:
-    """The first frame of a picture, turned as its EXIF data says: RGBA where it has transparency, else RGB.
+    """Return the first frame of a picture, turned as its EXIF data says: RGBA where it has transparency, else RGB.
 
     Raises:
         DatasetError: the file is no readable picture; names it.
@@ -59,7 +59,7 @@ def open_raw(path: Path) -> Image.Image:
 
 @contextmanager
 def _strict() -> Iterator[None]:
-    """What is cut off or too large is an error, and oddities beside the pixels are not worth a word."""
+    """Tell what is cut off or too large is an error, and oddities beside the pixels are not worth a word."""
     before = ImageFile.LOAD_TRUNCATED_IMAGES
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
@@ -102,7 +102,7 @@ def is_colour(text: str) -> bool:
 
 
 def framed(picture: Image.Image, frame: Frame) -> Image.Image:
-    """The part of `picture` that `frame` names, at its size."""
+    """Return the part of `picture` that `frame` names, at its size."""
     return picture.resize((frame.width_px, frame.height_px), Image.Resampling.LANCZOS, box=frame.box)
 
 

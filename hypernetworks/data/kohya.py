@@ -110,7 +110,7 @@ _TABLES = {"datasets", "subsets"}
 
 
 def read_config(path: Path, base: Subset) -> list[Subset]:
-    """The subsets of a dataset_config file; what it leaves open is as in `base`.
+    """Return the subsets of a dataset_config file; what it leaves open is as in `base`.
 
     As kohya's trainer has it, pictures lie directly in their folders, there are buckets only where the file says so,
     and prefix and suffix are among the tags that are shuffled. Relative paths are taken from the file's folder.
@@ -180,7 +180,7 @@ def read_lines(text: str, base: Subset) -> Iterator[Subset]:
 
 
 def _changed(subset: Subset, table: Any, known: Mapping[str, Any], folder: Path, place: str) -> Subset:
-    """The subset with the options of a table put over it."""
+    """Return the subset with the options of a table put over it."""
     if not isinstance(table, Mapping):
         raise SettingsError(_FIELD, f"{place} must be a table")
     table = {name: value for name, value in table.items() if name not in _SWITCHED_OFF or value is not False}

@@ -67,7 +67,7 @@ class EncodedDataset:
         return len(self.dataset.items)
 
     def batch(self, items: Sequence[int], epoch: int) -> Batch:
-        """The items, all of one size, as an epoch (from 0) shows them."""
+        """Return the items, all of one size, as an epoch (from 0) shows them."""
         views = [self._view(item, epoch) for item in items]
         latents = torch.stack([self._latents(*pair, epoch) for pair in zip(items, views, strict=True)])
         return Batch(latents, self._texts.batch(items, epoch), self._weights(items, views))
@@ -121,7 +121,7 @@ class EncodedDataset:
 
 @torch.no_grad()
 def encode(dataset: Dataset, encoder: Encoder, progress: Progress, cache: Cache | None = None) -> EncodedDataset:
-    """Encodes all pictures and fixed captions, each different one once, or takes what `cache` kept of them.
+    """Encode all pictures and fixed captions, each different one once, or takes what `cache` kept of them.
 
     Raises:
         DatasetError: a picture cannot be read any more, or the user stopped it.
@@ -172,7 +172,7 @@ def _kept(tensors: dict[str, Tensor] | None) -> EncodedView | None:
 
 
 def _chunks(dataset: Dataset, numbers: Sequence[int]) -> Iterator[list[int]]:
-    """The views to encode, a few of one size at a time."""
+    """Return the views to encode, a few of one size at a time."""
     groups: dict[tuple[int, int], list[int]] = {}
     for number in numbers:
         frame = dataset.views[number].frame
@@ -183,7 +183,7 @@ def _chunks(dataset: Dataset, numbers: Sequence[int]) -> Iterator[list[int]]:
 
 
 def _picture(dataset: Dataset, view: View) -> tuple[Tensor, Tensor | None]:
-    """A view as float32 [3, height, width] in -1..1, and the weights of its mask."""
+    """Return a view as float32 [3, height, width] in -1..1, and the weights of its mask."""
     sample = dataset.samples[view.sample]
     raw = open_raw(sample.path)
     picture = framed(on_background(raw, sample.subset.background), view.frame)

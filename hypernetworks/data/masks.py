@@ -17,7 +17,7 @@ _LATENT_PX = 8
 
 
 def mask_beside(picture: Path) -> Path | None:
-    """The file NAME-mask.png beside NAME, if there is one."""
+    """Return the file NAME-mask.png beside NAME, if there is one."""
     path = picture.with_name(f"{picture.stem}{SUFFIX}.png")
     return path if path.is_file() else None
 
@@ -36,12 +36,12 @@ def read_mask(path: Path) -> Image.Image:
 
 
 def alpha_mask(picture: Image.Image) -> Image.Image | None:
-    """The alpha channel of a picture that `open_raw` gave."""
+    """Return the alpha channel of a picture that `open_raw` gave."""
     return picture.getchannel("A") if picture.mode == "RGBA" else None
 
 
 def mask_of(raw: Image.Image, masks: str, file: Path | None) -> Image.Image | None:
-    """The mask that counts for a picture `raw` that `open_raw` gave, if it has one.
+    """Return the mask that counts for a picture `raw` that `open_raw` gave, if it has one.
 
     Args:
         masks: one of `data_settings.MASKS`.

@@ -38,7 +38,7 @@ class _Reader:
     watch: Watch
 
     def read(self, path: Path, subset: Subset) -> Sample | None:
-        """The sample of a picture, None where it is to be passed over; raises DatasetError."""
+        """Return the sample of a picture, None where it is to be passed over; raises DatasetError."""
         digest = _digest(path)
         picture = None
         size = self.watch.known.get(digest)
@@ -90,7 +90,7 @@ class Reading:
     passed_over: int = 0
 
     def check(self, stop_at_broken: bool) -> None:
-        """Raises DatasetError or SettingsError where nothing can be trained on this, or nothing should."""
+        """Raise DatasetError or SettingsError where nothing can be trained on this, or nothing should."""
         if not self.samples and not self.left_out:
             raise SettingsError("data.dataset_config", "skip_image_resolution passes over all pictures")
         if self.left_out and (stop_at_broken or not self.samples):
@@ -99,7 +99,7 @@ class Reading:
             raise SettingsError("data.folder", "there are only regularisation pictures; nothing is taught")
 
     def dataset(self, seed: int, sampling: str) -> Dataset:
-        """The pictures that can be used, as a run takes them."""
+        """Return the pictures that can be used, as a run takes them."""
         return Dataset(self.samples, seed, sampling, tuple(one.sentence for one in self.left_out))
 
 
@@ -127,7 +127,7 @@ def read_dataset(
     known: Mapping[str, tuple[int, int]] | None = None,
     ports: Ports | None = None,
 ) -> Dataset:
-    """Finds the pictures of all folders, opens each once, and reads the captions.
+    """Find the pictures of all folders, opens each once, and reads the captions.
 
     Args:
         name: the network's name, for `[name]` in the template.

@@ -23,7 +23,7 @@ def subject_centre(picture: Image.Image) -> tuple[float, float]:
 
 
 def face_centre(picture: Image.Image) -> tuple[float, float] | None:
-    """The middle of the largest face that OpenCV finds, after Viola & Jones (2001)."""
+    """Return the middle of the largest face that OpenCV finds, after Viola & Jones (2001)."""
     detector = _face_detector()
     if detector is None:
         return None
@@ -46,7 +46,7 @@ def _face_detector() -> Any:
 
 
 def _salient(picture: Image.Image) -> tuple[float, float]:
-    """The centre of mass of what stands out, after Hou & Zhang, "Saliency Detection: A Spectral Residual Approach"
+    """Find the centre of mass of what stands out, after Hou & Zhang, "Saliency Detection: A Spectral Residual Approach"
     (2007)."""
     grey = np.asarray(picture.convert("L").resize((_SALIENCY_PX, _SALIENCY_PX)), dtype=np.float32)
     if grey.std() < 1:  # one colour all over: the spectrum would only tell where its corner is

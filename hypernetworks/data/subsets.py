@@ -56,7 +56,7 @@ class Subset:
 
 
 def base_subset(settings: DataSettings, name: str) -> Subset:
-    """The subset of `data.folder` as the settings describe it; the pattern of all others.
+    """Return the subset of `data.folder` as the settings describe it; the pattern of all others.
 
     Args:
         name: the network's name, for `[name]`.
@@ -111,7 +111,7 @@ def base_subset(settings: DataSettings, name: str) -> Subset:
 
 
 def own_subsets(settings: DataSettings, base: Subset) -> Iterator[Subset]:
-    """The subsets of `data.folder` and of the folder for regularisation.
+    """Return the subsets of `data.folder` and of the folder for regularisation.
 
     Raises:
         SettingsError: a folder does not exist.
@@ -127,7 +127,7 @@ def own_subsets(settings: DataSettings, base: Subset) -> Iterator[Subset]:
 
 
 def _of_folder(settings: DataSettings, subset: Subset) -> Iterator[Subset]:
-    """The folder itself or, where their names tell repeats, each of the folders in it."""
+    """Return the folder itself or, where their names tell repeats, each of the folders in it."""
     if not subset.folder.is_dir():
         raise SettingsError(f"data.{subset.setting}", f"{subset.folder} is not a folder")
     numbered = []

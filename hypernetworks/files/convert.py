@@ -43,7 +43,7 @@ class ConversionSettings(Settings):
 
 
 def convert(source: Path, settings: ConversionSettings) -> Path:
-    """Writes the network of `source` anew beside it, and gives the new file's path.
+    """Write the network of `source` anew beside it, and gives the new file's path.
 
     Raises:
         SettingsError: a file of the new name exists and may not be replaced; names the field.
@@ -64,6 +64,6 @@ def convert(source: Path, settings: ConversionSettings) -> Path:
 
 
 def _own_dtype(document: Document) -> torch.dtype:
-    """The dtype that all weights share, where a file may be saved in it; else float32."""
+    """Return the dtype that all weights share, where a file may be saved in it; else float32."""
     dtypes = {tensor.dtype for tensor in document.tensors()}
     return dtypes.pop() if len(dtypes) == 1 and dtypes <= set(files.DTYPES) else torch.float32

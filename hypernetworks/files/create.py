@@ -14,7 +14,7 @@ from ..train.settings.job import CreateSettings, ShapeSettings
 
 
 def new_network(settings: ShapeSettings, model_widths: Sequence[int], seed: int) -> Hypernetwork:
-    """An untrained network with the widths of the settings, or those of the model.
+    """Return an untrained network with the widths of the settings, or those of the model.
 
     Raises:
         SettingsError: no width is given or known, or the network would be too large; names the field.
@@ -28,7 +28,7 @@ def new_network(settings: ShapeSettings, model_widths: Sequence[int], seed: int)
 
 
 def create_file(settings: CreateSettings, model_widths: Sequence[int], folder: Path) -> Path:
-    """Makes a network and saves it as `NAME.pt` in `folder`.
+    """Make a network and saves it as `NAME.pt` in `folder`.
 
     Raises:
         SettingsError: the name is taken or a setting does not fit; names the field.

@@ -58,7 +58,7 @@ class NotesSettings(Settings):
 
 
 def rename(path: Path, settings: RenamingSettings) -> tuple[Path, ...]:
-    """Renames a network with all that lies beside it under its name; not a byte of any file changes.
+    """Rename a network with all that lies beside it under its name; not a byte of any file changes.
 
     Returns:
         The new paths, that of the network first.
@@ -87,7 +87,7 @@ def rename(path: Path, settings: RenamingSettings) -> tuple[Path, ...]:
 
 
 def write_notes(path: Path, settings: NotesSettings) -> None:
-    """Writes new notes into the network at `path`; every other key and every weight stays bit for bit.
+    """Write new notes into the network at `path`; every other key and every weight stays bit for bit.
 
     An optimizer state beside it that knows the file by its hash gets the new hash, so that training still goes on.
 
@@ -116,7 +116,7 @@ def write_notes(path: Path, settings: NotesSettings) -> None:
 
 
 def _family(path: Path) -> Iterator[tuple[Path, str]]:
-    """The network and the files that belong to it, each with what follows the name in it."""
+    """Return the network and the files that belong to it, each with what follows the name in it."""
     yield path, path.suffix
     endings = [path.suffix + state for state in _STATES]
     twins = [path.with_suffix(suffix) for suffix in files.SUFFIXES if suffix != path.suffix]
@@ -130,7 +130,7 @@ def _family(path: Path) -> Iterator[tuple[Path, str]]:
 
 
 def _optimizer_of(path: Path, file_hash: str) -> dict[Any, Any] | None:
-    """The optimizer state beside a network, where it knows the network by this hash."""
+    """Return the optimizer state beside a network, where it knows the network by this hash."""
     # One that is missing or broken holds no hash that could be kept right.
     with contextlib.suppress(HypernetworkFileError):
         state = files.read_content(files.optimizer_path(path)).state

@@ -109,7 +109,7 @@ class Bent:
         return torch.add(context, hidden, alpha=self.strength, out=hidden)
 
     def _elsewhere(self, context: Tensor) -> Tensor:
-        """The last linear layer, strength and sum in one go."""
+        """Return the last linear layer, strength and sum in one go."""
         last, hidden = self.layers[-1], context
         if not isinstance(last, nn.Linear):
             return self.module(context, self.strength)
@@ -240,7 +240,7 @@ class _Mish(nn.Module):
 
 
 def _in_place(layer: nn.Module) -> nn.Module:
-    """An activation that overwrites its input, which is always a layer's fresh output, where there is one."""
+    """Return an activation that overwrites its input, which is always a layer's fresh output, where there is one."""
     if isinstance(layer, nn.Mish):
         return _Mish()
     if not hasattr(layer, "inplace"):

@@ -136,7 +136,7 @@ def key_of(networks: Sequence[Hypernetwork], width: int) -> Hashable:
 
 
 def state_of(networks: Sequence[Hypernetwork]) -> Hashable:
-    """What decides a result beside context, step and weights: modes of the networks, and torch's state."""
+    """Tell what decides a result beside context, step and weights: modes of the networks, and torch's state."""
     modes = tuple(network.training for network in networks)
     return modes, torch.is_grad_enabled(), torch.is_inference_mode_enabled(), _autocast()
 

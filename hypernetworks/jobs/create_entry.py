@@ -77,7 +77,7 @@ def assess(values: Mapping[str, Any], offered: Collection[int] = (), taken: Coll
 
 
 def problems(values: Mapping[str, Any]) -> tuple[SettingsError, ...]:
-    """What is wrong with values for `CreateSettings`, at most one error for each field."""
+    """Tell what is wrong with values for `CreateSettings`, at most one error for each field."""
     wrong: dict[str, SettingsError] = {}
     entered = dict(values)
     _judge(entered, wrong)
@@ -85,7 +85,7 @@ def problems(values: Mapping[str, Any]) -> tuple[SettingsError, ...]:
 
 
 def beside(error: SettingsError) -> str:
-    """The sentence that stands beside the field."""
+    """Return the sentence that stands beside the field."""
     return f"{error.reason[:1].upper()}{error.reason[1:]}."
 
 
@@ -95,7 +95,7 @@ def depending_on(field: str) -> tuple[str, ...]:
 
 
 def _judge(entered: dict[str, Any], wrong: dict[str, SettingsError]) -> CreateSettings:
-    """The settings with a harmless value in each wrong field; adds the errors to `wrong`."""
+    """Return the settings with a harmless value in each wrong field; adds the errors to `wrong`."""
     for field in list(wrong):
         _make_harmless(entered, field)
     while True:
@@ -134,7 +134,7 @@ def _more_widths(text: str, wrong: dict[str, SettingsError]) -> tuple[int, ...]:
 
 
 def _in_words(error: SettingsError, values: Mapping[str, Any]) -> SettingsError:
-    """The error in the words of the form, with an example that fits."""
+    """Return the error in the words of the form, with an example that fits."""
     reason = _NAMES.sub(lambda name: f"“{LABELS[name[0]]}”", error.reason)
     if error.field == "activation" and values.get("activation") in RULED_OUT:
         reason = f"{values['activation']} cannot be used, {RULED_OUT[values['activation']]}"

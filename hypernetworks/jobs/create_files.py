@@ -53,7 +53,7 @@ class Loaded:
 
 
 def settings_text(settings: CreateSettings, is_named: bool = True) -> str:
-    """The settings as TOML: the shape as `[network]`, which a job file takes too, and the rest as `[create]`.
+    """Return the settings as TOML: the shape as `[network]`, which a job file takes too, and the rest as `[create]`.
 
     Args:
         is_named: with the name of the network.
@@ -65,7 +65,7 @@ def settings_text(settings: CreateSettings, is_named: bool = True) -> str:
 
 
 def save(settings: CreateSettings, folder: Path, is_named: bool = True) -> Path:
-    """Writes the settings to a new file in `folder`, called after the network; returns its path.
+    """Write the settings to a new file in `folder`, called after the network; returns its path.
 
     Raises:
         HypernetworkFileError: the folder or the disk refuses it.
@@ -74,7 +74,7 @@ def save(settings: CreateSettings, folder: Path, is_named: bool = True) -> Path:
 
 
 def read(content: bytes, file_name: str) -> Loaded:
-    """Reads a settings file; a `.json` is the original extension's, anything else TOML.
+    """Read a settings file; a `.json` is the original extension's, anything else TOML.
 
     A network without a word on some part of its shape has the default there. Values that cannot be are left out, each
     with one error.
@@ -114,7 +114,7 @@ def _from_json(entries: dict[str, Any], file_name: str) -> tuple[dict[str, Any],
 
 
 def _original_dropout(entries: Mapping[str, Any], values: Mapping[str, Any]) -> Any:
-    """The dropout that the original means: none unless `use_dropout`, its own default where nothing is written."""
+    """Return the dropout that the original means: none unless `use_dropout`, its own default where none is written."""
     try:
         if not convert("use_dropout", entries.get("use_dropout", False) or False, bool):
             return ()

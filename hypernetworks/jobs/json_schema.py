@@ -17,7 +17,7 @@ _TYPES = {str: "string", bool: "boolean", int: "integer", float: "number"}
 
 
 def of_settings(*kinds: type[Settings], required: tuple[str, ...] = ()) -> dict[str, Any]:
-    """The schema of an object with the fields of these settings classes; all but `required` may be left out."""
+    """Return the schema of an object with the fields of these settings classes; all but `required` may be left out."""
     properties: dict[str, Any] = {}
     for kind in kinds:
         defaults = {field.name: field.default for field in dataclasses.fields(kind)}
@@ -41,13 +41,13 @@ def of_settings(*kinds: type[Settings], required: tuple[str, ...] = ()) -> dict[
 
 
 def of_job() -> dict[str, Any]:
-    """The schema of a training job: an object for each section of a job file."""
+    """Return the schema of a training job: an object for each section of a job file."""
     sections = {name: of_settings(kind) for name, kind in SECTIONS.items()}
     return {"type": "object", "additionalProperties": False, "properties": sections}
 
 
 def plain(value: Any) -> Any:
-    """A value as JSON takes it: dataclasses and mappings as objects, numbers that are none as null."""
+    """Return a value as JSON takes it: dataclasses and mappings as objects, numbers that are none as null."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
     if isinstance(value, Mapping):

@@ -120,7 +120,7 @@ def _clipping(entries: Mapping[str, Any], is_on: bool, left_out: list[str]) -> d
 
 
 def _number(value: Any) -> float:
-    """A number, or NaN."""
+    """Return a number, or NaN."""
     try:
         return float(value)
     except (TypeError, ValueError):

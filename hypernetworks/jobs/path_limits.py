@@ -22,7 +22,7 @@ _PATHS_OF_CONFIG = ("image_dir", "metadata_file")
 
 
 def placed(text: str, roots: Sequence[PurePath]) -> PurePath | None:
-    """The path of `text` below one of `roots`, a relative one below the first; None where it leads out of them all.
+    """Return the path of `text` below one of `roots`, a relative one below the first; None where it leads out of all.
 
     Looks at the words alone, so that no other drive and no other computer is asked for anything.
     """
@@ -34,7 +34,7 @@ def placed(text: str, roots: Sequence[PurePath]) -> PurePath | None:
 
 
 def inside(text: str, field: str, roots: Sequence[Path]) -> str:
-    """The path of `text` below one of `roots`, links followed; a relative one is taken from the first.
+    """Return the path of `text` below one of `roots`, links followed; a relative one is taken from the first.
 
     Raises:
         SettingsError: it leads elsewhere; names `field`.
@@ -49,7 +49,7 @@ def inside(text: str, field: str, roots: Sequence[Path]) -> str:
 
 
 def confined(tables: Mapping[str, Any], roots: Sequence[Path], outputs: Sequence[Path]) -> dict[str, Any]:
-    """The tables of a job with all paths made absolute and inside `roots`, the output folder inside `outputs`.
+    """Return the tables of a job with all paths made absolute and inside `roots`, the output folder inside `outputs`.
 
     The network is left as it is: it is a name of the host's list.
 
@@ -77,13 +77,13 @@ def confined(tables: Mapping[str, Any], roots: Sequence[Path], outputs: Sequence
 
 
 def _line(line: str, address: str, roots: Sequence[Path]) -> str:
-    """A path with options after a bar."""
+    """Return a path with options after a bar."""
     path, bar, options = line.partition("|")
     return f"{inside(path.strip(), address, roots)} {bar}{options}".rstrip() if path.strip() else line
 
 
 def _check_config(path: Path, roots: Sequence[Path]) -> None:
-    """Raises SettingsError where a dataset file names a folder elsewhere; what else is wrong with it is told later."""
+    """Raise SettingsError where a dataset file names a folder elsewhere; what else is wrong with it is told later."""
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError):

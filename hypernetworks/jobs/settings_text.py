@@ -21,7 +21,7 @@ def is_json(file_name: str) -> bool:
 
 
 def parse(content: bytes, file_name: str) -> dict[str, Any]:
-    """The tables of a TOML or JSON file.
+    """Return the tables of a TOML or JSON file.
 
     Raises:
         SettingsError: it is too large, no text, or neither; names the file.
@@ -44,7 +44,7 @@ def parse(content: bytes, file_name: str) -> dict[str, Any]:
 
 
 def save_new(text: str, folder: Path, name: str) -> Path:
-    """Writes `text` to a new file in `folder`, `NAME.toml` or `NAME 2.toml` and so on; returns its path.
+    """Write `text` to a new file in `folder`, `NAME.toml` or `NAME 2.toml` and so on; returns its path.
 
     Raises:
         HypernetworkFileError: the folder or the disk refuses it.

@@ -39,26 +39,26 @@ class PlannedRates:
     steps_per_epoch: int | None
 
     def chart(self) -> str:
-        """The rates over the steps, as SVG."""
+        """Return the rates over the steps, as SVG."""
         stride = max(1, self.end_step // _POINTS)
         steps = sorted({*range(0, self.end_step, stride), *self._corners(), self.end_step - 1})
         return draw_chart([Curve("learning rate", [(s, self.schedule.rate(s)) for s in steps])], None, self.end_step)
 
     def line(self) -> str:
-        """The same as a sentence."""
+        """Return the same as a sentence."""
         first, last = self.schedule.rate(0), self.schedule.rate(self.end_step - 1)
         course = f"{first:.3g}" if first == last else f"{first:.3g} at first, {last:.3g} at last"
         epochs = f" ({self.end_step / self.steps_per_epoch:.3g} epochs)" if self.steps_per_epoch else ""
         return f"{self.end_step} steps{epochs}; learning rate {course}."
 
     def _corners(self) -> list[int]:
-        """Steps on both sides of a jump, so that it stands upright in a chart of few points."""
+        """Return the steps on both sides of a jump, so that it stands upright in a chart of few points."""
         pieces = getattr(self.schedule, "pieces", ())
         return [step for _, end in pieces for step in (end - 1, end) if step < self.end_step]
 
 
 def problems(tables: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
-    """A sentence for each field, by `section.key`, that a job cannot have as it was entered."""
+    """Return a sentence for each field, by `section.key`, that a job cannot have as it was entered."""
     try:
         Job.from_mapping(tables)
     except SeveralSettingsError as several:
@@ -72,7 +72,7 @@ def problems(tables: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
 
 
 def planned_rates(tables: Mapping[str, Mapping[str, Any]]) -> PlannedRates:
-    """The rates of what was entered; pictures are counted only where a length in epochs needs it.
+    """Return the rates of what was entered; pictures are counted only where a length in epochs needs it.
 
     Raises:
         SettingsError: schedule, length or folder are wrong.
@@ -90,7 +90,7 @@ def planned_rates(tables: Mapping[str, Mapping[str, Any]]) -> PlannedRates:
 
 
 def in_words(error: WorkbenchError) -> WorkbenchError:
-    """The error with the labels of the form in place of `section.key` within its sentences."""
+    """Return the error with the labels of the form in place of `section.key` within its sentences."""
     if isinstance(error, SeveralSettingsError):
         return SeveralSettingsError([SettingsError(one.field, _worded(one.reason)) for one in error.errors])
     if isinstance(error, SettingsError):
@@ -99,7 +99,7 @@ def in_words(error: WorkbenchError) -> WorkbenchError:
 
 
 def sentence(error: SettingsError) -> str:
-    """The sentence that stands beside the field."""
+    """Return the sentence that stands beside the field."""
     reason = _worded(error.reason)
     return f"{reason[:1].upper()}{reason[1:]}."
 

@@ -41,7 +41,7 @@ class LoadedJob:
 
 
 def read(content: bytes, file_name: str) -> LoadedJob:
-    """Reads a settings file; a `.json` is the original extension's, anything else a job file.
+    """Read a settings file; a `.json` is the original extension's, anything else a job file.
 
     A job file without a word on a field means its default; the original's file leaves such a field as it is.
 
@@ -55,7 +55,7 @@ def read(content: bytes, file_name: str) -> LoadedJob:
 
 
 def save(job: Job, folder: Path, is_named: bool) -> Path:
-    """Writes the job to a new file in `folder`; returns its path.
+    """Write the job to a new file in `folder`; returns its path.
 
     Args:
         is_named: whether the name is one that a person gave; another is left out.
@@ -117,7 +117,7 @@ def _of_original(entries: dict[str, Any], file_name: str) -> LoadedJob:
 
 
 def _judge(loaded: LoadedJob) -> None:
-    """Keeps the values that their fields can hold, as these hold them."""
+    """Keep the values that their fields can hold, as these hold them."""
     for address, value in list(loaded.values.items()):
         try:
             loaded.values[address] = _plain(address, value)
@@ -127,7 +127,7 @@ def _judge(loaded: LoadedJob) -> None:
 
 
 def _plain(address: str, value: Any) -> Any:
-    """The value as its field holds it; raises SettingsError if it cannot."""
+    """Return the value as its field holds it; raises SettingsError if it cannot."""
     kind, option = _OPTIONS[address]
     converted = convert(address, value, kind)
     check_limits(address, converted, option)

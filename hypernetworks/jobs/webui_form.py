@@ -75,7 +75,7 @@ class WebuiSettings:
 
 
 def training_tables(entered: Mapping[str, Any], webui: WebuiSettings) -> dict[str, dict[str, Any]]:
-    """The tables of a job for the arguments of the WebUI's `train_hypernetwork`, previews aside.
+    """Return the tables of a job for the arguments of the WebUI's `train_hypernetwork`, previews aside.
 
     Raises:
         SettingsError: the template is not there, or the steps are done already; names our setting.
@@ -145,12 +145,12 @@ def creation_values(entered: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def in_labels(error: WorkbenchError) -> list[str]:
-    """A sentence for each error, with the label that the field has in the WebUI's form."""
+    """Return a sentence for each error, with the label that the field has in the WebUI's form."""
     return [f"{_LABELS.get(one.field, one.field)}: {one.reason}" for one in _settings(error)] or [str(error)]
 
 
 def in_arguments(error: WorkbenchError) -> str:
-    """The same with the names of the arguments, as one line."""
+    """Return the same with the names of the arguments, as one line."""
     lines = [f"{_ARGUMENTS.get(one.field, one.field)}: {one.reason}" for one in _settings(error)]
     return "; ".join(lines) or str(error)
 
@@ -162,7 +162,7 @@ def _settings(error: WorkbenchError) -> Sequence[SettingsError]:
 
 
 def _steps(value: Any, trained: int) -> int:
-    """The step at which the run ends, counted from the network's first one."""
+    """Return the step at which the run ends, counted from the network's first one."""
     try:
         steps = int(value)
     except (TypeError, ValueError):
@@ -174,7 +174,7 @@ def _steps(value: Any, trained: int) -> int:
 
 
 def _rest(value: Any, trained: int, steps: int, is_rate: bool) -> str:
-    """A text of rates or limits with the ends counted from where the network is now; a wrong one as it is."""
+    """Return a text of rates or limits with the ends counted from where the network is now; a wrong one as it is."""
     text = str(value if value is not None else "")
     try:
         pieces = schedules.parse(text, steps).pieces

@@ -25,7 +25,7 @@ _FUSED_DEVICES = ("cpu", "cuda")
 
 
 def kernel(name: str, device: torch.device) -> Kernel | None:
-    """The kernel of a choice on a device; None for the host's own attention.
+    """Return the kernel of a choice on a device; None for the host's own attention.
 
     Raises:
         SettingsError: xformers is missing, of a version with wrong gradients, or needs another device.

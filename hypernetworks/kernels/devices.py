@@ -24,7 +24,7 @@ def pretended_autocast(dtype: torch.dtype | None) -> Iterator[None]:
 
 
 def to_device(tensor: Tensor, device: torch.device) -> Tensor:
-    """The tensor on `device`. From main memory to a GPU the copy goes on while the program does: by way of pages that
+    """Move the tensor to `device`. From main memory to a GPU the copy goes on while the program does: by pages that
     stay where they are, which is what a GPU can read on its own."""
     if device.type != "cuda" or tensor.device.type != "cpu":
         return tensor.to(device)
@@ -32,12 +32,12 @@ def to_device(tensor: Tensor, device: torch.device) -> Tensor:
 
 
 def move(tensor: Tensor, device: torch.device) -> Tensor:
-    """The tensor on `device`, to stay there."""
+    """Return the tensor on `device`, to stay there."""
     return tensor.to(device)
 
 
 def autocast_dtype(device: torch.device) -> torch.dtype | None:
-    """What torch computes in on the device just now instead of what it is given; None where it computes in that."""
+    """Tell what torch computes in on the device now instead of what it is given; None where it computes in that."""
     if device.type == "meta":
         return _pretended.get()
     try:

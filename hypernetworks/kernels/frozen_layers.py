@@ -90,7 +90,7 @@ class FrozenConvolution:
         return self._plain(x, weight, bias)
 
     def _layouts(self, weight: Tensor, shape: torch.Size) -> tuple[Tensor, Tensor] | None:
-        """The weights for the way there, and for the way back: turned by 180 degrees, inputs and outputs swapped.
+        """Give the weights for the way there, and for the way back: turned by 180 degrees, inputs and outputs swapped.
 
         They are for tensors of one shape; None after too many shapes.
         """

@@ -44,13 +44,13 @@ class PeakMemory:
             self._start_mb = process_mb()
 
     def peak_mb(self) -> float:
-        """The peak in MiB. For a process this is the highest of its life where the system cannot start anew."""
+        """Return the peak in MiB. For a process this is the highest of its life where the system cannot start anew."""
         if self._device.type == "cuda":
             return torch.cuda.max_memory_allocated(self._device) / MB
         return process_peak_mb()
 
     def above_start_mb(self) -> float:
-        """The peak in MiB above what was in use when this was made."""
+        """Return the peak in MiB above what was in use when this was made."""
         return max(0.0, self.peak_mb() - self._start_mb)
 
 

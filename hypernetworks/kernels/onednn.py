@@ -35,7 +35,7 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
 
 
 def lay_out_linear(weight: Tensor) -> Tensor:
-    """A copy of W [outputs, inputs] for `linear`, laid out as the processor likes it."""
+    """Return a copy of W [outputs, inputs] for `linear`, laid out as the processor likes it."""
     return torch.ops.mkldnn._reorder_linear_weight(weight.contiguous())
 
 
@@ -45,7 +45,7 @@ def convolve(x: Tensor, weight: Tensor, bias: Tensor | None, padding: int) -> Te
 
 
 def lay_out_convolution(weight: Tensor, shape: Sequence[int], padding: int) -> Tensor:
-    """A copy of weights [outputs, inputs, side, side] for `convolve` of tensors of one shape, with this padding.
+    """Return a copy of weights [outputs, inputs, side, side] for `convolve` of tensors of one shape, with this padding.
 
     For other shapes it gives the same, up to a hundred times as slowly.
     """

@@ -29,7 +29,7 @@ class PackedLinear:
 
     @classmethod
     def of(cls, layer: nn.Linear) -> PackedLinear:
-        """The same as a layer of torch, laid out once for all that ask for it while its weights do not change."""
+        """Return the same as a layer of torch, laid out once for all that ask for it while its weights stay."""
         weights = [layer.weight] if layer.bias is None else [layer.weight, layer.bias]
         mark: _Mark = [(tensor.data_ptr(), tensor.device, version(tensor)) for tensor in weights]
         known = _known.get(layer)

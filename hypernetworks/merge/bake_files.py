@@ -40,7 +40,7 @@ class BakeSettings(Settings):
 
 
 def target(folder: Path, source: Path, settings: BakeSettings) -> Path:
-    """The path of the new checkpoint; raises SettingsError for `name` where it, or its config, exists already."""
+    """Return the path of the new checkpoint; raise SettingsError for `name` where it, or its config, exists already."""
     path = _free(folder, settings.name + SUFFIX)
     if source.with_suffix(".yaml").exists():
         _free(folder, f"{settings.name}.yaml")
@@ -48,7 +48,7 @@ def target(folder: Path, source: Path, settings: BakeSettings) -> Path:
 
 
 def bake(network_path: Path, source: Path, path: Path, settings: BakeSettings) -> int:
-    """Writes the checkpoint `source` with the network in it to `path`, whole or not at all, with its config if any.
+    """Write the checkpoint `source` with the network in it to `path`, whole or not at all, with its config if any.
 
     The recipe, with the hash of the network's file, goes into the metadata.
 

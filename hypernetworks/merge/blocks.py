@@ -16,7 +16,7 @@ _BLOCK = re.compile(r"(?:(\d{1,6})(?:\.[kv])?|[kv])", re.ASCII)
 
 
 def parse(text: str, method: str, count: int, widths: Sequence[int]) -> dict[str, tuple[float, ...]]:
-    """Reads the weights of single blocks as `Options` takes them, one for each network.
+    """Read the weights of single blocks as `Options` takes them, one for each network.
 
     Pieces stand between commas: a block (`k`, `v`, a width, or both as `768.k`), `=`, and numbers with `/` between
     them. Where all networks have weights there is one number for each, or with two networks the share of the second;
@@ -43,7 +43,7 @@ def parse(text: str, method: str, count: int, widths: Sequence[int]) -> dict[str
 
 
 def weights_role(method: str) -> str:
-    """What weights mean to a method, as `methods.Method.weights` tells; all count for the exact ones."""
+    """Tell what weights mean to a method, as `methods.Method.weights` tells; all count for the exact ones."""
     return METHODS[method].weights if method in METHODS else "all"
 
 

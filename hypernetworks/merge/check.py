@@ -42,7 +42,7 @@ class Difference:
 
 
 def compared_with(method: str) -> str:
-    """What `differences` compares the result of `method` with, in words."""
+    """Tell what `differences` compares the result of `method` with, in words."""
     return COMPARED_WITH.get(method) or COMPARED_WITH[weights_role(method)]
 
 
@@ -76,7 +76,7 @@ def _difference(result: Hypernetwork, inputs: Inputs, method: str, block: tuple[
 
 
 def _wanted(inputs: Inputs, method: str, block: tuple[int, bool], context: Tensor) -> Tensor:
-    """What the networks together add to the context."""
+    """Tell what the networks together add to the context."""
     weights = inputs.block(*block)
     if method == "exact_sequence":
         bent = context

@@ -92,7 +92,7 @@ class _Fold:
         return self._named(node, self.combine(pairs, "exact_parallel")), 1.0
 
     def _named(self, node: Node, network: Hypernetwork) -> Hypernetwork:
-        """The network of a part, which messages call by the part's text."""
+        """Return the network of a part, which messages call by the part's text."""
         part = Composition(node)
         try:
             network.metadata.name = part.as_text()
@@ -102,7 +102,7 @@ class _Fold:
 
 
 def _outline(pairs: list[tuple[Hypernetwork, float]], method: str) -> Hypernetwork:
-    """What `merge` would give, on the meta device."""
+    """Tell what `merge` would give, on the meta device."""
     made = plan(pairs, method)
     if made.structure is None:
         raise MergeError(made.reason)

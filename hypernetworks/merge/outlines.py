@@ -15,7 +15,7 @@ _KEPT = 128
 
 
 def outline(path: Path, name: str) -> Hypernetwork:
-    """The network of a file on the meta device, under `name`; read again only once the file has changed.
+    """Return the network of a file on the meta device, under `name`; read again only once the file has changed.
 
     Raises:
         HypernetworkFileError: there is no such file, or it is broken.

@@ -42,7 +42,7 @@ class ResultSettings(Settings):
         check_name(self.name)
 
     def target(self, folder: Path) -> Path:
-        """The path of the file in `folder`.
+        """Return the path of the file in `folder`.
 
         Raises:
             SettingsError: a file of the name exists and may not be replaced; names the field.
@@ -51,7 +51,7 @@ class ResultSettings(Settings):
 
 
 def free_path(folder: Path, file_name: str, overwrite: bool) -> Path:
-    """The path of a new file; raises SettingsError for `name` where it exists and may not be replaced."""
+    """Return the path of a new file; raises SettingsError for `name` where it exists and may not be replaced."""
     path = folder / file_name
     if path.exists() and not overwrite:
         raise SettingsError(
@@ -61,7 +61,7 @@ def free_path(folder: Path, file_name: str, overwrite: bool) -> Path:
 
 
 def save(network: Hypernetwork, path: Path, settings: ResultSettings) -> None:
-    """Writes the network to `path` under the name of the settings.
+    """Write the network to `path` under the name of the settings.
 
     Raises:
         HypernetworkFileError: the network has no such form, does not fit into the dtype, or the disk refuses the file.
@@ -73,6 +73,6 @@ def save(network: Hypernetwork, path: Path, settings: ResultSettings) -> None:
 
 
 def with_hashes(recipe: Mapping[str, Any], hashes: Sequence[str]) -> dict[str, Any]:
-    """A recipe of `merge` with the short hash of each network's file in it, in the order of its networks."""
+    """Return a recipe of `merge` with the short hash of each network's file in it, in the order of its networks."""
     pairs = zip(recipe["networks"], hashes, strict=True)
     return {**recipe, "networks": [{**network, "hash": file_hash} for network, file_hash in pairs]}

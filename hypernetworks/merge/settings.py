@@ -95,7 +95,7 @@ class MergeSettings(Settings):
         return chosen_rows({f"network_{row}": getattr(self, f"network_{row}") for row in range(1, ROWS + 1)})
 
     def weights(self, method: str) -> tuple[float, ...]:
-        """The weights of the chosen networks as `method` takes them: a base has 1, and `m` is in B's place."""
+        """Return the weights of the chosen networks as `method` takes them: a base has 1, and `m` is in B's place."""
         entered = tuple(getattr(self, f"weight_{row}") for row in self.rows)
         role = blocks.weights_role(method)
         if role == "difference":
@@ -103,7 +103,7 @@ class MergeSettings(Settings):
         return (1.0, *entered[1:]) if role == "from base" else entered
 
     def merge_options(self, method: str, widths: Sequence[int]) -> Options:
-        """The options of `method` for networks with these attention widths.
+        """Return the options of `method` for networks with these attention widths.
 
         Raises:
             SettingsError: the text of the block weights does not fit; names the field.
@@ -113,12 +113,12 @@ class MergeSettings(Settings):
 
 
 def chosen_rows(values: Mapping[str, Any]) -> tuple[int, ...]:
-    """The numbers of the rows of a form in which a network is chosen."""
+    """Return the numbers of the rows of a form in which a network is chosen."""
     return tuple(row for row in range(1, ROWS + 1) if values.get(f"network_{row}") not in (None, "", NONE))
 
 
 def used_fields(method: str, rows: Sequence[int]) -> frozenset[str]:
-    """The fields beside the networks' names that matter for `method`, a label of `METHODS`, and the chosen rows."""
+    """Return the fields beside the networks' names that matter for `method`, a label of `METHODS`, and the rows."""
     name = METHODS.get(method, "")
     role = blocks.weights_role(name)
     weighted = {"all": rows, "from base": rows[1:], "difference": ()}[role]

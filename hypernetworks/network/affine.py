@@ -16,7 +16,7 @@ _SINGLE = frozenset({"mps", "privateuseone"})
 
 
 def exact_dtype(device: torch.device) -> torch.dtype:
-    """The dtype in which maps are multiplied out on `device`."""
+    """Return the dtype in which maps are multiplied out on `device`."""
     return torch.float32 if device.type in _SINGLE else torch.float64
 
 

@@ -33,7 +33,7 @@ class Preset:
         return f"{self.purpose} Train it with learning rate {self.rate} for about {self.steps} steps."
 
     def values(self) -> dict[str, Any]:
-        """What it fills into a form; the widths stay as they are."""
+        """Tell what it fills into a form; the widths stay as they are."""
         values = self.shape.to_mapping()
         del values["widths"]
         return values
@@ -98,10 +98,10 @@ PRESETS: tuple[Preset, ...] = (
 
 
 def by_name(name: str) -> Preset | None:
-    """The preset of this name; None where there is none."""
+    """Return the preset of this name; None where there is none."""
     return next((preset for preset in PRESETS if preset.name == name), None)
 
 
 def matching(structure: Structure | None) -> Preset | None:
-    """The preset that has this structure; None where none has."""
+    """Return the preset that has this structure; None where none has."""
     return next((preset for preset in PRESETS if preset.shape.structure() == structure), None)

@@ -79,7 +79,7 @@ class ShapeSettings(Settings):
     )
 
     def problems(self) -> Iterator[SettingsError]:
-        """What `Structure` refuses, alone or for these widths."""
+        """Tell what `Structure` refuses, alone or for these widths."""
         try:
             structure = self.structure()
             widths = structure.check_widths(tuple(dict.fromkeys(self.widths)))
@@ -90,7 +90,7 @@ class ShapeSettings(Settings):
             yield error
 
     def structure(self) -> Structure:
-        """The layers these settings describe."""
+        """Return the layers these settings describe."""
         return Structure(**{name: getattr(self, name) for name in _STRUCTURE_FIELDS if hasattr(self, name)})
 
 
@@ -118,13 +118,13 @@ class CreateSettings(ShapeSettings):
     overwrite: bool = setting(False, Option("Overwrite", "May replace a file of this name."))
 
     def problems(self) -> Iterator[SettingsError]:
-        """What `Structure` refuses, and names that no file can have."""
+        """Tell what `Structure` refuses, and names that no file can have."""
         yield from super().problems()
         yield from name_problems(self.name)
 
 
 def name_problems(name: str) -> Iterator[SettingsError]:
-    """What is wrong with `name` as the name of a network."""
+    """Tell what is wrong with `name` as the name of a network."""
     try:
         check_name(name)
     except SettingsError as error:

@@ -39,7 +39,7 @@ def sizes(structure: Structure, widths: Sequence[int]) -> Sizes:
 
 
 def check_size(structure: Structure, widths: Sequence[int]) -> None:
-    """Raises SettingsError that names `layer_structure` where the network would be too large to be meant."""
+    """Raise SettingsError that names `layer_structure` where the network would be too large to be meant."""
     parameters = structure.parameter_count(widths)
     if parameters > MAX_PARAMETERS:
         size, limit = readable_bytes(parameters * 4), readable_bytes(MAX_PARAMETERS * 4)
@@ -47,7 +47,7 @@ def check_size(structure: Structure, widths: Sequence[int]) -> None:
 
 
 def readable_bytes(count: int) -> str:
-    """A size as people read it: `87.8 MB`, `1.2 GB`; 1 MB is 1,000,000 bytes."""
+    """Return a size as people read it: `87.8 MB`, `1.2 GB`; 1 MB is 1,000,000 bytes."""
     if count >= _GB:
         return f"{count / _GB:,.1f} GB"
     return f"{count / 10**6:.1f} MB" if count >= 10**6 else f"{count / 1000:.1f} kB"

@@ -22,7 +22,7 @@ class Curve:
 
 
 def draw_chart(curves: Sequence[Curve], right: Curve | None, last_step: int) -> str:
-    """An SVG with `curves` on the left axis and `right` on an axis of its own, over steps 0..last_step."""
+    """Return an SVG with `curves` on the left axis and `right` on an axis of its own, over steps 0..last_step."""
     shown = [curve for curve in curves if curve.points]
     parts = [_axis(shown, is_left=True)] if shown else []
     legend = [(curve.name, _COLOURS[number]) for number, curve in enumerate(curves) if curve.points]

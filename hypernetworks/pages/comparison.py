@@ -11,7 +11,7 @@ _WEIGHTS_SHOWN = 400
 
 
 def render(comparison: Comparison, first: str, second: str) -> str:
-    """The comparison under the names of the two networks."""
+    """Return the comparison under the names of the two networks."""
     names = [elements.text(name, 80) for name in (first, second)]
     verdict = "Both give the same outputs." if comparison.is_same else "Their outputs differ."
     parts = [

@@ -13,7 +13,7 @@ _LABELS = {**LABELS, "more_widths": MORE_WIDTHS.label}
 
 
 def drawing(entry: Entry) -> str:
-    """The network as a picture, or why there is none yet."""
+    """Return the network as a picture, or why there is none yet."""
     if entry.structure is None:
         return "<p class='hnw-note'>The drawing returns when the layers are right.</p>"
     return f"<div class='hnw-drawing-box'>{draw(entry.structure, entry.widths)}</div>"

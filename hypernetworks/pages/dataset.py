@@ -25,7 +25,7 @@ _ORIGINS = {
 
 
 def render(survey: Survey) -> str:
-    """The whole survey but the pictures."""
+    """Return the whole survey but the pictures."""
     parts = []
     if survey.obstacle:
         parts.append(elements.problem(f"A run would not start: {survey.obstacle}."))

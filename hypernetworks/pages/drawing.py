@@ -40,7 +40,7 @@ class _Chip:
 
 
 def draw(structure: Structure, widths: Sequence[int]) -> str:
-    """An SVG element: a bar for each entry of the layer structure, as high as it is wide, and the steps between.
+    """Return an SVG element: a bar for each entry of the layer structure, as high as it is wide, and the steps between.
 
     Args:
         widths: attention widths; the width of each layer is written for each of them.
@@ -81,7 +81,7 @@ def _description(structure: Structure, widths: Sequence[int]) -> str:
 
 
 def _chips(structure: Structure, index: int) -> list[_Chip]:
-    """The steps that lead to layer `index`, in the order in which they happen."""
+    """Return the steps that lead to layer `index`, in the order in which they happen."""
     is_last = index == len(structure.layer_structure) - 1
     linear = _Chip("linear", "Linear, from 0" if is_last and structure.zero_last_layer else "Linear")
     is_bent = structure.activation != "linear" and (not is_last or structure.activate_output)
@@ -102,7 +102,7 @@ def _heights(structure: Structure) -> list[float]:
 
 
 def _layers(xs: Sequence[float], heights: Sequence[float], middle: float) -> list[str]:
-    """The bars, and between them the linear maps as shaded areas."""
+    """Return the bars, and between them the linear maps as shaded areas."""
     areas, bars = [], []
     for (x0, h0), (x1, h1) in itertools.pairwise(zip(xs, heights, strict=True)):
         left, right = x0 + _BAR / 2, x1 - _BAR / 2
@@ -123,7 +123,7 @@ def _multipliers(xs: Sequence[float], structure: Structure) -> list[str]:
 
 
 def _addition(xs: Sequence[float], middle: float) -> list[str]:
-    """The input passing by, and joining what the layers made of it."""
+    """Return the input passing by, and joining what the layers made of it."""
     plus, top = xs[-1] + 52, 22
     start = xs[0]
     return [
@@ -136,7 +136,7 @@ def _addition(xs: Sequence[float], middle: float) -> list[str]:
 
 
 def _blocks(xs: Sequence[float], structure: Structure, middle: float) -> list[str]:
-    """An arc over each residual block, from its input to the sum with its output."""
+    """Return an arc over each residual block, from its input to the sum with its output."""
     parts = []
     tops = [middle - height / 2 for height in _heights(structure)]
     for index, (x0, x1) in enumerate(itertools.pairwise(xs)):

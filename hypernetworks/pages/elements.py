@@ -16,7 +16,7 @@ _UNSEEN = "\n\t\u200c\u200d"
 
 
 def text(value: Any, limit: int = _TEXT) -> str:
-    """A value as escaped text of at most `limit` characters; signs that cannot be shown become U+FFFD."""
+    """Return a value as escaped text of at most `limit` characters; signs that cannot be shown become U+FFFD."""
     if isinstance(value, Tensor):
         value = f"tensor {list(value.shape)} of {value.dtype}".replace("torch.", "")
     plain = str(value)
@@ -26,28 +26,28 @@ def text(value: Any, limit: int = _TEXT) -> str:
 
 
 def number(value: float | None) -> str:
-    """A number with four digits that count; a dash where there is none."""
+    """Return a number with four digits that count; a dash where there is none."""
     return "–" if value is None else f"{value:.4g}"
 
 
 def size(count: int) -> str:
-    """A number of bytes as people read it."""
+    """Return a number of bytes as people read it."""
     return f"{count / 1e6:.1f} MB" if count >= _MEGABYTE else f"{count / 1e3:.1f} kB"
 
 
 def share(part_of_all: float) -> str:
-    """A share in percent; 0 only where it is exactly 0."""
+    """Return a share in percent; 0 only where it is exactly 0."""
     return f"{part_of_all:.2%}" if part_of_all else "0"
 
 
 def facts(rows: Iterable[tuple[str, str]]) -> str:
-    """A table of names and values; the values are HTML already."""
+    """Return a table of names and values; the values are HTML already."""
     lines = "".join(f"<tr><th scope='row'>{text(name, 80)}</th><td>{value}</td></tr>" for name, value in rows)
     return f"<table class='hnw-table hnw-facts'>{lines}</table>"
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]], kind: str = "") -> str:
-    """A table with a head; the cells are HTML already.
+    """Return a table with a head; the cells are HTML already.
 
     Args:
         kind: further classes of the table.
@@ -70,7 +70,7 @@ def values(mapping: Mapping[Any, Any]) -> list[tuple[str, str]]:
 
 
 def problem(sentence: str) -> str:
-    """A sentence about what is wrong."""
+    """Return a sentence about what is wrong."""
     return f"<p class='hnw-broken'>{text(sentence)}</p>"
 
 

@@ -12,7 +12,7 @@ _GAP = 0.5
 
 
 def draw(histogram: Histogram, title: str = "") -> str:
-    """An SVG element: a bar for each bin, the highest as high as the picture, and a line where 0 is.
+    """Return an SVG element: a bar for each bin, the highest as high as the picture, and a line where 0 is.
 
     Args:
         title: shown while the pointer rests on it.

@@ -46,19 +46,19 @@ def check_table(differences: Sequence[Difference], compared_with: str) -> str:
 
 
 def sentence(plan: Plan) -> str:
-    """The reason of a plan as a sentence."""
+    """Return the reason of a plan as a sentence."""
     words = reason(plan)
     return f"{words[:1].upper()}{words[1:]}."
 
 
 def reason(plan: Plan) -> str:
-    """The reason of a plan in words that a page uses."""
+    """Return the reason of a plan in words that a page uses."""
     words = plan.reason.replace("layer_structure", "layer structure")
     return f"it{words[len(plan.method) :]}" if words.startswith(plan.method) else words
 
 
 def note(remark: str) -> str:
-    """A remark in place of a table."""
+    """Return a remark in place of a table."""
     return f"<p class='hnw-note'>{elements.text(remark)}</p>"
 
 

@@ -22,7 +22,7 @@ ALL, TROUBLED, HELD_OUT, REGULAR = "all pictures", "with problems", "held out", 
 
 
 def choices(survey: Survey) -> list[str]:
-    """What can be chosen to be shown."""
+    """Tell what can be chosen to be shown."""
     others = any(sample.subset.is_regularisation for sample in survey.samples)
     optional = [(TROUBLED, bool(_sentences(survey))), (HELD_OUT, bool(survey.held_out)), (REGULAR, others)]
     sizes = dict.fromkeys(f"{one.kind.width_px} x {one.kind.height_px}" for one in survey.buckets)
@@ -58,7 +58,7 @@ def page_count(numbers: Sequence[int]) -> int:
 
 
 def cards(survey: Survey, numbers: Sequence[int], page: int) -> str:
-    """A page of pictures, counted from 1."""
+    """Return a page of pictures, counted from 1."""
     shown = list(itertools.islice(numbers, (page - 1) * PER_PAGE, page * PER_PAGE))
     if not shown:
         return "<p class='hnw-note'>No picture has that.</p>"
@@ -98,7 +98,7 @@ def _pair(survey: Survey, sample: Sample, long_px: int) -> str:
 
 
 def _original(found: Print, sample: Sample, long_px: int) -> str:
-    """The whole picture, dark outside of the crop; every crop has a border."""
+    """Return the whole picture, dark outside of the crop; every crop has a border."""
     width, height = sample.size
     first, *others = sample.frames[:_CROPS_SHOWN]
     veil = f"<path d='M0 0H{width}V{height}H0Z{_outline(first)}' fill='#000' fill-opacity='.55' fill-rule='evenodd'/>"
@@ -123,7 +123,7 @@ def _size(sample: Sample) -> str:
 
 
 def _marks(survey: Survey, number: int) -> str:
-    """What else is to be known of a picture, in a few words."""
+    """Tell what else is to be known of a picture, in a few words."""
     sample = survey.samples[number]
     subset = sample.subset
     marks = [
@@ -140,7 +140,7 @@ def _marks(survey: Survey, number: int) -> str:
 
 
 def _sentences(survey: Survey) -> dict[int, list[str]]:
-    """What is wrong with samples, by number."""
+    """Tell what is wrong with samples, by number."""
     found: dict[int, list[str]] = {}
     for problem in survey.problems:
         if problem.sample is not None:

@@ -16,7 +16,7 @@ _WIDTHS_SHOWN = 16
 
 
 def render(report: Report) -> str:
-    """The whole report."""
+    """Return the whole report."""
     parts = [f"<h3>{elements.text(report.path.name, 300)}</h3>"]
     if report.problem:
         parts.append(elements.problem(f"This file is broken: {report.problem}."))
@@ -30,7 +30,7 @@ def render(report: Report) -> str:
 
 
 def render_broken(path: Path, sentence: str, outline: Outline) -> str:
-    """What can be said of a file that is no network."""
+    """Tell what can be said of a file that is no network."""
     rows = []
     if outline.file_bytes is not None:
         rows.append(("File", f"{elements.size(outline.file_bytes)}, {outline.file_bytes:,} bytes"))

@@ -81,7 +81,7 @@ class Comparison:
 
 
 def compare(first: Hypernetwork, second: Hypernetwork) -> Comparison:
-    """Compares two networks in evaluation mode, float32 on the CPU.
+    """Compare two networks in evaluation mode, float32 on the CPU.
 
     The contexts are 256 normal random vectors of each width that either network has, always the same ones; a width
     that a network lacks passes through it unchanged.
@@ -125,7 +125,7 @@ def _weights(first: Hypernetwork, second: Hypernetwork, width: int) -> Iterator[
 
 
 def _named_weights(module: HypernetworkModule) -> Iterator[tuple[str, Tensor]]:
-    """The weights by layer: the numbers in a file count activations and dropout too, which hold none."""
+    """Return the weights by layer: the numbers in a file count activations and dropout too, which hold none."""
     layer = 0
     for part in module.linear:
         layer += isinstance(part, (nn.Linear, ResidualBlock))

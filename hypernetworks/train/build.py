@@ -22,7 +22,7 @@ _RESIDENT_SHARE = 0.1
 
 
 def make_learner(plan: Plan, denoiser: Denoiser) -> Learner:
-    """The network on the model's device, with its optimizer."""
+    """Return the network on the model's device, with its optimizer."""
     job, network = plan.job, plan.network.to(denoiser.device)
     build = partial(optimizers.build, name=job.optimizer.name, arguments=job.optimizer.arguments)
     weights = network.parameters()
@@ -32,7 +32,7 @@ def make_learner(plan: Plan, denoiser: Denoiser) -> Learner:
 
 
 def make_trainer(plan: Plan, denoiser: Denoiser, data: EncodedDataset, learner: Learner) -> Trainer:
-    """What takes the steps; `learner` has the state to start with already."""
+    """Tell what takes the steps; `learner` has the state to start with already."""
     job = plan.job
     if denoiser.device.type != "cpu" and data.size_bytes <= _RESIDENT_SHARE * free_bytes(denoiser.device):
         data.keep_on(denoiser.device)

@@ -15,7 +15,7 @@ _log = logging.getLogger(__name__)
 
 
 def encode_parts(job: Job, parts: Sequence[Dataset], ports: Ports) -> list[EncodedDataset]:
-    """Encodes parts of a dataset, or takes what is kept of them; keeps what is new, within the limit of `job`.
+    """Encode parts of a dataset, or takes what is kept of them; keeps what is new, within the limit of `job`.
 
     Raises:
         DatasetError: a picture cannot be read any more, or the user stopped it.

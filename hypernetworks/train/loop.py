@@ -46,7 +46,7 @@ class Trainer:
         self.done = 0
 
     def run(self, start: int, end: int, callbacks: Sequence[Callback]) -> None:
-        """Takes the optimizer steps from `start` up to `end`, or fewer if a callback ends the run.
+        """Take the optimizer steps from `start` up to `end`, or fewer if a callback ends the run.
 
         Raises:
             NonFiniteLossError: loss or gradient stay without a finite number whatever is tried.
@@ -101,7 +101,7 @@ class Trainer:
         return taken.record()
 
     def accumulate(self, step: int, epoch: int, group: list[tuple[int, ...]]) -> Tensor:
-        """Adds up the gradients of the batches of `group`; gives the mean loss over their pictures, a scalar."""
+        """Add up the gradients of the batches of `group`; gives the mean loss over their pictures, a scalar."""
         pictures = sum(map(len, group))
         losses = []
         for batch in self.noisy_batches(step, epoch, group):
@@ -112,7 +112,7 @@ class Trainer:
         return torch.stack(losses).sum()
 
     def noisy_batches(self, step: int, epoch: int, group: list[tuple[int, ...]]) -> Iterator[NoisyBatch]:
-        """The micro-batches of a step with their noise; each draw depends on seed, step and place alone."""
+        """Return the micro-batches of a step with their noise; each draw depends on seed, step and place alone."""
         device, seed = self.denoiser.device, self.job.train.seed
         for number, indices in enumerate(group):
             generator = torch.Generator().manual_seed(derived_seed(seed, "noise", step, number))

@@ -43,7 +43,7 @@ class Needs:
         return (self.activations.of(self.computing.checkpointing) + self.learner_bytes) / MB
 
     def line(self) -> str:
-        """The estimate as a sentence."""
+        """Return the estimate as a sentence."""
         computed = {
             "none": "nothing is computed twice",
             "attention": "transformer blocks are computed again in the backward pass",
@@ -60,7 +60,7 @@ class Needs:
 
 
 def needs(settings: TrainSettings, network: Hypernetwork, denoiser: Denoiser, kinds: Sequence[Kind]) -> Needs:
-    """What the steps of a run over batches of these `kinds` take, with the checkpointing that was asked for or fits."""
+    """Plan the steps of a run over batches of these `kinds`, with the checkpointing that was asked for or fits."""
     largest = max(kinds, key=lambda kind: kind.width_px * kind.height_px * kind.batch_size)
     with Precision(settings.precision, denoiser.device, denoiser.dtype).autocast():
         activations = denoiser.activations(network, (largest.batch_size, largest.width_px, largest.height_px))

@@ -56,7 +56,7 @@ class NoiseProcess:
             raise TrainingError(f"the checkpoint predicts {self.prediction!r}; only epsilon and v can be trained")
 
     def draw(self, latents: Tensor, conditioning: Tensor, step: int, generator: torch.Generator) -> NoisyBatch:
-        """A timestep and noise for each latent, after Ho et al., DDPM (2020); v after Salimans & Ho (2022).
+        """Return a timestep and noise for each latent, after Ho et al., DDPM (2020); v after Salimans & Ho (2022).
 
         Args:
             latents: [batch, 4, height, width].
@@ -70,7 +70,7 @@ class NoiseProcess:
         return self.apply(latents, conditioning, to_device(timesteps, latents.device), noise)
 
     def apply(self, latents: Tensor, conditioning: Tensor, timesteps: Tensor, noise: Tensor) -> NoisyBatch:
-        """The batch for given timesteps [batch] and noise, shaped like `latents`."""
+        """Return the batch for given timesteps [batch] and noise, shaped like `latents`."""
         signal = self.alphas_cumprod[timesteps].view(-1, 1, 1, 1)
         noisy = signal.sqrt() * latents + (1 - signal).sqrt() * noise
         target = noise if self.prediction == "epsilon" else signal.sqrt() * noise - (1 - signal).sqrt() * latents

@@ -36,7 +36,7 @@ class OptimizerOnCpu(torch.optim.Optimizer):
             self.eval, self.train = self._then_give(switches.eval), self._then_give(switches.train)
 
     def step(self, closure: Any = None) -> None:  # type: ignore[override]
-        """Takes a step on the CPU with the gradients of now."""
+        """Take a step on the CPU with the gradients of now."""
         for outer, inner in zip(self.param_groups, self.inside.param_groups, strict=True):
             inner["lr"] = outer["lr"]
         for weight, copy in self._pairs:
@@ -46,11 +46,11 @@ class OptimizerOnCpu(torch.optim.Optimizer):
         self._give()
 
     def state_dict(self) -> dict[str, Any]:
-        """That of the optimizer inside, so that Continue may switch between both places."""
+        """Return that of the optimizer inside, so that Continue may switch between both places."""
         return self.inside.state_dict()
 
     def load_state_dict(self, state_dict: Any) -> None:
-        """Takes the state back, for the weights of now."""
+        """Take the state back, for the weights of now."""
         with torch.no_grad():
             for weight, copy in self._pairs:
                 copy.copy_(weight)
@@ -71,7 +71,7 @@ class OptimizerOnCpu(torch.optim.Optimizer):
 
 @contextmanager
 def unloaded(optimizer: torch.optim.Optimizer) -> Iterator[None]:
-    """The state of `optimizer` is in main memory for the length of this, and then back where it was, bit for bit."""
+    """Keep the state of `optimizer` in main memory for the length of this; then it is back, bit for bit."""
     places: list[tuple[Any, Any, torch.device]] = []
     for state in optimizer.state.values():
         for name, value in state.items():

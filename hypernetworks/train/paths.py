@@ -26,7 +26,7 @@ class OutputPaths:
 
     @classmethod
     def of(cls, job: Job, ports: Ports, is_resumed: bool = False) -> OutputPaths:
-        """The files of `job`; makes nothing yet.
+        """Return the files of `job`; makes nothing yet.
 
         Raises:
             SettingsError: the file exists and may not be replaced.
@@ -50,23 +50,23 @@ class OutputPaths:
         return self.folder / f"{self.network.stem}-best.pt"
 
     def numbered(self, step: int) -> Path:
-        """The copy of optimizer step `step` of this run."""
+        """Return the copy of optimizer step `step` of this run."""
         return self.folder / f"{self.network.stem}-{step:06d}.pt"
 
     def all_numbered(self) -> list[Path]:
-        """The numbered copies there are, oldest first."""
+        """Return the numbered copies there are, oldest first."""
         form = re.compile(re.escape(self.network.stem) + r"-(\d{6,})\.pt")
         found = [(int(match[1]), path) for path in self.folder.glob("*.pt") if (match := form.fullmatch(path.name))]
         return [path for _, path in sorted(found)]
 
     def states(self) -> list[Path]:
-        """The saved states there are."""
+        """Return the saved states there are."""
         networks = [self.network, self.best, *self.all_numbered()]
         states = [path.with_name(path.name + SUFFIX) for path in networks]
         return [path for path in states if path.exists()]
 
     def make_folders(self) -> None:
-        """Makes the folders; raises SettingsError if one cannot be made."""
+        """Make the folders; raises SettingsError if one cannot be made."""
         for folder in (self.network.parent, self.folder):
             try:
                 folder.mkdir(parents=True, exist_ok=True)

@@ -65,7 +65,7 @@ class Plan:
         return parse_interval(f"{section}.{name}", getattr(getattr(self.job, section), name), self.steps_per_epoch)
 
     def lines(self) -> list[str]:
-        """The plan as a person reads it, a sentence a line."""
+        """Return the plan as a person reads it, a sentence a line."""
         job, network = self.job, self.network
         weights = sum(parameter.numel() for parameter in network.parameters())
         sizes = " and ".join(map(str, sorted({kind.batch_size for kind in self.training.kinds})))
@@ -88,7 +88,7 @@ class Plan:
 
 
 def make_plan(job: Job, ports: Ports, resume: bool = False) -> Plan:
-    """Reads and checks all that `job` names.
+    """Read and checks all that `job` names.
 
     Raises:
         SettingsError: settings do not fit the model, the files or the dataset; all of them at once.
@@ -138,7 +138,7 @@ def latent_cache(job: Job, ports: Ports) -> Cache:
 
 
 def starting_network(job: Job, ports: Ports) -> Hypernetwork:
-    """The network of `network.file`, or a new one.
+    """Return the network of `network.file`, or a new one.
 
     Raises:
         SettingsError: the file cannot be read, or the network has no width that the model has.
@@ -171,7 +171,7 @@ class _Checks:
         self._errors: list[WorkbenchError] = []
 
     def take(self, check: Callable[[], ResultT]) -> ResultT | None:
-        """The result of `check`, or None after an error, which is kept."""
+        """Return the result of `check`, or None after an error, which is kept."""
         try:
             return check()
         except WorkbenchError as error:
@@ -179,7 +179,7 @@ class _Checks:
             return None
 
     def raise_all(self) -> None:
-        """Raises what was gathered."""
+        """Raise what was gathered."""
         settings = [error for error in self._errors if isinstance(error, SettingsError)]
         raise_all(settings)
         if self._errors:

@@ -31,11 +31,11 @@ class RisingRate:
     steps: int
 
     def rate(self, step: int) -> float:
-        """The rate of `step`."""
+        """Return the rate of `step`."""
         return self.lowest * (self.highest / self.lowest) ** (step / max(self.steps - 1, 1))
 
     def is_end_of_cycle(self, step: int) -> bool:
-        """True on the last step."""
+        """Tell whether `step` is the last one."""
         return step == self.steps - 1
 
     @property
@@ -58,7 +58,7 @@ class FoundRate:
     losses: tuple[float, ...]
 
     def chart(self) -> str:
-        """The smoothed loss over the steps and the rate beside it, as SVG; the rate as its power of ten."""
+        """Return the smoothed loss over the steps and the rate beside it, as SVG; the rate as its power of ten."""
         loss = Curve("loss", list(enumerate(self.losses)))
         rate = Curve("log10 of the rate", [(step, math.log10(value)) for step, value in enumerate(self.rates)])
         return draw_chart([loss], rate, len(self.rates) - 1)
@@ -74,7 +74,7 @@ class _Recorder:
         self._mean = 0.0
 
     def after_step(self, record: StepRecord) -> bool:
-        """Takes the step down; True to end the test."""
+        """Take the step down; True to end the test."""
         self._ports.progress.report(record.step, self._steps, f"Trying a rate of {record.rate:.3g}")
         if record.skipped:
             # The first steps in fp16 may be left out because the scale of the loss is too large yet.

@@ -41,7 +41,7 @@ class Guard:
             self._rollbacks_in_a_row = 0
 
     def after_bad_step(self, step: int) -> None:
-        """Counts the step; rolls back when there were too many in a row.
+        """Count the step; rolls back when there were too many in a row.
 
         Raises:
             NonFiniteLossError: roll-backs do not help.

@@ -114,7 +114,7 @@ class _Run:
         self.saver = self._saver()
 
     def go(self) -> TrainResult:
-        """Takes the steps, saves, and draws the sheet."""
+        """Take the steps, saves, and draws the sheet."""
         logs = self._logs()
         callbacks: list[Callback] = [self.validation, self.monitor, *logs, self.previews, self.saver]
         _log.info(self.plan.needs.line())
@@ -135,7 +135,7 @@ class _Run:
         return self._result(seconds)
 
     def _start(self) -> int:
-        """Takes the saved state back, or an optimizer state of the WebUI's; gives the step to start at."""
+        """Take the saved state back, or an optimizer state of the WebUI's; gives the step to start at."""
         resumed = self.plan.resumed
         if resumed is not None:
             self.first = replace(self.first, step=resumed.first_step)

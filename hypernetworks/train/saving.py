@@ -66,7 +66,7 @@ class Saver:
         return is_cycle_end or bool(self.every and step % self.every == 0)
 
     def after_step(self, record: StepRecord) -> None:
-        """Saves a numbered copy or the best one when the step has come."""
+        """Save a numbered copy or the best one when the step has come."""
         self.step = record.step
         output = self.job.output
         if self._is_numbered(record.step):
@@ -76,7 +76,7 @@ class Saver:
             self._unless_broken(lambda: self.save(self.paths.best))
 
     def save(self, path: Path) -> None:
-        """Writes the network to `path`, and the state beside it where the settings ask for that.
+        """Write the network to `path`, and the state beside it where the settings ask for that.
 
         Raises:
             NonFiniteLossError: a weight is NaN or infinite; nothing was written.
@@ -93,7 +93,7 @@ class Saver:
             self.save_state(path)
 
     def save_state(self, path: Path) -> None:
-        """Writes the state of the run beside the network at `path`."""
+        """Write the state of the run beside the network at `path`."""
         progress = {name: callback.state() for name, callback in self.remembered.items()}
         saved = SavedRun(self.step, self.first.step, self.learner.capture(), self.job.optimizer.name, progress)
         write_state(path.with_name(path.name + SUFFIX), saved)
@@ -116,7 +116,7 @@ class Saver:
         )
 
     def _unless_broken(self, save: Callable[[], None]) -> None:
-        """A copy that must not be made of broken weights is left out; the guard brings good ones back."""
+        """Return a copy that must not be made of broken weights is left out; the guard brings good ones back."""
         try:
             save()
         except NonFiniteLossError as error:

@@ -41,7 +41,7 @@ class Learner:
     rate_factor: float = 1.0
 
     def capture(self) -> dict[str, Any]:
-        """A copy of everything, on the CPU."""
+        """Return a copy of everything, on the CPU."""
         return _copied(
             {
                 "network": dict(self.network.named_parameters()),
@@ -53,7 +53,7 @@ class Learner:
         )
 
     def restore(self, captured: Mapping[str, Any]) -> None:
-        """Takes everything back.
+        """Take everything back.
 
         Raises:
             TrainingError: it is the state of another network, optimizer or average.
@@ -93,7 +93,7 @@ class SavedRun:
 
 
 def write_state(path: Path, saved: SavedRun) -> None:
-    """Writes a state file, whole or not at all; raises HypernetworkFileError."""
+    """Write a state file, whole or not at all; raises HypernetworkFileError."""
     content = {
         "version": _VERSION,
         "step": saved.step,
@@ -107,7 +107,7 @@ def write_state(path: Path, saved: SavedRun) -> None:
 
 
 def read_state(path: Path) -> SavedRun:
-    """Reads a state file without executing anything.
+    """Read a state file without executing anything.
 
     Raises:
         HypernetworkFileError: the file cannot be read, or is none of ours.
@@ -119,7 +119,7 @@ def read_state(path: Path) -> SavedRun:
 
 
 def find_state(candidates: list[Path]) -> Path | None:
-    """The state file with the most steps, or None; unreadable ones are passed over only if another one is there."""
+    """Return the state file with the most steps, or None; unreadable ones only count where there is no other."""
     best: tuple[int, Path] | None = None
     failure: HypernetworkFileError | None = None
     for path in candidates:
@@ -136,7 +136,7 @@ def find_state(candidates: list[Path]) -> Path | None:
 
 
 def _copied(value: Any) -> Any:
-    """A copy of nested containers, with every tensor on the CPU and apart from the live one."""
+    """Return a copy of nested containers, with every tensor on the CPU and apart from the live one."""
     if isinstance(value, Tensor):
         return value.detach().to("cpu", copy=True)
     if isinstance(value, Mapping):

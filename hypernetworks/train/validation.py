@@ -54,11 +54,11 @@ class Validation:
         self.best = min(self.best, loss)
 
     def state(self) -> dict[str, Any]:
-        """What Continue needs."""
+        """Tell what Continue needs."""
         return {"latest": list(self.latest) if self.latest else None, "best": self.best}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Takes the measurements back."""
+        """Take the measurements back."""
         self.latest = (state["latest"][0], state["latest"][1]) if state["latest"] else None
         self.best = state["best"]
 
@@ -100,7 +100,7 @@ class Validation:
 
 
 def _groups(data: EncodedDataset) -> list[list[int]]:
-    """The items, a few of one size at a time."""
+    """Return the items, a few of one size at a time."""
     sizes: dict[tuple[int, int], list[int]] = {}
     for item, kind in enumerate(data.dataset.kinds):
         sizes.setdefault((kind.width_px, kind.height_px), []).append(item)

@@ -30,7 +30,7 @@ class RequestError(WorkbenchError):
 
 
 def not_found(sentence: str) -> RequestError:
-    """What a request asks for is not there."""
+    """Tell what a request asks for is not there."""
     return RequestError(_MISSING, sentence)
 
 
@@ -47,7 +47,7 @@ def credentials() -> list[tuple[str, str]]:
 
 
 def check_user(request: Request, known: Sequence[tuple[str, str]]) -> None:
-    """Raises RequestError unless the request carries one of the `known` users and passwords; none known: all may."""
+    """Raise RequestError unless the request carries one of the `known` users and passwords; none known: all may."""
     if not known:
         return
     kind, _, coded = request.headers.get("Authorization", "").partition(" ")
@@ -62,7 +62,7 @@ def check_user(request: Request, known: Sequence[tuple[str, str]]) -> None:
 
 
 async def read_body(request: Request) -> dict[str, Any]:
-    """The JSON object of a request; an empty body is an empty object.
+    """Return the JSON object of a request; an empty body is an empty object.
 
     Raises:
         RequestError: it is too large, or no JSON object.
@@ -88,7 +88,7 @@ async def read_body(request: Request) -> dict[str, Any]:
 
 
 def told(error: WorkbenchError) -> dict[str, Any]:
-    """An error as JSON: one sentence, the field where it is about one, and each of several."""
+    """Return an error as JSON: one sentence, the field where it is about one, and each of several."""
     if not isinstance(error, SettingsError):
         return {"error": str(error), "field": None}
     errors = error.errors if isinstance(error, SeveralSettingsError) else (error,)
@@ -100,7 +100,7 @@ def told(error: WorkbenchError) -> dict[str, Any]:
 
 
 def refusal(error: WorkbenchError) -> JSONResponse:
-    """The answer to a request that cannot be done."""
+    """Return the answer to a request that cannot be done."""
     if isinstance(error, RequestError):
         headers = {"WWW-Authenticate": "Basic"} if error.status == _UNKNOWN else None
         return JSONResponse(told(error), error.status, headers)

@@ -65,7 +65,7 @@ def routes() -> list[Route]:
 
 
 def register(_demo: Any, app: FastAPI) -> None:
-    """Adds the routes to the host's server where it serves an API at all."""
+    """Add the routes to the host's server where it serves an API at all."""
     if not api_is_on():
         return
     known = access.credentials()
@@ -104,7 +104,7 @@ def _asked(route: Route, request: Request) -> dict[str, str]:
 
 
 def _documented(route: Route) -> dict[str, Any]:
-    """The part of the OpenAPI document that tells what the request may hold."""
+    """Return the part of the OpenAPI document that tells what the request may hold."""
     described: dict[str, Any] = {}
     if route.body is not None:
         described["requestBody"] = {"content": {"application/json": {"schema": route.body}}}

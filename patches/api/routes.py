@@ -32,13 +32,13 @@ _DATASETS = "datasets"
 
 
 def data_roots() -> list[Path]:
-    """The folders in which datasets may lie: `datasets` of the host's data folder, and those of the command line."""
+    """Return the folders in which datasets may lie: `datasets` of the host's data folder, and the command line's."""
     more = getattr(shared.cmd_opts, "hnw_data_root", None) or []
     return [Path(paths.data_path) / _DATASETS, *(Path(folder).absolute() for folder in more)]
 
 
 def create(body: Body) -> dict[str, Any]:
-    """Makes a new network and its file."""
+    """Make a new network and its file."""
     settings = CreateSettings.from_mapping(body)
     path = create_file(settings, () if settings.widths else host.model_widths(), host.network_dir())
     shared.reload_hypernetworks()
@@ -46,7 +46,7 @@ def create(body: Body) -> dict[str, Any]:
 
 
 def train(body: Body) -> dict[str, Any]:
-    """Starts a run."""
+    """Start a run."""
     return _shown(background.start(_job(body)))
 
 
@@ -97,14 +97,14 @@ def listing(_body: Body) -> dict[str, Any]:
 
 
 def inspect(_body: Body, name: str = "") -> dict[str, Any]:
-    """What is in the file of a network."""
+    """Tell what is in the file of a network."""
     path = work.place(name, "name")
     described = plain(report.describe(path))
     return {**described, "path": path.name, "name": name}
 
 
 def merge(body: Body) -> dict[str, Any]:
-    """Merges networks into one file."""
+    """Merge networks into one file."""
     known = {one.name: one.default for kind in (MergeSettings, ResultSettings) for one in fields(kind)}
     _only(body, set(known))
     values = {**known, **body}
@@ -116,7 +116,7 @@ def merge(body: Body) -> dict[str, Any]:
 
 
 def compose(body: Body) -> dict[str, Any]:
-    """Writes a composition as a `.hns` file or, where that can be, as one network."""
+    """Write a composition as a `.hns` file or, where that can be, as one network."""
     known = {one.name: one.default for one in fields(ResultSettings)}
     _only(body, {*known, "text", "one_file"})
     values = {**known, **body}
@@ -128,7 +128,7 @@ def compose(body: Body) -> dict[str, Any]:
 
 
 def _job(body: Body) -> Job:
-    """The job of a request: its network by name or a new one, its paths inside the folders that are meant for them."""
+    """Return the job of a request: its network by name or a new one, its paths inside the folders meant for them."""
     tables = confined(body, data_roots(), _output_roots())
     network = tables.get("network", {})
     if not (isinstance(network, Mapping) and network.get("file")):

@@ -28,12 +28,12 @@ _known: tuple[weakref.ref[nn.Module], Layers] | None = None
 
 
 def loaded_unet() -> nn.Module | None:
-    """The U-Net of the loaded checkpoint; None where there is none or it is of another kind."""
+    """Return the U-Net of the loaded checkpoint; None where there is none or it is of another kind."""
     return unet_of(shared.sd_model)
 
 
 def unet_of(checkpoint: Any) -> nn.Module | None:
-    """The U-Net of a checkpoint as the host holds it, None where it has none; in Forge one of its patchers holds it."""
+    """Return the U-Net of a checkpoint as the host holds it, None where it has none; in Forge a patcher holds it."""
     patcher = getattr(getattr(checkpoint, "forge_objects", None), "unet", None)
     for holder in (checkpoint, patcher):
         unet = getattr(getattr(holder, "model", None), "diffusion_model", None)
@@ -43,7 +43,7 @@ def unet_of(checkpoint: Any) -> nn.Module | None:
 
 
 def of(unet: nn.Module) -> Layers:
-    """The layers of `unet`, looked up once."""
+    """Return the layers of `unet`, looked up once."""
     global _known  # noqa: PLW0603 - one U-Net is in use at a time
     if _known is None or _known[0]() is not unet:
         _known = weakref.ref(unet), _find(unet)

@@ -11,7 +11,7 @@ from .loaded import Loaded
 
 
 def bend_chain(networks: Sequence[Any], k_in: Tensor, v_in: Tensor, layer: Any = None) -> tuple[Tensor, Tensor]:
-    """Passes the inputs of `to_k` and `to_v` [batch, tokens, width] through networks in order; others by the host."""
+    """Pass the inputs of `to_k` and `to_v` [batch, tokens, width] through networks in order; others by the host."""
     from modules.hypernetworks import hypernetwork  # noqa: PLC0415
 
     for network in networks:

@@ -24,6 +24,6 @@ def loaded_widths() -> tuple[int, ...]:
 
 
 def _loaded_model() -> Any:
-    """The model, if there is one: asking `shared.sd_model` for it would load it or wait until it is loaded."""
+    """Return the model, if there is one: asking `shared.sd_model` for it would load it or wait until it is loaded."""
     data = getattr(sd_models, "model_data", None)
     return data.sd_model if data is not None else shared.__dict__.get("sd_model")

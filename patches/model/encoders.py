@@ -59,7 +59,7 @@ def needed(*names: str) -> Iterator[None]:
 
 
 def move(module: nn.Module, device: torch.device) -> None:
-    """Moves a part of the model."""
+    """Move a part of the model."""
     module.to(device)
 
 

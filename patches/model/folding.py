@@ -57,7 +57,7 @@ class Folds:
             raise
 
     def undo(self) -> None:
-        """Gives every weight its old bits and takes the hooks away."""
+        """Give every weight its old bits and takes the hooks away."""
         while self._linears:
             self._linears.pop().undo()
         while self._hooks:
@@ -121,7 +121,7 @@ class _FoldedLinear:
 
     @torch.no_grad()
     def undo(self) -> None:
-        """Gives the layer its old bits back."""
+        """Give the layer its old bits back."""
         linear = self.linear
         if not torch.equal(_samples(linear.weight), self._mark.to(linear.weight.dtype)):
             # Another checkpoint was loaded into the same layers: its weights are the right ones now.
@@ -148,6 +148,6 @@ def _folded(weight: Tensor, tail: Affine) -> tuple[Tensor, Tensor | None]:
 
 
 def _samples(weight: Tensor) -> Tensor:
-    """A few values by which a weight is known again, also on another device."""
+    """Return a few values by which a weight is known again, also on another device."""
     flat = weight.detach().flatten()
     return flat[:: max(1, flat.numel() // _SAMPLES)].to("cpu", copy=True)

@@ -36,7 +36,7 @@ _PREDICTIONS = {"eps": "epsilon", "v": "v"}
 
 
 def unet() -> nn.Module:
-    """The U-Net of the loaded checkpoint.
+    """Return the U-Net of the loaded checkpoint.
 
     Raises:
         TrainingError: no checkpoint is loaded.
@@ -199,13 +199,13 @@ class HostDenoiser:
 
     @contextmanager
     def _surroundings(self) -> Iterator[None]:
-        """What a forward of the U-Net runs in, and again each block that is computed in the backward pass."""
+        """Tell what a forward of the U-Net runs in, and again each block that is computed in the backward pass."""
         with self._casting(), self._attention():
             yield
 
     @contextmanager
     def _casting(self) -> Iterator[None]:
-        """The host's own way to fewer bits. For some GPUs that is not autocast, which then must stay off."""
+        """Return the host's own way to fewer bits. For some GPUs that is not autocast, which then must stay off."""
         is_other = self.device.type == "cuda" and casts_by_itself()
         with torch.autocast("cuda", enabled=False) if is_other else nullcontext(), devices.autocast():
             yield
@@ -218,7 +218,7 @@ class HostProgress:
         self._chart = ""
 
     def report(self, done: int, total: int, text: str) -> None:
-        """Shows that `done` of `total` steps are over."""
+        """Show that `done` of `total` steps are over."""
         runs.note(done, total, text)
         shared.state.job_count = total
         shared.state.job_no = done
@@ -226,11 +226,11 @@ class HostProgress:
         shared.state.textinfo = f"<p>{escape(text)}</p>\n{self._chart}"
 
     def draw(self, chart: str) -> None:
-        """Shows the curves of the run under the text."""
+        """Show the curves of the run under the text."""
         self._chart = chart
 
     def show(self, picture: Image.Image) -> None:
-        """Shows a preview picture."""
+        """Show a preview picture."""
         shared.state.assign_current_image(picture)
 
     def is_interrupted(self) -> bool:
@@ -259,5 +259,5 @@ def ports(progress: Progress | None = None) -> Ports:
 
 
 def network_dir() -> Path:
-    """The host's folder of hypernetworks."""
+    """Return the host's folder of hypernetworks."""
     return Path(shared.cmd_opts.hypernetwork_dir)

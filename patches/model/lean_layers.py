@@ -80,7 +80,7 @@ def lean(unet: nn.Module, device_type: str) -> Iterator[None]:
 
 
 def _frozen(layer: nn.Module, device_type: str) -> _Frozen | None:
-    """What takes the place of a layer's forward; None where that stays."""
+    """Tell what takes the place of a layer's forward; None where that stays."""
     if type(layer) is nn.Conv2d and _is_plain(layer):
         return FrozenConvolution(layer)
     if type(layer) is nn.Linear and device_type == "cpu" and _is_plain(layer):
@@ -133,5 +133,5 @@ def _is_plain_gate(layer: nn.Module) -> bool:
 
 
 def _origin(layer: nn.Module) -> str:
-    """The module in which the forward of a layer's class was written."""
+    """Return the module in which the forward of a layer's class was written."""
     return getattr(type(layer).forward, "__module__", "")

@@ -22,7 +22,7 @@ Stamp = tuple[int, int] | None
 
 
 def stamp(path: str | Path) -> Stamp:
-    """What tells that a file was written anew: time in nanoseconds and size in bytes; None where there is no file."""
+    """Stamp a file, to tell when it is written anew: time in nanoseconds, size in bytes; None where there is none."""
     try:
         status = Path(path).stat()
     except OSError:
@@ -61,7 +61,7 @@ class Library:
         return any(kept is network for _, kept in self._networks.values())
 
     def network(self, path: str) -> Hypernetwork:
-        """The network of a file, in evaluation mode and without gradients.
+        """Return the network of a file, in evaluation mode and without gradients.
 
         Raises:
             HypernetworkFileError: with the file's name and the reason.
@@ -77,7 +77,7 @@ class Library:
         return kept[1]
 
     def composition(self, path: str, listed: Mapping[str, str]) -> tuple[Composition, dict[str, Hypernetwork]]:
-        """The composition of a file and the networks it needs, by name.
+        """Return the composition of a file and the networks it needs, by name.
 
         Args:
             listed: name to path of all networks and compositions.
@@ -95,7 +95,7 @@ class Library:
         return self._with_networks(read, listed)
 
     def typed(self, text: str, listed: Mapping[str, str]) -> tuple[Composition, dict[str, Hypernetwork]]:
-        """The composition that a text is, and the networks it needs, by name; as `composition`."""
+        """Return the composition that a text is, and the networks it needs, by name; as `composition`."""
         return self._with_networks(_read(text, listed, {}), listed)
 
     def _with_networks(self, read: _Read, listed: Mapping[str, str]) -> tuple[Composition, dict[str, Hypernetwork]]:
@@ -104,7 +104,7 @@ class Library:
         return read.composition, {name: self.network(place) for name, place in known.items()}
 
     def tidy(self, in_use: Iterable[Hypernetwork], limit: int) -> None:
-        """Moves networks that are not in use to the CPU, and forgets those used longest ago beyond `limit`."""
+        """Move networks that are not in use to the CPU, and forgets those used longest ago beyond `limit`."""
         used = {id(network) for network in in_use}
         for path, (_, network) in list(self._networks.items()):
             if id(network) in used:
@@ -121,7 +121,7 @@ class Library:
 
 
 def _read(text: str, listed: Mapping[str, str], stamps: dict[str, Stamp]) -> _Read:
-    """Reads a composition with all those that it names, each once.
+    """Read a composition with all those that it names, each once.
 
     Args:
         stamps: of the files read so far; those read here are added.

@@ -52,7 +52,7 @@ class Loaded(ABC):
         return self.bend(x, x)[index]
 
     def set_multiplier(self, multiplier: float) -> None:
-        """Sets the strength."""
+        """Set the strength."""
         self.multiplier = float(multiplier)
 
     def shorthash(self) -> str | None:
@@ -60,7 +60,7 @@ class Loaded(ABC):
         return files.short_hash(self.filename) if self.filename else None
 
     def bend(self, k_in: Tensor, v_in: Tensor) -> tuple[Tensor, Tensor]:
-        """Passes the inputs of `to_k` and `to_v` [batch, tokens, width] through it, part by part."""
+        """Pass the inputs of `to_k` and `to_v` [batch, tokens, width] through it, part by part."""
         return self.step_of_chain.bend(k_in, v_in)
 
 

@@ -24,7 +24,7 @@ class HostPreviewer:
     def generate(
         self, requests: Sequence[PictureRequest], network: Hypernetwork | None, strength: float
     ) -> list[Image.Image]:
-        """A picture for each request, with `network` (or none) at `strength`.
+        """Return a picture for each request, with `network` (or none) at `strength`.
 
         Raises:
             SettingsError: the host has no such sampler.
@@ -42,14 +42,14 @@ class HostPreviewer:
 
 
 def check_sampler(name: str) -> None:
-    """Raises SettingsError if the host has no sampler of this name."""
+    """Raise SettingsError if the host has no sampler of this name."""
     names = [sampler.name for sampler in sd_samplers.all_samplers]
     if name not in names:
         raise SettingsError("preview.sampler", f"must be one of {', '.join(names)}, not {name!r}")
 
 
 def _alike(requests: Sequence[PictureRequest]) -> Iterator[list[PictureRequest]]:
-    """Runs of requests that differ in prompt and seed alone, as long as one batch may be."""
+    """Run of requests that differ in prompt and seed alone, as long as one batch may be."""
     batch: list[PictureRequest] = []
     for request in requests:
         at_once = max(1, _PIXELS_AT_ONCE // (request.width_px * request.height_px))

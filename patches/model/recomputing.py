@@ -18,7 +18,7 @@ from .shortcuts import shortcuts
 
 
 def blocks(unet: nn.Module, which: str) -> list[nn.Module]:
-    """The blocks that a choice of checkpointing is about: transformer blocks, with "all" the residual blocks too."""
+    """Return the blocks that a choice of checkpointing means: transformer blocks, with "all" the residual ones too."""
     if which == "none":
         return []
     return [
@@ -44,7 +44,7 @@ class Again:
 
 @contextmanager
 def checkpointed(unet: nn.Module, which: str, again: Again) -> Iterator[None]:
-    """The blocks of a choice ("none", "attention", "all") are checkpointed where gradients are wanted."""
+    """Return the blocks of a choice ("none", "attention", "all") are checkpointed where gradients are wanted."""
     changed: list[tuple[nn.Module, Any]] = []
     chosen = blocks(unet, which)
     hook = unet.register_forward_pre_hook(_bend_text_first, with_kwargs=True) if chosen else None
@@ -80,7 +80,7 @@ def _checkpointed(forward: Callable[..., Any], again: Again) -> Callable[..., An
 
 
 def _bend_text_first(_unet: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any]) -> None:
-    """What networks make of the text is computed outside of the blocks, once, and so never again."""
+    """Tell what networks make of the text is computed outside of the blocks, once, and so never again."""
     context = named.get("context", inputs[2] if len(inputs) > 2 else None)  # noqa: PLR2004 - (x, timesteps, context)
     if isinstance(context, Tensor) and torch.is_grad_enabled():
         shortcuts.bend_text(context)

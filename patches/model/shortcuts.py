@@ -76,7 +76,7 @@ class Shortcuts:
 
     @contextmanager
     def reading(self, memo: Memo | None) -> Iterator[None]:
-        """What `memo` has of the text is taken from there; nothing new enters it.
+        """Tell what `memo` has of the text is taken from there; nothing new enters it.
 
         For a checkpointed block, which runs twice: what it put in at first it would find, and not compute, later.
         """
@@ -103,7 +103,7 @@ class Shortcuts:
             self.bend(chain, context)
 
     def end(self) -> None:
-        """Takes everything out of the model, and forgets what only this generation needed."""
+        """Take everything out of the model, and forgets what only this generation needed."""
         try:
             self.unfold()
         finally:
@@ -114,22 +114,22 @@ class Shortcuts:
                     del self._reduced[key]
 
     def unfold(self) -> None:
-        """Gives the U-Net its own weights back; they are folded again when its next forward begins."""
+        """Give the U-Net its own weights back; they are folded again when its next forward begins."""
         self._folded = None
         self.folds.undo()
 
     def plain(self, chain: Sequence[Loaded], context: Tensor) -> Pair:
-        """The inputs of `to_k` and `to_v`, network by network."""
+        """Return the inputs of `to_k` and `to_v`, network by network."""
         self.leave_layer()
         return Chain(tuple(each.step_of_chain for each in chain)).bend(context, context)
 
     def leave_layer(self) -> None:
-        """Takes the folded maps out if the layer that runs now has one and is about to go another way."""
+        """Take the folded maps out if the layer that runs now has one and is about to go another way."""
         if self.folds.current is not None:
             self.unfold()
 
     def bend(self, chain: Sequence[Loaded], context: Tensor) -> Pair:
-        """The inputs of `to_k` and `to_v` for an attention input [batch, tokens, width]."""
+        """Return the inputs of `to_k` and `to_v` for an attention input [batch, tokens, width]."""
         step = Chain(tuple(each.step_of_chain for each in chain))
         networks = tuple(step.networks())
         unet = attention_layers.loaded_unet()

@@ -58,7 +58,7 @@ def find_subject(picture: Image.Image, size: tuple[int, int]) -> tuple[float, fl
 
 @cache
 def _autocrop() -> Any:
-    """The host's module, or None, which is told once."""
+    """Return the host's module, or None, which is told once."""
     try:
         module = importlib.import_module(_MODULE)
         _ = module.focal_point, module.Settings, module.cv2.error

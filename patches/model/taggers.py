@@ -21,7 +21,7 @@ ERRORS = (ImportError, AttributeError, OSError, RuntimeError, ValueError)
 
 
 def available() -> dict[str, Callable[[], AbstractContextManager[Describe]]]:
-    """The taggers that this host has, by name; each is loaded for as long as its context lasts."""
+    """Return the taggers that this host has, by name; each is loaded for as long as its context lasts."""
     found: dict[str, Callable[[], AbstractContextManager[Describe]]] = {}
     if importlib.util.find_spec("modules.deepbooru") is not None:
         found["deepbooru (tags)"] = _deepbooru
@@ -31,7 +31,7 @@ def available() -> dict[str, Callable[[], AbstractContextManager[Describe]]]:
 
 
 def token_counter() -> TokenCounter | None:
-    """Counts tokens as the loaded checkpoint's text encoder does; None where no checkpoint is loaded."""
+    """Count tokens as the loaded checkpoint's text encoder does; None where no checkpoint is loaded."""
     loaded = getattr(sd_models, "model_data", None)
     # The host's own attribute would load a checkpoint to answer.
     model = shared.sd_model if loaded is None else loaded.sd_model

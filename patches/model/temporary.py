@@ -50,7 +50,7 @@ def frozen(model: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def without_checkpointing(model: nn.Module) -> Iterator[None]:
-    """The checkpointing that `ldm`, the host or another extension gave the blocks is off.
+    """Return the checkpointing that `ldm`, the host or another extension gave the blocks is off.
 
     It is re-entrant: it fails on frozen weights and passes networks no gradient. Ours takes its place where wanted.
     """
@@ -115,7 +115,7 @@ def mode(network: nn.Module | None, is_training: bool) -> Iterator[None]:
 
 @contextmanager
 def preserved_rng() -> Iterator[None]:
-    """The generators of torch, numpy and Python give afterwards what they would have given."""
+    """Return the generators of torch, numpy and Python give afterwards what they would have given."""
     python_state, numpy_state = random.getstate(), np.random.get_state()
     try:
         with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
@@ -127,7 +127,7 @@ def preserved_rng() -> Iterator[None]:
 
 @contextmanager
 def preserved_state() -> Iterator[None]:
-    """The host's progress shows afterwards what it showed."""
+    """Return the host's progress shows afterwards what it showed."""
     before = {name: getattr(shared.state, name) for name in _STATE_FIELDS}
     try:
         yield

@@ -20,5 +20,5 @@ def in_tag(name: str) -> str:
 
 
 def meaning(name: str) -> str:
-    """What a name of a tag stands for, itself where it is no alias."""
+    """Tell what a name of a tag stands for, itself where it is no alias."""
     return _meanings.get(name, name)

@@ -51,7 +51,7 @@ class Row:
 
 
 def read(values: Sequence[Any]) -> tuple[list[Row], list[str]]:
-    """The rows that the page's or a request's values give, name, strength and on or off in turn.
+    """Return the rows that the page's or a request's values give, name, strength and on or off in turn.
 
     Returns:
         All rows in order, and a sentence for each that cannot be used as it stands, which is off in the result.
@@ -87,7 +87,7 @@ def is_written_by_us(key: str) -> bool:
 
 
 def from_infotext(params: Mapping[str, Any]) -> list[Row] | None:
-    """The rows that an infotext's values ask for; None for a mere text, which says nothing about them."""
+    """Return the rows that an infotext's values ask for; None for a mere text, which says nothing about them."""
     rows = []
     for number in range(1, ROWS + 1):
         name, _, strength = str(params.get(f"{_KEY} {number}", "")).rpartition(":")
@@ -98,7 +98,7 @@ def from_infotext(params: Mapping[str, Any]) -> list[Row] | None:
 
 
 def without_tags(prompt: str, rows: Iterable[Row]) -> str:
-    """A prompt without the tags that the rows put at its end."""
+    """Return a prompt without the tags that the rows put at its end."""
     for row in reversed(list(rows)):
         before, tag, after = prompt.rpartition(row.tag)
         if tag:

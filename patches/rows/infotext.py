@@ -19,7 +19,7 @@ _ONE_HASH = re.compile(rf"(.+?): ([0-9a-f]{{{_HASH_LENGTH}}})(?:, |$)")
 
 
 def write_rows(p: Any, used: Iterable[Row]) -> None:
-    """Writes the rows among the values of the pictures that `p` makes, in the place of those of an earlier job."""
+    """Write the rows among the values of the pictures that `p` makes, in the place of those of an earlier job."""
     params = p.extra_generation_params
     for key in [key for key in params if entries.is_written_by_us(key)]:
         del params[key]
@@ -27,7 +27,7 @@ def write_rows(p: Any, used: Iterable[Row]) -> None:
 
 
 def note_hashes(p: Any) -> None:
-    """Writes among the values which files are loaded now, by name and the start of their sha256, as far as known."""
+    """Write among the values which files are loaded now, by name and the start of their sha256, as far as known."""
     from modules import shared  # noqa: PLC0415
 
     params = getattr(p, "extra_generation_params", None)
@@ -55,7 +55,7 @@ def short_hash(name: str) -> str | None:
 
 
 def strip_tags(_infotext: str, params: dict[str, Any]) -> None:
-    """Takes out of a read prompt what the rows will put there again."""
+    """Take out of a read prompt what the rows will put there again."""
     found = entries.from_infotext(params) or []
     for key in ("Prompt", "Hires prompt"):
         if params.get(key):
@@ -88,7 +88,7 @@ def _sentences(params: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _names(loaded: Any) -> list[str]:
-    """The listed names of all files that something loaded was read from."""
+    """Return the listed names of all files that something loaded was read from."""
     if isinstance(loaded, LoadedComposition):
         inner = loaded.composition
         return [aliases.meaning(loaded.name), *inner.resolve, *inner.names]
@@ -96,7 +96,7 @@ def _names(loaded: Any) -> list[str]:
 
 
 def _names_in(name: str) -> list[str]:
-    """The names that a row needs: its own, or those in the composition that it is."""
+    """Return the names that a row needs: its own, or those in the composition that it is."""
     from modules import shared  # noqa: PLC0415
 
     if name in shared.hypernetworks:

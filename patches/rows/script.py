@@ -20,18 +20,18 @@ class HypernetworkStrength(scripts.Script):
         return "Hypernetwork"
 
     def show(self, is_img2img: bool) -> Any:
-        """Always visible, in both tabs."""
+        """Show it always, in both tabs."""
         return scripts.AlwaysVisible
 
     def ui(self, is_img2img: bool) -> list[Any]:
-        """The rows: picker, strength and checkbox of each in turn."""
+        """Return the rows: picker, strength and checkbox of each in turn."""
         view = RowsView("_img2img" if is_img2img else "")
         self.infotext_fields = view.infotext_fields
         self.paste_field_names = view.names
         return view.inputs
 
     def process(self, p: Any, *values: Any) -> None:
-        """Adds the rows' tags, in their order, to every prompt that does not name the network itself.
+        """Add the rows' tags, in their order, to every prompt that does not name the network itself.
 
         Args:
             values: name, strength and on or off of each row in turn; what is left out is None, 1 and on.

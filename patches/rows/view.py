@@ -26,13 +26,13 @@ class PasteKey(str):
     read: Callable[[Mapping[str, Any]], Any]
 
     def __new__(cls, name: str, read: Callable[[Mapping[str, Any]], Any]) -> PasteKey:
-        """A name with its reader."""
+        """Return a name with its reader."""
         key = super().__new__(cls, name)
         key.read = read
         return key
 
     def __call__(self, params: Mapping[str, Any]) -> Any:
-        """What the component shall show."""
+        """Tell what the component shall show."""
         return self.read(params)
 
 
@@ -69,7 +69,7 @@ class RowsView:
             component.do_not_save_to_config = True  # defaults of single rows would go without their order
 
     def _line(self, index: int) -> list[tuple[Any, Callable[..., Any]]]:
-        """Builds one row; gives its buttons with what they do."""
+        """Build one row; gives its buttons with what they do."""
         end = (f"_{index + 1}" if index else "") + self._suffix
         with gr.Row(visible=index == 0, elem_id=f"hnw_row{end}", elem_classes="hnw-row") as line:
             is_on = gr.Checkbox(True, label="On", elem_id=f"hnw_on{end}", min_width=80, scale=0)
@@ -155,7 +155,7 @@ def _shown_if_filled(name: Any) -> Any:
 
 
 def _edit(act: Callable[[list[Values], int], tuple[list[Values], int]]) -> Callable[..., list[Any]]:
-    """A button's handler around what it does to the rows' values and their number."""
+    """Return a button's handler around what it does to the rows' values and their number."""
 
     def handle(shown: float | None, *values: Any) -> list[Any]:
         lines = [tuple(values[start : start + _FIELDS]) for start in range(0, len(values), _FIELDS)]

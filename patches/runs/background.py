@@ -17,7 +17,7 @@ _PATIENCE_S = 120.0
 
 
 def start(job: Job, resume: bool = False) -> Run:
-    """Starts a run and gives it at once; it begins when the host's queue comes to it.
+    """Start a run and gives it at once; it begins when the host's queue comes to it.
 
     Raises:
         RunBusyError: another run has not ended yet.

@@ -25,7 +25,7 @@ _TXT2IMG = (
 
 
 def job_from(tables: dict[str, Any]) -> Job:
-    """The job of what was entered: the chosen network goes on, and is replaced unless another name is given.
+    """Return the job of what was entered: the chosen network goes on, and is replaced unless another name is given.
 
     Raises:
         SettingsError: names the field.
@@ -38,7 +38,7 @@ def job_from(tables: dict[str, Any]) -> Job:
 
 
 def draft(tables: dict[str, Any]) -> dict[str, Any]:
-    """The tables as far as they go; for a network that is not there its name stands in."""
+    """Return the tables as far as they go; for a network that is not there its name stands in."""
     name = tables["network"]["file"] or ""
     return _with_network(tables, name, shared.hypernetworks.get(name, ""))
 
@@ -51,7 +51,7 @@ def not_there(name: str) -> str:
 
 
 def listed_name(path: str) -> str | None:
-    """The name in the host's list of the network at `path`, or else of one with the same file name."""
+    """Return the name in the host's list of the network at `path`, or else of one with the same file name."""
     wanted = Path(path)
     for name, listed in shared.hypernetworks.items():
         if Path(listed).resolve() == wanted.resolve():
@@ -60,7 +60,7 @@ def listed_name(path: str) -> str | None:
 
 
 def with_txt2img(tables: dict[str, Any], values: Sequence[Any]) -> dict[str, Any]:
-    """The tables with the previews of the txt2img tab; a random seed there leaves the seed of the previews."""
+    """Return the tables with the previews of the txt2img tab; a random seed there leaves the seed of the previews."""
     taken = dict(zip(_TXT2IMG, values, strict=True))
     if taken["preview_seed"] is None or float(taken["preview_seed"]) < 0:
         del taken["preview_seed"]

@@ -50,7 +50,7 @@ class Run:
     over: threading.Event = field(default_factory=threading.Event)
 
     def line(self) -> str:
-        """What another user is told of it."""
+        """Tell what another user is told of it."""
         name = self.name or "a network"
         return f"{name} is being trained ({self.text or 'it is about to start'}); wait for its end, or interrupt it"
 
@@ -69,15 +69,15 @@ class Runs:
         return self._active
 
     def known(self) -> list[Run]:
-        """The last runs, newest first."""
+        """Return the last runs, newest first."""
         return list(reversed(self._known.values()))
 
     def get(self, id_: str) -> Run | None:
-        """The run of an id, as long as it is remembered."""
+        """Return the run of an id, as long as it is remembered."""
         return self._known.get(id_)
 
     def claim(self, name: str = "") -> Run:
-        """Takes the one place.
+        """Take the one place.
 
         Raises:
             RunBusyError: it is taken; tells by what.
@@ -92,7 +92,7 @@ class Runs:
             return run
 
     def release(self, run: Run) -> None:
-        """Gives the place back; a run that has not told how it ended has failed."""
+        """Give the place back; a run that has not told how it ended has failed."""
         with self._lock:
             if run.state in (WAITING, RUNNING):
                 run.state = INTERRUPTED if run.is_cancelled and run.state == WAITING else FAILED
@@ -115,7 +115,7 @@ class Runs:
             self.release(run)
 
     def begin(self, job: Job) -> None:
-        """The run that holds the place starts with `job`; raises TrainingError where it was interrupted before."""
+        """Start the run that holds the place with `job`; raise TrainingError where it was interrupted before."""
         run = self._active
         if run is not None:
             if run.is_cancelled:
@@ -129,7 +129,7 @@ class Runs:
             run.done, run.total, run.text = done, total, text
 
     def finish(self, result: TrainResult) -> None:
-        """It has ended well, or was interrupted and saved."""
+        """Note that it has ended well, or was interrupted and saved."""
         run = self._active
         if run is not None:
             run.result = result

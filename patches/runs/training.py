@@ -47,7 +47,7 @@ def run_job(
 
 
 def check_job(job: Job, resume: bool = False) -> list[str]:
-    """Does all but the steps: reads the pictures, plans the run, and says what it will do, a sentence a line.
+    """Do all but the steps: reads the pictures, plans the run, and says what it will do, a sentence a line.
 
     Raises:
         WorkbenchError: as `run_job`, all settings that do not fit at once.
@@ -56,7 +56,7 @@ def check_job(job: Job, resume: bool = False) -> list[str]:
 
 
 def find_rate_for(job: Job, progress: Progress | None = None) -> FoundRate:
-    """Tries rising rates on a copy that is thrown away; raises WorkbenchError as `run_job` does."""
+    """Try rising rates on a copy that is thrown away; raises WorkbenchError as `run_job` does."""
     with _tidied():
         return find_rate(job, _ports(job, progress))
 

@@ -42,7 +42,7 @@ def _make_apply_model(original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def with_networks(options: Mapping[str, Any], networks: Sequence[Any]) -> dict[str, Any]:
-    """The options of one call of the U-Net, with `networks` as the last to change the inputs of `to_k` and `to_v`."""
+    """Return the options of one call of the U-Net, with `networks` last of what changes the inputs of `to_k`, `to_v`."""
     patches = dict(options.get("patches", {}))
     for name, is_text in (("attn1_patch", False), ("attn2_patch", True)):
         patches[name] = [*patches.get(name, ()), _hook(networks, is_text)]

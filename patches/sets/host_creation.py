@@ -38,7 +38,7 @@ def _make_create(original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _make_page(_original: Callable[..., Any]) -> Callable[..., Any]:
-    """The handler of the button: the list of networks to train, the text and the HTML of the end."""
+    """Return the handler of the button: the list of networks to train, the text and the HTML of the end."""
 
     def create_hypernetwork(*args: Any, **kwargs: Any) -> tuple[Any, str, str]:
         import gradio as gr  # noqa: PLC0415
@@ -58,7 +58,7 @@ def _make_page(_original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def create(entered: Mapping[str, Any]) -> Path:
-    """Makes a network as the arguments of the host's function say; gives its file.
+    """Make a network as the arguments of the host's function say; gives its file.
 
     Raises:
         WorkbenchError: what was entered cannot be made, or the file cannot be written.

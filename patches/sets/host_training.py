@@ -51,7 +51,7 @@ def _make_train(original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _make_route(original: Callable[..., Any]) -> Callable[..., Any]:
-    """The same in the host's queue: its route trains beside whatever else uses the GPU."""
+    """Return the same in the host's queue: its route trains beside whatever else uses the GPU."""
     run = _make_train(original)
 
     def train_hypernetwork(*args: Any, **kwargs: Any) -> tuple[Any, str]:
@@ -64,7 +64,7 @@ def _make_route(original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _make_page(_original: Callable[..., Any]) -> Callable[..., Any]:
-    """The handler of the button: the text and the HTML of the end. It runs in the host's queue."""
+    """Return the handler of the button: the text and the HTML of the end. It runs in the host's queue."""
 
     def train_hypernetwork(*args: Any) -> tuple[str, str]:
         from modules.hypernetworks import hypernetwork  # noqa: PLC0415
@@ -108,7 +108,7 @@ def train(entered: Mapping[str, Any]) -> tuple[TrainResult, int]:
 
 
 def _trained(name: str) -> int:
-    """Steps the network was trained for; raises SettingsError for one that this form cannot train."""
+    """Return the steps the network was trained for; raise SettingsError for one that this form cannot train."""
     from modules import shared  # noqa: PLC0415
 
     path = shared.hypernetworks.get(name)
@@ -138,7 +138,7 @@ def _settings(template: str, trained: int) -> WebuiSettings:
 
 
 def _preview(entered: Mapping[str, Any]) -> list[Any]:
-    """The eight values of txt2img, the sampler by the name that the host lists it under."""
+    """Return the eight values of txt2img, the sampler by the name that the host lists it under."""
     from modules import sd_samplers  # noqa: PLC0415
 
     names = [name for name in entered if name.startswith("preview_") and name != "preview_from_txt2img"]

@@ -96,7 +96,7 @@ def _make_load_several(original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def release_unused() -> None:
-    """Takes networks that nothing uses out of the GPU's memory, and beyond the number in the settings out of RAM."""
+    """Take networks that nothing uses out of the GPU's memory, and beyond the number in the settings out of RAM."""
     from modules import shared  # noqa: PLC0415
 
     loaded = [each for each in shared.loaded_hypernetworks if isinstance(each, Loaded)]

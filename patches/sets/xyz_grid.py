@@ -22,7 +22,7 @@ _Where = tuple[int, str]
 
 
 def changed(p: Any, asked: Sequence[Row]) -> tuple[list[Row], list[str]]:
-    """The rows with what the axes of a grid put in their place, and a sentence for each axis that changes nothing."""
+    """Return the rows with what the axes of a grid put in their place, and a sentence for each that changes nothing."""
     result, problems = list(asked), []
     changes: Mapping[_Where, Any] = getattr(p, _CHANGES, {})
     for (index, field), value in sorted(changes.items()):  # names before strengths
@@ -51,7 +51,7 @@ class Axes:
         return True
 
     def install(self) -> None:
-        """Adds them, in the place of those that an earlier copy of this module left.
+        """Add them, in the place of those that an earlier copy of this module left.
 
         Raises:
             UnsupportedHostError: there is no grid, or none yet.
@@ -64,7 +64,7 @@ class Axes:
             grid.axis_options.extend(_make(grid.AxisOption))
 
     def uninstall(self) -> None:
-        """Takes them out."""
+        """Take them out."""
         for grid in _grids():
             grid.axis_options[:] = [option for option in grid.axis_options if not _is_ours(option)]
 

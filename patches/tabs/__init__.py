@@ -26,16 +26,16 @@ class Places:
         return not self._builds
 
     def add(self, name: str, build: Build) -> None:
-        """A tab that has to stand somewhere."""
+        """Return a tab that has to stand somewhere."""
         self._builds[name] = build
 
     def inside_train(self, name: str, params: Any) -> None:
-        """The host shows its Train tab, and this one of ours in it."""
+        """Return the host shows its Train tab, and this one of ours in it."""
         self._is_in_train = True
         self._builds[name](params)
 
     def elsewhere(self) -> list[tuple[Any, str, str]]:
-        """A top-level tab with all of ours, unless they are inside Train already; called after that tab was built."""
+        """Return a top-level tab with all of ours, unless they are inside Train already; called once that is built."""
         import gradio as gr  # noqa: PLC0415
 
         if self._is_in_train:

@@ -63,7 +63,7 @@ class Form:
     def add(
         self, kind: type[Settings], values: Mapping[str, Any], names: Sequence[str] = (), section: str = ""
     ) -> None:
-        """Makes components for the settings class `kind` inside the gradio block that is open now.
+        """Make components for the settings class `kind` inside the gradio block that is open now.
 
         Args:
             values: what the fields start with; the default of the class for those it lacks.
@@ -79,7 +79,7 @@ class Form:
                 self.add_component(section, name, option, widget)
 
     def add_component(self, section: str, name: str, option: Option, component: Any) -> Any:
-        """Takes a component just made into the form; the place for its problems comes under it."""
+        """Take a component just made into the form; the place for its problems comes under it."""
         # The host stores defaults by tab and label; ours come from the settings classes alone.
         component.do_not_save_to_config = True
         field = Field(section, name, option, component)
@@ -90,18 +90,18 @@ class Form:
         return component
 
     def sentences(self, said: Mapping[str, str]) -> list[Any]:
-        """Updates of the places under the fields: the sentence for each address in `said`, nothing elsewhere."""
+        """Update of the places under the fields: the sentence for each address in `said`, nothing elsewhere."""
         return [gr.update(value=escape(said.get(one, "")), visible=one in said) for one in self._places]
 
     def filled(self, values: Mapping[str, Any]) -> list[Any]:
-        """Updates of the components: the new value for each address in `values`, the others as they are."""
+        """Update of the components: the new value for each address in `values`, the others as they are."""
         return [
             gr.update(value=_shown(values[field.address])) if field.address in values else gr.update()
             for field in self.fields
         ]
 
     def values(self, entered: Sequence[Any]) -> dict[str, Any]:
-        """What was entered, by section and name; by name alone where the form has no sections."""
+        """Tell what was entered, by section and name; by name alone where the form has no sections."""
         tables: dict[str, Any] = {}
         for field, value in zip(self.fields, entered, strict=True):
             table = tables.setdefault(field.section, {}) if field.section else tables
@@ -109,7 +109,7 @@ class Form:
         return tables
 
     def on_input(self, *handler: Any, **how: Any) -> None:
-        """Connects a handler, as gradio's events take it, to every entry that a person makes."""
+        """Connect a handler, as gradio's events take it, to every entry that a person makes."""
         for component in self.components:
             component.input(*handler, **how)
             if isinstance(component, gr.Number):
@@ -117,7 +117,7 @@ class Form:
                     event(*handler, **how)
 
     def explain(self, error: WorkbenchError) -> str:
-        """The error as HTML, each line one sentence that names the field as the form does."""
+        """Return the error as HTML, each line one sentence that names the field as the form does."""
         errors: Sequence[WorkbenchError] = error.errors if isinstance(error, SeveralSettingsError) else (error,)
         lines = "".join(f"<li>{escape(self._sentence(one))}</li>" for one in errors)
         return f"<ul class='hnw-errors'>{lines}</ul>"
@@ -131,7 +131,7 @@ class Form:
 
 
 def _widget(kind: Any, option: Option, value: Any, id_: str) -> Any:
-    """The component that suits the type of a setting."""
+    """Return the component that suits the type of a setting."""
     common: dict[str, Any] = {"label": option.label, "info": option.help, "elem_id": id_}
     make: Callable[..., Any]
     if option.choices:
@@ -151,10 +151,10 @@ def _shown(value: Any) -> Any:
 
 
 def when_left(number: Any) -> list[Callable[..., Any]]:
-    """The event of a number that is left; none in the gradio of Forge."""
+    """Return the event of a number that is left; none in the gradio of Forge."""
     return [number.blur] if hasattr(number, "blur") else []
 
 
 def done(sentence: str) -> str:
-    """A good result as HTML."""
+    """Return a good result as HTML."""
     return f"<p class='hnw-done'>{escape(sentence)}</p>"

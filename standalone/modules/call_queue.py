@@ -45,7 +45,7 @@ queue_lock = FIFOLock()
 
 
 def wrap_gradio_gpu_call(func: Callable[..., Any], extra_outputs: list[Any] | None = None) -> Callable[..., Any]:
-    """A page's long job: queued, with progress under the task id that is its first argument."""
+    """Return a page's long job: queued, with progress under the task id that is its first argument."""
 
     @functools.wraps(func)
     def job(*args: Any, **kwargs: Any) -> Any:
@@ -70,7 +70,7 @@ def wrap_gradio_gpu_call(func: Callable[..., Any], extra_outputs: list[Any] | No
 def wrap_gradio_call(
     func: Callable[..., Any], extra_outputs: list[Any] | None = None, add_stats: bool = False
 ) -> Callable[..., Any]:
-    """A page's handler whose last output is HTML: an error is shown there, with the other outputs as given."""
+    """Return a page's handler whose last output is HTML: an error is shown there, with the other outputs as given."""
 
     def failed(text: str) -> list[Any]:
         others = [None, ""] if extra_outputs is None else extra_outputs

@@ -14,7 +14,7 @@ dtype = dtype_unet = dtype_vae = torch.float32
 
 
 def configure() -> None:
-    """Picks the fastest device there is, and the precision; half precision only on CUDA."""
+    """Pick the fastest device there is, and the precision; half precision only on CUDA."""
     global device, dtype, dtype_unet  # noqa: PLW0603 - the WebUI's names are module variables
     name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     device = torch.device("cpu" if cmd_opts.use_cpu else name)
@@ -22,7 +22,7 @@ def configure() -> None:
 
 
 def torch_gc() -> None:
-    """Gives cached memory of the GPU back."""
+    """Give cached memory of the GPU back."""
     if device.type == "cuda":
         torch.cuda.empty_cache()
 

@@ -22,17 +22,17 @@ extensions: list[Extension] = []
 
 
 def use(folders: list[str]) -> None:
-    """Makes these folders the extensions."""
+    """Make these folders the extensions."""
     extensions[:] = [Extension(str(Path(folder).resolve())) for folder in folders]
 
 
 def files(pattern: str) -> list[Path]:
-    """The files of the extensions that match, such as `scripts/*.py`, by name within each extension."""
+    """Return the files of the extensions that match, such as `scripts/*.py`, by name within each extension."""
     return [path for extension in extensions for path in sorted(Path(extension.path).glob(pattern))]
 
 
 def load_module(path: Path) -> types.ModuleType:
-    """Runs a file as a module of its own, outside `sys.modules`; raises what the file raises."""
+    """Run a file as a module of its own, outside `sys.modules`; raises what the file raises."""
     spec = importlib.util.spec_from_file_location(path.name, path)
     if spec is None or spec.loader is None:
         raise ImportError(f"{path} is not a Python file", path=str(path))
@@ -42,7 +42,7 @@ def load_module(path: Path) -> types.ModuleType:
 
 
 def run_hook(file: str, parser: argparse.ArgumentParser | None = None) -> None:
-    """Runs `install.py`, or `preload.py` and its preload(parser), of each extension; an error is logged."""
+    """Run `install.py`, or `preload.py` and its preload(parser), of each extension; an error is logged."""
     for path in files(file):
         try:
             module = load_module(path)

@@ -27,7 +27,7 @@ class ExtraNetwork:
         self.name = name
 
     def activate(self, p: Any, params_list: list[ExtraNetworkParams]) -> None:
-        """Makes the networks of these mentions, and no others, take effect; called for each batch, also with none."""
+        """Make the networks of these mentions, and no others, take effect; called for each batch, also with none."""
         raise NotImplementedError
 
 
@@ -37,7 +37,7 @@ def initialize() -> None:
 
 
 def register_extra_network(extra_network: ExtraNetwork) -> None:
-    """Adds a kind under its name."""
+    """Add a kind under its name."""
     extra_network_registry[extra_network.name] = extra_network
 
 
@@ -52,7 +52,7 @@ def activate(p: Any, extra_network_data: dict[str, list[ExtraNetworkParams]]) ->
 
 
 def parse_prompt(prompt: str) -> tuple[str, dict[str, list[ExtraNetworkParams]]]:
-    """The prompt without mentions, and the mentions by name."""
+    """Return the prompt without mentions, and the mentions by name."""
     found: dict[str, list[ExtraNetworkParams]] = defaultdict(list)
     for match in _MENTION.finditer(prompt):
         found[match[1]].append(ExtraNetworkParams(items=match[2].split(":")))
@@ -60,6 +60,6 @@ def parse_prompt(prompt: str) -> tuple[str, dict[str, list[ExtraNetworkParams]]]
 
 
 def parse_prompts(prompts: list[str]) -> tuple[list[str], dict[str, list[ExtraNetworkParams]]]:
-    """The prompts without mentions, and the mentions of the first one: they hold for the whole batch."""
+    """Return the prompts without mentions, and the mentions of the first one: they hold for the whole batch."""
     parsed = [parse_prompt(prompt) for prompt in prompts]
     return [prompt for prompt, _ in parsed], parsed[0][1]

@@ -15,7 +15,7 @@ class ExtraNetworkHypernet(extra_networks.ExtraNetwork):
         super().__init__("hypernet")
 
     def activate(self, p: Any, params_list: list[extra_networks.ExtraNetworkParams]) -> None:
-        """Puts the mentioned hypernetworks, and the one of the setting, in use."""
+        """Put the mentioned hypernetworks, and the one of the setting, in use."""
         extra = shared.opts.sd_hypernetwork
         strength = shared.opts.extra_networks_default_multiplier
         if extra != "None" and extra in shared.hypernetworks and all(x.items[0] != extra for x in params_list):

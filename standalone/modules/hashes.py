@@ -16,7 +16,7 @@ _lock = threading.Lock()
 
 
 def calculate_sha256(filename: str) -> str:
-    """The sha256 of a file, as 64 hex digits."""
+    """Return the sha256 of a file, as 64 hex digits."""
     digest = hashlib.sha256()
     with Path(filename).open("rb") as file:
         while chunk := file.read(1 << 20):
@@ -25,7 +25,7 @@ def calculate_sha256(filename: str) -> str:
 
 
 def sha256(filename: str, title: str) -> str | None:
-    """The sha256 of a file, remembered under a title; None with --no-hashing where it is not known yet."""
+    """Return the sha256 of a file, remembered under a title; None with --no-hashing where it is not known yet."""
     cache, status = Path(paths.data_path, "cache.json"), Path(filename).stat()
     stamp = [status.st_mtime_ns, status.st_size]
     with _lock:

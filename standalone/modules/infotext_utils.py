@@ -16,13 +16,13 @@ MIN_PARAMS = 3
 
 
 def quote(text: Any) -> str:
-    """A value for an infotext; quoted where it holds a comma, a colon or a line break."""
+    """Return a value for an infotext; quoted where it holds a comma, a colon or a line break."""
     plain = str(text)
     return json.dumps(plain, ensure_ascii=False) if re.search(r"[,\n:]", plain) else plain
 
 
 def unquote(text: str) -> str:
-    """A value of an infotext without its quotes."""
+    """Return a value of an infotext without its quotes."""
     if len(text) > 1 and text[0] == text[-1] == '"':
         try:
             return json.loads(text)
@@ -33,7 +33,7 @@ def unquote(text: str) -> str:
 
 
 def parse_generation_parameters(x: str) -> dict[str, str]:
-    """The values of an infotext by name; "Prompt" and "Negative prompt" among them, "Size" as Size-1 and Size-2."""
+    """Return the values of an infotext by name; "Prompt" and "Negative prompt" too, "Size" as Size-1 and Size-2."""
     *lines, last = x.strip().split("\n")
     if len(_PARAM.findall(last)) < MIN_PARAMS:
         lines, last = [*lines, last], ""
@@ -53,7 +53,7 @@ def parse_generation_parameters(x: str) -> dict[str, str]:
 
 
 def _value_for(component: Any, value: str | None) -> Any:
-    """An infotext's text as the type of a component's value; no update where it does not fit."""
+    """Return an infotext's text as the type of a component's value; no update where it does not fit."""
     if value is None:
         return gr.update()
     if isinstance(component, gr.Number | gr.Slider):
@@ -72,7 +72,7 @@ def _update(value: Any) -> Any:
 
 
 def connect_paste(button: Any, fields: list[tuple[Any, Any]], source: Any) -> None:
-    """Makes a button fill the fields from the infotext in the source component.
+    """Make a button fill the fields from the infotext in the source component.
 
     Each field goes with its key, or with a function of all values that gives an update, a value or None for neither.
     """

@@ -16,14 +16,14 @@ _FILES = "localizations/*.json"
 
 
 def list_localizations() -> None:
-    """Looks for the tables again: the host's, then the extensions'."""
+    """Look for the tables again: the host's, then the extensions'."""
     localizations.clear()
     for path in [*sorted(Path(paths.standalone_path, "localizations").glob("*.json")), *extensions.files(_FILES)]:
         localizations.setdefault(path.stem, []).append(str(path))
 
 
 def localization_js(current_localization_name: str) -> str:
-    """The script that gives the page its table; an empty one without a language. A broken file is left out."""
+    """Return the script that gives the page its table; an empty one without a language. A broken file is left out."""
     table: dict[str, str] = {}
     for file in localizations.get(current_localization_name, []):
         try:

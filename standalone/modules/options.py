@@ -29,7 +29,7 @@ class OptionInfo:
     comment_after: str = ""
 
     def info(self, text: str) -> OptionInfo:
-        """Adds an explanation after the label."""
+        """Add an explanation after the label."""
         self.comment_after += f"<span class='info'>({text})</span>"
         return self
 
@@ -60,7 +60,7 @@ class Options:
         return values[key]
 
     def set(self, key: str, value: Any) -> bool:
-        """Sets an option and calls what waits for its change; False when nothing changed."""
+        """Set an option and calls what waits for its change; False when nothing changed."""
         old, onchange = self.data.get(key), self.data_labels[key].onchange
         if old == value:
             return False
@@ -75,22 +75,22 @@ class Options:
         return True
 
     def add_option(self, key: str, info: OptionInfo) -> None:
-        """Registers an option; a value read from the file earlier is kept."""
+        """Register an option; a value read from the file earlier is kept."""
         self.data_labels[key] = info
         self.data.setdefault(key, info.default)
 
     def onchange(self, key: str, func: Callable[[], Any], call: bool = True) -> None:
-        """Calls func whenever the option changes, and once now."""
+        """Call func whenever the option changes, and once now."""
         self.data_labels[key].onchange = func
         if call:
             func()
 
     def save(self, filename: str) -> None:
-        """Writes all values, whole or not at all; raises HypernetworkFileError if the disk refuses."""
+        """Write all values, whole or not at all; raises HypernetworkFileError if the disk refuses."""
         atomic.write_text(filename, json.dumps(self.data, indent=4, ensure_ascii=False))
 
     def load(self, filename: str) -> None:
-        """Reads the values; a file that is not JSON is set aside as `config.json.broken` and the defaults stay."""
+        """Read the values; a file that is not JSON is set aside as `config.json.broken` and the defaults stay."""
         path = Path(filename)
         if not path.is_file():
             return

@@ -11,7 +11,7 @@ models_path = str(Path(data_path, "models"))
 
 
 def configure(folder: str) -> None:
-    """Makes `folder` the data folder: models, outputs and settings."""
+    """Make `folder` the data folder: models, outputs and settings."""
     global data_path, models_path  # noqa: PLW0603 - the WebUI's names are module variables
     data_path = str(Path(folder).resolve())
     models_path = str(Path(data_path, "models"))

@@ -72,7 +72,7 @@ class StableDiffusionProcessingTxt2Img:
         self.sd_model = self.sd_model or shared.sd_model
 
     def comment(self, text: str) -> None:
-        """Notes something for the page."""
+        """Note something for the page."""
         self.comments[text] = 1
 
     def close(self) -> None:
@@ -85,7 +85,7 @@ class StableDiffusionProcessingTxt2Img:
             self.scripts.call(method, self, *args, **kwargs)
 
     def validate(self) -> None:
-        """Raises SettingsError naming the first field that cannot be."""
+        """Raise SettingsError naming the first field that cannot be."""
         for key, (name, low, high) in LIMITS.items():
             value = getattr(self, key)
             if isinstance(value, str | None) or not low <= value <= high:
@@ -119,7 +119,7 @@ class StableDiffusionProcessingTxt2Img:
             self.all_seeds = [first + number for number in range(len(self.all_prompts))]
 
     def take_batch(self, number: int) -> None:
-        """Picks the prompts and seeds of one batch and seeds its noise."""
+        """Pick the prompts and seeds of one batch and seeds its noise."""
         part = slice(number * self.batch_size, (number + 1) * self.batch_size)
         self.prompts, self.negative_prompts = self.all_prompts[part], self.all_negative_prompts[part]
         self.seeds = self.all_seeds[part]
@@ -137,7 +137,7 @@ class Processed:
 
 
 def create_infotext(p: StableDiffusionProcessingTxt2Img, index: int) -> str:
-    """The infotext of the job's picture number `index`: what it takes to make it again."""
+    """Return the infotext of the job's picture number `index`: what it takes to make it again."""
     params = {
         "Steps": p.steps,
         "Sampler": p.sampler_name,
@@ -159,7 +159,7 @@ def create_infotext(p: StableDiffusionProcessingTxt2Img, index: int) -> str:
 
 @torch.no_grad()
 def process_images(p: StableDiffusionProcessingTxt2Img) -> Processed:
-    """Runs a job; raises SettingsError for settings that cannot be."""
+    """Run a job; raises SettingsError for settings that cannot be."""
     p.call_scripts("before_process")
     p.validate()
     p.setup_prompts()

@@ -20,12 +20,12 @@ recorded_results: list[tuple[str, Any]] = []
 
 
 def add_task_to_queue(id_task: str) -> None:
-    """A job waits."""
+    """Return a job waits."""
     pending_tasks[id_task] = time.time()
 
 
 def start_task(id_task: str | None) -> None:
-    """A job runs."""
+    """Return a job runs."""
     global current_task  # noqa: PLW0603 - the WebUI's name is a module variable
     current_task = id_task
     if id_task:
@@ -33,7 +33,7 @@ def start_task(id_task: str | None) -> None:
 
 
 def finish_task(id_task: str | None) -> None:
-    """A job is over, well or not."""
+    """Return a job is over, well or not."""
     global current_task  # noqa: PLW0603 - the WebUI's name is a module variable
     if current_task == id_task:
         current_task = None
@@ -43,7 +43,7 @@ def finish_task(id_task: str | None) -> None:
 
 
 def record_results(id_task: str | None, result: Any) -> None:
-    """Keeps the last two jobs' results for a page that was reloaded meanwhile."""
+    """Keep the last two jobs' results for a page that was reloaded meanwhile."""
     if id_task:
         recorded_results.append((id_task, result))
         del recorded_results[:-2]
@@ -112,6 +112,6 @@ def interrupt() -> dict[str, Any]:
 
 
 def setup_progress_api(app: Any) -> None:
-    """Adds the routes."""
+    """Add the routes."""
     app.add_api_route("/internal/progress", progressapi, methods=["POST"], response_model=ProgressResponse)
     app.add_api_route("/internal/interrupt", interrupt, methods=["POST"])

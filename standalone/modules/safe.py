@@ -59,7 +59,7 @@ class _Unpickler(pickle.Unpickler):
 
 
 def load(path: str | Path) -> Any:
-    """What a `torch.save` zip file holds, on the CPU; executes nothing.
+    """Tell what a `torch.save` zip file holds, on the CPU; executes nothing.
 
     Raises:
         UnsafeFileError: it is not such a file, it is damaged, or it asks for code.

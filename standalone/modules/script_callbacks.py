@@ -38,7 +38,7 @@ callback_map: dict[str, list[ScriptCallback]] = {}
 
 
 def _moment(category: str, backwards: bool = False) -> tuple[Callable[[Function], None], Callable[..., list[Any]]]:
-    """The function with which extensions register for a moment, and the one with which the host announces it."""
+    """Return the function with which extensions register for a moment, and the one with which the host announces it."""
     entries = callback_map.setdefault(f"callbacks_{category}", [])
 
     def register(callback: Function) -> None:
@@ -77,5 +77,5 @@ on_script_unloaded, script_unloaded_callback = _moment("script_unloaded", backwa
 
 
 def ui_tabs_callback() -> list[Any]:
-    """The extensions' tabs of the page."""
+    """Return the extensions' tabs of the page."""
     return [tab for tabs in _all_tabs() for tab in tabs or []]

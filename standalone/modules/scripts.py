@@ -39,7 +39,7 @@ class Script:
     infotext_fields: list[tuple[Any, Any]] | None = None
 
     def title(self) -> str:
-        """The name to show."""
+        """Return the name to show."""
         raise NotImplementedError
 
     def show(self, is_img2img: bool) -> Any:
@@ -47,14 +47,14 @@ class Script:
         return False
 
     def ui(self, is_img2img: bool) -> list[Any] | None:
-        """Builds the controls and returns them."""
+        """Build the controls and returns them."""
 
 
 scripts_data: list[ScriptClassData] = []
 
 
 def load_scripts() -> None:
-    """Runs every extension's scripts, one by one, with its folder first on `sys.path`; an error is logged."""
+    """Run every extension's scripts, one by one, with its folder first on `sys.path`; an error is logged."""
     scripts_data.clear()
     script_callbacks.clear_callbacks()
     for file in extensions.files("scripts/*.py"):
@@ -89,7 +89,7 @@ class ScriptRunner:
         self.infotext_fields: list[tuple[Any, Any]] = []
 
     def initialize_scripts(self) -> None:
-        """Makes an object of each script class that wants to be shown."""
+        """Make an object of each script class that wants to be shown."""
         self.alwayson_scripts, self.inputs, self.infotext_fields = [], [], []
         for data in scripts_data:
             script = data.script_class()
@@ -98,7 +98,7 @@ class ScriptRunner:
                 self.alwayson_scripts.append(script)
 
     def setup_ui(self) -> list[Any]:
-        """Builds the scripts' controls; returns them all."""
+        """Build the scripts' controls; returns them all."""
         for script in self.alwayson_scripts:
             script.args_from = len(self.inputs)
             with gr.Group():
@@ -108,7 +108,7 @@ class ScriptRunner:
         return self.inputs
 
     def call(self, method: str, p: Any, *more: Any, **kwargs: Any) -> None:
-        """Calls a method of each script that has it, with the values of its controls."""
+        """Call a method of each script that has it, with the values of its controls."""
         for script in self.alwayson_scripts:
             function = getattr(script, method, None)
             if function is not None:

@@ -25,7 +25,7 @@ def scaled_dot_product_attention_forward(
 
 
 def apply_optimizations(option: str | None = None) -> str:
-    """Applies the attention chosen in the settings, or the named one; returns its name, nothing for the plain one."""
+    """Apply the attention chosen in the settings, or the named one; returns its name, nothing for the plain one."""
     undo_optimizations()
     if (option or shared.opts.cross_attention_optimization) == "None":
         return ""

@@ -27,7 +27,7 @@ def add() -> None:
 
 
 def remove() -> None:
-    """Puts the blocks' own forwards back."""
+    """Put the blocks' own forwards back."""
     for block, forward in zip(_BLOCKS, stored, strict=False):
         block.forward = forward
     stored.clear()

@@ -45,7 +45,7 @@ class Autoencoder(nn.Module):
         self.post_quant_conv = nn.Conv2d(embed_dim, ddconfig["z_channels"], 1)
 
     def encode(self, x: torch.Tensor) -> Any:
-        """The latent distribution of pictures in -1..1."""
+        """Return the latent distribution of pictures in -1..1."""
         with devices.without_autocast():
             x = x.to(self.quant_conv.weight.dtype)
             return distributions.DiagonalGaussianDistribution(self.quant_conv(self.encoder(x)))
@@ -80,7 +80,7 @@ class LatentDiffusion(nn.Module):
         self.sd_model_hash: str | None = None
 
     def restore_buffers(self) -> None:
-        """Computes the noise schedule: betas linear in their square root, as Stable Diffusion's."""
+        """Compute the noise schedule: betas linear in their square root, as Stable Diffusion's."""
         roots = torch.linspace(self.linear_start**0.5, self.linear_end**0.5, self.num_timesteps, dtype=torch.float64)
         betas = roots**2
         self.register_buffer("betas", betas.float(), persistent=False)
@@ -92,7 +92,7 @@ class LatentDiffusion(nn.Module):
         return self.cond_stage_model(texts)
 
     def encode_first_stage(self, x: torch.Tensor) -> Any:
-        """The latent distribution of pictures [batch, 3, h, w] in -1..1, not yet scaled."""
+        """Return the latent distribution of pictures [batch, 3, h, w] in -1..1, not yet scaled."""
         return self.first_stage_model.encode(x)
 
     def decode_first_stage(self, z: torch.Tensor) -> torch.Tensor:
@@ -100,7 +100,7 @@ class LatentDiffusion(nn.Module):
         return self.first_stage_model.decode(z / self.scale_factor)
 
     def apply_model(self, x_noisy: torch.Tensor, t: torch.Tensor, cond: Any) -> torch.Tensor:
-        """The U-Net's prediction; cond is a context tensor, a list of them, or a dict with `c_crossattn`."""
+        """Return the U-Net's prediction; cond is a context tensor, a list of them, or a dict with `c_crossattn`."""
         if isinstance(cond, dict):
             cond = cond["c_crossattn"]
         context = torch.cat(cond, 1) if isinstance(cond, list) else cond

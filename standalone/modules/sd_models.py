@@ -37,7 +37,7 @@ class CheckpointInfo:
 
 
 def list_models() -> None:
-    """Looks for checkpoints: --ckpt or the demo first, then models/Stable-diffusion."""
+    """Look for checkpoints: --ckpt or the demo first, then models/Stable-diffusion."""
     checkpoints_list.clear()
     first = Path(shared.cmd_opts.ckpt or Path(paths.script_path, DEMO))
     others = sorted(Path(paths.models_path, "Stable-diffusion").rglob("*"))
@@ -47,18 +47,18 @@ def list_models() -> None:
 
 
 def checkpoint_tiles() -> list[str]:
-    """The names of the known checkpoints."""
+    """Return the names of the known checkpoints."""
     return list(checkpoints_list)
 
 
 def choose_first() -> None:
-    """Makes --ckpt, or the demo where nothing was ever chosen, the checkpoint of the settings."""
+    """Make --ckpt, or the demo where nothing was ever chosen, the checkpoint of the settings."""
     if checkpoints_list and (shared.cmd_opts.ckpt or not shared.opts.sd_model_checkpoint):
         shared.opts.sd_model_checkpoint = next(iter(checkpoints_list))
 
 
 def select_checkpoint() -> CheckpointInfo:
-    """The checkpoint of the settings, else the first one; raises FileNotFoundError if there is none."""
+    """Return the checkpoint of the settings, else the first one; raises FileNotFoundError if there is none."""
     wanted = shared.opts.sd_model_checkpoint
     if wanted in checkpoints_list:
         return checkpoints_list[wanted]
@@ -72,7 +72,7 @@ def select_checkpoint() -> CheckpointInfo:
 
 
 def read_state_dict(checkpoint_file: str) -> dict[str, torch.Tensor]:
-    """The tensors of a checkpoint, on the CPU, under SD's key names; raises CheckpointError, executes nothing."""
+    """Return a checkpoint's tensors, on the CPU, under SD's key names; raise CheckpointError, execute nothing."""
     path = Path(checkpoint_file)
     if path.suffix.lower() not in EXTENSIONS:
         raise CheckpointError(f"{path.name} is neither a .safetensors nor a .ckpt file.")
@@ -91,7 +91,7 @@ def read_state_dict(checkpoint_file: str) -> dict[str, torch.Tensor]:
 
 
 def check(checkpoint_file: str) -> None:
-    """Raises CheckpointError, with the reason, if a file is no checkpoint that can be loaded."""
+    """Raise CheckpointError, with the reason, if a file is no checkpoint that can be loaded."""
     path = Path(checkpoint_file)
     if not path.is_file():
         raise CheckpointError(f"{path} is not there.")
@@ -99,7 +99,7 @@ def check(checkpoint_file: str) -> None:
 
 
 def build(state_dict: dict[str, torch.Tensor], path: Path) -> Any:
-    """The model of a state dict, which is used up; raises CheckpointError."""
+    """Return the model of a state dict, which is used up; raises CheckpointError."""
     # Imported only now: the page is up sooner without `transformers`.
     sd_ldm, sd_text = (importlib.import_module(f"modules.{name}") for name in ("sd_ldm", "sd_text"))
     params = sd_models_config.find_checkpoint_config(state_dict, path)
@@ -131,7 +131,7 @@ def build(state_dict: dict[str, torch.Tensor], path: Path) -> Any:
 
 
 def load_model(info: CheckpointInfo) -> Any:
-    """Loads a checkpoint and makes it `shared.sd_model`."""
+    """Load a checkpoint and makes it `shared.sd_model`."""
     log.info("Loading %s", info.filename)
     model = build(read_state_dict(info.filename), Path(info.filename))
     info.sha256 = hashes.sha256(info.filename, f"checkpoint/{info.name}")
@@ -144,13 +144,13 @@ def load_model(info: CheckpointInfo) -> Any:
 
 
 def get_model() -> Any:
-    """The loaded model; loads that of the settings, or waits for the thread that does."""
+    """Return the loaded model; loads that of the settings, or waits for the thread that does."""
     with _load_lock:
         return shared.__dict__.get("sd_model") or load_model(select_checkpoint())
 
 
 def reload_model_weights(info: CheckpointInfo | None = None) -> Any:
-    """Loads the checkpoint of the settings, or the given one, unless it is the loaded one."""
+    """Load the checkpoint of the settings, or the given one, unless it is the loaded one."""
     with _load_lock:
         wanted = info or select_checkpoint()
         model = shared.__dict__.get("sd_model")

@@ -26,7 +26,7 @@ class CheckpointError(WorkbenchError):
 
 
 def from_yaml(path: Path) -> dict[str, Any]:
-    """The model's parameters from a config in `ldm`'s format; raises CheckpointError."""
+    """Return the model's parameters from a config in `ldm`'s format; raises CheckpointError."""
     try:
         params = yaml.safe_load(path.read_text(encoding="utf-8"))["model"]["params"]
         # What the model is built from must be there.
@@ -37,7 +37,7 @@ def from_yaml(path: Path) -> dict[str, Any]:
 
 
 def find_checkpoint_config(state_dict: dict[str, torch.Tensor], path: Path) -> dict[str, Any]:
-    """The parameters to build the model with; raises CheckpointError for anything but SD1 and SD2.
+    """Return the parameters to build the model with; raises CheckpointError for anything but SD1 and SD2.
 
     SD2's eps and v models have the same keys: `parameterization` is then absent, and found by a trial.
     """

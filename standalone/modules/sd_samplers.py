@@ -56,7 +56,7 @@ all_samplers_map = {sampler.name: sampler for sampler in all_samplers}
 
 
 def sigmas_of(schedule: str, model: Any, steps: int) -> torch.Tensor:
-    """The noise levels [steps + 1] of a schedule, falling; for DDIM the last one is not 0."""
+    """Return the noise levels [steps + 1] of a schedule, falling; for DDIM the last one is not 0."""
     levels = model.sigmas
     low, high, last = model.sigma_min.item(), model.sigma_max.item(), len(levels) - 1
     if schedule == "Karras":
@@ -79,7 +79,7 @@ class CFGDenoiser(torch.nn.Module):
         self.inner_model = (external.CompVisVDenoiser if is_v else external.CompVisDenoiser)(sd_model)
 
     def forward(self, x: torch.Tensor, sigma: torch.Tensor, cond: Any, uncond: Any, cond_scale: float) -> torch.Tensor:
-        """The guided guess of the clean latents [batch, 4, h, w]; stops where the user asked to."""
+        """Return the guided guess of the clean latents [batch, 4, h, w]; stops where the user asked to."""
         if shared.state.interrupted:
             raise InterruptedException
         if cond_scale == 1:
@@ -99,7 +99,7 @@ class Sampler:
         self.last_latent: torch.Tensor | None = None
 
     def get_sigmas(self, p: Any) -> torch.Tensor:
-        """The noise levels [steps + 1] of a job; DDIM has a schedule of its own."""
+        """Return the noise levels [steps + 1] of a job; DDIM has a schedule of its own."""
         is_own = self.config.schedule == "DDIM" or p.scheduler == "Automatic"
         schedule = self.config.schedule if is_own else p.scheduler
         if not self.config.discards_next_to_last_sigma:
@@ -140,7 +140,7 @@ class Sampler:
 
 
 def create_sampler(name: str, model: Any) -> Sampler:
-    """A sampler by its name."""
+    """Return a sampler by its name."""
     return Sampler(all_samplers_map[name], model)
 
 

@@ -37,7 +37,7 @@ _OPENCLIP_PARTS = {
 
 
 def take_weights(state_dict: State) -> tuple[State, bool]:
-    """Takes the text encoder's weights, as CLIPTextModel names them, out of a checkpoint's; True for SD2's."""
+    """Take the text encoder's weights, as CLIPTextModel names them, out of a checkpoint's; True for SD2's."""
     prefix, root = "cond_stage_model.", "transformer."
     text = {key.removeprefix(prefix): state_dict.pop(key) for key in list(state_dict) if key.startswith(prefix)}
     if "model.token_embedding.weight" in text:
@@ -46,7 +46,7 @@ def take_weights(state_dict: State) -> tuple[State, bool]:
 
 
 def text_config(state_dict: State, params: dict[str, Any], is_sd2: bool) -> Any:
-    """The shape of the text model, read off its weights; heads from the yaml if given."""
+    """Return the shape of the text model, read off its weights; heads from the yaml if given."""
     vocabulary, width = state_dict["text_model.embeddings.token_embedding.weight"].shape
     layers = 1 + max(int(m[1]) for key in state_dict if (m := re.match(r"text_model\.encoder\.layers\.(\d+)\.", key)))
     heads = params.get("num_attention_heads") or params.get("heads") or max(1, width // HEAD_WIDTH)
@@ -93,7 +93,7 @@ class TextEncoder(nn.Module):
         self.skip = skip
 
     def restore_buffers(self) -> None:
-        """Fills the position numbers, which checkpoints do not carry and building on "meta" leaves empty."""
+        """Fill the position numbers, which checkpoints do not carry and building on "meta" leaves empty."""
         embeddings = self.transformer.text_model.embeddings
         count = embeddings.position_embedding.weight.shape[0]
         embeddings.position_ids = torch.arange(count).expand((1, -1))
@@ -134,7 +134,7 @@ class TextEncoder(nn.Module):
 
 
 def weighted(hidden: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
-    """What the encoder gives [chunks, tokens, width] times weights [chunks, tokens], each chunk at its old mean.
+    """Tell what the encoder gives [chunks, tokens, width] times weights [chunks, tokens], each chunk at its old mean.
 
     A mean near 0 says nothing about the size of the numbers: there they are not scaled back.
     """

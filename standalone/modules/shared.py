@@ -19,18 +19,18 @@ cmd_opts = shared_cmd_options.cmd_opts
 
 
 def _module(name: str) -> Any:
-    """A module that itself needs this one."""
+    """Return a module that itself needs this one."""
     return importlib.import_module(f"modules.{name}")
 
 
 def reload_hypernetworks() -> None:
-    """Reads the folder of hypernetworks again."""
+    """Read the folder of hypernetworks again."""
     global hypernetworks  # noqa: PLW0603 - the WebUI's name is a module variable
     hypernetworks = _module("hypernetworks.hypernetwork").list_hypernetworks(cmd_opts.hypernetwork_dir)
 
 
 def refresh_checkpoints() -> None:
-    """Looks for checkpoints again."""
+    """Look for checkpoints again."""
     _module("sd_models").list_models()
 
 
@@ -93,7 +93,7 @@ class State:
         self.job_count = 0
 
     def begin(self, job: str | None = None) -> None:
-        """A job starts: everything about the last one is forgotten."""
+        """Return a job starts: everything about the last one is forgotten."""
         self.interrupted = False
         self.job = job or ""
         self.job_no, self.job_count = 0, -1
@@ -104,7 +104,7 @@ class State:
         self.textinfo: str | None = None
 
     def end(self) -> None:
-        """The job is over."""
+        """Return the job is over."""
         log.info("Job %s took %.1f seconds", self.job, time.time() - self.time_start)
         self.job, self.job_count = "", 0
 
@@ -123,21 +123,21 @@ class State:
         self._commands.put("restart")
 
     def wait_for_server_command(self, timeout: float | None = None) -> str | None:
-        """What the server's main loop should do next; None after `timeout` seconds."""
+        """Tell what the server's main loop should do next; None after `timeout` seconds."""
         try:
             return self._commands.get(timeout=timeout)
         except queue.Empty:
             return None
 
     def set_current_image(self) -> None:
-        """Makes a preview of the latent if enough steps went by since the last one."""
+        """Make a preview of the latent if enough steps went by since the last one."""
         latent, step = self.current_latent, self.sampling_step
         if latent is not None and step - self.current_image_sampling_step >= opts.show_progress_every_n_steps:
             self.assign_current_image(_module("sd_samplers").decode_latents(latent[:1])[0])
             self.current_image_sampling_step = step
 
     def assign_current_image(self, image: Image.Image) -> None:
-        """Shows a picture as the live preview."""
+        """Show a picture as the live preview."""
         self.current_image = image
         self.id_live_preview += 1
 

@@ -21,12 +21,12 @@ class Parser(argparse.ArgumentParser):
     """Says what is wrong with an argument in one line, without the usage text."""
 
     def error(self, message: str) -> None:  # type: ignore[override]
-        """Ends with code 2 and one sentence."""
+        """End with code 2 and one sentence."""
         self.exit(2, f"{message}\n")
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """The parser; an extension's preload.py may add to it."""
+    """Return the parser; an extension's preload.py may add to it."""
     parser = Parser(prog="launch.py", description="Starts the embedded WebUI.", allow_abbrev=False)
     add = parser.add_argument
     add("--port", type=_port, default=7860, help="port on 127.0.0.1 (7860)")
@@ -47,7 +47,7 @@ cmd_opts = argparse.Namespace()
 
 
 def parse(argv: list[str]) -> argparse.Namespace:
-    """Reads the command line into `cmd_opts`, in place: other modules hold on to the object."""
+    """Read the command line into `cmd_opts`, in place: other modules hold on to the object."""
     vars(cmd_opts).clear()
     parser.parse_args(argv, namespace=cmd_opts)
     paths.configure(cmd_opts.data_dir or str(Path(paths.script_path, "data")))

@@ -14,7 +14,7 @@ class ToolButton(gr.Button):
         super().__init__(value, elem_classes="tool", **kwargs)
 
     def get_expected_parent(self) -> type[gr.components.Form]:
-        """The form that neighbours share."""
+        """Return the form that neighbours share."""
         return gr.components.Form
 
     def get_block_name(self) -> str:

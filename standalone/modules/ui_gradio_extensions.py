@@ -22,12 +22,12 @@ def theme() -> gr.themes.Base:
 
 
 def webpath(path: Path) -> str:
-    """A file's address in the page; changes with the file, so that no browser shows an old one."""
+    """Return a file's address in the page; changes with the file, so that no browser shows an old one."""
     return f"file={path}?{path.stat().st_mtime}"
 
 
 def _scripts() -> list[Path]:
-    """The host's scripts first, then the extensions'."""
+    """Return the host's scripts first, then the extensions'."""
     own = [Path(paths.standalone_path, "javascript", name) for name in ("host.js", "localization.js")]
     return [*own, *extensions.files("javascript/*.js")]
 
@@ -37,7 +37,7 @@ def _styles() -> list[Path]:
 
 
 def reload_javascript() -> None:
-    """Makes gradio answer with the page as it now should be."""
+    """Make gradio answer with the page as it now should be."""
     words = f'<script type="text/javascript">{localization.localization_js(shared.opts.localization)}</script>'
     scripts = [f'<script type="text/javascript" src="{webpath(path)}"></script>' for path in _scripts()]
     head = "\n".join([words, *scripts])

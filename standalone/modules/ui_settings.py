@@ -19,7 +19,7 @@ _KINDS = {int: gr.Number, float: gr.Number, bool: gr.Checkbox}
 
 
 def create_setting_component(key: str, info: OptionInfo) -> Any:
-    """The component of an option, with its refresh button if it has one."""
+    """Return the component of an option, with its refresh button if it has one."""
     kind = info.component or _KINDS.get(type(info.default), gr.Textbox)
     common = {"label": info.label, "value": getattr(shared.opts, key), "elem_id": f"setting_{key}"}
     if info.refresh is None:
@@ -31,7 +31,7 @@ def create_setting_component(key: str, info: OptionInfo) -> Any:
 
 
 def _checked(key: str, value: Any) -> Any:
-    """The value, as the option's type; raises SettingsError naming the option."""
+    """Return the value, as the option's type; raises SettingsError naming the option."""
     info = shared.opts.data_labels[key]
     if isinstance(info.default, bool):
         return bool(value)
@@ -56,7 +56,7 @@ def _labels(keys: list[str]) -> str:
 
 
 def apply(*values: Any) -> tuple[str, str]:
-    """Takes over all settings and writes them to the file; raises SettingsError before anything is changed."""
+    """Take over all settings and writes them to the file; raises SettingsError before anything is changed."""
     keys = list(shared.settings_components)
     checked = {key: _checked(key, value) for key, value in zip(keys, values, strict=True)}
     changed = [key for key, value in checked.items() if shared.opts.set(key, value)]
@@ -68,7 +68,7 @@ def apply(*values: Any) -> tuple[str, str]:
 
 
 def create() -> gr.Blocks:
-    """Builds the tab."""
+    """Build the tab."""
     script_callbacks.ui_settings_callback()
     shared.opts.reorder()
     shared.settings_components.clear()

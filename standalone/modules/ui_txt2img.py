@@ -58,7 +58,7 @@ def defaults() -> Defaults:
 
 
 def txt2img(id_task: str, *args: Any) -> tuple[list[Any], str, str]:
-    """What Generate does: pictures, their infotext and notes as HTML; args are FIELDS, then the scripts' values.
+    """Tell what Generate does: pictures, their infotext and notes as HTML; args are FIELDS, then the scripts' values.
 
     Raises:
         SettingsError: a field has a value that it cannot have.
@@ -90,7 +90,7 @@ def _prompts(start: Defaults) -> Fields:
 
 
 def _slider(name: str, label: str, values: tuple[float, float, float, float]) -> Any:
-    """A slider; values are the least, the greatest, the first and the step."""
+    """Return a slider; values are the least, the greatest, the first and the step."""
     low, high, value, step = values
     return gr.Slider(low, high, value=value, step=step, label=label, elem_id=f"txt2img_{name}")
 
@@ -120,7 +120,7 @@ def _settings(start: Defaults) -> Fields:
 
 
 def _results() -> list[Any]:
-    """The components that show what `txt2img` gives."""
+    """Return the components that show what `txt2img` gives."""
     with gr.Column(variant="panel", elem_id="txt2img_results"):
         look: dict[str, Any] = {"columns": 4, "preview": True, "height": 480, "object_fit": "contain"}
         with gr.Group(elem_id="txt2img_gallery_container"):
@@ -130,7 +130,7 @@ def _results() -> list[Any]:
 
 
 def create() -> tuple[gr.Blocks, Fields]:
-    """Builds the tab; the scripts' controls are part of it."""
+    """Build the tab; the scripts' controls are part of it."""
     runner = scripts.scripts_txt2img
     runner.initialize_scripts()
     start = defaults()

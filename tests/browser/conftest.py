@@ -24,14 +24,14 @@ SERVE = "import sys; from standalone import app; sys.exit(app.serve(sys.argv[1:]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Adds --screenshots."""
+    """Add --screenshots."""
     parser.addoption(
         "--screenshots", type=Path, metavar="DIR", help="run the demo in full and save the README's pictures there"
     )
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks all tests of this folder."""
+    """Mark all tests of this folder."""
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.browser)
@@ -56,7 +56,7 @@ class Server:
 
 @pytest.fixture(scope="session")
 def screenshots(request: pytest.FixtureRequest) -> Path | None:
-    """The folder for screenshots, where some were asked for."""
+    """Return the folder for screenshots, where some were asked for."""
     return request.config.getoption("--screenshots", default=None)
 
 
@@ -71,7 +71,7 @@ def chromium() -> None:
 
 @pytest.fixture(scope="session")
 def server(chromium: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """The page on a free port, with an empty data folder."""
+    """Return the page on a free port, with an empty data folder."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -102,7 +102,7 @@ def server(chromium: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 @pytest.fixture(scope="session")
 def page(server: Server) -> Iterator[browser.Page]:
-    """The page in Chromium; the tests of this folder share it."""
+    """Return the page in Chromium; the tests of this folder share it."""
     driver = browser.open_browser()
     try:
         yield browser.Page(driver, server.address)

@@ -55,14 +55,14 @@ for (const event of ["mousedown", "mouseup", "click"])
 
 
 def missing() -> str:
-    """What this machine lacks to run the browser, as a sentence; empty if it lacks nothing."""
+    """Tell what this machine lacks to run the browser, as a sentence; empty if it lacks nothing."""
     if not any(map(shutil.which, BROWSERS)):
         return "there is no Chromium on this machine"
     return "" if shutil.which("chromedriver") else "there is no chromedriver on this machine"
 
 
 def open_browser() -> webdriver.Chrome:
-    """Starts a headless Chromium of this machine."""
+    """Start a headless Chromium of this machine."""
     options = webdriver.ChromeOptions()
     options.binary_location = next(filter(None, map(shutil.which, BROWSERS)))
     for flag in FLAGS:
@@ -87,7 +87,7 @@ class Page:
         self.until("the page", lambda: self.driver.find_elements(By.CSS_SELECTOR, ".gradio-container button"))
 
     def until(self, what: str, check: Callable[[], T], seconds: float = 30) -> T:
-        """Waits until `check` gives something true, and returns it. Raises TimeoutError that names `what`."""
+        """Wait until `check` gives something true, and returns it. Raises TimeoutError that names `what`."""
         deadline = time.monotonic() + seconds
         while True:
             try:
@@ -105,11 +105,11 @@ class Page:
         return self.driver.find_element(By.TAG_NAME, "body").text
 
     def find(self, selector: str) -> WebElement:
-        """The first element of a CSS selector, waited for."""
+        """Return the first element of a CSS selector, waited for."""
         return self.until(selector, lambda: self.driver.find_elements(By.CSS_SELECTOR, selector))[0]
 
     def tab(self, name: str) -> None:
-        """Opens the tab with this label."""
+        """Open the tab with this label."""
 
         def button() -> WebElement | None:
             found = self.driver.find_elements(By.CSS_SELECTOR, ".tab-nav button")
@@ -140,7 +140,7 @@ class Page:
         self.driver.execute_script("arguments[0].blur()", field)
 
     def value(self, id_: str) -> str:
-        """What a textbox, number field, slider or dropdown holds."""
+        """Tell what a textbox, number field, slider or dropdown holds."""
         return self._field(id_).get_property("value")
 
     def check(self, id_: str, wanted: bool) -> None:
@@ -151,7 +151,7 @@ class Page:
         self.until(id_, lambda: box.is_selected() == wanted, 5)
 
     def choose(self, id_: str, option: str) -> None:
-        """Picks an option of a dropdown."""
+        """Pick an option of a dropdown."""
         field = self._field(id_)
         self.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", field)
 
@@ -173,15 +173,15 @@ class Page:
         self.driver.execute_script("arguments[0].blur()", field)
 
     def text(self, id_: str) -> str:
-        """The text of an element, without gradio's own note that it is being drawn anew."""
+        """Return the text of an element, without gradio's own note that it is being drawn anew."""
         return self.driver.execute_script(READ_TEXT, self.find(f"#{id_}")).strip()
 
     def wait_for_text(self, id_: str, *words: str, seconds: float = 30) -> str:
-        """Waits until an element says one of the words; returns all it says."""
+        """Wait until an element says one of the words; returns all it says."""
         return self.until(f"{' or '.join(words)} in {id_}", lambda: self._saying(id_, words), seconds)
 
     def sentences(self, id_: str) -> list[str]:
-        """The lines of an element's text, but for the host's note on the time."""
+        """Return the lines of an element's text, but for the host's note on the time."""
         return [line for line in self.text(id_).splitlines() if line and not line.startswith("Time taken")]
 
     def pictures(self, id_: str) -> list[str]:
@@ -190,12 +190,12 @@ class Page:
         return list(dict.fromkeys(one.get_attribute("src") for one in found))
 
     def pixels(self, source: str) -> np.ndarray:
-        """A picture of the page, [height, width, 3], bytes as the server sends them."""
+        """Return a picture of the page, [height, width, 3], bytes as the server sends them."""
         with urllib.request.urlopen(source, timeout=30) as answer, Image.open(io.BytesIO(answer.read())) as picture:
             return np.asarray(picture.convert("RGB"))
 
     def screenshot(self, path: Path) -> None:
-        """Saves a picture of the whole page."""
+        """Save a picture of the whole page."""
         self.driver.execute_script("document.activeElement.blur(); window.scrollTo(0, 0)")
         time.sleep(0.5)  # fades end
         size = self.driver.execute_cdp_cmd("Page.getLayoutMetrics", {})["cssContentSize"]

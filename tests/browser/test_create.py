@@ -18,7 +18,7 @@ HTML = "const one = document.querySelector('#' + arguments[0] + ' svg'); return 
 
 @pytest.fixture(scope="module")
 def tab(page: Page) -> Iterator[Page]:
-    """The tab, as it was before once the tests are over."""
+    """Return the tab, as it was before once the tests are over."""
     page.tab("Train")
     page.tab("Create Beta Hypernetwork")
     page.fill("hnw_create_more_widths", "24, 32")

@@ -24,7 +24,7 @@ EVIL = "<script>document.title = 'taken over'</script>"
 
 @pytest.fixture(scope="module")
 def folder(server: Server) -> Path:
-    """A copy of the demo's pictures with its captions written as tags."""
+    """Return a copy of the demo's pictures with its captions written as tags."""
     place = server.data / "my pictures"
     shutil.copytree(ROOT / "examples" / "night", place)
     for path in place.glob("*.txt"):
@@ -34,7 +34,7 @@ def folder(server: Server) -> Path:
 
 @pytest.fixture(scope="module")
 def tab(page: Page, folder: Path) -> Iterator[Page]:
-    """The tab with the dataset looked at; the page as it was before once the tests are over."""
+    """Return the tab with the dataset looked at; the page as it was before once the tests are over."""
     page.tab("Train")
     page.tab("Dataset")
     page.fill("hnw_dataset_data_folder", folder)

@@ -17,7 +17,7 @@ OPEN = "return arguments[0].querySelector(':scope > .label-wrap').classList.cont
 
 @pytest.fixture(scope="module")
 def tab(page: Page, server: Server) -> Iterator[Page]:
-    """The tab with a network made in Create; the page as it was before once the tests are over."""
+    """Return the tab with a network made in Create; the page as it was before once the tests are over."""
     page.tab("Train")
     page.tab("Create Beta Hypernetwork")
     page.fill("hnw_create_name", NAME)
@@ -33,7 +33,7 @@ def tab(page: Page, server: Server) -> Iterator[Page]:
 
 @pytest.fixture(scope="module")
 def shown(tab: Page) -> Page:
-    """The tab with the new network chosen: opening the tab has listed it."""
+    """Return the tab with the new network chosen: opening the tab has listed it."""
     tab.choose("hnw_inspect_file", NAME)
     tab.wait_for_text("hnw_inspect_report", "Who can read it")
     for section in ("compare", "convert", "rename", "notes"):

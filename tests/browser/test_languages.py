@@ -15,7 +15,7 @@ LANGUAGE = "ja_JP"
 
 @pytest.fixture(scope="module")
 def text() -> dict[str, str]:
-    """The translations of our texts and the embedded host's."""
+    """Return the translations of our texts and the embedded host's."""
     folders = (sources.ROOT / "localizations", sources.ROOT / "standalone" / "localizations")
     tables = [json.loads((folder / f"{LANGUAGE}.json").read_text(encoding="utf-8")) for folder in folders]
     return tables[0] | tables[1]
@@ -35,7 +35,7 @@ def choose(page: Page, language: str, labels: dict[str, str]) -> None:
 
 @pytest.fixture
 def japanese(page: Page, text: dict[str, str]) -> Iterator[Page]:
-    """The page in Japanese."""
+    """Return the page in Japanese."""
     choose(page, LANGUAGE, {})
     yield page
     choose(page, "None", text)

@@ -18,7 +18,7 @@ SHOWN = "return !!arguments[0] && arguments[0].offsetParent !== null"
 
 @pytest.fixture(scope="module")
 def tab(page: Page, server: Server) -> Iterator[Page]:
-    """The tab with two networks made in Create; the page as it was before once the tests are over."""
+    """Return the tab with two networks made in Create; the page as it was before once the tests are over."""
     page.tab("Train")
     page.tab("Create Beta Hypernetwork")
     page.fill("hnw_create_more_widths", "24, 32")
@@ -35,7 +35,7 @@ def tab(page: Page, server: Server) -> Iterator[Page]:
 
 @pytest.fixture(scope="module")
 def chosen(tab: Page) -> Page:
-    """The tab with both networks chosen, and its folds open."""
+    """Return the tab with both networks chosen, and its folds open."""
     tab.choose("hnw_merge_network_1", FIRST)
     tab.choose("hnw_merge_network_2", SECOND)
     tab.wait_for_text("hnw_merge_methods", "It needs exactly 3 networks, not 2.")

@@ -22,21 +22,21 @@ SCREENSHOT_PROMPT = "a yellow star on a blue background"
 
 @pytest.fixture
 def train_tab(page: Page) -> Page:
-    """The page with the tab Train open."""
+    """Return the page with the tab Train open."""
     page.tab("Train")
     return page
 
 
 @pytest.fixture
 def create_tab(train_tab: Page) -> Page:
-    """The page with the tab Create Beta Hypernetwork open."""
+    """Return the page with the tab Create Beta Hypernetwork open."""
     train_tab.tab("Create Beta Hypernetwork")
     return train_tab
 
 
 @pytest.fixture
 def gamma_tab(train_tab: Page) -> Page:
-    """The page with the tab Train Gamma open."""
+    """Return the page with the tab Train Gamma open."""
     train_tab.tab("Train Gamma")
     return train_tab
 
@@ -92,7 +92,7 @@ def test_training_shows_its_pictures(trained: str, gamma_tab: Page, server: Serv
 
 
 def generate(page: Page, name: str, strength: float) -> np.ndarray:
-    """Generates one picture with the fixed seed; [height, width, 3]."""
+    """Generate one picture with the fixed seed; [height, width, 3]."""
     page.choose("hnw_picker", name)
     page.fill("hnw_strength", f"{strength:g}")
     before = page.pictures("txt2img_gallery")

@@ -20,7 +20,7 @@ FIRST, SECOND = "rows, one", "rows two"
 
 @pytest.fixture(scope="module")
 def tab(page: Page, server: Server) -> Iterator[Page]:
-    """The tab txt2img with two networks to choose; the page as it was before once the tests are over."""
+    """Return the tab txt2img with two networks to choose; the page as it was before once the tests are over."""
     folder = server.data / "models" / "hypernetworks"
     for seed, name in enumerate((FIRST, SECOND)):
         structure = Structure(activation="mish" if seed else "linear", init_std=0.15)
@@ -38,7 +38,7 @@ def tab(page: Page, server: Server) -> Iterator[Page]:
 
 @pytest.fixture(scope="module")
 def both(tab: Page) -> np.ndarray:
-    """The picture with both networks, which are still in the rows."""
+    """Return the picture with both networks, which are still in the rows."""
     tab.choose("hnw_picker", FIRST)
     tab.fill("hnw_strength", "-0.75")
     tab.press("hnw_add")
@@ -68,19 +68,19 @@ def in_sight(page: Page, id_: str) -> bool:
 
 
 def becomes(page: Page, *wanted: tuple[str, str]) -> None:
-    """Waits until the rows in sight hold this."""
+    """Wait until the rows in sight hold this."""
     page.until(f"the rows {wanted}", lambda: lines(page) == list(wanted), 10)
 
 
 def read_infotext(page: Page, text: str) -> None:
-    """Reads an infotext as a person does: into the prompt, then the button."""
+    """Read an infotext as a person does: into the prompt, then the button."""
     page.fill("txt2img_prompt", text)
     page.press("paste")
     page.until("the prompt alone", lambda: "Steps:" not in page.value("txt2img_prompt"), 10)
 
 
 def infotext(page: Page) -> str:
-    """The infotext below the picture."""
+    """Return the infotext below the picture."""
     return page.text("html_info_txt2img").split("\nTime taken")[0]
 
 

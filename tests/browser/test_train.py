@@ -26,7 +26,7 @@ return [...document.querySelectorAll('#hnw_train_panel [id^=hnw_train], #hnw_tra
 
 @pytest.fixture(scope="module")
 def tab(page: Page) -> Iterator[Page]:
-    """The tab with a network of its own, and the page anew afterwards."""
+    """Return the tab with a network of its own, and the page anew afterwards."""
     page.tab("Train")
     page.tab("Create Beta Hypernetwork")
     page.fill("hnw_create_name", NAME)
@@ -108,7 +108,7 @@ def test_check_says_what_a_run_would_do(tab: Page):
 
 @pytest.fixture(scope="module")
 def stopped(tab: Page, server: Server) -> int:
-    """Starts a run, watches it, leaves the page, finds the run again and interrupts it; returns its last step."""
+    """Start a run, watches it, leaves the page, finds the run again and interrupts it; returns its last step."""
     outline = tab.driver.execute_script(OUTLINE)
     tab.press("hnw_train_button")
     tab.until("the live chart", lambda: "<svg" in html(tab, "#hnw_train_live") and live_step(tab), 60)

@@ -34,7 +34,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def fail_at(monkeypatch, *names):
-    """Writing these files fails from now on."""
+    """Let writing these files fail from now on."""
     write = caption_edits._write
 
     def failing(path, content):

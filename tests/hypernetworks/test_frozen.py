@@ -36,12 +36,12 @@ def convolution(inputs=6, outputs=10, **options):
 
 
 def uneven(out):
-    """A gradient whose numbers all differ."""
+    """Return a gradient whose numbers all differ."""
     return torch.linspace(-1, 1, out.numel(), dtype=out.dtype).reshape(out.shape)
 
 
 def both(layer, frozen_layer, x, gradient=None):
-    """Outputs and gradients of torch's layer, then of ours."""
+    """Output and gradients of torch's layer, then of ours."""
     results = []
     for function in (layer, frozen_layer):
         leaf = x.detach().clone(memory_format=torch.preserve_format).requires_grad_()

@@ -27,7 +27,7 @@ def layer_norm():
 
 
 def in_full(layer, x):
-    """What torch's autocast does with it on a GPU."""
+    """Tell what torch's autocast does with it on a GPU."""
     weight, bias = layer.weight.float(), layer.bias.float()
     if isinstance(layer, nn.GroupNorm):
         return functional.group_norm(x.float(), layer.num_groups, weight, bias, layer.eps)

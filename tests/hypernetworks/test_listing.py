@@ -17,7 +17,7 @@ def fill(folder: Path, *names: str) -> None:
 
 
 def host_list(folder: Path) -> dict[str, str]:
-    """The host's rule: the last of several files of one name wins."""
+    """Return the host's rule: the last of several files of one name wins."""
     found = sorted(folder.rglob("*.pt"), key=lambda path: str(path).lower())
     return {path.stem: str(path) for path in found if path.stem != "None"}
 

@@ -29,7 +29,7 @@ def make_trainer(job, ports):
 
 @contextmanager
 def counted(monkeypatch):
-    """Counts every look at a number of a tensor, each of which would wait for a GPU."""
+    """Count every look at a number of a tensor, each of which would wait for a GPU."""
     looks = []
     with monkeypatch.context() as patch:
         for name in ("item", "tolist", "cpu", "numpy", "__bool__", "__float__", "__int__", "__index__"):
@@ -77,7 +77,7 @@ def test_nothing_in_a_step_waits_for_the_device(pictures, tmp_path, monkeypatch,
 
 
 def run(job, folder, callbacks, reads_later, spoil=()):
-    """The weights at the end, and the trainer; the losses of the steps in `spoil` are no numbers."""
+    """Return the weights at the end, and the trainer; the losses of the steps in `spoil` are no numbers."""
     ports = fake_ports(folder)
     trainer = make_trainer(job, ports)
     trainer.reads_later = reads_later

@@ -75,7 +75,7 @@ def test_when_nothing_helps_the_run_ends_and_the_good_file_is_whole(pictures, tm
 
 
 def fill(path):
-    """Writes until the disk is full."""
+    """Write until the disk is full."""
     with contextlib.suppress(OSError), path.open("ab", buffering=0) as file:
         while True:
             file.write(b"x" * 4096)

@@ -154,7 +154,7 @@ def test_a_rename_that_fails_half_way_is_taken_back(tmp_path, monkeypatch):
 
 
 def plain(value):
-    """A value that compares bit for bit, with its order and dtypes."""
+    """Return a value that compares bit for bit, with its order and dtypes."""
     if isinstance(value, torch.Tensor):
         return (str(value.dtype), tuple(value.shape), value.contiguous().view(-1).view(torch.uint8).tolist())
     if isinstance(value, dict):

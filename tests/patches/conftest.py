@@ -13,7 +13,7 @@ from tests.support import tiny_checkpoint, webui_parts
 
 @pytest.fixture(scope="session")
 def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """The host with its model loaded, the WebUI's parts it lacks stood in for, and nothing of the extension."""
+    """Return the host with its model loaded, the WebUI's parts it lacks stood in for, and nothing of the extension."""
     from standalone import host as embedded
 
     checkpoint = tiny_checkpoint.write(tmp_path_factory.mktemp("checkpoint"))
@@ -25,7 +25,7 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 @pytest.fixture(autouse=True)
 def with_api() -> None:
-    """The host serves its HTTP API, whatever another start of it said meanwhile."""
+    """Return the host serves its HTTP API, whatever another start of it said meanwhile."""
     options = sys.modules.get("modules.shared_cmd_options")
     if options is not None:
         options.cmd_opts.api = True
@@ -33,7 +33,7 @@ def with_api() -> None:
 
 @pytest.fixture
 def patched(host: Any) -> Iterator[Any]:
-    """The host with all patch sets on for one test, and its networks gone afterwards."""
+    """Return the host with all patch sets on for one test, and its networks gone afterwards."""
     from pathlib import Path
 
     from hypernetwork_workbench import patches

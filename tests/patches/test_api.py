@@ -29,7 +29,7 @@ def free_port():
 
 @pytest.fixture(scope="module")
 def serve(host):
-    """Serves the page with our routes under given flags; gives the address."""
+    """Serve the page with our routes under given flags; gives the address."""
     from hypernetwork_workbench.patches.api import app as api
     from hypernetwork_workbench.standalone import app
 
@@ -66,7 +66,7 @@ def client(patched, address):
 
 @pytest.fixture
 def datasets(patched):
-    """The folder that the API may read, with one dataset."""
+    """Return the folder that the API may read, with one dataset."""
     root = Path(patched.module("paths").data_path) / "datasets"
     folder = root / "night"
     folder.mkdir(parents=True, exist_ok=True)

@@ -36,7 +36,7 @@ class Tab:
         return [self.offered, *self.entered.values()]
 
     def take(self, components, values):
-        """Does with the values what the page does."""
+        """Do with the values what the page does."""
         names = {id(field.component): field.name for field in self.handlers.form.fields}
         for component, update in zip(components, values, strict=True):
             if component is self.handlers.panel.offered:

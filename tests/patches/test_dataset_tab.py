@@ -259,7 +259,7 @@ def test_a_host_without_taggers_says_so(tab):
 
 @pytest.fixture
 def deepbooru(monkeypatch: Any, patched: Any) -> Any:
-    """A host with a deepbooru that says sizes; it counts how often it is loaded."""
+    """Return a host with a deepbooru that says sizes; it counts how often it is loaded."""
     import modules
 
     module = types.ModuleType("modules.deepbooru")

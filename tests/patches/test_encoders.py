@@ -10,7 +10,7 @@ import torch
 
 @pytest.fixture
 def moves(patched, monkeypatch):
-    """The model's parts as if on a GPU: where each is, by name, and what moved."""
+    """Return the model's parts as if on a GPU: where each is, by name, and what moved."""
     from hypernetwork_workbench.patches.model import encoders
 
     model = patched.model
@@ -92,7 +92,7 @@ def test_without_a_gpu_nothing_moves(patched, monkeypatch):
 
 @pytest.fixture
 def kept(patched):
-    """A function that gives the bytes that autograd keeps of one step on two pictures, and the largest of them."""
+    """Return a function that gives the bytes that autograd keeps of one step on two pictures, and the largest."""
     from hypernetwork_workbench.patches.model import host
 
     def measure(denoiser, network):

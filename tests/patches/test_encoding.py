@@ -8,7 +8,7 @@ from hypernetwork_workbench.hypernetworks.base.errors import TrainingError
 
 
 def encoder_of(host):
-    """The port, which can be imported only once the host runs."""
+    """Return the port, which can be imported only once the host runs."""
     from hypernetwork_workbench.patches.model.host import HostEncoder
 
     assert host.model is not None

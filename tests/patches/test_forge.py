@@ -24,7 +24,7 @@ WIDTHS = (forge_parts.TEXT_WIDTH, forge_parts.WIDTH)
 
 @pytest.fixture
 def forge(host, monkeypatch):
-    """The embedded host as Forge, with a checkpoint as it holds one and all patch sets on."""
+    """Return the embedded host as Forge, with a checkpoint as it holds one and all patch sets on."""
     shared = host.module("shared")
     with forge_parts.added():
         torch.manual_seed(0)
@@ -38,7 +38,7 @@ def forge(host, monkeypatch):
 
 
 def load(host, *links):
-    """Puts networks where the tags of a prompt put them."""
+    """Put networks where the tags of a prompt put them."""
     from hypernetwork_workbench.patches.model.loaded import LoadedNetwork
 
     for network, strength in links:
@@ -63,7 +63,7 @@ def called(model, options=None):
 
 
 def expected(model, links):
-    """What attention layers give that ask for networks themselves."""
+    """Tell what attention layers give that ask for networks themselves."""
     x, _, context = inputs()
     for block in model.diffusion_model.blocks:
         x = x + block.attn1(x, *chain(links, x))

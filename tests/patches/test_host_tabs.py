@@ -29,7 +29,7 @@ FORM = {
 
 @pytest.fixture
 def form(patched, tmp_path):
-    """What was entered, for a network that is there and a folder of pictures."""
+    """Tell what was entered, for a network that is there and a folder of pictures."""
     save_network(patched, "ink", std=0.01)
     folder = tmp_path / "pictures"
     folder.mkdir()

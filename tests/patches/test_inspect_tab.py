@@ -21,7 +21,7 @@ Press = Callable[..., tuple[Any, ...]]
 
 @pytest.fixture
 def folder(patched: Any) -> Iterator[Path]:
-    """The host's folder of networks; folders in it are gone afterwards."""
+    """Return the host's folder of networks; folders in it are gone afterwards."""
     place = Path(patched.module("shared").cmd_opts.hypernetwork_dir)
     yield place
     for inner in [path for path in place.iterdir() if path.is_dir()]:
@@ -47,7 +47,7 @@ def listed(host: Any) -> dict[str, str]:
 
 @pytest.fixture
 def tab(patched: Any, folder: Path) -> Any:
-    """The tab, built inside a page."""
+    """Return the tab, built inside a page."""
     from hypernetwork_workbench.patches.tabs.inspect.tab import InspectTab
 
     built = InspectTab()

@@ -20,7 +20,7 @@ def table(language: str) -> dict[str, str]:
 
 @pytest.fixture
 def tables(host, tmp_path, monkeypatch):
-    """Gives the table of a localization that the user has made, and of the host without it."""
+    """Give the table of a localization that the user has made, and of the host without it."""
     localization = host.module("localization")
 
     def read(name: str, **users: str) -> dict[str, str]:

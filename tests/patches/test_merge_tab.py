@@ -41,7 +41,7 @@ def save(folder: Path, patched: Any) -> Callable[..., Hypernetwork]:
 
 @pytest.fixture
 def tab(patched: Any, save: Any) -> Any:
-    """The tab, built inside a page, with four networks to merge: a and b alike, c affine, d with mish."""
+    """Return the tab, built inside a page, with four networks to merge: a and b alike, c affine, d with mish."""
     from hypernetwork_workbench.patches.tabs.merge.tab import make_tab
 
     save("a", 1, activation="relu")
@@ -262,7 +262,7 @@ def test_a_composition_becomes_one_file_where_it_can(composition, folder):
 
 @pytest.fixture
 def baking(tab: Any, patched: Any) -> Iterator[Any]:
-    """The part that bakes; checkpoints it made are gone afterwards, and the old one is loaded."""
+    """Return the part that bakes; checkpoints it made are gone afterwards, and the old one is loaded."""
     models, shared = patched.module("sd_models"), patched.module("shared")
     old = shared.sd_model.sd_checkpoint_info
     yield tab.bake

@@ -11,7 +11,7 @@ from hypernetwork_workbench.patches.patching import Patch, PatchSet, Unsupported
 
 @pytest.fixture
 def host(monkeypatch):
-    """A module with a function, and a class with each kind of method."""
+    """Return a module with a function, and a class with each kind of method."""
     module = types.ModuleType("fake_host")
 
     def speak(word):

@@ -34,7 +34,7 @@ def job(*prompts, **more):
 
 
 def with_rows(host, script, prompt, *values):
-    """A picture made with rows, and its infotext."""
+    """Return a picture made with rows, and its infotext."""
     script.args_from, script.args_to = 0, len(values)
 
     def call(method, p, *_, **__):
@@ -207,7 +207,7 @@ def test_a_mere_text_leaves_the_rows_and_a_picture_without_networks_empties_them
 
 
 def press(act, shown, *lines):
-    """What the rows in sight hold after a press."""
+    """Tell what the rows in sight hold after a press."""
     from hypernetwork_workbench.patches.rows import view
     from hypernetwork_workbench.patches.rows.entries import ROWS
 

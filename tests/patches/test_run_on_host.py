@@ -60,7 +60,7 @@ def job(tmp_path):
 
 @pytest.fixture
 def unusual(patched):
-    """A host whose every state differs from what training needs, so that a state that is not given back shows."""
+    """Return a host whose every state differs from what training needs, so that one that is not put back shows."""
     unet, shared = patched.model.model.diffusion_model, patched.module("shared")
     for number, parameter in enumerate(unet.parameters()):
         parameter.requires_grad_(number % 3 > 0)

@@ -72,7 +72,7 @@ def switch(monkeypatch, is_on):
 
 
 def latents(host, prompt, monkeypatch, is_on, **changes):
-    """What the sampler ends with, before the autoencoder rounds it to bytes."""
+    """Tell what the sampler ends with, before the autoencoder rounds it to bytes."""
     seen = []
     samplers = host.module("sd_samplers")
     decode = samplers.decode_latents

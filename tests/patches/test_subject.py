@@ -10,7 +10,7 @@ from PIL import Image
 
 @pytest.fixture
 def subject(host):
-    """The port, asked for the first time."""
+    """Return the port, asked for the first time."""
     assert host.model is not None
     module = importlib.import_module("hypernetwork_workbench.patches.model.subject")
     caches = (module._autocrop, module._face_model, module._say)
@@ -27,7 +27,7 @@ class OpenCvError(Exception):
 
 @pytest.fixture
 def autocrop(monkeypatch, tmp_path):
-    """A module with the names of the WebUI's; its face model is there."""
+    """Return a module with the names of the WebUI's; its face model is there."""
     package, module = ModuleType("modules.textual_inversion"), ModuleType("modules.textual_inversion.autocrop")
     model = tmp_path / "faces.onnx"
     model.write_bytes(b"")

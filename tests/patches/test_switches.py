@@ -14,7 +14,7 @@ SETS = {patch_set.name: patch_set for patch_set in patches.PATCH_SETS}
 
 @pytest.fixture
 def settings(host):
-    """The options as the Settings tab changes them, given back afterwards."""
+    """Return the options as the Settings tab changes them, given back afterwards."""
     from hypernetwork_workbench.patches import switches
 
     opts = host.module("shared").opts
@@ -27,7 +27,7 @@ def settings(host):
 
 
 def functions(patch_set):
-    """The patches of functions, as far as this host has use for them."""
+    """Return the patches of functions, as far as this host has use for them."""
     return [patch for patch in patch_set.patches if isinstance(patch, Patch) and patch.is_needed]
 
 

@@ -11,7 +11,7 @@ import pytest
 
 @pytest.fixture
 def callbacks(host):
-    """The host's callbacks, with nothing registered before and after."""
+    """Return the host's callbacks, with nothing registered before and after."""
     from hypernetwork_workbench.patches import tabs
 
     found = host.module("script_callbacks")

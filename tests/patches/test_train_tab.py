@@ -35,7 +35,7 @@ class Tab:
         self.status = ""
 
     def take(self, components, values):
-        """Does with the values what the page does."""
+        """Do with the values what the page does."""
         addresses = {id(field.component): field.address for field in self.handlers.form.fields}
         for component, update in zip(components, values, strict=True):
             value = update.get("value") if isinstance(update, dict) else update
@@ -90,7 +90,7 @@ def dataset(tmp_path):
 
 @pytest.fixture
 def network(patched):
-    """A network in the host's list."""
+    """Return a network in the host's list."""
     from hypernetwork_workbench.patches.model import host as ports
 
     shared = patched.module("shared")

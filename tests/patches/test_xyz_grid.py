@@ -30,7 +30,7 @@ class AxisOption:
 
 @pytest.fixture
 def grid(host, monkeypatch):
-    """The module of a grid's script, among the host's scripts."""
+    """Return the module of a grid's script, among the host's scripts."""
     module = types.SimpleNamespace(AxisOption=AxisOption, axis_options=[AxisOption("Seed", int, None)])
     data = types.SimpleNamespace(script_class=object, path="scripts/xyz_grid.py", module=module)
     monkeypatch.setattr(host.module("scripts"), "scripts_data", [data])
@@ -74,7 +74,7 @@ def test_a_host_without_a_grid_goes_without_a_word(host, caplog):
 
 
 def cell(axes, **values):
-    """The prompt and remarks of one cell whose rows are: night at 0.5, nothing."""
+    """Return the prompt and remarks of one cell whose rows are: night at 0.5, nothing."""
     from hypernetwork_workbench.patches.rows.script import HypernetworkStrength
 
     p = copy.copy(job("a"))

@@ -35,7 +35,7 @@ class Bare:
 
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The data folder, its name with a space and letters that are not ASCII."""
+    """Return the data folder, its name with a space and letters that are not ASCII."""
     made = workplace.make(tmp_path_factory.mktemp("web ui データ"))
     workplace.add_others(made)
     return made
@@ -43,14 +43,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def bare(folder: Path) -> Bare:
-    """The WebUI before the extension was added."""
+    """Return the WebUI before the extension was added."""
     with webui.running(folder) as host:
         return Bare(host.picture(), host.picture(seed=8, prompt="two blue squares"), host.log)
 
 
 @pytest.fixture(scope="session")
 def host(folder: Path, bare: Bare) -> Iterator[webui.WebUI]:
-    """The WebUI with the extension; the tests share it."""
+    """Return the WebUI with the extension; the tests share it."""
     workplace.add_extension(folder)
     workplace.add_probe(folder)
     with webui.running(folder) as running:

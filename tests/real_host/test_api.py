@@ -32,7 +32,7 @@ def networks(host: WebUI, pictures: Any) -> list[str]:
 
 
 def wait(host: WebUI, run: str) -> dict[str, Any]:
-    """The status of a run when it has ended."""
+    """Return the status of a run when it has ended."""
     end = time.monotonic() + 120
     while (status := host.call(f"{API}/status/{run}"))["state"] not in ENDED:
         assert time.monotonic() < end, status
@@ -42,7 +42,7 @@ def wait(host: WebUI, run: str) -> dict[str, Any]:
 
 
 def drawn(host: WebUI, *tags: str) -> np.ndarray:
-    """A picture with these networks, as numbers that can be subtracted."""
+    """Return a picture with these networks, as numbers that can be subtracted."""
     return host.picture(prompt="a red circle" + "".join(f"<hypernet:{tag}>" for tag in tags)).astype(int)
 
 

@@ -21,7 +21,7 @@ OFF, GRID_ON = [0, "", []], [True, True, *[False] * 5, 0, True]
 
 @pytest.fixture(scope="module", autouse=True)
 def networks(host: WebUI, folder: Path) -> None:
-    """A `.pt`, a `.safetensors` below a folder, and a composition of both."""
+    """Return a `.pt`, a `.safetensors` below a folder, and a composition of both."""
     place = folder / "models" / "hypernetworks"
     (place / "below").mkdir(parents=True, exist_ok=True)
     for seed, path in enumerate((place / f"{NIGHT}.pt", place / "below" / f"{DAY}.safetensors")):
@@ -31,7 +31,7 @@ def networks(host: WebUI, folder: Path) -> None:
 
 
 def infotext(host: WebUI, **changes: Any) -> str:
-    """The infotext of a picture."""
+    """Return the infotext of a picture."""
     answer = host.call("/sdapi/v1/txt2img", {**PICTURE, **changes})
     return json.loads(answer["info"])["infotexts"][0]
 
@@ -44,7 +44,7 @@ def axes(host: WebUI) -> list[str]:
 
 
 def grid(host: WebUI, label: str, values: str) -> list[str]:
-    """The infotexts of a grid over one axis: of the grid and of its pictures."""
+    """Return the infotexts of a grid over one axis: of the grid and of its pictures."""
     x = [axes(host).index(label), values, []]
     body = {"script_name": "X/Y/Z plot", "script_args": [*x, *OFF, *OFF, *GRID_ON], "alwayson_scripts": ROWS}
     return json.loads(host.call("/sdapi/v1/txt2img", {**PICTURE, **body})["info"])["infotexts"]

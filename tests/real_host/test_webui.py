@@ -18,7 +18,7 @@ TROUBLE = ("Traceback", "Error", "error:", "WARNING", "Warning")
 
 @pytest.fixture(scope="session")
 def created(host: WebUI) -> str:
-    """A network created through the host's own route; one whose first step changes nothing."""
+    """Return a network created through the host's own route; one whose first step changes nothing."""
     host.call(
         "/sdapi/v1/create/hypernetwork", {"name": NETWORK, "enable_sizes": ["96", "64", "128"], "overwrite_old": False}
     )
@@ -27,7 +27,7 @@ def created(host: WebUI) -> str:
 
 @pytest.fixture(scope="session")
 def trained(host: WebUI, created: str, pictures: Path) -> str:
-    """The network after three steps through the host's own route."""
+    """Return the network after three steps through the host's own route."""
     settings = {
         "id_task": "train",
         "hypernetwork_name": created,
@@ -65,7 +65,7 @@ def trained(host: WebUI, created: str, pictures: Path) -> str:
 
 
 def with_network(name: str, strength: float = 1.0) -> dict[str, str]:
-    """The change of a request that makes it use the network."""
+    """Return the change of a request that makes it use the network."""
     return {"prompt": f"a red circle<hypernet:{name}:{strength}>"}
 
 
@@ -127,7 +127,7 @@ def test_nothing_of_ours_is_a_module_at_the_top(host: WebUI) -> None:
 
 
 def _installed(host: WebUI) -> list[object]:
-    """What runs below each of our targets, and all axes of the grid."""
+    """Tell what runs below each of our targets, and all axes of the grid."""
     return [host.call("/probe/layers"), sorted(host.call("/probe/axes"))]
 
 

@@ -83,13 +83,13 @@ class WebUI:
         return np.asarray(Image.open(io.BytesIO(base64.b64decode(answer["images"][0]))).convert("RGB"))
 
     def reload(self) -> None:
-        """Does what the link "Reload UI" does, and waits until the page is there again."""
+        """Do what the link "Reload UI" does, and waits until the page is there again."""
         starts = self.log.count(STARTED)
         self.call("/probe/reload", {})
         self.wait(starts + 1)
 
     def wait(self, starts: int = 1) -> None:
-        """Waits until it has started so many times; before it says so, a request would keep it from starting."""
+        """Wait until it has started so many times; before it says so, a request would keep it from starting."""
         end = time.monotonic() + SECONDS_TO_START
         while self.log.count(STARTED) < starts:
             assert self._process.poll() is None, f"the WebUI ended by itself:\n{self.log[-3000:]}"
@@ -99,14 +99,14 @@ class WebUI:
 
 
 def installed() -> Path | None:
-    """The folder of the WebUI that WEBUI_DIR names."""
+    """Return the folder of the WebUI that WEBUI_DIR names."""
     named = os.environ.get("WEBUI_DIR")
     return Path(named) if named else None
 
 
 @contextmanager
 def running(folder: Path, *flags: str) -> Iterator[WebUI]:
-    """Starts the WebUI on a free port with this data folder, and stops it at the end."""
+    """Start the WebUI on a free port with this data folder, and stops it at the end."""
     webui = installed()
     assert webui is not None
     with socket.socket() as free:
@@ -134,6 +134,6 @@ def running(folder: Path, *flags: str) -> Iterator[WebUI]:
 
 
 def _python(webui: Path) -> str:
-    """The Python that the WebUI is installed in: WEBUI_PYTHON, or that of its own `venv`."""
+    """Return the Python that the WebUI is installed in: WEBUI_PYTHON, or that of its own `venv`."""
     own = webui / "venv" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     return os.environ.get("WEBUI_PYTHON") or str(own)

@@ -19,7 +19,7 @@ TEXT_ENCODER = "openai/clip-vit-large-patch14"
 
 
 def make(folder: Path) -> Path:
-    """Fills the folder with all the WebUI needs to start offline with the demo checkpoint; returns it."""
+    """Fill the folder with all the WebUI needs to start offline with the demo checkpoint; returns it."""
     models = folder / "models" / "Stable-diffusion"
     models.mkdir(parents=True)
     (folder / "extensions").mkdir()
@@ -34,7 +34,7 @@ def make(folder: Path) -> Path:
 
 
 def add_extension(folder: Path, name: str = OURS) -> Path:
-    """Copies what git knows of this repository, and what it does not ignore, into the extensions of the folder."""
+    """Copy what git knows of this repository, and what it does not ignore, into the extensions of the folder."""
     target = folder / "extensions" / name
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
@@ -55,13 +55,13 @@ def beside() -> list[Path]:
 
 
 def add_others(folder: Path) -> None:
-    """Copies the other extensions."""
+    """Copy the other extensions."""
     for other in beside():
         shutil.copytree(other, folder / "extensions" / other.name, ignore=shutil.ignore_patterns(".git"))
 
 
 def add_probe(folder: Path) -> None:
-    """Adds the extension that tells from the inside what stands in the host's attributes."""
+    """Add the extension that tells from the inside what stands in the host's attributes."""
     shutil.copytree(PROBE, folder / "extensions" / "hnw-probe", ignore=shutil.ignore_patterns("__pycache__"))
 
 

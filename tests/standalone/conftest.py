@@ -10,13 +10,13 @@ from tests.support import tiny_checkpoint
 
 @pytest.fixture(scope="session")
 def checkpoint(tmp_path_factory):
-    """A tiny checkpoint in .safetensors with its .yaml."""
+    """Return a tiny checkpoint in .safetensors with its .yaml."""
     return tiny_checkpoint.write(tmp_path_factory.mktemp("checkpoint"))
 
 
 @pytest.fixture(scope="module")
 def host(checkpoint, tmp_path_factory):
-    """The host without page and without the extension."""
+    """Return the host without page and without the extension."""
     running = embedded.start(checkpoint, tmp_path_factory.mktemp("data"), extension=False)
     yield running
     running.stop()

@@ -38,7 +38,7 @@ def get(address, data=None):
 
 @pytest.fixture(scope="module")
 def page(checkpoint, tmp_path_factory):
-    """The address of a served page that carries the extension, and its data folder."""
+    """Return the address of a served page that carries the extension, and its data folder."""
     data, port = tmp_path_factory.mktemp("served"), free_port()
     address = f"http://127.0.0.1:{port}"
     with (data / "log").open("w") as log:
@@ -151,7 +151,7 @@ def test_wrong_arguments_end_with_one_sentence_and_code_2(tmp_path):
 
 @pytest.fixture
 def ui(host):
-    """The page's parts in this process, without a server."""
+    """Return the page's parts in this process, without a server."""
     host.module("ui").create_ui()
     yield host
     host.module("shared").settings_components.clear()

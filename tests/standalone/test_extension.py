@@ -10,7 +10,7 @@ from hypernetwork_workbench.standalone import host as embedded
 
 @pytest.fixture
 def carrying(checkpoint, tmp_path):
-    """The host with the extension, its model not loaded."""
+    """Return the host with the extension, its model not loaded."""
     running = embedded.start(checkpoint, tmp_path, extension=True, load_model=False)
     yield running
     running.stop()

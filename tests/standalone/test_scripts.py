@@ -36,7 +36,7 @@ helper_of_this_extension.LOG.append("loaded")
 
 @pytest.fixture
 def extension(host, tmp_path):
-    """A small extension with a broken script before its good one; the host uses it alone."""
+    """Return a small extension with a broken script before its good one; the host uses it alone."""
     (tmp_path / "scripts").mkdir()
     (tmp_path / "scripts" / "a_broken.py").write_text("raise ValueError('on purpose')\n")
     (tmp_path / "scripts" / "counter.py").write_text(SCRIPT)

@@ -41,7 +41,7 @@ dir = "out"
 
 @pytest.fixture
 def job(tmp_path):
-    """A job file beside a folder of three pictures."""
+    """Return a job file beside a folder of three pictures."""
     folder = tmp_path / "job" / "pictures"
     folder.mkdir(parents=True)
     for number in range(3):

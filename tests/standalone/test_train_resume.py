@@ -94,7 +94,7 @@ def assert_same(one, other):
 
 @pytest.fixture(scope="module")
 def whole(job, checkpoint, tmp_path_factory):
-    """The outcome of all steps at once."""
+    """Return the outcome of all steps at once."""
     out = tmp_path_factory.mktemp("whole") / "out"
     finish(job, checkpoint, out)
     weights, log = outcome(out)

@@ -29,7 +29,7 @@ class Network:
         self.layers = layers
 
     def transform(self, x: torch.Tensor, strength: float = 1.0) -> tuple[torch.Tensor, torch.Tensor]:
-        """The inputs of to_k and to_v for `x` [batch, tokens, width]."""
+        """Return the inputs of to_k and to_v for `x` [batch, tokens, width]."""
         if x.shape[-1] not in self.layers:
             return x, x
         with torch.no_grad():

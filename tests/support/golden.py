@@ -18,5 +18,5 @@ def cases() -> list[tuple[Path, dict]]:
 
 
 def expected_path(path: Path) -> Path:
-    """The inputs and outputs that belong to a golden file."""
+    """Return the inputs and outputs that belong to a golden file."""
     return path.with_suffix(".expected.safetensors")

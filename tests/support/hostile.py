@@ -41,12 +41,12 @@ def half(width: int = 8) -> dict[str, torch.Tensor]:
 
 
 def good(**changes: Any) -> dict[Any, Any]:
-    """What a sound file holds."""
+    """Tell what a sound file holds."""
     return {8: (half(), half()), "step": 1, "name": "x", "activation_func": "linear", **changes}
 
 
 def good_bytes(folder: Path) -> bytes:
-    """The bytes of a sound file."""
+    """Return the bytes of a sound file."""
     path = folder / "good.tmp"
     torch.save(good(), path)
     data = path.read_bytes()
@@ -55,7 +55,7 @@ def good_bytes(folder: Path) -> bytes:
 
 
 def members(folder: Path) -> dict[str, bytes]:
-    """The members of a sound file."""
+    """Return the members of a sound file."""
     path = folder / "good.tmp"
     path.write_bytes(good_bytes(folder))
     with zipfile.ZipFile(path) as archive:
@@ -93,7 +93,7 @@ class Call:
 
 
 def marker(path: Path) -> Path:
-    """A file that exists only if something in a hostile file was executed."""
+    """Return a file that exists only if something in a hostile file was executed."""
     return path.parent / "executed"
 
 
@@ -361,7 +361,7 @@ def tuple_as_key(path: Path) -> None:
 
 
 def tensor_pickle(size: tuple[int, ...], stride: tuple[int, ...], offset: int = 0, count: int = 128) -> bytes:
-    """A description with one tensor over the first storage."""
+    """Return a description with one tensor over the first storage."""
 
     def numbers(values: tuple[int, ...]) -> bytes:
         return b"(" + b"".join(b"\x8a\x08" + struct.pack("<q", value) for value in values) + b"t"
@@ -446,7 +446,7 @@ def broken(reason: str, name: str, content: Callable[[], Any]) -> None:
 
 
 def changed(**weights: Any) -> dict[Any, Any]:
-    """A file of which one half has other weights; None removes one."""
+    """Return a file of which one half has other weights; None removes one."""
     other = {**half(), **weights}
     return good() | {8: (half(), {name: value for name, value in other.items() if value is not None})}
 

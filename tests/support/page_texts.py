@@ -26,12 +26,12 @@ class _Nodes(HTMLParser):
         self.close()
 
     def handle_data(self, data: str) -> None:
-        """A text node."""
+        """Return a text node."""
         self.found += filter(None, [data.strip()])
 
 
 def nodes(html: str) -> list[str]:
-    """The text nodes of HTML, as a browser has them."""
+    """Return the text nodes of HTML, as a browser has them."""
     return _Nodes(html).found if "<" in html else list(filter(None, [html.strip()]))
 
 

@@ -61,7 +61,7 @@ def _params(parameterization: str) -> dict[str, Any]:
 
 
 def write(folder: Path, name: str = "tiny", seed: int = 0, parameterization: str = "eps") -> Path:
-    """Writes NAME.safetensors (fp16, about 3 MB) and NAME.yaml into the folder; returns the checkpoint's path.
+    """Write NAME.safetensors (fp16, about 3 MB) and NAME.yaml into the folder; returns the checkpoint's path.
 
     The zero-initialised tensors of a fresh U-Net are filled too: its output would be exactly 0 otherwise.
     """

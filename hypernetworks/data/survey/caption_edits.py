@@ -40,7 +40,7 @@ class Edit:
 
 
 def change_to(path: Path, text: str) -> Change:
-    """The change of a caption file to a text.
+    """Return the change of a caption file to a text.
 
     Raises:
         DatasetError: the file cannot be read.
@@ -66,7 +66,7 @@ class History:
         return found
 
     def apply(self, title: str, changes: Sequence[Change]) -> Edit:
-        """Writes the changes. All of them are written down first; after a failure the files are as they were.
+        """Write the changes. All of them are written down first; after a failure the files are as they were.
 
         Raises:
             DatasetError: a file cannot be written, or holds something else than the change says; names it.
@@ -89,7 +89,7 @@ class History:
         return edit
 
     def undo(self, edit: Edit) -> None:
-        """Gives the files back what they held before the edit, byte for byte, and forgets it.
+        """Give the files back what they held before the edit, byte for byte, and forgets it.
 
         After a failure the edit can be taken back again: files that have their old content already are left alone.
 
@@ -123,7 +123,7 @@ class History:
 
 
 def _check_current(changes: Iterable[Change], side: str) -> None:
-    """Raises DatasetError for a file that holds neither what the change starts from nor, for undo, its end."""
+    """Raise DatasetError for a file that holds neither what the change starts from nor, for undo, its end."""
     for change in changes:
         expected = (change.before,) if side == "before" else (change.before, change.after)
         if _content(change.path) not in expected:

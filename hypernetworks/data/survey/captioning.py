@@ -29,7 +29,7 @@ class TaggerSettings(Settings):
 
 
 def of_one(survey: Survey, number: int, text: str) -> list[Change]:
-    """The change that gives a picture a caption.
+    """Return the change that gives a picture a caption.
 
     Raises:
         SettingsError: its caption is not that of a file; names the field.
@@ -43,7 +43,7 @@ def of_one(survey: Survey, number: int, text: str) -> list[Change]:
 
 
 def of_tags(survey: Survey, settings: TagSettings) -> list[Change]:
-    """The changes of the tags of all captions that come from files or can be put into one.
+    """Return the changes of the tags of all captions that come from files or can be put into one.
 
     Raises:
         SettingsError: a tag is missing, or nothing would change; names the field.
@@ -68,7 +68,7 @@ def wanting(survey: Survey, settings: TaggerSettings) -> list[int]:
 
 
 def of_tagger(survey: Survey, found: Mapping[int, str], settings: TaggerSettings) -> list[Change]:
-    """The changes that a tagger's captions, by number of the sample, make.
+    """Return the changes that a tagger's captions, by number of the sample, make.
 
     Raises:
         DatasetError: a caption file cannot be read.
@@ -85,7 +85,7 @@ def of_tagger(survey: Survey, found: Mapping[int, str], settings: TaggerSettings
 
 
 def editable(survey: Survey) -> list[Sample]:
-    """The samples whose caption is that of a file, or can be put into one."""
+    """Return the samples whose caption is that of a file, or can be put into one."""
     return [sample for sample in survey.samples if _kind(sample) != METADATA]
 
 
@@ -94,7 +94,7 @@ def _kind(sample: Sample) -> str:
 
 
 def _own(sample: Sample) -> str:
-    """The caption that somebody wrote for the picture; words of its name do not count."""
+    """Return the caption that somebody wrote for the picture; words of its name do not count."""
     return sample.written if _kind(sample) == FILE else ""
 
 

@@ -92,7 +92,7 @@ class Copy:
 
 
 def parts(size: tuple[int, int], target: tuple[int, int], threshold: float, overlap: float) -> list[Frame]:
-    """The parts that a picture of `size` is split into for pictures of `target` (both width and height, in pixels).
+    """Give the parts that a picture of `size` is split into for pictures of `target` (width and height, in pixels).
 
     As the WebUI's preprocessing: the short side takes the target's, and parts of the target's size lie evenly along
     the long one, none overlapping the next by less than `overlap`. A part is never larger than it is in the picture.
@@ -120,7 +120,7 @@ def parts(size: tuple[int, int], target: tuple[int, int], threshold: float, over
 
 
 def plan_copies(survey: Survey, settings: CopySettings) -> list[Copy]:
-    """The pictures to write.
+    """Return the pictures to write.
 
     Raises:
         SettingsError: there is none, or a file of such a name exists; names the field.
@@ -139,7 +139,7 @@ def plan_copies(survey: Survey, settings: CopySettings) -> list[Copy]:
 
 
 def write_copies(copies: list[Copy], progress: Progress) -> int:
-    """Writes the copies, each with its caption and its mask; gives the number of pictures.
+    """Write the copies, each with its caption and its mask; gives the number of pictures.
 
     Nothing is ever written over, and after a failure or an interrupt what was written is gone again.
 
@@ -214,7 +214,7 @@ def _write(copy: Copy, written: list[Path]) -> None:
 
 
 def _drawn(picture: Image.Image, copy: Copy, size: tuple[int, int]) -> Image.Image:
-    """The part of the picture, or of its mask, which may have another size."""
+    """Return the part of the picture, or of its mask, which may have another size."""
     if copy.frame is not None:
         across, down = picture.width / size[0], picture.height / size[1]
         left, top, right, bottom = copy.frame.box

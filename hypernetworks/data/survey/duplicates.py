@@ -35,7 +35,7 @@ class Likeness:
 
 
 def likeness(picture: Image.Image, size: tuple[int, int]) -> Likeness:
-    """The perceptual hash of an RGB picture, or of a small copy of one of `size` pixels.
+    """Return the perceptual hash of an RGB picture, or of a small copy of one of `size` pixels.
 
     Signs of its slowest cosine waves, 16 by 16 of them, after Zauner, "Implementation and Benchmarking of Perceptual
     Image Hash Functions" (2010), with its mean colours.
@@ -49,7 +49,7 @@ def likeness(picture: Image.Image, size: tuple[int, int]) -> Likeness:
 
 
 def alike(pictures: Sequence[Likeness], limit: int) -> list[list[int]]:
-    """Groups, of two or more, as numbers of pictures that look the same.
+    """Group, of two or more, as numbers of pictures that look the same.
 
     Args:
         limit: how many of the 256 signs may differ; beyond that pictures are different.
@@ -74,7 +74,7 @@ def alike(pictures: Sequence[Likeness], limit: int) -> list[list[int]]:
 
 @cache
 def _cosines() -> np.ndarray:
-    """The first rows of the orthonormal cosine transform of 32 numbers, [16, 32]."""
+    """Return the first rows of the orthonormal cosine transform of 32 numbers, [16, 32]."""
     waves, places = np.arange(_WAVES)[:, None], np.arange(_GREY_PX)[None] + 0.5
     rows = np.cos(np.pi / _GREY_PX * waves * places) * np.sqrt(2 / _GREY_PX)
     rows[0] /= np.sqrt(2)

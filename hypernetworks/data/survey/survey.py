@@ -240,7 +240,7 @@ class Survey:
         return alike([self.prints.get(one).likeness for one in self.samples], self.wish.limits.duplicate_distance)
 
     def recaptioned(self, count_tokens: TokenCounter | None) -> Survey:
-        """The survey with all captions read anew; nothing else is looked at again."""
+        """Return the survey with all captions read anew; nothing else is looked at again."""
         samples, left_out = [], list(self.reading.left_out)
         for sample in self.samples:
             try:
@@ -252,7 +252,7 @@ class Survey:
 
 
 def survey(wish: Wish, prints: Prints, progress: Progress, helpers: Helpers | None = None) -> Survey:
-    """Reads all pictures and captions as a run would, those that `prints` knows without opening them again.
+    """Read all pictures and captions as a run would, those that `prints` knows without opening them again.
 
     Raises:
         SettingsError: a folder does not exist or has no pictures; names the field.

@@ -33,7 +33,7 @@ class TagSettings(Settings):
         return f"{self.action} {self.tag}"
 
     def change(self, rules: CaptionRules) -> Callable[[str], str]:
-        """What the change makes of a caption that is written after `rules`.
+        """Tell what the change makes of a caption that is written after `rules`.
 
         Raises:
             SettingsError: a tag is missing.
@@ -63,7 +63,7 @@ class TagSettings(Settings):
 
 
 def tags_of(caption: str, rules: CaptionRules) -> list[str]:
-    """The tags of a caption, in order."""
+    """Return the tags of a caption, in order."""
     return [tag for groups in _lines(caption, rules) for group in groups for tag in group]
 
 
@@ -95,7 +95,7 @@ def _added(groups: list[list[str]], tags: Sequence[str], place: str) -> list[lis
 
 
 def _replaced(groups: Sequence[list[str]], tag: str, new: Sequence[str]) -> list[list[str]]:
-    """The new tags in the place of the old one; one that is in the caption already is not put there twice."""
+    """Return the new tags in the place of the old one; one that is in the caption already is not put there twice."""
     if not any(tag in group for group in groups):
         return [*groups]
     seen = {one for group in groups for one in group if one != tag}

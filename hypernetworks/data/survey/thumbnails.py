@@ -39,7 +39,7 @@ class Print:
 
     @classmethod
     def of(cls, picture: Image.Image) -> Print:
-        """The print of a picture that `open_raw` gave."""
+        """Return the print of a picture that `open_raw` gave."""
         # Whole pixels are averaged first: a fine filter over all of a photograph takes longer than to decode it.
         small = picture.reduce(max(1, max(picture.size) // _REDUCED_PX))
         small.thumbnail((_PRINT_PX, _PRINT_PX), Image.Resampling.LANCZOS)
@@ -60,7 +60,7 @@ class Prints:
         self._lock = threading.Lock()
 
     def add(self, digest: str, picture: Image.Image) -> None:
-        """Keeps the print of a picture that has been opened."""
+        """Keep the print of a picture that has been opened."""
         found = Print.of(picture)
         with self._lock:
             self._prints[digest] = found
@@ -68,7 +68,7 @@ class Prints:
                 self._prints.popitem(last=False)
 
     def get(self, sample: Sample) -> Print:
-        """The print of a sample; made anew if it was forgotten. Raises DatasetError if the picture is gone."""
+        """Return the print of a sample; made anew if it was forgotten. Raises DatasetError if the picture is gone."""
         with self._lock:
             found = self._prints.get(sample.picture_digest)
             if found is not None:
@@ -85,14 +85,14 @@ class Prints:
 
 
 def whole_picture(print_: Print, sample: Sample, long_px: int) -> str:
-    """The whole picture as a data URI."""
+    """Return the whole picture as a data URI."""
     small = _opened(print_, sample)
     small.thumbnail((long_px, long_px), Image.Resampling.LANCZOS)
     return _data_uri(small)
 
 
 def trained_picture(print_: Print, sample: Sample, frame: Frame, long_px: int) -> str:
-    """The part in a frame, in the shape it is trained in, as a data URI."""
+    """Return the part in a frame, in the shape it is trained in, as a data URI."""
     small = _opened(print_, sample)
     across, down = small.width / print_.size[0], small.height / print_.size[1]
     left, top, right, bottom = frame.box

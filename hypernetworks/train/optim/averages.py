@@ -24,18 +24,18 @@ class WeightAverage:
 
     @torch.no_grad()
     def update(self, network: Hypernetwork) -> None:
-        """Moves the mean towards the weights after an optimizer step."""
+        """Move the mean towards the weights after an optimizer step."""
         self._steps += 1
         decay = min(self._decay, self._steps / (self._steps + 10))
         for name, weight in network.named_parameters():
             self._weights[name].lerp_(weight.detach(), 1 - decay)
 
     def state_dict(self) -> dict[str, Any]:
-        """Steps and weights."""
+        """Return steps and weights."""
         return {"steps": self._steps, "weights": dict(self._weights)}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Takes steps and weights back."""
+        """Take steps and weights back."""
         self._steps = state["steps"]
         for name, weight in self._weights.items():
             weight.copy_(state["weights"][name])

@@ -71,7 +71,7 @@ KINDS: dict[str, Kind] = {
 
 
 def build(parameters: Iterable[Tensor], name: str, arguments: str) -> torch.optim.Optimizer:
-    """The optimizer `name` over `parameters`; its rate is set anew before each step.
+    """Return the optimizer `name` over `parameters`; its rate is set anew before each step.
 
     Raises:
         SettingsError: the package is missing, or an option is unknown or refused; names `name` or `arguments`.
@@ -93,7 +93,7 @@ def build(parameters: Iterable[Tensor], name: str, arguments: str) -> torch.opti
 
 
 def check_arguments(name: str, text: str) -> None:
-    """Raises SettingsError if `text` has another form than `key=value, ...`, or a key that the optimizer lacks.
+    """Raise SettingsError if `text` has another form than `key=value, ...`, or a key that the optimizer lacks.
 
     An optimizer whose package is missing is refused where the run starts, so that forms and files still open.
     """
@@ -113,7 +113,7 @@ def _can_be_fused(weights: list[Tensor]) -> bool:
 
 
 def parse_arguments(text: str) -> dict[str, Any]:
-    """Reads `weight_decay=0.01, betas=(0.9, 0.99)`.
+    """Read `weight_decay=0.01, betas=(0.9, 0.99)`.
 
     Raises:
         SettingsError: the text has another form; names `arguments`.

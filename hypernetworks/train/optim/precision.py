@@ -38,7 +38,7 @@ class Precision:
             self._scaler = scaler()
 
     def autocast(self) -> AbstractContextManager[Any]:
-        """The forward pass runs in the chosen dtype."""
+        """Return the forward pass runs in the chosen dtype."""
         return torch.autocast(self._device.type, self.dtype) if self.dtype else nullcontext()
 
     @property
@@ -47,16 +47,16 @@ class Precision:
         return self._scaler is not None and self._scaler.get_scale() > 1.0
 
     def backward(self, loss: Tensor) -> None:
-        """Adds the gradient of `loss`."""
+        """Add the gradient of `loss`."""
         (self._scaler.scale(loss) if self._scaler else loss).backward()
 
     def unscale(self, optimizer: torch.optim.Optimizer) -> None:
-        """Gives the gradients their true size."""
+        """Give the gradients their true size."""
         if self._scaler:
             self._scaler.unscale_(optimizer)
 
     def step_where(self, optimizer: torch.optim.Optimizer, is_good: Tensor) -> None:
-        """Takes the step where `is_good` [], a tensor of the device, holds; nobody looks at it here.
+        """Take the step where `is_good` [], a tensor of the device, holds; nobody looks at it here.
 
         For optimizers that `leave_out_on_device`. The scaler asks them the same by itself.
         """
@@ -72,7 +72,7 @@ class Precision:
             del fused.grad_scale, fused.found_inf
 
     def step(self, optimizer: torch.optim.Optimizer) -> None:
-        """Takes the step; the scaler leaves it out where a gradient is not finite, and lowers its scale."""
+        """Take the step; the scaler leaves it out where a gradient is not finite, and lowers its scale."""
         if self._scaler:
             self._scaler.step(optimizer)
             self._scaler.update()
@@ -85,11 +85,11 @@ class Precision:
             self._scaler.update()
 
     def state_dict(self) -> dict[str, Any]:
-        """The scaler's state; empty without one."""
+        """Return the scaler's state; empty without one."""
         return self._scaler.state_dict() if self._scaler else {}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Takes the scaler's state back."""
+        """Take the scaler's state back."""
         if self._scaler and state:
             self._scaler.load_state_dict(state)
 

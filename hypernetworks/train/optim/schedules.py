@@ -15,7 +15,7 @@ class Schedule(Protocol):
     """A learning rate for every optimizer step."""
 
     def rate(self, step: int) -> float:
-        """The rate of step 0, 1, 2, ..."""
+        """Return the rate of step 0, 1, 2, ..."""
 
     def is_end_of_cycle(self, step: int) -> bool:
         """Whether `step` is the last of a cycle, where a save is worth most."""
@@ -36,14 +36,14 @@ class StepSchedule:
     pieces: tuple[tuple[float, int], ...]
 
     def rate(self, step: int) -> float:
-        """The rate of `step`; after the end, the last one."""
+        """Return the rate of `step`; after the end, the last one."""
         for rate, end in self.pieces:
             if step < end:
                 return rate
         return self.pieces[-1][0]
 
     def is_end_of_cycle(self, step: int) -> bool:
-        """True on the last step of each piece."""
+        """Tell whether `step` is the last one of a piece."""
         return any(step == end - 1 for _, end in self.pieces)
 
     @property
@@ -83,7 +83,7 @@ class CosineRestarts:
             raise ScheduleError(f"with a multiplier of {self.multiplier:g} the second cycle has no steps left")
 
     def rate(self, step: int) -> float:
-        """The rate of `step`."""
+        """Return the rate of `step`."""
         number, position, length = self._locate(step)
         peak = self.max_rate * self.decay**number
         if position < self.warmup:
@@ -92,7 +92,7 @@ class CosineRestarts:
         return self.min_rate + (peak - self.min_rate) * (1 + math.cos(math.pi * share)) / 2
 
     def is_end_of_cycle(self, step: int) -> bool:
-        """True on the last step of a cycle."""
+        """Tell whether `step` is the last one of a cycle."""
         _, position, length = self._locate(step)
         return position == length - 1
 
@@ -102,7 +102,7 @@ class CosineRestarts:
         return
 
     def _locate(self, step: int) -> tuple[int, int, int]:
-        """Number of the cycle that holds `step`, the position in it, and its length."""
+        """Return the number of the cycle that holds `step`, the position in it, and its length."""
         if self.multiplier == 1:
             return step // self.cycle, step % self.cycle, self.cycle
         number, position, length = 0, step, self.cycle
@@ -118,7 +118,7 @@ class CosineRestarts:
 
 
 def parse(text: str, max_steps: int) -> StepSchedule:
-    """Reads the WebUI's schedule text: `0.00004`, or `4e-05:2000,4e-06:4000`; an end of -1 means the end of the run.
+    """Read the WebUI's schedule text: `0.00004`, or `4e-05:2000,4e-06:4000`; an end of -1 means the end of the run.
 
     Raises:
         ScheduleError: the text is not such a schedule.

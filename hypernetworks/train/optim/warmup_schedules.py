@@ -36,12 +36,12 @@ class WarmupSchedule:
     power: float = 1.0
 
     def rate(self, step: int) -> float:
-        """The rate of `step`."""
+        """Return the rate of `step`."""
         share = _curve(self.kind, self.warmup, self.steps, self.power)(step)
         return self.min_rate + (self.max_rate - self.min_rate) * share
 
     def is_end_of_cycle(self, step: int) -> bool:
-        """True on the last step of the run."""
+        """Tell whether `step` is the last one of the run."""
         return step == self.steps - 1
 
     @property
@@ -52,7 +52,7 @@ class WarmupSchedule:
 
 @functools.lru_cache(maxsize=16)
 def _curve(kind: str, warmup: int, steps: int, power: float) -> Callable[[int], float]:
-    """The share of the full rate at each step, as the library computes it for an optimizer with rate 1."""
+    """Return the share of the full rate at each step, as the library computes it for an optimizer with rate 1."""
     try:
         import torch  # noqa: PLC0415 (heavy, and only these schedules need it)
         from transformers import get_scheduler  # noqa: PLC0415

@@ -57,7 +57,7 @@ class Job:
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> Job:
-        """Makes a job of the tables of a job file.
+        """Make a job of the tables of a job file.
 
         Raises:
             SettingsError: names each wrong field as `section.key`; all of them at once.
@@ -83,7 +83,7 @@ class Job:
         return job
 
     def learning_rates(self, steps_per_epoch: int = 1) -> Schedule:
-        """The schedule of the run.
+        """Return the schedule of the run.
 
         Raises:
             SettingsError: it does not fit the length of the run; names the field.
@@ -94,7 +94,7 @@ class Job:
             raise SettingsError(f"schedule.{error.field}", error.reason) from error
 
     def to_mapping(self) -> dict[str, dict[str, Any]]:
-        """The job as the tables of a job file."""
+        """Return the job as the tables of a job file."""
         return {name: getattr(self, name).to_mapping() for name in SECTIONS}
 
 

@@ -18,7 +18,7 @@ else:  # the same library under the name it had before it came with Python
 
 
 def read_tables(path: Path) -> dict[str, Any]:
-    """The tables of a job file; relative paths in it are taken from its folder.
+    """Return the tables of a job file; relative paths in it are taken from its folder.
 
     Raises:
         SettingsError: the file does not exist or is no TOML; names it.
@@ -39,7 +39,7 @@ def read_tables(path: Path) -> dict[str, Any]:
 
 
 def apply_overrides(tables: dict[str, Any], overrides: Sequence[str]) -> None:
-    """Puts `section.key=value` texts over the tables. A value is read as TOML where it is TOML, else as text.
+    """Put `section.key=value` texts over the tables. A value is read as TOML where it is TOML, else as text.
 
     Raises:
         SettingsError: a text has no such form.
@@ -56,13 +56,13 @@ def apply_overrides(tables: dict[str, Any], overrides: Sequence[str]) -> None:
 
 
 def job_text(job: Job) -> str:
-    """The job as TOML."""
+    """Return the job as TOML."""
     tables = job.to_mapping()
     return "\n".join(table_text(name, table) for name, table in tables.items())
 
 
 def table_text(name: str, table: Mapping[str, Any]) -> str:
-    """A table of plain values as TOML."""
+    """Return a table of plain values as TOML."""
     # A JSON text, number, bool or list of these is TOML as well, but for "\/" and surrogates, which json never writes
     # with ensure_ascii off; DEL is the one raw control character it lets through.
     lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in table.items()]
@@ -81,7 +81,7 @@ def _anchor_paths(section: dict[str, Any], kind: Any, folder: Path) -> None:
 
 
 def _anchored(line: str, folder: Path) -> str:
-    """A path, with options after a bar where it has any, taken from `folder`."""
+    """Return a path, with options after a bar where it has any, taken from `folder`."""
     path, bar, options = line.partition("|")
     return f"{(folder / path.strip()).resolve()} {bar}{options}".rstrip() if path.strip() else line
 

@@ -48,7 +48,7 @@ class PreviewSettings(Settings):
     )
 
     def problems(self) -> Iterator[SettingsError]:
-        """A length that is none, sides that the VAE cannot make."""
+        """Return a length that is none, sides that the VAE cannot make."""
         yield from interval_problems("every", self.every)
         for name in ("width", "height"):
             if getattr(self, name) % SIDE_STEP_PX:
@@ -83,13 +83,13 @@ class OutputSettings(Settings):
     wandb: bool = setting(False, Option("Weights & Biases", "Logs to wandb, where it is installed and logged in."))
 
     def problems(self) -> Iterator[SettingsError]:
-        """A name that no file can have, a length that is none."""
+        """Return a name that no file can have, a length that is none."""
         yield from name_problems(self.name)
         yield from interval_problems("save_every", self.save_every)
 
 
 def interval_problems(name: str, text: str) -> Iterator[SettingsError]:
-    """What is wrong with `text` as a length."""
+    """Tell what is wrong with `text` as a length."""
     try:
         parse_interval(name, text, 1)
     except SettingsError as error:

@@ -107,12 +107,12 @@ PRESETS: tuple[TrainPreset, ...] = (
 
 
 def by_name(name: str) -> TrainPreset | None:
-    """The recipe of this name; None where there is none."""
+    """Return the recipe of this name; None where there is none."""
     return next((preset for preset in PRESETS if preset.name == name), None)
 
 
 def matching(values: Mapping[str, Any]) -> TrainPreset | None:
-    """The recipe whose every value is in `values` (by `section.key`); None where none is."""
+    """Return the recipe whose every value is in `values` (by `section.key`); None where none is."""
     return next((one for one in PRESETS if all(_same(values.get(k), v) for k, v in one.values().items())), None)
 
 

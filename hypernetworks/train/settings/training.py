@@ -93,7 +93,7 @@ class ScheduleSettings(Settings):
             yield error
 
     def schedule(self, max_steps: int, steps_per_epoch: int = 1) -> schedules.Schedule:
-        """The schedule of a run of `max_steps` optimizer steps.
+        """Return the schedule of a run of `max_steps` optimizer steps.
 
         Raises:
             SettingsError: the numbers do not fit each other; names the field.
@@ -157,7 +157,7 @@ class LossSettings(Settings):
     )
 
     def problems(self) -> Iterator[SettingsError]:
-        """An empty range of timesteps, a length that is none."""
+        """Return an empty range of timesteps, a length that is none."""
         if self.min_timestep > self.max_timestep:
             yield SettingsError("min_timestep", f"must not be above the highest timestep {self.max_timestep}")
         try:
@@ -226,7 +226,7 @@ class TrainSettings(Settings):
     )
 
     def problems(self) -> Iterator[SettingsError]:
-        """A length that is none."""
+        """Return a length that is none."""
         try:
             if not parse_interval("validation_every", self.validation_every, 1):
                 yield SettingsError("validation_every", "must not be 0; a validation share of 0 switches it off")

@@ -26,10 +26,10 @@ class Log(Protocol):
     """A log that is closed at the end of a run."""
 
     def after_step(self, record: StepRecord) -> None:
-        """Takes the step down."""
+        """Take the step down."""
 
     def close(self) -> None:
-        """Ends the log."""
+        """End the log."""
 
 
 class CsvLog:
@@ -52,7 +52,7 @@ class CsvLog:
             self._writer.writerow(COLUMNS)
 
     def after_step(self, record: StepRecord) -> None:
-        """Writes the step's line."""
+        """Write the step's line."""
         measured = validation_of(self._validation, record.step)
         seconds = round(time.monotonic() - self._started, 3)
         row = [repr(v) if isinstance(v, float) else v for v in dataclasses.astuple(record)]
@@ -60,7 +60,7 @@ class CsvLog:
         self._file.flush()
 
     def close(self) -> None:
-        """Closes the file."""
+        """Close the file."""
         self._file.close()
 
 
@@ -82,7 +82,7 @@ class TensorBoardLog:
         self._last_loss = 0.0
 
     def after_step(self, record: StepRecord) -> None:
-        """Adds the step's numbers."""
+        """Add the step's numbers."""
         self._writer.add_scalar("loss/train", record.loss, record.step)
         self._writer.add_scalar("rate", record.rate, record.step)
         self._writer.add_scalar("gradient_norm", record.gradient_norm, record.step)
@@ -92,13 +92,13 @@ class TensorBoardLog:
         self._last_loss = record.loss
 
     def add_pictures(self, step: int, pictures: Sequence[Image.Image]) -> None:
-        """Adds preview pictures."""
+        """Add preview pictures."""
         for number, picture in enumerate(pictures):
             array = np.asarray(picture.convert("RGB"))
             self._writer.add_image(f"preview/{number + 1}", array, step, dataformats="HWC")
 
     def close(self) -> None:
-        """Adds the settings with the last loss, and closes the files."""
+        """Add the settings with the last loss, and closes the files."""
         self._writer.add_hparams(flat(self._job), {"hparam/loss": self._last_loss}, run_name=".")
         self._writer.close()
 
@@ -124,7 +124,7 @@ class WandbLog:
         self._validation = validation
 
     def after_step(self, record: StepRecord) -> None:
-        """Logs the step's numbers."""
+        """Log the step's numbers."""
         numbers = {"loss/train": record.loss, "rate": record.rate, "gradient_norm": record.gradient_norm}
         measured = validation_of(self._validation, record.step)
         if measured is not None:
@@ -132,23 +132,23 @@ class WandbLog:
         self._run.log(numbers, step=record.step)
 
     def add_pictures(self, step: int, pictures: Sequence[Image.Image]) -> None:
-        """Logs preview pictures."""
+        """Log preview pictures."""
         self._run.log({"preview": [self._wandb.Image(picture) for picture in pictures]}, step=step)
 
     def close(self) -> None:
-        """Ends the run."""
+        """End the run."""
         self._run.finish()
 
 
 def validation_of(validation: Validation | None, step: int) -> float | None:
-    """The validation loss measured at `step`, if one was."""
+    """Return the validation loss measured at `step`, if one was."""
     if validation is None or validation.latest is None or validation.latest[0] != step:
         return None
     return validation.latest[1]
 
 
 def flat(job: Job) -> dict[str, Any]:
-    """The settings as `section.key` with values that every log takes."""
+    """Return the settings as `section.key` with values that every log takes."""
     tables: Mapping[str, Mapping[str, Any]] = job.to_mapping()
     return {
         f"{section}.{key}": value if isinstance(value, (int, float, bool)) else str(value)

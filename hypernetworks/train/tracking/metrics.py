@@ -42,7 +42,7 @@ class Callback(Protocol):
     """Something that watches the run. Returns True to end it after this step."""
 
     def after_step(self, record: StepRecord) -> bool | None:
-        """Called after every optimizer step."""
+        """Take note of an optimizer step that is done."""
 
 
 @runtime_checkable
@@ -119,7 +119,7 @@ class Readings:
         self._last = time.monotonic()
 
     def add(self, taken: Taken) -> bool:
-        """Takes a step; True if a callback ends the run."""
+        """Take a step; True if a callback ends the run."""
         self._unread.append(taken)
         return self._is_due(taken.step + 1) and self._read()
 

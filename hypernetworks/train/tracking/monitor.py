@@ -65,7 +65,7 @@ class Monitor:
         self._drawn = 0.0
 
     def after_step(self, record: StepRecord) -> bool:
-        """Reports the step; True if the run should end."""
+        """Report the step; True if the run should end."""
         self._remember(record)
         self._progress.report(record.step, self._total, self._text(record))
         now = time.monotonic()
@@ -75,7 +75,7 @@ class Monitor:
         return self._progress.is_interrupted()
 
     def chart(self) -> str:
-        """The curves of loss, validation loss and rate as SVG."""
+        """Return the curves of loss, validation loss and rate as SVG."""
         loss, validation, rate = (Curve(name, history.points) for name, history in self._curves.items())
         return draw_chart([loss, validation], rate, self._total)
 
@@ -88,7 +88,7 @@ class Monitor:
         return sum(part) / len(part)
 
     def state(self) -> dict[str, Any]:
-        """What Continue needs."""
+        """Tell what Continue needs."""
         return {
             "taken": self.taken,
             "first": list(self._first),
@@ -98,7 +98,7 @@ class Monitor:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Takes the history back."""
+        """Take the history back."""
         self.taken, self._first, self._smoothed = state["taken"], list(state["first"]), state["smoothed"]
         self._last.extend(state["last"])
         for name, history in self._curves.items():

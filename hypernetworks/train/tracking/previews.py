@@ -52,11 +52,11 @@ class Previews:
         return self._folder / "strip.png"
 
     def state(self) -> dict[str, Any]:
-        """What Continue needs."""
+        """Tell what Continue needs."""
         return {"paths": [str(path) for path in self.paths]}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Takes the pictures back that are still there."""
+        """Take the pictures back that are still there."""
         self.paths = [path for path in map(Path, state["paths"]) if path.exists()]
 
     def is_due(self, step: int) -> bool:
@@ -65,7 +65,7 @@ class Previews:
         return is_cycle_end or bool(self.every and step % self.every == 0)
 
     def after_step(self, record: StepRecord) -> bool:
-        """Makes, saves and shows the pictures when their step has come, unless the run is to end; True if it is."""
+        """Make, saves and shows the pictures when their step has come, unless the run is to end; True if it is."""
         if not self.is_due(record.step):
             return False
         if self._ports.progress.is_interrupted():
@@ -95,7 +95,7 @@ class Previews:
 
 
 def read_prompts(path: Path, base: PictureRequest) -> list[PictureRequest]:
-    """The requests of a prompt file: a prompt a line, with kohya's `--n` negative, `--w`, `--h` size, `--d` seed,
+    """Read a prompt file: a prompt a line, with kohya's `--n` negative, `--w`, `--h` size, `--d` seed,
     `--l` CFG scale and `--s` steps; what a line leaves out is that of `base`.
 
     Raises:
@@ -135,7 +135,7 @@ def _request(number: int, line: str, base: PictureRequest) -> PictureRequest:
 
 
 def save_picture(picture: Image.Image, path: Path) -> None:
-    """Writes a PNG atomically, with its folder and the texts it carries, such as the infotext."""
+    """Write a PNG atomically, with its folder and the texts it carries, such as the infotext."""
     path.parent.mkdir(parents=True, exist_ok=True)
     texts = PngInfo()
     for key, value in picture.info.items():

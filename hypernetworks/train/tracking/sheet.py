@@ -25,7 +25,7 @@ _FOOT_PX = 12
 
 
 def write(requests: Sequence[PictureRequest], network: Hypernetwork, previewer: Previewer, path: Path) -> Path:
-    """Makes a column for each request and a row for each of `STRENGTHS`, and saves them as one PNG."""
+    """Make a column for each request and a row for each of `STRENGTHS`, and saves them as one PNG."""
     columns = len(requests)
     canvas = Image.new("RGB", (_column(columns), _row(len(STRENGTHS)) + _FOOT_PX), "white")
     draw = ImageDraw.Draw(canvas)
@@ -41,7 +41,7 @@ def write(requests: Sequence[PictureRequest], network: Hypernetwork, previewer: 
 
 
 def requests(job: Job, dataset: Dataset, previews: Sequence[PictureRequest]) -> list[PictureRequest]:
-    """What the sheet shows: the prompts of the previews where a person chose them, then captions of the dataset."""
+    """Return what the sheet shows: the prompts of the previews that a person chose, else captions of the dataset."""
     chosen = list(previews) if job.preview.prompt or job.preview.prompt_file else []
     captions = sorted({sample.caption for sample in dataset.samples} - {request.prompt for request in chosen})
     room, base = max(COLUMNS - len(chosen), 0), previews[0]
@@ -60,7 +60,7 @@ def _row(index: int) -> int:
 
 
 def _lines(text: str, width_px: int, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> list[str]:
-    """The text in two lines at most, cut where it does not fit."""
+    """Return the text in two lines at most, cut where it does not fit."""
     lines = [""]
     for letter in text:
         if font.getlength(lines[-1] + letter) <= width_px:

@@ -17,7 +17,7 @@ _MOMENTS = 24
 
 
 def draw_strip(moments: Sequence[tuple[int, Sequence[Path]]]) -> Image.Image:
-    """A column for each moment, of a long run for evenly chosen ones, with a row for each prompt and the step below.
+    """Draw a column for each moment, of a long run for some of them, with a row for each prompt and the step below.
 
     Args:
         moments: optimizer step and pictures, one for each prompt, in order.
@@ -41,7 +41,7 @@ def draw_strip(moments: Sequence[tuple[int, Sequence[Path]]]) -> Image.Image:
 
 
 def fitted(picture: Image.Image, cell_px: int) -> Image.Image:
-    """The picture within a white square; small ones keep their pixels sharp."""
+    """Return the picture within a white square; small ones keep their pixels sharp."""
     scale = min(cell_px / picture.width, cell_px / picture.height)
     size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
     resampling = Image.Resampling.NEAREST if scale >= 1 else Image.Resampling.LANCZOS

@@ -77,12 +77,12 @@ class Handlers:
         return self._look(self.form.values(entered), offered)
 
     def choose_preset(self, name: str, offered: Sequence[int], *entered: Any) -> list[Any]:
-        """Fills the shape of a preset in."""
+        """Fill the shape of a preset in."""
         preset = presets.by_name(name)
         return self._fill(preset.values() if preset else {}, offered, entered)
 
     def load(self, file: Any, offered: Sequence[int], *entered: Any) -> list[Any]:
-        """Fills the settings of an uploaded file in, as far as they can be used."""
+        """Fill the settings of an uploaded file in, as far as they can be used."""
         path = Path(file.name)
         try:
             with path.open("rb") as stream:
@@ -95,7 +95,7 @@ class Handlers:
         return [status, *self._fill(loaded.values, offered, entered)]
 
     def save(self, offered: Sequence[int], *entered: Any) -> tuple[str, Any]:
-        """Saves the settings as TOML and offers the file."""
+        """Save the settings as TOML and offers the file."""
         values = {**self.form.values(entered), "overwrite": True}
         entry = self._assess(values, offered)
         is_named = all(error.field != "name" for error in entry.problems)
@@ -110,7 +110,7 @@ class Handlers:
         return done(f"Saved as {path}."), gr.update(value=str(path), visible=True)
 
     def create(self, offered: Sequence[int], *entered: Any) -> list[Any]:
-        """Makes the network and its file."""
+        """Make the network and its file."""
         values = self.form.values(entered)
         now = loaded_widths()
         unchanged = [gr.update() for _ in self.shown]
@@ -148,7 +148,7 @@ class Handlers:
         ]
 
     def _fill(self, changes: Mapping[str, Any], offered: Sequence[int], entered: Sequence[Any]) -> list[Any]:
-        """Updates of the form for new values, with a look at the result."""
+        """Update of the form for new values, with a look at the result."""
         changes = dict(changes)
         is_ticked_anew = "widths" in changes
         if is_ticked_anew:
@@ -162,7 +162,7 @@ class Handlers:
 
 
 def _settings(entry: Entry) -> CreateSettings:
-    """The settings of the entry; raises SettingsError, or several, where something is wrong."""
+    """Return the settings of the entry; raises SettingsError, or several, where something is wrong."""
     if entry.settings is None:
         problems = list(entry.problems)
         raise SeveralSettingsError(problems) if len(problems) > 1 else problems[0]

@@ -20,12 +20,12 @@ _QUICK: dict[str, Any] = {"queue": False, "show_progress": "hidden"}
 
 
 def build(_params: Any = None) -> None:
-    """Builds the tab inside the host's Train tab."""
+    """Build the tab inside the host's Train tab."""
     make_tab(start_values.tables())
 
 
 def make_tab(start: Mapping[str, Mapping[str, Any]]) -> Handlers:
-    """Makes the tab in the block that is open now.
+    """Make the tab in the block that is open now.
 
     Args:
         start: tables of a job, with what the fields start with.

@@ -76,7 +76,7 @@ class Handlers:
         return (*self._all(found, pictures_page.ALL, "", 1, _NOTHING), status)
 
     def turn(self, seen: Survey | None, show: str, words: str, page_number: Any, by: int = 0) -> tuple[Any, ...]:
-        """Shows a page of the pictures that are chosen, `by` pages on."""
+        """Show a page of the pictures that are chosen, `by` pages on."""
         if seen is None:
             return tuple(gr.update() for _ in self.pictures)
         numbers = pictures_page.chosen(seen, show, words)
@@ -93,24 +93,24 @@ class Handlers:
         )
 
     def pick(self, seen: Survey | None, number: Any) -> tuple[Any, ...]:
-        """Shows a picture with its caption to edit."""
+        """Show a picture with its caption to edit."""
         place = int(number) if isinstance(number, (int, float)) else _NOTHING
         if seen is None or not 0 <= place < len(seen.samples):
             return _NOTHING, "", "", gr.update(visible=False)
         return place, pictures_page.large(seen, place), seen.samples[place].written, gr.update(visible=True)
 
     def save_caption(self, *given: Any) -> tuple[Any, ...]:
-        """Writes the caption of the picture that is shown; `given` are `view`, its number and the text."""
+        """Write the caption of the picture that is shown; `given` are `view`, its number and the text."""
         *view, number, text = given
         return self._edit(view, number, lambda seen: dataset_work.set_caption(seen, int(number), text or ""))
 
     def undo(self, *given: Any) -> tuple[Any, ...]:
-        """Takes the newest edit back; `given` are `view` and the number of the picture that is shown."""
+        """Take the newest edit back; `given` are `view` and the number of the picture that is shown."""
         *view, number = given
         return self._edit(view, number, dataset_work.undo)
 
     def change_tags(self, *given: Any) -> tuple[Any, ...]:
-        """Changes tags everywhere; `given` are `view`, the number of the picture and the form."""
+        """Change tags everywhere; `given` are `view`, the number of the picture and the form."""
         view, number, tables = self._split(given)
         return self._edit(view, number, lambda seen: dataset_work.set_tags(seen, tables["tags"]), "tags")
 
@@ -122,7 +122,7 @@ class Handlers:
         return self._edit(view, number, lambda seen: dataset_work.caption_all(seen, tagger, values), "taggers")
 
     def make_copies(self, _task: str, seen: Survey | None, *entered: Any) -> tuple[Any, ...]:
-        """Splits and mirrors; gives the status, twice updated."""
+        """Split and mirrors; gives the status, twice updated."""
         try:
             return gr.update(), done(dataset_work.make_copies(_looked(seen), self.form.values(entered)["copies"]))
         except WorkbenchError as error:
@@ -171,7 +171,7 @@ def _looked(seen: Survey | None) -> Survey:
 
 
 def _within(section: str, error: WorkbenchError) -> WorkbenchError:
-    """The error with its fields told by their section, as the form knows them."""
+    """Return the error with its fields told by their section, as the form knows them."""
     if not section or not isinstance(error, SettingsError):
         return error
     errors = error.errors if isinstance(error, SeveralSettingsError) else (error,)

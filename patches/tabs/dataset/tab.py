@@ -42,12 +42,12 @@ _NO_TAGGER = (
 
 
 def build(_params: Any = None) -> None:
-    """Builds the tab inside the host's Train tab."""
+    """Build the tab inside the host's Train tab."""
     make_tab(start_values.tables(), tab.form_of_page())
 
 
 def make_tab(start: dict[str, dict[str, Any]], train: Form | None = None) -> Handlers:
-    """Makes the tab in the block that is open now.
+    """Make the tab in the block that is open now.
 
     Args:
         start: tables of a job, with what the fields start with.
@@ -124,7 +124,7 @@ class _Tab:
 
     @contextlib.contextmanager
     def _action(self, section: str, title: str, button: str) -> Iterator[None]:
-        """A fold for the fields of an action; below them come its button and the place for its outcome."""
+        """Return a fold for the fields of an action; below them come its button and the place for its outcome."""
         with gr.Accordion(title, open=False, elem_id=f"{_ID}_{section}"):
             yield
             if button:
@@ -195,7 +195,7 @@ class _Tab:
         self._job("copies", handlers.make_copies, [parts.survey, *self._form.components], [self._task])
 
     def _job(self, name: str, handler: Any, inputs: list[Any], outputs: list[Any]) -> None:
-        """A button that starts a long job, with the host's progress."""
+        """Return a button that starts a long job, with the host's progress."""
         self._buttons[name].click(
             call_queue.wrap_gradio_gpu_call(handler, extra_outputs=[gr.update()] * len(outputs)),
             _js="hnwStartDataset",
@@ -205,7 +205,7 @@ class _Tab:
         )
 
     def _connect_statuses(self) -> None:
-        """What was said before is wiped as soon as another button is pressed."""
+        """Tell what was said before is wiped as soon as another button is pressed."""
         for name in (*self._statuses, "pick"):
             others = [status for one, status in self._statuses.items() if one != name]
             self._buttons[name].click(partial(_wiped, len(others)), outputs=others, **_QUICK)

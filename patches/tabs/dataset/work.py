@@ -26,7 +26,7 @@ _SECTIONS: dict[str, type[Settings]] = {"data": DataSettings, "train": TrainSett
 
 
 def look(tables: Mapping[str, Any]) -> Survey:
-    """The survey of what a form describes.
+    """Return the survey of what a form describes.
 
     Raises:
         SettingsError: names each wrong field as `section.key`; all of them at once.
@@ -52,7 +52,7 @@ def edits(seen: Survey) -> list[Edit]:
 
 
 def set_caption(seen: Survey, number: int, text: str) -> tuple[Survey, str]:
-    """Gives one picture a caption; the survey as it is now, and a sentence.
+    """Give one picture a caption; the survey as it is now, and a sentence.
 
     Raises:
         SettingsError, DatasetError: it cannot be; everything is as it was.
@@ -67,7 +67,7 @@ def set_caption(seen: Survey, number: int, text: str) -> tuple[Survey, str]:
 
 
 def set_tags(seen: Survey, values: Mapping[str, Any]) -> tuple[Survey, str]:
-    """Changes tags everywhere as `TagSettings` of `values` say; the survey as it is now, and a sentence.
+    """Change tags everywhere as `TagSettings` of `values` say; the survey as it is now, and a sentence.
 
     Raises:
         SettingsError, DatasetError: it cannot be; everything is as it was.
@@ -77,7 +77,7 @@ def set_tags(seen: Survey, values: Mapping[str, Any]) -> tuple[Survey, str]:
 
 
 def undo(seen: Survey) -> tuple[Survey, str]:
-    """Takes the newest edit of these captions back.
+    """Take the newest edit of these captions back.
 
     Raises:
         DatasetError: there is none, or a file has been changed since or cannot be written.
@@ -112,7 +112,7 @@ def caption_all(seen: Survey, tagger: str, values: Mapping[str, Any]) -> tuple[S
 
 
 def make_copies(seen: Survey, values: Mapping[str, Any]) -> str:
-    """Splits and mirrors as `CopySettings` of `values` say; a sentence.
+    """Split and mirrors as `CopySettings` of `values` say; a sentence.
 
     Raises:
         SettingsError, DatasetError: it cannot be; nothing was written.
@@ -126,7 +126,7 @@ def make_copies(seen: Survey, values: Mapping[str, Any]) -> str:
 
 
 def _describe(seen: Survey, numbers: Sequence[int], tagger: str, found: dict[int, str]) -> str:
-    """Puts what a tagger says of pictures into `found`; why it ended early, or nothing."""
+    """Put what a tagger says of pictures into `found`; why it ended early, or nothing."""
     progress = HostProgress()
     progress.report(0, len(numbers), f"Loading {tagger}")
     try:

@@ -25,7 +25,7 @@ _OTHER = Option("Compare with", "Another network, of any structure.")
 
 
 def build(_params: Any = None) -> None:
-    """Builds the tab inside the host's Train tab."""
+    """Build the tab inside the host's Train tab."""
     InspectTab().build()
 
 
@@ -40,7 +40,7 @@ class InspectTab:
         self._buttons: dict[str, Any] = {}
 
     def build(self) -> None:
-        """Makes the widgets inside the gradio block that is open now, and connects them."""
+        """Make the widgets inside the gradio block that is open now, and connects them."""
         with gr.Tab("Inspect Hypernetwork", elem_id=f"{_ID}_tab") as tab, gr.Row():
             with gr.Column(scale=1, min_width=300, elem_id=f"{_ID}_form"):
                 self._inputs()
@@ -72,7 +72,7 @@ class InspectTab:
 
     @contextlib.contextmanager
     def _action(self, section: str, title: str, button: str) -> Iterator[None]:
-        """A fold for the fields of an action; below them come its button and the place for its outcome."""
+        """Return a fold for the fields of an action; below them come its button and the place for its outcome."""
         with gr.Accordion(title, open=False, elem_id=f"{_ID}_{section}"):
             yield
             self._buttons[section] = gr.Button(button, elem_id=f"{_ID}_{section}_button")
@@ -102,7 +102,7 @@ class InspectTab:
     def _told(
         self, section: str, work: Callable[[dict[str, Any]], tuple[Any, ...]], outputs: int
     ) -> Callable[..., tuple[Any, ...]]:
-        """The handler of a button: an error is one sentence at the button, and everything else stays as it is."""
+        """Return the handler of a button: an error is one sentence at the button, and all else stays as it is."""
 
         def handler(*entered: Any) -> tuple[Any, ...]:
             try:
@@ -113,7 +113,7 @@ class InspectTab:
         return handler
 
     def show(self, name: Any) -> tuple[Any, ...]:
-        """The report of the chosen network, no comparison, no messages, and the fields filled in for it."""
+        """Return the report of the chosen network, no comparison, no messages, and the fields filled in for it."""
         quiet = [""] * len(self._statuses)
         try:
             path = inspecting.place(name)
@@ -123,23 +123,23 @@ class InspectTab:
         return (inspecting.page(path), "", *quiet, path.stem, path.stem, inspecting.notes(path))
 
     def compare(self, tables: dict[str, Any]) -> tuple[Any, ...]:
-        """Shows the comparison of both chosen networks."""
+        """Show the comparison of both chosen networks."""
         return "", inspecting.compare(tables["file"], tables["compare"]["other"])
 
     def convert(self, tables: dict[str, Any]) -> tuple[Any, ...]:
-        """Writes the converted file, and lists it."""
+        """Write the converted file, and lists it."""
         sentence = inspecting.write_converted(inspecting.place(tables["file"]), tables["convert"])
         return (done(sentence), *refreshed())
 
     def rename(self, tables: dict[str, Any]) -> tuple[Any, ...]:
-        """Renames the file, and shows it under its new name."""
+        """Rename the file, and shows it under its new name."""
         name, sentence = inspecting.rename(inspecting.place(tables["file"]), tables["rename"])
         chosen, other = refreshed()
         page = inspecting.page(inspecting.place(name))
         return done(sentence), {**chosen, "value": name}, other, page
 
     def write_notes(self, tables: dict[str, Any]) -> tuple[Any, ...]:
-        """Writes the notes, and shows the file anew."""
+        """Write the notes, and shows the file anew."""
         path = inspecting.place(tables["file"])
         sentence = inspecting.write_notes(path, tables["notes"])
         return done(sentence), inspecting.page(path)
@@ -153,7 +153,7 @@ def refreshed() -> tuple[Any, Any]:
 
 
 def _within(section: str, error: WorkbenchError) -> WorkbenchError:
-    """The error with the fields of an action told by their section, as the form knows them."""
+    """Return the error with the fields of an action told by their section, as the form knows them."""
     if isinstance(error, SeveralSettingsError):
         return SeveralSettingsError([SettingsError(f"{section}.{one.field}", one.reason) for one in error.errors])
     if isinstance(error, SettingsError) and "." not in error.field and error.field != "file":

@@ -24,7 +24,7 @@ def names() -> list[str]:
 
 
 def place(name: Any, field: str = "file") -> Path:
-    """The file of a network. Only what the host lists can be named, so nothing outside its folder is reached.
+    """Return the file of a network. Only what the host lists can be named, so nothing outside its folder is reached.
 
     Raises:
         SettingsError: there is no such network; names `field`.
@@ -37,7 +37,7 @@ def place(name: Any, field: str = "file") -> Path:
 
 
 def page(path: Path) -> str:
-    """The report of a file as HTML; of a broken one its problem and what can be known."""
+    """Return the report of a file as HTML; of a broken one its problem and what can be known."""
     try:
         return report_page.render(report.describe(path, _BINS))
     except HypernetworkFileError as error:
@@ -45,7 +45,7 @@ def page(path: Path) -> str:
 
 
 def notes(path: Path) -> str:
-    """The notes in a file; none where it cannot be read."""
+    """Return the notes in a file; none where it cannot be read."""
     try:
         return files.read_document(path).metadata.optional_info or ""
     except HypernetworkFileError:
@@ -53,7 +53,7 @@ def notes(path: Path) -> str:
 
 
 def write_converted(path: Path, values: dict[str, Any]) -> str:
-    """Writes a network anew as `ConversionSettings` of `values` say; gives a sentence about the new file.
+    """Write a network anew as `ConversionSettings` of `values` say; gives a sentence about the new file.
 
     Raises:
         SettingsError, HypernetworkFileError: it cannot be done.
@@ -64,7 +64,7 @@ def write_converted(path: Path, values: dict[str, Any]) -> str:
 
 
 def rename(path: Path, values: dict[str, Any]) -> tuple[str, str]:
-    """Renames a network as `RenamingSettings` of `values` say; gives its new name in the list, and a sentence.
+    """Rename a network as `RenamingSettings` of `values` say; gives its new name in the list, and a sentence.
 
     Raises:
         SettingsError, HypernetworkFileError: it cannot be done.
@@ -76,7 +76,7 @@ def rename(path: Path, values: dict[str, Any]) -> tuple[str, str]:
 
 
 def write_notes(path: Path, values: dict[str, Any]) -> str:
-    """Writes the notes of `NotesSettings` into a file; gives a sentence.
+    """Write the notes of `NotesSettings` into a file; gives a sentence.
 
     Raises:
         SettingsError, HypernetworkFileError: it cannot be done.
@@ -86,7 +86,7 @@ def write_notes(path: Path, values: dict[str, Any]) -> str:
 
 
 def compare(name: Any, other: Any) -> str:
-    """Compares two networks of the list; gives the table as HTML.
+    """Compare two networks of the list; gives the table as HTML.
 
     Raises:
         SettingsError: one of them is not there or cannot be read; names `file` or `compare.other`.
@@ -101,5 +101,5 @@ def compare(name: Any, other: Any) -> str:
 
 
 def listed(path: Path) -> str:
-    """The name under which the host lists a file."""
+    """Return the name under which the host lists a file."""
     return next(name for name, place in shared.hypernetworks.items() if Path(place) == path)

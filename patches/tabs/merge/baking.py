@@ -50,7 +50,7 @@ class BakeHandlers:
         return [*self.form.sentences({}), merge.note(sentence)]
 
     def bake(self, *entered: Any) -> tuple[str, Any]:
-        """Writes the new checkpoint; gives the outcome and the list of checkpoints."""
+        """Write the new checkpoint; gives the outcome and the list of checkpoints."""
         values = self.form.values(entered)
         try:
             sentence = _bake(BakeSettings.from_mapping(values))
@@ -60,12 +60,12 @@ class BakeHandlers:
 
 
 def refreshed() -> list[Any]:
-    """The lists of networks and checkpoints; the host's own list of networks is as fresh as its last reading."""
+    """Return the lists of networks and checkpoints; the host's own list of networks is as fresh as its last reading."""
     return [gr.update(choices=work.names()), gr.update(choices=checkpoints())]
 
 
 def checkpoints() -> list[str]:
-    """The host's checkpoints."""
+    """Return the host's checkpoints."""
     return [str(title) for title in sd_models.checkpoint_tiles()]
 
 
@@ -83,7 +83,7 @@ def _bake(settings: BakeSettings) -> str:
 
 
 def _plan(name: str, source: Path) -> str:
-    """What would change, in one sentence; raises SettingsError for the network or the checkpoint."""
+    """Tell what would change, in one sentence; raises SettingsError for the network or the checkpoint."""
     try:
         network = outline(work.place(name, "network"), name)
         with CheckpointFile(source) as checkpoint:
@@ -106,7 +106,7 @@ def _plan(name: str, source: Path) -> str:
 
 
 def _checkpoint(title: str) -> Path:
-    """The file of a checkpoint. Only what the host lists can be named.
+    """Return the file of a checkpoint. Only what the host lists can be named.
 
     Raises:
         SettingsError: there is no such checkpoint.

@@ -51,7 +51,7 @@ class CompositionHandlers:
         return [*self.form.places, self._preview]
 
     def look(self, *entered: Any) -> list[Any]:
-        """Shows the composition in both forms, or where it is wrong."""
+        """Show the composition in both forms, or where it is wrong."""
         values = self.form.values(entered)
         if not values[_FIELD].strip():
             return [*self.form.sentences({}), merge.note(_EMPTY)]
@@ -61,7 +61,7 @@ class CompositionHandlers:
             return [*self.form.sentences({_FIELD: beside(error)}), merge.note(_EMPTY)]
 
     def save(self, *entered: Any) -> str:
-        """Writes the composition as a `.hns` file into the folder of networks."""
+        """Write the composition as a `.hns` file into the folder of networks."""
         try:
             path = write_hns(self.form.values(entered))
         except WorkbenchError as error:
@@ -69,7 +69,7 @@ class CompositionHandlers:
         return done(f"Saved as {path.name}.")
 
     def save_one(self, *entered: Any) -> str:
-        """Merges the composition exactly into one network, and writes that."""
+        """Merge the composition exactly into one network, and writes that."""
         try:
             return done(write_one(self.form.values(entered))[1])
         except WorkbenchError as error:
@@ -77,7 +77,7 @@ class CompositionHandlers:
 
 
 def write_hns(values: Mapping[str, Any]) -> Path:
-    """Writes a composition as a `.hns` file into the folder of networks; gives the file.
+    """Write a composition as a `.hns` file into the folder of networks; gives the file.
 
     Args:
         values: the text and the fields of `ResultSettings`.
@@ -95,7 +95,7 @@ def write_hns(values: Mapping[str, Any]) -> Path:
 
 
 def write_one(values: Mapping[str, Any]) -> tuple[Path, str]:
-    """Merges a composition exactly into one network; gives its file and a sentence.
+    """Merge a composition exactly into one network; gives its file and a sentence.
 
     Args:
         values: the text and the fields of `ResultSettings`.
@@ -117,7 +117,7 @@ def write_one(values: Mapping[str, Any]) -> tuple[Path, str]:
 
 
 def _read(text: str) -> Composition:
-    """The composition of a text whose networks are all there.
+    """Return the composition of a text whose networks are all there.
 
     Raises:
         SettingsError: broken text or an unknown name, with the place.
@@ -137,7 +137,7 @@ def _read(text: str) -> Composition:
 
 
 def _saved() -> tuple[dict[str, Composition], dict[str, str]]:
-    """The compositions of the host's list by name, and of broken ones the reason."""
+    """Return the compositions of the host's list by name, and of broken ones the reason."""
     saved, broken = {}, {}
     for name, path in shared.hypernetworks.items():
         if Path(path).suffix != SUFFIX:
@@ -152,7 +152,7 @@ def _saved() -> tuple[dict[str, Composition], dict[str, str]]:
 
 
 def _check_circle(composition: Composition, name: str) -> None:
-    """Raises SettingsError where a composition saved under `name` would name itself."""
+    """Raise SettingsError where a composition saved under `name` would name itself."""
     try:
         compose.parse(composition.as_hns(), {**composition.resolve, name: composition})
     except CompositionError as error:

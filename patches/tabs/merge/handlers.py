@@ -59,7 +59,7 @@ class MergeHandlers:
         return [field.component for field in self.form.fields if field.name in _FIELDS]
 
     def look(self, *entered: Any) -> list[Any]:
-        """Shows the fields that matter, what is wrong beside them, and which method can do it."""
+        """Show the fields that matter, what is wrong beside them, and which method can do it."""
         values = self.form.values(entered)
         chosen = chosen_rows(values)
         problems, table = _judge(values, chosen)
@@ -73,7 +73,7 @@ class MergeHandlers:
         ]
 
     def merge(self, *entered: Any) -> tuple[str, Any]:
-        """Merges the networks, writes the file, and compares what it does with what they do."""
+        """Merge the networks, writes the file, and compares what it does with what they do."""
         values = self.form.values(entered)
         try:
             return _merge(values)
@@ -82,14 +82,14 @@ class MergeHandlers:
 
 
 def refreshed() -> list[Any]:
-    """The dropdowns of networks, read anew from the folder."""
+    """Return the dropdowns of networks, read anew from the folder."""
     shared.reload_hypernetworks()
     names = inspecting.names()
     return [gr.update(choices=names if row <= _TWO else [NONE, *names]) for row in range(1, ROWS + 1)]
 
 
 def _judge(values: Mapping[str, Any], chosen: Sequence[int]) -> tuple[list[SettingsError], str]:
-    """What is wrong with the fields that are filled in, and the table of the methods or why there is none."""
+    """Tell what is wrong with the fields that are filled in, and the table of the methods or why there is none."""
     problems: list[SettingsError] = []
     outlines = [_tried(problems, partial(_outline, values, row)) for row in chosen]
     settings = _tried(problems, partial(_settings, values, chosen))
@@ -107,7 +107,7 @@ def _judge(values: Mapping[str, Any], chosen: Sequence[int]) -> tuple[list[Setti
 
 
 def _plans(settings: MergeSettings, networks: Sequence[Hypernetwork], problems: list[SettingsError]) -> list[Plan]:
-    """What each method would do; weights of blocks that do not fit the chosen one are a problem, and left out."""
+    """Tell what each method would do; weights of blocks that do not fit the chosen one are a problem, and left out."""
     fitting = _tried(problems, partial(settings.merge_options, settings.method_name, _widths(networks)))
     plans = []
     for method in METHODS.values():
@@ -147,7 +147,7 @@ class Merged:
 
 
 def merge_files(values: Mapping[str, Any]) -> Merged:
-    """Merges networks of the host's list into one file, as the fields of `MergeSettings` and `ResultSettings` say.
+    """Merge networks of the host's list into one file, as the fields of `MergeSettings` and `ResultSettings` say.
 
     Raises:
         SettingsError: a field is wrong, or the method cannot merge these networks.
@@ -173,7 +173,7 @@ def merge_files(values: Mapping[str, Any]) -> Merged:
 
 
 def _check(values: Mapping[str, Any], chosen: Sequence[int]) -> None:
-    """Raises SettingsError, or several, for all fields that are wrong or missing."""
+    """Raise SettingsError, or several, for all fields that are wrong or missing."""
     problems = [SettingsError(_FIELDS[row - 1], "choose a network") for row in (1, 2) if row not in chosen]
     for row in chosen:
         _tried(problems, partial(_outline, values, row))
@@ -183,12 +183,12 @@ def _check(values: Mapping[str, Any], chosen: Sequence[int]) -> None:
 
 
 def unusable(error: HypernetworkFileError) -> str:
-    """What is wrong with a field that names a broken file."""
+    """Tell what is wrong with a field that names a broken file."""
     return f"its file cannot be used ({error})"
 
 
 def load(path: Path, name: str, field: str) -> Hypernetwork:
-    """The network of a file under the name that the host gives it.
+    """Return the network of a file under the name that the host gives it.
 
     Raises:
         SettingsError: it cannot be read; names `field`.
@@ -202,7 +202,7 @@ def load(path: Path, name: str, field: str) -> Hypernetwork:
 
 
 def write(network: Hypernetwork, target: Path, settings: ResultSettings) -> str:
-    """Writes a merged network and lists it; gives a sentence. Raises HypernetworkFileError where it cannot be."""
+    """Write a merged network and lists it; gives a sentence. Raises HypernetworkFileError where it cannot be."""
     save(network, target, settings)
     shared.reload_hypernetworks()
     size_mb = target.stat().st_size / 1e6
@@ -218,7 +218,7 @@ def _outline(values: Mapping[str, Any], row: int) -> Hypernetwork:
 
 
 def _settings(values: Mapping[str, Any], chosen: Sequence[int]) -> MergeSettings:
-    """The settings, with what a hidden field holds left out; raises SettingsError."""
+    """Return the settings, with what a hidden field holds left out; raises SettingsError."""
     used = used_fields(values["method"], chosen) | {"method", *(_FIELDS[row - 1] for row in chosen)}
     return MergeSettings.from_mapping({name: values[name] for name in _MERGE_FIELDS & used})
 
@@ -242,7 +242,7 @@ def _widths(networks: Sequence[Hypernetwork]) -> tuple[int, ...]:
 
 
 def _tried(problems: list[SettingsError], work: Callable[[], ResultT]) -> ResultT | None:
-    """What `work` gives; None where settings are wrong, whose errors are added to `problems`."""
+    """Tell what `work` gives; None where settings are wrong, whose errors are added to `problems`."""
     try:
         return work()
     except SeveralSettingsError as several:

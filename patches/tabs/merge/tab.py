@@ -38,12 +38,12 @@ class Tab:
 
 
 def build(_params: Any = None) -> None:
-    """Builds the tab inside the host's Train tab."""
+    """Build the tab inside the host's Train tab."""
     make_tab()
 
 
 def make_tab() -> Tab:
-    """Makes the tab in the block that is open now."""
+    """Make the tab in the block that is open now."""
     with gr.Tab("Merge Hypernetworks", elem_id=f"{_ID}_tab") as tab:
         with gr.Row():
             merge, merged, refresh = _merge_part()
@@ -60,7 +60,7 @@ def make_tab() -> Tab:
 
 
 def _merge_part() -> tuple[MergeHandlers, Any, Any]:
-    """The merge itself; gives its handlers, the event that it is over, and the button for the lists."""
+    """Return the merge itself; gives its handlers, the event that it is over, and the button for the lists."""
     form = Form(_ID, beside=True)
     columns: dict[str, Any] = {}
     with gr.Column(scale=1, min_width=420, elem_id=f"{_ID}_form"):
@@ -144,7 +144,7 @@ def _bake_part() -> BakeHandlers:
 def _dropdown(
     form: Form, kind: type[Settings], name: str, choices: list[str], value: str | None, section: str = ""
 ) -> None:
-    """A field whose choices the host gives."""
+    """Return a field whose choices the host gives."""
     option = _option(kind, name)
     id_ = "_".join(filter(None, (_ID, section, name)))
     with gr.Column(scale=2, min_width=160, elem_classes="hnw-field"):
@@ -153,7 +153,7 @@ def _dropdown(
 
 
 def _number(form: Form, name: str) -> Any:
-    """A number that is shown only where it matters; gives the column to show."""
+    """Return a number that is shown only where it matters; gives the column to show."""
     option = _option(MergeSettings, name)
     visible = name in used_fields(MergeSettings.method, (1, 2)) or name.startswith("weight_")
     with gr.Column(scale=1, min_width=160, elem_classes="hnw-field", visible=visible) as column:

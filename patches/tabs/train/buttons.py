@@ -25,7 +25,7 @@ _last_answer: list[Any] = [gr.update(), ""]
 
 
 def handler(form: Form, action: Callable[[Job], Answer], txt2img: int) -> Callable[..., Answer]:
-    """The handler of a button: `action` on the job of the form, its errors as sentences that name the fields.
+    """Return the handler of a button: `action` on the job of the form, its errors as sentences that name the fields.
 
     Args:
         txt2img: how many values of the txt2img tab come between the task, the tick for them, and those of the form.
@@ -47,7 +47,7 @@ def handler(form: Form, action: Callable[[Job], Answer], txt2img: int) -> Callab
 
 
 def one_at_a_time(handle: Callable[..., Any]) -> Callable[..., Any]:
-    """The handler of a button in the host's queue, for the user whose turn it is; others are told of the run at once.
+    """Return the handler of a button in the host's queue, for the user whose turn it is; others hear of the run.
 
     Args:
         handle: as `wrap_gradio_gpu_call` gives it; its first argument is the task.
@@ -82,7 +82,7 @@ def check(job: Job) -> Answer:
 
 
 def find_rate(job: Job) -> Answer:
-    """Tries rising rates."""
+    """Try rising rates."""
     found = find_rate_for(job)
     sentence = f"A rate near {found.rate:.2g} learns fastest; for a long run take a half to a tenth of it."
     return gr.update(), done(sentence) + found.chart()
@@ -96,12 +96,12 @@ def interrupt() -> Any:
 
 
 def last_answer() -> list[Any]:
-    """What the last run ended with."""
+    """Tell what the last run ended with."""
     return list(_last_answer)
 
 
 def summary(result: TrainResult) -> str:
-    """A few sentences about a run that ended well."""
+    """Return a few sentences about a run that ended well."""
     ended = "Stopped by hand after" if result.interrupted else "Trained"
     goes_on = " Press Continue to go on." if result.interrupted else ""
     left_out = f" {result.skipped_steps} steps were left out, their loss was no number." if result.skipped_steps else ""

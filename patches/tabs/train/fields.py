@@ -113,7 +113,7 @@ class Fields:
         del self._left["network"]  # the network is a file, chosen from the list
 
     def above_plot(self) -> None:
-        """The network and the fields that most runs change."""
+        """Return the network and the fields that most runs change."""
         _network_row(self._form, self._start["output"].get("name", ""))
         self._rows(_ABOVE_PLOT)
 

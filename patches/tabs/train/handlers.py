@@ -50,16 +50,16 @@ class Handlers:
         return [*self.form.components, *self.shown]
 
     def look(self, *entered: Any) -> list[Any]:
-        """Plots the rates and judges the entry."""
+        """Plot the rates and judges the entry."""
         return self._look(self.form.values(entered))
 
     def choose_preset(self, name: str, *entered: Any) -> list[Any]:
-        """Fills a recipe in."""
+        """Fill a recipe in."""
         preset = presets.by_name(name)
         return self._fill(preset.values() if preset else {}, entered)
 
     def save(self, *entered: Any) -> tuple[str, Any]:
-        """Saves the settings as a job file and offers it."""
+        """Save the settings as a job file and offers it."""
         tables = draft(self.form.values(entered))
         is_named = bool(tables["output"]["name"])
         if not is_named:
@@ -72,7 +72,7 @@ class Handlers:
         return done(f"Saved as {path}."), gr.update(value=str(path), visible=True)
 
     def load(self, file: Any, *entered: Any) -> list[Any]:
-        """Fills the settings of an uploaded file in, as far as they can be used."""
+        """Fill the settings of an uploaded file in, as far as they can be used."""
         path = Path(file.name)
         try:
             with path.open("rb") as stream:
@@ -90,7 +90,7 @@ class Handlers:
         return [status + done(f"Loaded {rest}{path.name}."), *self._fill(loaded.values, entered)]
 
     def _fill(self, changes: Mapping[str, Any], entered: Sequence[Any]) -> list[Any]:
-        """Updates of the form for new values, with a look at the result."""
+        """Update of the form for new values, with a look at the result."""
         tables = self.form.values(entered)
         for address, value in changes.items():
             section, _, name = address.partition(".")
@@ -113,7 +113,7 @@ class Handlers:
 
 
 def _choose_network(loaded: train_files.LoadedJob) -> None:
-    """Turns the path of the network into its name in the list."""
+    """Turn the path of the network into its name in the list."""
     path = loaded.values.pop("network.file", "")
     if not path:
         return

@@ -37,18 +37,18 @@ _built: list[tuple[Any, Form]] = []
 
 
 def build(params: Any = None) -> None:
-    """Builds the tab inside the host's Train tab."""
+    """Build the tab inside the host's Train tab."""
     handlers = make_tab(start_values.tables(), getattr(params, "txt2img_preview_params", ()))
     _built[:] = [(Context.root_block, handlers.form)]
 
 
 def form_of_page() -> Form | None:
-    """The form of this tab in the page that is being built now; None where it has none."""
+    """Return the form of this tab in the page that is being built now; None where it has none."""
     return next((form for page, form in _built if page is Context.root_block), None)
 
 
 def make_tab(start: dict[str, dict[str, Any]], txt2img: Sequence[Any] = ()) -> Handlers:
-    """Makes the tab in the block that is open now.
+    """Make the tab in the block that is open now.
 
     Args:
         start: tables of a job, with what the fields start with.
@@ -97,7 +97,7 @@ def _tick(is_visible: bool) -> Any:
 
 
 def _panel() -> dict[str, Any]:
-    """The buttons, and where a run is seen."""
+    """Return the buttons, and where a run is seen."""
     parts: dict[str, Any] = {}
     _why_off()
     with gr.Row():
@@ -141,7 +141,7 @@ def _why_off() -> None:
 
 
 def _listed() -> Any:
-    """The networks there are now: one may just have been made in another tab."""
+    """Return the networks there are now: one may just have been made in another tab."""
     shared.reload_hypernetworks()
     return gr.update(choices=work.names())
 

@@ -43,12 +43,12 @@ class HypernetworkModule(nn.Module):
         self.to(devices.device).eval().requires_grad_(False)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """The bent context."""
+        """Return the bent context."""
         return x + self.linear(x) * self.multiplier
 
 
 def _dropout(state: dict[str, Any], layers: int) -> list[float]:
-    """The dropout structure of a file, worked out from the two flags of older files where it is absent."""
+    """Return the dropout structure of a file, worked out from the two flags of older files where it is absent."""
     if state.get("dropout_structure"):
         return state["dropout_structure"]
     if not state.get("use_dropout", False):
@@ -67,7 +67,7 @@ class Hypernetwork:
             self.layers[width] = (HypernetworkModule(width, k, state), HypernetworkModule(width, v, state))
 
     def set_multiplier(self, multiplier: float) -> None:
-        """Sets the strength."""
+        """Set the strength."""
         for pair in self.layers.values():
             for module in pair:
                 module.multiplier = multiplier
@@ -80,7 +80,7 @@ def list_hypernetworks(path: str) -> dict[str, str]:
 
 
 def load_hypernetwork(name: str) -> Any:
-    """The hypernetwork of a name; None, with the reason in the log, if it cannot be read."""
+    """Return the hypernetwork of a name; None, with the reason in the log, if it cannot be read."""
     path = shared.hypernetworks.get(name)
     if path is None:
         return None
@@ -92,7 +92,7 @@ def load_hypernetwork(name: str) -> Any:
 
 
 def load_hypernetworks(names: list[str], multipliers: list[float] | None = None) -> None:
-    """Puts the named hypernetworks in use, each with its strength; keeps those that are loaded already."""
+    """Put the named hypernetworks in use, each with its strength; keeps those that are loaded already."""
     loaded = {network.name: network for network in shared.loaded_hypernetworks if network.name in names}
     shared.loaded_hypernetworks.clear()
     for number, name in enumerate(names):
@@ -115,7 +115,7 @@ def apply_single_hypernetwork(
 def apply_hypernetworks(
     hypernetworks: list[Any], context: torch.Tensor, layer: nn.Module | None = None
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """The contexts for k and v, bent by each network in turn."""
+    """Return the contexts for k and v, bent by each network in turn."""
     context_k = context_v = context
     for network in hypernetworks:
         context_k, context_v = apply_single_hypernetwork(network, context_k, context_v, layer)
