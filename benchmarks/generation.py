@@ -167,7 +167,7 @@ class _Steps:
 
 @contextmanager
 def _switched(shared: Any, is_on: bool) -> Iterator[None]:
-    from hypernetwork_workbench.patches import switches  # noqa: PLC0415 (needs the running host)
+    from hypernetwork_workbench.patches.patching import switches  # noqa: PLC0415 (needs the running host)
 
     before = shared.opts.data.get(switches.SHORTCUTS)
     shared.opts.data[switches.SHORTCUTS] = is_on

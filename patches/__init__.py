@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import logging
 
-from . import switches
 from .model.loaded import Loaded
-from .patching import Patch, PatchSet
+from .patching import Patch, PatchSet, switches
 from .runs.registry import runs
 from .sets import (
     attention,
@@ -40,8 +39,13 @@ PATCH_SETS: tuple[PatchSet, ...] = (
 )
 
 
+def register_switches() -> None:
+    """Add a switch for each patch set to the host's settings."""
+    switches.register(PATCH_SETS, install_all)
+
+
 def install_all() -> None:
-    """Switches every patch set on, those that the settings forbid off; doing it twice changes nothing."""
+    """Switch every patch set on, those that the settings forbid off; doing it twice changes nothing."""
     for patch_set in PATCH_SETS:
         if switches.allows(patch_set):
             patch_set.install()
@@ -65,7 +69,7 @@ def settle() -> None:
 
 
 def uninstall_all() -> None:
-    """Switches every patch set off, the last one first, and lets go of the networks that only our path can run."""
+    """Switch every patch set off, the last one first, and let go of the networks that only our path can run."""
     if runs.active is not None:
         # A run without our k/v path would go on with a network that is in nothing. It saves before it ends.
         from .runs import background  # noqa: PLC0415 - needs the running host

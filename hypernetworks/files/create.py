@@ -9,8 +9,8 @@ from pathlib import Path
 from .. import files
 from ..base.errors import SettingsError
 from ..network.hypernetwork import Hypernetwork
+from ..network.settings import CreateSettings, ShapeSettings
 from ..network.sizes import check_size
-from ..train.settings.job import CreateSettings, ShapeSettings
 
 
 def new_network(settings: ShapeSettings, model_widths: Sequence[int], seed: int) -> Hypernetwork:

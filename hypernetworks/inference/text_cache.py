@@ -9,6 +9,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 import torch
 from torch import Tensor
 
+from ..kernels.tensors import version
 from ..network.hypernetwork import Hypernetwork
 
 Pair = tuple[Tensor, Tensor]
@@ -117,11 +118,6 @@ class Memo:
 
     def _bytes(self) -> int:
         return sum(entry.size_bytes for entry in self._entries)
-
-
-def version(tensor: Tensor) -> int | None:
-    """Count of writes into a tensor; None for one of inference mode, which has no count."""
-    return None if tensor.is_inference() else tensor._version
 
 
 def key_of(networks: Sequence[Hypernetwork], width: int) -> Hashable:

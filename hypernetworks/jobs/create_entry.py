@@ -19,6 +19,8 @@ LABELS = {name: option.label for name, option in _OPTIONS.items()}
 MORE_WIDTHS = Option(
     "Other widths", "Further attention widths for other checkpoints, such as 768, 1024.", minimum=1, maximum=16384
 )
+#: Labels of the form by field, those included that are no setting.
+FORM_LABELS = {**LABELS, "more_widths": MORE_WIDTHS.label}
 _ORDER = ["name", "widths", "more_widths", *LABELS]
 _STRUCTURE = {field.name for field in dataclasses.fields(Structure)}
 #: Names that no sentence has as plain words.

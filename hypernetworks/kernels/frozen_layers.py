@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-from ..inference.text_cache import version
 from . import onednn
 from .devices import autocast_dtype
+from .tensors import version
 
 #: Weights of a convolution that are laid out anew, twice, rather than read where they lie.
 MOST_LAID_OUT = 1 << 19

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..inference.text_cache import version
 from . import onednn
+from .tensors import version
 
 #: Where the weights of a layer are, and how often they were written into.
 _Mark = list[tuple[int, torch.device, "int | None"]]

@@ -2,32 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from html import escape
+from typing import Protocol
 
-from ..jobs.create_entry import LABELS, MORE_WIDTHS, Entry
+from ..base.errors import SettingsError
 from ..network.sizes import readable_bytes, sizes
 from ..network.structure import Structure
 from .drawing import draw
 
-_LABELS = {**LABELS, "more_widths": MORE_WIDTHS.label}
+
+class Judged(Protocol):
+    """An entry for a new network, as far as it is shown."""
+
+    @property
+    def problems(self) -> Sequence[SettingsError]:
+        """What is wrong with it."""
+
+    @property
+    def structure(self) -> Structure | None:
+        """The layers, None where they cannot be told."""
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """The attention widths chosen, as far as they can be read."""
 
 
-def drawing(entry: Entry) -> str:
+def drawing(entry: Judged) -> str:
     """Return the network as a picture, or why there is none yet."""
     if entry.structure is None:
         return "<p class='hnw-note'>The drawing returns when the layers are right.</p>"
     return f"<div class='hnw-drawing-box'>{draw(entry.structure, entry.widths)}</div>"
 
 
-def summary(entry: Entry, offered: tuple[int, ...]) -> str:
-    """Size of the network and of its training, and what keeps it from being made."""
+def summary(entry: Judged, offered: tuple[int, ...], labels: Mapping[str, str]) -> str:
+    """Return the size of the network and of its training, and what keeps it from being made; `labels` by field."""
     lines = []
     if entry.structure is not None and entry.widths:
         lines.append(_table(entry.structure, entry.widths))
     elif not entry.widths and not offered:
         lines.append("<p class='hnw-note'>No checkpoint is loaded yet; its attention widths appear once it is.</p>")
     if entry.problems:
-        labels = ", ".join(_LABELS.get(error.field, error.field) for error in entry.problems)
+        labels = ", ".join(labels.get(error.field, error.field) for error in entry.problems)
         lines.append(f"<p class='hnw-note'>To be put right: {escape(labels)}.</p>")
     return "".join(lines)
 

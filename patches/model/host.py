@@ -21,8 +21,7 @@ from ...hypernetworks.kernels.devices import autocast_dtype
 from ...hypernetworks.kernels.memory import Activations
 from ...hypernetworks.network.hypernetwork import Hypernetwork
 from ...hypernetworks.ports import Checkpoint, Computing, Ports, Progress
-from ..runs.registry import runs
-from ..sets import attention
+from ..patching import patch_set
 from . import activations, attention_layers, encoders, fingerprints, lean_layers, recomputing, temporary, unet_attention
 from .previews import HostPreviewer
 from .shortcuts import shortcuts
@@ -159,8 +158,9 @@ class HostDenoiser:
             TrainingError: the k/v path is switched off.
             SettingsError: the attention that was asked for cannot be had.
         """
-        if not attention.patch_set.is_installed:
-            reason = attention.patch_set.problem or "the patch set is switched off"
+        path = patch_set("attention")
+        if not path.is_installed:
+            reason = path.problem or "the patch set is switched off"
             raise TrainingError(f"the host's attention does not run through this extension: {reason}")
         kernel = attention_kernels.kernel(computing.attention, self.device)
         model, before = unet(), self._attention
@@ -214,12 +214,14 @@ class HostDenoiser:
 class HostProgress:
     """The WebUI's progress bar, live preview and Interrupt button; the page asks for them as long as the job runs."""
 
-    def __init__(self) -> None:
+    def __init__(self, note: Callable[[int, int, str], None] | None = None) -> None:
         self._chart = ""
+        self._note = note
 
     def report(self, done: int, total: int, text: str) -> None:
         """Show that `done` of `total` steps are over."""
-        runs.note(done, total, text)
+        if self._note is not None:
+            self._note(done, total, text)
         shared.state.job_count = total
         shared.state.job_no = done
         # A text of one line would be put into the bar as it is; ours is HTML for the page's script.

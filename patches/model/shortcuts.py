@@ -24,7 +24,7 @@ from ...hypernetworks.compose.bound import Chain, Step
 from ...hypernetworks.inference.reduced import Function, reduce, split
 from ...hypernetworks.inference.text_cache import Memo, is_random, key_of, state_of, version, weights_of
 from ...hypernetworks.network.hypernetwork import Hypernetwork
-from .. import switches
+from ..patching import switches
 from . import attention_layers
 from .folding import Folds, Tails, lora_is_active
 from .library import library

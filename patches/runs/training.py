@@ -17,9 +17,9 @@ from ...hypernetworks.train.plan import make_plan
 from ...hypernetworks.train.rate_finder import FoundRate, find_rate
 from ...hypernetworks.train.run import TrainResult, train
 from ...hypernetworks.train.settings.job import Job
-from .. import capabilities
 from ..model import host
 from ..model.previews import check_sampler
+from ..patching import capabilities
 from .registry import runs
 
 
@@ -74,7 +74,7 @@ def _ports(job: Job, progress: Progress | None) -> Ports:
             "training is not possible with FP8 weights here; set Settings > Optimizations > FP8 weight to Disable"
         )
     check_sampler(job.preview.sampler)
-    return host.ports(progress)
+    return host.ports(progress or host.HostProgress(runs.note))
 
 
 @contextmanager

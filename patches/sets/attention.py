@@ -7,10 +7,9 @@ from typing import Any
 
 from torch import Tensor
 
-from .. import capabilities
 from ..model.chains import bend_chain
 from ..model.loaded import Loaded
-from ..patching import Patch, PatchSet
+from ..patching import Patch, PatchSet, capabilities
 from . import forge_attention
 
 _HOST = "modules.hypernetworks.hypernetwork"

@@ -13,10 +13,9 @@ from typing import Any
 
 from torch import Tensor
 
-from .. import capabilities
 from ..model.chains import bend_chain
 from ..model.loaded import Loaded
-from ..patching import Patch, UnsupportedHostError
+from ..patching import Patch, UnsupportedHostError, capabilities
 
 _OPTIONS = "transformer_options"
 
@@ -42,7 +41,7 @@ def _make_apply_model(original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def with_networks(options: Mapping[str, Any], networks: Sequence[Any]) -> dict[str, Any]:
-    """Return the options of one call of the U-Net, with `networks` last of what changes the inputs of `to_k`, `to_v`."""
+    """Return the options of a call of the U-Net, with `networks` last of what changes the inputs of `to_k`, `to_v`."""
     patches = dict(options.get("patches", {}))
     for name, is_text in (("attn1_patch", False), ("attn2_patch", True)):
         patches[name] = [*patches.get(name, ()), _hook(networks, is_text)]

@@ -13,10 +13,9 @@ from typing import Any
 
 from ...hypernetworks.base.errors import CompositionError, HypernetworkFileError
 from ...hypernetworks.files import listing
-from .. import switches
 from ..model.library import is_composition, library
 from ..model.loaded import Loaded, LoadedComposition, LoadedNetwork
-from ..patching import Patch, PatchSet
+from ..patching import Patch, PatchSet, switches
 from ..rows import aliases, infotext
 
 _log = logging.getLogger(__name__)

@@ -2,38 +2,20 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from ...hypernetworks import compose
 from ...hypernetworks.base.errors import CompositionError
 from ..patching import PatchSet, UnsupportedHostError
-from ..rows.entries import NONE, Row
+from ..rows.axes import apply, label
+from ..rows.entries import NONE
 
 _MARK = "hnw_axis"
-_CHANGES = "hnw_axis_values"
 #: Rows that have axes: two of them make a table of two strengths.
 _AXIS_ROWS = 2
 #: How slow a change is, from 0 to 1, by which the grid orders its axes: it may have to read a file.
 _COST = 0.3
-
-_Where = tuple[int, str]
-
-
-def changed(p: Any, asked: Sequence[Row]) -> tuple[list[Row], list[str]]:
-    """Return the rows with what the axes of a grid put in their place, and a sentence for each that changes nothing."""
-    result, problems = list(asked), []
-    changes: Mapping[_Where, Any] = getattr(p, _CHANGES, {})
-    for (index, field), value in sorted(changes.items()):  # names before strengths
-        row = result[index]
-        if field == "name":
-            result[index] = dataclasses.replace(row, name=value, is_on=True)
-        elif row.is_on and not row.is_empty:
-            result[index] = dataclasses.replace(row, strength=value)
-        elif (index, "name") not in changes:
-            problems.append(f"{_label(index, 'strength')} changes nothing: Hypernetwork {index + 1} is empty or off.")
-    return result, problems
 
 
 class Axes:
@@ -83,29 +65,17 @@ def _is_ours(option: Any) -> bool:
 def _make(axis_option: Callable[..., Any]) -> list[Any]:
     options = []
     for index in range(_AXIS_ROWS):
-        name, strength = _label(index, "name"), _label(index, "strength")
+        name, strength = label(index, "name"), label(index, "strength")
         options += [
-            axis_option(name, str, _apply(index, "name"), confirm=_confirm_names, cost=_COST, choices=_choices),
-            axis_option(strength, float, _apply(index, "strength")),
+            axis_option(name, str, apply(index, "name"), confirm=_confirm_names, cost=_COST, choices=_choices),
+            axis_option(strength, float, apply(index, "strength")),
         ]
     options.append(
-        axis_option("Hypernetwork composition", str, _apply(0, "name"), confirm=_confirm_compositions, cost=_COST)
+        axis_option("Hypernetwork composition", str, apply(0, "name"), confirm=_confirm_compositions, cost=_COST)
     )
     for option in options:
         setattr(option, _MARK, True)
     return options
-
-
-def _label(index: int, field: str) -> str:
-    return f"Hypernetwork {index + 1}" if field == "name" else f"Hypernetwork {index + 1} {field}"
-
-
-def _apply(index: int, field: str) -> Callable[[Any, Any, Any], None]:
-    def apply(p: Any, value: Any, _values: Any) -> None:
-        # The copies of `p` that a grid makes share what they hold.
-        setattr(p, _CHANGES, {**getattr(p, _CHANGES, {}), (index, field): value})
-
-    return apply
 
 
 def _listed() -> list[str]:

@@ -125,8 +125,8 @@ def test_one_name_twice_is_a_chain_of_both_strengths(networks):
 
 
 def test_unused_networks_are_forgotten_beyond_the_number_in_the_settings(networks):
-    from hypernetwork_workbench.patches import switches
     from hypernetwork_workbench.patches.model.library import library
+    from hypernetwork_workbench.patches.patching import switches
 
     shared = networks.module("shared")
     assert switches.networks_kept() == 4

@@ -11,7 +11,7 @@ from hypernetwork_workbench.hypernetworks.base.errors import TrainingError
 from hypernetwork_workbench.hypernetworks.compose.apply import chain
 from hypernetwork_workbench.hypernetworks.network.hypernetwork import Hypernetwork, Structure
 from hypernetwork_workbench.hypernetworks.train.settings.job import Job
-from hypernetwork_workbench.patches import capabilities
+from hypernetwork_workbench.patches.patching import capabilities
 from hypernetwork_workbench.patches.sets import attention, forge_attention
 from torch import nn
 

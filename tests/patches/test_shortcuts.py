@@ -66,7 +66,7 @@ def assert_untouched(host, before):
 
 
 def switch(monkeypatch, is_on):
-    from hypernetwork_workbench.patches import switches
+    from hypernetwork_workbench.patches.patching import switches
 
     monkeypatch.setattr(switches, "shortcuts_are_on", lambda: is_on)
 

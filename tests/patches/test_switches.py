@@ -15,11 +15,10 @@ SETS = {patch_set.name: patch_set for patch_set in patches.PATCH_SETS}
 @pytest.fixture
 def settings(host):
     """Return the options as the Settings tab changes them, given back afterwards."""
-    from hypernetwork_workbench.patches import switches
 
     opts = host.module("shared").opts
     labels, data = dict(opts.data_labels), dict(opts.data)
-    switches.register()
+    patches.register_switches()
     patches.install_all()
     yield opts
     opts.data_labels, opts.data = labels, data
@@ -40,7 +39,7 @@ def originals():
 
 @pytest.mark.parametrize("name", SETS)
 def test_a_switch_takes_its_own_set_back_at_once_and_no_other(settings, name):
-    from hypernetwork_workbench.patches import switches
+    from hypernetwork_workbench.patches.patching import switches
 
     before = originals()
     key = switches.switch(SETS[name])
@@ -53,7 +52,7 @@ def test_a_switch_takes_its_own_set_back_at_once_and_no_other(settings, name):
 
 
 def test_the_master_switch_takes_everything_back_at_once_and_at_the_next_start(settings):
-    from hypernetwork_workbench.patches import switches
+    from hypernetwork_workbench.patches.patching import switches
 
     before = originals()
     assert settings.set(switches.MASTER, False)
@@ -65,7 +64,7 @@ def test_the_master_switch_takes_everything_back_at_once_and_at_the_next_start(s
 
 
 def test_with_one_set_off_pictures_are_the_same_within_rounding(settings, host):
-    from hypernetwork_workbench.patches import switches
+    from hypernetwork_workbench.patches.patching import switches
 
     path = save_network(host, "switched")
     try:
@@ -81,12 +80,12 @@ def test_with_one_set_off_pictures_are_the_same_within_rounding(settings, host):
 
 
 def test_a_set_that_the_host_cannot_carry_says_so_at_its_switch(settings, host, monkeypatch):
-    from hypernetwork_workbench.patches import switches
+    from hypernetwork_workbench.patches.patching import switches
 
     patches.uninstall_all()
     monkeypatch.delattr(host.module("safe"), "check_zip_filenames")
     patches.install_all()
-    switches.register()
+    patches.register_switches()
     info = settings.data_labels[switches.switch(SETS["unpickling"])]
     assert "not here: this WebUI has no modules.safe.check_zip_filenames" in info.comment_after
 

@@ -16,8 +16,7 @@ from PIL import Image
 from ...base.atomic import write_text
 from ...base.errors import SettingsError
 from ..settings.job import Job
-from ..validation import Validation
-from .metrics import StepRecord
+from .metrics import Measured, StepRecord
 
 COLUMNS = [*(field.name for field in dataclasses.fields(StepRecord)), "validation_loss", "seconds"]
 
@@ -41,7 +40,7 @@ class CsvLog:
             again; 0 starts anew.
     """
 
-    def __init__(self, path: Path, validation: Validation | None, resumed_step: int = 0) -> None:
+    def __init__(self, path: Path, validation: Measured | None, resumed_step: int = 0) -> None:
         self._validation = validation
         self._started = time.monotonic()
         if resumed_step:
@@ -71,7 +70,7 @@ class TensorBoardLog:
         SettingsError: the package is missing.
     """
 
-    def __init__(self, folder: Path, job: Job, validation: Validation | None) -> None:
+    def __init__(self, folder: Path, job: Job, validation: Measured | None) -> None:
         try:
             module = importlib.import_module("torch.utils.tensorboard")
         except ImportError as error:
@@ -110,7 +109,7 @@ class WandbLog:
         SettingsError: the package is missing, or the service refuses the run.
     """
 
-    def __init__(self, folder: Path, job: Job, validation: Validation | None) -> None:
+    def __init__(self, folder: Path, job: Job, validation: Measured | None) -> None:
         try:
             self._wandb = importlib.import_module("wandb")
         except ImportError as error:
@@ -140,7 +139,7 @@ class WandbLog:
         self._run.finish()
 
 
-def validation_of(validation: Validation | None, step: int) -> float | None:
+def validation_of(validation: Measured | None, step: int) -> float | None:
     """Return the validation loss measured at `step`, if one was."""
     if validation is None or validation.latest is None or validation.latest[0] != step:
         return None

@@ -45,6 +45,12 @@ class Callback(Protocol):
         """Take note of an optimizer step that is done."""
 
 
+class Measured(Protocol):
+    """Something that measures the validation loss now and then."""
+
+    latest: tuple[int, float] | None
+
+
 @runtime_checkable
 class Punctual(Protocol):
     """A callback that uses the network, and so must not be told of its steps later."""

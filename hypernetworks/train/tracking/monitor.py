@@ -10,9 +10,8 @@ from typing import Any
 from ...kernels.memory import PeakMemory
 from ...pages.charts import Curve, draw_chart
 from ...ports import Progress
-from ..validation import Validation
 from .logs import validation_of
-from .metrics import StepRecord
+from .metrics import Measured, StepRecord
 
 _SMOOTHING = 0.95
 _MEAN_STEPS = 50
@@ -51,7 +50,7 @@ class Monitor:
         taken: steps that were taken, not left out.
     """
 
-    def __init__(self, progress: Progress, total: int, memory: PeakMemory, validation: Validation | None) -> None:
+    def __init__(self, progress: Progress, total: int, memory: PeakMemory, validation: Measured | None) -> None:
         self._progress = progress
         self._total = total
         self._memory = memory

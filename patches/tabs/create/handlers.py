@@ -14,7 +14,7 @@ from ....hypernetworks.base.errors import SettingsError, SeveralSettingsError, W
 from ....hypernetworks.base.options import as_text
 from ....hypernetworks.files.create import create_file
 from ....hypernetworks.jobs import create_files
-from ....hypernetworks.jobs.create_entry import Entry, assess, beside
+from ....hypernetworks.jobs.create_entry import FORM_LABELS, Entry, assess, beside
 from ....hypernetworks.jobs.settings_text import MAX_BYTES
 from ....hypernetworks.network import presets
 from ....hypernetworks.pages import create as create_view
@@ -142,7 +142,7 @@ class Handlers:
             now,
             *self.form.sentences({error.field: beside(error) for error in entry.problems}),
             create_view.drawing(entry),
-            create_view.summary(entry, now),
+            create_view.summary(entry, now, FORM_LABELS),
             preset.name if preset else OWN,
             gr.update(value=preset.advice if preset else "", visible=preset is not None),
         ]

@@ -12,7 +12,7 @@ from gradio.context import Context
 from modules import call_queue, shared
 
 from ....hypernetworks.train.settings import presets
-from ... import capabilities
+from ...patching import capabilities
 from .. import start_values
 from ..form import Form
 from ..inspect import work

@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from ..hypernetworks.base.errors import WorkbenchError
+from ...hypernetworks.base.errors import WorkbenchError
 
 _log = logging.getLogger(__name__)
 _MARK = "__hypernetwork_workbench_patch__"
-_OURS = Path(__file__).parents[1]
+_OURS = Path(__file__).parents[2]
 
 
 class UnsupportedHostError(WorkbenchError):
@@ -231,6 +231,7 @@ class PatchSet:
         self.patches = tuple(patches)
         self.mends = mends
         self.problem: str | None = None
+        _sets[name] = self
 
     @property
     def is_installed(self) -> bool:
@@ -238,7 +239,7 @@ class PatchSet:
         return all(patch.is_installed for patch in self.patches if patch.is_needed)
 
     def install(self) -> bool:
-        """Switches the feature on. If the host cannot carry it, says so once in the log and gives False."""
+        """Switch the feature on. If the host cannot carry it, say so once in the log and give False."""
         try:
             for patch in self.patches:
                 if patch.is_needed:
@@ -253,6 +254,15 @@ class PatchSet:
         return True
 
     def uninstall(self) -> None:
-        """Switches the feature off and gives the host its own functions back."""
+        """Switch the feature off and give the host its own functions back."""
         for patch in reversed(self.patches):
             patch.uninstall()
+
+
+#: The sets that this process has, by name.
+_sets: dict[str, PatchSet] = {}
+
+
+def patch_set(name: str) -> PatchSet:
+    """Return the set of this name, for whoever must know whether a feature is on and why it is not."""
+    return _sets[name]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
-from .patching import PatchSet
+from .patch import PatchSet
 
 MASTER = "hnw_enabled"
 KEPT = "hnw_networks_kept"
@@ -15,12 +17,10 @@ _SECTION = ("hypernetworks", "Hypernetworks")
 _OWN_SWITCHES = {"generation": SHORTCUTS}
 
 
-def register() -> None:
-    """Add the options to the host's."""
+def register(sets: Sequence[PatchSet], apply: Callable[[], None]) -> None:
+    """Add the options to the host's: a switch for each of `sets`; `apply` puts what was switched in force."""
     import gradio as gr  # noqa: PLC0415
     from modules import shared  # noqa: PLC0415
-
-    from . import PATCH_SETS  # noqa: PLC0415 - the package imports this module first
 
     kept = shared.OptionInfo(
         _DEFAULT_KEPT,
@@ -36,14 +36,14 @@ def register() -> None:
         "off: every change below is taken back at once, and hypernetworks run through the WebUI's own code"
     )
     shared.opts.add_option(MASTER, master)
-    for patch_set in PATCH_SETS:
+    for patch_set in sets:
         if patch_set.name not in _OWN_SWITCHES:
             info = shared.OptionInfo(True, f"Change: {patch_set.title}", section=_SECTION).info(_state(patch_set))
             shared.opts.add_option(switch(patch_set), info)
     shared.opts.add_option(KEPT, kept)
     shared.opts.add_option(SHORTCUTS, shortcuts)
-    for key in (MASTER, *map(switch, PATCH_SETS)):
-        shared.opts.onchange(key, _apply, call=False)
+    for key in (MASTER, *map(switch, sets)):
+        shared.opts.onchange(key, partial(_after_the_job, apply), call=False)
 
 
 def switch(patch_set: PatchSet) -> str:
@@ -66,14 +66,12 @@ def shortcuts_are_on() -> bool:
     return bool(_value(SHORTCUTS, True))
 
 
-def _apply() -> None:
-    """Switches patch sets on and off as the settings say now, once the running job is over."""
+def _after_the_job(apply: Callable[[], None]) -> None:
+    """Put the settings in force once the running job is over."""
     from modules import call_queue  # noqa: PLC0415
 
-    from . import install_all  # noqa: PLC0415
-
     with call_queue.queue_lock:
-        install_all()
+        apply()
 
 
 def _state(patch_set: PatchSet) -> str:
