@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
-from tests.hypernetworks.test_survey import Watcher, look
+from tests.hypernetworks.data.survey.test_survey import Watcher, look
 
 side = st.integers(8, 4000)
 

@@ -7,7 +7,7 @@ import types
 import numpy as np
 import pytest
 
-from tests.patches.test_compositions import write
+from tests.patches.model.test_library import write
 from tests.patches.test_on_host import generate, save_network
 
 INFOTEXT = "a red circle\nSteps: 3, Sampler: Euler a, CFG scale: 4, Seed: 5, Size: 64x64, {}Version: embedded"

@@ -34,7 +34,7 @@ from PIL import Image
 from tests.support.fake_ports import fake_ports
 from tests.support.runs import make_job
 
-DEMO = Path(__file__).parents[2] / "examples" / "night"
+DEMO = Path(__file__).parents[4] / "examples" / "night"
 
 
 class Watcher:

@@ -8,8 +8,8 @@ import types
 import pytest
 
 from hypernetwork_workbench import patches
+from tests.patches.rows.test_rows import job
 from tests.patches.test_on_host import save_network
-from tests.patches.test_rows import job
 
 LABELS = [
     "Hypernetwork 1",

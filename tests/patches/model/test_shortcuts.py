@@ -10,7 +10,7 @@ import pytest
 import torch
 from hypernetwork_workbench.hypernetworks.network.hypernetwork import Hypernetwork, Structure
 
-from tests.patches.test_compositions import write
+from tests.patches.model.test_library import write
 from tests.patches.test_on_host import generate, save_network
 
 AFFINE = {"std": 0.1}

@@ -7,7 +7,7 @@ import pytest
 from hypernetwork_workbench.hypernetworks.base.errors import ScheduleError
 from hypernetwork_workbench.hypernetworks.train.optim import schedules
 
-GOLDEN = Path(__file__).parents[1] / "golden"
+GOLDEN = Path(__file__).parents[2] / "golden"
 
 
 @pytest.mark.parametrize("case", json.loads((GOLDEN / "cosine.json").read_text()), ids=lambda c: f"cycle{c['cycle']}")

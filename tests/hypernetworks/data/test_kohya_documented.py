@@ -8,7 +8,7 @@ from hypernetwork_workbench.hypernetworks.data.reading import read_dataset
 from hypernetwork_workbench.hypernetworks.train.settings.job import DataSettings
 from PIL import Image
 
-from tests.hypernetworks.test_kohya import SUBSET, folders, read
+from tests.hypernetworks.data.test_kohya import SUBSET, folders, read
 
 __all__ = ["folders"]
 

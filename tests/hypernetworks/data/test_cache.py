@@ -19,7 +19,7 @@ from PIL import Image
 from tests.support.fake_ports import FakeEncoder, FakeProgress, fake_ports
 from tests.support.runs import make_job
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 class SlowEncoder(FakeEncoder):

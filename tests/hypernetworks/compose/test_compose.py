@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file
 
-GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "hns"
+GOLDEN = Path(__file__).resolve().parents[2] / "golden" / "hns"
 CASES = json.loads((GOLDEN / "cases.json").read_text(encoding="utf-8"))
 X = torch.randn(2, 3, 8, generator=torch.Generator().manual_seed(0))
 
