@@ -14,7 +14,7 @@ _NAME = "Hypernetwork Workbench"
 
 
 def lacking() -> list[str]:
-    """Names each package of the WebUI that is missing or too old here, such as `torch 2.1 (here: 1.13.1)`."""
+    """Name each package of the WebUI that is missing or too old here, such as `torch 2.1 (here: 1.13.1)`."""
     found = []
     for package, oldest in NEEDED.items():
         version = _version(package) or "none"

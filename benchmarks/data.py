@@ -36,7 +36,7 @@ _SAMPLED_EVERY = 10
 
 
 def measure(rounds: int) -> dict[str, Any]:
-    """Measures each in `rounds` turns, memory once; gives the machine and the cases as `bench` prints them."""
+    """Measure each in `rounds` turns, memory once; gives the machine and the cases as `bench` prints them."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     with loaded(CASE):
         cases = [*second_start(rounds), *steps_over_many(rounds), memory_over_steps(STEPS)]
@@ -109,7 +109,7 @@ class _Watch(Nobody):
         self.points: list[tuple[int, float]] = []
 
     def report(self, done: int, total: int, text: str) -> None:
-        """Every few steps, once all that is allocated at first is."""
+        """Tell every few steps, once all that is allocated at first is."""
         if text.startswith("step") and done >= _SETTLED and done % _SAMPLED_EVERY == 0:
             self.points.append((done, process_mb() * 1024))
 
@@ -120,7 +120,7 @@ class _Watch(Nobody):
 
 
 def memory_over_steps(steps: int) -> dict[str, Any]:
-    """How resident memory grows over a whole run with its log, in KiB a step."""
+    """Tell how resident memory grows over a whole run with its log, in KiB a step."""
     watch = _Watch()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))

@@ -40,7 +40,7 @@ Times = dict[tuple[str, str], list[Seconds]]
 
 
 def measure(rounds: int) -> dict[str, Any]:
-    """Measures every case in each of `rounds` rounds; gives the machine and the cases as `bench` prints them."""
+    """Measure every case in each of `rounds` rounds; gives the machine and the cases as `bench` prints them."""
     with tempfile.TemporaryDirectory() as folder:
         running = host.start(data_dir=folder, extension=False, load_model=False)
         try:

@@ -25,7 +25,7 @@ _HOST_HAS = ("torch", "numpy", "PIL.Image", "gradio", "safetensors.torch", "psut
 
 
 def measure(rounds: int) -> dict[str, Any]:
-    """Measures in `rounds` fresh processes; gives the machine and the case as `bench` prints them."""
+    """Measure in `rounds` fresh processes; gives the machine and the case as `bench` prints them."""
     with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
         found = [pool.apply(_start) for _ in range(rounds)]
     case = {

@@ -39,7 +39,7 @@ Times = dict[str, list[list[Seconds]]]
 
 
 def measure(rounds: int) -> dict[str, Any]:
-    """Measures every case in `rounds` turns of each side; gives the machine and the cases as `bench` prints them."""
+    """Measure every case in `rounds` turns of each side; gives the machine and the cases as `bench` prints them."""
     has_gpu = torch.cuda.is_available()
     device = torch.device("cuda" if has_gpu else "cpu")
     cases = (*CASES, *GPU_CASES) if has_gpu else CASES

@@ -30,10 +30,10 @@ class Encoder(Protocol):
         """Mean and standard deviation of the latents, each shaped as `encode_pictures` gives them."""
 
     def picture_fingerprint(self) -> str:
-        """Tells this VAE, its weights and its precision from every other."""
+        """Tell this VAE, its weights and its precision from every other."""
 
     def text_fingerprint(self) -> str:
-        """Tells this text encoder, with all settings that change what it gives, from every other."""
+        """Tell this text encoder, with all settings that change what it gives, from every other."""
 
     def encode_texts(self, texts: Sequence[str]) -> Sequence[Tensor]:
         """Conditionings [tokens, width] of the texts, each as it would be encoded alone."""
@@ -80,7 +80,7 @@ class Denoiser(Protocol):
     dtype: torch.dtype
 
     def bytes_to_come(self) -> int:
-        """How much of it is elsewhere yet and comes to the device for the first step."""
+        """Tell how much of it is elsewhere yet and comes to the device for the first step."""
 
     def training(self, network: Hypernetwork, computing: Computing) -> AbstractContextManager[None]:
         """For its length the U-Net is frozen and `network` alone bends its attention inputs, at strength 1."""
@@ -105,7 +105,7 @@ class Progress(Protocol):
         """Show a preview picture."""
 
     def is_interrupted(self) -> bool:
-        """Whether the user asked the run to stop."""
+        """Tell whether the user asked the run to stop."""
 
 
 @dataclass(frozen=True)

@@ -73,7 +73,7 @@ class Environment:
         self.python = self.folder / ("Scripts" if windows else "bin") / ("python.exe" if windows else "python")
 
     def is_running(self) -> bool:
-        """Says whether this very process runs in the environment."""
+        """Say whether this very process runs in the environment."""
         return Path(sys.prefix).resolve() == self.folder.resolve()
 
     def ensure(self, with_tests: bool, say: Say) -> None:

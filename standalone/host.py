@@ -31,7 +31,7 @@ class Host:
         return self.module("shared").sd_model
 
     def unload(self) -> None:
-        """Lets the extension undo what it did and forgets its callbacks."""
+        """Let the extension undo what it did and forgets its callbacks."""
         callbacks = self.module("script_callbacks")
         callbacks.script_unloaded_callback()
         callbacks.clear_callbacks()

@@ -71,7 +71,7 @@ class ConsoleProgress:
         """Return the console shows no pictures; they are in the log folder."""
 
     def is_interrupted(self) -> bool:
-        """Whether Ctrl-C was pressed."""
+        """Tell whether Ctrl-C was pressed."""
         return self._is_interrupted
 
     def close(self) -> None:
@@ -96,7 +96,7 @@ class ConsoleProgress:
 
 
 def main(argv: list[str]) -> int:
-    """Trains as the job file says. Exit status: 0 done, 1 the run failed, 2 something was entered wrong."""
+    """Train as the job file says. Exit status: 0 done, 1 the run failed, 2 something was entered wrong."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     arguments = _arguments(argv)
     try:

@@ -31,7 +31,7 @@ def pictures_for(demo: Demo, captions: Sequence[str], sampling: Sampling | None 
 
 
 def followed(demo: Demo) -> tuple[int, list[str]]:
-    """How many of the 100 prompts came out right, and the captions of those that did not."""
+    """Tell how many of the 100 prompts came out right, and the captions of those that did not."""
     captions = prompts()
     pictures = pictures_for(demo, captions)
     wrong = [text for picture, text in zip(pictures, captions, strict=True) if not follows(picture, text)]

@@ -60,7 +60,7 @@ def judge(picture: Image.Image) -> Verdict:
 
 
 def follows(picture: Image.Image, caption: str) -> bool:
-    """Whether the picture shows the colour and the shape that the caption names."""
+    """Tell whether the picture shows the colour and the shape that the caption names."""
     verdict, wanted = judge(picture), parse(caption)
     return verdict.colour == wanted.colour and verdict.shape == wanted.shape
 
@@ -118,7 +118,7 @@ def _nearest_colour(levels: Levels, region: Mask) -> str | None:
 
 
 def outline_contrast(picture: Image.Image) -> float:
-    """How much darker a band along the shape's edge is than the darker of its two sides, 0..1 of full luminance.
+    """Tell how much darker a band along the shape's edge is than the darker of its two sides, 0..1 of full luminance.
 
     A plain edge only steps from one side to the other and gives about 0.
     """

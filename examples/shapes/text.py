@@ -21,7 +21,7 @@ def token_ids(texts: Sequence[str]) -> torch.Tensor:
 
 
 def known_texts() -> list[str]:
-    """Every caption that training may use, the empty one first."""
+    """Return every caption that training may use, the empty one first."""
     texts = [""]
     for subject in subjects():
         texts += [caption(subject, style) for style in (PLAIN, *PARTIAL_STYLES)]

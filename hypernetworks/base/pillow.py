@@ -6,7 +6,7 @@ from PIL import Image, ImageFont
 
 
 def has_transparency(picture: Image.Image) -> bool:
-    """Whether some part of the picture may be transparent: an alpha channel, or a colour that stands for clear."""
+    """Tell whether some part of the picture may be transparent: an alpha channel, or a colour that stands for clear."""
     return picture.mode in {"LA", "La", "PA", "RGBA", "RGBa"} or "transparency" in picture.info
 
 

@@ -101,7 +101,7 @@ def frame_size(framing: Framing, picture: tuple[int, int]) -> tuple[int, int]:
 
 
 def bucket_problem(framing: Framing) -> str:
-    """Why no bucket at all is within the limits, as the rest of a sentence about the smallest side; empty where some
+    """Tell why no bucket at all is within the limits, as the rest of a sentence on the smallest side; empty where some
     are."""
     lowest, highest = _side_limits(framing)
     if lowest > highest:
@@ -175,7 +175,7 @@ def _downwards(limit: int) -> range:
 
 
 def _ratio_change(one: tuple[int, int], other: tuple[int, int]) -> float:
-    """How much one ratio of width to height is above the other, whichever is larger."""
+    """Tell how much one ratio of width to height is above the other, whichever is larger."""
     change = one[0] * other[1] / (one[1] * other[0])
     return max(change, 1 / change) - 1
 

@@ -65,7 +65,7 @@ class CaptionRules:
         return self._finish(text, self.templates[0])
 
     def every(self, caption: str) -> list[str]:
-        """Each line in each of the templates, with all tags in their order."""
+        """Return each line in each of the templates, with all tags in their order."""
         lines = caption.split("\n") if self.has_wildcards else [caption]
         return [replace(self, templates=(one,)).plain(line) for one in self.templates for line in lines]
 
@@ -82,7 +82,7 @@ class CaptionRules:
         return self._finish(self.joined([*first, *tags, *last]), template)
 
     def is_dropped(self, seed: int, epoch: int, picture: int) -> bool:
-        """Whether the caption is left out in an epoch, counted from 0."""
+        """Tell whether the caption is left out in an epoch, counted from 0."""
         if self.dropout_every and (epoch + 1) % self.dropout_every == 0:
             return True
         return random.Random(derived_seed(seed, "caption dropout", epoch, picture)).random() < self.dropout

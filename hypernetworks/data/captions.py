@@ -79,7 +79,7 @@ class Origin(NamedTuple):
 
 
 def caption_origin(picture: Path, source: CaptionSource | None = None) -> Origin:
-    """Where the caption of `picture` comes from, and which file holds it or would."""
+    """Tell where the caption of `picture` comes from, and which file holds it or would."""
     source = source or CaptionSource()
     files = [picture.with_suffix(extension) for extension in source.extensions or (".txt",)]
     found = next((path for path in files if path.is_file()), None)

@@ -66,7 +66,7 @@ class Item(NamedTuple):
 
 
 def held_out_count(pictures: int, share: float) -> int:
-    """How many of the pictures a share holds out: at least one of two or more, never all."""
+    """Tell how many of the pictures a share holds out: at least one of two or more, never all."""
     return min(max(1, round(share * pictures)), pictures - 1) if share else 0
 
 
@@ -132,7 +132,7 @@ class Dataset:
         return sample.caption if self.is_still else sample.subset.captions.shown(sample.written, self.seed, epoch, item)
 
     def is_text_dropped(self, item: int, epoch: int) -> bool:
-        """Whether an item is shown with an empty text in an epoch."""
+        """Tell whether an item is shown with an empty text in an epoch."""
         rules = self.samples[self.items[item].sample].subset.captions
         return not self.is_still and rules.is_dropped(self.seed, epoch, item)
 

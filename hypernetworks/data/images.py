@@ -93,7 +93,7 @@ def on_background(picture: Image.Image, background: str) -> Image.Image:
 
 
 def is_colour(text: str) -> bool:
-    """Whether Pillow knows the colour."""
+    """Tell whether Pillow knows the colour."""
     try:
         ImageColor.getrgb(text)
     except ValueError:

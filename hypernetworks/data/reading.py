@@ -195,7 +195,7 @@ def _tell(reading: Reading) -> None:
 
 
 def _missing(subset: Subset, found: Iterable[tuple[Path, Subset]]) -> Iterator[LeftOut]:
-    """Every entry of the metadata that no picture belongs to."""
+    """Return every entry of the metadata that no picture belongs to."""
     metadata = subset.source.metadata
     used = {id(metadata.of(path)) for path, owner in found if owner is subset}
     for path, entry in metadata.entries.items():

@@ -18,7 +18,7 @@ _FACES = "haarcascade_frontalface_default.xml"
 
 
 def subject_centre(picture: Image.Image) -> tuple[float, float]:
-    """Where the subject of `picture` is, as shares of width and height."""
+    """Tell where the subject of `picture` is, as shares of width and height."""
     return face_centre(picture) or _salient(picture)
 
 

@@ -16,7 +16,7 @@ _NONE = "None"
 
 
 def complete(found: Mapping[str, str], folder: str | os.PathLike[str]) -> dict[str, str]:
-    """Names and paths of every `.pt`, `.safetensors` and `.hns` below `folder`, in the order of the paths.
+    """Name and paths of every `.pt`, `.safetensors` and `.hns` below `folder`, in the order of the paths.
 
     The networks that the host found keep the names it gave them. Another one is called by its file name without the
     suffix; where that name is taken, by its path below `folder`, such as `styles/night.pt` or `night.safetensors`.

@@ -146,7 +146,7 @@ def weights_of(networks: Iterable[Hypernetwork], width: int) -> Iterator[Tensor]
 
 
 def _autocast() -> tuple[bool, ...]:
-    """Which kinds of device compute in another dtype right now."""
+    """Tell which kinds of device compute in another dtype right now."""
     try:
         return torch.is_autocast_enabled("cuda"), torch.is_autocast_enabled("cpu")
     except TypeError:  # before torch 2.4

@@ -51,7 +51,7 @@ class Entry:
 
 
 def assess(values: Mapping[str, Any], offered: Collection[int] = (), taken: Collection[str] = ()) -> Entry:
-    """Judges the values of a form, which has the fields of `CreateSettings` and a text `more_widths`.
+    """Judge the values of a form, which has the fields of `CreateSettings` and a text `more_widths`.
 
     Args:
         offered: widths of the checkpoint that could be ticked; with none, an empty choice means those of the model.
@@ -121,7 +121,7 @@ def _make_harmless(entered: dict[str, Any], field: str) -> None:
 
 
 def _place(name: str) -> int:
-    """Where a field stands in the form; unknown ones come last."""
+    """Tell where a field stands in the form; unknown ones come last."""
     return _ORDER.index(name) if name in _ORDER else len(_ORDER)
 
 

@@ -16,7 +16,7 @@ MAX_BYTES = 1_000_000
 
 
 def is_json(file_name: str) -> bool:
-    """Whether the file is the original extension's, by its name; all others are TOML."""
+    """Tell whether the file is the original extension's, by its name; all others are TOML."""
     return file_name.lower().endswith(".json")
 
 

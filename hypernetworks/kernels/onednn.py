@@ -20,7 +20,7 @@ _PROBE_TOLERANCE = 1e-4
 
 
 def takes(*tensors: Tensor) -> bool:
-    """Whether all these tensors are of a kind that the functions here compute with, and this torch has them."""
+    """Tell whether all these tensors are of a kind that the functions here compute with, and this torch has them."""
     for each in tensors:
         if each.dtype != torch.float32 or each.device.type != "cpu" or each.numel() == 0:
             return False
@@ -56,7 +56,7 @@ def lay_out_convolution(weight: Tensor, shape: Sequence[int], padding: int) -> T
 
 @functools.cache
 def _works() -> bool:
-    """Whether the operators, which torch does not promise to keep, are there and give the right numbers."""
+    """Tell whether the operators, which torch does not promise to keep, are there and give the right numbers."""
     if not torch.backends.mkldnn.is_available():
         return False
     numbers = torch.linspace(-1, 1, 144)

@@ -48,7 +48,7 @@ def compared_with(method: str) -> str:
 
 @torch.inference_mode()
 def differences(result: Hypernetwork, inputs: Inputs, method: str) -> tuple[Difference, ...]:
-    """Measures the result of `method` on 256 normal random vectors of each width, always the same ones.
+    """Measure the result of `method` on 256 normal random vectors of each width, always the same ones.
 
     Args:
         result: as it was merged of `inputs`, in evaluation mode, float32 on the CPU like them.

@@ -13,7 +13,7 @@ _NEAR = 1e-4
 
 
 def methods_table(plans: Sequence[Plan], chosen: str) -> str:
-    """Which methods can merge the chosen networks, which cannot, and why.
+    """Tell which methods can merge the chosen networks, which cannot, and why.
 
     Args:
         chosen: name of the method that is chosen.
@@ -33,7 +33,7 @@ def methods_table(plans: Sequence[Plan], chosen: str) -> str:
 
 
 def check_table(differences: Sequence[Difference], compared_with: str) -> str:
-    """How near the result is to what the networks give together."""
+    """Tell how near the result is to what the networks give together."""
     is_near = all(one.largest is not None and one.largest <= _NEAR for one in differences)
     verdict = "The result does the same as" if is_near else "The result differs from"
     rows = [

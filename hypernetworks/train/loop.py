@@ -88,7 +88,7 @@ class Trainer:
         return taken
 
     def settle(self, taken: Taken) -> StepRecord:
-        """Tells the guard how a step went, which may roll back; gives the record of it.
+        """Tell the guard how a step went, which may roll back; gives the record of it.
 
         Raises:
             NonFiniteLossError: rolling back does not help any more.

@@ -133,7 +133,7 @@ def make_plan(job: Job, ports: Ports, resume: bool = False) -> Plan:
 
 
 def latent_cache(job: Job, ports: Ports) -> Cache:
-    """Where latents are kept for the next run."""
+    """Tell where latents are kept for the next run."""
     return Cache(ports.latent_dir or ports.log_dir / "latents", job.data.cache_limit_mb)
 
 
@@ -187,7 +187,7 @@ class _Checks:
 
 
 def _sizes(dataset: Dataset) -> str:
-    """How the pictures are framed, in words."""
+    """Tell how the pictures are framed, in words."""
     sizes = Counter((kind.width_px, kind.height_px) for kind in dataset.kinds)
     common = ", ".join(f"{width} x {height} ({count})" for (width, height), count in sizes.most_common(_SHOWN_SIZES))
     rest = len(sizes) - _SHOWN_SIZES

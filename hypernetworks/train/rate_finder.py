@@ -87,7 +87,7 @@ class _Recorder:
 
 
 def find_rate(job: Job, ports: Ports, steps: int = STEPS) -> FoundRate:
-    """Trains for `steps` at a rising rate on a copy that is thrown away, and suggests the rate of the steepest fall.
+    """Train for `steps` at a rising rate on a copy that is thrown away, and suggests the rate of the steepest fall.
 
     Nothing is written but encoded pictures, for the run to come; the seed makes the answer the same every time.
 

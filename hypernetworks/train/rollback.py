@@ -33,7 +33,7 @@ class Guard:
         self.rollbacks = 0
 
     def after_good_step(self) -> None:
-        """Remembers a state to come back to every so many good steps."""
+        """Remember a state to come back to every so many good steps."""
         self._bad_in_a_row = 0
         self._good += 1
         if self._good % SNAPSHOT_EVERY == 0:

@@ -72,7 +72,7 @@ class TrainResult:
 
 
 def train(job: Job, ports: Ports, resume: bool = False) -> TrainResult:
-    """Trains the network that `job` describes on the model behind `ports`, and saves it.
+    """Train the network that `job` describes on the model behind `ports`, and saves it.
 
     Args:
         resume: goes on from the newest saved state of the run of this name.

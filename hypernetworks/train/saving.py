@@ -58,7 +58,7 @@ class Saver:
     step: int = 0
 
     def is_due(self, step: int) -> bool:
-        """Whether something may be saved after `step`."""
+        """Tell whether something may be saved after `step`."""
         return self._is_numbered(step) or (self.job.output.save_best and self.validation.is_due(step))
 
     def _is_numbered(self, step: int) -> bool:

@@ -42,11 +42,11 @@ class Validation:
         self.best = math.inf
 
     def is_due(self, step: int) -> bool:
-        """Whether it measures after `step`."""
+        """Tell whether it measures after `step`."""
         return bool(len(self._data)) and step % self._every == 0
 
     def after_step(self, record: StepRecord) -> None:
-        """Measures when the step has come."""
+        """Measure when the step has come."""
         if not self.is_due(record.step):
             return
         loss = self.measure()
@@ -63,7 +63,7 @@ class Validation:
         self.best = state["best"]
 
     def is_best(self, step: int) -> bool:
-        """Whether `step` was measured and is the best so far."""
+        """Tell whether `step` was measured and is the best so far."""
         return self.latest is not None and self.latest == (step, self.best)
 
     @torch.no_grad()

@@ -51,7 +51,7 @@ def train(body: Body) -> dict[str, Any]:
 
 
 def resume(body: Body) -> dict[str, Any]:
-    """Goes on with a run from its last saved state: one of this process by its id, or any by its job."""
+    """Go on with a run from its last saved state: one of this process by its id, or any by its job."""
     changes = dict(body)
     id_ = changes.pop("run", None)
     if id_ is None:
@@ -71,7 +71,7 @@ def resume(body: Body) -> dict[str, Any]:
 
 
 def status(_body: Body, run: str | None = None) -> dict[str, Any]:
-    """How far a run is; without one, the active run and those before it."""
+    """Tell how far a run is; without one, the active run and those before it."""
     if run is not None:
         return _shown(_run(run))
     active = runs.active
@@ -79,7 +79,7 @@ def status(_body: Body, run: str | None = None) -> dict[str, Any]:
 
 
 def interrupt(body: Body) -> dict[str, Any]:
-    """Asks the active run to end after its step, and to save."""
+    """Ask the active run to end after its step, and to save."""
     _only(body, {"run"})
     wanted, active = body.get("run"), runs.active
     if wanted is not None:

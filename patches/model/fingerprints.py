@@ -37,7 +37,7 @@ def text_settings() -> list[Any]:
 
 
 def _embeddings() -> Iterator[tuple[str, str]]:
-    """Names and checksums of the textual inversions that captions may call."""
+    """Name and checksums of the textual inversions that captions may call."""
     hijack = getattr(shared.sd_model.cond_stage_model, "hijack", None)
     database = getattr(hijack, "embedding_db", None)
     for name, embedding in sorted(getattr(database, "word_embeddings", {}).items()):

@@ -72,7 +72,7 @@ class Folds:
 
 
 def is_foldable(linear: nn.Linear) -> bool:
-    """Whether a layer is the plain one of torch, that nobody has hooked, quantised or changed the weights of."""
+    """Tell whether a layer is the plain one of torch, that nobody has hooked, quantised or changed the weights of."""
     return (
         type(linear) is nn.Linear
         and has_own_weights(linear)
@@ -83,7 +83,7 @@ def is_foldable(linear: nn.Linear) -> bool:
 
 
 def has_own_weights(layer: nn.Module) -> bool:
-    """Whether a layer computes with its weight and bias as they are, and nobody has put another forward into it."""
+    """Tell whether a layer computes with its weight and bias as they are, without another forward put into it."""
     forward = vars(layer).get("forward")
     return (
         (forward is None or getattr(forward, "gives_same", False))
@@ -96,7 +96,7 @@ def has_own_weights(layer: nn.Module) -> bool:
 
 
 def lora_is_active() -> bool:
-    """Whether the host's LoRA will write into weights, for which it would keep a copy of ours as the old ones."""
+    """Tell whether the host's LoRA will write into weights, for which it would keep a copy of ours as the old ones."""
     return bool(getattr(sys.modules.get("networks"), "loaded_networks", ()))
 
 

@@ -47,7 +47,7 @@ def unet() -> nn.Module:
 
 
 def casts_by_itself() -> bool:
-    """Whether the host puts casts into the forwards of torch's classes instead of using autocast."""
+    """Tell whether the host puts casts into the forwards of torch's classes instead of using autocast."""
     return not isinstance(devices.autocast(), (torch.autocast, nullcontext))
 
 
@@ -177,7 +177,7 @@ class HostDenoiser:
             self._attention = before
 
     def bytes_to_come(self) -> int:
-        """How much of it is in main memory yet, as with --medvram, and comes to the GPU for the first step."""
+        """Tell how much of it is in main memory yet, as with --medvram, and comes to the GPU for the first step."""
         return sum(weight.nbytes for weight in unet().parameters() if weight.device.type != self.device.type)
 
     def activations(self, network: Hypernetwork, batch: tuple[int, int, int]) -> Activations | None:
@@ -236,7 +236,7 @@ class HostProgress:
         shared.state.assign_current_image(picture)
 
     def is_interrupted(self) -> bool:
-        """Whether the user pressed Interrupt."""
+        """Tell whether the user pressed Interrupt."""
         return bool(shared.state.interrupted)
 
 

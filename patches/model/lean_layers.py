@@ -53,7 +53,7 @@ class LeanForward:
         return self._frozen(x)
 
     def _is_cast(self, x: Tensor) -> bool:
-        """Whether the casts change something that the host puts into the forward of the class for some GPUs."""
+        """Tell whether the casts change something that the host puts into the forward of the class for some GPUs."""
         weight = getattr(self.layer, "weight", x)
         return not x.dtype == weight.dtype == getattr(devices, "dtype_inference", x.dtype)
 
@@ -116,7 +116,7 @@ def _has_frozen_weights(layer: Any) -> bool:
 
 
 def _is_from(layer: nn.Module, name: str, libraries: tuple[str, ...]) -> bool:
-    """Whether a layer is of the class of this name, with the forward that the library gave it."""
+    """Tell whether a layer is of the class of this name, with the forward that the library gave it."""
     return (
         type(layer).__name__ == name
         and type(layer).__module__ in libraries

@@ -31,7 +31,7 @@ def stamp(path: str | Path) -> Stamp:
 
 
 def is_composition(path: str | Path) -> bool:
-    """Whether a file holds a composition and not a network."""
+    """Tell whether a file holds a composition and not a network."""
     return Path(path).suffix == COMPOSITION_SUFFIX
 
 
@@ -44,7 +44,7 @@ class _Read:
     paths: Mapping[str, str | None]
 
     def holds(self, listed: Mapping[str, str]) -> bool:
-        """Whether reading it again would give the same."""
+        """Tell whether reading it again would give the same."""
         return all(listed.get(name) == path for name, path in self.paths.items()) and all(
             stamp(path) == before for path, before in self.stamps.items()
         )
@@ -115,7 +115,7 @@ class Library:
                 network.to(torch.device("cpu"))
 
     def clear(self) -> None:
-        """Forgets everything."""
+        """Forget everything."""
         self._networks.clear()
         self._compositions.clear()
 

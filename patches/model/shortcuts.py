@@ -219,7 +219,7 @@ class Shortcuts:
         self._of_this_forward = None
 
     def _before_forward(self, unet: nn.Module, _inputs: Any) -> None:
-        """Sees that what is folded is the end of the chain with the weights of now; nothing beside a LoRA."""
+        """See that what is folded is the end of the chain with the weights of now; nothing beside a LoRA."""
         self._of_this_forward = {}
         chain = list(shared.loaded_hypernetworks)
         if not chain or not all(isinstance(each, Loaded) for each in chain) or lora_is_active():

@@ -74,7 +74,7 @@ def without_checkpointing(model: nn.Module) -> Iterator[None]:
 
 
 def _forward_checkpoints(module: nn.Module) -> bool:
-    """Whether the forward of a module's class does nothing but checkpoint its `_forward`.
+    """Tell whether the forward of a module's class does nothing but checkpoint its `_forward`.
 
     The host's and other extensions' take the place of `ldm`'s own on the class, and ask no flag.
     """

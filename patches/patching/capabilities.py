@@ -10,17 +10,17 @@ _FORGE, _BACKENDS = "modules_forge", ("backend", "ldm_patched")
 
 
 def attention_has_hooks() -> bool:
-    """Whether the host's attention no longer asks for hypernetworks, but has hooks for what changes its inputs."""
+    """Tell whether the host's attention no longer asks for hypernetworks, but has hooks for what changes its inputs."""
     return _is_there(_FORGE) and any(map(_is_there, _BACKENDS))
 
 
 def attention_asks_for_networks() -> bool:
-    """Whether the host's attention calls `apply_hypernetworks`, as AUTOMATIC1111's does in every version."""
+    """Tell whether the host's attention calls `apply_hypernetworks`, as AUTOMATIC1111's does in every version."""
     return not attention_has_hooks()
 
 
 def why_no_training() -> str | None:
-    """Why this host cannot train, as the end of a sentence; None where it can."""
+    """Tell why this host cannot train, as the end of a sentence; None where it can."""
     if not attention_has_hooks():
         return None
     return (

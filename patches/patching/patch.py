@@ -207,7 +207,7 @@ def _extension_of(function: Any) -> set[str]:
 
 
 def _runs_below(wrapper: Any, current: Any) -> bool:
-    """Whether `current` is `wrapper` or wraps it, as far as `functools.wraps` tells."""
+    """Tell whether `current` is `wrapper` or wraps it, as far as `functools.wraps` tells."""
     while current is not None:
         if current is wrapper:
             return True

@@ -52,17 +52,17 @@ def switch(patch_set: PatchSet) -> str:
 
 
 def allows(patch_set: PatchSet) -> bool:
-    """Whether the settings want this patch set on."""
+    """Tell whether the settings want this patch set on."""
     return bool(_value(MASTER, True)) and bool(_value(switch(patch_set), True))
 
 
 def networks_kept() -> int:
-    """How many networks stay in memory."""
+    """Tell how many networks stay in memory."""
     return max(1, int(_value(KEPT, _DEFAULT_KEPT)))
 
 
 def shortcuts_are_on() -> bool:
-    """Whether the fast paths may be taken."""
+    """Tell whether the fast paths may be taken."""
     return bool(_value(SHORTCUTS, True))
 
 

@@ -46,7 +46,7 @@ class Row:
         return f"<hypernet:{aliases.in_tag(self.name)}:{spell(self.strength)}>"
 
     def is_named_in(self, prompt: str) -> bool:
-        """Whether a prompt asks for the same by a tag of its own."""
+        """Tell whether a prompt asks for the same by a tag of its own."""
         return re.search(rf"<hypernet:{re.escape(aliases.in_tag(self.name))}[:>]", prompt) is not None
 
 
@@ -82,7 +82,7 @@ def write(rows: Iterable[Row]) -> dict[str, str]:
 
 
 def is_written_by_us(key: str) -> bool:
-    """Whether an infotext's key is one of `write`."""
+    """Tell whether an infotext's key is one of `write`."""
     return re.fullmatch(rf"{_KEY} \d+", key) is not None
 
 

@@ -29,7 +29,7 @@ def start(job: Job, resume: bool = False) -> Run:
 
 
 def interrupt() -> Run | None:
-    """Asks the active run to end and to save; gives it, or None where there is none."""
+    """Ask the active run to end and to save; gives it, or None where there is none."""
     run = runs.active
     if run is not None:
         run.is_cancelled = True

@@ -44,7 +44,7 @@ def draft(tables: dict[str, Any]) -> dict[str, Any]:
 
 
 def not_there(name: str) -> str:
-    """Why this network cannot be trained."""
+    """Tell why this network cannot be trained."""
     return (
         f"there is no network {name}; create it, or refresh the list" if name else "choose a network; create one first"
     )

@@ -123,7 +123,7 @@ class Runs:
             run.state, run.job, run.name, run.total = RUNNING, job, job.output.name, job.train.max_steps
 
     def note(self, done: int, total: int, text: str) -> None:
-        """How far it is."""
+        """Tell how far it is."""
         run = self._active
         if run is not None:
             run.done, run.total, run.text = done, total, text

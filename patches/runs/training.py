@@ -26,7 +26,7 @@ from .registry import runs
 def run_job(
     job: Job, progress: Progress | None = None, resume: bool = False, log_dir: Path | None = None
 ) -> TrainResult:
-    """Trains as `job` says on the loaded checkpoint, and lets the host list the result.
+    """Train as `job` says on the loaded checkpoint, and lets the host list the result.
 
     Args:
         resume: goes on from the newest saved state of the run of this name.

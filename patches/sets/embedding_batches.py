@@ -17,7 +17,7 @@ from ..patching import Patch, PatchSet
 
 @functools.cache
 def sampler_refuses_data() -> bool:
-    """Whether the torch that runs has a `Sampler` that takes no dataset."""
+    """Tell whether the torch that runs has a `Sampler` that takes no dataset."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -21,7 +21,7 @@ _ROUTE = "modules.api.api:train_hypernetwork"
 
 
 def api_is_on() -> bool:
-    """Whether the host serves its HTTP API, and has the modules of it loaded or will have."""
+    """Tell whether the host serves its HTTP API, and has the modules of it loaded or will have."""
     from modules import shared  # noqa: PLC0415
 
     return any(getattr(shared.cmd_opts, flag, False) for flag in ("api", "nowebui"))
@@ -89,7 +89,7 @@ def _make_page(_original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def train(entered: Mapping[str, Any]) -> tuple[TrainResult, int]:
-    """Trains as the arguments of the host's function say; the result, and the steps of the network's whole life.
+    """Train as the arguments of the host's function say; the result, and the steps of the network's whole life.
 
     Raises:
         WorkbenchError: what was entered cannot be done, or the run failed.

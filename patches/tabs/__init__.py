@@ -78,5 +78,5 @@ def register(name: str) -> None:
 
 
 def forget() -> None:
-    """Forgets all tabs: the scripts are about to load again."""
+    """Forget all tabs: the scripts are about to load again."""
     _places.forget()

@@ -33,7 +33,7 @@ def autocast() -> AbstractContextManager[object]:
 
 
 def without_autocast() -> AbstractContextManager[object]:
-    """Leaves mixed precision for a block."""
+    """Leave mixed precision for a block."""
     return torch.autocast("cuda", enabled=False) if torch.is_autocast_enabled() else contextlib.nullcontext()
 
 
@@ -42,6 +42,6 @@ class NansException(Exception):  # noqa: N818 - the WebUI's name
 
 
 def test_for_nans(x: torch.Tensor, where: str) -> None:
-    """Raises NansException when every number is a NaN."""
+    """Raise NansException when every number is a NaN."""
     if torch.isnan(x).all():
         raise NansException(f"The {where} gave only NaNs: the checkpoint or the hypernetwork is broken.")

@@ -32,7 +32,7 @@ class ExtraNetwork:
 
 
 def initialize() -> None:
-    """Forgets all kinds."""
+    """Forget all kinds."""
     extra_network_registry.clear()
 
 

@@ -76,11 +76,11 @@ class StableDiffusionProcessingTxt2Img:
         self.comments[text] = 1
 
     def close(self) -> None:
-        """Lets go of what the job computed."""
+        """Let go of what the job computed."""
         self.rng = None
 
     def call_scripts(self, method: str, *args: Any, **kwargs: Any) -> None:
-        """Lets the scripts of the job, if it has any, take part."""
+        """Let the scripts of the job, if it has any, take part."""
         if self.scripts is not None:
             self.scripts.call(method, self, *args, **kwargs)
 

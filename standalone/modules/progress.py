@@ -71,7 +71,7 @@ class ProgressResponse(BaseModel):
 
 
 def fraction() -> float:
-    """How much of the current job is done, 0 to 1."""
+    """Tell how much of the current job is done, 0 to 1."""
     state = shared.state
     if state.job_count <= 0:
         return 0.0
@@ -106,7 +106,7 @@ def progressapi(request: ProgressRequest) -> ProgressResponse:
 
 
 def interrupt() -> dict[str, Any]:
-    """Asks the running job to stop."""
+    """Ask the running job to stop."""
     shared.state.interrupt()
     return {}
 

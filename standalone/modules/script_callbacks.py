@@ -57,7 +57,7 @@ def _moment(category: str, backwards: bool = False) -> tuple[Callable[[Function]
 
 
 def clear_callbacks() -> None:
-    """Forgets all callbacks."""
+    """Forget all callbacks."""
     for entries in callback_map.values():
         entries.clear()
 

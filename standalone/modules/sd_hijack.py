@@ -34,5 +34,5 @@ def apply_optimizations(option: str | None = None) -> str:
 
 
 def undo_optimizations() -> None:
-    """Leaves attention with the plain forward, the one that applies hypernetworks."""
+    """Leave attention with the plain forward, the one that applies hypernetworks."""
     attention.CrossAttention.forward = hypernetwork.attention_CrossAttention_forward

@@ -62,7 +62,7 @@ def find_checkpoint_config(state_dict: dict[str, torch.Tensor], path: Path) -> d
 
 @torch.no_grad()
 def predicts_v(unet: torch.nn.Module, context_dim: int) -> bool:
-    """Whether an SD2 U-Net predicts v: on a constant input at the last step its answer is then far below it."""
+    """Tell whether an SD2 U-Net predicts v: on a constant input at the last step its answer is then far below it."""
     weight = next(unet.parameters())
     x = torch.full((1, LATENT_CHANNELS, 8, 8), 0.5, device=weight.device)
     context = torch.full((1, 2, context_dim), 0.5, device=weight.device)

@@ -114,11 +114,11 @@ class State:
         self.sampling_step = self.current_image_sampling_step = 0
 
     def interrupt(self) -> None:
-        """Asks the running job to stop."""
+        """Ask the running job to stop."""
         self.interrupted = True
 
     def request_restart(self) -> None:
-        """Asks the running job to stop and the page to be built anew."""
+        """Ask the running job to stop and the page to be built anew."""
         self.interrupt()
         self._commands.put("restart")
 

@@ -181,7 +181,7 @@ def _of_sample(sample: Sample, survey: Survey, settings: CopySettings) -> Iterat
 
 
 def _folder(sample: Sample, survey: Survey, settings: CopySettings) -> Path:
-    """Where copies of a sample go; folders keep their places below a new one."""
+    """Tell where copies of a sample go; folders keep their places below a new one."""
     if not settings.target:
         return sample.path.parent
     own = sample.subset.folder

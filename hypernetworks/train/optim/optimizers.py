@@ -105,7 +105,7 @@ def check_arguments(name: str, text: str) -> None:
 
 
 def _can_be_fused(weights: list[Tensor]) -> bool:
-    """Whether torch has a step in one kernel where the weights are: six times as fast on a CPU, and on a GPU it leaves
+    """Tell whether torch has a step in one kernel where the weights are: six times as fast on a CPU; on a GPU it leaves
     out a bad step without being told by way of the CPU."""
     devices = {weight.device.type for weight in weights}
     version = tuple(int(part) for part in torch.__version__.split(".")[:2])

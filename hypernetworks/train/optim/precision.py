@@ -80,7 +80,7 @@ class Precision:
             optimizer.step()
 
     def skip(self) -> None:
-        """Leaves the step out; the scaler refuses to unscale the next one before it has heard of this one's end."""
+        """Leave the step out; the scaler refuses to unscale the next one before it has heard of this one's end."""
         if self._scaler:
             self._scaler.update()
 
@@ -95,7 +95,7 @@ class Precision:
 
 
 def leaves_out_on_device(optimizer: torch.optim.Optimizer) -> bool:
-    """Whether the optimizer itself leaves out a step whose gradient is not finite, as torch's fused ones do."""
+    """Tell whether the optimizer itself leaves out a step whose gradient is not finite, as torch's fused ones do."""
     return bool(getattr(optimizer, "_step_supports_amp_scaling", False))
 
 

@@ -18,7 +18,7 @@ class Schedule(Protocol):
         """Return the rate of step 0, 1, 2, ..."""
 
     def is_end_of_cycle(self, step: int) -> bool:
-        """Whether `step` is the last of a cycle, where a save is worth most."""
+        """Tell whether `step` is the last of a cycle, where a save is worth most."""
 
     @property
     def end_step(self) -> int | None:

@@ -117,5 +117,5 @@ def matching(values: Mapping[str, Any]) -> TrainPreset | None:
 
 
 def _same(entered: Any, wanted: Any) -> bool:
-    """Whether a form shows this value; a page gives whole numbers for 1.0, and texts with blanks."""
+    """Tell whether a form shows this value; a page gives whole numbers for 1.0, and texts with blanks."""
     return entered.strip() == wanted if isinstance(entered, str) else entered == wanted

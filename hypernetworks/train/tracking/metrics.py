@@ -56,7 +56,7 @@ class Punctual(Protocol):
     """A callback that uses the network, and so must not be told of its steps later."""
 
     def is_due(self, step: int) -> bool:
-        """Whether something is to be done after `step` optimizer steps."""
+        """Tell whether something is to be done after `step` optimizer steps."""
 
 
 @dataclass(frozen=True)

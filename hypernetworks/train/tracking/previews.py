@@ -60,7 +60,7 @@ class Previews:
         self.paths = [path for path in map(Path, state["paths"]) if path.exists()]
 
     def is_due(self, step: int) -> bool:
-        """Whether there are pictures after `step`."""
+        """Tell whether there are pictures after `step`."""
         is_cycle_end = self.cycle_ends is not None and self.cycle_ends.is_end_of_cycle(step - 1)
         return is_cycle_end or bool(self.every and step % self.every == 0)
 

@@ -73,7 +73,7 @@ class Handlers:
         return [*(one for one in self.form.components if one is not self._ticks), *self.shown]
 
     def look(self, offered: Sequence[int], *entered: Any) -> list[Any]:
-        """Draws and judges the entry; offers the widths of the checkpoint where they are other ones."""
+        """Draw and judges the entry; offers the widths of the checkpoint where they are other ones."""
         return self._look(self.form.values(entered), offered)
 
     def choose_preset(self, name: str, offered: Sequence[int], *entered: Any) -> list[Any]:

@@ -39,7 +39,7 @@ class BakeHandlers:
         return [*self.form.places, self._preview]
 
     def look(self, *entered: Any) -> list[Any]:
-        """Says what would change, or beside a field why it cannot."""
+        """Say what would change, or beside a field why it cannot."""
         values = self.form.values(entered)
         if not values["network"] or not values["checkpoint"]:
             return [*self.form.sentences({}), merge.note(_EMPTY)]
@@ -124,7 +124,7 @@ def _checkpoint(title: str) -> Path:
 
 
 def _folder(source: Path) -> Path:
-    """Where the new checkpoint goes: beside its source, if the host looks for checkpoints there, else where it does."""
+    """Tell where the new checkpoint goes: beside its source, if the host looks there, else where it does."""
     folder = Path(paths.models_path) / "Stable-diffusion"
     own = getattr(shared.cmd_opts, "ckpt_dir", None)
     looked_at = [folder, *([Path(own)] if own else [])]

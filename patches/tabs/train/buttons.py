@@ -65,19 +65,19 @@ def one_at_a_time(handle: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def train(job: Job, resume: bool = False) -> Answer:
-    """Trains; the pictures and the sentence of the end."""
+    """Train; the pictures and the sentence of the end."""
     result = run_job(job, resume=resume)
     pictures = [str(path) for path in (result.sheet, result.strip, *reversed(result.previews)) if path]
     return gr.update(value=pictures), done(summary(result)) + result.chart
 
 
 def resume(job: Job) -> Answer:
-    """Goes on from the last saved state."""
+    """Go on from the last saved state."""
     return train(job, resume=True)
 
 
 def check(job: Job) -> Answer:
-    """Says what a run would do."""
+    """Say what a run would do."""
     return gr.update(), "".join(done(line) for line in check_job(job))
 
 
@@ -89,7 +89,7 @@ def find_rate(job: Job) -> Answer:
 
 
 def interrupt() -> Any:
-    """Asks the run to end; says so where something runs."""
+    """Ask the run to end; says so where something runs."""
     is_running = bool(shared.state.job)
     shared.state.interrupt()
     return done("The run ends after this step, and saves.") if is_running else gr.update()
