@@ -86,9 +86,12 @@ def test_it_runs_and_loads_in_a_folder_with_blanks_and_other_letters(tmp_path):
     code = """
 import install
 print(install.install())
-from hypernetwork_workbench.hypernetworks import files, settings, network, structure
+from hypernetwork_workbench.hypernetworks import files
+from hypernetwork_workbench.hypernetworks.network.hypernetwork import Hypernetwork
+from hypernetwork_workbench.hypernetworks.network.structure import Structure
+from hypernetwork_workbench.hypernetworks.train.settings import job
 path = __import__("pathlib").Path("netz 超.pt")
-files.save(network.Hypernetwork.create(structure.Structure(), (8,), 1), path)
+files.save(Hypernetwork.create(Structure(), (8,), 1), path)
 print(files.load(path).widths, files.__file__)
 """
     environment = {**os.environ, "PYTHONPATH": "", "OMP_NUM_THREADS": "1", "PYTHONIOENCODING": "utf-8"}
@@ -96,7 +99,7 @@ print(files.load(path).widths, files.__file__)
     assert result.returncode == 0, result.stderr.decode()
     said = result.stdout.decode().splitlines()
     assert said[0] == "Hypernetwork Workbench: nothing had to be installed."
-    assert said[1] == f"(8,) {folder / 'hypernetworks' / 'files.py'}"
+    assert said[1] == f"(8,) {folder / 'hypernetworks' / 'files' / '__init__.py'}"
 
 
 @pytest.mark.parametrize(

@@ -43,8 +43,8 @@ def summary(entry: Judged, offered: tuple[int, ...], labels: Mapping[str, str]) 
     elif not entry.widths and not offered:
         lines.append("<p class='hnw-note'>No checkpoint is loaded yet; its attention widths appear once it is.</p>")
     if entry.problems:
-        labels = ", ".join(labels.get(error.field, error.field) for error in entry.problems)
-        lines.append(f"<p class='hnw-note'>To be put right: {escape(labels)}.</p>")
+        named = ", ".join(labels.get(error.field, error.field) for error in entry.problems)
+        lines.append(f"<p class='hnw-note'>To be put right: {escape(named)}.</p>")
     return "".join(lines)
 
 

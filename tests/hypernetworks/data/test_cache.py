@@ -65,7 +65,7 @@ import torch
 from hypernetwork_workbench.hypernetworks.data.cache import Cache
 from hypernetwork_workbench.hypernetworks.data.latents import encode
 from hypernetwork_workbench.hypernetworks.data.reading import read_dataset
-from hypernetwork_workbench.hypernetworks.settings import DataSettings
+from hypernetwork_workbench.hypernetworks.train.settings.job import DataSettings
 from tests.support.fake_ports import FakeEncoder, FakeProgress
 
 pictures, folder = sys.argv[1:]

@@ -128,9 +128,11 @@ def test_unused_networks_are_forgotten_beyond_the_number_in_the_settings(network
     from hypernetwork_workbench.patches.model.library import library
     from hypernetwork_workbench.patches.patching import switches
 
+    from hypernetwork_workbench import patches
+
     shared = networks.module("shared")
     assert switches.networks_kept() == 4
-    switches.register()
+    patches.register_switches()
     shared.opts.data[switches.KEPT] = 1
     try:
         first = loaded(networks, "Aa").network

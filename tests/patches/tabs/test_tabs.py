@@ -65,10 +65,8 @@ def test_a_host_that_knows_no_tabs_in_train_is_no_error(callbacks, monkeypatch, 
 def test_one_missing_name_of_the_host_turns_one_tab_off(callbacks, built, monkeypatch, caplog, tmp_path):
     from hypernetwork_workbench.patches import tabs
 
-    from hypernetwork_workbench import patches
-
     (tmp_path / "tab_three.py").write_text("from modules.call_queue import no_such_name\n")
-    monkeypatch.setattr(patches, "__path__", [*patches.__path__, str(tmp_path)])
+    monkeypatch.setattr(tabs, "__path__", [*tabs.__path__, str(tmp_path)])
     tabs.register("tab_three")
     (record,) = [record for record in caplog.records if record.levelname == "WARNING"]
     assert "tab_three is off" in record.message
@@ -80,9 +78,7 @@ def test_one_missing_name_of_the_host_turns_one_tab_off(callbacks, built, monkey
 def test_an_error_of_our_own_is_not_taken_for_one(callbacks, monkeypatch, tmp_path):
     from hypernetwork_workbench.patches import tabs
 
-    from hypernetwork_workbench import patches
-
     (tmp_path / "tab_four.py").write_text("import no_such_module_of_ours\n")
-    monkeypatch.setattr(patches, "__path__", [*patches.__path__, str(tmp_path)])
+    monkeypatch.setattr(tabs, "__path__", [*tabs.__path__, str(tmp_path)])
     with pytest.raises(ModuleNotFoundError):
         tabs.register("tab_four")
