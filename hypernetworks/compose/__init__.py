@@ -37,7 +37,7 @@ class Composition:
     def transform(
         self, context: Tensor, networks: Mapping[str, Hypernetwork], strength: float = 1.0
     ) -> tuple[Tensor, Tensor]:
-        """Bend `context` [batch, tokens, width] into the inputs of `to_k` and `to_v`, both of the same shape.
+        """Transform `context` [batch, tokens, width] into the inputs of `to_k` and `to_v`, both of the same shape.
 
         `strength` multiplies what the composition adds: with c(x) for the composition as written, the result is
         x + strength * (c(x) - x). So 0 gives `context` itself, 1 what is written, and a single network with its own
@@ -47,13 +47,7 @@ class Composition:
             CompositionError: a network that is not in `networks`, with the place of its name.
         """
         self.check(networks)
-        return self.bend((context, context), networks, strength)
-
-    def bend(
-        self, inputs: tuple[Tensor, Tensor], networks: Mapping[str, Hypernetwork], strength: float = 1.0
-    ) -> tuple[Tensor, Tensor]:
-        """Do what `transform` does to inputs of `to_k` and `to_v` that already differ, without the check."""
-        return self.as_step(networks, strength).bend(*inputs)
+        return self.as_step(networks, strength).transform(context, context)
 
     def as_step(self, networks: Mapping[str, Hypernetwork], strength: float = 1.0) -> Step:
         """Put the networks in the place of their names; all of them must be there, see `check`."""

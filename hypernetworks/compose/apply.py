@@ -1,4 +1,4 @@
-"""The k/v transform: a chain of networks, each with its strength, bends the inputs of `to_k` and `to_v`."""
+"""The k/v transform: a chain of networks, each with its strength, transforms the inputs of `to_k` and `to_v`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor
 from ..network.hypernetwork import Hypernetwork
 
 
-def bend(network: Hypernetwork, k_in: Tensor, v_in: Tensor, strength: float = 1.0) -> tuple[Tensor, Tensor]:
+def transform(network: Hypernetwork, k_in: Tensor, v_in: Tensor, strength: float = 1.0) -> tuple[Tensor, Tensor]:
     """Pass the inputs of `to_k` and `to_v` through one network.
 
     Args:
@@ -33,5 +33,5 @@ def chain(links: Iterable[tuple[Hypernetwork, float]], context: Tensor) -> tuple
     """Pass `context` [batch, tokens, width] through networks in order, each with its strength."""
     k_in = v_in = context
     for network, strength in links:
-        k_in, v_in = bend(network, k_in, v_in, strength)
+        k_in, v_in = transform(network, k_in, v_in, strength)
     return k_in, v_in

@@ -1,4 +1,4 @@
-"""What bends the inputs of `to_k` and `to_v`, as a tree of networks: one, one after the other, or side by side."""
+"""What transforms the inputs of `to_k` and `to_v`, as a tree of networks: one, one after the other, or side by side."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TypeAlias
 from torch import Tensor
 
 from ..network.hypernetwork import Hypernetwork
-from .apply import bend
+from .apply import transform
 
 Pair: TypeAlias = "tuple[Tensor, Tensor]"
 
@@ -21,9 +21,9 @@ class Apply:
     network: Hypernetwork
     strength: float = 1.0
 
-    def bend(self, k_in: Tensor, v_in: Tensor) -> Pair:
+    def transform(self, k_in: Tensor, v_in: Tensor) -> Pair:
         """Pass inputs [batch, tokens, width] through the network."""
-        return bend(self.network, k_in, v_in, self.strength)
+        return transform(self.network, k_in, v_in, self.strength)
 
     def networks(self) -> Iterator[Hypernetwork]:
         """Go through the networks, one as often as it is there."""
@@ -36,10 +36,10 @@ class Chain:
 
     parts: tuple[Step, ...]
 
-    def bend(self, k_in: Tensor, v_in: Tensor) -> Pair:
+    def transform(self, k_in: Tensor, v_in: Tensor) -> Pair:
         """Pass inputs [batch, tokens, width] through the parts in order."""
         for part in self.parts:
-            k_in, v_in = part.bend(k_in, v_in)
+            k_in, v_in = part.transform(k_in, v_in)
         return k_in, v_in
 
     def networks(self) -> Iterator[Hypernetwork]:
@@ -54,9 +54,9 @@ class Blend:
 
     parts: tuple[tuple[Step, float], ...]
 
-    def bend(self, k_in: Tensor, v_in: Tensor) -> Pair:
+    def transform(self, k_in: Tensor, v_in: Tensor) -> Pair:
         """Pass inputs [batch, tokens, width] through every part and add up."""
-        results = [(part.bend(k_in, v_in), share) for part, share in self.parts if share != 0]
+        results = [(part.transform(k_in, v_in), share) for part, share in self.parts if share != 0]
         return (
             mix(k_in, [(result[0], share) for result, share in results]),
             mix(v_in, [(result[1], share) for result, share in results]),

@@ -19,7 +19,7 @@ _Side: TypeAlias = Callable[[Tensor], Tensor]
 
 
 class Loaded(ABC):
-    """The surface that the host expects, around something that bends attention inputs."""
+    """The surface that the host expects, around something that transforms attention inputs."""
 
     def __init__(self, name: str, path: Path | None = None) -> None:
         self.name = name
@@ -49,7 +49,7 @@ class Loaded(ABC):
         return {width: (partial(self._side, 0), partial(self._side, 1)) for width in widths}
 
     def _side(self, index: int, x: Tensor) -> Tensor:
-        return self.bend(x, x)[index]
+        return self.transform(x, x)[index]
 
     def set_multiplier(self, multiplier: float) -> None:
         """Set the strength."""
@@ -59,9 +59,9 @@ class Loaded(ABC):
         """First ten hexadecimal digits of the file's sha256, where there is a file."""
         return files.short_hash(self.filename) if self.filename else None
 
-    def bend(self, k_in: Tensor, v_in: Tensor) -> tuple[Tensor, Tensor]:
+    def transform(self, k_in: Tensor, v_in: Tensor) -> tuple[Tensor, Tensor]:
         """Pass the inputs of `to_k` and `to_v` [batch, tokens, width] through it, part by part."""
-        return self.step_of_chain.bend(k_in, v_in)
+        return self.step_of_chain.transform(k_in, v_in)
 
 
 class LoadedNetwork(Loaded):

@@ -47,7 +47,7 @@ def checkpointed(unet: nn.Module, which: str, again: Again) -> Iterator[None]:
     """Return the blocks of a choice ("none", "attention", "all") are checkpointed where gradients are wanted."""
     changed: list[tuple[nn.Module, Any]] = []
     chosen = blocks(unet, which)
-    hook = unet.register_forward_pre_hook(_bend_text_first, with_kwargs=True) if chosen else None
+    hook = unet.register_forward_pre_hook(_transform_text_first, with_kwargs=True) if chosen else None
     try:
         for block in chosen:
             changed.append((block, vars(block).get("forward")))
@@ -79,8 +79,8 @@ def _checkpointed(forward: Callable[..., Any], again: Again) -> Callable[..., An
     return checkpointed_forward
 
 
-def _bend_text_first(_unet: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any]) -> None:
+def _transform_text_first(_unet: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any]) -> None:
     """Tell what networks make of the text is computed outside of the blocks, once, and so never again."""
     context = named.get("context", inputs[2] if len(inputs) > 2 else None)  # noqa: PLR2004 - (x, timesteps, context)
     if isinstance(context, Tensor) and torch.is_grad_enabled():
-        shortcuts.bend_text(context)
+        shortcuts.transform_text(context)

@@ -92,7 +92,7 @@ class Shortcuts:
         finally:
             self.training_memo, self._is_reading = before
 
-    def bend_text(self, context: Tensor) -> None:
+    def transform_text(self, context: Tensor) -> None:
         """In training, computes and remembers what the loaded networks make of the text [batch, tokens, width]."""
         chain = list(shared.loaded_hypernetworks)
         unet = attention_layers.loaded_unet()
@@ -100,7 +100,7 @@ class Shortcuts:
             return
         networks = tuple(network for each in chain for network in each.networks)
         if context.shape[-1] in attention_layers.of(unet).text_widths and self._applies(networks, context):
-            self.bend(chain, context)
+            self.transform(chain, context)
 
     def end(self) -> None:
         """Take everything out of the model, and forgets what only this generation needed."""
@@ -121,14 +121,14 @@ class Shortcuts:
     def plain(self, chain: Sequence[Loaded], context: Tensor) -> Pair:
         """Return the inputs of `to_k` and `to_v`, network by network."""
         self.leave_layer()
-        return Chain(tuple(each.step_of_chain for each in chain)).bend(context, context)
+        return Chain(tuple(each.step_of_chain for each in chain)).transform(context, context)
 
     def leave_layer(self) -> None:
         """Take the folded maps out if the layer that runs now has one and is about to go another way."""
         if self.folds.current is not None:
             self.unfold()
 
-    def bend(self, chain: Sequence[Loaded], context: Tensor) -> Pair:
+    def transform(self, chain: Sequence[Loaded], context: Tensor) -> Pair:
         """Return the inputs of `to_k` and `to_v` for an attention input [batch, tokens, width]."""
         step = Chain(tuple(each.step_of_chain for each in chain))
         networks = tuple(step.networks())
@@ -146,12 +146,12 @@ class Shortcuts:
         for_k, for_v = reduction.heads if self.folds.current is not None else reduction.whole
         return for_k(context), for_v(context)
 
-    def bend_hooked(self, chain: Sequence[Loaded], context: Tensor, is_text: bool) -> Pair:
-        """As `bend`, in a host that says which inputs are the text; its weights are not ours to fold anything into."""
+    def transform_hooked(self, chain: Sequence[Loaded], context: Tensor, is_text: bool) -> Pair:
+        """Do what `transform` does where the host says which inputs are the text and keeps its weights to itself."""
         step = Chain(tuple(each.step_of_chain for each in chain))
         networks = tuple(step.networks())
         if not self._applies(networks, context):
-            return step.bend(context, context)
+            return step.transform(context, context)
         if is_text:
             return self._remembered(chain, step, context)
         for_k, for_v = self._reduce(step, networks, context.shape[-1], context.device).whole
@@ -167,7 +167,7 @@ class Shortcuts:
         if self._is_reading:
             known = memo.find(key, context)
             return self.plain(chain, context) if known is None else known
-        return memo.get(key, context, lambda: step.bend(context, context), weights_of(networks, width))
+        return memo.get(key, context, lambda: step.transform(context, context), weights_of(networks, width))
 
     def _applies(self, networks: Sequence[Hypernetwork], context: Tensor) -> bool:
         if not switches.shortcuts_are_on():

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from ..model.chains import bend_chain
+from ..model.chains import transform_chain
 from ..model.loaded import Loaded
 from ..patching import Patch, PatchSet, capabilities
 from . import forge_attention
@@ -20,11 +20,11 @@ def _make_apply(original: Callable[..., Any]) -> Callable[..., Any]:
         from ..model.shortcuts import shortcuts  # noqa: PLC0415 - needs the running host
 
         if hypernetworks and all(isinstance(network, Loaded) for network in hypernetworks):
-            return shortcuts.bend(hypernetworks, context)
+            return shortcuts.transform(hypernetworks, context)
         shortcuts.leave_layer()
         if not any(isinstance(network, Loaded) for network in hypernetworks):
             return original(hypernetworks, context, layer)
-        return bend_chain(hypernetworks, context, context, layer)
+        return transform_chain(hypernetworks, context, context, layer)
 
     return apply_hypernetworks
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from torch import Tensor
 
-from ..model.chains import bend_chain
+from ..model.chains import transform_chain
 from ..model.loaded import Loaded
 from ..patching import Patch, UnsupportedHostError, capabilities
 
@@ -49,17 +49,17 @@ def with_networks(options: Mapping[str, Any], networks: Sequence[Any]) -> dict[s
 
 
 def _hook(networks: Sequence[Any], is_text: bool) -> Hook:
-    def bend_inputs(
+    def transform_inputs(
         q_in: Tensor, k_in: Tensor, v_in: Tensor, _options: Mapping[str, Any]
     ) -> tuple[Tensor, Tensor, Tensor]:
         from ..model.shortcuts import shortcuts  # noqa: PLC0415 - needs the running host
 
         if v_in is k_in and all(isinstance(network, Loaded) for network in networks):
-            return q_in, *shortcuts.bend_hooked(networks, k_in, is_text)
+            return q_in, *shortcuts.transform_hooked(networks, k_in, is_text)
         # Another extension gives keys and values different inputs, or has networks of its own kind.
-        return q_in, *bend_chain(networks, k_in, v_in)
+        return q_in, *transform_chain(networks, k_in, v_in)
 
-    return bend_inputs
+    return transform_inputs
 
 
 patch = Patch(

@@ -77,7 +77,7 @@ def check(step, width=8):
     x = torch.randn(2, 5, width, generator=torch.Generator().manual_seed(0))
     kept = x.clone()
     to = torch.nn.Linear(width, 6, bias=False).double()
-    for side, want in enumerate(step.bend(x, x)):
+    for side, want in enumerate(step.transform(x, x)):
         function = reduce(step, width, bool(side), CPU)
         close(function(x), want)
         head, tail = split(function)
@@ -131,7 +131,7 @@ def test_half_precision_weights_and_inputs():
         half = random_network(1, activation="mish").half()
         x = torch.randn(2, 3, 8)
         step = Apply(half, 0.5)
-        for side, want in enumerate(step.bend(x, x)):
+        for side, want in enumerate(step.transform(x, x)):
             got = reduce(step, 8, bool(side), CPU)(x)
             assert got.dtype == want.dtype
             torch.testing.assert_close(got, want, atol=1e-2, rtol=1e-2)

@@ -42,9 +42,9 @@ def test_a_composition_is_listed_and_does_what_it_says(networks):
     library = {name: loaded(networks, name).network for name in ("Aa", "Ab", "B")}
     context = torch.randn(2, 5, 24)
     expected = compose.parse("{\"{'Aa': 0.2, 'Ab': 0.8}\": 0.8, 'B': 0.2}").transform(context, library, 0.7)
-    for got, want in zip(mixed.bend(context, context), expected, strict=True):
+    for got, want in zip(mixed.transform(context, context), expected, strict=True):
         torch.testing.assert_close(got, want)
-    assert torch.equal(mixed.layers[24][0](context), mixed.bend(context, context)[0])
+    assert torch.equal(mixed.layers[24][0](context), mixed.transform(context, context)[0])
 
 
 def test_the_prompts_strength_scales_it(networks):
@@ -60,7 +60,7 @@ def test_a_composition_may_name_another_one(networks):
     write(networks, "outer", '["inner", "B"]')
     write(networks, "flat", "[{'Aa': 1, 'Ab': 3}, 'B']")
     context = torch.randn(1, 4, 32)
-    one, other = (loaded(networks, name).bend(context, context) for name in ("outer", "flat"))
+    one, other = (loaded(networks, name).transform(context, context) for name in ("outer", "flat"))
     assert torch.equal(one[0], other[0])
     assert torch.equal(one[1], other[1])
 

@@ -250,7 +250,7 @@ def test_another_model_with_the_same_attention_is_bent_too(host_with_networks, m
     chain = shared.loaded_hypernetworks
     x = torch.randn(1, 16, 32)
     with torch.no_grad():
-        expected = chain[0].bend(x, x)
+        expected = chain[0].transform(x, x)
         with shortcuts.generation():
             inputs = torch.randn(1, 4, 8, 8), torch.tensor([5.0]), torch.randn(1, 77, 24)
             for _ in range(2):
