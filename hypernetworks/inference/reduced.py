@@ -39,7 +39,7 @@ class Affine:
         thin: networks with a bottleneck that do the same for fewer multiplications, or None.
     """
 
-    def __init__(self, weight: Tensor, bias: Tensor, thin: tuple[Bent, ...] | None = None) -> None:
+    def __init__(self, weight: Tensor, bias: Tensor, thin: tuple[MLP, ...] | None = None) -> None:
         self.weight, self.bias = weight, bias
         self.thin = thin if thin and sum(part.cost for part in thin) < weight.numel() else None
 
@@ -73,12 +73,12 @@ class Affine:
         thin = (self.thin[0].scaled(share),) if self.thin and len(self.thin) == 1 else None
         return Affine(self.weight * share, self.bias * share, thin)
 
-    def beside(self, other: Affine) -> Affine:
+    def plus(self, other: Affine) -> Affine:
         """Give the map that adds what both add."""
         return Affine(self.weight + other.weight, self.bias + other.bias)
 
 
-class Bent:
+class MLP:
     """One MLP at a strength."""
 
     def __init__(self, module: HypernetworkModule, strength: float) -> None:
@@ -86,9 +86,9 @@ class Bent:
         self.layers = () if module.residual else tuple(_in_place(layer) for layer in module.linear if _does(layer))
         self.cost: int = sum(layer.weight.numel() for layer in module.modules() if isinstance(layer, nn.Linear))
 
-    def scaled(self, share: float) -> Bent:
+    def scaled(self, share: float) -> MLP:
         """Give the same MLP with `share` of what it adds."""
-        return Bent(self.module, self.strength * share)
+        return MLP(self.module, self.strength * share)
 
     def __call__(self, x: Tensor) -> Tensor:
         """Map x [batch, tokens, width] to the same shape and dtype."""
@@ -116,8 +116,8 @@ class Bent:
         for layer in self.layers[:-1]:
             hidden = layer(hidden)
         flat, hidden = context.reshape(-1, context.shape[-1]), hidden.reshape(-1, hidden.shape[-1])
-        bent = torch.addmm(flat, hidden, last.weight.t(), alpha=self.strength)
-        return bent.add_(last.bias, alpha=self.strength).reshape(context.shape)
+        output = torch.addmm(flat, hidden, last.weight.t(), alpha=self.strength)
+        return output.add_(last.bias, alpha=self.strength).reshape(context.shape)
 
 
 class Composed:
@@ -146,7 +146,7 @@ class Sum:
         return mix(x, [(part(x), share) for part, share in self.parts])
 
 
-Function: TypeAlias = "Identity | Affine | Bent | Composed | Sum"
+Function: TypeAlias = "Identity | Affine | MLP | Composed | Sum"
 _NOTHING = Identity()
 
 
@@ -182,11 +182,11 @@ def _one(step: Apply, width: int, for_v: bool, device: torch.device) -> Function
     module = network.pair(width)[int(for_v)]
     if next(module.parameters()).device != device:
         network.to(device)
-    bent = Bent(module, step.strength)
+    mlp = MLP(module, step.strength)
     added = added_map(module, network.structure)
     if added is None:
-        return bent
-    return Affine(added[0] * step.strength, added[1] * step.strength, (bent,))
+        return mlp
+    return Affine(added[0] * step.strength, added[1] * step.strength, (mlp,))
 
 
 def _in_order(parts: list[Function]) -> Function:
@@ -208,8 +208,8 @@ def _side_by_side(parts: list[tuple[Function, float]]) -> Function:
     for part, share in parts:
         if isinstance(part, Affine):
             scaled = part.scaled(share)
-            affine = affine.beside(scaled) if affine else scaled
-        elif isinstance(part, Bent):
+            affine = affine.plus(scaled) if affine else scaled
+        elif isinstance(part, MLP):
             others.append((part.scaled(share), 1.0))
         elif not isinstance(part, Identity):
             others.append((part, share))

@@ -64,7 +64,7 @@ def _difference(result: Hypernetwork, inputs: Inputs, method: str, block: tuple[
     width, for_v = block
     context = torch.randn(1, CONTEXTS, width, generator=torch.Generator().manual_seed(_SEED))
     wanted = _wanted(inputs, method, block, context)
-    distance = (_bent(result, block, context) - context - wanted).abs()
+    distance = (_output(result, block, context) - context - wanted).abs()
     change = wanted.abs()
     return Difference(
         width,
@@ -79,11 +79,11 @@ def _wanted(inputs: Inputs, method: str, block: tuple[int, bool], context: Tenso
     """Tell what the networks together add to the context."""
     weights = inputs.block(*block)
     if method == "exact_sequence":
-        bent = context
+        output = context
         for network, strength in zip(inputs.networks, weights, strict=True):
-            bent = _bent(network, block, bent, strength)
-        return bent - context
-    changes = [_bent(network, block, context) - context for network in inputs.networks]
+            output = _output(network, block, output, strength)
+        return output - context
+    changes = [_output(network, block, context) - context for network in inputs.networks]
     role = weights_role(method)
     if role == "difference":
         return changes[0] + weights[1] * (changes[1] - changes[2])
@@ -92,7 +92,7 @@ def _wanted(inputs: Inputs, method: str, block: tuple[int, bool], context: Tenso
     return _sum(changes, weights)
 
 
-def _bent(network: Hypernetwork, block: tuple[int, bool], context: Tensor, strength: float = 1.0) -> Tensor:
+def _output(network: Hypernetwork, block: tuple[int, bool], context: Tensor, strength: float = 1.0) -> Tensor:
     width, for_v = block
     return network.pair(width)[int(for_v)](context, strength) if width in network.widths else context
 

@@ -41,7 +41,7 @@ class Metadata:
 
 
 class HypernetworkModule(nn.Module):
-    """One MLP that bends the input of `to_k` or `to_v` for one attention width."""
+    """One MLP that transforms the input of `to_k` or `to_v` for one attention width."""
 
     def __init__(self, width: int, structure: Structure) -> None:
         super().__init__()
@@ -64,10 +64,10 @@ class HypernetworkModule(nn.Module):
         if not self.residual:
             change = self.linear(context)
             return (context + (change if strength == 1 else change * strength)).to(x.dtype)
-        bent = self.linear(context)
+        output = self.linear(context)
         if not self.training:
-            bent = context + (bent - context) * strength
-        return bent.to(x.dtype)
+            output = context + (output - context) * strength
+        return output.to(x.dtype)
 
 
 class Hypernetwork(nn.Module):

@@ -84,15 +84,15 @@ def _chips(structure: Structure, index: int) -> list[_Chip]:
     """Return the steps that lead to layer `index`, in the order in which they happen."""
     is_last = index == len(structure.layer_structure) - 1
     linear = _Chip("linear", "Linear, from 0" if is_last and structure.zero_last_layer else "Linear")
-    is_bent = structure.activation != "linear" and (not is_last or structure.activate_output)
-    activation = [_Chip("activation", structure.activation)] if is_bent else []
+    is_activated = structure.activation != "linear" and (not is_last or structure.activate_output)
+    activation = [_Chip("activation", structure.activation)] if is_activated else []
     norm = [_Chip("norm", "LayerNorm")] if structure.layer_norm else []
     share = structure.dropout_structure[index]
     dropout = [_Chip("dropout", f"Dropout {share * 100:.3g} %")] if share > 0 else []
     if structure.skip_connection:
-        # A residual block bends its output whatever `activate_output` says, and does it last.
-        bent = [_Chip("activation", structure.activation)] if structure.activation != "linear" else []
-        return [linear, *norm, *dropout, *bent]
+        # A residual block activates its output whatever `activate_output` says, and does it last.
+        activation = [_Chip("activation", structure.activation)] if structure.activation != "linear" else []
+        return [linear, *norm, *dropout, *activation]
     return [linear, *activation, *norm, *dropout]
 
 

@@ -6,8 +6,8 @@ from hypernetwork_workbench.hypernetworks import compose
 from hypernetwork_workbench.hypernetworks.compose.bound import Apply, Blend, Chain
 from hypernetwork_workbench.hypernetworks.compose.nodes import Parallel, Sequence, Single
 from hypernetwork_workbench.hypernetworks.inference.reduced import (
+    MLP,
     Affine,
-    Bent,
     Composed,
     Identity,
     _Mish,
@@ -108,7 +108,7 @@ def test_affine_networks_become_one_map_and_others_stay():
     after = reduce(Chain((mish, *affine)), 8, False, CPU)
     assert isinstance(after, Composed)
     head, tail = split(after)
-    assert isinstance(head, Bent)
+    assert isinstance(head, MLP)
     assert isinstance(tail, Affine)
     before = reduce(Chain((*affine, mish)), 8, False, CPU)
     assert split(before) == (before, None)
@@ -123,7 +123,7 @@ def test_a_bottleneck_is_cheaper_than_its_product_until_it_is_folded():
     assert twice.cost == 64
     wide = reduce(Apply(NETWORKS["N0"]), 8, False, CPU)
     assert wide.cost == 64
-    assert Bent(NETWORKS["N0"].pair(8)[0], 1).cost == 256
+    assert MLP(NETWORKS["N0"].pair(8)[0], 1).cost == 256
 
 
 def test_half_precision_weights_and_inputs():

@@ -53,8 +53,8 @@ def test_each_layer_gives_what_it_gives_with_the_network(strength, layers):
         x = torch.randn(2, 6, 8, generator=generator).double()
         context = torch.randn(2, 6, width, generator=generator).double()
         with torch.no_grad():
-            bent = network.double().transform(context, strength)
-        wanted = attend(state, name, x, *bent)
+            inputs = network.double().transform(context, strength)
+        wanted = attend(state, name, x, *inputs)
         torch.testing.assert_close(attend(baked, name, x, context, context), wanted, atol=1e-4, rtol=1e-4)
         assert not torch.allclose(attend(state, name, x, context, context), wanted, atol=1e-2)
 

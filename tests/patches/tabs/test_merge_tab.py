@@ -81,7 +81,7 @@ def listed(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def bent(network: Any, width: int = 32) -> torch.Tensor:
+def added(network: Any, width: int = 32) -> torch.Tensor:
     context = torch.randn(2, 5, width, generator=torch.Generator().manual_seed(3))
     return torch.stack(network.transform(context)) - context
 
@@ -143,8 +143,8 @@ def test_an_exact_merge_does_what_the_networks_do_and_fits_every_form(merge, fol
         assert f"Wrote {file}" in said
         assert "The result does the same as the weighted sum" in table
         assert {str(t.dtype) for t in files.read_document(folder / file).tensors()} == {f"torch.{dtype}"}
-    wanted = 2 * bent(files.load(folder / "a.pt")) - 0.5 * bent(files.load(folder / "b.pt"))
-    torch.testing.assert_close(bent(files.load(folder / "p.pt")), wanted, atol=1e-5, rtol=1e-4)
+    wanted = 2 * added(files.load(folder / "a.pt")) - 0.5 * added(files.load(folder / "b.pt"))
+    torch.testing.assert_close(added(files.load(folder / "p.pt")), wanted, atol=1e-5, rtol=1e-4)
 
 
 def test_blocks_and_the_multiplier_reach_the_merge(merge, save, folder):
@@ -249,8 +249,8 @@ def test_a_composition_becomes_one_file_where_it_can(composition, folder):
 
     assert "Wrote one.pt" in save(text="a:0.8 + (b:0.5):0.4", name="one")
     one, a, b = (files.load(folder / f"{name}.pt") for name in ("one", "a", "b"))
-    wanted = bent(a) * 0.8 / 1.2 + bent(b) * 0.5 * 0.4 / 1.2
-    torch.testing.assert_close(bent(one), wanted, atol=1e-5, rtol=1e-4)
+    wanted = added(a) * 0.8 / 1.2 + added(b) * 0.5 * 0.4 / 1.2
+    torch.testing.assert_close(added(one), wanted, atol=1e-5, rtol=1e-4)
     recipe = one.metadata.training["merge"]
     assert recipe["networks"][1]["hash"] == files.short_hash(folder / "b.pt")
     assert compose.parse(recipe["composition"]) == compose.parse("a:0.8 + (b:0.5):0.4")
