@@ -41,7 +41,17 @@ class MergeError(WorkbenchError, ValueError):
 
 
 class ScheduleError(WorkbenchError, ValueError):
-    """The text or the numbers of a learning-rate schedule are wrong."""
+    """The text or the numbers of a learning-rate schedule are wrong.
+
+    Attributes:
+        field: the number that is wrong; empty for a text.
+        reason: what is wrong, without the name of the field.
+    """
+
+    def __init__(self, reason: str, field: str = "") -> None:
+        super().__init__(f"{field} {reason}" if field else reason)
+        self.field = field
+        self.reason = reason
 
 
 class DatasetError(WorkbenchError):

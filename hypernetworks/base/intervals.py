@@ -6,6 +6,8 @@ import re
 
 from .errors import SettingsError
 
+#: Longer than any run; a longer number is a slip.
+_LONGEST = 1_000_000_000
 _FORM = re.compile(r"(\d+(?:\.\d+)?)\s*(steps?|epochs?)?", re.IGNORECASE)
 
 
@@ -23,6 +25,8 @@ def parse_interval(field: str, text: str, steps_per_epoch: int) -> int:
     if match is None:
         raise SettingsError(field, f"must be a number of steps, or of epochs such as 10 epochs, not {text!r}")
     number, unit = float(match[1]), (match[2] or "steps").lower()
+    if number > _LONGEST:
+        raise SettingsError(field, f"must be at most {_LONGEST}, not {match[1]}")
     if unit.startswith("epoch"):
         return max(1, round(number * steps_per_epoch)) if number else 0
     if number != int(number):

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 from ...base.errors import ScheduleError
 
+#: Most times that a cosine cycle may be as long as the one before.
+MAX_MULTIPLIER = 100
 _EXAMPLE = "it must be a number, or rates with the step each ends at, such as 4e-05:2000,4e-06:4000"
 
 
@@ -35,6 +39,10 @@ class StepSchedule:
 
     pieces: tuple[tuple[float, int], ...]
 
+    def __post_init__(self) -> None:
+        for rate, end in self.pieces:
+            check_numbers(rate=rate, end=end)
+
     def rate(self, step: int) -> float:
         """Return the rate of `step`; after the end, the last one."""
         for rate, end in self.pieces:
@@ -58,7 +66,7 @@ class CosineRestarts:
 
     Attributes:
         cycle: steps of the first cycle, warm-up included.
-        multiplier: each next cycle, less the warm-up, is this many times as long.
+        multiplier: cycle n (0, 1, ...) is `int(cycle * multiplier**n)` steps long, and at least one after its warm-up.
         max_rate: peak of the first cycle.
         min_rate: where each cycle starts and ends.
         warmup: steps in which a cycle rises linearly to its peak.
@@ -73,14 +81,19 @@ class CosineRestarts:
     decay: float = 1.0
 
     def __post_init__(self) -> None:
+        check_numbers(**vars(self))
         if self.cycle < 1:
-            raise ScheduleError("the cosine cycle must be at least 1 step long")
-        if not 0 <= self.warmup < self.cycle:
-            raise ScheduleError(f"the warm-up of {self.warmup} steps must be shorter than the cycle of {self.cycle}")
+            raise ScheduleError(f"must be at least 1 step, not {self.cycle}", "cycle")
+        if self.warmup >= self.cycle:
+            raise ScheduleError(f"must be shorter than the cycle of {self.cycle} steps, not {self.warmup}", "warmup")
         if self.min_rate > self.max_rate:
-            raise ScheduleError(f"the minimum rate {self.min_rate:g} is above the rate {self.max_rate:g}")
-        if int((self.cycle - self.warmup) * self.multiplier) < 1:
-            raise ScheduleError(f"with a multiplier of {self.multiplier:g} the second cycle has no steps left")
+            raise ScheduleError(f"must not be above the learning rate of {self.max_rate:g}", "min_rate")
+        if self.decay > 1:
+            raise ScheduleError(f"must be at most 1, not {self.decay:g}", "decay")
+        if self.multiplier > MAX_MULTIPLIER:
+            raise ScheduleError(f"must be at most {MAX_MULTIPLIER}, not {self.multiplier:g}", "multiplier")
+        if int(self.cycle * self.multiplier) <= self.warmup:
+            raise ScheduleError(f"{self.multiplier:g} leaves the second cycle no step after the warm-up", "multiplier")
 
     def rate(self, step: int) -> float:
         """Return the rate of `step`."""
@@ -101,20 +114,33 @@ class CosineRestarts:
         """Restarts never end."""
         return
 
+    @cached_property
+    def _starts(self) -> list[int]:
+        """First steps of the cycles, as far as they were asked for."""
+        return [0]
+
     def _locate(self, step: int) -> tuple[int, int, int]:
         """Return the number of the cycle that holds `step`, the position in it, and its length."""
-        if self.multiplier == 1:
-            return step // self.cycle, step % self.cycle, self.cycle
-        number, position, length = 0, step, self.cycle
-        while position >= length:
-            position -= length
-            # A cycle never shrinks below one step after its warm-up, or the search would not end.
-            following = max(int((length - self.warmup) * self.multiplier), 1) + self.warmup
-            number += 1
-            if following == length:
-                return number + position // length, position % length, length
-            length = following
-        return number, position, length
+        starts, shortest = self._starts, self.warmup + 1
+        # Once a cycle has this length all further ones have it too.
+        settled = self.cycle if self.multiplier == 1 else shortest if self.multiplier < 1 else None
+        while starts[-1] <= step:
+            length = max(int(self.cycle * self.multiplier ** (len(starts) - 1)), shortest)
+            if length == settled:
+                further, position = divmod(step - starts[-1], length)
+                return len(starts) - 1 + further, position, length
+            starts.append(starts[-1] + length)
+        number = bisect_right(starts, step) - 1
+        return number, step - starts[number], starts[number + 1] - starts[number]
+
+
+def check_numbers(**numbers: float) -> None:
+    """Raise ScheduleError, which names the field, for a number that is below 0, infinite or none."""
+    for field, number in numbers.items():
+        if not math.isfinite(number):
+            raise ScheduleError(f"must be a finite number, not {number}", field)
+        if number < 0:
+            raise ScheduleError(f"must be at least 0, not {number:g}", field)
 
 
 def parse(text: str, max_steps: int) -> StepSchedule:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ...base.errors import ScheduleError
+from .schedules import check_numbers
 
 #: Our names and those of `transformers.get_scheduler`.
 KINDS = {
@@ -34,6 +35,13 @@ class WarmupSchedule:
     warmup: int
     steps: int
     power: float = 1.0
+
+    def __post_init__(self) -> None:
+        check_numbers(**{name: number for name, number in vars(self).items() if name != "kind"})
+        if self.min_rate > self.max_rate:
+            raise ScheduleError(f"must not be above the learning rate of {self.max_rate:g}", "min_rate")
+        if self.warmup >= self.steps:
+            raise ScheduleError(f"must be shorter than the run of {self.steps} steps", "warmup")
 
     def rate(self, step: int) -> float:
         """Return the rate of `step`."""

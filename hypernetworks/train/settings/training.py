@@ -70,10 +70,20 @@ class ScheduleSettings(Settings):
     min_rate: float = setting(0.0, Option("Minimum rate", "Where the rate ends.", minimum=0.0, maximum=10.0))
     power: float = setting(1.0, Option("Power", "Of the polynomial schedule.", minimum=0.1, maximum=10.0))
     cycle: str = setting(
-        "0", Option("Cosine cycle", "Length of the first cycle in steps, or such as 10 epochs; 0 takes the whole run.")
+        "0",
+        Option(
+            "Cosine cycle",
+            "Length of the first cycle in steps, warm-up included, or such as 10 epochs; 0 takes the whole run.",
+        ),
     )
     multiplier: float = setting(
-        1.0, Option("Cycle multiplier", "Each cycle is this many times the one before.", minimum=0.1, maximum=100)
+        1.0,
+        Option(
+            "Cycle multiplier",
+            "Each cycle is this many times as long as the one before, warm-up included.",
+            minimum=0.1,
+            maximum=schedules.MAX_MULTIPLIER,
+        ),
     )
     decay: float = setting(
         1.0, Option("Cycle decay", "Each cycle peaks at this share of the one before.", minimum=0.0, maximum=1.0)
@@ -102,19 +112,15 @@ class ScheduleSettings(Settings):
         if self.kind == "steps":
             return steps
         max_rate = steps.rate(0)
-        if self.min_rate > max_rate:
-            raise SettingsError("min_rate", f"must not be above the learning rate of {max_rate:g}")
-        if self.kind != _RESTARTS:
-            if self.warmup >= max_steps:
-                raise SettingsError("warmup", f"must be shorter than the run of {max_steps} steps")
-            return warmup_schedules.WarmupSchedule(
-                self.kind, max_rate, self.min_rate, self.warmup, max_steps, self.power
-            )
         cycle = parse_interval("cycle", self.cycle, steps_per_epoch) or max_steps
         try:
+            if self.kind != _RESTARTS:
+                return warmup_schedules.WarmupSchedule(
+                    self.kind, max_rate, self.min_rate, self.warmup, max_steps, self.power
+                )
             return schedules.CosineRestarts(cycle, self.multiplier, max_rate, self.min_rate, self.warmup, self.decay)
         except ScheduleError as error:
-            raise SettingsError("cycle", str(error)) from error
+            raise SettingsError(error.field, error.reason) from error
 
 
 @dataclass(frozen=True)

@@ -77,8 +77,14 @@ def test_an_unknown_section_and_one_that_is_no_table_are_named():
 def test_a_cosine_schedule_needs_one_rate_and_a_cycle_longer_than_its_warmup():
     with pytest.raises(SettingsError, match=r"schedule\.rate: must be one number"):
         Job.from_mapping(job_tables(schedule__kind="cosine", schedule__rate="1e-4:10,1e-5"))
-    with pytest.raises(SettingsError, match=r"schedule\.cycle: the warm-up"):
+    with pytest.raises(SettingsError, match=r"^schedule\.warmup: must be shorter than the cycle of 5 steps, not 5$"):
         Job.from_mapping(job_tables(schedule__kind="cosine restarts", schedule__warmup=5, schedule__cycle="5"))
+    with pytest.raises(SettingsError, match=r"^schedule\.multiplier: 0\.5 leaves the second cycle no step after"):
+        Job.from_mapping(
+            job_tables(
+                schedule__kind="cosine restarts", schedule__warmup=4, schedule__cycle="8", schedule__multiplier=0.5
+            )
+        )
 
 
 def test_a_job_survives_its_own_mapping():

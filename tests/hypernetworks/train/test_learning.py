@@ -202,7 +202,7 @@ def test_lengths_are_steps_or_epochs(text, steps):
     assert parse_interval("every", text, 7) == steps
 
 
-@pytest.mark.parametrize("text", ["", "ten", "-3", "1.5", "3 days", "nan"])
+@pytest.mark.parametrize("text", ["", "ten", "-3", "1.5", "3 days", "nan", "9" * 10, "9" * 400, "9" * 400 + " epochs"])
 def test_other_lengths_are_refused(text):
     with pytest.raises(SettingsError, match=r"^every: "):
         parse_interval("every", text, 7)

@@ -1,11 +1,13 @@
 """Learning-rate schedules against the golden cases."""
 
 import json
+import math
 from pathlib import Path
 
 import pytest
 from hypernetwork_workbench.hypernetworks.base.errors import ScheduleError
 from hypernetwork_workbench.hypernetworks.train.optim import schedules
+from hypernetwork_workbench.hypernetworks.train.optim.warmup_schedules import WarmupSchedule
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 
@@ -49,17 +51,85 @@ def test_a_schedule_that_ends_early_says_so():
     assert schedules.parse("1e-4:10", 30).end_step == 10
 
 
-def test_growing_cycles_keep_their_warmup():
-    schedule = schedules.CosineRestarts(cycle=10, multiplier=2.0, max_rate=1.0, min_rate=0.0, warmup=2)
-    ends = [step for step in range(60) if schedule.is_end_of_cycle(step)]
-    assert ends == [9, 27]  # 2 + 8 steps, then 2 + 16, then 2 + 32
-    assert schedule.rate(10) == 0.0
-    assert schedule.rate(12) == 1.0
+# The original calls its scheduler with the step, so its cycles grow with their warm-up, as those of SGDR do. The golden
+# cases have a multiplier of 1; these are worked out by hand from `int(cycle * multiplier**n)`.
+@pytest.mark.parametrize(
+    ("cycle", "multiplier", "warmup", "ends"),
+    [
+        (16, 1.5, 4, [15, 39, 75, 129]),
+        (20, 2, 1, [19, 59, 139]),
+        (10, 1.25, 0, [9, 21, 36, 55, 79, 109, 147]),  # 10, 12.5, 15.625, 19.53, 24.41, 30.52, 38.15 rounded down
+        (40, 0.5, 4, [39, 59, 69, 74, 79, 84]),  # and 5 from there on: a cycle keeps a step after its warm-up
+    ],
+)
+def test_cycles_grow_with_their_warmup(cycle, multiplier, warmup, ends):
+    schedule = schedules.CosineRestarts(cycle, multiplier, max_rate=1.0, min_rate=0.1, warmup=warmup, decay=0.9)
+    assert [step for step in range(ends[-1] + 1) if schedule.is_end_of_cycle(step)] == ends
+    for number, end in enumerate(ends):
+        start, length = (ends[number - 1] + 1 if number else 0), end + 1 - (ends[number - 1] + 1 if number else 0)
+        peak = 0.9**number
+        if warmup:
+            assert schedule.rate(start) == 0.1
+        assert schedule.rate(start + warmup) == pytest.approx(peak)
+        share = (length - 1 - warmup) / (length - warmup)
+        assert schedule.rate(end) == pytest.approx(0.1 + (peak - 0.1) * (1 + math.cos(math.pi * share)) / 2)
+
+
+@pytest.mark.parametrize("multiplier", [0.7, 1, 1.0001, 1.7])
+def test_a_rate_does_not_depend_on_the_order_in_which_steps_are_asked_for(multiplier):
+    forwards, backwards = (schedules.CosineRestarts(30, multiplier, max_rate=1.0, warmup=3) for _ in range(2))
+    steps = [*range(0, 500, 7), 100_000]
+    assert [forwards.rate(step) for step in steps] == [backwards.rate(step) for step in reversed(steps)][::-1]
+
+
+NAN, INF = float("nan"), float("inf")
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"cycle": 0}, {"cycle": 5, "warmup": 5}, {"cycle": 5, "min_rate": 1.0}, {"cycle": 5, "multiplier": 0.1}]
+    ("wrong", "field"),
+    [
+        ({"cycle": 0}, "cycle"),
+        ({"cycle": INF}, "cycle"),
+        ({"cycle": 5, "warmup": 5}, "warmup"),
+        ({"cycle": 5, "warmup": 6}, "warmup"),
+        ({"cycle": 5, "warmup": -1}, "warmup"),
+        ({"cycle": 5, "min_rate": 1.0}, "min_rate"),
+        ({"cycle": 5, "min_rate": NAN}, "min_rate"),
+        ({"cycle": 5, "min_rate": -1e-5}, "min_rate"),
+        ({"cycle": 5, "max_rate": NAN}, "max_rate"),
+        ({"cycle": 5, "max_rate": INF}, "max_rate"),
+        ({"cycle": 5, "decay": NAN}, "decay"),
+        ({"cycle": 5, "decay": -INF}, "decay"),
+        ({"cycle": 5, "decay": 1e300}, "decay"),
+        ({"cycle": 5, "multiplier": 0.1}, "multiplier"),
+        ({"cycle": 5, "multiplier": 0.8, "warmup": 4}, "multiplier"),
+        ({"cycle": 5, "multiplier": NAN}, "multiplier"),
+        ({"cycle": 5, "multiplier": INF}, "multiplier"),
+        ({"cycle": 5, "multiplier": 1e308}, "multiplier"),
+    ],
 )
-def test_impossible_cycles_are_refused(wrong):
-    with pytest.raises(ScheduleError):
+def test_impossible_cycles_are_refused_by_name(wrong, field):
+    with pytest.raises(ScheduleError, match=f"^{field} ") as caught:
         schedules.CosineRestarts(**wrong)
+    assert caught.value.field == field
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field"),
+    [
+        ({"max_rate": NAN}, "max_rate"),
+        ({"min_rate": INF}, "min_rate"),
+        ({"power": NAN}, "power"),
+        ({"warmup": 100}, "warmup"),
+        ({"min_rate": 1.0}, "min_rate"),
+    ],
+)
+def test_impossible_curves_are_refused_by_name(wrong, field):
+    good = {"kind": "cosine", "max_rate": 1e-3, "min_rate": 0.0, "warmup": 10, "steps": 100}
+    with pytest.raises(ScheduleError, match=f"^{field} "):
+        WarmupSchedule(**good | wrong)
+
+
+def test_pieces_without_a_number_are_refused():
+    with pytest.raises(ScheduleError, match=r"^rate must be a finite number"):
+        schedules.StepSchedule(((1e-4, 10), (NAN, 20)))
