@@ -18,6 +18,10 @@ _LATENT_PX = 8
 _MAX_RATIO_CHANGE = 0.01
 
 
+class TooSmallError(DatasetError):
+    """A picture is too small for the framing, and may not grow."""
+
+
 @dataclass(frozen=True)
 class Framing:
     """How pictures are framed.
@@ -62,7 +66,7 @@ def frame(framing: Framing, picture: tuple[int, int], centre: tuple[float, float
             demands.
 
     Raises:
-        DatasetError: the picture is too small, and may not grow.
+        TooSmallError: the picture is too small, and may not grow.
     """
     width, height = frame_size(framing, picture)
     if framing.mode == KEEP and _ratio_change(picture, (width, height)) < _MAX_RATIO_CHANGE:
@@ -87,13 +91,13 @@ def frame_size(framing: Framing, picture: tuple[int, int]) -> tuple[int, int]:
     """Width and height that a picture of `picture` (width, height) pixels is trained at.
 
     Raises:
-        DatasetError: the picture is too small, and may not grow.
+        TooSmallError: the picture is too small, and may not grow.
     """
     if framing.mode == SQUARE:
         return framing.width_px, framing.height_px
     found = _kept_size(framing, picture) if framing.mode == KEEP else _bucket(framing, picture)
     if found is None:
-        raise DatasetError(
+        raise TooSmallError(
             f"{picture[0]} x {picture[1]} pixels are too small for {framing.mode} of "
             f"{framing.width_px} x {framing.height_px}; allow upscaling to train on it"
         )

@@ -67,7 +67,7 @@ class Item(NamedTuple):
 
 def held_out_count(pictures: int, share: float) -> int:
     """Tell how many of the pictures a share holds out: at least one of two or more, never all."""
-    return min(max(1, round(share * pictures)), pictures - 1) if share else 0
+    return min(max(1, round(share * pictures)), pictures - 1) if share and pictures else 0
 
 
 @dataclass(frozen=True)

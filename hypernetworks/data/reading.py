@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import random
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from PIL import Image
 from ..base.errors import DatasetError, SettingsError
 from ..base.randomness import derived_seed
 from ..ports import Ports, SubjectFinder
-from .buckets import Frame, frame, frame_size, moved
+from .buckets import Frame, TooSmallError, frame, frame_size, moved
 from .captions import metadata_weight, read_caption
 from .dataset import Dataset, Sample
 from .encoding_progress import report
@@ -27,6 +28,7 @@ from .subsets import Subset, base_subset, own_subsets
 
 _SHOWN_PROBLEMS = 8
 _TOLD_EVERY = 20
+_BY_SIZE, _BY_REPEATS = "skip_image_resolution", "a folder name with 0 repeats"
 _log = logging.getLogger(__name__)
 
 
@@ -51,8 +53,8 @@ class _Reader:
             return None
         try:
             framed = frame_size(subset.framing, size)
-        except DatasetError as error:
-            raise DatasetError(f"{path.name}: {error}") from error
+        except TooSmallError as error:
+            raise TooSmallError(f"{path.name}: {error}") from error
         centre = (0.5, 0.5)
         if picture is not None and subset.crop == "subject":
             centre = self._subject(on_background(picture, subset.background), framed)
@@ -75,28 +77,61 @@ class _Reader:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A picture that cannot be used, and a sentence with its name that says why."""
+    """A picture that cannot be used.
+
+    Attributes:
+        sentence: says why, with its name.
+        subset: of which it would be.
+        is_too_small: whether another framing could use it.
+    """
 
     path: Path
     sentence: str
+    subset: Subset
+    is_too_small: bool = False
 
 
 @dataclass(frozen=True)
 class Reading:
-    """All pictures of the folders: those that can be used, the others, and how many are passed over."""
+    """All pictures of the folders.
+
+    Attributes:
+        samples: those that can be used.
+        left_out: those that cannot.
+        passed_over: how many are not wanted, by what says so.
+    """
 
     samples: tuple[Sample, ...]
     left_out: tuple[LeftOut, ...]
-    passed_over: int = 0
+    passed_over: Mapping[str, int] = field(default_factory=dict)
+
+    def obstacle(self, stop_at_broken: bool) -> str:
+        """Tell why no run can start on this, as a sentence without its field; empty where one can."""
+        if self.left_out and stop_at_broken:
+            return "pictures that cannot be used keep a run from starting"
+        if not self.samples:
+            return self._why_empty()
+        if not all(sample.subset.is_regularisation for sample in self.samples):
+            return ""
+        if self.passed_over or not all(one.subset.is_regularisation for one in self.left_out):
+            return "only regularisation pictures are left; nothing is taught"
+        return "there are only regularisation pictures; nothing is taught"
+
+    def _why_empty(self) -> str:
+        if self.left_out or not self.passed_over:
+            return "no picture can be used"
+        if len(self.passed_over) > 1:
+            return f"{_BY_SIZE} and {_BY_REPEATS} pass over all pictures"
+        return f"{next(iter(self.passed_over))} passes over all pictures"
 
     def check(self, stop_at_broken: bool) -> None:
-        """Raise DatasetError or SettingsError where nothing can be trained on this, or nothing should."""
-        if not self.samples and not self.left_out:
-            raise SettingsError("data.dataset_config", "skip_image_resolution passes over all pictures")
-        if self.left_out and (stop_at_broken or not self.samples):
-            raise DatasetError(_summary([one.sentence for one in self.left_out]))
-        if all(sample.subset.is_regularisation for sample in self.samples):
-            raise SettingsError("data.folder", "there are only regularisation pictures; nothing is taught")
+        """Raise DatasetError, or SettingsError where no picture is to blame, with the obstacle and what is left out."""
+        obstacle = self.obstacle(stop_at_broken)
+        if obstacle and self.left_out:
+            raise DatasetError(f"data.folder: {_summary([one.sentence for one in self.left_out])}; {obstacle}")
+        if obstacle:
+            is_by_size = not self.samples and _BY_SIZE in self.passed_over
+            raise SettingsError("data.dataset_config" if is_by_size else "data.folder", obstacle)
 
     def dataset(self, seed: int, sampling: str) -> Dataset:
         """Return the pictures that can be used, as a run takes them."""
@@ -163,21 +198,27 @@ def read_pictures(settings: DataSettings, name: str, seed: int, watch: Watch) ->
     if settings.dataset_config:
         subsets += read_config(Path(settings.dataset_config), base)
     subsets = [_weighted(subset, settings.regularisation_weight) for subset in subsets]
-    found = [(path, subset) for subset in subsets for path in _pictures(subset)]
+    passed_over: Counter[str] = Counter()
+    found = []
+    for subset in subsets:
+        pictures = _pictures(subset)
+        if subset.repeats:
+            found += [(path, subset) for path in pictures]
+        else:
+            passed_over[_BY_REPEATS] += len(pictures)
     left_out = [one for subset in subsets if subset.is_listed for one in _missing(subset, found)]
     reader = _Reader(seed, watch)
     samples: list[Sample] = []
-    passed_over = 0
     for done, (path, owner) in enumerate(found):
         if watch.step is not None:
             watch.step(done, len(found))
         try:
             sample = reader.read(path, owner)
         except DatasetError as error:
-            left_out.append(LeftOut(path, str(error)))
+            left_out.append(LeftOut(path, str(error), owner, isinstance(error, TooSmallError)))
             continue
         if sample is None:
-            passed_over += 1
+            passed_over[_BY_SIZE] += 1
         else:
             samples.append(sample)
     return Reading(tuple(samples), tuple(left_out), passed_over)
@@ -190,8 +231,8 @@ def _weighted(subset: Subset, weight: float) -> Subset:
 def _tell(reading: Reading) -> None:
     for one in reading.left_out:
         _log.warning("Left out: %s", one.sentence)
-    if reading.passed_over:
-        _log.info("%d pictures are passed over by skip_image_resolution.", reading.passed_over)
+    for reason, count in reading.passed_over.items():
+        _log.info("%d pictures are passed over by %s.", count, reason)
 
 
 def _missing(subset: Subset, found: Iterable[tuple[Path, Subset]]) -> Iterator[LeftOut]:
@@ -200,7 +241,8 @@ def _missing(subset: Subset, found: Iterable[tuple[Path, Subset]]) -> Iterator[L
     used = {id(metadata.of(path)) for path, owner in found if owner is subset}
     for path, entry in metadata.entries.items():
         if id(entry) not in used:
-            yield LeftOut(Path(path), f"{path}: it is in the metadata, and there is no such picture in {subset.folder}")
+            sentence = f"{path}: it is in the metadata, and there is no such picture in {subset.folder}"
+            yield LeftOut(Path(path), sentence, subset)
 
 
 def _pictures(subset: Subset) -> list[Path]:
@@ -231,4 +273,4 @@ def _digest(path: Path) -> str:
 def _summary(problems: list[str]) -> str:
     shown = "; ".join(problems[:_SHOWN_PROBLEMS])
     rest = len(problems) - _SHOWN_PROBLEMS
-    return f"data.folder: {shown}" + (f"; and {rest} more" if rest > 0 else "")
+    return shown + (f"; and {rest} more" if rest > 0 else "")

@@ -39,11 +39,13 @@ def _facts(survey: Survey) -> Iterator[tuple[str, str]]:
     others = sum(sample.subset.is_regularisation for sample in survey.samples)
     counts = [
         (left_out, "{} left out"),
-        (survey.reading.passed_over, "{} passed over"),
+        *((count, f"{{}} passed over by {reason}") for reason, count in survey.reading.passed_over.items()),
         (held_out, "{} held out for validation"),
         (others, "{} for regularisation"),
     ]
     more = "".join(f", {what.format(f'{count:,}')}" for count, what in counts if count)
+    if survey.samples and survey.wish.train.validation_share and not held_out:
+        more += ", none held out for validation: that takes two to teach"
     yield "Pictures", f"{len(survey.samples):,} can be used{more}"
     yield "An epoch", _epoch(survey)
     origins = Counter(caption_origin(sample.path, sample.subset.source).kind for sample in survey.samples)

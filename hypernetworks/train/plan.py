@@ -80,6 +80,8 @@ class Plan:
             f"The learning rate starts at {self.schedule.rate(0):.3g} and ends at "
             f"{self.schedule.rate(self.end_step - 1):.3g}.",
         ]
+        if job.train.validation_share and not len(self.held_out):
+            lines.append("No picture is held out for validation: that takes two to teach.")
         if self.end_step < job.train.max_steps:
             lines.append(f"The schedule ends at step {self.end_step}, and so does the run.")
         if self.resumed:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
-from ...base.errors import DatasetError, SettingsError
+from ...base.errors import DatasetError
 from ...base.options import Option, Settings, setting
 from ...ports import Progress, SubjectFinder
 from ...train.settings.training import TrainSettings
@@ -164,13 +164,7 @@ class Survey:
     @cached_property
     def obstacle(self) -> str:
         """Why a run on this dataset would not start, as a sentence without its field; empty where it would."""
-        try:
-            self.reading.check(self.wish.data.stop_at_broken)
-        except SettingsError as error:
-            return error.reason
-        except DatasetError:
-            return "pictures that cannot be used keep a run from starting" if self.samples else "no picture can be used"
-        return ""
+        return self.reading.obstacle(self.wish.data.stop_at_broken)
 
     @cached_property
     def buckets(self) -> list[Bucket]:
@@ -193,7 +187,7 @@ class Survey:
 
     def _of_left_out(self) -> Iterator[Problem]:
         for one in self.reading.left_out:
-            kind = SMALL if "too small" in one.sentence else UNREADABLE
+            kind = SMALL if one.is_too_small else UNREADABLE
             yield Problem(kind, one.path, f"{one.sentence.removeprefix(f'{one.path.name}: ')}; it is left out")
 
     def _of_sizes(self) -> Iterator[Problem]:
@@ -246,7 +240,7 @@ class Survey:
             try:
                 samples.append(replace(sample, written=read_caption(sample.path, sample.subset.source)))
             except DatasetError as error:
-                left_out.append(LeftOut(sample.path, str(error)))
+                left_out.append(LeftOut(sample.path, str(error), sample.subset))
         reading = Reading(tuple(samples), tuple(left_out), self.reading.passed_over)
         return replace(self, reading=reading, tokens=_tokens(reading, count_tokens))
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypernetwork_workbench.hypernetworks.base.errors import SettingsError
+from hypernetwork_workbench.hypernetworks.base.errors import DatasetError, SettingsError
 from hypernetwork_workbench.hypernetworks.data.survey import captioning
 from hypernetwork_workbench.hypernetworks.data.survey.caption_edits import History
 from hypernetwork_workbench.hypernetworks.data.survey.duplicates import alike, likeness
@@ -76,6 +76,35 @@ def problems(found, kind):
 whole = st.integers(1, 3)
 
 
+def planned_and_surveyed(folder, place, **changes):
+    """Return the plan of a run, or why there is none, and the survey of its pictures."""
+    job = make_job(folder, **{"data__bucket_step": 8, "data__min_side": 8, "output__sheet": False, **changes})
+    found = survey(Wish(job.data, job.train, name=job.output.name), Prints(), Watcher())
+    try:
+        return make_plan(job, fake_ports(Path(place))), found
+    except (DatasetError, SettingsError) as error:
+        return str(error), found
+
+
+def assert_they_agree(plan, found, accumulation=1):
+    assert bool(found.obstacle) == isinstance(plan, str)
+    if found.obstacle:
+        assert found.obstacle in plan
+        assert f"A run would not start: {found.obstacle}." in dataset.render(found)
+        for one in found.reading.left_out:
+            assert one.sentence in plan
+            assert one.path.name in [problem.path.name for problem in found.problems]
+        return
+    assert found.division.steps_per_epoch == plan.steps_per_epoch
+    assert found.division.training.items == plan.training.items
+    assert found.division.training.views == plan.training.views
+    assert [sample.path for sample in found.division.held_out.samples] == [
+        sample.path for sample in plan.held_out.samples
+    ]
+    assert sum(bucket.shown for bucket in found.buckets) == len(plan.training.items)
+    assert -(-sum(bucket.batches for bucket in found.buckets) // accumulation) == plan.steps_per_epoch
+
+
 @settings(max_examples=15, deadline=None)
 @given(
     st.lists(st.tuples(st.integers(20, 90), st.integers(20, 90)), min_size=1, max_size=6),
@@ -86,6 +115,7 @@ whole = st.integers(1, 3)
             "data__repeats": whole,
             "data__batch_size": whole,
             "data__flip": st.booleans(),
+            "data__stop_at_broken": st.booleans(),
             "train__gradient_accumulation": whole,
             "train__validation_share": st.sampled_from([0.0, 0.4]),
             "train__seed": st.integers(0, 5),
@@ -98,19 +128,79 @@ def test_a_survey_agrees_with_the_plan_of_a_run(sizes, changes):
         folder.mkdir()
         for number, size in enumerate(sizes):
             Image.new("RGB", size, (40 * number, 90, 9)).save(folder / f"{number}.png")
-        job = make_job(folder, data__bucket_step=8, data__min_side=8, output__sheet=False, **changes)
-        plan = make_plan(job, fake_ports(Path(place)))
-        found = survey(Wish(job.data, job.train, name=job.output.name), Prints(), Watcher())
-        assert found.division.steps_per_epoch == plan.steps_per_epoch
-        assert found.division.training.items == plan.training.items
-        assert found.division.training.views == plan.training.views
-        assert [sample.path for sample in found.division.held_out.samples] == [
-            sample.path for sample in plan.held_out.samples
-        ]
-        assert sum(bucket.shown for bucket in found.buckets) == len(plan.training.items)
-        assert -(-sum(bucket.batches for bucket in found.buckets) // job.train.gradient_accumulation) == (
-            plan.steps_per_epoch
-        )
+        plan, found = planned_and_surveyed(folder, place, **changes)
+        assert_they_agree(plan, found, changes["train__gradient_accumulation"])
+
+
+LONG, TALL, FINE, BROKEN = (81, 20), (20, 81), (64, 64), None
+
+
+def write_pictures(folder, sizes):
+    folder.mkdir(parents=True)
+    for number, size in enumerate(sizes):
+        path = folder / f"{number}.png"
+        if size is BROKEN:
+            path.write_bytes(b"no picture")
+        else:
+            photo(number + 1, size).save(path)
+
+
+@pytest.mark.parametrize(
+    ("folders", "changes", "obstacle"),
+    [
+        ({"2_taught": [TALL]}, {}, "no picture can be used"),
+        ({"2_taught": [TALL, LONG, TALL]}, {}, "no picture can be used"),
+        ({"2_taught": [TALL, BROKEN]}, {"train__validation_share": 0.5}, "no picture can be used"),
+        ({"2_taught": [BROKEN, BROKEN], "0_rest": [FINE]}, {}, "no picture can be used"),
+        (
+            {"2_taught": [FINE, BROKEN]},
+            {"data__stop_at_broken": True},
+            "pictures that cannot be used keep a run from st",
+        ),
+        ({"0_taught": [FINE, FINE]}, {"data__crop": "random"}, "a folder name with 0 repeats passes over all"),
+        ({"regular": [FINE, FINE]}, {}, "there are only regularisation pictures"),
+        ({"regular": [FINE, TALL]}, {"train__validation_share": 0.5}, "there are only regularisation pictures"),
+        ({"2_taught": [TALL, BROKEN], "regular": [FINE]}, {}, "only regularisation pictures are left"),
+        ({"0_taught": [FINE], "regular": [FINE]}, {}, "only regularisation pictures are left"),
+        ({"2_taught": [FINE, TALL], "0_rest": [FINE], "regular": [FINE]}, {"train__validation_share": 0.5}, ""),
+    ],
+)
+def test_where_nothing_is_left_to_teach_survey_and_plan_say_why(tmp_path, folders, changes, obstacle):
+    for name, sizes in folders.items():
+        write_pictures(tmp_path / ("regular" if name == "regular" else "pictures") / name, sizes)
+    changes = {"data__framing": "keep every size", "data__folder_repeats": True, **changes}
+    if "regular" in folders:
+        changes["data__more_folders"] = f"{tmp_path / 'regular'} | is_reg=true"
+    folder = tmp_path / "pictures" if set(folders) != {"regular"} else ""
+    plan, found = planned_and_surveyed(folder, tmp_path, **changes)
+    assert found.obstacle.startswith(obstacle)
+    assert bool(found.obstacle) == bool(obstacle)
+    assert_they_agree(plan, found)
+
+
+def test_both_reasons_to_pass_over_all_pictures_are_said(tmp_path):
+    write_pictures(tmp_path / "pictures" / "0_none", [FINE])
+    write_pictures(tmp_path / "small", [FINE])
+    config = tmp_path / "set.toml"
+    config.write_text("[general]\nskip_image_resolution = 64\n[[datasets]]\n[[datasets.subsets]]\nimage_dir = 'small'")
+    changes = {"data__dataset_config": str(config), "data__folder_repeats": True}
+    plan, found = planned_and_surveyed(tmp_path / "pictures", tmp_path, **changes)
+    assert found.obstacle == "skip_image_resolution and a folder name with 0 repeats pass over all pictures"
+    assert plan.startswith("data.dataset_config: ")
+    assert_they_agree(plan, found)
+    shown = dataset.render(found)
+    assert "1 passed over by a folder name with 0 repeats, 1 passed over by skip_image_resolution" in shown
+
+
+@pytest.mark.parametrize(("sizes", "held_out"), [([FINE], 0), ([FINE, TALL], 0), ([FINE, FINE], 1)])
+def test_a_share_that_holds_out_no_picture_is_told(tmp_path, sizes, held_out):
+    write_pictures(tmp_path / "pictures", sizes)
+    changes = {"data__framing": "keep every size", "train__validation_share": 0.2}
+    plan, found = planned_and_surveyed(tmp_path / "pictures", tmp_path, **changes)
+    assert_they_agree(plan, found)
+    assert len(plan.held_out) == held_out
+    assert ("none held out for validation" in dataset.render(found)) == (not held_out)
+    assert any(line.startswith("No picture is held out for validation") for line in plan.lines()) == (not held_out)
 
 
 def test_every_problem_has_its_name(tmp_path):
