@@ -1,4 +1,4 @@
-"""A memo for what networks make of the text: it is the same in every layer and at every step."""
+"""A cache for what networks make of the text: it is the same in every layer and at every step."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Pair = tuple[Tensor, Tensor]
 @dataclasses.dataclass
 class _Entry:
     key: Hashable
-    seen: weakref.ref[Tensor]
+    context: weakref.ref[Tensor]
     version: int | None
     copy: Tensor | None
     result: Pair
@@ -33,11 +33,11 @@ class _Entry:
     def is_intact(self) -> bool:
         return self.result_versions == tuple(version(tensor) for tensor in self.result)
 
-    def knows(self, context: Tensor) -> bool:
+    def is_of_tensor(self, context: Tensor) -> bool:
         now = version(context)
-        return self.seen() is context and now is not None and now == self.version
+        return self.context() is context and now is not None and now == self.version
 
-    def equals(self, context: Tensor) -> bool:
+    def has_content(self, context: Tensor) -> bool:
         copied = self.copy
         return (
             copied is not None
@@ -48,16 +48,16 @@ class _Entry:
         )
 
 
-class Memo:
+class TextCache:
     """Results for the contexts seen last.
 
-    A context is known again as the same tensor that nothing was written into since, else by comparing its content
-    with copies of the few last ones. A result that somebody wrote into is thrown away.
+    A context is found as the same tensor, if nothing was written into it since, else by comparing its content with
+    copies of the last few. A result that somebody wrote into is thrown away.
 
     Args:
         limit: contexts kept.
         limit_bytes: memory for them together; the last one is kept whatever its size.
-        compares: whether contents are compared; without, only the same tensor is known again, and no copy is kept.
+        compares: whether contents are compared; without, only the same tensor is found, and no copy is kept.
     """
 
     def __init__(self, limit: int = 8, limit_bytes: int = 1 << 26, compares: bool = True) -> None:
@@ -68,18 +68,18 @@ class Memo:
         return len(self._entries)
 
     def get(self, key: Hashable, context: Tensor, compute: Callable[[], Pair], weights: Iterable[Tensor] = ()) -> Pair:
-        """Give what `compute` gives for `context` [batch, tokens, width], computed once while it is remembered.
+        """Return what `compute` gives for `context` [batch, tokens, width], computed once while it is kept.
 
         Args:
             key: everything else that decides the result, see `key_of`.
-            weights: those in the key. Their memory is held, so that no other weights take their place in it unseen.
+            weights: those in the key; held, so that no other weights can be given their place in memory.
         """
         entry = self._find(key, context)
         if entry is None:
             result = compute()
             entry = _Entry(
                 key=key,
-                seen=weakref.ref(context),
+                context=weakref.ref(context),
                 version=version(context),
                 copy=context.detach().clone() if self.compares else None,
                 result=result,
@@ -92,7 +92,7 @@ class Memo:
         return entry.result
 
     def find(self, key: Hashable, context: Tensor) -> Pair | None:
-        """Give what is remembered for `context`, or None; nothing is computed."""
+        """Return what is kept for `context`, or None; nothing is computed."""
         entry = self._find(key, context)
         if entry is None:
             return None
@@ -104,15 +104,15 @@ class Memo:
         self._entries.clear()
 
     def _find(self, key: Hashable, context: Tensor) -> _Entry | None:
-        """Take the entry of a context out of the list."""
+        """Take the entry of a context out of the list and return it, or None."""
         self._entries = [entry for entry in self._entries if entry.is_intact()]
         same_key = [entry for entry in reversed(self._entries) if entry.key == key]
-        found = next((entry for entry in same_key if entry.knows(context)), None)
+        found = next((entry for entry in same_key if entry.is_of_tensor(context)), None)
         if found is None:
-            found = next((entry for entry in same_key if entry.equals(context)), None)
+            found = next((entry for entry in same_key if entry.has_content(context)), None)
             if found is None:
                 return None
-            found.seen, found.version = weakref.ref(context), version(context)
+            found.context, found.version = weakref.ref(context), version(context)
         self._entries = [entry for entry in self._entries if entry is not found]
         return found
 
@@ -121,9 +121,9 @@ class Memo:
 
 
 def key_of(networks: Sequence[Hypernetwork], width: int) -> Hashable:
-    """Everything about the weights of `width` and torch's state that decides a result, beside context and step.
+    """Return all that decides a result besides context and step: weights of `width`, modes and torch's state.
 
-    Weights are told by place in memory, dtype and count of writes, so that moved, replaced and trained ones differ.
+    Weights are told apart by address, dtype, device and count of writes, so moved, replaced and trained ones differ.
     """
     weights = tuple(
         (weight.data_ptr(), weight.dtype, weight.device, version(weight)) for weight in weights_of(networks, width)
@@ -132,7 +132,7 @@ def key_of(networks: Sequence[Hypernetwork], width: int) -> Hashable:
 
 
 def state_of(networks: Sequence[Hypernetwork]) -> Hashable:
-    """Tell what decides a result beside context, step and weights: modes of the networks, and torch's state."""
+    """Return what decides a result besides context, step and weights: modes of the networks, and torch's state."""
     modes = tuple(network.training for network in networks)
     return modes, torch.is_grad_enabled(), torch.is_inference_mode_enabled(), _autocast()
 
@@ -146,7 +146,7 @@ def weights_of(networks: Iterable[Hypernetwork], width: int) -> Iterator[Tensor]
 
 
 def _autocast() -> tuple[bool, ...]:
-    """Tell which kinds of device compute in another dtype right now."""
+    """Tell for CUDA and for the CPU whether autocast is on."""
     try:
         return torch.is_autocast_enabled("cuda"), torch.is_autocast_enabled("cpu")
     except TypeError:  # before torch 2.4

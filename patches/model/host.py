@@ -165,12 +165,12 @@ class HostDenoiser:
         kernel = attention_kernels.kernel(computing.attention, self.device)
         model, before = unet(), self._attention
         self._attention = partial(unet_attention.on_kernel, model, kernel)
-        again = recomputing.Again(self._surroundings, keeps_rng=has_dropout(network))
+        recomputation = recomputing.Recomputation(self._surroundings, preserves_rng=has_dropout(network))
         try:
             with (
                 temporary.training(model, network),
                 lean_layers.lean(model, self.device.type),
-                recomputing.checkpointed(model, computing.checkpointing, again),
+                recomputing.checkpointed(model, computing.checkpointing, recomputation),
             ):
                 yield
         finally:
@@ -199,7 +199,7 @@ class HostDenoiser:
 
     @contextmanager
     def _surroundings(self) -> Iterator[None]:
-        """Tell what a forward of the U-Net runs in, and again each block that is computed in the backward pass."""
+        """Set up what a forward of the U-Net runs in, and each block that is computed again in the backward pass."""
         with self._casting(), self._attention():
             yield
 

@@ -30,28 +30,28 @@ def blocks(unet: nn.Module, which: str) -> list[nn.Module]:
 
 
 @dataclass(frozen=True)
-class Again:
+class Recomputation:
     """What must be as it was when a block runs again in the backward pass.
 
     Attributes:
-        surroundings: what holds during a forward of the U-Net alone.
-        keeps_rng: the random numbers are those drawn before; dropout needs that.
+        surroundings: the contexts (autocast, attention) that a forward of the U-Net runs in.
+        preserves_rng: whether the same random numbers are drawn again; dropout needs that.
     """
 
     surroundings: Callable[[], AbstractContextManager[None]]
-    keeps_rng: bool
+    preserves_rng: bool
 
 
 @contextmanager
-def checkpointed(unet: nn.Module, which: str, again: Again) -> Iterator[None]:
-    """Return the blocks of a choice ("none", "attention", "all") are checkpointed where gradients are wanted."""
+def checkpointed(unet: nn.Module, which: str, recomputation: Recomputation) -> Iterator[None]:
+    """Checkpoint the blocks of a choice ("none", "attention", "all"), wherever gradients are wanted."""
     changed: list[tuple[nn.Module, Any]] = []
     chosen = blocks(unet, which)
     hook = unet.register_forward_pre_hook(_transform_text_first, with_kwargs=True) if chosen else None
     try:
         for block in chosen:
             changed.append((block, vars(block).get("forward")))
-            block.forward = _checkpointed(block.forward, again)
+            block.forward = _checkpointed(block.forward, recomputation)
         yield
     finally:
         for block, own in changed:
@@ -63,24 +63,24 @@ def checkpointed(unet: nn.Module, which: str, again: Again) -> Iterator[None]:
             hook.remove()
 
 
-def _checkpointed(forward: Callable[..., Any], again: Again) -> Callable[..., Any]:
+def _checkpointed(forward: Callable[..., Any], recomputation: Recomputation) -> Callable[..., Any]:
     def checkpointed_forward(*inputs: Any, **named: Any) -> Any:
         if not torch.is_grad_enabled():
             return forward(*inputs, **named)
-        memo = shortcuts.training_memo
+        cache = shortcuts.training_cache
 
         def run(*inputs: Any, **named: Any) -> Any:
-            # The second time the forward of the U-Net is over, and what it remembered of the text is needed again.
-            with again.surroundings(), shortcuts.reading(memo):
+            # The second time the forward of the U-Net is over, and what it cached of the text is needed again.
+            with recomputation.surroundings(), shortcuts.read_only(cache):
                 return forward(*inputs, **named)
 
-        return checkpoint(run, *inputs, use_reentrant=False, preserve_rng_state=again.keeps_rng, **named)
+        return checkpoint(run, *inputs, use_reentrant=False, preserve_rng_state=recomputation.preserves_rng, **named)
 
     return checkpointed_forward
 
 
 def _transform_text_first(_unet: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any]) -> None:
-    """Tell what networks make of the text is computed outside of the blocks, once, and so never again."""
+    """Transform the text once, before any block runs, so that no block computes it again in the backward pass."""
     context = named.get("context", inputs[2] if len(inputs) > 2 else None)  # noqa: PLR2004 - (x, timesteps, context)
     if isinstance(context, Tensor) and torch.is_grad_enabled():
         shortcuts.transform_text(context)

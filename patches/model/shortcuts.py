@@ -1,6 +1,6 @@
 """Exact shortcuts on the k/v path, for the length of a generation or of one forward in training.
 
-- What networks make of the text is remembered: it is the same in every layer and at every step.
+- What networks make of the text is cached: it is the same in every layer and at every step.
 - Affine networks at the end of the chain are folded into the self-attention layers, and need no work at all.
 - Affine networks elsewhere are multiplied out and joined.
 
@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from ...hypernetworks.compose.bound import Chain, Step
 from ...hypernetworks.inference.reduced import Function, reduce, split
-from ...hypernetworks.inference.text_cache import Memo, is_random, key_of, state_of, version, weights_of
+from ...hypernetworks.inference.text_cache import TextCache, is_random, key_of, state_of, version, weights_of
 from ...hypernetworks.network.hypernetwork import Hypernetwork
 from ..patching import switches
 from . import attention_layers
@@ -41,12 +41,12 @@ class Shortcuts:
     """The state of the shortcuts; one instance serves the process."""
 
     def __init__(self) -> None:
-        self.memo = Memo()
+        self.text_cache = TextCache()
         self.folds = Folds()
         self._depth = 0
         #: Of the forward in training that runs.
-        self.training_memo: Memo | None = None
-        self._is_reading = False
+        self.training_cache: TextCache | None = None
+        self._is_read_only = False
         self._reduced: OrderedDict[Hashable, _Reduction] = OrderedDict()
         #: What was reduced in the forward that runs, to be looked up without a look at the weights.
         self._of_this_forward: dict[Hashable, _Reduction] | None = None
@@ -56,7 +56,7 @@ class Shortcuts:
 
     @contextmanager
     def generation(self) -> Iterator[None]:
-        """Shortcuts are taken; afterwards nothing of them is left in the model."""
+        """Take shortcuts for the length of a `with`; afterwards nothing of them is left in the model."""
         self._depth += 1
         try:
             yield
@@ -67,48 +67,48 @@ class Shortcuts:
 
     @contextmanager
     def one_forward(self) -> Iterator[None]:
-        """In training the networks for the text run once for all layers of this forward, with exact gradients.
+        """Run networks on the text once for all layers of one forward in training, with exact gradients.
 
         Not for layers of re-entrant checkpoints, which run again in the backward pass and must do the same again.
         """
-        with self._memo(Memo(limit=2, compares=False), is_reading=False):
+        with self._using(TextCache(limit=2, compares=False), is_read_only=False):
             yield
 
     @contextmanager
-    def reading(self, memo: Memo | None) -> Iterator[None]:
-        """Tell what `memo` has of the text is taken from there; nothing new enters it.
+    def read_only(self, cache: TextCache | None) -> Iterator[None]:
+        """Take the text from `cache` where it is there, and put nothing into it.
 
-        For a checkpointed block, which runs twice: what it put in at first it would find, and not compute, later.
+        For a checkpointed block, which runs twice: what it cached the first time it would not compute the second.
         """
-        with self._memo(memo, is_reading=True):
+        with self._using(cache, is_read_only=True):
             yield
 
     @contextmanager
-    def _memo(self, memo: Memo | None, is_reading: bool) -> Iterator[None]:
-        before = self.training_memo, self._is_reading
-        self.training_memo, self._is_reading = memo, is_reading
+    def _using(self, cache: TextCache | None, is_read_only: bool) -> Iterator[None]:
+        before = self.training_cache, self._is_read_only
+        self.training_cache, self._is_read_only = cache, is_read_only
         try:
             yield
         finally:
-            self.training_memo, self._is_reading = before
+            self.training_cache, self._is_read_only = before
 
     def transform_text(self, context: Tensor) -> None:
-        """In training, computes and remembers what the loaded networks make of the text [batch, tokens, width]."""
+        """Compute and cache, in training, what the loaded networks make of the text [batch, tokens, width]."""
         chain = list(shared.loaded_hypernetworks)
         unet = attention_layers.loaded_unet()
-        if unet is None or self.training_memo is None or not all(isinstance(each, Loaded) for each in chain):
+        if unet is None or self.training_cache is None or not all(isinstance(each, Loaded) for each in chain):
             return
         networks = tuple(network for each in chain for network in each.networks)
         if context.shape[-1] in attention_layers.of(unet).text_widths and self._applies(networks, context):
             self.transform(chain, context)
 
     def end(self) -> None:
-        """Take everything out of the model, and forgets what only this generation needed."""
+        """Take everything out of the model, and forget what only this generation needed."""
         try:
             self.unfold()
         finally:
             self._unwatch()
-            self.memo.clear()
+            self.text_cache.clear()
             for key, reduction in list(self._reduced.items()):
                 if not all(network in library for network in reduction.networks):
                     del self._reduced[key]
@@ -119,7 +119,7 @@ class Shortcuts:
         self.folds.undo()
 
     def plain(self, chain: Sequence[Loaded], context: Tensor) -> Pair:
-        """Return the inputs of `to_k` and `to_v`, network by network."""
+        """Return the inputs of `to_k` and `to_v`, computed network by network."""
         self.leave_layer()
         return Chain(tuple(each.step_of_chain for each in chain)).transform(context, context)
 
@@ -136,8 +136,8 @@ class Shortcuts:
         if unet is None or not self._applies(networks, context):
             return self.plain(chain, context)
         if context.shape[-1] in attention_layers.of(unet).text_widths:
-            return self._remembered(chain, step, context)
-        if self.training_memo is not None:
+            return self._cached(chain, step, context)
+        if self.training_cache is not None:
             return self.plain(chain, context)
         if self._folded is not None and self._folded[0] != step:
             self.leave_layer()
@@ -153,26 +153,26 @@ class Shortcuts:
         if not self._applies(networks, context):
             return step.transform(context, context)
         if is_text:
-            return self._remembered(chain, step, context)
+            return self._cached(chain, step, context)
         for_k, for_v = self._reduce(step, networks, context.shape[-1], context.device).whole
         return for_k(context), for_v(context)
 
-    def _remembered(self, chain: Sequence[Loaded], step: Chain, context: Tensor) -> Pair:
+    def _cached(self, chain: Sequence[Loaded], step: Chain, context: Tensor) -> Pair:
         networks, width = tuple(step.networks()), context.shape[-1]
-        if self.training_memo is None:
-            memo, key = self.memo, (step, key_of(networks, width))
+        if self.training_cache is None:
+            cache, key = self.text_cache, (step, key_of(networks, width))
         else:
             # Nothing writes into weights during one forward, and a look at all of them in each layer takes time.
-            memo, key = self.training_memo, (step, state_of(networks))
-        if self._is_reading:
-            known = memo.find(key, context)
-            return self.plain(chain, context) if known is None else known
-        return memo.get(key, context, lambda: step.transform(context, context), weights_of(networks, width))
+            cache, key = self.training_cache, (step, state_of(networks))
+        if self._is_read_only:
+            found = cache.find(key, context)
+            return self.plain(chain, context) if found is None else found
+        return cache.get(key, context, lambda: step.transform(context, context), weights_of(networks, width))
 
     def _applies(self, networks: Sequence[Hypernetwork], context: Tensor) -> bool:
         if not switches.shortcuts_are_on():
             return False
-        if self.training_memo is not None:
+        if self.training_cache is not None:
             return not any(is_random(network) for network in networks)
         if self._depth == 0 or any(network.training for network in networks):
             return False
@@ -201,7 +201,7 @@ class Shortcuts:
         return found
 
     def _watch(self, unet: nn.Module) -> None:
-        """From now on folds when a forward of `unet` begins, before any of its layers runs."""
+        """Fold whenever a forward of `unet` begins, before any of its layers runs."""
         if self._hooked is None or self._hooked() is not unet:
             self._unwatch()
             self._hooked = weakref.ref(unet)
@@ -219,7 +219,7 @@ class Shortcuts:
         self._of_this_forward = None
 
     def _before_forward(self, unet: nn.Module, _inputs: Any) -> None:
-        """See that what is folded is the end of the chain with the weights of now; nothing beside a LoRA."""
+        """Fold the end of the chain, with its present weights, unless it is folded already; nothing beside a LoRA."""
         self._of_this_forward = {}
         chain = list(shared.loaded_hypernetworks)
         if not chain or not all(isinstance(each, Loaded) for each in chain) or lora_is_active():

@@ -1,24 +1,24 @@
-"""The memo: when it knows a context again, and when it must not."""
+"""The cache: when it knows a context again, and when it must not."""
 
 import pytest
 import torch
-from hypernetwork_workbench.hypernetworks.inference.text_cache import Memo, is_random, key_of, weights_of
+from hypernetwork_workbench.hypernetworks.inference.text_cache import TextCache, is_random, key_of, weights_of
 
 from tests.support.networks import random_network
 
 
 class Counted:
-    """A network in a memo, its runs counted."""
+    """A network in a cache, its runs counted."""
 
     def __init__(self, network, **flags):
-        self.network, self.memo, self.runs = network, Memo(**flags), 0
+        self.network, self.cache, self.runs = network, TextCache(**flags), 0
 
     def __call__(self, context):
         def compute():
             self.runs += 1
             return self.network.transform(context)
 
-        got = self.memo.get(key_of((self.network,), 8), context, compute, weights_of((self.network,), 8))
+        got = self.cache.get(key_of((self.network,), 8), context, compute, weights_of((self.network,), 8))
         for one, other in zip(got, self.network.transform(context), strict=True):
             assert torch.equal(one, other)
         return got
@@ -100,20 +100,20 @@ def test_a_result_that_was_written_into_is_not_given_again(counted):
 def test_its_memory_is_bounded(counted):
     for seed in range(20):
         counted(context(seed))
-    assert len(counted.memo) == counted.memo.limit
+    assert len(counted.cache) == counted.cache.limit
     small = Counted(counted.network, limit_bytes=1)
     for seed in range(5):
         small(context(seed))
-    assert len(small.memo) == 1
+    assert len(small.cache) == 1
     small(context(4))
     assert small.runs == 5
 
 
 def test_not_a_number_is_never_known_again_by_content(counted):
     x = torch.full((1, 2, 8), torch.nan)
-    counted.memo.get("key", x, lambda: (x, x))
+    counted.cache.get("key", x, lambda: (x, x))
     runs = []
-    counted.memo.get("key", x.clone(), lambda: runs.append(1) or (x, x))
+    counted.cache.get("key", x.clone(), lambda: runs.append(1) or (x, x))
     assert runs == [1]
 
 
@@ -132,13 +132,13 @@ def test_inference_mode_has_results_of_its_own(counted):
 def test_within_one_forward_of_training_gradients_are_exact():
     network = random_network(1, activation="mish").train()
     x = context()
-    memo = Memo(compares=False)
+    cache = TextCache(compares=False)
     results = []
     for once in (True, False):
         network.zero_grad()
         total = torch.zeros(())
         for layer in range(4):
-            run = memo.get(key_of((network,), 8), x, lambda: network.transform(x)) if once else network.transform(x)
+            run = cache.get(key_of((network,), 8), x, lambda: network.transform(x)) if once else network.transform(x)
             total = total + (run[0] * run[1]).pow(2).mean() * (layer + 1)
         total.backward()
         results.append([parameter.grad.clone() for parameter in network.parameters()])

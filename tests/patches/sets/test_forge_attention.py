@@ -80,7 +80,7 @@ def test_a_chain_bends_both_kinds_of_attention_as_on_the_path_of_the_webui(forge
     if is_quick:
         with torch.inference_mode(), shortcuts.generation():
             found = called(forge)
-            assert len(shortcuts.memo) == 1, "the text is transformed once for all layers"
+            assert len(shortcuts.text_cache) == 1, "the text is transformed once for all layers"
     else:
         found = called(forge)
     assert torch.allclose(found, expected(forge, links), atol=1e-5)
