@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from hypernetwork_workbench.hypernetworks import files
 from hypernetwork_workbench.hypernetworks.base.errors import SettingsError, SeveralSettingsError
-from hypernetwork_workbench.hypernetworks.base.options import Option, Settings, setting
+from hypernetwork_workbench.hypernetworks.base.options import Settings, setting
 from hypernetwork_workbench.hypernetworks.data.images import to_tensor
 from hypernetwork_workbench.hypernetworks.ports import PictureRequest
 from hypernetwork_workbench.hypernetworks.train.settings.job import Job
@@ -28,11 +28,9 @@ _FRESH_SEED = 90_210
 class EvaluationSettings(Settings):
     """Which measures to take, and on how many pictures."""
 
-    measures: str = setting(
-        "none", Option("Measures", "shapes judges the demo's coloured shapes.", choices=("none", "shapes"))
-    )
-    pictures: int = setting(64, Option("Pictures", "Generated pictures at each strength.", minimum=8, maximum=1024))
-    seed: int = setting(1000, Option("Seed", "Of the first generated picture.", minimum=0, maximum=2**31))
+    measures: str = setting("none", "Measures", "shapes judges the demo's coloured shapes.", choices=("none", "shapes"))
+    pictures: int = setting(64, "Pictures", "Generated pictures at each strength.", minimum=8, maximum=1024)
+    seed: int = setting(1000, "Seed", "Of the first generated picture.", minimum=0, maximum=2**31)
 
     @classmethod
     def of_tables(cls, tables: dict[str, Any]) -> EvaluationSettings:

@@ -117,8 +117,13 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
         prog="launch.py train", description="Trains a hypernetwork as a job file says.", allow_abbrev=False
     )
     parser.add_argument("job", type=Path, metavar="JOB.toml", help="the job file")
-    parser.add_argument("--set", action="append", default=[], metavar="section.key=value",
-                        help="a setting put over the job file's; may be given several times")  # fmt: skip
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="section.key=value",
+        help="a setting put over the job file's; may be given several times",
+    )
     parser.add_argument("--resume", action="store_true", help="go on from the newest saved state of this run")
     parser.add_argument("--report", type=Path, metavar="FILE.json", help="where to write what was measured")
     parser.add_argument("--ckpt", type=Path, metavar="FILE", help="checkpoint to train on; without it the demo model")

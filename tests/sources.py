@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import tokenize
 from functools import cache
 from pathlib import Path
 
@@ -21,6 +22,12 @@ def paths() -> list[Path]:
 def tree(path: Path) -> ast.Module:
     """Return the syntax tree of a file."""
     return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+
+
+def comments(path: Path) -> list[tokenize.TokenInfo]:
+    """Return the comments of a file."""
+    with tokenize.open(path) as file:
+        return [token for token in tokenize.generate_tokens(file.readline) if token.type == tokenize.COMMENT]
 
 
 def imports(path: Path) -> list[tuple[str, int]]:

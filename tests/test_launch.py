@@ -259,9 +259,13 @@ def test_an_interrupted_installation_is_taken_up_again(checkout: Checkout):
     begun, go = checkout.root / "begun", checkout.root / "go"
     checkout.need_package(f"open({str(begun)!r}, 'w').close()\nwhile not os.path.exists({str(go)!r}): time.sleep(0.05)")
     process = subprocess.Popen(
-        checkout.command(), env=offline(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        checkout.command(),
+        env=offline(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
         start_new_session=True,
-    )  # fmt: skip
+    )
     with process, contextlib.ExitStack() as stack:
         stack.callback(go.touch)
         deadline = time.monotonic() + 60

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from tests import sources
 FILE_LINES = 300
 FUNCTION_LINES = 60
 PARAMETERS = 6
+FORMATTER_MARK = re.compile(r"#\s*(fmt|yapf):")
 
 
 def _tool(*arguments: str, **environment: str) -> None:
@@ -87,6 +89,17 @@ def test_files_are_short():
         path.relative_to(sources.ROOT): len(path.read_text(encoding="utf-8").splitlines()) for path in sources.paths()
     }
     assert {path: count for path, count in lines.items() if count > FILE_LINES} == {}
+
+
+def test_ruff_lays_out_every_line():
+    everything = [*sources.paths(), *(sources.ROOT / "tests").rglob("*.py")]
+    marked = [
+        f"{path.relative_to(sources.ROOT)}:{comment.start[0]}"
+        for path in everything
+        for comment in sources.comments(path)
+        if FORMATTER_MARK.search(comment.string)
+    ]
+    assert marked == []
 
 
 def test_functions_are_short():

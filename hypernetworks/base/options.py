@@ -46,9 +46,9 @@ class Option:
     keeps_blanks: bool = False
 
 
-def setting(default: Any, option: Option) -> Any:
-    """Return a dataclass field with `default` and the `option` that describes it."""
-    return dataclasses.field(default=default, metadata={"option": option})
+def setting(default: Any, label: str, help: str, **more: Any) -> Any:
+    """Return a dataclass field with `default`, and an `Option` of the other arguments that describes it."""
+    return dataclasses.field(default=default, metadata={"option": Option(label, help, **more)})
 
 
 SettingsT = TypeVar("SettingsT", bound="Settings")

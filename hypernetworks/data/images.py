@@ -52,8 +52,13 @@ def open_raw(path: Path) -> Image.Image:
             turn = _TURNS.get(opened.getexif().get(_ORIENTATION, 1))
             return _converted(opened if turn is None else opened.transpose(turn))
     except (
-        OSError, ValueError, SyntaxError, struct.error, Image.DecompressionBombError, Image.DecompressionBombWarning
-    ) as error:  # fmt: skip
+        OSError,
+        ValueError,
+        SyntaxError,
+        struct.error,
+        Image.DecompressionBombError,
+        Image.DecompressionBombWarning,
+    ) as error:
         raise DatasetError(f"{path.name}: the picture cannot be read ({error})") from error
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ..base.errors import SettingsError
-from ..base.options import Option, Settings, setting
+from ..base.options import Settings, setting
 from .buckets import BUCKETS, MODES, Framing, bucket_problem
 from .images import is_colour
 
@@ -21,133 +21,140 @@ class DataSettings(Settings):
     """Pictures and their captions."""
 
     folder: str = setting(
-        "",
-        Option("Dataset folder", "Folder with pictures; captions in .txt or .caption files beside them.", is_path=True),
+        "", "Dataset folder", "Folder with pictures; captions in .txt or .caption files beside them.", is_path=True
     )
     width: int = setting(
-        512,
-        Option(
-            "Picture width", "In pixels, a multiple of 8; pictures are scaled and cropped.", minimum=8, maximum=2048
-        ),
+        512, "Picture width", "In pixels, a multiple of 8; pictures are scaled and cropped.", minimum=8, maximum=2048
     )
-    height: int = setting(512, Option("Picture height", "In pixels, a multiple of 8.", minimum=8, maximum=2048))
-    batch_size: int = setting(1, Option("Batch size", "Pictures that pass the model at once.", minimum=1, maximum=256))
+    height: int = setting(512, "Picture height", "In pixels, a multiple of 8.", minimum=8, maximum=2048)
+    batch_size: int = setting(1, "Batch size", "Pictures that pass the model at once.", minimum=1, maximum=256)
     framing: str = setting(
         "square",
-        Option("Framing", "square crops to width x height; buckets keeps every ratio within as many pixels; keep every "
-               "size scales the long side to the longer of the two and crops nothing.", choices=MODES),
-    )  # fmt: skip
-    bucket_step: int = setting(
-        64, Option("Bucket step", "Sides of buckets are multiples of it; a multiple of 8.", minimum=8, maximum=64)
+        "Framing",
+        "square crops to width x height; buckets keeps every ratio within as many pixels; keep every size scales the "
+        "long side to the longer of the two and crops nothing.",
+        choices=MODES,
     )
-    min_side: int = setting(64, Option("Smallest side", "Of a bucket, in pixels.", minimum=8, maximum=2048))
-    max_side: int = setting(2048, Option("Largest side", "Of a bucket, in pixels.", minimum=8, maximum=8192))
+    bucket_step: int = setting(
+        64, "Bucket step", "Sides of buckets are multiples of it; a multiple of 8.", minimum=8, maximum=64
+    )
+    min_side: int = setting(64, "Smallest side", "Of a bucket, in pixels.", minimum=8, maximum=2048)
+    max_side: int = setting(2048, "Largest side", "Of a bucket, in pixels.", minimum=8, maximum=8192)
     upscale: bool = setting(
-        False,
-        Option("Upscale small pictures", "Else buckets and kept sizes leave small pictures as small as they are."),
+        False, "Upscale small pictures", "Else buckets and kept sizes leave small pictures as small as they are."
     )
     crop: str = setting(
         "centre",
-        Option("Crop", "Which part stays where not all can: centre, a random one for each picture and repeat, or the "
-               "subject (a face where OpenCV is installed, else what stands out).", choices=CROPS),
-    )  # fmt: skip
-    flip: bool = setting(False, Option("Flip", "Shows the mirrored picture about half of the time."))
-    background: str = setting(
-        "white", Option("Background", "Colour under transparent parts, such as white or #808080.")
+        "Crop",
+        "Which part stays where not all can: centre, a random one for each picture and repeat, or the subject (a face "
+        "where OpenCV is installed, else what stands out).",
+        choices=CROPS,
     )
-    repeats: int = setting(
-        1, Option("Repeats", "How often each picture is seen in an epoch.", minimum=1, maximum=10_000)
-    )
+    flip: bool = setting(False, "Flip", "Shows the mirrored picture about half of the time.")
+    background: str = setting("white", "Background", "Colour under transparent parts, such as white or #808080.")
+    repeats: int = setting(1, "Repeats", "How often each picture is seen in an epoch.", minimum=1, maximum=10_000)
     folder_repeats: bool = setting(
         False,
-        Option("Repeats from folder names", "A folder named 10_cats in the dataset folder is seen 10 times an epoch; "
-               "its pictures without a caption are captioned cats."),
-    )  # fmt: skip
+        "Repeats from folder names",
+        "A folder named 10_cats in the dataset folder is seen 10 times an epoch; its pictures without a caption are "
+        "captioned cats.",
+    )
     weight: float = setting(
-        1.0, Option("Picture weight", "Of the pictures in the loss; a weight in the metadata file multiplies it.",
-                    minimum=0.0001, maximum=1000.0)
-    )  # fmt: skip
+        1.0,
+        "Picture weight",
+        "Of the pictures in the loss; a weight in the metadata file multiplies it.",
+        minimum=0.0001,
+        maximum=1000.0,
+    )
     masks: str = setting(
         "off",
-        Option("Masks", "Where the loss counts: in the picture's alpha channel, or in NAME-mask.png beside NAME; black "
-               "or transparent parts are not learned.", choices=MASKS),
-    )  # fmt: skip
+        "Masks",
+        "Where the loss counts: in the picture's alpha channel, or in NAME-mask.png beside NAME; black or transparent "
+        "parts are not learned.",
+        choices=MASKS,
+    )
     more_folders: str = setting(
         "",
-        Option("More folders", "One a line, with options after a bar: cats | num_repeats=10, flip_aug=true. The "
-               "options are those of a subset in a dataset file; a value with a comma stands in double quotes.",
-               starts_with_paths=True, lines=2),
-    )  # fmt: skip
+        "More folders",
+        "One a line, with options after a bar: cats | num_repeats=10, flip_aug=true. The options are those of a subset "
+        "in a dataset file; a value with a comma stands in double quotes.",
+        starts_with_paths=True,
+        lines=2,
+    )
     dataset_config: str = setting(
-        "", Option("Dataset file", "A dataset_config .toml of kohya's trainer; what it says goes before this form.",
-                   is_path=True)
-    )  # fmt: skip
+        "",
+        "Dataset file",
+        "A dataset_config .toml of kohya's trainer; what it says goes before this form.",
+        is_path=True,
+    )
     regularisation_folder: str = setting(
         "",
-        Option("Regularisation folder", "Pictures of what should stay as it is; as many are shown as of the others.",
-               is_path=True),
-    )  # fmt: skip
+        "Regularisation folder",
+        "Pictures of what should stay as it is; as many are shown as of the others.",
+        is_path=True,
+    )
     regularisation_weight: float = setting(
-        1.0, Option("Regularisation weight", "Of these pictures in the loss.", minimum=0.0001, maximum=1000.0)
+        1.0, "Regularisation weight", "Of these pictures in the loss.", minimum=0.0001, maximum=1000.0
     )
     template: str = setting(
         "[filewords]",
-        Option("Caption template", "[filewords] is the picture's caption, [name] the network's name; of several lines "
-               "one is drawn each time.", lines=2),
-    )  # fmt: skip
+        "Caption template",
+        "[filewords] is the picture's caption, [name] the network's name; of several lines one is drawn each time.",
+        lines=2,
+    )
     template_file: str = setting(
-        "", Option("Template file", "A text file of templates, one a line, in place of the template.", is_path=True)
+        "", "Template file", "A text file of templates, one a line, in place of the template.", is_path=True
     )
     caption_extension: str = setting(
-        ".txt, .caption", Option("Caption files", "Endings of caption files; the first one found counts.")
+        ".txt, .caption", "Caption files", "Endings of caption files; the first one found counts."
     )
     filename_regex: str = setting(
-        "", Option("File name regex", "Parts of a file name that make its caption where there is no caption file.")
+        "", "File name regex", "Parts of a file name that make its caption where there is no caption file."
     )
     filename_join: str = setting(
-        "", Option("File name join string", "Put between these parts; empty is a blank.", keeps_blanks=True)
+        "", "File name join string", "Put between these parts; empty is a blank.", keeps_blanks=True
     )
     metadata_file: str = setting(
-        "", Option("Metadata file", "kohya's JSON of captions and tags by picture; goes before caption files.",
-                   is_path=True)
-    )  # fmt: skip
-    shuffle_tags: bool = setting(
-        False, Option("Shuffle tags", "Shows the tags of a caption in another order each epoch.")
+        "", "Metadata file", "kohya's JSON of captions and tags by picture; goes before caption files.", is_path=True
     )
+    shuffle_tags: bool = setting(False, "Shuffle tags", "Shows the tags of a caption in another order each epoch.")
     keep_tags: int = setting(
-        0, Option("Keep first tags", "So many stay at the front and are never dropped.", minimum=0, maximum=1000)
+        0, "Keep first tags", "So many stay at the front and are never dropped.", minimum=0, maximum=1000
     )
     keep_separator: str = setting(
-        "", Option("Keep separator", "A text such as ||| in the captions that ends the tags to keep; a second one "
-                   "starts tags to keep at the end.")
-    )  # fmt: skip
-    tag_separator: str = setting(",", Option("Tag separator", "What stands between tags."))
+        "",
+        "Keep separator",
+        "A text such as ||| in the captions that ends the tags to keep; a second one starts tags to keep at the end.",
+    )
+    tag_separator: str = setting(",", "Tag separator", "What stands between tags.")
     tag_dropout: float = setting(
-        0.0, Option("Tag dropout", "Share of the tags that are left out each time.", minimum=0.0, maximum=1.0)
+        0.0, "Tag dropout", "Share of the tags that are left out each time.", minimum=0.0, maximum=1.0
     )
     caption_dropout: float = setting(
-        0.0,
-        Option("Caption dropout", "Share of pictures that are shown with an empty caption.", minimum=0.0, maximum=1.0),
+        0.0, "Caption dropout", "Share of pictures that are shown with an empty caption.", minimum=0.0, maximum=1.0
     )
     caption_dropout_every: int = setting(
-        0, Option("Epochs between empty captions", "In every so manieth epoch all captions are empty; 0 is never.",
-                  minimum=0, maximum=100_000)
-    )  # fmt: skip
-    caption_prefix: str = setting("", Option("Caption prefix", "Put before every caption."))
-    caption_suffix: str = setting("", Option("Caption suffix", "Put after every caption."))
+        0,
+        "Epochs between empty captions",
+        "In every so manieth epoch all captions are empty; 0 is never.",
+        minimum=0,
+        maximum=100_000,
+    )
+    caption_prefix: str = setting("", "Caption prefix", "Put before every caption.")
+    caption_suffix: str = setting("", "Caption suffix", "Put after every caption.")
     latents: str = setting(
         "deterministic",
-        Option("Latent sampling", "The VAE gives a mean and a spread: deterministic takes the mean, once draws one "
-               "time for each picture, random draws every time it is shown.", choices=LATENTS),
-    )  # fmt: skip
-    cache: bool = setting(
-        True, Option("Keep latents on disk", "The next run on the same pictures need not encode them.")
+        "Latent sampling",
+        "The VAE gives a mean and a spread: deterministic takes the mean, once draws one time for each picture, random "
+        "draws every time it is shown.",
+        choices=LATENTS,
     )
+    cache: bool = setting(True, "Keep latents on disk", "The next run on the same pictures need not encode them.")
     cache_limit_mb: int = setting(
-        4096, Option("Latents on disk, MB", "The oldest ones go beyond this.", minimum=1, maximum=10_000_000)
+        4096, "Latents on disk, MB", "The oldest ones go beyond this.", minimum=1, maximum=10_000_000
     )
     stop_at_broken: bool = setting(
-        False, Option("Stop at broken pictures", "Else pictures that cannot be used are named and left out.")
+        False, "Stop at broken pictures", "Else pictures that cannot be used are named and left out."
     )
 
     def problems(self) -> Iterator[SettingsError]:

@@ -11,7 +11,7 @@ import torch
 from .. import files
 from ..base.errors import SettingsError
 from ..base.names import check_name
-from ..base.options import Option, Settings, setting
+from ..base.options import Settings, setting
 from .format import Document
 
 #: The form as people read it, to the suffix of its files and whether it is the portable one.
@@ -24,18 +24,16 @@ _DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch
 class ConversionSettings(Settings):
     """What to write, and under which name."""
 
-    name: str = setting("", Option("New name", "File name without the ending; it is written beside the chosen file."))
+    name: str = setting("", "New name", "File name without the ending; it is written beside the chosen file.")
     form: str = setting(
         ".pt",
-        Option(
-            "File form",
-            "“For every reader” is without dropout, so that ComfyUI and sdkit read it right too; "
-            ".safetensors is read by this extension only.",
-            choices=tuple(_FORMS),
-        ),
+        "File form",
+        "“For every reader” is without dropout, so that ComfyUI and sdkit read it right too; .safetensors is read by "
+        "this extension only.",
+        choices=tuple(_FORMS),
     )
-    dtype: str = setting(_KEEP, Option("Weights as", "The 16-bit types halve the file.", choices=(_KEEP, *_DTYPES)))
-    overwrite: bool = setting(False, Option("Replace an existing file", "Ticked, a file of the new name is replaced."))
+    dtype: str = setting(_KEEP, "Weights as", "The 16-bit types halve the file.", choices=(_KEEP, *_DTYPES))
+    overwrite: bool = setting(False, "Replace an existing file", "Ticked, a file of the new name is replaced.")
 
     def __post_init__(self) -> None:
         super().__post_init__()

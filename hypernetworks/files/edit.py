@@ -14,7 +14,7 @@ from .. import files
 from ..base.atomic import atomic_write
 from ..base.errors import HypernetworkFileError, SettingsError
 from ..base.names import check_name
-from ..base.options import Option, Settings, setting
+from ..base.options import Settings, setting
 from . import safetensors_form, torch_writer
 
 MAX_NOTES = 100_000
@@ -32,7 +32,7 @@ _CARDS = (
 class RenamingSettings(Settings):
     """The new name of a file."""
 
-    name: str = setting("", Option("Rename to", "File name without the ending; training states and previews follow."))
+    name: str = setting("", "Rename to", "File name without the ending; training states and previews follow.")
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -44,7 +44,7 @@ class NotesSettings(Settings):
     """The free text in a file."""
 
     optional_info: str = setting(
-        "", Option("Notes in the file", "The file's optional_info; all else in the file stays as it is.", lines=3)
+        "", "Notes in the file", "The file's optional_info; all else in the file stays as it is.", lines=3
     )
 
     def __post_init__(self) -> None:

@@ -80,12 +80,13 @@ def _text(job: Job, is_named: bool) -> str:
 def _of_job(tables: dict[str, Any], file_name: str) -> LoadedJob:
     if not any(isinstance(tables.get(name), dict) for name in SECTIONS):
         raise SettingsError(file_name, "has none of the tables of a job, so there is nothing to load")
-    loaded = LoadedJob({
+    defaults = {
         f"{section}.{name}": getattr(kind, name)
         for section, kind in SECTIONS.items()
         for name, _, _ in kind.options()
         if f"{section}.{name}" not in _OWN
-    })  # fmt: skip
+    }
+    loaded = LoadedJob(defaults)
     for section, table in tables.items():
         if section in SECTIONS and isinstance(table, dict):
             _take(loaded, section, table)

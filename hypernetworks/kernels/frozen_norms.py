@@ -58,9 +58,14 @@ class _GroupNorm(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> Any:
         x, weight, mean, deviation = ctx.saved_tensors
         found, _, _ = torch.ops.aten.native_group_norm_backward(
-            gradient.contiguous(), x.float().contiguous(), mean, deviation, weight.float(), *ctx.sizes,
+            gradient.contiguous(),
+            x.float().contiguous(),
+            mean,
+            deviation,
+            weight.float(),
+            *ctx.sizes,
             [True, False, False],
-        )  # fmt: skip
+        )
         return found.to(x.dtype), None, None, None, None
 
 

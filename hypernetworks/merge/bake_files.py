@@ -11,7 +11,7 @@ from .. import files
 from ..base.atomic import write_bytes
 from ..base.errors import SettingsError
 from ..base.names import check_name
-from ..base.options import Option, Settings, setting
+from ..base.options import Settings, setting
 from .bake import Baking
 from .checkpoint_file import CheckpointFile
 from .inputs import MAX_WEIGHT
@@ -25,10 +25,10 @@ _RECIPE = "hypernetwork_bake"
 class BakeSettings(Settings):
     """Which network goes into which checkpoint, and how the result is called."""
 
-    network: str = setting("", Option("Network to bake", "One without activation, LayerNorm and residual blocks."))
-    strength: float = setting(1.0, Option("Strength", "As at generation.", minimum=-MAX_WEIGHT, maximum=MAX_WEIGHT))
-    checkpoint: str = setting("", Option("Checkpoint", "A .safetensors file; it stays as it is."))
-    name: str = setting("", Option("Name of the new checkpoint", "File name without the ending; never over a file."))
+    network: str = setting("", "Network to bake", "One without activation, LayerNorm and residual blocks.")
+    strength: float = setting(1.0, "Strength", "As at generation.", minimum=-MAX_WEIGHT, maximum=MAX_WEIGHT)
+    checkpoint: str = setting("", "Checkpoint", "A .safetensors file; it stays as it is.")
+    name: str = setting("", "Name of the new checkpoint", "File name without the ending; never over a file.")
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -13,7 +13,7 @@ import torch
 from .. import files
 from ..base.errors import SettingsError
 from ..base.names import check_name
-from ..base.options import Option, Settings, setting
+from ..base.options import Settings, setting
 from ..network.hypernetwork import Hypernetwork
 
 #: The form as people read it, to the suffix of its files and whether it is the portable one.
@@ -25,17 +25,15 @@ _DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch
 class ResultSettings(Settings):
     """What to write, and under which name."""
 
-    name: str = setting("", Option("Name of the result", "File name without the ending."))
-    overwrite: bool = setting(False, Option("Replace an existing file", "Ticked, a file of this name is replaced."))
+    name: str = setting("", "Name of the result", "File name without the ending.")
+    overwrite: bool = setting(False, "Replace an existing file", "Ticked, a file of this name is replaced.")
     form: str = setting(
         ".pt",
-        Option(
-            "File form",
-            "“For every reader” suits ComfyUI too; only this extension reads .safetensors.",
-            choices=tuple(_FORMS),
-        ),
+        "File form",
+        "“For every reader” suits ComfyUI too; only this extension reads .safetensors.",
+        choices=tuple(_FORMS),
     )
-    dtype: str = setting("float32", Option("Weights as", "The 16-bit types halve the file.", choices=tuple(_DTYPES)))
+    dtype: str = setting("float32", "Weights as", "The 16-bit types halve the file.", choices=tuple(_DTYPES))
 
     def __post_init__(self) -> None:
         super().__post_init__()

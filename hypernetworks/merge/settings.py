@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..base.errors import SettingsError
-from ..base.options import Option, Settings, setting
+from ..base.options import Settings, setting
 from . import blocks
 from .inputs import MAX_WEIGHT, Options
 
@@ -38,12 +38,12 @@ _MAX_SEED = 2**53 - 1  # a page cannot hold a larger number
 
 
 def _network(letter: str, help_: str) -> Any:
-    return setting("", Option(f"Network {letter}", help_))
+    return setting("", f"Network {letter}", help_)
 
 
 def _weight(letter: str) -> Any:
     help_ = "May be below 0."
-    return setting(0.5, Option(f"Weight of {letter}", help_, minimum=-MAX_WEIGHT, maximum=MAX_WEIGHT))
+    return setting(0.5, f"Weight of {letter}", help_, minimum=-MAX_WEIGHT, maximum=MAX_WEIGHT)
 
 
 @dataclass(frozen=True)
@@ -59,24 +59,22 @@ class MergeSettings(Settings):
     network_4: str = _network("D", "A fourth one, or None.")
     weight_4: float = _weight("D")
     method: str = setting(
-        "Weighted sum", Option("Method", "The table tells which can merge these networks.", choices=tuple(METHODS))
+        "Weighted sum", "Method", "The table tells which can merge these networks.", choices=tuple(METHODS)
     )
     multiplier: float = setting(
-        1.0, Option("Multiplier m", "How much of B − C is added to A.", minimum=-MAX_WEIGHT, maximum=MAX_WEIGHT)
+        1.0, "Multiplier m", "How much of B − C is added to A.", minimum=-MAX_WEIGHT, maximum=MAX_WEIGHT
     )
     rank: int = setting(
-        16, Option("Rank", "How much detail of each difference is kept; more is nearer.", minimum=1, maximum=_MAX_RANK)
+        16, "Rank", "How much detail of each difference is kept; more is nearer.", minimum=1, maximum=_MAX_RANK
     )
     density: float = setting(
-        0.5, Option("Density", "The share of each difference that is kept, above 0.", minimum=0, maximum=1)
+        0.5, "Density", "The share of each difference that is kept, above 0.", minimum=0, maximum=1
     )
-    seed: int = setting(0, Option("Seed", "Decides what is dropped.", minimum=0, maximum=_MAX_SEED))
+    seed: int = setting(0, "Seed", "Decides what is dropped.", minimum=0, maximum=_MAX_SEED)
     block_weights: str = setting(
         "",
-        Option(
-            "Weights of single blocks",
-            "Such as 768.k=0.5, v=0.2. One number is the share of B, or m; 0.2/0.3/0.5 gives each its weight.",
-        ),
+        "Weights of single blocks",
+        "Such as 768.k=0.5, v=0.2. One number is the share of B, or m; 0.2/0.3/0.5 gives each its weight.",
     )
 
     def __post_init__(self) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ..base.errors import SettingsError, SeveralSettingsError
 from ..base.names import check_name
-from ..base.options import Option, Settings, setting
+from ..base.options import Settings, setting
 from .layers import ACTIVATIONS, WEIGHT_INITS
 from .sizes import check_size
 from .structure import Structure
@@ -22,60 +22,47 @@ class ShapeSettings(Settings):
 
     widths: tuple[int, ...] = setting(
         (),
-        Option(
-            "Attention widths",
-            "Widths the network acts on, such as 768, 320, 640, 1280. Empty: all that the model has.",
-            minimum=1,
-            maximum=16384,
-        ),
+        "Attention widths",
+        "Widths the network acts on, such as 768, 320, 640, 1280. Empty: all that the model has.",
+        minimum=1,
+        maximum=16384,
     )
     layer_structure: tuple[float, ...] = setting(
         (1.0, 2.0, 1.0),
-        Option(
-            "Layer structure",
-            "Width of each layer as a multiple of the attention width; starts and ends with 1.",
-            minimum=0.001,
-            maximum=64,
-        ),
+        "Layer structure",
+        "Width of each layer as a multiple of the attention width; starts and ends with 1.",
+        minimum=0.001,
+        maximum=64,
     )
     activation: str = setting(
-        "relu",
-        Option("Activation", "The bend between the layers; linear has none.", choices=tuple(ACTIVATIONS)),
+        "relu", "Activation", "The bend between the layers; linear has none.", choices=tuple(ACTIVATIONS)
     )
     weight_init: str = setting(
         "Normal",
-        Option(
-            "Weight initialisation",
-            "Normal is the safe choice; Kaiming suits relu, Xavier suits tanh and sigmoid.",
-            choices=WEIGHT_INITS,
-        ),
+        "Weight initialisation",
+        "Normal is the safe choice; Kaiming suits relu, Xavier suits tanh and sigmoid.",
+        choices=WEIGHT_INITS,
     )
     init_std: float = setting(
-        0.01, Option("Standard deviation", "How far first weights of Normal lie from 0.", minimum=0.0, maximum=1.0)
+        0.01, "Standard deviation", "How far first weights of Normal lie from 0.", minimum=0.0, maximum=1.0
     )
-    zero_last_layer: bool = setting(
-        False, Option("Start from zero", "An untrained network then changes nothing in a picture.")
-    )
+    zero_last_layer: bool = setting(False, "Start from zero", "An untrained network then changes nothing in a picture.")
     layer_norm: bool = setting(
-        False, Option("Layer normalisation", "Evens out the values after each layer; bears higher learning rates.")
+        False, "Layer normalisation", "Evens out the values after each layer; bears higher learning rates."
     )
-    activate_output: bool = setting(False, Option("Activate output", "The activation follows the last layer too."))
+    activate_output: bool = setting(False, "Activate output", "The activation follows the last layer too.")
     dropout_structure: tuple[float, ...] = setting(
         (),
-        Option(
-            "Dropout",
-            "Share of values left out in training, for each entry of the layer structure, such as 0, 0.1, 0. "
-            "Empty: none.",
-            minimum=0.0,
-            maximum=0.99,
-        ),
+        "Dropout",
+        "Share of values left out in training, for each entry of the layer structure, such as 0, 0.1, 0. Empty: none.",
+        minimum=0.0,
+        maximum=0.99,
     )
     skip_connection: bool = setting(
-        False,
-        Option("Residual blocks", "Each layer adds to what came in; only this extension reads such files."),
+        False, "Residual blocks", "Each layer adds to what came in; only this extension reads such files."
     )
     upsample_linear: bool = setting(
-        False, Option("Learned stretch", "Residual blocks learn how to change the width in place of repeating values.")
+        False, "Learned stretch", "Residual blocks learn how to change the width in place of repeating values."
     )
 
     def problems(self) -> Iterator[SettingsError]:
@@ -99,7 +86,7 @@ class NetworkSettings(ShapeSettings):
     """A new network, or the file of one to go on with."""
 
     file: str = setting(
-        "", Option("Network to train", "File of a network to go on with. Empty: a new one is made.", is_path=True)
+        "", "Network to train", "File of a network to go on with. Empty: a new one is made.", is_path=True
     )
 
 
@@ -107,15 +94,10 @@ class NetworkSettings(ShapeSettings):
 class CreateSettings(ShapeSettings):
     """A new network and the file it is saved to."""
 
-    name: str = setting("", Option("Name", "Name of the network and of its file."))
-    seed: int = setting(
-        0,
-        Option("Seed", "The same seed gives the same first weights.", minimum=0, maximum=2**63 - 1),
-    )
-    optional_info: str = setting(
-        "", Option("Notes", "Free text kept in the file: purpose, author, trigger words.", lines=2)
-    )
-    overwrite: bool = setting(False, Option("Overwrite", "May replace a file of this name."))
+    name: str = setting("", "Name", "Name of the network and of its file.")
+    seed: int = setting(0, "Seed", "The same seed gives the same first weights.", minimum=0, maximum=2**63 - 1)
+    optional_info: str = setting("", "Notes", "Free text kept in the file: purpose, author, trigger words.", lines=2)
+    overwrite: bool = setting(False, "Overwrite", "May replace a file of this name.")
 
     def problems(self) -> Iterator[SettingsError]:
         """Tell what `Structure` refuses, and names that no file can have."""

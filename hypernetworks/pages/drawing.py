@@ -127,12 +127,14 @@ def _addition(xs: Sequence[float], middle: float) -> list[str]:
     plus, top = xs[-1] + 52, 22
     start = xs[0]
     return [
-        _arc(f"M {start:g} {_ARC_ROOM - 6} C {start:g} {top} {start:g} {top} {start + 24:g} {top} H {plus - 24:g} "
-             f"C {plus:g} {top} {plus:g} {top} {plus:g} {middle - 11:g}"),
+        _arc(
+            f"M {start:g} {_ARC_ROOM - 6} C {start:g} {top} {start:g} {top} {start + 24:g} {top} H {plus - 24:g} "
+            f"C {plus:g} {top} {plus:g} {top} {plus:g} {middle - 11:g}"
+        ),
         _arc(f"M {xs[-1] + _BAR / 2:g} {middle:g} H {plus - 11:g}"),
         *_plus(plus, middle),
         _text((start + plus) / 2, top - 7, "the input passes by and is added"),
-    ]  # fmt: skip
+    ]
 
 
 def _blocks(xs: Sequence[float], structure: Structure, middle: float) -> list[str]:

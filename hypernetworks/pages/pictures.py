@@ -37,8 +37,12 @@ def chosen(survey: Survey, show: str, words: str) -> list[int]:
         words: what their name or caption must contain, in letters of any case.
     """
     troubled = _sentences(survey)
-    sizes = {number for one in survey.buckets if f"{one.kind.width_px} x {one.kind.height_px}" == show
-             for number in one.samples}  # fmt: skip
+    sizes = {
+        number
+        for one in survey.buckets
+        if f"{one.kind.width_px} x {one.kind.height_px}" == show
+        for number in one.samples
+    }
     wanted = words.strip().lower()
 
     def is_shown(number: int, sample: Sample) -> bool:

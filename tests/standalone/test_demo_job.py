@@ -21,9 +21,13 @@ def test_the_demo_learns_its_style_and_still_follows_captions(tmp_path):
     started = time.monotonic()
     result = subprocess.run(
         [sys.executable, "-c", COMMAND, *map(str, arguments)],
-        capture_output=True, text=True, encoding="utf-8", check=False, cwd=ROOT,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
+        cwd=ROOT,
         env={name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"},
-    )  # fmt: skip
+    )
     assert result.returncode == 0, result.stderr
     assert time.monotonic() - started < LIMIT_S
     found = json.loads(report.read_text(encoding="utf-8"))

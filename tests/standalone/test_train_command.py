@@ -56,15 +56,31 @@ def run(*arguments):
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     return subprocess.run(
         [sys.executable, "-c", COMMAND, *map(str, arguments)],
-        capture_output=True, text=True, encoding="utf-8", check=False, cwd=ROOT, env=environment,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
+        cwd=ROOT,
+        env=environment,
+    )
 
 
 @pytest.mark.slow
 def test_a_job_writes_network_sheet_log_and_report(job, tmp_path, checkpoint):
     report = tmp_path / "report.json"
-    result = run(job, "--ckpt", checkpoint, "--data-dir", tmp_path / "host", "--report", report,
-                 "--set", "train.max_steps=5", "--set", "network.activation=mish")  # fmt: skip
+    result = run(
+        job,
+        "--ckpt",
+        checkpoint,
+        "--data-dir",
+        tmp_path / "host",
+        "--report",
+        report,
+        "--set",
+        "train.max_steps=5",
+        "--set",
+        "network.activation=mish",
+    )
     assert result.returncode == 0, result.stderr
     found = json.loads(report.read_text(encoding="utf-8"))
     assert found["steps"] == 5

@@ -68,8 +68,11 @@ def start(job, checkpoint, out, *arguments):
     words = [job, "--ckpt", checkpoint, "--data-dir", out.parent / "host", "--set", f"output.dir={out}", *arguments]
     return subprocess.Popen(
         [sys.executable, "-c", COMMAND, *map(str, words)],
-        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd=ROOT, env=os.environ | {"OMP_NUM_THREADS": "1"},
-    )  # fmt: skip
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        cwd=ROOT,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+    )
 
 
 def finish(job, checkpoint, out, *arguments):

@@ -38,19 +38,50 @@ class GroupedBatchSampler(Sampler):
 
 
 def create_hypernetwork(  # noqa: PLR0917
-    name, enable_sizes, overwrite_old, layer_structure=None, activation_func=None, weight_init=None,
-    add_layer_norm=False, use_dropout=False, dropout_structure=None,
-):  # fmt: skip
+    name,
+    enable_sizes,
+    overwrite_old,
+    layer_structure=None,
+    activation_func=None,
+    weight_init=None,
+    add_layer_norm=False,
+    use_dropout=False,
+    dropout_structure=None,
+):
     """As in `modules.hypernetworks.hypernetwork`; does nothing."""
 
 
 def train_hypernetwork(  # noqa: PLR0917
-    id_task, hypernetwork_name, learn_rate, batch_size, gradient_step, data_root, log_directory, training_width,
-    training_height, varsize, steps, clip_grad_mode, clip_grad_value, shuffle_tags, tag_drop_out,
-    latent_sampling_method, use_weight, create_image_every, save_hypernetwork_every, template_filename,
-    preview_from_txt2img, preview_prompt, preview_negative_prompt, preview_steps, preview_sampler_name,
-    preview_cfg_scale, preview_seed, preview_width, preview_height,
-):  # fmt: skip
+    id_task,
+    hypernetwork_name,
+    learn_rate,
+    batch_size,
+    gradient_step,
+    data_root,
+    log_directory,
+    training_width,
+    training_height,
+    varsize,
+    steps,
+    clip_grad_mode,
+    clip_grad_value,
+    shuffle_tags,
+    tag_drop_out,
+    latent_sampling_method,
+    use_weight,
+    create_image_every,
+    save_hypernetwork_every,
+    template_filename,
+    preview_from_txt2img,
+    preview_prompt,
+    preview_negative_prompt,
+    preview_steps,
+    preview_sampler_name,
+    preview_cfg_scale,
+    preview_seed,
+    preview_width,
+    preview_height,
+):
     """As in `modules.hypernetworks.hypernetwork`; does nothing."""
 
 

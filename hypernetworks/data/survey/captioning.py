@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from ...base.errors import SettingsError
-from ...base.options import Option, Settings, setting
+from ...base.options import Settings, setting
 from ..captions import FILE, METADATA, caption_origin, in_lines
 from ..dataset import Sample
 from .caption_edits import Change, change_to
@@ -23,9 +23,10 @@ class TaggerSettings(Settings):
 
     existing: str = setting(
         KEEP,
-        Option("A caption that is there", "What is done where a picture has a caption file with text in it already.",
-               choices=(KEEP, BEFORE, AFTER, REPLACE)),
-    )  # fmt: skip
+        "A caption that is there",
+        "What is done where a picture has a caption file with text in it already.",
+        choices=(KEEP, BEFORE, AFTER, REPLACE),
+    )
 
 
 def of_one(survey: Survey, number: int, text: str) -> list[Change]:

@@ -14,7 +14,7 @@ from PIL import Image, ImageOps
 
 from ...base.atomic import atomic_write
 from ...base.errors import DatasetError, SettingsError
-from ...base.options import Option, Settings, setting
+from ...base.options import Settings, setting
 from ...ports import Progress
 from ..buckets import Frame
 from ..captions import NAME, Origin, caption_origin
@@ -30,22 +30,23 @@ _MIRRORED = "mirrored"
 class CopySettings(Settings):
     """Which copies are made of the pictures of a dataset, and where."""
 
-    split: bool = setting(
-        True, Option("Split oversized pictures", "Long pictures become several of picture width x height.")
-    )
+    split: bool = setting(True, "Split oversized pictures", "Long pictures become several of picture width x height.")
     split_threshold: float = setting(
-        0.5, Option("Split threshold", "A picture is split if its ratio of sides is at most this share of that of "
-                    "picture width x height.", minimum=0.0, maximum=1.0)
-    )  # fmt: skip
-    overlap: float = setting(
-        0.2, Option("Overlap", "Share of a part that the next one shows again.", minimum=0.0, maximum=0.9)
+        0.5,
+        "Split threshold",
+        "A picture is split if its ratio of sides is at most this share of that of picture width x height.",
+        minimum=0.0,
+        maximum=1.0,
     )
-    mirror: bool = setting(False, Option("Mirrored copies", "Of every picture and part."))
+    overlap: float = setting(0.2, "Overlap", "Share of a part that the next one shows again.", minimum=0.0, maximum=0.9)
+    mirror: bool = setting(False, "Mirrored copies", "Of every picture and part.")
     target: str = setting(
         "",
-        Option("New folder", "Gets the whole dataset: parts, mirrored copies, and copies of all others. Empty: parts "
-               "and mirrored copies go beside the originals.", is_path=True),
-    )  # fmt: skip
+        "New folder",
+        "Gets the whole dataset: parts, mirrored copies, and copies of all others. Empty: parts and mirrored copies go "
+        "beside the originals.",
+        is_path=True,
+    )
 
     def problems(self) -> Iterator[SettingsError]:
         """Nothing to do."""

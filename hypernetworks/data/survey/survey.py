@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 from ...base.errors import DatasetError
-from ...base.options import Option, Settings, setting
+from ...base.options import Settings, setting
 from ...ports import Progress, SubjectFinder
 from ...train.settings.training import TrainSettings
 from ..batches import Kind
@@ -56,17 +56,27 @@ class SurveySettings(Settings):
     """What counts as a problem."""
 
     token_limit: int = setting(
-        75, Option("Token limit", "Longer captions are named; the text encoder takes 75 tokens at once, and more in "
-                   "parts.", minimum=1, maximum=10_000)
-    )  # fmt: skip
+        75,
+        "Token limit",
+        "Longer captions are named; the text encoder takes 75 tokens at once, and more in parts.",
+        minimum=1,
+        maximum=10_000,
+    )
     ratio_limit: float = setting(
-        3.0, Option("Extreme ratio", "Pictures whose longer side is more than so many times the shorter one are named.",
-                    minimum=1.0, maximum=100.0)
-    )  # fmt: skip
+        3.0,
+        "Extreme ratio",
+        "Pictures whose longer side is more than so many times the shorter one are named.",
+        minimum=1.0,
+        maximum=100.0,
+    )
     duplicate_distance: int = setting(
-        24, Option("Duplicate distance", "Of the 256 signs of a perceptual hash so many may differ in duplicates; 24 "
-                   "finds resized and recompressed copies.", minimum=0, maximum=128)
-    )  # fmt: skip
+        24,
+        "Duplicate distance",
+        "Of the 256 signs of a perceptual hash so many may differ in duplicates; 24 finds resized and recompressed "
+        "copies.",
+        minimum=0,
+        maximum=128,
+    )
 
 
 @dataclass(frozen=True)

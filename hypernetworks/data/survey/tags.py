@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from ...base.errors import SettingsError
-from ...base.options import Option, Settings, setting
+from ...base.options import Settings, setting
 from ..caption_rules import CaptionRules
 
 ADD, REMOVE, REPLACE = "add", "remove", "replace"
@@ -19,11 +19,11 @@ class TagSettings(Settings):
     """A change of the tags of all captions."""
 
     action: str = setting(
-        ADD, Option("Change of tags", "What is done in every caption of the dataset.", choices=(ADD, REMOVE, REPLACE))
+        ADD, "Change of tags", "What is done in every caption of the dataset.", choices=(ADD, REMOVE, REPLACE)
     )
-    tag: str = setting("", Option("Tags", "One, or several with the separator between them."))
-    replacement: str = setting("", Option("New tags", "What takes the place of a replaced tag."))
-    place: str = setting(FRONT, Option("Add at", "Where new tags go.", choices=(FRONT, END)))
+    tag: str = setting("", "Tags", "One, or several with the separator between them.")
+    replacement: str = setting("", "New tags", "What takes the place of a replaced tag.")
+    place: str = setting(FRONT, "Add at", "Where new tags go.", choices=(FRONT, END))
 
     @property
     def title(self) -> str:

@@ -129,8 +129,11 @@ def parse_arguments(text: str) -> dict[str, Any]:
         try:
             values[str(keyword.arg)] = ast.literal_eval(keyword.value)
         except ValueError:
-            raise SettingsError("arguments", f"the value of {keyword.arg} must be a number, true or false as Python "
-                                           "writes them, or a list of numbers") from None  # fmt: skip
+            raise SettingsError(
+                "arguments",
+                f"the value of {keyword.arg} must be a number, true or false as Python writes them, or a list of "
+                "numbers",
+            ) from None
     return values
 
 
@@ -139,8 +142,9 @@ def _class(name: str) -> Any:
     try:
         return getattr(importlib.import_module(kind.module), kind.attribute)
     except (ImportError, AttributeError) as error:
-        raise SettingsError("optimizer.name", f"{name} needs the package {kind.package}, which is not installed "
-                                              "or too old") from error  # fmt: skip
+        raise SettingsError(
+            "optimizer.name", f"{name} needs the package {kind.package}, which is not installed or too old"
+        ) from error
 
 
 def _checked(name: str, cls: Any, text: str) -> dict[str, Any]:

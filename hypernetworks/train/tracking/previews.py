@@ -115,8 +115,13 @@ def read_prompts(path: Path, base: PictureRequest) -> list[PictureRequest]:
 def _request(number: int, line: str, base: PictureRequest) -> PictureRequest:
     prompt, *rest = _FLAG.split(" " + line)
     changes: dict[str, str | int | float] = {"prompt": prompt.strip()}
-    kinds = {"w": ("width_px", int), "h": ("height_px", int), "d": ("seed", int), "l": ("cfg_scale", float),
-             "s": ("steps", int)}  # fmt: skip
+    kinds = {
+        "w": ("width_px", int),
+        "h": ("height_px", int),
+        "d": ("seed", int),
+        "l": ("cfg_scale", float),
+        "s": ("steps", int),
+    }
     for flag, text in zip(rest[::2], rest[1::2], strict=True):
         if flag == "n":
             changes["negative_prompt"] = text.strip()

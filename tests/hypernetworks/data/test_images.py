@@ -103,8 +103,20 @@ def broken(folder):
     (folder / "new.avif").write_bytes(b"\0\0\0\x1cftypavif" + bytes(40))
     Image.new("RGB", (9, 9)).save(folder / "caption.png")
     (folder / "caption.txt").write_bytes(b"\xff\xfe\xfa")
-    return sorted(["cut.jpg", "cut.webp", "cut.bmp", "cut.png", "empty.png", "text.jpg", "start.png", "flipped.png",
-                   "new.avif", "caption.txt"])  # fmt: skip
+    return sorted(
+        [
+            "cut.jpg",
+            "cut.webp",
+            "cut.bmp",
+            "cut.png",
+            "empty.png",
+            "text.jpg",
+            "start.png",
+            "flipped.png",
+            "new.avif",
+            "caption.txt",
+        ]
+    )
 
 
 def can_write_avif():
@@ -131,8 +143,16 @@ def mixed(tmp_path):
 
 def test_good_pictures_train_and_broken_ones_are_named_before_the_first_step(mixed, tmp_path, caplog):
     folder, names = mixed
-    job = make_job(folder, data__framing="buckets", data__bucket_step=8, data__min_side=8, data__batch_size=16,
-                   train__max_steps=3, output__sheet=False, output__overwrite=True)  # fmt: skip
+    job = make_job(
+        folder,
+        data__framing="buckets",
+        data__bucket_step=8,
+        data__min_side=8,
+        data__batch_size=16,
+        train__max_steps=3,
+        output__sheet=False,
+        output__overwrite=True,
+    )
     ports = fake_ports(tmp_path)
     said_before: list[int] = []
     encode = ports.encoder.encode_posterior

@@ -69,8 +69,11 @@ def test_the_documented_example_is_read_with_its_inheritance_repeats_and_steps(f
     assert len(dataset) == 14
     by_folder = {sample.path.parent.name: sample for sample in dataset.samples}
     assert {name: sample.subset.captions.keep_tags for name, sample in by_folder.items()} == {
-        "hoge": 2, "fuga": 3, "reg": 1, "piyo": 1,
-    }  # fmt: skip
+        "hoge": 2,
+        "fuga": 3,
+        "reg": 1,
+        "piyo": 1,
+    }
     assert all(sample.subset.captions.shuffle for sample in dataset.samples)
     captions = [sample.caption for sample in dataset.samples]
     assert captions[:4] == ["a, b, c, d", "hoge girl", "hoge girl", "fuga boy"]
@@ -83,7 +86,9 @@ def test_the_documented_example_is_read_with_its_inheritance_repeats_and_steps(f
 
 
 def test_repeats_multiply_and_regularisation_follows(folders):
-    dataset = read(folders, """
+    dataset = read(
+        folders,
+        """
         [[datasets]]
         resolution = 64
         batch_size = 2
@@ -93,7 +98,8 @@ def test_repeats_multiply_and_regularisation_follows(folders):
         [[datasets.subsets]]
         image_dir = 'reg'
         is_reg = true
-    """)  # fmt: skip
+    """,
+    )
     taught = [item for item in dataset.items if not dataset.samples[item.sample].subset.is_regularisation]
     assert (len(taught), len(dataset.items)) == (30, 60)
     assert steps_per_epoch(dataset.kinds, 1) == 30
@@ -101,7 +107,9 @@ def test_repeats_multiply_and_regularisation_follows(folders):
 
 
 def test_every_option_reaches_its_place(folders):
-    dataset = read(folders, """
+    dataset = read(
+        folders,
+        """
         [general]
         enable_bucket = true
         min_bucket_reso = 128
@@ -122,7 +130,8 @@ def test_every_option_reaches_its_place(folders):
         [[datasets.subsets]]
         image_dir = 'hoge'
         weight = 0.5
-    """)  # fmt: skip
+    """,
+    )
     sample = dataset.samples[0]
     framing, rules = sample.subset.framing, sample.subset.captions
     assert (framing.mode, framing.width_px, framing.height_px, framing.step_px) == ("buckets", 256, 320, 32)
@@ -200,9 +209,13 @@ def test_folders_may_be_named_with_their_repeats(folders):
 
 def test_regularisation_pictures_take_as_many_turns_with_their_weight(folders):
     settings = DataSettings(
-        folder=str(folders / "hoge"), regularisation_folder=str(folders / "reg"), regularisation_weight=0.5, repeats=2,
-        width=16, height=16,
-    )  # fmt: skip
+        folder=str(folders / "hoge"),
+        regularisation_folder=str(folders / "reg"),
+        regularisation_weight=0.5,
+        repeats=2,
+        width=16,
+        height=16,
+    )
     dataset = read_dataset(settings, "n")
     turns = [dataset.samples[item.sample] for item in dataset.items]
     assert [sample.subset.is_regularisation for sample in turns] == [False] * 6 + [True] * 6

@@ -91,8 +91,9 @@ def test_metadata_with_whole_paths_needs_no_folder(folders):
     (folders / "all.json").write_text(json.dumps(entries))
     dataset = read(folders, "[[datasets]]\n[[datasets.subsets]]\nmetadata_file = 'all.json'\nnum_repeats = 3")
     assert [(sample.path.name, sample.caption) for sample in dataset.samples] == [
-        ("hoge1.png", "one"), ("fuga0.png", "two"),
-    ]  # fmt: skip
+        ("hoge1.png", "one"),
+        ("fuga0.png", "two"),
+    ]
     assert len(dataset.items) == 6
 
 

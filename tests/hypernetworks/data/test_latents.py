@@ -93,8 +93,10 @@ def test_a_second_start_needs_no_encoder_and_gives_the_same(pictures, tmp_path):
     assert (second.encoder.encoded_pictures, second.encoder.encoded_texts) == (0, [])
     assert same(weights(one.network), weights(two.network))
     without = fake_ports(tmp_path / "without")
-    assert same(weights(train(make_job(pictures, train__validation_share=0.3, data__cache=False), without).network),
-                weights(one.network))  # fmt: skip
+    assert same(
+        weights(train(make_job(pictures, train__validation_share=0.3, data__cache=False), without).network),
+        weights(one.network),
+    )
     assert not (without.log_dir / "latents").exists()
 
 
@@ -192,12 +194,22 @@ def test_a_run_with_everything_random_goes_on_to_the_same_weights(pictures, tmp_
     Image.new("RGB", (90, 40), "red").save(pictures / "wide.png")
     (pictures / "wide.txt").write_text("a, b, c, d")
     changes = {
-        "data__framing": "buckets", "data__bucket_step": 8, "data__min_side": 8, "data__shuffle_tags": True,
-        "data__tag_dropout": 0.3, "data__caption_dropout": 0.2, "data__flip": True, "data__latents": "random",
-        "data__crop": "random", "data__repeats": 2, "data__template": "[filewords]\n[name], [filewords]",
-        "train__max_steps": 30, "train__gradient_accumulation": 2, "train__validation_share": 0.3,
+        "data__framing": "buckets",
+        "data__bucket_step": 8,
+        "data__min_side": 8,
+        "data__shuffle_tags": True,
+        "data__tag_dropout": 0.3,
+        "data__caption_dropout": 0.2,
+        "data__flip": True,
+        "data__latents": "random",
+        "data__crop": "random",
+        "data__repeats": 2,
+        "data__template": "[filewords]\n[name], [filewords]",
+        "train__max_steps": 30,
+        "train__gradient_accumulation": 2,
+        "train__validation_share": 0.3,
         "output__sheet": False,
-    }  # fmt: skip
+    }
     whole = train(make_job(pictures, **changes), fake_ports(tmp_path / "whole"))
     train(make_job(pictures, **changes), fake_ports(tmp_path / "halves", stop_after=13))
     rest = train(make_job(pictures, **changes), fake_ports(tmp_path / "halves"), resume=True)

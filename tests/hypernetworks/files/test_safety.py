@@ -104,15 +104,25 @@ def test_a_full_disk_loses_nothing(pictures, tmp_path):
 
 def test_copies_are_numbered_kept_and_the_best_is_marked(pictures, tmp_path):
     job = make_job(
-        pictures, train__max_steps=20, output__save_every="4", output__keep_last=2, output__save_best=True,
-        train__validation_share=0.3, train__validation_every="4", output__sheet=False,
-    )  # fmt: skip
+        pictures,
+        train__max_steps=20,
+        output__save_every="4",
+        output__keep_last=2,
+        output__save_best=True,
+        train__validation_share=0.3,
+        train__validation_every="4",
+        output__sheet=False,
+    )
     result = train(job, fake_ports(tmp_path))
     names = sorted(path.name for path in result.log.parent.glob("*.pt*"))
     assert names == [
-        "fake-000016.pt", "fake-000016.pt.state", "fake-000020.pt", "fake-000020.pt.state",
-        "fake-best.pt", "fake-best.pt.state",
-    ]  # fmt: skip
+        "fake-000016.pt",
+        "fake-000016.pt.state",
+        "fake-000020.pt",
+        "fake-000020.pt.state",
+        "fake-best.pt",
+        "fake-best.pt.state",
+    ]
     rows = read_log(result.log)
     measured = {int(row["step"]): float(row["validation_loss"]) for row in rows if row["validation_loss"]}
     assert list(measured) == [4, 8, 12, 16, 20]
@@ -125,9 +135,14 @@ def test_copies_are_numbered_kept_and_the_best_is_marked(pictures, tmp_path):
 
 def test_cycle_ends_are_saved_and_shown(pictures, tmp_path):
     job = make_job(
-        pictures, train__max_steps=12, schedule__kind="cosine restarts", schedule__cycle="2 epochs",
-        output__save_at_cycle_end=True, preview__at_cycle_end=True, output__sheet=False,
-    )  # fmt: skip
+        pictures,
+        train__max_steps=12,
+        schedule__kind="cosine restarts",
+        schedule__cycle="2 epochs",
+        output__save_at_cycle_end=True,
+        preview__at_cycle_end=True,
+        output__sheet=False,
+    )
     result = train(job, fake_ports(tmp_path))  # 5 pictures in batches of 2: 3 steps an epoch, 6 a cycle
     assert [path.name for path in sorted(result.log.parent.glob("*.pt"))] == ["fake-000006.pt", "fake-000012.pt"]
     assert [path.name for path in result.previews] == ["step-000006.png", "step-000012.png"]

@@ -38,8 +38,16 @@ def test_a_missing_or_binary_file_is_refused_by_name(tmp_path):
 
 def test_overrides_are_read_as_toml_else_as_text():
     tables = {"train": {"max_steps": 5}}
-    apply_overrides(tables, ["train.max_steps=7", "data.folder=C:\\pictures", "network.widths=[1, 2]",
-                             "output.name = night = day", "output.overwrite=true"])  # fmt: skip
+    apply_overrides(
+        tables,
+        [
+            "train.max_steps=7",
+            "data.folder=C:\\pictures",
+            "network.widths=[1, 2]",
+            "output.name = night = day",
+            "output.overwrite=true",
+        ],
+    )
     assert tables == {
         "train": {"max_steps": 7},
         "data": {"folder": "C:\\pictures"},
@@ -56,12 +64,14 @@ def test_overrides_of_another_form_are_refused(text):
 
 @given(prompt=st.text(max_size=40).filter(lambda t: t.strip() == t and not any("\ud800" <= c <= "\udfff" for c in t)))
 def test_any_job_survives_its_file(tmp_path_factory, prompt):
-    job = Job.from_mapping({
-        "data": {"folder": str(tmp_path_factory.getbasetemp())},
-        "output": {"name": "夜"},
-        "preview": {"prompt": prompt},
-        "network": {"layer_structure": "1, 1.5, 1", "widths": "16"},
-    })  # fmt: skip
+    job = Job.from_mapping(
+        {
+            "data": {"folder": str(tmp_path_factory.getbasetemp())},
+            "output": {"name": "夜"},
+            "preview": {"prompt": prompt},
+            "network": {"layer_structure": "1, 1.5, 1", "widths": "16"},
+        }
+    )
     path = tmp_path_factory.mktemp("job") / "job.toml"
     path.write_text(job_text(job), encoding="utf-8", newline="")
     assert Job.from_mapping(read_tables(path)) == job
@@ -71,5 +81,7 @@ def test_every_line_of_more_folders_is_taken_from_the_folder_of_the_job(tmp_path
     folders = """cats | num_repeats=2\n\n/else/dogs|flip_aug=true"""
     tables = read_tables(write(tmp_path, f"[data]\nmore_folders = '''{folders}'''\n"))
     assert tables["data"]["more_folders"].splitlines() == [
-        f"{tmp_path / 'cats'} | num_repeats=2", "", f"{Path('/else/dogs').resolve()} |flip_aug=true",
-    ]  # fmt: skip
+        f"{tmp_path / 'cats'} | num_repeats=2",
+        "",
+        f"{Path('/else/dogs').resolve()} |flip_aug=true",
+    ]

@@ -56,8 +56,14 @@ def test_the_rates_are_drawn_with_upright_jumps():
 
 
 def test_lengths_in_epochs_count_the_pictures(pictures):
-    entered = tables(pictures, schedule__rate="1e-4", schedule__kind="cosine restarts", schedule__cycle="2 epochs",
-                     data__batch_size=2, train__max_steps=60)  # fmt: skip
+    entered = tables(
+        pictures,
+        schedule__rate="1e-4",
+        schedule__kind="cosine restarts",
+        schedule__cycle="2 epochs",
+        data__batch_size=2,
+        train__max_steps=60,
+    )
     planned = train_entry.planned_rates(entered)
     assert planned.steps_per_epoch == 3
     assert planned.schedule.is_end_of_cycle(5)
@@ -80,8 +86,14 @@ def test_rates_that_cannot_be_told_name_the_field(tmp_path, changes, field):
 
 
 def test_shrinking_cycles_of_a_long_run_are_drawn_at_once():
-    entered = tables(schedule__kind="cosine restarts", schedule__rate="1e-4", schedule__cycle="64",
-                     schedule__multiplier=0.5, schedule__warmup=2, train__max_steps=10_000_000)  # fmt: skip
+    entered = tables(
+        schedule__kind="cosine restarts",
+        schedule__rate="1e-4",
+        schedule__cycle="64",
+        schedule__multiplier=0.5,
+        schedule__warmup=2,
+        train__max_steps=10_000_000,
+    )
     started = time.monotonic()
     assert train_entry.planned_rates(entered).chart().startswith("<svg")
     assert time.monotonic() - started < 2

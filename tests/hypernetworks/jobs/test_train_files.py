@@ -67,17 +67,29 @@ def tables(values):
 
 
 def full_job(folder):
-    return Job.from_mapping({
-        "network": {"file": str(folder / "n.pt")},
-        "data": {"folder": str(folder), "width": 64, "template": "[name], [filewords]", "caption_dropout": 0.25},
-        "optimizer": {"name": "Prodigy", "arguments": "weight_decay=0.01", "clip": "norm", "clip_limit": "1:50,0.5"},
-        "schedule": {"rate": "1e-4", "kind": "cosine restarts", "cycle": "10 epochs", "warmup": 5, "decay": 0.9},
-        "loss": {"kind": "huber", "min_snr_gamma": 5.0, "noise_cycle": "3 epochs", "noise_restarts": True},
-        "train": {"max_steps": 77, "validation_share": 0.25, "ema_decay": 0.99, "seed": 2**60},
-        "preview": {"every": "2 epochs", "prompt": "\"夜\" a <b> 'c'", "width": 128, "at_cycle_end": True},
-        "output": {"name": "夜 of ink", "overwrite": True, "save_every": "1 epoch", "save_best": True,
-                   "dir": str(folder)},
-    })  # fmt: skip
+    return Job.from_mapping(
+        {
+            "network": {"file": str(folder / "n.pt")},
+            "data": {"folder": str(folder), "width": 64, "template": "[name], [filewords]", "caption_dropout": 0.25},
+            "optimizer": {
+                "name": "Prodigy",
+                "arguments": "weight_decay=0.01",
+                "clip": "norm",
+                "clip_limit": "1:50,0.5",
+            },
+            "schedule": {"rate": "1e-4", "kind": "cosine restarts", "cycle": "10 epochs", "warmup": 5, "decay": 0.9},
+            "loss": {"kind": "huber", "min_snr_gamma": 5.0, "noise_cycle": "3 epochs", "noise_restarts": True},
+            "train": {"max_steps": 77, "validation_share": 0.25, "ema_decay": 0.99, "seed": 2**60},
+            "preview": {"every": "2 epochs", "prompt": "\"夜\" a <b> 'c'", "width": 128, "at_cycle_end": True},
+            "output": {
+                "name": "夜 of ink",
+                "overwrite": True,
+                "save_every": "1 epoch",
+                "save_best": True,
+                "dir": str(folder),
+            },
+        }
+    )
 
 
 def test_a_saved_job_comes_back_whole(tmp_path):
@@ -125,8 +137,15 @@ def test_what_a_form_cannot_hold_is_named_and_the_rest_is_taken():
         "[network]\nlayer_structure = [1, 3, 1]\n[magic]\nx = 1\n[create]\nseed = 1\n"
     )
     said = {error.field: error.reason for error in loaded.errors}
-    assert set(said) == {"data.folder", "data.batch_size", "data.colour", "schedule.kind", "network.layer_structure",
-                         "magic", "create"}  # fmt: skip
+    assert set(said) == {
+        "data.folder",
+        "data.batch_size",
+        "data.colour",
+        "schedule.kind",
+        "network.layer_structure",
+        "magic",
+        "create",
+    }
     assert "relative to the place of the file" in said["data.folder"]
     assert "Create Beta Hypernetwork" in said["network.layer_structure"]
     assert loaded.values["schedule.warmup"] == 7
@@ -156,22 +175,42 @@ def test_the_originals_file_is_taken_whole():
     loaded = original()
     assert (loaded.errors, loaded.left_out) == ([], [])
     assert loaded.values == {
-        "schedule.rate": "0.0001", "schedule.kind": "cosine restarts", "schedule.cycle": "64",
-        "schedule.multiplier": 1.5, "schedule.warmup": 5, "schedule.min_rate": 6e-7, "schedule.decay": 0.998,
-        "data.batch_size": 2, "data.width": 640, "data.height": 448, "data.latents": "deterministic",
-        "data.shuffle_tags": False, "data.tag_dropout": 0.0, "data.masks": "off",
-        "train.gradient_accumulation": 8, "train.max_steps": 3000,
-        "optimizer.name": "AdamW", "optimizer.arguments": "weight_decay=0.02, betas=(0.9, 0.99), eps=1e-8",
-        "optimizer.clip": "norm", "optimizer.clip_limit": "1e-1",
-        "loss.noise_cycle": "128", "loss.noise_restarts": True,
-        "preview.at_cycle_end": True, "output.save_at_cycle_end": True,
-    }  # fmt: skip
+        "schedule.rate": "0.0001",
+        "schedule.kind": "cosine restarts",
+        "schedule.cycle": "64",
+        "schedule.multiplier": 1.5,
+        "schedule.warmup": 5,
+        "schedule.min_rate": 6e-7,
+        "schedule.decay": 0.998,
+        "data.batch_size": 2,
+        "data.width": 640,
+        "data.height": 448,
+        "data.latents": "deterministic",
+        "data.shuffle_tags": False,
+        "data.tag_dropout": 0.0,
+        "data.masks": "off",
+        "train.gradient_accumulation": 8,
+        "train.max_steps": 3000,
+        "optimizer.name": "AdamW",
+        "optimizer.arguments": "weight_decay=0.02, betas=(0.9, 0.99), eps=1e-8",
+        "optimizer.clip": "norm",
+        "optimizer.clip_limit": "1e-1",
+        "loss.noise_cycle": "128",
+        "loss.noise_restarts": True,
+        "preview.at_cycle_end": True,
+        "output.save_at_cycle_end": True,
+    }
     Job.from_mapping(tables(loaded.values))
 
 
 def test_switches_that_are_off_switch_off():
-    loaded = original(use_beta_scheduler=False, use_beta_adamW_checkbox=False, show_gradient_clip_checkbox=False,
-                      noise_training_scheduler_enabled=False, learn_rate="4e-05:2000,4e-06:4000")  # fmt: skip
+    loaded = original(
+        use_beta_scheduler=False,
+        use_beta_adamW_checkbox=False,
+        show_gradient_clip_checkbox=False,
+        noise_training_scheduler_enabled=False,
+        learn_rate="4e-05:2000,4e-06:4000",
+    )
     values = loaded.values
     assert (values["schedule.kind"], values["optimizer.arguments"]) == ("steps", "")
     assert (values["optimizer.clip"], values["loss.noise_cycle"]) == ("none", "0")
@@ -185,8 +224,13 @@ def test_captions_latents_and_masks_are_taken():
 
 
 def test_d_adaptation_and_clipping_by_value():
-    loaded = original(use_dadaptation=True, dadapt_growth_factor=1.02, learn_rate="1.0", gradient_clip_opt="limit",
-                      use_beta_adamW_checkbox=False)  # fmt: skip
+    loaded = original(
+        use_dadaptation=True,
+        dadapt_growth_factor=1.02,
+        learn_rate="1.0",
+        gradient_clip_opt="limit",
+        use_beta_adamW_checkbox=False,
+    )
     assert loaded.values["optimizer.name"] == "DAdaptAdam"
     assert loaded.values["optimizer.arguments"] == "weight_decouple=True, growth_rate=1.02"
     assert loaded.values["optimizer.clip"] == "value"
@@ -196,10 +240,12 @@ def test_d_adaptation_and_clipping_by_value():
 @pytest.mark.parametrize(
     "changes",
     [
-        {"latent_sampling_std": 0.5}, {"template_file": "style_filewords.txt"}, {"loss_opt": "loss_vlb"},
+        {"latent_sampling_std": 0.5},
+        {"template_file": "style_filewords.txt"},
+        {"loss_opt": "loss_vlb"},
         {"optional_gradient_norm_type": "1"},
     ],
-)  # fmt: skip
+)
 def test_what_has_no_counterpart_is_named(changes):
     ((key, value),) = changes.items()
     assert original(**changes).left_out == [f"{key} = {value}"]

@@ -31,8 +31,17 @@ def gradients_of(monkeypatch, pictures, folder, **changes):
         return original(parameters, kind, limit)
 
     monkeypatch.setattr(loop, "clip", spy)
-    train(make_job(pictures, train__max_steps=1, output__sheet=False, data__caption_dropout=0.0,
-                   network__dropout_structure="", **changes), fake_ports(folder))  # fmt: skip
+    train(
+        make_job(
+            pictures,
+            train__max_steps=1,
+            output__sheet=False,
+            data__caption_dropout=0.0,
+            network__dropout_structure="",
+            **changes,
+        ),
+        fake_ports(folder),
+    )
     return seen[0]
 
 
@@ -41,8 +50,13 @@ def test_the_gradient_of_k_batches_is_that_of_one_batch_of_k(monkeypatch, pictur
     monkeypatch.setattr(loop.Trainer, "noisy_batches", fixed_noise)
     one = gradients_of(monkeypatch, pictures, tmp_path / "a", data__batch_size=5)
     for size, accumulation in ((1, 5), (2, 3), (3, 2)):
-        many = gradients_of(monkeypatch, pictures, tmp_path / f"b{size}", data__batch_size=size,
-                            train__gradient_accumulation=accumulation)  # fmt: skip
+        many = gradients_of(
+            monkeypatch,
+            pictures,
+            tmp_path / f"b{size}",
+            data__batch_size=size,
+            train__gradient_accumulation=accumulation,
+        )
         for ours, theirs in zip(many, one, strict=True):
             assert torch.allclose(ours, theirs, rtol=1e-5, atol=1e-8)
 
@@ -265,9 +279,11 @@ def batch_at(timesteps):
     generator = torch.Generator().manual_seed(1)
     count = len(timesteps)
     return NoisyBatch(
-        torch.randn(count, 4, 4, 4, generator=generator), timesteps, torch.zeros(count, 5, 12),
         torch.randn(count, 4, 4, 4, generator=generator),
-    )  # fmt: skip
+        timesteps,
+        torch.zeros(count, 5, 12),
+        torch.randn(count, 4, 4, 4, generator=generator),
+    )
 
 
 def test_min_snr_weights_follow_the_paper():

@@ -59,8 +59,16 @@ class Punctual(Deaf):
 
 @pytest.mark.parametrize("loss", ["l2", "scheduled huber"])
 def test_nothing_in_a_step_waits_for_the_device(pictures, tmp_path, monkeypatch, loss):
-    job = make_job(pictures, **FUSED, train__gradient_accumulation=2, optimizer__clip="norm", loss__kind=loss,
-                   loss__min_snr_gamma=5.0, loss__noise_offset=0.1, loss__adaptive_noise_offset=0.1)  # fmt: skip
+    job = make_job(
+        pictures,
+        **FUSED,
+        train__gradient_accumulation=2,
+        optimizer__clip="norm",
+        loss__kind=loss,
+        loss__min_snr_gamma=5.0,
+        loss__noise_offset=0.1,
+        loss__adaptive_noise_offset=0.1,
+    )
     trainer = make_trainer(job, fake_ports(tmp_path))
     trainer.reads_later = True
     group = [(0, 1), (2,)]
@@ -165,8 +173,12 @@ def test_previews_take_the_optimizer_state_away_and_bring_it_back(pictures, tmp_
                 state["exp_avg"] = state["exp_avg"].as_subclass(OnGpu)
 
     monkeypatch.setattr(torch.optim, "AdamW", Pretending)
-    changes = {"train__max_steps": 4, "preview__every": "2", "output__sheet": False,
-               "optimizer__arguments": "fused=False"}  # fmt: skip
+    changes = {
+        "train__max_steps": 4,
+        "preview__every": "2",
+        "output__sheet": False,
+        "optimizer__arguments": "fused=False",
+    }
     train(make_job(pictures, **changes), ports)
     assert (moves, during) == ([], [0, 0])
     train(make_job(pictures, **changes, output__name="b", train__preview_unloads_optimizer=True), ports)

@@ -93,9 +93,18 @@ def test_charts_are_well_formed_and_hold_what_is_finite():
 
 def test_the_validation_loss_does_not_depend_on_the_training_seed(pictures, tmp_path):
     def validation(seed, batch):
-        job = make_job(pictures, train__seed=seed, data__batch_size=batch, train__validation_share=0.4,
-                       train__validation_every="1", train__max_steps=1, schedule__rate="0", output__sheet=False,
-                       optimizer__name="SGD", network__zero_last_layer=True)  # fmt: skip
+        job = make_job(
+            pictures,
+            train__seed=seed,
+            data__batch_size=batch,
+            train__validation_share=0.4,
+            train__validation_every="1",
+            train__max_steps=1,
+            schedule__rate="0",
+            output__sheet=False,
+            optimizer__name="SGD",
+            network__zero_last_layer=True,
+        )
         return read_log(train(job, fake_ports(tmp_path / f"{seed}-{batch}")).log)[0]["validation_loss"]
 
     assert validation(1, 1) == validation(2, 2) != ""

@@ -15,9 +15,13 @@ GOLDEN = Path(__file__).parents[2] / "golden"
 @pytest.mark.parametrize("case", json.loads((GOLDEN / "cosine.json").read_text()), ids=lambda c: f"cycle{c['cycle']}")
 def test_cosine_restarts_match_the_original(case):
     schedule = schedules.CosineRestarts(
-        cycle=case["cycle"], multiplier=case["mult"], max_rate=case["max_lr"], min_rate=case["min_lr"],
-        warmup=case["warmup"], decay=case["decay"],
-    )  # fmt: skip
+        cycle=case["cycle"],
+        multiplier=case["mult"],
+        max_rate=case["max_lr"],
+        min_rate=case["min_lr"],
+        warmup=case["warmup"],
+        decay=case["decay"],
+    )
     assert [schedule.rate(step) for step in range(len(case["lr"]))] == pytest.approx(case["lr"], rel=1e-12, abs=1e-15)
     ends = [step for step in range(len(case["lr"])) if schedule.is_end_of_cycle(step)]
     assert ends == case["end_of_cycle"]

@@ -81,8 +81,14 @@ def test_a_second_run_goes_on_with_the_file_and_counts_on(pictures, tmp_path):
 def test_a_loss_that_is_not_finite_names_the_step_and_leaves_the_file_whole(pictures, tmp_path):
     first = train(make_job(pictures), fake_ports(tmp_path))
     before = first.network.read_bytes()
-    job = make_job(pictures, network__file=str(first.network), output__overwrite=True, schedule__rate="10",
-                   optimizer__name="SGD", train__max_steps=500)  # fmt: skip
+    job = make_job(
+        pictures,
+        network__file=str(first.network),
+        output__overwrite=True,
+        schedule__rate="10",
+        optimizer__name="SGD",
+        train__max_steps=500,
+    )
     ports = fake_ports(tmp_path)
     with pytest.raises(NonFiniteLossError, match=r"^step \d+: the loss or its gradient is no finite number"):
         train(job, ports)
@@ -108,8 +114,16 @@ def test_a_schedule_that_ends_early_ends_the_run(pictures, tmp_path):
 def test_every_optimizer_and_loss_moves_the_weights(pictures, tmp_path, optimizer, loss):
     job = make_job(pictures, optimizer__name=optimizer, loss__kind=loss, schedule__rate="0.0001")
     result = train(job, fake_ports(tmp_path))
-    untrained = train(make_job(pictures, train__max_steps=1, schedule__rate="0", output__name="still",
-                               optimizer__arguments="weight_decay=0.0"), fake_ports(tmp_path))  # fmt: skip
+    untrained = train(
+        make_job(
+            pictures,
+            train__max_steps=1,
+            schedule__rate="0",
+            output__name="still",
+            optimizer__arguments="weight_decay=0.0",
+        ),
+        fake_ports(tmp_path),
+    )
     assert not same(weights(result.network), weights(untrained.network))
 
 

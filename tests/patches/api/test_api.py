@@ -110,8 +110,12 @@ def test_train_runs_in_the_background_and_continue_goes_on(client, patched, data
     run = answer.json()["run"]
     ended = wait(client, run)
     assert (ended["state"], ended["name"], ended["done"], ended["total"], ended["problem"]) == (
-        "finished", "ink", 2, 2, None,
-    )  # fmt: skip
+        "finished",
+        "ink",
+        2,
+        2,
+        None,
+    )
     assert ended["result"]["steps"] == 2
     assert ended["result"]["network"] == path.as_posix()
     assert files.load(path).metadata.step == 2

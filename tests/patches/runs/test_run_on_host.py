@@ -48,14 +48,16 @@ def job(tmp_path):
     for number in range(3):
         Image.new("RGB", (64, 64), (80 * number, 30, 200)).save(folder / f"{number}.png")
         (folder / f"{number}.txt").write_text(f"picture {number}")
-    return Job.from_mapping({
-        "network": {"dropout_structure": "0, 0.2, 0"},
-        "data": {"folder": str(folder), "width": 64, "height": 64, "batch_size": 2, "caption_dropout": 0.3},
-        "schedule": {"rate": "0.001"},
-        "train": {"max_steps": 4, "ema_decay": 0.9, "validation_share": 0.34, "validation_every": "2"},
-        "preview": {"every": "2", "sampling_steps": 2},
-        "output": {"name": "stays", "dir": str(tmp_path / "out"), "sheet": False},
-    })  # fmt: skip
+    return Job.from_mapping(
+        {
+            "network": {"dropout_structure": "0, 0.2, 0"},
+            "data": {"folder": str(folder), "width": 64, "height": 64, "batch_size": 2, "caption_dropout": 0.3},
+            "schedule": {"rate": "0.001"},
+            "train": {"max_steps": 4, "ema_decay": 0.9, "validation_share": 0.34, "validation_every": "2"},
+            "preview": {"every": "2", "sampling_steps": 2},
+            "output": {"name": "stays", "dir": str(tmp_path / "out"), "sheet": False},
+        }
+    )
 
 
 @pytest.fixture

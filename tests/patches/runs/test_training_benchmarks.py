@@ -30,8 +30,20 @@ def test_a_case_has_times_ratios_and_peaks_and_leaves_the_model_alone(tiny):
     unet = tiny.model.model.diffusion_model
     forwards = {type(module).forward for module in unet.modules()}
     case = training.measure_case(TINY, 2)
-    assert {"model", "px", "ours_s", "ours_s_p10", "ours_s_p90", "reference_s", "reference_s_p10", "reference_s_p90",
-            "speedup", "processor_speedup", "ours_peak_mb", "reference_peak_mb"} <= case.keys()  # fmt: skip
+    assert {
+        "model",
+        "px",
+        "ours_s",
+        "ours_s_p10",
+        "ours_s_p90",
+        "reference_s",
+        "reference_s_p10",
+        "reference_s_p90",
+        "speedup",
+        "processor_speedup",
+        "ours_peak_mb",
+        "reference_peak_mb",
+    } <= case.keys()
     assert case["ours_s_p10"] <= case["ours_s"] <= case["ours_s_p90"]
     assert {type(module).forward for module in unet.modules()} == forwards
     assert all(parameter.grad is None for parameter in unet.parameters())

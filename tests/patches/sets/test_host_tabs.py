@@ -17,14 +17,36 @@ from tests.patches.test_on_host import save_network
 
 #: The form of the Train tab as the host hands it over, by the names of its arguments.
 FORM = {
-    "id_task": "task(x)", "hypernetwork_name": "ink", "learn_rate": "0.001", "batch_size": 2, "gradient_step": 1,
-    "data_root": "", "log_directory": "", "training_width": 64, "training_height": 64, "varsize": False, "steps": 3,
-    "clip_grad_mode": "disabled", "clip_grad_value": "0.1", "shuffle_tags": False, "tag_drop_out": 0,
-    "latent_sampling_method": "once", "use_weight": False, "create_image_every": 0, "save_hypernetwork_every": 0,
-    "template_filename": "filewords.txt", "preview_from_txt2img": False, "preview_prompt": "a star",
-    "preview_negative_prompt": "blurry", "preview_steps": 2, "preview_sampler_name": "Euler",
-    "preview_cfg_scale": 5.0, "preview_seed": -1, "preview_width": 64, "preview_height": 72,
-}  # fmt: skip
+    "id_task": "task(x)",
+    "hypernetwork_name": "ink",
+    "learn_rate": "0.001",
+    "batch_size": 2,
+    "gradient_step": 1,
+    "data_root": "",
+    "log_directory": "",
+    "training_width": 64,
+    "training_height": 64,
+    "varsize": False,
+    "steps": 3,
+    "clip_grad_mode": "disabled",
+    "clip_grad_value": "0.1",
+    "shuffle_tags": False,
+    "tag_drop_out": 0,
+    "latent_sampling_method": "once",
+    "use_weight": False,
+    "create_image_every": 0,
+    "save_hypernetwork_every": 0,
+    "template_filename": "filewords.txt",
+    "preview_from_txt2img": False,
+    "preview_prompt": "a star",
+    "preview_negative_prompt": "blurry",
+    "preview_steps": 2,
+    "preview_sampler_name": "Euler",
+    "preview_cfg_scale": 5.0,
+    "preview_seed": -1,
+    "preview_width": 64,
+    "preview_height": 72,
+}
 
 
 @pytest.fixture
@@ -51,9 +73,17 @@ def job_of(tmp_path):
 def test_the_train_button_trains_with_the_forms_settings_and_tells_the_end(patched, form, tmp_path):
     text, error = press(
         patched,
-        {**form, "shuffle_tags": True, "tag_drop_out": 0.2, "use_weight": True, "clip_grad_mode": "norm",
-         "create_image_every": 2, "save_hypernetwork_every": 2, "latent_sampling_method": "random"},
-    )  # fmt: skip
+        {
+            **form,
+            "shuffle_tags": True,
+            "tag_drop_out": 0.2,
+            "use_weight": True,
+            "clip_grad_mode": "norm",
+            "create_image_every": 2,
+            "save_hypernetwork_every": 2,
+            "latent_sampling_method": "random",
+        },
+    )
     assert error == ""
     path = Path(patched.module("shared").hypernetworks["ink"])
     assert text.startswith(f"Training finished at 3 steps.\nHypernetwork saved to {path}\n")
@@ -63,8 +93,11 @@ def test_the_train_button_trains_with_the_forms_settings_and_tells_the_end(patch
     assert [one.name for one in folder.parent.iterdir()] == ["ink"], "latents are kept where every run finds them"
     assert {one.name for one in folder.iterdir()} >= {"log.csv", "previews", "ink-000002.pt"}
     assert (job.data.shuffle_tags, job.data.tag_dropout, job.data.masks, job.data.latents) == (
-        True, 0.2, "alpha", "random",
-    )  # fmt: skip
+        True,
+        0.2,
+        "alpha",
+        "random",
+    )
     assert (job.optimizer.clip, job.optimizer.clip_limit, job.schedule.rate) == ("norm", "0.1", "0.001")
     assert (job.data.batch_size, job.data.framing, job.train.max_steps) == (2, "square", 3)
     assert Path(job.data.template_file).name == "filewords.txt"
@@ -80,8 +113,15 @@ def test_previews_are_those_of_txt2img_where_that_is_ticked(patched, form, tmp_p
 
 def test_training_goes_on_where_the_file_is(patched, form, tmp_path):
     press(patched, form)
-    text, error = press(patched, {**form, "steps": 5, "learn_rate": "0.01:2, 0.001:4, 0.0005", "log_directory":
-                                  str(tmp_path / "logs" / "second")})  # fmt: skip
+    text, error = press(
+        patched,
+        {
+            **form,
+            "steps": 5,
+            "learn_rate": "0.01:2, 0.001:4, 0.0005",
+            "log_directory": str(tmp_path / "logs" / "second"),
+        },
+    )
     assert error == ""
     assert text.startswith("Training finished at 5 steps.")
     (path,) = (tmp_path / "logs" / "second").rglob("job.toml")
@@ -183,9 +223,16 @@ def test_the_optimized_attention_is_in_place_while_an_outside_caller_trains(patc
 
 
 def create(host, name="made", sizes=("8", "32"), **changes):
-    values = {"overwrite_old": False, "layer_structure": "1, 2, 1", "activation_func": "relu",
-              "weight_init": "KaimingUniform", "add_layer_norm": True, "use_dropout": True,
-              "dropout_structure": "0, 0.1, 0", **changes}  # fmt: skip
+    values = {
+        "overwrite_old": False,
+        "layer_structure": "1, 2, 1",
+        "activation_func": "relu",
+        "weight_init": "KaimingUniform",
+        "add_layer_norm": True,
+        "use_dropout": True,
+        "dropout_structure": "0, 0.1, 0",
+        **changes,
+    }
     return host.module("hypernetworks.ui").create_hypernetwork(name, list(sizes), *values.values())
 
 
