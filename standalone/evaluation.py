@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 import torch
 from hypernetwork_workbench.hypernetworks import files
-from hypernetwork_workbench.hypernetworks.base.errors import SettingsError, SeveralSettingsError
-from hypernetwork_workbench.hypernetworks.base.options import Settings, setting
+from hypernetwork_workbench.hypernetworks.base.options import Settings, from_tables, setting
 from hypernetwork_workbench.hypernetworks.data.images import to_tensor
 from hypernetwork_workbench.hypernetworks.ports import PictureRequest
 from hypernetwork_workbench.hypernetworks.train.settings.job import Job
 from PIL import Image
 
+_SECTION = "evaluation"
 _STRENGTHS = {"before": 0.0, "half": 0.5, "after": 1.0}
 _ENCODED_AT_ONCE = 32
 _FRESH_SEED = 90_210
@@ -37,16 +37,11 @@ class EvaluationSettings(Settings):
         """Take the table out of a job file's tables.
 
         Raises:
-            SettingsError: names the wrong field as `evaluation.key`.
+            SettingsError: names each wrong field as `evaluation.key`.
         """
-        table = tables.pop("evaluation", {})
-        if not isinstance(table, dict):
-            raise SettingsError("evaluation", "must be a table of settings")
-        try:
-            return cls.from_mapping(table)
-        except SettingsError as error:
-            errors = error.errors if isinstance(error, SeveralSettingsError) else (error,)
-            raise SettingsError(f"evaluation.{errors[0].field}", errors[0].reason) from error
+        made: EvaluationSettings = from_tables({_SECTION: cls}, tables)[_SECTION]
+        tables.pop(_SECTION, None)
+        return made
 
     def measure(self, job: Job, network_path: Path) -> dict[str, dict[str, float]]:
         """Style distance, outline contrast and share of followed captions at strength 0, 0.5 and 1.

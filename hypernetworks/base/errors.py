@@ -1,31 +1,60 @@
 """The errors a caller may see. Each message is one sentence a user can act on."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
 
 class WorkbenchError(Exception):
     """Base of every error that this project raises on purpose."""
 
 
 class SettingsError(WorkbenchError, ValueError):
-    """A setting has a value it cannot have.
+    """A setting has a value it cannot have, or several have; the message has one line for each.
 
     Attributes:
-        field: the name of the setting, as `section.key` where the section is known.
-        reason: what is wrong, without the name of the field.
+        field: the name of the setting, as `section.key` where the section is known; of several the first one's.
+        reason: what is wrong, without the name of the field; of several the first one's.
     """
 
     def __init__(self, field: str, reason: str) -> None:
         super().__init__(f"{field}: {reason}")
         self.field = field
         self.reason = reason
+        self._several: tuple[SettingsError, ...] = ()
+
+    @classmethod
+    def joined(cls, errors: Iterable[SettingsError]) -> SettingsError:
+        """Return one error that holds all those of `errors`, of which there is at least one."""
+        several = tuple(one for error in errors for one in error.errors)
+        if len(several) == 1:
+            return several[0]
+        joined = cls(several[0].field, several[0].reason)
+        joined._several = several
+        joined.args = ("\n".join(map(str, several)),)
+        return joined
+
+    @property
+    def errors(self) -> tuple[SettingsError, ...]:
+        """One error for each wrong setting; where only one is wrong, this error itself."""
+        return self._several or (self,)
+
+    def within(self, section: str) -> SettingsError:
+        """Return the same with every field told as `section.field`; without a section, or a field, by the other."""
+        return self.joined(
+            SettingsError(".".join(filter(None, (section, one.field))), one.reason) for one in self.errors
+        )
+
+    def reworded(self, words: Callable[[str], str]) -> SettingsError:
+        """Return the same with every reason put into other words."""
+        return self.joined(SettingsError(one.field, words(one.reason)) for one in self.errors)
 
 
-class SeveralSettingsError(SettingsError):
-    """Several settings are wrong at once; the message has one line for each."""
-
-    def __init__(self, errors: list[SettingsError]) -> None:
-        super().__init__(errors[0].field, errors[0].reason)
-        self.errors = tuple(errors)
-        self.args = ("\n".join(str(error) for error in errors),)
+def raise_all(errors: Iterable[SettingsError]) -> None:
+    """Raise what `errors` hold as one error; nothing where there is none."""
+    errors = tuple(errors)
+    if errors:
+        raise SettingsError.joined(errors)
 
 
 class HypernetworkFileError(WorkbenchError):

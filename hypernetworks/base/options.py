@@ -8,11 +8,11 @@ from __future__ import annotations
 import dataclasses
 import math
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from .errors import SettingsError, SeveralSettingsError
+from .errors import SettingsError, raise_all
 
 _TRUE = {"true", "yes", "on", "1"}
 _FALSE = {"false", "no", "off", "0"}
@@ -91,8 +91,10 @@ class Settings:
         """Make the settings of plain values or texts.
 
         Raises:
-            SettingsError: a key is unknown or a value is wrong; names the key.
+            SettingsError: a key is unknown or a value is wrong; names the key. No key is named where there are none.
         """
+        if not isinstance(values, Mapping):
+            raise SettingsError("", "must be a table of settings")
         known = {f.name for f in dataclasses.fields(cls)}
         errors = [
             SettingsError(key, f"there is no such setting; known are {', '.join(sorted(known))}")
@@ -101,8 +103,6 @@ class Settings:
         ]
         try:
             settings = cls(**{key: value for key, value in values.items() if key in known})
-        except SeveralSettingsError as several:
-            errors += several.errors
         except SettingsError as error:
             errors.append(error)
         raise_all(errors)
@@ -114,12 +114,26 @@ class Settings:
         return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
 
-def raise_all(errors: list[SettingsError]) -> None:
-    """Raise one error as it is, several as `SeveralSettingsError`, none not at all."""
-    if len(errors) > 1:
-        raise SeveralSettingsError(errors)
-    if errors:
-        raise errors[0]
+def from_tables(
+    kinds: Mapping[str, type[Settings]], tables: Mapping[str, Any], errors: Iterable[SettingsError] = ()
+) -> dict[str, Any]:
+    """Make the settings of several tables, by section; a table that is not there stands for an empty one.
+
+    Args:
+        kinds: the settings of each section.
+        errors: what is wrong with the tables beside, to be told together with the rest.
+
+    Raises:
+        SettingsError: names each wrong field as `section.key`; all of them at once.
+    """
+    errors, sections = list(errors), {}
+    for section, kind in kinds.items():
+        try:
+            sections[section] = kind.from_mapping(tables.get(section, {}))
+        except SettingsError as error:
+            errors.append(error.within(section))
+    raise_all(errors)
+    return sections
 
 
 def convert(name: str, value: Any, kind: Any) -> Any:

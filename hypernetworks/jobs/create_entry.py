@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..base.errors import SettingsError, SeveralSettingsError
+from ..base.errors import SettingsError
 from ..base.options import Option, as_text, check_limits, convert
 from ..network.layers import RULED_OUT
 from ..network.settings import CreateSettings
@@ -103,10 +103,8 @@ def _judge(entered: dict[str, Any], wrong: dict[str, SettingsError]) -> CreateSe
     while True:
         try:
             return CreateSettings.from_mapping(entered)
-        except SeveralSettingsError as several:
-            errors: tuple[SettingsError, ...] = several.errors
         except SettingsError as error:
-            errors = (error,)
+            errors = error.errors
         for one in errors:
             wrong.setdefault(one.field, one)
         for one in errors:

@@ -133,7 +133,7 @@ def _judged(values: dict[str, Any], unknown: list[str]) -> Loaded:
     wrong = problems(complete)
     refused = {one for error in wrong for one in (error.field, *depending_on(error.field))}
     kept = {name: _plain(name, value) for name, value in values.items() if name not in refused}
-    return Loaded(kept, errors + [SettingsError(error.field, f"{error.reason}; left as it was") for error in wrong])
+    return Loaded(kept, [*errors, *(error.reworded("{}; left as it was".format) for error in wrong)])
 
 
 def _plain(name: str, value: Any) -> Any:

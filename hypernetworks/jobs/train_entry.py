@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..base.errors import SettingsError, SeveralSettingsError, WorkbenchError
+from ..base.errors import SettingsError, WorkbenchError
 from ..data.images import EXTENSIONS
 from ..data.settings import DataSettings
 from ..pages.charts import Curve, draw_chart
@@ -61,10 +61,8 @@ def problems(tables: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
     """Return a sentence for each field, by `section.key`, that a job cannot have as it was entered."""
     try:
         Job.from_mapping(tables)
-    except SeveralSettingsError as several:
-        errors = several.errors
     except SettingsError as error:
-        errors = (error,)
+        errors = error.errors
     else:
         return {}
     empty = {address for address in _TO_BE_FILLED_IN if not _entered(tables, address)}
@@ -91,10 +89,8 @@ def planned_rates(tables: Mapping[str, Mapping[str, Any]]) -> PlannedRates:
 
 def in_words(error: WorkbenchError) -> WorkbenchError:
     """Return the error with the labels of the form in place of `section.key` within its sentences."""
-    if isinstance(error, SeveralSettingsError):
-        return SeveralSettingsError([SettingsError(one.field, _worded(one.reason)) for one in error.errors])
     if isinstance(error, SettingsError):
-        return SettingsError(error.field, _worded(error.reason))
+        return error.reworded(_worded)
     return type(error)(_worded(str(error)))
 
 

@@ -124,7 +124,7 @@ def _judge(loaded: LoadedJob) -> None:
             loaded.values[address] = _plain(address, value)
         except SettingsError as error:
             del loaded.values[address]
-            loaded.errors.append(SettingsError(address, f"{error.reason}; left as it was"))
+            loaded.errors.append(error.reworded("{}; left as it was".format))
 
 
 def _plain(address: str, value: Any) -> Any:

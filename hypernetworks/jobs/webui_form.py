@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..base.errors import ScheduleError, SettingsError, SeveralSettingsError, WorkbenchError
+from ..base.errors import ScheduleError, SettingsError, WorkbenchError
 from ..train.optim import schedules
 
 #: Argument of the WebUI's function, our setting, and the label in its form.
@@ -156,9 +156,7 @@ def in_arguments(error: WorkbenchError) -> str:
 
 
 def _settings(error: WorkbenchError) -> Sequence[SettingsError]:
-    if isinstance(error, SeveralSettingsError):
-        return error.errors
-    return (error,) if isinstance(error, SettingsError) else ()
+    return error.errors if isinstance(error, SettingsError) else ()
 
 
 def _steps(value: Any, trained: int) -> int:

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ..base.errors import SettingsError, SeveralSettingsError
+from ..base.errors import SettingsError
 from ..base.names import check_name
 from ..base.options import Settings, setting
 from .layers import ACTIVATIONS, WEIGHT_INITS
@@ -71,8 +71,6 @@ class ShapeSettings(Settings):
             structure = self.structure()
             widths = structure.check_widths(tuple(dict.fromkeys(self.widths)))
             check_size(structure, widths)
-        except SeveralSettingsError as several:
-            yield from several.errors
         except SettingsError as error:
             yield error
 

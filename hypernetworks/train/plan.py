@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from .. import files
-from ..base.errors import HypernetworkFileError, SettingsError, TrainingError, WorkbenchError
+from ..base.errors import HypernetworkFileError, SettingsError, TrainingError, WorkbenchError, raise_all
 from ..base.intervals import parse_interval
-from ..base.options import raise_all
 from ..data.cache import Cache
 from ..data.dataset import Dataset, held_out_count
 from ..data.reading import read_dataset
@@ -182,8 +181,7 @@ class _Checks:
 
     def raise_all(self) -> None:
         """Raise what was gathered."""
-        settings = [error for error in self._errors if isinstance(error, SettingsError)]
-        raise_all(settings)
+        raise_all(error for error in self._errors if isinstance(error, SettingsError))
         if self._errors:
             raise self._errors[0]
 

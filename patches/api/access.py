@@ -14,7 +14,7 @@ from fastapi import Request
 from fastapi.responses import JSONResponse
 from modules import shared
 
-from ...hypernetworks.base.errors import SettingsError, SeveralSettingsError, WorkbenchError
+from ...hypernetworks.base.errors import SettingsError, WorkbenchError
 from ..runs.registry import RunBusyError
 
 _MAX_BODY_BYTES = 1 << 20
@@ -91,11 +91,9 @@ def told(error: WorkbenchError) -> dict[str, Any]:
     """Return an error as JSON: one sentence, the field where it is about one, and each of several."""
     if not isinstance(error, SettingsError):
         return {"error": str(error), "field": None}
-    errors = error.errors if isinstance(error, SeveralSettingsError) else (error,)
-    first = errors[0]
-    answer: dict[str, Any] = {"error": f"{first.field}: {first.reason}", "field": first.field}
-    if len(errors) > 1:
-        answer["errors"] = [{"field": one.field, "error": one.reason} for one in errors]
+    answer: dict[str, Any] = {"error": f"{error.field}: {error.reason}", "field": error.field}
+    if len(error.errors) > 1:
+        answer["errors"] = [{"field": one.field, "error": one.reason} for one in error.errors]
     return answer
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import gradio as gr
 
-from ...hypernetworks.base.errors import SettingsError, SeveralSettingsError, WorkbenchError
+from ...hypernetworks.base.errors import SettingsError, WorkbenchError
 from ...hypernetworks.base.options import Option, Settings, as_text
 
 
@@ -116,18 +116,22 @@ class Form:
                 for event in when_left(component):  # an emptied number sends no input event
                     event(*handler, **how)
 
-    def explain(self, error: WorkbenchError) -> str:
-        """Return the error as HTML, each line one sentence that names the field as the form does."""
-        errors: Sequence[WorkbenchError] = error.errors if isinstance(error, SeveralSettingsError) else (error,)
-        lines = "".join(f"<li>{escape(self._sentence(one))}</li>" for one in errors)
+    def explain(self, error: WorkbenchError, section: str = "") -> str:
+        """Return the error as HTML, each line one sentence that names the field as the form does.
+
+        Args:
+            section: where a field is looked for first, by its name alone.
+        """
+        several = error.errors if isinstance(error, SettingsError) else ()
+        sentences = [self._sentence(one, section) for one in several] or [str(error)]
+        lines = "".join(f"<li>{escape(sentence)}</li>" for sentence in sentences)
         return f"<ul class='hnw-errors'>{lines}</ul>"
 
-    def _sentence(self, error: WorkbenchError) -> str:
-        if not isinstance(error, SettingsError):
-            return str(error)
+    def _sentence(self, error: SettingsError, section: str) -> str:
         labels = {field.address: field.option.label for field in self.fields}
         labels.update({field.name: field.option.label for field in self.fields if field.name not in labels})
-        return f"{labels.get(error.field, error.field)}: {error.reason}"
+        label = labels.get(error.within(section).field) or labels.get(error.field, error.field)
+        return f"{label}: {error.reason}"
 
 
 def _widget(kind: Any, option: Option, value: Any, id_: str) -> Any:

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ...base.errors import SettingsError, SeveralSettingsError
-from ...base.options import Settings, raise_all
+from ...base.errors import SettingsError
+from ...base.options import Settings, from_tables
 from ...data.settings import DataSettings
 from ...network.settings import CreateSettings, NetworkSettings, ShapeSettings
 from ..optim.schedules import Schedule
@@ -62,20 +62,13 @@ class Job:
         Raises:
             SettingsError: names each wrong field as `section.key`; all of them at once.
         """
-        errors: list[SettingsError] = []
-        for name in values:
-            if name not in SECTIONS:
-                errors.append(SettingsError(name, f"there is no such section; known are {', '.join(SECTIONS)}"))
-        sections: dict[str, Any] = {}
-        for name, kind in SECTIONS.items():
-            try:
-                sections[name] = _section(kind, values.get(name, {}))
-            except SeveralSettingsError as several:
-                errors += [SettingsError(f"{name}.{e.field}", e.reason) for e in several.errors]
-            except SettingsError as error:
-                errors.append(SettingsError(f"{name}.{error.field}" if error.field else name, error.reason))
-        raise_all(errors)
-        job = cls(**sections)
+        known = ", ".join(SECTIONS)
+        unknown = [
+            SettingsError(name, f"there is no such section; known are {known}")
+            for name in values
+            if name not in SECTIONS
+        ]
+        job = cls(**from_tables(SECTIONS, values, unknown))
         if "epoch" not in job.schedule.cycle.lower():  # a length in epochs is known with the dataset alone
             job.learning_rates()
         if job.output.save_best and not job.train.validation_share:
@@ -91,14 +84,8 @@ class Job:
         try:
             return self.schedule.schedule(self.train.max_steps, steps_per_epoch)
         except SettingsError as error:
-            raise SettingsError(f"schedule.{error.field}", error.reason) from error
+            raise error.within("schedule") from error
 
     def to_mapping(self) -> dict[str, dict[str, Any]]:
         """Return the job as the tables of a job file."""
         return {name: getattr(self, name).to_mapping() for name in SECTIONS}
-
-
-def _section(kind: type[Settings], values: Any) -> Settings:
-    if not isinstance(values, Mapping):
-        raise SettingsError("", "must be a table of settings")
-    return kind.from_mapping(values)

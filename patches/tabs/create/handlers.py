@@ -10,7 +10,7 @@ from typing import Any
 import gradio as gr
 from modules import paths, shared
 
-from ....hypernetworks.base.errors import SettingsError, SeveralSettingsError, WorkbenchError
+from ....hypernetworks.base.errors import SettingsError, WorkbenchError
 from ....hypernetworks.base.options import as_text
 from ....hypernetworks.files.create import create_file
 from ....hypernetworks.jobs import create_files
@@ -91,7 +91,7 @@ class Handlers:
             return [self.form.explain(error), *self._fill({}, offered, entered)]
         status = done(f"Loaded {path.name}.")
         if loaded.errors:
-            status = self.form.explain(SeveralSettingsError(loaded.errors)) + done(f"Loaded the rest of {path.name}.")
+            status = self.form.explain(SettingsError.joined(loaded.errors)) + done(f"Loaded the rest of {path.name}.")
         return [status, *self._fill(loaded.values, offered, entered)]
 
     def save(self, offered: Sequence[int], *entered: Any) -> tuple[str, Any]:
@@ -162,8 +162,7 @@ class Handlers:
 
 
 def _settings(entry: Entry) -> CreateSettings:
-    """Return the settings of the entry; raises SettingsError, or several, where something is wrong."""
+    """Return the settings of the entry; raises SettingsError where something is wrong."""
     if entry.settings is None:
-        problems = list(entry.problems)
-        raise SeveralSettingsError(problems) if len(problems) > 1 else problems[0]
+        raise SettingsError.joined(entry.problems)
     return entry.settings

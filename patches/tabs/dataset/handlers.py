@@ -8,7 +8,7 @@ from typing import Any
 
 import gradio as gr
 
-from ....hypernetworks.base.errors import DatasetError, SettingsError, SeveralSettingsError, WorkbenchError
+from ....hypernetworks.base.errors import DatasetError, WorkbenchError
 from ....hypernetworks.data.survey.survey import Survey
 from ....hypernetworks.pages import dataset
 from ....hypernetworks.pages import pictures as pictures_page
@@ -126,7 +126,7 @@ class Handlers:
         try:
             return gr.update(), done(dataset_work.make_copies(_looked(seen), self.form.values(entered)["copies"]))
         except WorkbenchError as error:
-            return gr.update(), self.form.explain(_within("copies", error))
+            return gr.update(), self.form.explain(error, "copies")
 
     def _split(self, given: tuple[Any, ...]) -> tuple[list[Any], Any, dict[str, Any]]:
         count = len(self.view)
@@ -140,7 +140,7 @@ class Handlers:
         try:
             found, sentence = work(_looked(seen))
         except WorkbenchError as error:
-            return (*[gr.update()] * len(self.shown), self.form.explain(_within(section, error)))
+            return (*[gr.update()] * len(self.shown), self.form.explain(error, section))
         return (*self._all(found, show, words, page_number, number), done(sentence))
 
     def _all(self, found: Survey, show: str, words: str, page_number: Any, number: Any) -> tuple[Any, ...]:
@@ -168,11 +168,3 @@ def _looked(seen: Survey | None) -> Survey:
     if seen is None:
         raise DatasetError("press Look first, so that there is a dataset to work on")
     return seen
-
-
-def _within(section: str, error: WorkbenchError) -> WorkbenchError:
-    """Return the error with its fields told by their section, as the form knows them."""
-    if not section or not isinstance(error, SettingsError):
-        return error
-    errors = error.errors if isinstance(error, SeveralSettingsError) else (error,)
-    return SeveralSettingsError([SettingsError(f"{section}.{one.field}", one.reason) for one in errors])

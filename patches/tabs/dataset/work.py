@@ -8,8 +8,8 @@ from typing import Any
 
 from modules import paths
 
-from ....hypernetworks.base.errors import DatasetError, SettingsError, SeveralSettingsError
-from ....hypernetworks.base.options import Settings, raise_all
+from ....hypernetworks.base.errors import DatasetError, SettingsError
+from ....hypernetworks.base.options import Settings, from_tables
 from ....hypernetworks.data.images import open_picture
 from ....hypernetworks.data.survey import captioning, copies
 from ....hypernetworks.data.survey.caption_edits import Change, Edit, History
@@ -32,17 +32,7 @@ def look(tables: Mapping[str, Any]) -> Survey:
         SettingsError: names each wrong field as `section.key`; all of them at once.
         DatasetError: somebody pressed Interrupt.
     """
-    made: dict[str, Any] = {}
-    errors: list[SettingsError] = []
-    for name, kind in _SECTIONS.items():
-        try:
-            made[name] = kind.from_mapping(tables[name])
-        except SeveralSettingsError as several:
-            errors += [SettingsError(f"{name}.{one.field}", one.reason) for one in several.errors]
-        except SettingsError as error:
-            errors.append(SettingsError(f"{name}.{error.field}", error.reason))
-    raise_all(errors)
-    wish = Wish(**made, name=tables["name"])
+    wish = Wish(**from_tables(_SECTIONS, tables), name=tables["name"])
     return survey(wish, _prints, HostProgress(), Helpers(taggers.token_counter(), find_subject))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 from modules import shared
 
-from ....hypernetworks.base.errors import SettingsError, SeveralSettingsError, WorkbenchError
+from ....hypernetworks.base.errors import SettingsError, WorkbenchError
 from ....hypernetworks.base.options import Option
 from ....hypernetworks.files.convert import ConversionSettings
 from ....hypernetworks.files.edit import NotesSettings, RenamingSettings
@@ -108,7 +108,7 @@ class InspectTab:
             try:
                 return work(self.form.values(entered))
             except WorkbenchError as error:
-                return (self.form.explain(_within(section, error)), *[gr.update()] * outputs)
+                return (self.form.explain(error, section), *[gr.update()] * outputs)
 
         return handler
 
@@ -150,12 +150,3 @@ def refreshed() -> tuple[Any, Any]:
     shared.reload_hypernetworks()
     names = inspecting.names()
     return gr.update(choices=names), gr.update(choices=names)
-
-
-def _within(section: str, error: WorkbenchError) -> WorkbenchError:
-    """Return the error with the fields of an action told by their section, as the form knows them."""
-    if isinstance(error, SeveralSettingsError):
-        return SeveralSettingsError([SettingsError(f"{section}.{one.field}", one.reason) for one in error.errors])
-    if isinstance(error, SettingsError) and "." not in error.field and error.field != "file":
-        return SettingsError(f"{section}.{error.field}", error.reason)
-    return error

@@ -13,8 +13,7 @@ import gradio as gr
 from modules import shared
 
 from ....hypernetworks import files
-from ....hypernetworks.base.errors import HypernetworkFileError, SettingsError, SeveralSettingsError, WorkbenchError
-from ....hypernetworks.base.options import raise_all
+from ....hypernetworks.base.errors import HypernetworkFileError, SettingsError, WorkbenchError, raise_all
 from ....hypernetworks.jobs.create_entry import beside
 from ....hypernetworks.merge import Plan, check, merge, plan
 from ....hypernetworks.merge.inputs import check_inputs
@@ -173,7 +172,7 @@ def merge_files(values: Mapping[str, Any]) -> Merged:
 
 
 def _check(values: Mapping[str, Any], chosen: Sequence[int]) -> None:
-    """Raise SettingsError, or several, for all fields that are wrong or missing."""
+    """Raise SettingsError for all fields that are wrong or missing."""
     problems = [SettingsError(_FIELDS[row - 1], "choose a network") for row in (1, 2) if row not in chosen]
     for row in chosen:
         _tried(problems, partial(_outline, values, row))
@@ -245,8 +244,6 @@ def _tried(problems: list[SettingsError], work: Callable[[], ResultT]) -> Result
     """Tell what `work` gives; None where settings are wrong, whose errors are added to `problems`."""
     try:
         return work()
-    except SeveralSettingsError as several:
-        problems += several.errors
     except SettingsError as error:
-        problems.append(error)
+        problems += error.errors
     return None

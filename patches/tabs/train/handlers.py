@@ -10,7 +10,7 @@ from typing import Any
 import gradio as gr
 from modules import paths, shared
 
-from ....hypernetworks.base.errors import SettingsError, SeveralSettingsError, WorkbenchError
+from ....hypernetworks.base.errors import SettingsError, WorkbenchError
 from ....hypernetworks.jobs import train_files
 from ....hypernetworks.jobs.settings_text import MAX_BYTES
 from ....hypernetworks.jobs.train_entry import in_words, planned_rates, problems, sentence
@@ -82,7 +82,7 @@ class Handlers:
         _choose_network(loaded)
         status = ""
         if loaded.errors:
-            status = self.form.explain(in_words(SeveralSettingsError(loaded.errors)))
+            status = self.form.explain(in_words(SettingsError.joined(loaded.errors)))
         if loaded.left_out:
             said = f"Without a counterpart here, and so left out: {', '.join(loaded.left_out)}"
             status += self.form.explain(WorkbenchError(said))

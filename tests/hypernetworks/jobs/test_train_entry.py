@@ -5,7 +5,7 @@ import time
 import xml.etree.ElementTree as ET
 
 import pytest
-from hypernetwork_workbench.hypernetworks.base.errors import SettingsError, SeveralSettingsError, TrainingError
+from hypernetwork_workbench.hypernetworks.base.errors import SettingsError, TrainingError
 from hypernetwork_workbench.hypernetworks.jobs import train_entry
 from hypernetwork_workbench.hypernetworks.train.settings.job import SECTIONS
 
@@ -37,7 +37,7 @@ def test_fields_nobody_has_filled_in_yet_are_no_reproach():
 def test_sentences_use_the_labels_of_the_form():
     said = train_entry.problems(tables(output__save_best=True))
     assert said == {"output.save_best": "Needs a “Validation share” to measure on."}
-    many = SeveralSettingsError([SettingsError("a", "raise train.max_steps"), SettingsError("b", "no")])
+    many = SettingsError.joined([SettingsError("a", "raise train.max_steps"), SettingsError("b", "no")])
     assert [error.reason for error in train_entry.in_words(many).errors] == ["raise “Steps”", "no"]
     worded = train_entry.in_words(TrainingError("raise train.max_steps to go on"))
     assert (type(worded), str(worded)) == (TrainingError, "raise “Steps” to go on")

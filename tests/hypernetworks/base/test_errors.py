@@ -1,0 +1,56 @@
+"""One class of error for one wrong setting and for several."""
+
+import pytest
+from hypernetwork_workbench.hypernetworks.base.errors import SettingsError, raise_all
+
+WIDTH = SettingsError("width", "must be at least 8")
+NAME = SettingsError("name", "give the network a name")
+
+
+def told(error):
+    return [(one.field, one.reason) for one in error.errors]
+
+
+def test_a_single_error_holds_itself():
+    assert WIDTH.errors == (WIDTH,)
+    assert SettingsError.joined([WIDTH]) is WIDTH
+    assert str(WIDTH) == "width: must be at least 8"
+
+
+def test_several_are_one_error_with_a_line_for_each_however_they_were_gathered():
+    pair = SettingsError.joined([WIDTH, NAME])
+    seed = SettingsError("seed", "must be a number")
+    assert told(SettingsError.joined([pair, seed])) == [*told(WIDTH), *told(NAME), *told(seed)]
+    assert str(pair) == "width: must be at least 8\nname: give the network a name"
+    assert (pair.field, pair.reason) == (WIDTH.field, WIDTH.reason)
+
+
+def test_every_field_is_told_within_its_section():
+    error = SettingsError.joined([WIDTH, NAME]).within("data")
+    assert [one.field for one in error.errors] == ["data.width", "data.name"]
+    assert str(error) == "data.width: must be at least 8\ndata.name: give the network a name"
+    assert told(WIDTH.within("data").within("job")) == [("job.data.width", WIDTH.reason)]
+
+
+def test_what_has_no_section_or_no_field_is_told_by_the_other():
+    assert told(WIDTH.within("")) == told(WIDTH)
+    assert told(SettingsError("", "must be a table of settings").within("data")) == [
+        ("data", "must be a table of settings")
+    ]
+
+
+def test_every_reason_is_put_into_other_words():
+    assert told(SettingsError.joined([WIDTH, NAME]).reworded(str.upper)) == [
+        ("width", "MUST BE AT LEAST 8"),
+        ("name", "GIVE THE NETWORK A NAME"),
+    ]
+
+
+def test_errors_are_raised_as_one_and_none_not_at_all():
+    raise_all([])
+    with pytest.raises(SettingsError) as one:
+        raise_all([NAME])
+    with pytest.raises(SettingsError) as several:
+        raise_all(error for error in (WIDTH, NAME))
+    assert one.value is NAME
+    assert told(several.value) == [*told(WIDTH), *told(NAME)]
