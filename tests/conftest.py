@@ -1,6 +1,27 @@
 """What all tests need."""
 
+from __future__ import annotations
+
 import signal
+
+import pytest
+
+from tests.support.examples import load_profile
 
 # A shell that starts the tests in the background has them ignore Ctrl-C, and so would every program they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add --random-examples."""
+    parser.addoption(
+        "--random-examples",
+        type=int,
+        metavar="N",
+        help="draw N examples at random for every property test; without it they try the same ones in every run",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Choose the examples before a module of tests is imported."""
+    load_profile(config.getoption("--random-examples"))

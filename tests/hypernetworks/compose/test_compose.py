@@ -8,9 +8,11 @@ import torch
 from hypernetwork_workbench.hypernetworks import compose, files
 from hypernetwork_workbench.hypernetworks.base.errors import CompositionError
 from hypernetwork_workbench.hypernetworks.network.hypernetwork import Hypernetwork, Structure
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import load_file
+
+from tests.support.examples import examples
 
 GOLDEN = Path(__file__).resolve().parents[2] / "golden" / "hns"
 CASES = json.loads((GOLDEN / "cases.json").read_text(encoding="utf-8"))
@@ -246,7 +248,7 @@ NODES = st.recursive(
 
 
 @given(NODES)
-@settings(max_examples=150, deadline=None)
+@examples(150)
 def test_any_composition_is_read_back_from_both_forms(node):
     composition = compose.Composition(node)
     assert compose.parse(composition.as_hns()) == composition
@@ -258,7 +260,7 @@ def test_any_composition_is_read_back_from_both_forms(node):
 
 
 @given(st.text(alphabet="AB夜:+>()[]{},\"'\\ \n0.5-e#", max_size=30))
-@settings(max_examples=300, deadline=None)
+@examples(300)
 def test_any_text_is_read_or_refused(text):
     try:
         composition = compose.parse(text)

@@ -11,12 +11,13 @@ from hypernetwork_workbench.hypernetworks.base.errors import HypernetworkFileErr
 from hypernetwork_workbench.hypernetworks.files.portable import COMMON_ACTIVATIONS
 from hypernetwork_workbench.hypernetworks.network.hypernetwork import Hypernetwork, Metadata, Structure
 from hypernetwork_workbench.hypernetworks.network.layers import ACTIVATIONS, WEIGHT_INITS
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support import comfyui_reader, webui_reader
+from tests.support.examples import examples
 
-PROPERTY = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+PROPERTY = examples(60)
 PLAIN = st.recursive(
     st.none()
     | st.booleans()

@@ -14,9 +14,10 @@ from hypernetwork_workbench.hypernetworks.inference.reduced import (
     reduce,
     split,
 )
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.examples import examples
 from tests.support.networks import random_network
 
 CPU = torch.device("cpu")
@@ -87,7 +88,7 @@ def check(step, width=8):
     assert torch.equal(x, kept)
 
 
-@settings(deadline=None, max_examples=150)
+@examples(150)
 @given(st.lists(st.tuples(trees, strengths), min_size=1, max_size=3), st.sampled_from((8, 4)))
 def test_random_chains_of_compositions_are_what_the_plain_path_gives(links, width):
     parts = [compose.Composition(root).as_step(NETWORKS, strength) for root, strength in links]

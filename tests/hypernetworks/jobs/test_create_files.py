@@ -9,7 +9,7 @@ from hypernetwork_workbench.hypernetworks.base.errors import SettingsError
 from hypernetwork_workbench.hypernetworks.jobs import create_files
 from hypernetwork_workbench.hypernetworks.network.settings import CreateSettings, NetworkSettings
 from hypernetwork_workbench.hypernetworks.train.settings.job_file import tomllib
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 FULL = {
@@ -64,7 +64,6 @@ def test_what_is_saved_is_loaded_again():
     assert loaded.errors == []
 
 
-@settings(deadline=None)
 @given(st.text(max_size=200))
 def test_any_text_survives(info):
     made = CreateSettings(name="a", optional_info=info.encode("utf-8", "ignore").decode())

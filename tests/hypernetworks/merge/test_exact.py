@@ -6,10 +6,11 @@ from hypernetwork_workbench.hypernetworks import compose, files
 from hypernetwork_workbench.hypernetworks.base.errors import MergeError
 from hypernetwork_workbench.hypernetworks.merge import Options, merge, plan
 from hypernetwork_workbench.hypernetworks.network.layers import ACTIVATIONS
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support import comfyui_reader, webui_reader
+from tests.support.examples import examples
 from tests.support.networks import random_network
 
 CLOSE = 1e-4
@@ -37,7 +38,7 @@ def assert_gives(transform, width, expected):
 
 @pytest.mark.parametrize("activation", sorted(ACTIVATIONS))
 @given(data=st.data())
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(8)
 def test_side_by_side_equals_the_weighted_sum(activation, data, tmp_path):
     depth = data.draw(st.integers(0, 3))
     multipliers = st.lists(st.sampled_from((0.5, 1, 1.25, 1.5, 2, 3)), min_size=depth, max_size=depth)
@@ -136,7 +137,7 @@ def test_blocks_have_weights_of_their_own():
     strengths=st.lists(st.floats(-1.5, 1.5), min_size=1, max_size=4),
     structures=st.lists(st.sampled_from([(1, 2, 1), (1, 1), (1, 0.5, 1.5, 1)]), min_size=4, max_size=4),
 )
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(25)
 def test_affine_networks_in_a_row_become_one_map(strengths, structures, tmp_path):
     networks = [
         (random_network(seed, (8, 5)[: 1 + seed % 2], layer_structure=structures[seed]), strength)

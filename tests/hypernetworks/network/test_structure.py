@@ -5,8 +5,10 @@ import torch
 from hypernetwork_workbench.hypernetworks.base.errors import SettingsError
 from hypernetwork_workbench.hypernetworks.network.hypernetwork import Hypernetwork, Structure
 from hypernetwork_workbench.hypernetworks.network.layers import ACTIVATIONS, RULED_OUT, make_activation
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+
+from tests.support.examples import examples
 
 
 @pytest.mark.parametrize(
@@ -86,7 +88,7 @@ def test_a_wrong_seed_is_refused(seed):
     residual=st.booleans(),
     upsample=st.booleans(),
 )
-@settings(deadline=None, max_examples=40)
+@examples(40)
 def test_the_parameter_count_is_that_of_the_network(layers, widths, layer_norm, residual, upsample):
     structure = Structure(
         (1, *layers, 1), layer_norm=layer_norm, skip_connection=residual, upsample_linear=residual and upsample

@@ -11,8 +11,10 @@ from hypernetwork_workbench.hypernetworks.data.caption_rules import CaptionRules
 from hypernetwork_workbench.hypernetworks.data.survey import caption_edits
 from hypernetwork_workbench.hypernetworks.data.survey.caption_edits import Change, History, change_to
 from hypernetwork_workbench.hypernetworks.data.survey.tags import TagSettings, count_tags, tags_of
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+
+from tests.support.examples import examples
 
 
 @pytest.fixture
@@ -61,7 +63,7 @@ def test_an_edit_is_taken_back_byte_for_byte_in_another_process(history, folder,
 contents_of_files = st.lists(st.none() | st.binary(max_size=20), min_size=1, max_size=4)
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(contents_of_files, st.lists(st.lists(st.text(max_size=9), min_size=4, max_size=4), max_size=4))
 def test_undo_gives_every_file_its_bytes_back(first, edits):
     with tempfile.TemporaryDirectory() as place:

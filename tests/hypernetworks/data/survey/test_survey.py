@@ -27,10 +27,11 @@ from hypernetwork_workbench.hypernetworks.pages import dataset
 from hypernetwork_workbench.hypernetworks.pages import pictures as pictures_page
 from hypernetwork_workbench.hypernetworks.train.plan import make_plan
 from hypernetwork_workbench.hypernetworks.train.settings.job import DataSettings, TrainSettings
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from tests.support.examples import examples
 from tests.support.fake_ports import fake_ports
 from tests.support.runs import make_job
 
@@ -105,7 +106,7 @@ def assert_they_agree(plan, found, accumulation=1):
     assert -(-sum(bucket.batches for bucket in found.buckets) // accumulation) == plan.steps_per_epoch
 
 
-@settings(max_examples=15, deadline=None)
+@examples(15)
 @given(
     st.lists(st.tuples(st.integers(20, 90), st.integers(20, 90)), min_size=1, max_size=6),
     st.fixed_dictionaries(
