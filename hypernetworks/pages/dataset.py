@@ -44,7 +44,7 @@ def _facts(survey: Survey) -> Iterator[tuple[str, str]]:
         (others, "{} for regularisation"),
     ]
     more = "".join(f", {what.format(f'{count:,}')}" for count, what in counts if count)
-    if survey.samples and survey.wish.train.validation_share and not held_out:
+    if survey.samples and survey.request.train.validation_share and not held_out:
         more += ", none held out for validation: that takes two to teach"
     yield "Pictures", f"{len(survey.samples):,} can be used{more}"
     yield "An epoch", _epoch(survey)
@@ -61,7 +61,7 @@ def _facts(survey: Survey) -> Iterator[tuple[str, str]]:
 
 
 def _epoch(survey: Survey) -> str:
-    steps, accumulation = survey.division.steps_per_epoch, survey.wish.train.gradient_accumulation
+    steps, accumulation = survey.division.steps_per_epoch, survey.request.train.gradient_accumulation
     shown = sum(bucket.shown for bucket in survey.buckets)
     batches = sum(bucket.batches for bucket in survey.buckets)
     gathered = f", {accumulation} of them a step" if accumulation > 1 else ""
@@ -92,7 +92,7 @@ def _bucket(survey: Survey, bucket: Bucket) -> tuple[str, ...]:
 def _examples(survey: Survey, bucket: Bucket) -> Iterator[str]:
     for number in bucket.samples[:_EXAMPLES]:
         sample = survey.samples[number]
-        picture = trained_picture(survey.prints.get(sample), sample, sample.frames[0], _EXAMPLE_PX)
+        picture = trained_picture(survey.thumbnails.get(sample), sample, sample.frames[0], _EXAMPLE_PX)
         name = elements.text(sample.path.name, 120)
         yield f"<img src='{picture}' alt='{name}' title='{name}'>"
     left = len(bucket.samples) - _EXAMPLES

@@ -10,7 +10,7 @@ from ..data.buckets import Frame
 from ..data.captions import METADATA, caption_origin
 from ..data.dataset import Sample
 from ..data.survey.survey import Survey
-from ..data.survey.thumbnails import Print, trained_picture, whole_picture
+from ..data.survey.thumbnails import Thumbnail, trained_picture, whole_picture
 from . import elements
 
 PER_PAGE = 24
@@ -93,7 +93,7 @@ def _card(survey: Survey, number: int, sentences: Sequence[str]) -> str:
 
 def _pair(survey: Survey, sample: Sample, long_px: int) -> str:
     try:
-        found = survey.prints.get(sample)
+        found = survey.thumbnails.get(sample)
         trained = trained_picture(found, sample, sample.frames[0], long_px)
     except DatasetError as error:
         return elements.problem(str(error))
@@ -101,7 +101,7 @@ def _pair(survey: Survey, sample: Sample, long_px: int) -> str:
     return f"<span class='hnw-pair'>{original}<img src='{trained}' alt='as it is trained'></span>"
 
 
-def _original(found: Print, sample: Sample, long_px: int) -> str:
+def _original(found: Thumbnail, sample: Sample, long_px: int) -> str:
     """Return the whole picture, dark outside of the crop; every crop has a border."""
     width, height = sample.size
     first, *others = sample.frames[:_CROPS_SHOWN]

@@ -166,7 +166,7 @@ def _write_all(copies: list[Copy], progress: Progress, written: list[Path]) -> N
 
 
 def _of_sample(sample: Sample, survey: Survey, settings: CopySettings) -> Iterator[Copy]:
-    data = survey.wish.data
+    data = survey.request.data
     folder = _folder(sample, survey, settings)
     target = (data.width, data.height)
     frames = parts(sample.size, target, settings.split_threshold, settings.overlap) if settings.split else []

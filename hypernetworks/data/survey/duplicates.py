@@ -1,4 +1,4 @@
-"""Likeness: pictures that look the same though their files differ in size, format or quality."""
+"""Duplicates: pictures that look the same though their files differ in size, format or quality."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ _WAVES = 16
 _COLOUR_PX = 4
 #: Largest difference of a mean colour, 0 to 255, that a new compression makes.
 _COLOUR_LIMIT = 24
-#: Waves weaker than this, in grey levels, cannot be seen; the sign of noise says nothing.
-_QUIET = 2.0
+#: Frequencies weaker than this, in grey levels, cannot be seen; the sign of noise says nothing.
+_WEAKEST = 2.0
 _RATIO_LIMIT = 0.05
 
 
 @dataclass(frozen=True)
-class Likeness:
-    """What is compared of a picture.
+class PerceptualHash:
+    """What is compared of a picture to find duplicates.
 
     Attributes:
-        bits: signs of its slowest waves, packed; see `likeness`.
-        colours: mean colours of an even grid, as bytes.
-        ratio: width by height.
+        bits: signs of its lowest frequencies, packed; see `perceptual_hash`.
+        colours: mean RGB of each cell of a grid of 4 x 4, as bytes.
+        ratio: width divided by height.
     """
 
     bits: bytes
@@ -34,25 +34,25 @@ class Likeness:
     ratio: float
 
 
-def likeness(picture: Image.Image, size: tuple[int, int]) -> Likeness:
+def perceptual_hash(picture: Image.Image, size: tuple[int, int]) -> PerceptualHash:
     """Return the perceptual hash of an RGB picture, or of a small copy of one of `size` pixels.
 
-    Signs of its slowest cosine waves, 16 by 16 of them, after Zauner, "Implementation and Benchmarking of Perceptual
-    Image Hash Functions" (2010), with its mean colours.
+    The signs of the 16 x 16 lowest frequencies of its cosine transform, after Zauner, "Implementation and Benchmarking
+    of Perceptual Image Hash Functions" (2010), with its mean colours.
     """
     small = picture.convert("RGB").resize((_GREY_PX, _GREY_PX), Image.Resampling.LANCZOS)
     grey = np.asarray(small.convert("L"), dtype=np.float64)
     waves = _cosines() @ grey @ _cosines().T
     waves[0, 0] = 0.0  # the brightness of the whole
     colours = np.asarray(small.resize((_COLOUR_PX, _COLOUR_PX), Image.Resampling.BOX), dtype=np.uint8)
-    return Likeness(np.packbits(waves > _QUIET).tobytes(), colours.tobytes(), size[0] / size[1])
+    return PerceptualHash(np.packbits(waves > _WEAKEST).tobytes(), colours.tobytes(), size[0] / size[1])
 
 
-def alike(pictures: Sequence[Likeness], limit: int) -> list[list[int]]:
-    """Group, of two or more, as numbers of pictures that look the same.
+def find_duplicates(pictures: Sequence[PerceptualHash], limit: int) -> list[list[int]]:
+    """Return groups of two or more pictures that look the same, as their numbers.
 
     Args:
-        limit: how many of the 256 signs may differ; beyond that pictures are different.
+        limit: how many of the 256 signs may differ between two pictures of a group.
     """
     if not pictures:
         return []
@@ -74,7 +74,7 @@ def alike(pictures: Sequence[Likeness], limit: int) -> list[list[int]]:
 
 @cache
 def _cosines() -> np.ndarray:
-    """Return the first rows of the orthonormal cosine transform of 32 numbers, [16, 32]."""
+    """Return the first 16 rows of the orthonormal cosine transform of 32 numbers, [16, 32]."""
     waves, places = np.arange(_WAVES)[:, None], np.arange(_GREY_PX)[None] + 0.5
     rows = np.cos(np.pi / _GREY_PX * waves * places) * np.sqrt(2 / _GREY_PX)
     rows[0] /= np.sqrt(2)

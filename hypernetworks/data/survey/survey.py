@@ -18,10 +18,10 @@ from ..captions import CLASS, NAME, caption_origin, read_caption
 from ..dataset import Dataset, Division, Sample
 from ..reading import LeftOut, Reading, Watch, read_pictures
 from ..settings import DataSettings
-from .duplicates import alike
-from .thumbnails import Prints
+from .duplicates import find_duplicates
+from .thumbnails import Thumbnails
 
-UNREADABLE, SMALL, UNCAPTIONED, DOUBLE, EXTREME, LONG = KINDS = (
+UNREADABLE, SMALL, UNCAPTIONED, DUPLICATE, EXTREME, LONG = KINDS = (
     "unreadable",
     "too small",
     "no caption",
@@ -80,7 +80,7 @@ class SurveySettings(Settings):
 
 
 @dataclass(frozen=True)
-class Wish:
+class SurveyRequest:
     """What is surveyed, and how it would be trained.
 
     Attributes:
@@ -144,9 +144,9 @@ class Survey:
         tokens: of the longest text of each sample; None where nothing can count them.
     """
 
-    wish: Wish
+    request: SurveyRequest
     reading: Reading
-    prints: Prints
+    thumbnails: Thumbnails
     tokens: tuple[int, ...] | None
 
     @property
@@ -157,12 +157,12 @@ class Survey:
     @cached_property
     def dataset(self) -> Dataset:
         """The pictures that can be used, as a run takes them."""
-        return self.reading.dataset(self.wish.train.seed, self.wish.data.latents)
+        return self.reading.dataset(self.request.train.seed, self.request.data.latents)
 
     @cached_property
     def division(self) -> Division:
         """The pictures as a run divides them."""
-        train = self.wish.train
+        train = self.request.train
         return self.dataset.divided(train.validation_share, train.gradient_accumulation)
 
     @cached_property
@@ -174,7 +174,7 @@ class Survey:
     @cached_property
     def obstacle(self) -> str:
         """Why a run on this dataset would not start, as a sentence without its field; empty where it would."""
-        return self.reading.obstacle(self.wish.data.stop_at_broken)
+        return self.reading.obstacle(self.request.data.stop_at_broken)
 
     @cached_property
     def buckets(self) -> list[Bucket]:
@@ -192,7 +192,7 @@ class Survey:
     @cached_property
     def problems(self) -> list[Problem]:
         """All problems, kind after kind."""
-        found = [*self._of_left_out(), *self._of_sizes(), *self._of_captions(), *self._doubles()]
+        found = [*self._of_left_out(), *self._of_sizes(), *self._of_captions(), *self._duplicates()]
         return sorted(found, key=lambda problem: KINDS.index(problem.kind))
 
     def _of_left_out(self) -> Iterator[Problem]:
@@ -211,14 +211,14 @@ class Survey:
                 yield Problem(SMALL, sample.path, sentence, number)
             ratio = max(width, height) / min(width, height)
             lost = lost_share(frame, sample.size)
-            if ratio > self.wish.limits.ratio_limit:
+            if ratio > self.request.limits.ratio_limit:
                 sentence = f"{width} x {height} pixels, one side {_times(ratio)} the other; {_lost(lost)}"
                 yield Problem(EXTREME, sample.path, sentence, number)
             elif lost > _MOST_LOST:
                 yield Problem(EXTREME, sample.path, f"{width} x {height} pixels; {_lost(lost)}", number)
 
     def _of_captions(self) -> Iterator[Problem]:
-        limit = self.wish.limits.token_limit
+        limit = self.request.limits.token_limit
         for number, sample in enumerate(self.samples):
             origin = caption_origin(sample.path, sample.subset.source).kind
             if not sample.written:
@@ -229,7 +229,7 @@ class Survey:
             if self.tokens is not None and self.tokens[number] > limit:
                 yield Problem(LONG, sample.path, f"{self.tokens[number]} tokens, the limit is {limit}", number)
 
-    def _doubles(self) -> Iterator[Problem]:
+    def _duplicates(self) -> Iterator[Problem]:
         for group in self._groups():
             first = self.samples[group[0]]
             for number in group[1:]:
@@ -238,10 +238,11 @@ class Survey:
                 sentence = f"{'is the same file as' if is_same else 'looks like'} {first.path.name}"
                 if first.path.parent != sample.path.parent:
                     sentence += f" in {first.path.parent}"
-                yield Problem(DOUBLE, sample.path, sentence, number)
+                yield Problem(DUPLICATE, sample.path, sentence, number)
 
     def _groups(self) -> list[list[int]]:
-        return alike([self.prints.get(one).likeness for one in self.samples], self.wish.limits.duplicate_distance)
+        hashes = [self.thumbnails.get(one).hash for one in self.samples]
+        return find_duplicates(hashes, self.request.limits.duplicate_distance)
 
     def recaptioned(self, count_tokens: TokenCounter | None) -> Survey:
         """Return the survey with all captions read anew; nothing else is looked at again."""
@@ -255,8 +256,10 @@ class Survey:
         return replace(self, reading=reading, tokens=_tokens(reading, count_tokens))
 
 
-def survey(wish: Wish, prints: Prints, progress: Progress, helpers: Helpers | None = None) -> Survey:
-    """Read all pictures and captions as a run would, those that `prints` knows without opening them again.
+def survey(
+    request: SurveyRequest, thumbnails: Thumbnails, progress: Progress, helpers: Helpers | None = None
+) -> Survey:
+    """Read all pictures and captions as a run would; pictures that `thumbnails` has are not opened again.
 
     Raises:
         SettingsError: a folder does not exist or has no pictures; names the field.
@@ -269,9 +272,9 @@ def survey(wish: Wish, prints: Prints, progress: Progress, helpers: Helpers | No
             raise SurveyInterruptedError(f"stopped after {done} of {total} pictures; press Look to go on")
 
     helpers = helpers or Helpers()
-    watch = Watch(prints.sizes(), helpers.find_subject, prints.add, step)
-    reading = read_pictures(wish.data, wish.name, wish.train.seed, watch)
-    return Survey(wish, reading, prints, _tokens(reading, helpers.count_tokens))
+    watch = Watch(thumbnails.sizes(), helpers.find_subject, thumbnails.add, step)
+    reading = read_pictures(request.data, request.name, request.train.seed, watch)
+    return Survey(request, reading, thumbnails, _tokens(reading, helpers.count_tokens))
 
 
 def _tokens(reading: Reading, count_tokens: TokenCounter | None) -> tuple[int, ...] | None:

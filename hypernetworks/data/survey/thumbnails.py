@@ -1,4 +1,4 @@
-"""Prints: a small copy of every picture, made when it is opened, of which all pictures of a page are cut."""
+"""Thumbnails: a small copy of each picture, made when it is opened, from which the pictures of a page are cut."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from ..buckets import Frame
 from ..dataset import Sample
 from ..images import on_background, open_raw
 from ..masks import mask_of, mask_weights
-from .duplicates import Likeness, likeness
+from .duplicates import PerceptualHash, perceptual_hash
 
-_PRINT_PX = 320
+_THUMBNAIL_PX = 320
 _REDUCED_PX = 384
 _KEPT = 8_000  # some 100 MB
 _QUALITY = 82
@@ -25,76 +25,85 @@ _DARKEST = 0.78
 
 
 @dataclass(frozen=True)
-class Print:
+class Thumbnail:
     """What is kept of a picture.
 
     Attributes:
-        size: width and height in pixels, of the picture itself.
+        size: width and height of the picture itself, in pixels.
+        hash: what duplicates are found by.
         data: a small copy, JPEG or, with transparency, PNG.
     """
 
     size: tuple[int, int]
-    likeness: Likeness
+    hash: PerceptualHash
     data: bytes
 
     @classmethod
-    def of(cls, picture: Image.Image) -> Print:
-        """Return the print of a picture that `open_raw` gave."""
+    def of(cls, picture: Image.Image) -> Thumbnail:
+        """Return the thumbnail of a picture that `open_raw` gave."""
         # Whole pixels are averaged first: a fine filter over all of a photograph takes longer than to decode it.
         small = picture.reduce(max(1, max(picture.size) // _REDUCED_PX))
-        small.thumbnail((_PRINT_PX, _PRINT_PX), Image.Resampling.LANCZOS)
+        small.thumbnail((_THUMBNAIL_PX, _THUMBNAIL_PX), Image.Resampling.LANCZOS)
         data = io.BytesIO()
         if small.mode == "RGBA":
             small.save(data, "PNG")
         else:
             small.save(data, "JPEG", quality=_QUALITY)
-        return cls(picture.size, likeness(on_background(small, "white"), picture.size), data.getvalue())
+        return cls(picture.size, perceptual_hash(on_background(small, "white"), picture.size), data.getvalue())
 
 
-class Prints:
-    """Prints by the digest of the picture's file, those used last up to a number; safe to use from several threads."""
+class Thumbnails:
+    """The thumbnails used last, by the digest of the picture's file; safe to use from several threads.
+
+    Args:
+        kept: how many there are at most.
+    """
 
     def __init__(self, kept: int = _KEPT) -> None:
         self._kept = kept
-        self._prints: OrderedDict[str, Print] = OrderedDict()
+        self._thumbnails: OrderedDict[str, Thumbnail] = OrderedDict()
         self._lock = threading.Lock()
 
     def add(self, digest: str, picture: Image.Image) -> None:
-        """Keep the print of a picture that has been opened."""
-        found = Print.of(picture)
+        """Keep the thumbnail of a picture that has been opened."""
+        found = Thumbnail.of(picture)
         with self._lock:
-            self._prints[digest] = found
-            while len(self._prints) > self._kept:
-                self._prints.popitem(last=False)
+            self._thumbnails[digest] = found
+            while len(self._thumbnails) > self._kept:
+                self._thumbnails.popitem(last=False)
 
-    def get(self, sample: Sample) -> Print:
-        """Return the print of a sample; made anew if it was forgotten. Raises DatasetError if the picture is gone."""
+    def get(self, sample: Sample) -> Thumbnail:
+        """Return the thumbnail of a sample, made again if it was dropped.
+
+        Raises:
+            DatasetError: the picture can no longer be read.
+        """
         with self._lock:
-            found = self._prints.get(sample.picture_digest)
+            found = self._thumbnails.get(sample.picture_digest)
             if found is not None:
-                self._prints.move_to_end(sample.picture_digest)
+                self._thumbnails.move_to_end(sample.picture_digest)
                 return found
         self.add(sample.picture_digest, open_raw(sample.path))
         with self._lock:
-            return self._prints[sample.picture_digest]
+            return self._thumbnails[sample.picture_digest]
 
     def sizes(self) -> dict[str, tuple[int, int]]:
-        """Sizes of all pictures kept, by digest."""
+        """Return the sizes (width and height in pixels) of all pictures kept, by digest."""
         with self._lock:
-            return {digest: one.size for digest, one in self._prints.items()}
+            return {digest: one.size for digest, one in self._thumbnails.items()}
 
 
-def whole_picture(print_: Print, sample: Sample, long_px: int) -> str:
-    """Return the whole picture as a data URI."""
-    small = _opened(print_, sample)
+def whole_picture(thumbnail: Thumbnail, sample: Sample, long_px: int) -> str:
+    """Return the whole picture as a data URI, its longer side at most `long_px`."""
+    small = _opened(thumbnail, sample)
     small.thumbnail((long_px, long_px), Image.Resampling.LANCZOS)
     return _data_uri(small)
 
 
-def trained_picture(print_: Print, sample: Sample, frame: Frame, long_px: int) -> str:
-    """Return the part in a frame, in the shape it is trained in, as a data URI."""
-    small = _opened(print_, sample)
-    across, down = small.width / print_.size[0], small.height / print_.size[1]
+def trained_picture(thumbnail: Thumbnail, sample: Sample, frame: Frame, long_px: int) -> str:
+    """Return the part in a frame, in the shape in which it is trained, as a data URI, its sides at most `long_px`."""
+    small = _opened(thumbnail, sample)
+    across, down = small.width / thumbnail.size[0], small.height / thumbnail.size[1]
     left, top, right, bottom = frame.box
     box = (left * across, top * down, min(right * across, small.width), min(bottom * down, small.height))
     scale = min(long_px / max(frame.width_px, frame.height_px), 1.0)
@@ -103,7 +112,7 @@ def trained_picture(print_: Print, sample: Sample, frame: Frame, long_px: int) -
 
 
 def _masked(picture: Image.Image, sample: Sample, frame: Frame) -> Image.Image:
-    """Darkens what the loss does not see."""
+    """Darken what the mask keeps out of the loss."""
     weights = _weights(sample, frame)
     if weights is None:
         return picture
@@ -121,8 +130,8 @@ def _weights(sample: Sample, frame: Frame) -> np.ndarray | None:
     return None if weights is None else weights[0].numpy()
 
 
-def _opened(print_: Print, sample: Sample) -> Image.Image:
-    with Image.open(io.BytesIO(print_.data)) as opened:
+def _opened(thumbnail: Thumbnail, sample: Sample) -> Image.Image:
+    with Image.open(io.BytesIO(thumbnail.data)) as opened:
         opened.load()
         return on_background(opened.copy(), sample.subset.background)
 

@@ -13,15 +13,15 @@ from ....hypernetworks.base.options import Settings, from_tables
 from ....hypernetworks.data.images import open_picture
 from ....hypernetworks.data.survey import captioning, copies
 from ....hypernetworks.data.survey.caption_edits import Change, Edit, History
-from ....hypernetworks.data.survey.survey import Helpers, Survey, SurveySettings, Wish, survey
+from ....hypernetworks.data.survey.survey import Helpers, Survey, SurveyRequest, SurveySettings, survey
 from ....hypernetworks.data.survey.tags import TagSettings
-from ....hypernetworks.data.survey.thumbnails import Prints
+from ....hypernetworks.data.survey.thumbnails import Thumbnails
 from ....hypernetworks.train.settings.job import DataSettings, TrainSettings
 from ...model import taggers
 from ...model.host import HostProgress
 from ...model.subject import find_subject
 
-_prints = Prints()
+_thumbnails = Thumbnails()
 _SECTIONS: dict[str, type[Settings]] = {"data": DataSettings, "train": TrainSettings, "limits": SurveySettings}
 
 
@@ -32,8 +32,8 @@ def look(tables: Mapping[str, Any]) -> Survey:
         SettingsError: names each wrong field as `section.key`; all of them at once.
         DatasetError: somebody pressed Interrupt.
     """
-    wish = Wish(**from_tables(_SECTIONS, tables), name=tables["name"])
-    return survey(wish, _prints, HostProgress(), Helpers(taggers.token_counter(), find_subject))
+    request = SurveyRequest(**from_tables(_SECTIONS, tables), name=tables["name"])
+    return survey(request, _thumbnails, HostProgress(), Helpers(taggers.token_counter(), find_subject))
 
 
 def edits(seen: Survey) -> list[Edit]:

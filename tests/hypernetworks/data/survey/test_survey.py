@@ -13,16 +13,16 @@ import pytest
 from hypernetwork_workbench.hypernetworks.base.errors import DatasetError, SettingsError
 from hypernetwork_workbench.hypernetworks.data.survey import captioning
 from hypernetwork_workbench.hypernetworks.data.survey.caption_edits import History
-from hypernetwork_workbench.hypernetworks.data.survey.duplicates import alike, likeness
+from hypernetwork_workbench.hypernetworks.data.survey.duplicates import find_duplicates, perceptual_hash
 from hypernetwork_workbench.hypernetworks.data.survey.survey import (
     Helpers,
     SurveyInterruptedError,
+    SurveyRequest,
     SurveySettings,
-    Wish,
     survey,
 )
 from hypernetwork_workbench.hypernetworks.data.survey.tags import TagSettings
-from hypernetwork_workbench.hypernetworks.data.survey.thumbnails import Print, Prints, trained_picture
+from hypernetwork_workbench.hypernetworks.data.survey.thumbnails import Thumbnail, Thumbnails, trained_picture
 from hypernetwork_workbench.hypernetworks.pages import dataset
 from hypernetwork_workbench.hypernetworks.pages import pictures as pictures_page
 from hypernetwork_workbench.hypernetworks.train.plan import make_plan
@@ -56,13 +56,13 @@ def words(texts):
     return [len(text.split()) for text in texts]
 
 
-def look(folder, prints=None, progress=None, limits=None, count=words, **data):
-    wish = Wish(
+def look(folder, thumbnails=None, progress=None, limits=None, count=words, **data):
+    request = SurveyRequest(
         DataSettings(folder=str(folder), **{"width": 32, "height": 32, **data}),
         TrainSettings(),
         SurveySettings(**limits or {}),
     )
-    return survey(wish, prints or Prints(), progress or Watcher(), Helpers(count))
+    return survey(request, thumbnails or Thumbnails(), progress or Watcher(), Helpers(count))
 
 
 def photo(seed=1, size=(96, 64)):
@@ -80,7 +80,7 @@ whole = st.integers(1, 3)
 def planned_and_surveyed(folder, place, **changes):
     """Return the plan of a run, or why there is none, and the survey of its pictures."""
     job = make_job(folder, **{"data__bucket_step": 8, "data__min_side": 8, "output__sheet": False, **changes})
-    found = survey(Wish(job.data, job.train, name=job.output.name), Prints(), Watcher())
+    found = survey(SurveyRequest(job.data, job.train, name=job.output.name), Thumbnails(), Watcher())
     try:
         return make_plan(job, fake_ports(Path(place))), found
     except (DatasetError, SettingsError) as error:
@@ -248,16 +248,16 @@ def test_a_folder_of_broken_pictures_is_surveyed_and_says_that_nothing_can_be_tr
 def test_known_pictures_are_not_opened_again_and_a_stopped_survey_goes_on(tmp_path, monkeypatch):
     for number in range(4):
         photo(number * 20).save(tmp_path / f"{number}.png")
-    prints, stopped = Prints(), Watcher(stop_after=2)
+    thumbnails, stopped = Thumbnails(), Watcher(stop_after=2)
     with pytest.raises(SurveyInterruptedError, match="stopped after 2 of 4 pictures"):
-        look(tmp_path, prints, stopped)
+        look(tmp_path, thumbnails, stopped)
     opened = []
-    make = Print.of
-    monkeypatch.setattr(Print, "of", lambda picture: opened.append(picture) or make(picture))
+    make = Thumbnail.of
+    monkeypatch.setattr(Thumbnail, "of", lambda picture: opened.append(picture) or make(picture))
     watcher = Watcher()
-    look(tmp_path, prints, watcher)
+    look(tmp_path, thumbnails, watcher)
     assert len(opened) == 2
-    look(tmp_path, prints)
+    look(tmp_path, thumbnails)
     assert len(opened) == 2
     assert watcher.reports[-1] == (3, 4, "Looking at pictures, 3 of 4")
 
@@ -273,15 +273,20 @@ def recoded(picture, quality, scale):
 def test_copies_of_other_size_and_quality_look_alike_and_different_pictures_do_not(quality, scale):
     pictures = [Image.open(path).convert("RGB") for path in sorted(DEMO.glob("*.png"))]
     copies = [recoded(picture, quality, scale) for picture in pictures]
-    found = alike([Print.of(one.convert("RGB")).likeness for one in [*pictures, *copies]], 24)
+    found = find_duplicates([Thumbnail.of(one.convert("RGB")).hash for one in [*pictures, *copies]], 24)
     assert found == [[number, number + len(pictures)] for number in range(len(pictures))]
 
 
 def test_likeness_minds_colour_and_ratio():
     red, green = (Image.new("RGB", (64, 64), colour) for colour in ("#b00", "#0b0"))
-    same = [likeness(red, (64, 64)), likeness(green, (64, 64)), likeness(red, (64, 32)), likeness(red, (32, 32))]
-    assert alike(same, 24) == [[0, 3]]
-    assert alike([], 24) == []
+    same = [
+        perceptual_hash(red, (64, 64)),
+        perceptual_hash(green, (64, 64)),
+        perceptual_hash(red, (64, 32)),
+        perceptual_hash(red, (32, 32)),
+    ]
+    assert find_duplicates(same, 24) == [[0, 3]]
+    assert find_duplicates([], 24) == []
 
 
 def test_a_caption_is_given_to_one_picture_in_a_file_of_its_own(tmp_path):
@@ -380,7 +385,7 @@ def test_what_is_shown_as_trained_is_the_part_that_is_trained_and_its_mask(tmp_p
     mask.save(tmp_path / "a-mask.png")
     found = look(tmp_path, masks="file")
     (sample,) = found.samples
-    shown = pixels(trained_picture(found.prints.get(sample), sample, sample.frames[0], 64))
+    shown = pixels(trained_picture(found.thumbnails.get(sample), sample, sample.frames[0], 64))
     assert shown.size == (32, 32)
     dark, light = shown.getpixel((6, 16)), shown.getpixel((26, 16))
     assert light[2] > 200
