@@ -10,14 +10,13 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from . import host
+from .launcher import benchmarks
 
 host.mount()
 
 from hypernetwork_workbench.hypernetworks.base.atomic import write_text  # noqa: E402 (mounted just above)
 
-ROOT = Path(__file__).resolve().parents[1]
 USAGE_ERROR = 2
-_BENCHMARK = "def measure(rounds: int)"
 
 
 class _Parser(argparse.ArgumentParser):
@@ -27,16 +26,11 @@ class _Parser(argparse.ArgumentParser):
         self.exit(USAGE_ERROR, f"bench: {message}\n")
 
 
-def names() -> list[str]:
-    """Return the benchmarks that there are: files of `benchmarks/` with a function `measure`."""
-    files = (ROOT / "benchmarks").glob("*.py")
-    return sorted(path.stem for path in files if _BENCHMARK in path.read_text(encoding="utf-8"))
-
-
 def main(argv: list[str]) -> int:
     """Run one benchmark. Exit status: 0 done, 2 something was entered wrong."""
     parser = _Parser(prog="launch.py bench", description="Measures and prints a table.", allow_abbrev=False)
-    parser.add_argument("name", metavar="NAME", choices=names(), help=f"one of {', '.join(names())}")
+    known = benchmarks()
+    parser.add_argument("name", metavar="NAME", choices=known, help=f"one of {', '.join(known)}")
     parser.add_argument("--json", type=Path, metavar="FILE", help="where to write the numbers")
     parser.add_argument("--rounds", type=int, default=3, metavar="N", help="turns that each case gets, 3 if not given")
     arguments = parser.parse_args(argv)

@@ -5,6 +5,7 @@ Standard library only, and so is `environment`: both run before anything is inst
 
 import importlib
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -14,12 +15,13 @@ from .environment import Environment, SetupError
 
 ROOT = Path(__file__).resolve().parents[1]
 COMMANDS = ("serve", "train", "test", "bench")
+_MEASURES = re.compile(r"^def measure\(", re.MULTILINE)
 HELP = """\
 python launch.py [serve] [options]        start the page on 127.0.0.1:7860 (serve --help lists its options)
 python launch.py train JOB.toml [options] create and train a hypernetwork as the job file says
     [--set section.key=value ...] [--resume] [--report FILE.json]
 python launch.py test [pytest arguments]  run the tests
-python launch.py bench NAME               measure how fast it is: generation
+python launch.py bench NAME               measure how fast it is: {benchmarks}
     [--json FILE] [--rounds N]
 
 The first start sets up .venv beside launch.py and takes a few minutes.
@@ -35,7 +37,7 @@ def main(argv: Sequence[str]) -> int:
     try:
         command, arguments = read_command(argv)
         if command == "help":
-            sys.stdout.write(HELP)
+            sys.stdout.write(HELP.format(benchmarks=", ".join(benchmarks())))
             return 0
         environment = Environment(ROOT)
         environment.ensure(with_tests=command == "test", say=_say)
@@ -63,6 +65,12 @@ def read_command(argv: Sequence[str]) -> tuple[str, list[str]]:
     if first.startswith("-"):
         return "serve", list(argv)
     raise UsageError(f"Unknown command {first!r}: the commands are serve, train, test and bench.")
+
+
+def benchmarks() -> list[str]:
+    """Return the names that `bench` takes: the files of `benchmarks/` with a function `measure`."""
+    files = (ROOT / "benchmarks").glob("*.py")
+    return sorted(path.stem for path in files if _MEASURES.search(path.read_text(encoding="utf-8")))
 
 
 def _run(command: str, arguments: list[str]) -> int:

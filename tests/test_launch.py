@@ -135,6 +135,18 @@ def test_help_lists_the_commands_and_sets_nothing_up(capsys: pytest.CaptureFixtu
     assert all(command in said for command in launcher.COMMANDS)
 
 
+def test_help_names_every_benchmark_of_the_folder(capsys, monkeypatch, tmp_path):
+    assert launcher.main(["--help"]) == 0
+    assert "measure how fast it is: data, generation, startup, training\n" in capsys.readouterr().out
+    folder = tmp_path / "benchmarks"
+    folder.mkdir()
+    (folder / "newest.py").write_text("def measure(rounds: int) -> dict:\n    return {}\n")
+    (folder / "helper.py").write_text('"""No benchmark."""\n')
+    monkeypatch.setattr(launcher, "ROOT", tmp_path)
+    assert launcher.main(["--help"]) == 0
+    assert "measure how fast it is: newest\n" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("version", [(2, 7), (3, 6), (3, 9), (3, 13), (4, 0)])
 def test_an_unsupported_python_is_told_so(version: tuple[int, int]):
     code = (
