@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from hypernetwork_workbench.hypernetworks.data.latents import encode
 from hypernetwork_workbench.hypernetworks.kernels.memory import process_mb
-from hypernetwork_workbench.hypernetworks.train.build import make_learner, make_trainer
+from hypernetwork_workbench.hypernetworks.train.build import make_state, make_trainer
 from hypernetwork_workbench.hypernetworks.train.encoding import encode_parts
 from hypernetwork_workbench.hypernetworks.train.plan import make_plan
 from hypernetwork_workbench.hypernetworks.train.run import train
@@ -98,7 +98,7 @@ def _sides(folder: Path, count: int) -> Sides:
     ports = trainings.ports(folder)
     plan = make_plan(trainings.job(pictures, CASE), ports)
     data = encode(plan.training, ports.encoder, ports.progress)
-    trainer = make_trainer(plan, ports.denoiser, data, make_learner(plan, ports.denoiser))
+    trainer = make_trainer(plan, ports.denoiser, data, make_state(plan, ports.denoiser))
     return Sides(trainer, patched.unet())
 
 

@@ -80,9 +80,9 @@ class Sides:
     def take(self, side: str, least: int, least_s: float = 0.0) -> list[Seconds]:
         """Time each of at least so many steps in at least so much time; a first one is not counted."""
         if side == OURS:
-            with self.trainer.denoiser.training(self.trainer.learner.network, self.trainer.computing):
+            with self.trainer.denoiser.training(self.trainer.state.network, self.trainer.computing):
                 return self._repeat(self._ours, least, least_s)
-        reference = Reference(self.unet, self.trainer.learner.network)
+        reference = Reference(self.unet, self.trainer.state.network)
         with reference.working():
             return self._repeat(lambda: self._theirs(reference), least, least_s)
 

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from hypernetwork_workbench.hypernetworks.data.latents import encode
 from hypernetwork_workbench.hypernetworks.ports import Checkpoint, Encoder, Ports, Progress
-from hypernetwork_workbench.hypernetworks.train.build import make_learner, make_trainer
+from hypernetwork_workbench.hypernetworks.train.build import make_state, make_trainer
 from hypernetwork_workbench.hypernetworks.train.loop import Trainer
 from hypernetwork_workbench.hypernetworks.train.plan import Plan, make_plan
 from hypernetwork_workbench.hypernetworks.train.settings.job import Job
@@ -156,7 +156,7 @@ def make_trainer_for(case: Case, folder: Path) -> tuple[Trainer, Plan]:
     here = ports(folder)
     plan = make_plan(job(pictures, case), here)
     data = encode(plan.training, here.encoder, here.progress)
-    return make_trainer(plan, here.denoiser, data, make_learner(plan, here.denoiser)), plan
+    return make_trainer(plan, here.denoiser, data, make_state(plan, here.denoiser)), plan
 
 
 def draw_pictures(folder: Path, count: int, px: int) -> Path:

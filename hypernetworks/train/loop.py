@@ -20,7 +20,7 @@ from .optim.precision import clip, leaves_out_on_device
 from .optim.schedules import Schedule, StepSchedule
 from .rollback import Guard
 from .settings.job import Job
-from .state import Learner
+from .state import TrainState
 from .tracking.metrics import Callback, Readings, StepRecord, Taken
 
 
@@ -31,7 +31,7 @@ class Trainer:
     job: Job
     data: EncodedDataset
     denoiser: Denoiser
-    learner: Learner
+    state: TrainState
     schedule: Schedule
     noise: NoiseProcess
     clip_limits: StepSchedule
@@ -39,9 +39,9 @@ class Trainer:
     computing: Computing
 
     def __post_init__(self) -> None:
-        optimizer, device = self.learner.optimizer, self.denoiser.device
+        optimizer, device = self.state.optimizer, self.denoiser.device
         #: Whether steps leave their outcome on the device, to be read a few at a time.
-        self.reads_later = device.type == "cuda" and leaves_out_on_device(optimizer) and not self.learner.average
+        self.reads_later = device.type == "cuda" and leaves_out_on_device(optimizer) and not self.state.average
         #: Optimizer steps done in this run, read or not.
         self.done = 0
 
@@ -54,7 +54,7 @@ class Trainer:
         settings = self.job
         groups = step_groups(self.data.dataset.kinds, settings.train.gradient_accumulation, settings.train.seed, start)
         readings = Readings(self.settle, callbacks, end, at_once=not self.reads_later)
-        with self.denoiser.training(self.learner.network, self.computing):
+        with self.denoiser.training(self.state.network, self.computing):
             for step, (epoch, group) in enumerate(islice(groups, end - start), start):
                 if readings.add(self.step(step, epoch, group)):
                     return
@@ -64,14 +64,14 @@ class Trainer:
 
         Where the optimizer leaves out a bad step by itself nothing here waits for the device.
         """
-        learner, optimizer, precision = self.learner, self.learner.optimizer, self.learner.precision
-        rate = self.schedule.rate(step) * learner.rate_factor
+        state, optimizer, precision = self.state, self.state.optimizer, self.state.precision
+        rate = self.schedule.rate(step) * state.rate_factor
         for parameters in optimizer.param_groups:
             parameters["lr"] = rate
         with seeded(derived_seed(self.job.train.seed, "step", step), self.denoiser.device):
             loss = self.accumulate(step, epoch, group)
             precision.unscale(optimizer)
-            norm = clip(list(learner.network.parameters()), self.job.optimizer.clip, self.clip_limits.rate(step))
+            norm = clip(list(state.network.parameters()), self.job.optimizer.clip, self.clip_limits.rate(step))
             taken = Taken(step, epoch, rate, sum(map(len, group)), torch.stack([loss, norm.to(loss.device)]))
             if self.reads_later:
                 precision.step_where(optimizer, taken.outcome.isfinite().all())
@@ -82,8 +82,8 @@ class Trainer:
                 else:
                     precision.skip()
         optimizer.zero_grad(set_to_none=True)
-        if learner.average and taken.is_good:
-            learner.average.update(learner.network)
+        if state.average and taken.is_good:
+            state.average.update(state.network)
         self.done = step + 1
         return taken
 
@@ -96,7 +96,7 @@ class Trainer:
         taken = taken.read()
         if taken.is_good:
             self.guard.after_good_step()
-        elif not (taken.is_loss_good and self.learner.precision.is_searching_scale):
+        elif not (taken.is_loss_good and self.state.precision.is_searching_scale):
             self.guard.after_bad_step(taken.step)
         return taken.record()
 
@@ -105,9 +105,9 @@ class Trainer:
         pictures = sum(map(len, group))
         losses = []
         for batch in self.noisy_batches(step, epoch, group):
-            with self.learner.precision.autocast():
+            with self.state.precision.autocast():
                 part = diffusion_loss(self.denoiser, batch, self.job.loss) * (len(batch.noisy) / pictures)
-            self.learner.precision.backward(part)
+            self.state.precision.backward(part)
             losses.append(part.detach())
         return torch.stack(losses).sum()
 

@@ -26,13 +26,13 @@ class Needs:
     Attributes:
         computing: attention and checkpointing, decided.
         activations: what the largest batch keeps; None where the model cannot tell.
-        learner_bytes: gradients and optimizer state, with what roll-backs need where that is in the same memory.
+        state_bytes: gradients and optimizer state, with what roll-backs need where that is in the same memory.
         free: bytes that were free, without those that the rest of the model needs.
     """
 
     computing: Computing
     activations: Activations | None
-    learner_bytes: int
+    state_bytes: int
     free: int
 
     @property
@@ -40,7 +40,7 @@ class Needs:
         """MiB that the steps take at most; None where the model cannot tell."""
         if self.activations is None:
             return None
-        return (self.activations.of(self.computing.checkpointing) + self.learner_bytes) / MB
+        return (self.activations.of(self.computing.checkpointing) + self.state_bytes) / MB
 
     def line(self) -> str:
         """Return the estimate as a sentence."""

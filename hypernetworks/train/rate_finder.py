@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from ..base.errors import TrainingError
 from ..pages.charts import Curve, draw_chart
 from ..ports import Ports
-from .build import make_learner, make_trainer
+from .build import make_state, make_trainer
 from .encoding import encode_parts
 from .optim.precision import Precision
 from .plan import make_plan
@@ -101,8 +101,8 @@ def find_rate(job: Job, ports: Ports, steps: int = STEPS) -> FoundRate:
     tried = replace(job, output=changes, loss=loss, train=settings)
     plan = replace(make_plan(tried, ports), schedule=RisingRate(LOWEST, HIGHEST, steps), end_step=steps)
     data = encode_parts(job, (plan.dataset,), ports)[0]
-    trainer = make_trainer(plan, ports.denoiser, data, make_learner(plan, ports.denoiser))
-    recorder = _Recorder(ports, steps, trainer.learner.precision)
+    trainer = make_trainer(plan, ports.denoiser, data, make_state(plan, ports.denoiser))
+    recorder = _Recorder(ports, steps, trainer.state.precision)
     trainer.run(0, steps, [recorder])
     return _steepest(recorder.rates, recorder.losses)
 

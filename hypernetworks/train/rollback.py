@@ -6,7 +6,7 @@ import logging
 
 from ..base.errors import NonFiniteLossError
 from .settings.training import TrainSettings
-from .state import Learner
+from .state import TrainState
 
 _log = logging.getLogger(__name__)
 
@@ -22,10 +22,10 @@ class Guard:
         rollbacks: how often the last good state came back.
     """
 
-    def __init__(self, learner: Learner, settings: TrainSettings) -> None:
-        self._learner = learner
+    def __init__(self, state: TrainState, settings: TrainSettings) -> None:
+        self._state = state
         self._settings = settings
-        self._snapshot = learner.capture()
+        self._snapshot = state.capture()
         self._good = 0
         self._bad_in_a_row = 0
         self._rollbacks_in_a_row = 0
@@ -37,7 +37,7 @@ class Guard:
         self._bad_in_a_row = 0
         self._good += 1
         if self._good % SNAPSHOT_EVERY == 0:
-            self._snapshot = self._learner.capture()
+            self._snapshot = self._state.capture()
             self._rollbacks_in_a_row = 0
 
     def after_bad_step(self, step: int) -> None:
@@ -54,9 +54,9 @@ class Guard:
         if self._rollbacks_in_a_row >= MAX_ROLLBACKS:
             reason = "the loss or its gradient is no finite number, and rolling back did not help"
             raise NonFiniteLossError(f"step {step + 1}: {reason}; lower the learning rate")
-        factor = self._learner.rate_factor
-        self._learner.restore(self._snapshot)
-        self._learner.rate_factor = factor / 2 if self._settings.rollback_halves_rate else factor
+        factor = self._state.rate_factor
+        self._state.restore(self._snapshot)
+        self._state.rate_factor = factor / 2 if self._settings.rollback_halves_rate else factor
         self._bad_in_a_row = 0
         self.rollbacks += 1
         self._rollbacks_in_a_row += 1

@@ -15,7 +15,7 @@ from ..base.errors import WorkbenchError
 from ..data.latents import EncodedDataset
 from ..kernels.memory import PeakMemory
 from ..ports import Ports
-from .build import make_learner, make_trainer
+from .build import make_state, make_trainer
 from .encoding import encode_parts
 from .offload import unloaded
 from .optim.averages import weights_to_show
@@ -105,11 +105,11 @@ class _Run:
         denoiser = ports.denoiser
         self.plan, self.ports, self.first = plan, ports, replace(plan.network.metadata)
         self.memory = PeakMemory(denoiser.device)
-        self.learner = make_learner(plan, denoiser)
-        self.validation = Validation(held_out, denoiser, self.learner, plan.interval("train", "validation_every"))
+        self.state = make_state(plan, denoiser)
+        self.validation = Validation(held_out, denoiser, self.state, plan.interval("train", "validation_every"))
         self.monitor = Monitor(ports.progress, plan.end_step, self.memory, self.validation)
         self.start_step = self._start()
-        self.trainer = make_trainer(plan, denoiser, data, self.learner)
+        self.trainer = make_trainer(plan, denoiser, data, self.state)
         self.previews = self._previews()
         self.saver = self._saver()
 
@@ -139,7 +139,7 @@ class _Run:
         resumed = self.plan.resumed
         if resumed is not None:
             self.first = replace(self.first, step=resumed.first_step)
-            self.learner.restore(resumed.learner)
+            self.state.restore(resumed.captured)
             self.monitor.restore(resumed.progress["monitor"])
             self.validation.restore(resumed.progress["validation"])
             return resumed.step
@@ -156,17 +156,17 @@ class _Run:
             _log.warning("The saved optimizer state is of %s and was not used.", name)
             return
         try:
-            self.learner.optimizer.load_state_dict(state)
+            self.state.optimizer.load_state_dict(state)
         except (ValueError, KeyError) as error:
             _log.warning("The saved optimizer state does not fit and was not used: %s", error)
         else:
             _log.info("Going on with the optimizer state beside %s.", network.name)
 
     def _previews(self) -> Previews:
-        plan, learner = self.plan, self.learner
+        plan, state = self.plan, self.state
         previews = Previews(
             self.ports,
-            learner.network,
+            state.network,
             plan.previews,
             plan.paths.folder / "previews",
             self._showing,
@@ -180,11 +180,11 @@ class _Run:
     @contextmanager
     def _showing(self) -> Iterator[None]:
         """While a preview is made: the weights worth seeing, and what makes room for it."""
-        learner = self.learner
+        state = self.state
         with ExitStack() as stack:
-            stack.enter_context(weights_to_show(learner.network, learner.optimizer, learner.average))
+            stack.enter_context(weights_to_show(state.network, state.optimizer, state.average))
             if self.plan.job.train.preview_unloads_optimizer:
-                stack.enter_context(unloaded(learner.optimizer))
+                stack.enter_context(unloaded(state.optimizer))
             yield
 
     def _tell_memory(self) -> None:
@@ -198,7 +198,7 @@ class _Run:
             job=plan.job,
             ports=self.ports,
             paths=plan.paths,
-            learner=self.learner,
+            state=self.state,
             first=self.first,
             every=plan.interval("output", "save_every"),
             schedule=plan.schedule,
@@ -262,6 +262,6 @@ class _Run:
         if not self.plan.job.output.sheet:
             return None
         requests = sheet.requests(self.plan.job, self.plan.dataset, self.plan.previews)
-        path, network = self.plan.paths.folder / "sheet.png", self.learner.network
-        with weights_to_show(network, self.learner.optimizer, self.learner.average):
+        path, network = self.plan.paths.folder / "sheet.png", self.state.network
+        with weights_to_show(network, self.state.optimizer, self.state.average):
             return sheet.write(requests, network, self.ports.previewer, path)

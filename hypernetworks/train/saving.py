@@ -19,7 +19,7 @@ from .optim.averages import weights_to_show
 from .optim.schedules import Schedule
 from .paths import OutputPaths
 from .settings.job import Job
-from .state import SUFFIX, Learner, SavedRun, write_state
+from .state import SUFFIX, SavedRun, TrainState, write_state
 from .tracking.metrics import StepRecord
 from .validation import Validation
 
@@ -48,7 +48,7 @@ class Saver:
     job: Job
     ports: Ports
     paths: OutputPaths
-    learner: Learner
+    state: TrainState
     first: Metadata
     every: int
     schedule: Schedule
@@ -82,12 +82,12 @@ class Saver:
             NonFiniteLossError: a weight is NaN or infinite; nothing was written.
             HypernetworkFileError: the disk refuses the file; the old one is whole.
         """
-        network = self.learner.network
+        network = self.state.network
         if not all(torch.isfinite(weight).all() for weight in network.parameters()):
             raise NonFiniteLossError(f"the weights are no finite numbers any more; {path.name} was not written")
         network.metadata = self._metadata()
         path.parent.mkdir(parents=True, exist_ok=True)
-        with weights_to_show(network, self.learner.optimizer, self.learner.average):
+        with weights_to_show(network, self.state.optimizer, self.state.average):
             files.save(network, path)
         if self.job.output.save_state:
             self.save_state(path)
@@ -95,7 +95,7 @@ class Saver:
     def save_state(self, path: Path) -> None:
         """Write the state of the run beside the network at `path`."""
         progress = {name: callback.state() for name, callback in self.remembered.items()}
-        saved = SavedRun(self.step, self.first.step, self.learner.capture(), self.job.optimizer.name, progress)
+        saved = SavedRun(self.step, self.first.step, self.state.capture(), self.job.optimizer.name, progress)
         write_state(path.with_name(path.name + SUFFIX), saved)
 
     def _metadata(self) -> Metadata:

@@ -23,11 +23,13 @@ from .optim.precision import Precision
 
 SUFFIX = ".state"
 _VERSION = 1
+#: Keys of the file that are called otherwise than the field of `SavedRun`.
+_KEYS = {"learner": "captured"}
 
 
 @dataclass
-class Learner:
-    """All that changes from step to step.
+class TrainState:
+    """All that changes from step to step: weights, optimizer state, loss scale, average, learning rate factor.
 
     Attributes:
         average: of the weights, or None.
@@ -79,7 +81,7 @@ class SavedRun:
 
     Attributes:
         step: optimizer steps done.
-        learner: what `Learner.capture` gave.
+        captured: what `TrainState.capture` gave.
         first_step: steps the network had been trained for before the run.
         optimizer_name: name of the optimizer the state belongs to.
         progress: losses and the like of the callbacks that asked to be remembered, by name.
@@ -87,7 +89,7 @@ class SavedRun:
 
     step: int
     first_step: int
-    learner: dict[str, Any]
+    captured: dict[str, Any]
     optimizer_name: str
     progress: dict[str, Any]
 
@@ -98,7 +100,7 @@ def write_state(path: Path, saved: SavedRun) -> None:
         "version": _VERSION,
         "step": saved.step,
         "first_step": saved.first_step,
-        "learner": saved.learner,
+        "learner": saved.captured,
         "optimizer_name": saved.optimizer_name,
         "progress": saved.progress,
     }
@@ -115,7 +117,8 @@ def read_state(path: Path) -> SavedRun:
     content = read_plain(path)
     if not isinstance(content, dict) or content.get("version") != _VERSION:
         raise HypernetworkFileError(f"{path.name}: this is no saved state of a run that this version can go on with")
-    return SavedRun(**{key: value for key, value in content.items() if key != "version"})
+    fields = {_KEYS.get(key, key): value for key, value in content.items() if key != "version"}
+    return SavedRun(**fields)
 
 
 def find_state(candidates: list[Path]) -> Path | None:

@@ -16,7 +16,7 @@ from .loss import diffusion_loss
 from .noise import NoiseProcess, NoisyBatch
 from .optim.averages import weights_to_show
 from .settings.training import LossSettings
-from .state import Learner
+from .state import TrainState
 from .tracking.metrics import StepRecord
 
 _TIMESTEPS = 4
@@ -31,10 +31,10 @@ class Validation:
         best: lowest loss so far.
     """
 
-    def __init__(self, data: EncodedDataset, denoiser: Denoiser, learner: Learner, every: int) -> None:
+    def __init__(self, data: EncodedDataset, denoiser: Denoiser, state: TrainState, every: int) -> None:
         self._data = data
         self._denoiser = denoiser
-        self._learner = learner
+        self._state = state
         self._every = every
         self._noise = NoiseProcess(denoiser.alphas_cumprod, denoiser.prediction, LossSettings())
         self._groups = _groups(data)
@@ -69,13 +69,13 @@ class Validation:
     @torch.no_grad()
     def measure(self) -> float:
         """Mean loss over the held-out pictures at fixed noise and timesteps."""
-        network = self._learner.network
+        network = self._state.network
         was_training = network.training
         total = 0.0
-        with weights_to_show(network, self._learner.optimizer, self._learner.average):
+        with weights_to_show(network, self._state.optimizer, self._state.average):
             network.eval()
             try:
-                with self._learner.precision.autocast():
+                with self._state.precision.autocast():
                     for batch in self._batches():
                         total += diffusion_loss(self._denoiser, batch, LossSettings()).item() * len(batch.noisy)
             finally:

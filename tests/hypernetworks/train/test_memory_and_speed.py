@@ -24,7 +24,7 @@ FUSED = {"optimizer__arguments": "fused=True"}
 def make_trainer(job, ports):
     plan = make_plan(job, ports)
     data = encode(plan.training, ports.encoder, ports.progress)
-    return build.make_trainer(plan, ports.denoiser, data, build.make_learner(plan, ports.denoiser))
+    return build.make_trainer(plan, ports.denoiser, data, build.make_state(plan, ports.denoiser))
 
 
 @contextmanager
@@ -72,7 +72,7 @@ def test_nothing_in_a_step_waits_for_the_device(pictures, tmp_path, monkeypatch,
     trainer = make_trainer(job, fake_ports(tmp_path))
     trainer.reads_later = True
     group = [(0, 1), (2,)]
-    with trainer.denoiser.training(trainer.learner.network, trainer.computing):
+    with trainer.denoiser.training(trainer.state.network, trainer.computing):
         trainer.step(0, 0, group)  # looks things up once
         with counted(monkeypatch) as looks:
             taken = [trainer.step(step, 0, group) for step in (1, 2, 3)]
@@ -97,7 +97,7 @@ def run(job, folder, callbacks, reads_later, spoil=()):
 
     ports.denoiser.predict = predict
     trainer.run(0, job.train.max_steps, callbacks)
-    return [weight.detach().clone() for weight in trainer.learner.network.parameters()], trainer
+    return [weight.detach().clone() for weight in trainer.state.network.parameters()], trainer
 
 
 @pytest.mark.parametrize("spoil", [(), (3, 8, 9)])
@@ -275,13 +275,13 @@ def test_latents_and_conditionings_stay_on_the_device_where_they_fit(pictures, t
     ports = fake_ports(tmp_path)
     plan = make_plan(make_job(pictures, data__shuffle_tags=True, data__latents="random"), ports)
     data = encode(plan.training, ports.encoder, ports.progress)
-    learner = build.make_learner(plan, ports.denoiser)
+    state = build.make_state(plan, ports.denoiser)
     before = data.batch((0,), 0)
 
     class OnGpu(FakeDenoiser):
         device = types.SimpleNamespace(type="gpu")
 
-    build.make_trainer(plan, OnGpu(), data, learner)
+    build.make_trainer(plan, OnGpu(), data, state)
     assert bool(moved) == bool(free_mb)
     assert torch.equal(data.batch((0,), 0).latents, before.latents)
     count = len(moved)

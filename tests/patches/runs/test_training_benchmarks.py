@@ -61,9 +61,9 @@ def test_both_sides_train_the_network(tiny, tmp_path):
     trainer, _ = make_trainer_for(TINY, tmp_path)
     sides = training.Sides(trainer, tiny.model.model.diffusion_model)
     for side in (training.OURS, training.REFERENCE):
-        before = [weight.detach().clone() for weight in trainer.learner.network.parameters()]
+        before = [weight.detach().clone() for weight in trainer.state.network.parameters()]
         assert len(sides.take(side, 2)) >= 2
-        after = trainer.learner.network.parameters()
+        after = trainer.state.network.parameters()
         assert any(not torch.equal(one, other) for one, other in zip(before, after, strict=True))
 
 
