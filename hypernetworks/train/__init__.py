@@ -1,1 +1,5 @@
 """Training: settings -> dataset -> batches -> loss -> optimizer -> files."""
+
+from .optim import schedules
+
+__all__ = ["schedules"]

@@ -137,3 +137,10 @@ def test_impossible_curves_are_refused_by_name(wrong, field):
 def test_pieces_without_a_number_are_refused():
     with pytest.raises(ScheduleError, match=r"^rate must be a finite number"):
         schedules.StepSchedule(((1e-4, 10), (NAN, 20)))
+
+
+def test_schedules_are_found_where_the_documented_import_looks_for_them():
+    from hypernetwork_workbench.hypernetworks import train
+
+    assert train.schedules is schedules
+    assert train.__all__ == ["schedules"]
