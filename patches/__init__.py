@@ -45,7 +45,7 @@ def register_switches() -> None:
 
 
 def install_all() -> None:
-    """Switch every patch set on, those that the settings forbid off; doing it twice changes nothing."""
+    """Switch on every patch set that the settings allow, and the others off; doing it twice changes nothing."""
     for patch_set in PATCH_SETS:
         if switches.allows(patch_set):
             patch_set.install()
@@ -53,11 +53,14 @@ def install_all() -> None:
         if not switches.allows(patch_set):
             patch_set.uninstall()
     if not switches.allows(loading.patch_set):
-        _let_go()
+        _unload_networks()
 
 
-def settle() -> None:
-    """Once every extension is loaded: takes our places again where one took them, and says who else stands there."""
+def install_on_top() -> None:
+    """Install again, on top of what other extensions replaced meanwhile, and name them in the log.
+
+    To be called once every extension is loaded.
+    """
     install_all()
     targets: dict[str, list[str]] = {}
     replaced = (patch for patch_set in PATCH_SETS for patch in patch_set.patches if isinstance(patch, Patch))
@@ -71,16 +74,16 @@ def settle() -> None:
 def uninstall_all() -> None:
     """Switch every patch set off, the last one first, and let go of the networks that only our path can run."""
     if runs.active is not None:
-        # A run without our k/v path would go on with a network that is in nothing. It saves before it ends.
+        # Without our k/v path the run would train a network that the U-Net does not use. It saves before it ends.
         from .runs import background  # noqa: PLC0415 - needs the running host
 
         background.end()
     for patch_set in reversed(PATCH_SETS):
         patch_set.uninstall()
-    _let_go()
+    _unload_networks()
 
 
-def _let_go() -> None:
+def _unload_networks() -> None:
     from modules import shared  # noqa: PLC0415
 
     shared.loaded_hypernetworks[:] = [

@@ -1,4 +1,4 @@
-"""What somebody is entering for a new network, judged as it stands: each problem with its field, shape and widths."""
+"""The form for a new network while somebody fills it in: what is wrong in which field, and the shape as it stands."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ LABELS = {name: option.label for name, option in _OPTIONS.items()}
 MORE_WIDTHS = Option(
     "Other widths", "Further attention widths for other checkpoints, such as 768, 1024.", minimum=1, maximum=16384
 )
-#: Labels of the form by field, those included that are no setting.
+#: Labels of the form by field, also of fields that are no setting.
 FORM_LABELS = {**LABELS, "more_widths": MORE_WIDTHS.label}
 _ORDER = ["name", "widths", "more_widths", *LABELS]
 _STRUCTURE = {field.name for field in dataclasses.fields(Structure)}
-#: Names that no sentence has as plain words.
+#: Names of fields that are no plain words, so that a sentence has them only as names.
 _NAMES = re.compile(r"\b(" + "|".join(name for name in LABELS if "_" in name) + r")\b")
-_JUDGED_TOGETHER = {
+_DEPENDENT = {
     "layer_structure": ("dropout_structure", "widths"),
     "activation": ("zero_last_layer",),
     "skip_connection": ("upsample_linear", "zero_last_layer", "dropout_structure"),
 }
-"""Fields that cannot be judged as long as the one before them is wrong."""
+"""Fields that cannot be checked while the one before them is wrong."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Entry:
 
     Attributes:
         problems: what is wrong, one sentence for each field at most; the labels of the form in place of names.
-        structure: the layers, None where they cannot be told.
+        structure: the layers; None while a field that decides them is wrong.
         widths: the attention widths chosen, as far as they can be read.
         settings: what to make, None where anything is wrong.
     """
@@ -50,8 +50,8 @@ class Entry:
     settings: CreateSettings | None
 
 
-def assess(values: Mapping[str, Any], offered: Collection[int] = (), taken: Collection[str] = ()) -> Entry:
-    """Judge the values of a form, which has the fields of `CreateSettings` and a text `more_widths`.
+def check_entry(values: Mapping[str, Any], offered: Collection[int] = (), taken: Collection[str] = ()) -> Entry:
+    """Check the values of a form, which has the fields of `CreateSettings` and a text `more_widths`.
 
     Args:
         offered: widths of the checkpoint that could be ticked; with none, an empty choice means those of the model.
@@ -65,7 +65,7 @@ def assess(values: Mapping[str, Any], offered: Collection[int] = (), taken: Coll
     entered["widths"] = widths
     if offered and not widths and not wrong:
         wrong["widths"] = SettingsError("widths", f"tick at least one, or write it under {MORE_WIDTHS.label}")
-    settings = _judge(entered, wrong)
+    settings = _validate(entered, wrong)
     if settings.name in taken and not settings.overwrite and "name" not in wrong:
         reason = f"{settings.name} exists already; choose another name, or tick {LABELS['overwrite']}"
         wrong["name"] = SettingsError("name", reason)
@@ -79,10 +79,10 @@ def assess(values: Mapping[str, Any], offered: Collection[int] = (), taken: Coll
 
 
 def problems(values: Mapping[str, Any]) -> tuple[SettingsError, ...]:
-    """Tell what is wrong with values for `CreateSettings`, at most one error for each field."""
+    """Return what is wrong with values for `CreateSettings`, at most one error for each field."""
     wrong: dict[str, SettingsError] = {}
     entered = dict(values)
-    _judge(entered, wrong)
+    _validate(entered, wrong)
     return tuple(_in_words(error, values) for error in wrong.values())
 
 
@@ -92,11 +92,11 @@ def beside(error: SettingsError) -> str:
 
 
 def depending_on(field: str) -> tuple[str, ...]:
-    """Fields that mean nothing without `field`."""
-    return _JUDGED_TOGETHER.get(field, ())
+    """Return the fields that mean nothing while `field` is wrong."""
+    return _DEPENDENT.get(field, ())
 
 
-def _judge(entered: dict[str, Any], wrong: dict[str, SettingsError]) -> CreateSettings:
+def _validate(entered: dict[str, Any], wrong: dict[str, SettingsError]) -> CreateSettings:
     """Return the settings with a harmless value in each wrong field; adds the errors to `wrong`."""
     for field in list(wrong):
         _make_harmless(entered, field)
@@ -112,14 +112,14 @@ def _judge(entered: dict[str, Any], wrong: dict[str, SettingsError]) -> CreateSe
 
 
 def _make_harmless(entered: dict[str, Any], field: str) -> None:
-    for name in (field, *_JUDGED_TOGETHER.get(field, ())):
+    for name in (field, *_DEPENDENT.get(field, ())):
         entered.pop(name, None)
     if field == "name":
         entered["name"] = "network"
 
 
 def _place(name: str) -> int:
-    """Tell where a field stands in the form; unknown ones come last."""
+    """Return the position of a field in the form; unknown ones come last."""
     return _ORDER.index(name) if name in _ORDER else len(_ORDER)
 
 

@@ -13,8 +13,8 @@ _TITLE, _ID = "Hypernetworks", "hnw_tabs"
 Build = Callable[[Any], None]
 
 
-class Places:
-    """What stands inside Train since the page was last built, and what has to stand elsewhere."""
+class TabRegistry:
+    """Our tabs: built inside Train where the page has it, else in a top-level tab of their own."""
 
     def __init__(self) -> None:
         self._builds: dict[str, Build] = {}
@@ -22,20 +22,20 @@ class Places:
 
     @property
     def is_empty(self) -> bool:
-        """Whether no tab has asked for a place yet."""
+        """Whether no tab is registered."""
         return not self._builds
 
     def add(self, name: str, build: Build) -> None:
-        """Return a tab that has to stand somewhere."""
+        """Add a tab by the function that builds it."""
         self._builds[name] = build
 
-    def inside_train(self, name: str, params: Any) -> None:
-        """Return the host shows its Train tab, and this one of ours in it."""
+    def build_in_train(self, name: str, params: Any) -> None:
+        """Build a tab inside the host's Train tab, with the components that the host gives."""
         self._is_in_train = True
         self._builds[name](params)
 
-    def elsewhere(self) -> list[tuple[Any, str, str]]:
-        """Return a top-level tab with all of ours, unless they are inside Train already; called once that is built."""
+    def own_tab(self) -> list[tuple[Any, str, str]]:
+        """Return a top-level tab with all of ours, or nothing if they are inside Train; called once Train is built."""
         import gradio as gr  # noqa: PLC0415
 
         if self._is_in_train:
@@ -45,17 +45,17 @@ class Places:
             for name, build in self._builds.items():
                 try:
                     build(None)
-                except (AttributeError, TypeError, ValueError):  # what a gradio that we do not know answers with
+                except (AttributeError, TypeError, ValueError):  # what an unknown gradio may raise
                     _log.exception("The part %s is off: this WebUI's page cannot carry it.", name)
         return [(block, _TITLE, _ID)]
 
     def forget(self) -> None:
-        """No tab has a place any more."""
+        """Forget all tabs."""
         self._builds.clear()
         self._is_in_train = False
 
 
-_places = Places()
+_registry = TabRegistry()
 
 
 def register(name: str) -> None:
@@ -69,14 +69,14 @@ def register(name: str) -> None:
             raise
         _log.warning("The part %s is off: this WebUI lacks something that it needs (%s).", name, error)
         return
-    if _places.is_empty:
-        script_callbacks.on_ui_tabs(_places.elsewhere)
+    if _registry.is_empty:
+        script_callbacks.on_ui_tabs(_registry.own_tab)
         script_callbacks.on_script_unloaded(forget)
-    _places.add(name, build)
+    _registry.add(name, build)
     if hasattr(script_callbacks, "on_ui_train_tabs"):
-        script_callbacks.on_ui_train_tabs(lambda params: _places.inside_train(name, params))
+        script_callbacks.on_ui_train_tabs(lambda params: _registry.build_in_train(name, params))
 
 
 def forget() -> None:
     """Forget all tabs: the scripts are about to load again."""
-    _places.forget()
+    _registry.forget()

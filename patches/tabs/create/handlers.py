@@ -14,7 +14,7 @@ from ....hypernetworks.base.errors import SettingsError, WorkbenchError
 from ....hypernetworks.base.options import as_text
 from ....hypernetworks.files.create import create_file
 from ....hypernetworks.jobs import create_files
-from ....hypernetworks.jobs.create_entry import FORM_LABELS, Entry, assess, beside
+from ....hypernetworks.jobs.create_entry import FORM_LABELS, Entry, beside, check_entry
 from ....hypernetworks.jobs.settings_text import MAX_BYTES
 from ....hypernetworks.network import presets
 from ....hypernetworks.pages import create as create_view
@@ -97,10 +97,10 @@ class Handlers:
     def save(self, offered: Sequence[int], *entered: Any) -> tuple[str, Any]:
         """Save the settings as TOML and offers the file."""
         values = {**self.form.values(entered), "overwrite": True}
-        entry = self._assess(values, offered)
+        entry = self._check(values, offered)
         is_named = all(error.field != "name" for error in entry.problems)
         if not is_named:
-            entry = self._assess({**values, "name": "network"}, offered)
+            entry = self._check({**values, "name": "network"}, offered)
         try:
             path = create_files.save(
                 _settings(entry), Path(paths.data_path) / "hypernetwork-settings", is_named=is_named
@@ -117,7 +117,7 @@ class Handlers:
         if offered and now and now != tuple(offered):
             return [self.form.explain(SettingsError("widths", _CHANGED)), *self._look(values, offered)]
         try:
-            settings = _settings(self._assess(values, offered))
+            settings = _settings(self._check(values, offered))
             path = create_file(settings, () if settings.widths else host.model_widths(), host.network_dir())
         except WorkbenchError as error:
             return [self.form.explain(error), *unchanged]
@@ -125,8 +125,8 @@ class Handlers:
         size_mb = path.stat().st_size / 1e6
         return [done(f"Created {path.stem} ({size_mb:.1f} MB). Choose it in Train Gamma to train it."), *unchanged]
 
-    def _assess(self, values: Mapping[str, Any], offered: Sequence[int]) -> Entry:
-        return assess(values, offered, shared.hypernetworks)
+    def _check(self, values: Mapping[str, Any], offered: Sequence[int]) -> Entry:
+        return check_entry(values, offered, shared.hypernetworks)
 
     def _look(self, values: dict[str, Any], offered: Sequence[int], is_ticked_anew: bool = False) -> list[Any]:
         now = loaded_widths() or tuple(offered)
@@ -135,7 +135,7 @@ class Handlers:
             if not is_ticked_anew:
                 values = {**values, "widths": [str(one) for one in now if not self._wanted or one in self._wanted]}
             ticks = gr.update(choices=[str(one) for one in now], value=values["widths"])
-        entry = self._assess(values, now)
+        entry = self._check(values, now)
         preset = presets.matching(entry.structure)
         return [
             ticks,

@@ -17,16 +17,16 @@ RIGHT = {"name": "ink", "widths": ["24", "32"], "more_widths": ""}
 def said(**changes):
     return {
         error.field: create_entry.beside(error)
-        for error in create_entry.assess({**RIGHT, **changes}, (24, 32)).problems
+        for error in create_entry.check_entry({**RIGHT, **changes}, (24, 32)).problems
     }
 
 
 def test_a_right_entry_has_settings_and_no_problem():
-    judged = create_entry.assess({**RIGHT, "more_widths": "32, 40"}, (24, 32))
-    assert judged.problems == ()
-    assert judged.widths == (24, 32, 40)
-    assert judged.settings.widths == (24, 32, 40)
-    assert judged.structure == judged.settings.structure()
+    entry = create_entry.check_entry({**RIGHT, "more_widths": "32, 40"}, (24, 32))
+    assert entry.problems == ()
+    assert entry.widths == (24, 32, 40)
+    assert entry.settings.widths == (24, 32, 40)
+    assert entry.structure == entry.settings.structure()
 
 
 WRONG = {
@@ -67,8 +67,8 @@ def test_the_example_in_a_sentence_is_accepted():
 
 def test_no_width_is_a_problem_only_where_some_can_be_ticked():
     values = {**RIGHT, "widths": []}
-    assert [error.field for error in create_entry.assess(values, (24, 32)).problems] == ["widths"]
-    assert create_entry.assess(values).problems == ()
+    assert [error.field for error in create_entry.check_entry(values, (24, 32)).problems] == ["widths"]
+    assert create_entry.check_entry(values).problems == ()
 
 
 def test_a_width_too_small_for_the_layers_is_named():
@@ -76,13 +76,15 @@ def test_a_width_too_small_for_the_layers_is_named():
 
 
 def test_a_taken_name_needs_the_box():
-    assert [e.field for e in create_entry.assess({**RIGHT, "name": " ink "}, (24, 32), ("ink",)).problems] == ["name"]
-    assert create_entry.assess({**RIGHT, "overwrite": True}, (24, 32), ("ink",)).problems == ()
+    assert [e.field for e in create_entry.check_entry({**RIGHT, "name": " ink "}, (24, 32), ("ink",)).problems] == [
+        "name"
+    ]
+    assert create_entry.check_entry({**RIGHT, "overwrite": True}, (24, 32), ("ink",)).problems == ()
 
 
 def test_the_structure_is_known_as_long_as_its_own_fields_are_right():
-    assert create_entry.assess({**RIGHT, "name": ""}).structure == ShapeSettings().structure()
-    assert create_entry.assess({**RIGHT, "layer_structure": "1"}).structure is None
+    assert create_entry.check_entry({**RIGHT, "name": ""}).structure == ShapeSettings().structure()
+    assert create_entry.check_entry({**RIGHT, "layer_structure": "1"}).structure is None
 
 
 def test_every_choice_the_form_offers_is_accepted():

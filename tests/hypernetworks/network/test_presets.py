@@ -12,11 +12,11 @@ from hypernetwork_workbench.hypernetworks.train.settings.job import ScheduleSett
 
 @pytest.mark.parametrize("preset", presets.PRESETS, ids=lambda preset: preset.name)
 def test_a_preset_creates_and_its_rate_is_accepted(preset, tmp_path):
-    judged = create_entry.assess(
+    entry = create_entry.check_entry(
         {**preset.values(), "name": "ink", "widths": ["24", "32"], "optional_info": "mine", "seed": 5}
     )
-    assert judged.problems == ()
-    network = load(create_file(judged.settings, (), tmp_path))
+    assert entry.problems == ()
+    network = load(create_file(entry.settings, (), tmp_path))
     assert network.structure.layer_structure == preset.shape.layer_structure
     assert (network.metadata.name, network.metadata.optional_info) == ("ink", "mine")
     assert network.metadata.training["seed"] == 5

@@ -54,12 +54,12 @@ def test_the_axes_are_there_once_and_gone_after(grid, host):
 
     for _ in range(2):
         patches.install_all()
-        patches.settle()
+        patches.install_on_top()
         assert labels(grid) == ["Seed", *LABELS]
         # "Reload UI" runs the grid's script again.
         grid.axis_options = [AxisOption("Seed", int, None)]
         assert not xyz_grid.patch_set.is_installed
-        patches.settle()
+        patches.install_on_top()
         assert labels(grid) == ["Seed", *LABELS]
     patches.uninstall_all()
     assert labels(grid) == ["Seed"]
