@@ -74,15 +74,15 @@ class Composition:
 
     def _needed(self) -> Iterator[tuple[str, Single]]:
         """Go through the networks needed, each with the name of the composition that asks for it, empty for this."""
-        waiting: list[tuple[str, Node]] = [("", self.root)]
+        pending: list[tuple[str, Node]] = [("", self.root)]
         seen: set[str] = set()
-        for owner, node in waiting:
+        for owner, node in pending:
             for part in singles(node):
                 if part.name not in self.resolve:
                     yield owner, part
                 elif part.name not in seen:
                     seen.add(part.name)
-                    waiting.append((part.name, self.resolve[part.name].root))
+                    pending.append((part.name, self.resolve[part.name].root))
 
 
 def parse(text: str, resolve: Mapping[str, Composition] | None = None) -> Composition:

@@ -58,7 +58,7 @@ class CaptionRules:
 
     def plain(self, caption: str) -> str:
         """Return the text with nothing drawn: the first template, line and choice, all tags in their order."""
-        text = self._settled(caption, lambda choices: choices[0])
+        text = self._with_choices(caption, lambda choices: choices[0])
         if self.keep_separator and self.keep_separator in text:
             first, tags, last = self._parts(text)
             text = self.joined([*first, *tags, *last])
@@ -75,7 +75,7 @@ class CaptionRules:
             return self.plain(caption)
         draw = random.Random(derived_seed(seed, "caption", epoch, picture))
         template = draw.choice(self.templates)
-        first, tags, last = self._parts(self._settled(caption, draw.choice))
+        first, tags, last = self._parts(self._with_choices(caption, draw.choice))
         if self.shuffle:
             draw.shuffle(tags)
         tags = [tag for tag in tags if draw.random() >= self.tag_dropout]
@@ -87,7 +87,7 @@ class CaptionRules:
             return True
         return random.Random(derived_seed(seed, "caption dropout", epoch, picture)).random() < self.dropout
 
-    def _settled(self, caption: str, choose: Callable[[Sequence[str]], str]) -> str:
+    def _with_choices(self, caption: str, choose: Callable[[Sequence[str]], str]) -> str:
         """One line, with its choices made and, where they are tags as well, prefix and suffix."""
         if self.has_wildcards:
             line = choose(caption.split("\n"))

@@ -40,7 +40,7 @@ _NOT_LOADED = {"overwrite", "overwrite_old"}
 
 
 @dataclass
-class Loaded:
+class LoadedSettings:
     """What a settings file gives.
 
     Attributes:
@@ -73,25 +73,24 @@ def save(settings: CreateSettings, folder: Path, is_named: bool = True) -> Path:
     return save_new(settings_text(settings, is_named), folder, settings.name)
 
 
-def read(content: bytes, file_name: str) -> Loaded:
+def read(content: bytes, file_name: str) -> LoadedSettings:
     """Read a settings file; a `.json` is the original extension's, anything else TOML.
 
-    A network without a word on some part of its shape has the default there. Values that cannot be are left out, each
-    with one error.
+    What a file does not say of the shape has its default. Values that cannot be used are left out, each with one error.
 
     Raises:
         SettingsError: the file is no settings file at all; names it.
     """
     tables = parse(content, file_name)
-    return _judged(*(_from_json if is_json(file_name) else _from_toml)(tables, file_name))
+    return _checked(*(_from_json if is_json(file_name) else _from_toml)(tables, file_name))
 
 
 def _from_toml(tables: dict[str, Any], file_name: str) -> tuple[dict[str, Any], list[str]]:
-    """Values by our names, and the keys that nobody knows."""
+    """Return the values by our names, and the keys that are unknown."""
     network, create = tables.get("network"), tables.get("create", {})
     if not isinstance(network, dict) or not isinstance(create, dict):
         raise SettingsError(file_name, "has no table [network], so there is nothing to load")
-    # What a job goes on with is a file, not a shape; an empty one says nothing.
+    # The network that a job continues is a file, not a shape; an empty name means none.
     known = {**_SHAPE, "file": ""}
     unknown = [key for key in network if key not in known] + [key for key in create if key not in _OWN]
     values = {**_SHAPE, **{key: network[key] for key in _SHAPE if key in network}}
@@ -100,7 +99,7 @@ def _from_toml(tables: dict[str, Any], file_name: str) -> tuple[dict[str, Any], 
 
 
 def _from_json(entries: dict[str, Any], file_name: str) -> tuple[dict[str, Any], list[str]]:
-    """Like `_from_toml`, of the original's `*_hypernetwork_.json`."""
+    """Return what `_from_toml` does, from the original extension's `*_hypernetwork_.json`."""
     known = {*_ORIGINAL, *_NOT_LOADED, "use_dropout"}
     if not known & entries.keys():
         raise SettingsError(file_name, "has none of the settings of a hypernetwork, so there is nothing to load")
@@ -122,18 +121,18 @@ def _original_dropout(entries: Mapping[str, Any], values: Mapping[str, Any]) -> 
             return entries["dropout_structure"]
         layers = convert("layer_structure", values["layer_structure"], tuple[float, ...])
     except SettingsError:
-        # A wrong layer structure is told by its own name, and takes dropout with it.
+        # A wrong layer structure is reported under its own name, and dropout is left out with it.
         return entries.get("dropout_structure") or ()
     return default_dropout(layers, True, False)
 
 
-def _judged(values: dict[str, Any], unknown: list[str]) -> Loaded:
+def _checked(values: dict[str, Any], unknown: list[str]) -> LoadedSettings:
     errors = [SettingsError(key, "there is no such setting; it was left out") for key in unknown]
     complete = {"name": "network", **values}
     wrong = problems(complete)
     refused = {one for error in wrong for one in (error.field, *depending_on(error.field))}
     kept = {name: _plain(name, value) for name, value in values.items() if name not in refused}
-    return Loaded(kept, [*errors, *(error.reworded("{}; left as it was".format) for error in wrong)])
+    return LoadedSettings(kept, [*errors, *(error.reworded("{}; left as it was".format) for error in wrong)])
 
 
 def _plain(name: str, value: Any) -> Any:

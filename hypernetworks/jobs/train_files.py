@@ -50,7 +50,7 @@ def read(content: bytes, file_name: str) -> LoadedJob:
     """
     tables = parse(content, file_name)
     loaded = (_of_original if is_json(file_name) else _of_job)(tables, file_name)
-    _judge(loaded)
+    _keep_valid(loaded)
     return loaded
 
 
@@ -117,7 +117,7 @@ def _of_original(entries: dict[str, Any], file_name: str) -> LoadedJob:
     return LoadedJob(*translate(entries))
 
 
-def _judge(loaded: LoadedJob) -> None:
+def _keep_valid(loaded: LoadedJob) -> None:
     """Keep the values that their fields can hold, as these hold them."""
     for address, value in list(loaded.values.items()):
         try:

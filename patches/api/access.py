@@ -1,4 +1,4 @@
-"""Who may call the HTTP API, with what kind of request, and how it is told what is wrong."""
+"""Who may call the HTTP API and with what kind of request, and the answers to those that are refused."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ class RequestError(WorkbenchError):
 
 
 def not_found(sentence: str) -> RequestError:
-    """Tell what a request asks for is not there."""
+    """Return the error for something that is not there."""
     return RequestError(_MISSING, sentence)
 
 
 def credentials() -> list[tuple[str, str]]:
-    """Users and passwords: those of `--api-auth`, else those of the host's page; none where all is open."""
+    """Return users with their passwords: those of `--api-auth`, else those of the page; none where all is open."""
     given = getattr(shared.cmd_opts, "api_auth", None)
     if given:
         pairs = [pair.partition(":") for pair in given.split(",")]
@@ -47,7 +47,7 @@ def credentials() -> list[tuple[str, str]]:
 
 
 def check_user(request: Request, known: Sequence[tuple[str, str]]) -> None:
-    """Raise RequestError unless the request carries one of the `known` users and passwords; none known: all may."""
+    """Raise RequestError unless the request carries one of the `known` users and passwords; with none, all may."""
     if not known:
         return
     kind, _, coded = request.headers.get("Authorization", "").partition(" ")
@@ -55,7 +55,7 @@ def check_user(request: Request, known: Sequence[tuple[str, str]]) -> None:
         given = base64.b64decode(coded.strip(), validate=True) if kind.lower() == "basic" else b""
     except (binascii.Error, ValueError):
         given = b""
-    # All are compared, each in a time that tells nothing of how much of it was right.
+    # All are compared, each in a time that does not depend on how much of it was right.
     matches = [compare_digest(given, f"{user}:{password}".encode()) for user, password in known]
     if not any(matches):
         raise RequestError(_UNKNOWN, "wrong user or password")
@@ -69,7 +69,7 @@ async def read_body(request: Request) -> dict[str, Any]:
     """
     if request.method == "GET":
         return {}
-    # Pages of other sites can make a browser post anything but this.
+    # A page of another site can make a browser post any form, but not this type.
     if request.headers.get("Content-Type", "").partition(";")[0].strip().lower() != "application/json":
         raise RequestError(_NOT_JSON, "the request must have the Content-Type application/json")
     raw = b""
@@ -79,7 +79,7 @@ async def read_body(request: Request) -> dict[str, Any]:
             raise RequestError(_TOO_LARGE, f"the request is larger than {_MAX_BODY_BYTES} bytes")
     try:
         body = json.loads(raw or b"{}")
-        json.dumps(body, ensure_ascii=False).encode()  # half a character has no place in names, paths and files
+        json.dumps(body, ensure_ascii=False).encode()  # half a character fits into no name, path or file
     except (ValueError, RecursionError) as error:
         raise RequestError(_WRONG, f"the request is no JSON: {error}") from error
     if not isinstance(body, dict):
@@ -87,8 +87,8 @@ async def read_body(request: Request) -> dict[str, Any]:
     return body
 
 
-def told(error: WorkbenchError) -> dict[str, Any]:
-    """Return an error as JSON: one sentence, the field where it is about one, and each of several."""
+def error_body(error: WorkbenchError) -> dict[str, Any]:
+    """Return the JSON of an error: one sentence, the field where it is about one, and each of several errors."""
     if not isinstance(error, SettingsError):
         return {"error": str(error), "field": None}
     answer: dict[str, Any] = {"error": f"{error.field}: {error.reason}", "field": error.field}
@@ -98,8 +98,8 @@ def told(error: WorkbenchError) -> dict[str, Any]:
 
 
 def refusal(error: WorkbenchError) -> JSONResponse:
-    """Return the answer to a request that cannot be done."""
+    """Return the answer to a request that failed, with the status that fits the error."""
     if isinstance(error, RequestError):
         headers = {"WWW-Authenticate": "Basic"} if error.status == _UNKNOWN else None
-        return JSONResponse(told(error), error.status, headers)
-    return JSONResponse(told(error), _BUSY if isinstance(error, RunBusyError) else _UNFIT)
+        return JSONResponse(error_body(error), error.status, headers)
+    return JSONResponse(error_body(error), _BUSY if isinstance(error, RunBusyError) else _UNFIT)

@@ -1,4 +1,4 @@
-"""The HTTP API below `/hypernetwork-workbench/v1`, beside the host's own: there when that is, behind its password."""
+"""The HTTP API under `/hypernetwork-workbench/v1`: on when the host's own is, and behind the same password."""
 
 from __future__ import annotations
 
@@ -26,11 +26,12 @@ _RUN = {"type": "string", "description": "Id of a run, as train gives it."}
 
 @dataclass(frozen=True)
 class Route:
-    """A route, its function, and what the documentation says of it.
+    """A route with its function and its part of the OpenAPI document.
 
     Attributes:
+        work: takes the body and the parameter, and returns the answer.
         body: schema of the request's JSON; None for a GET.
-        parameter: the one thing a GET may be asked for: its name and whether it is a part of the path.
+        parameter: name of the one parameter of a GET, and where it stands: "path" or "query".
     """
 
     path: str
@@ -41,7 +42,7 @@ class Route:
 
 
 def routes() -> list[Route]:
-    """All routes."""
+    """Return all routes."""
     job, merge = json_schema.of_job(), json_schema.of_settings(MergeSettings, ResultSettings, required=("name",))
     merge["properties"]["method"].update(enum=list(LABELS), default="weighted_sum")
     compose = json_schema.of_settings(ResultSettings, required=("name",))
@@ -49,11 +50,11 @@ def routes() -> list[Route]:
         "text": {"type": "string", "description": "Such as A:0.8 + B:0.2 > C, or the text of a .hns file."},
         "one_file": {"type": "boolean", "default": False, "description": "As one network where that is exact."},
     }
-    again = {**job, "properties": {"run": _RUN, **job["properties"]}}
+    resumed = {**job, "properties": {"run": _RUN, **job["properties"]}}
     return [
         Route("/create", api_routes.create, json_schema.of_settings(CreateSettings, required=("name",))),
         Route("/train", api_routes.train, job, status=_ACCEPTED),
-        Route("/continue", api_routes.resume, again, status=_ACCEPTED),
+        Route("/continue", api_routes.resume, resumed, status=_ACCEPTED),
         Route("/interrupt", api_routes.interrupt, {"type": "object", "properties": {"run": _RUN}}),
         Route("/status", api_routes.status),
         Route("/status/{run}", api_routes.status, parameter=("run", "path")),
@@ -80,7 +81,7 @@ def register(_demo: Any, app: FastAPI) -> None:
             name=f"hnw{route.path}",
             openapi_extra=_documented(route),
         )
-    app.openapi_schema = None  # it is made anew, with these
+    app.openapi_schema = None  # built again when asked for, with these routes
 
 
 def _endpoint(route: Route, known: list[tuple[str, str]]) -> Callable[[Request], Any]:
@@ -88,15 +89,15 @@ def _endpoint(route: Route, known: list[tuple[str, str]]) -> Callable[[Request],
         try:
             access.check_user(request, known)
             body = await access.read_body(request)
-            asked = _asked(route, request)
-            return JSONResponse(await run_in_threadpool(route.work, body, **asked), route.status)
+            query = _query(route, request)
+            return JSONResponse(await run_in_threadpool(route.work, body, **query), route.status)
         except WorkbenchError as error:
             return access.refusal(error)
 
     return endpoint
 
 
-def _asked(route: Route, request: Request) -> dict[str, str]:
+def _query(route: Route, request: Request) -> dict[str, str]:
     if route.parameter is None:
         return {}
     name, place = route.parameter
@@ -104,7 +105,7 @@ def _asked(route: Route, request: Request) -> dict[str, str]:
 
 
 def _documented(route: Route) -> dict[str, Any]:
-    """Return the part of the OpenAPI document that tells what the request may hold."""
+    """Return the part of the OpenAPI document about the request."""
     described: dict[str, Any] = {}
     if route.body is not None:
         described["requestBody"] = {"content": {"application/json": {"schema": route.body}}}

@@ -25,7 +25,7 @@ from ..runs.job import job_from
 from ..runs.registry import Run, runs
 from ..tabs.inspect import work
 from ..tabs.merge import compositions, handlers
-from .access import not_found, told
+from .access import error_body, not_found
 
 Body = Mapping[str, Any]
 _DATASETS = "datasets"
@@ -51,7 +51,7 @@ def train(body: Body) -> dict[str, Any]:
 
 
 def resume(body: Body) -> dict[str, Any]:
-    """Go on with a run from its last saved state: one of this process by its id, or any by its job."""
+    """Continue a run from its last saved state: one of this process by its id, or any by its job."""
     changes = dict(body)
     id_ = changes.pop("run", None)
     if id_ is None:
@@ -71,7 +71,7 @@ def resume(body: Body) -> dict[str, Any]:
 
 
 def status(_body: Body, run: str | None = None) -> dict[str, Any]:
-    """Tell how far a run is; without one, the active run and those before it."""
+    """Report the progress of a run; without an id, of the active run and those before it."""
     if run is not None:
         return _shown(_run(run))
     active = runs.active
@@ -79,7 +79,7 @@ def status(_body: Body, run: str | None = None) -> dict[str, Any]:
 
 
 def interrupt(body: Body) -> dict[str, Any]:
-    """Ask the active run to end after its step, and to save."""
+    """Stop the active run after its current step; it saves first."""
     _only(body, {"run"})
     wanted, active = body.get("run"), runs.active
     if wanted is not None:
@@ -91,13 +91,13 @@ def interrupt(body: Body) -> dict[str, Any]:
 
 
 def listing(_body: Body) -> dict[str, Any]:
-    """All networks and compositions, as the host names them."""
+    """List all networks and compositions under the names that the host gives them."""
     shared.reload_hypernetworks()
     return {"networks": [_listed(Path(path), name) for name, path in shared.hypernetworks.items()]}
 
 
 def inspect(_body: Body, name: str = "") -> dict[str, Any]:
-    """Tell what is in the file of a network."""
+    """Describe what is in the file of a network."""
     path = work.place(name, "name")
     described = plain(report.describe(path))
     return {**described, "path": path.name, "name": name}
@@ -116,7 +116,7 @@ def merge(body: Body) -> dict[str, Any]:
 
 
 def compose(body: Body) -> dict[str, Any]:
-    """Write a composition as a `.hns` file or, where that can be, as one network."""
+    """Write a composition as a `.hns` file or, where that is exact, as one network."""
     known = {one.name: one.default for one in fields(ResultSettings)}
     _only(body, {*known, "text", "one_file"})
     values = {**known, **body}
@@ -163,7 +163,7 @@ def _shown(run: Run) -> dict[str, Any]:
         if result
         else None
     )
-    problem = told(run.problem) if run.problem else None
+    problem = error_body(run.problem) if run.problem else None
     if run.state == "failed" and problem is None:
         problem = {"error": "the run ended with an error; the host's console has it", "field": None}
     return {"run": run.id, **answer, "problem": problem, "result": made}

@@ -128,8 +128,8 @@ def _read(text: str, listed: Mapping[str, str], stamps: dict[str, Stamp]) -> _Re
     """
     paths: dict[str, str | None] = {}
     inner: dict[str, Composition] = {}
-    waiting = [compose.parse(text)]
-    for composition in waiting:
+    pending = [compose.parse(text)]
+    for composition in pending:
         for part in singles(composition.root):
             if part.name in paths:
                 continue
@@ -137,7 +137,7 @@ def _read(text: str, listed: Mapping[str, str], stamps: dict[str, Stamp]) -> _Re
             if place is not None and is_composition(place):
                 stamps[place] = stamp(place)
                 inner[part.name] = _named(part.name, place)
-                waiting.append(inner[part.name])
+                pending.append(inner[part.name])
     return _Read(compose.parse(text, inner), stamps, paths)
 
 
