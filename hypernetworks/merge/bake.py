@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..base.errors import MergeError
 from ..files.format import is_finite
-from ..network.fold import is_affine, multiply_out
+from ..network.affine import check_affine, multiply_out
 from ..network.hypernetwork import Hypernetwork
 
 _TO_K = re.compile(r"(model\.diffusion_model\..+\.attn[12])\.to_k\.weight")
@@ -119,11 +119,7 @@ def changed_layers(network: Hypernetwork, shapes: Mapping[str, tuple[int, ...]])
     Raises:
         MergeError: the network is not affine, or shares no width with the checkpoint.
     """
-    structure = network.structure
-    if not is_affine(structure):
-        reason = "LayerNorm" if structure.layer_norm else f"the activation {structure.activation}"
-        reason = "residual blocks" if structure.skip_connection else reason
-        raise MergeError(f"the network has {reason}, and only affine networks can be multiplied into a checkpoint")
+    check_affine(network.structure)
     layers = attention_layers(shapes)
     if not layers:
         raise MergeError("the checkpoint has no attention layers under the names of SD1, SD2 and SDXL")

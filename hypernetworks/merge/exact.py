@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from ..base.errors import MergeError
-from ..network.fold import is_affine, multiply_out
+from ..network.affine import check_affine, is_affine, multiply_out
 from ..network.hypernetwork import HypernetworkModule
 from ..network.structure import MAX_LAYERS, MAX_MULTIPLIER, Structure
 from .inputs import Inputs
@@ -101,11 +101,7 @@ def parallel_layers(inputs: Inputs, structure: Structure, width: int, for_v: boo
 def sequence_structure(inputs: Inputs) -> Structure:
     """Give the structure of affine networks multiplied out; raises MergeError for one that is not affine."""
     for name, network in zip(inputs.names, inputs.networks, strict=True):
-        if not is_affine(network.structure):
-            reason = f"the activation {network.structure.activation}"
-            reason = "LayerNorm" if network.structure.layer_norm else reason
-            reason = "residual blocks" if network.structure.skip_connection else reason
-            raise MergeError(f"{name} has {reason}, and only affine networks can be multiplied out")
+        check_affine(network.structure, name)
     return AFFINE
 
 

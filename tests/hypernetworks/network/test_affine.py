@@ -3,7 +3,7 @@
 import pytest
 import torch
 from hypernetwork_workbench.hypernetworks.base.errors import MergeError
-from hypernetwork_workbench.hypernetworks.network.fold import affine_map, is_affine
+from hypernetwork_workbench.hypernetworks.network.affine import added_map, check_affine, is_affine, multiply_out
 from hypernetwork_workbench.hypernetworks.network.hypernetwork import Structure
 
 from tests.support.networks import random_network
@@ -12,28 +12,34 @@ X = torch.randn(2, 3, 8, generator=torch.Generator().manual_seed(0))
 
 
 @pytest.mark.parametrize(
-    ("affine", "flags"),
+    ("reason", "flags"),
     [
-        (True, {}),
-        (True, {"activate_output": True}),
-        (True, {"layer_structure": (1, 1.5, 0.5, 1), "dropout_structure": (0, 0.3, 0, 0)}),
-        (True, {"layer_structure": (1, 1), "activation": "relu"}),
-        (False, {"layer_structure": (1, 1), "activation": "relu", "activate_output": True}),
-        (False, {"activation": "mish"}),
-        (False, {"layer_norm": True}),
-        (False, {"skip_connection": True}),
+        (None, {}),
+        (None, {"activate_output": True}),
+        (None, {"layer_structure": (1, 1.5, 0.5, 1), "dropout_structure": (0, 0.3, 0, 0)}),
+        (None, {"layer_structure": (1, 1), "activation": "relu"}),
+        ("the activation relu", {"layer_structure": (1, 1), "activation": "relu", "activate_output": True}),
+        ("the activation mish", {"activation": "mish"}),
+        ("LayerNorm", {"layer_norm": True, "activation": "relu"}),
+        ("residual blocks", {"skip_connection": True, "layer_norm": True}),
     ],
 )
-def test_affine_networks_are_one_matrix_and_one_vector(affine, flags):
-    assert is_affine(Structure(**flags)) == affine
+def test_affine_networks_are_one_matrix_and_one_vector(reason, flags):
+    structure = Structure(**flags)
+    assert is_affine(structure) == (reason is None)
     network = random_network(3, **flags)
-    if not affine:
-        with pytest.raises(MergeError, match="the network is not affine"):
-            affine_map(network, 8, for_v=False)
+    if reason is not None:
+        with pytest.raises(MergeError, match=f"^'A' has {reason}, and only affine networks can be multiplied out$"):
+            check_affine(structure, "'A'")
+        assert added_map(network.pair(8)[0], structure) is None
         return
+    check_affine(structure)
     for for_v in (False, True):
-        weight, bias = affine_map(network, 8, for_v)
-        assert (weight.shape, bias.shape, weight.dtype) == ((8, 8), (8,), torch.float32)
+        module = network.pair(8)[int(for_v)]
+        weight, bias = multiply_out(module)
+        assert (weight.shape, bias.shape, weight.dtype) == ((8, 8), (8,), torch.float64)
+        assert all(map(torch.equal, added_map(module, structure), (weight, bias)))
+        weight, bias = weight.float(), bias.float()
         for strength in (1.0, -0.7):
             expected = network.transform(X, strength)[int(for_v)]
             torch.testing.assert_close(X + strength * (X @ weight.T + bias), expected, atol=1e-5, rtol=1e-5)
@@ -44,10 +50,8 @@ def test_affine_networks_are_one_matrix_and_one_vector(affine, flags):
             torch.testing.assert_close(X @ folded.T + shifted, layer(expected), atol=1e-5, rtol=1e-5)
 
 
-def test_a_width_the_network_lacks_is_named():
-    with pytest.raises(MergeError, match="A has no attention width 9"):
-        affine_map(random_network(1, name="A"), 9, for_v=False)
-
-
-def test_half_precision_is_folded_in_float32():
-    assert affine_map(random_network(1).half(), 8, for_v=True)[0].dtype == torch.float32
+def test_half_precision_is_multiplied_out_in_more():
+    module = random_network(1).half().pair(8)[1]
+    wanted = multiply_out(random_network(1).half().double().pair(8)[1])
+    assert multiply_out(module)[0].dtype == torch.float64
+    assert all(map(torch.equal, multiply_out(module), wanted))
