@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import math
 import re
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -13,14 +12,10 @@ from typing import Any
 
 from ..base.errors import SettingsError
 from ..base.options import convert
+from ..base.toml import tomllib
 from .buckets import BUCKETS, SQUARE, bucket_problem
 from .captions import read_metadata
 from .subsets import Subset, extensions
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:  # the same library under the name it had before it came with Python
-    import tomli as tomllib
 
 _log = logging.getLogger(__name__)
 _FIELD = "data.dataset_config"

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePath
 from typing import Any
 
 from ..base.errors import SettingsError
+from ..base.toml import tomllib
 from ..train.settings.job import SECTIONS
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:  # the same library under the name it had before it came with Python
-    import tomli as tomllib
 
 _NETWORK = "network.file"
 _OUTPUT = "output.dir"

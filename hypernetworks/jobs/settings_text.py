@@ -9,7 +9,7 @@ from typing import Any
 
 from ..base.atomic import write_text
 from ..base.errors import HypernetworkFileError, SettingsError
-from ..train.settings.job_file import tomllib
+from ..base.toml import tomllib
 
 MAX_BYTES = 1_000_000
 """Settings take a few kilobytes; what is larger is something else."""

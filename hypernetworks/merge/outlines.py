@@ -9,6 +9,7 @@ import torch
 
 from .. import files
 from ..base.errors import HypernetworkFileError
+from ..base.stamps import Stamp, stamp
 from ..network.hypernetwork import Hypernetwork, Metadata
 
 _KEPT = 128
@@ -20,15 +21,14 @@ def outline(path: Path, name: str) -> Hypernetwork:
     Raises:
         HypernetworkFileError: there is no such file, or it is broken.
     """
-    try:
-        status = path.stat()
-    except OSError as reason:
-        raise HypernetworkFileError(f"{path.name}: there is no such file") from reason
-    return _outline(str(path), (status.st_mtime_ns, status.st_size), name)
+    now = stamp(path)
+    if now is None:
+        raise HypernetworkFileError(f"{path.name}: there is no such file")
+    return _outline(str(path), now, name)
 
 
 @functools.lru_cache(maxsize=_KEPT)
-def _outline(path: str, _stamp: tuple[int, int], name: str) -> Hypernetwork:
+def _outline(path: str, _stamp: Stamp, name: str) -> Hypernetwork:
     document = files.read_document(path)
     with torch.device("meta"):
         return Hypernetwork(document.structure, tuple(document.pairs), Metadata(name=name))

@@ -11,23 +11,13 @@ import torch
 
 from ...hypernetworks import compose, files
 from ...hypernetworks.base.errors import CompositionError
+from ...hypernetworks.base.stamps import Stamp, stamp
 from ...hypernetworks.compose import Composition
 from ...hypernetworks.compose.nodes import MAX_LENGTH, singles
 from ...hypernetworks.files.listing import COMPOSITION_SUFFIX
 from ...hypernetworks.network.hypernetwork import Hypernetwork
 
 _MAX_BYTES_PER_CHARACTER = 4
-
-Stamp = tuple[int, int] | None
-
-
-def stamp(path: str | Path) -> Stamp:
-    """Stamp a file, to tell when it is written anew: time in nanoseconds, size in bytes; None where there is none."""
-    try:
-        status = Path(path).stat()
-    except OSError:
-        return None
-    return status.st_mtime_ns, status.st_size
 
 
 def is_composition(path: str | Path) -> bool:
@@ -40,7 +30,7 @@ class _Read:
     """A composition, the stamps of the files it was read from, and the path that each name in it stood for."""
 
     composition: Composition
-    stamps: Mapping[str, Stamp]
+    stamps: Mapping[str, Stamp | None]
     paths: Mapping[str, str | None]
 
     def holds(self, listed: Mapping[str, str]) -> bool:
@@ -54,7 +44,7 @@ class Library:
     """Keeps what was read, the networks used last up to a number."""
 
     def __init__(self) -> None:
-        self._networks: OrderedDict[str, tuple[Stamp, Hypernetwork]] = OrderedDict()
+        self._networks: OrderedDict[str, tuple[Stamp | None, Hypernetwork]] = OrderedDict()
         self._compositions: dict[str, _Read] = {}
 
     def __contains__(self, network: Hypernetwork) -> bool:
@@ -120,7 +110,7 @@ class Library:
         self._compositions.clear()
 
 
-def _read(text: str, listed: Mapping[str, str], stamps: dict[str, Stamp]) -> _Read:
+def _read(text: str, listed: Mapping[str, str], stamps: dict[str, Stamp | None]) -> _Read:
     """Read a composition with all those that it names, each once.
 
     Args:

@@ -8,6 +8,7 @@ import threading
 from pathlib import Path
 
 from hypernetwork_workbench.hypernetworks.base import atomic
+from hypernetwork_workbench.hypernetworks.base.stamps import stamp
 
 from modules import paths
 from modules.shared_cmd_options import cmd_opts
@@ -26,8 +27,7 @@ def calculate_sha256(filename: str) -> str:
 
 def sha256(filename: str, title: str) -> str | None:
     """Return the sha256 of a file, remembered under a title; None with --no-hashing where it is not known yet."""
-    cache, status = Path(paths.data_path, "cache.json"), Path(filename).stat()
-    stamp = [status.st_mtime_ns, status.st_size]
+    cache, now = Path(paths.data_path, "cache.json"), list(stamp(filename) or ())
     with _lock:
         try:
             values = {**json.loads(cache.read_text(encoding="utf-8"))}
@@ -35,11 +35,11 @@ def sha256(filename: str, title: str) -> str | None:
             # A cache that is missing or broken only costs the time to compute its values again.
             values = {}
         entry = values.get(title)
-        if isinstance(entry, dict) and entry.get("stamp") == stamp:
+        if isinstance(entry, dict) and entry.get("stamp") == now:
             return entry.get("sha256")
         if cmd_opts.no_hashing:
             return None
         value = calculate_sha256(filename)
-        values[title] = {"stamp": stamp, "sha256": value}
+        values[title] = {"stamp": now, "sha256": value}
         atomic.write_text(cache, json.dumps(values, indent=1))
         return value

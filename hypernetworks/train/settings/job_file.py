@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ...base.errors import SettingsError
+from ...base.toml import tomllib
 from .job import SECTIONS, Job
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:  # the same library under the name it had before it came with Python
-    import tomli as tomllib
 
 
 def read_tables(path: Path) -> dict[str, Any]:

@@ -7,8 +7,9 @@ import warnings
 
 import pytest
 from hypernetwork_workbench.hypernetworks import files
+from hypernetwork_workbench.hypernetworks.base.toml import tomllib
 from hypernetwork_workbench.hypernetworks.train.settings.job import SECTIONS, Job, ShapeSettings
-from hypernetwork_workbench.hypernetworks.train.settings.job_file import job_text, read_tables, tomllib
+from hypernetwork_workbench.hypernetworks.train.settings.job_file import job_text, read_tables
 from hypernetwork_workbench.hypernetworks.train.tracking.logs import flat
 
 ADDRESSES = [f"{section}.{name}" for section, kind in SECTIONS.items() for name, _, _ in kind.options()]
