@@ -9,7 +9,6 @@ from typing import TypeAlias
 from torch import Tensor
 
 from ..network.hypernetwork import Hypernetwork
-from .apply import transform
 
 Pair: TypeAlias = "tuple[Tensor, Tensor]"
 
@@ -22,8 +21,19 @@ class Apply:
     strength: float = 1.0
 
     def transform(self, k_in: Tensor, v_in: Tensor) -> Pair:
-        """Pass inputs [batch, tokens, width] through the network."""
-        return transform(self.network, k_in, v_in, self.strength)
+        """Pass inputs [batch, tokens, width], of any float dtype, through the network, which is moved to their device.
+
+        Returns:
+            Tensors of the same shape and dtype, computed in the network's; the very same ones where the network has
+            no such width or does nothing. While the network trains, its strength is always 1.
+        """
+        network, width = self.network, k_in.shape[-1]
+        if width not in network.widths:
+            return k_in, v_in
+        for_k, for_v = network.pair(width)
+        if next(for_k.parameters()).device != k_in.device:
+            network.to(k_in.device)
+        return for_k(k_in, self.strength), for_v(v_in, self.strength)
 
     def networks(self) -> Iterator[Hypernetwork]:
         """Go through the networks, one as often as it is there."""

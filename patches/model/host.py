@@ -51,24 +51,10 @@ def casts_by_itself() -> bool:
     return not isinstance(devices.autocast(), (torch.autocast, nullcontext))
 
 
-def attention_widths(model: nn.Module) -> tuple[int, ...]:
-    """Input widths of all `to_k` of `model`: that of the text first, then the others from narrow to wide."""
-    own: set[int] = set()
-    text: set[int] = set()
-    for module in model.modules():
-        to_q, to_k = getattr(module, "to_q", None), getattr(module, "to_k", None)
-        # Linear layers, also those of Forge, which are not torch's.
-        q_width, k_width = getattr(to_q, "in_features", None), getattr(to_k, "in_features", None)
-        if isinstance(q_width, int) and isinstance(k_width, int):
-            # A self-attention layer takes its keys from what it takes its queries from.
-            (own if q_width == k_width else text).add(k_width)
-    return (*sorted(text), *sorted(own - text))
-
-
 def model_widths() -> tuple[int, ...]:
     """Attention widths of the loaded checkpoint; none where no checkpoint is loaded."""
     found = attention_layers.loaded_unet()
-    return () if found is None else attention_widths(found)
+    return () if found is None else attention_layers.widths(found)
 
 
 class HostEncoder:
@@ -138,7 +124,7 @@ class HostDenoiser:
 
     def __init__(self) -> None:
         model = shared.sd_model
-        self.widths = attention_widths(unet())
+        self.widths = attention_layers.widths(unet())
         self.device = torch.device(devices.device)
         self.dtype = devices.dtype_unet
         self.alphas_cumprod = model.alphas_cumprod.to(self.device, torch.float32)

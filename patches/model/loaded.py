@@ -1,12 +1,12 @@
-"""What stands in `shared.loaded_hypernetworks`: a network or a composition with its strength."""
+"""What stands in `shared.loaded_hypernetworks`: a network or a composition with its strength, and chains of these."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from torch import Tensor
 
@@ -104,3 +104,15 @@ class LoadedComposition(Loaded):
         if self._step is None or self._step[0] != self.multiplier:
             self._step = self.multiplier, self.composition.as_step(self._networks, self.multiplier)
         return self._step[1]
+
+
+def transform_chain(networks: Sequence[Any], k_in: Tensor, v_in: Tensor, layer: Any = None) -> tuple[Tensor, Tensor]:
+    """Pass the inputs of `to_k` and `to_v` [batch, tokens, width] through networks in order; others by the host."""
+    from modules.hypernetworks import hypernetwork  # noqa: PLC0415
+
+    for network in networks:
+        if isinstance(network, Loaded):
+            k_in, v_in = network.transform(k_in, v_in)
+        else:
+            k_in, v_in = hypernetwork.apply_single_hypernetwork(network, k_in, v_in, layer)
+    return k_in, v_in

@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
-from modules import sd_models, shared
+from modules import shared
 from PIL import Image
 
 from ...hypernetworks.data.survey.survey import TokenCounter
+from .attention_layers import loaded_model
 
 #: Says what an RGB picture shows.
 Describe = Callable[[Image.Image], str]
@@ -32,10 +33,7 @@ def available() -> dict[str, Callable[[], AbstractContextManager[Describe]]]:
 
 def token_counter() -> TokenCounter | None:
     """Count tokens as the loaded checkpoint's text encoder does; None where no checkpoint is loaded."""
-    loaded = getattr(sd_models, "model_data", None)
-    # The host's own attribute would load a checkpoint to answer.
-    model = shared.sd_model if loaded is None else loaded.sd_model
-    encoder: Any = getattr(model, "cond_stage_model", None)
+    encoder: Any = getattr(loaded_model(), "cond_stage_model", None)
     if hasattr(encoder, "get_token_count"):
         count = encoder.get_token_count
     elif hasattr(encoder, "process_texts"):

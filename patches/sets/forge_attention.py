@@ -13,8 +13,7 @@ from typing import Any
 
 from torch import Tensor
 
-from ..model.chains import transform_chain
-from ..model.loaded import Loaded
+from ..model.loaded import Loaded, transform_chain
 from ..patching import Patch, UnsupportedHostError, capabilities
 
 _OPTIONS = "transformer_options"

@@ -20,7 +20,7 @@ from ....hypernetworks.network import presets
 from ....hypernetworks.pages import create as create_view
 from ....hypernetworks.train.settings.job import CreateSettings
 from ...model import host
-from ...model.checkpoint_widths import loaded_widths
+from ...model.attention_layers import loaded_widths
 from ..form import Form, done
 
 OWN = "Own settings"

@@ -8,7 +8,7 @@ import warnings
 import pytest
 import torch
 from hypernetwork_workbench.hypernetworks.base.errors import TrainingError
-from hypernetwork_workbench.hypernetworks.compose.apply import chain
+from hypernetwork_workbench.hypernetworks.compose.bound import Apply, Chain
 from hypernetwork_workbench.hypernetworks.network.hypernetwork import Hypernetwork, Structure
 from hypernetwork_workbench.hypernetworks.train.settings.job import Job
 from hypernetwork_workbench.patches.patching import capabilities
@@ -64,10 +64,11 @@ def called(model, options=None):
 
 def expected(model, links):
     """Tell what attention layers give that ask for networks themselves."""
+    chain = Chain(tuple(Apply(*link) for link in links))
     x, _, context = inputs()
     for block in model.diffusion_model.blocks:
-        x = x + block.attn1(x, *chain(links, x))
-        x = x + block.attn2(x, *chain(links, context))
+        x = x + block.attn1(x, *chain.transform(x, x))
+        x = x + block.attn2(x, *chain.transform(context, context))
     return x
 
 
@@ -109,8 +110,9 @@ class _Job:
 
 
 def test_hooks_of_others_run_first_and_ours_take_what_they_give(forge, host):
-    links = [(network(1, "relu"), 1.0)]
-    load(host, *links)
+    link = network(1, "relu"), 1.0
+    chain = Apply(*link)
+    load(host, link)
 
     def louder(q_in, k_in, v_in, _options):
         return q_in, 2 * k_in, 3 * v_in
@@ -118,8 +120,8 @@ def test_hooks_of_others_run_first_and_ours_take_what_they_give(forge, host):
     found = called(forge, {"patches": {"attn2_patch": [louder]}})
     x, _, context = inputs()
     for block in forge.diffusion_model.blocks:
-        x = x + block.attn1(x, *chain(links, x))
-        x = x + block.attn2(x, chain(links, 2 * context)[0], chain(links, 3 * context)[1])
+        x = x + block.attn1(x, *chain.transform(x, x))
+        x = x + block.attn2(x, *chain.transform(2 * context, 3 * context))
     assert torch.allclose(found, x, atol=1e-5)
 
 
@@ -152,17 +154,17 @@ def test_other_hosts_are_never_searched_for_forge(host):
 
 
 def test_widths_are_read_from_where_forge_holds_the_u_net(forge):
-    from hypernetwork_workbench.patches.model import checkpoint_widths
+    from hypernetwork_workbench.patches.model import attention_layers
     from hypernetwork_workbench.patches.model import host as ports
 
-    assert ports.model_widths() == checkpoint_widths.loaded_widths() == WIDTHS
+    assert ports.model_widths() == attention_layers.loaded_widths() == WIDTHS
 
 
 def test_a_host_that_has_not_loaded_a_checkpoint_yet_has_no_widths(forge, host, monkeypatch):
-    from hypernetwork_workbench.patches.model import checkpoint_widths
+    from hypernetwork_workbench.patches.model import attention_layers
 
     monkeypatch.setattr(host.module("shared"), "sd_model", object())
-    assert checkpoint_widths.loaded_widths() == ()
+    assert attention_layers.loaded_widths() == ()
 
 
 def test_training_is_refused_with_one_sentence_which_the_tab_says_too(forge, caplog):
