@@ -7,7 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import grimp
+import pytest
+
 from tests import sources
+from tests.support.mount import mounted
+from tests.support.rooms_contract import RoomsContract
 
 HOST = {"modules", "ldm", "sgm", "gradio", "k_diffusion"}
 GENERIC = ("patches", "hypernetworks")
@@ -90,6 +95,57 @@ def test_no_source_imports_a_generic_name():
         if name.split(".")[0] in GENERIC
     ]
     assert wrong == []
+
+
+def test_imports_keep_their_contracts(tmp_path):
+    mount = mounted(tmp_path)
+    (mount / "tests").symlink_to(sources.ROOT / "tests", target_is_directory=True)  # the contract of our own
+    code = "import sys; from importlinter import cli; sys.exit(cli.lint_imports(sys.argv[1], no_cache=True))"
+    result = subprocess.run(
+        [sys.executable, "-c", code, str(sources.ROOT / "pyproject.toml")],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
+        cwd=mount,
+        env=os.environ | {"PYTHONPATH": str(mount), "PYTHONIOENCODING": "utf-8"},
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "3 kept, 0 broken" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("importer", "imported", "is_kept"),
+    [
+        ("high.top", "low.ground", True),
+        ("high.top", "high.other", True),
+        ("low.ground", "high.top", False),
+        ("high.inner.deep", "low.ground", False),
+        ("low.ground", "high.inner.deep", True),
+        ("high.inner.deep", "high.top", False),
+        ("beside.one", "low.ground", False),
+        ("high", "alone", True),
+        ("beside.one", "alone", True),
+        ("alone", "beside.one", False),
+    ],
+)
+def test_rooms_import_downstairs(importer, imported, is_kept):
+    graph = grimp.ImportGraph()
+    for name in ("high.top", "high.other", "high.inner.deep", "low.ground", "beside.one", "alone"):
+        parts = f"house.{name}".split(".")
+        for end in range(1, len(parts) + 1):
+            graph.add_module(".".join(parts[:end]))
+    graph.add_module("torch", is_squashed=True)
+    for end in ("torch", f"house.{imported}"):
+        graph.add_import(importer=f"house.{importer}", imported=end, line_number=7, line_contents="")
+    floors = ["high", "low | beside", "high.inner", "."]
+    contract = RoomsContract("rooms", {}, {"root": "house", "floors": floors})
+    check = contract.check(graph, verbose=False)
+    assert check.kept is is_kept
+    assert check.metadata["wrong"] == ([] if is_kept else [(f"house.{importer}", 7, f"house.{imported}")])
+    graph.add_module("house.attic")
+    graph.add_module("house.attic.box")
+    assert contract.check(graph, verbose=False).metadata["homeless"] == ["house.attic"]
 
 
 def test_scripts_only_register():

@@ -7,16 +7,19 @@ import os
 import re
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests import sources
+from tests.support.mount import mounted
 
 FILE_LINES = 300
 FUNCTION_LINES = 60
 PARAMETERS = 6
+ROOM_MODULES = 20
 FORMATTER_MARK = re.compile(r"#\s*(fmt|yapf):")
 
 
@@ -42,12 +45,7 @@ def test_ruff_format():
 
 @pytest.mark.slow
 def test_mypy(tmp_path: Path):
-    mount = tmp_path / "mount"
-    mount.mkdir()
-    try:
-        (mount / "hypernetwork_workbench").symlink_to(sources.ROOT, target_is_directory=True)
-    except OSError as error:
-        pytest.skip(f"this system lets no test make a link to a folder: {error}")
+    mount = mounted(tmp_path)
     host = sources.ROOT / "standalone"
     packages = ["hypernetwork_workbench.hypernetworks", "hypernetwork_workbench.patches", "modules"]
     single = [f"standalone.{path.stem}" for path in sorted(host.glob("*.py")) if path.stem != "__init__"]
@@ -100,6 +98,12 @@ def test_ruff_lays_out_every_line():
         if FORMATTER_MARK.search(comment.string)
     ]
     assert marked == []
+
+
+def test_rooms_are_small():
+    rooms = Counter(path.parent.relative_to(sources.ROOT) for path in sources.paths() if path.stem != "__init__")
+    del rooms[Path("standalone/modules")]  # the names there are the host's
+    assert {room: count for room, count in rooms.items() if count > ROOM_MODULES} == {}
 
 
 def test_functions_are_short():
