@@ -19,13 +19,27 @@ _FALSE = {"false", "no", "off", "0"}
 
 
 @dataclass(frozen=True)
+class Group:
+    """A fold of a form: settings of one subject that most people leave as they are.
+
+    Attributes:
+        id: ends the id of the fold in the page.
+        title: what stands over it.
+    """
+
+    id: str
+    title: str
+
+
+@dataclass(frozen=True)
 class Option:
     """What a person is told about a setting, and the limits of its value.
 
     Attributes:
         label: the name in the form; unique within a form.
         help: one sentence under the field.
-        group: the fold of the form it stands in.
+        group: the fold of the form it stands in; None keeps it in sight.
+        starts_row: a new row of the form begins with it; else it stands beside the setting before.
         minimum, maximum: inclusive limits of a number, or of each number of a list.
         choices: the only values allowed, where the set is closed.
         is_path: the text names a file or folder, so a relative one is taken from the place of the job file.
@@ -36,7 +50,8 @@ class Option:
 
     label: str
     help: str
-    group: str = ""
+    group: Group | None = None
+    starts_row: bool = False
     minimum: float | None = None
     maximum: float | None = None
     choices: tuple[str, ...] = ()
@@ -87,6 +102,17 @@ class Settings:
         return [(f.name, kinds[f.name], f.metadata["option"]) for f in dataclasses.fields(cls)]
 
     @classmethod
+    def rows(cls, group: Group | None) -> list[list[str]]:
+        """Names of the fields of a fold, or with None of those in sight, row by row in the order of declaration."""
+        rows: list[list[str]] = []
+        for name, _, option in cls.options():
+            if option.group == group:
+                if option.starts_row or not rows:
+                    rows.append([])
+                rows[-1].append(name)
+        return rows
+
+    @classmethod
     def from_mapping(cls: type[SettingsT], values: Mapping[str, Any]) -> SettingsT:
         """Make the settings of plain values or texts.
 
@@ -112,6 +138,12 @@ class Settings:
         """Plain values (numbers, texts, lists), as TOML and JSON take them."""
         values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
         return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+
+
+def groups(kinds: Iterable[type[Settings]]) -> list[Group]:
+    """Return the folds of a form of these settings classes, each once, in the order of declaration."""
+    options = (option for kind in kinds for _, _, option in kind.options())
+    return list(dict.fromkeys(option.group for option in options if option.group))
 
 
 def from_tables(

@@ -7,9 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ..base.errors import SettingsError
-from ..base.options import Settings, setting
+from ..base.options import Group, Settings, setting
 from .buckets import BUCKETS, MODES, Framing, bucket_problem
 from .images import is_colour
+
+FRAMING = Group("framing", "Framing and buckets")
+CAPTIONS = Group("captions", "Captions")
+FOLDERS = Group("folders", "Folders, repeats and weights")
+ENCODING = Group("latents", "Latents and broken pictures")
 
 CROPS = ("centre", "random", "subject")
 MASKS = ("off", "alpha", "file")
@@ -24,60 +29,174 @@ class DataSettings(Settings):
         "", "Dataset folder", "Folder with pictures; captions in .txt or .caption files beside them.", is_path=True
     )
     width: int = setting(
-        512, "Picture width", "In pixels, a multiple of 8; pictures are scaled and cropped.", minimum=8, maximum=2048
+        512,
+        "Picture width",
+        "In pixels, a multiple of 8; pictures are scaled and cropped.",
+        starts_row=True,
+        minimum=8,
+        maximum=2048,
     )
     height: int = setting(512, "Picture height", "In pixels, a multiple of 8.", minimum=8, maximum=2048)
     batch_size: int = setting(1, "Batch size", "Pictures that pass the model at once.", minimum=1, maximum=256)
+
     framing: str = setting(
         "square",
         "Framing",
         "square crops to width x height; buckets keeps every ratio within as many pixels; keep every size scales the "
         "long side to the longer of the two and crops nothing.",
+        group=FRAMING,
         choices=MODES,
-    )
-    bucket_step: int = setting(
-        64, "Bucket step", "Sides of buckets are multiples of it; a multiple of 8.", minimum=8, maximum=64
-    )
-    min_side: int = setting(64, "Smallest side", "Of a bucket, in pixels.", minimum=8, maximum=2048)
-    max_side: int = setting(2048, "Largest side", "Of a bucket, in pixels.", minimum=8, maximum=8192)
-    upscale: bool = setting(
-        False, "Upscale small pictures", "Else buckets and kept sizes leave small pictures as small as they are."
     )
     crop: str = setting(
         "centre",
         "Crop",
         "Which part stays where not all can: centre, a random one for each picture and repeat, or the subject (a face "
         "where OpenCV is installed, else what stands out).",
+        group=FRAMING,
         choices=CROPS,
     )
-    flip: bool = setting(False, "Flip", "Shows the mirrored picture about half of the time.")
-    background: str = setting("white", "Background", "Colour under transparent parts, such as white or #808080.")
-    repeats: int = setting(1, "Repeats", "How often each picture is seen in an epoch.", minimum=1, maximum=10_000)
-    folder_repeats: bool = setting(
-        False,
-        "Repeats from folder names",
-        "A folder named 10_cats in the dataset folder is seen 10 times an epoch; its pictures without a caption are "
-        "captioned cats.",
+    flip: bool = setting(False, "Flip", "Shows the mirrored picture about half of the time.", group=FRAMING)
+    bucket_step: int = setting(
+        64,
+        "Bucket step",
+        "Sides of buckets are multiples of it; a multiple of 8.",
+        group=FRAMING,
+        starts_row=True,
+        minimum=8,
+        maximum=64,
     )
-    weight: float = setting(
-        1.0,
-        "Picture weight",
-        "Of the pictures in the loss; a weight in the metadata file multiplies it.",
-        minimum=0.0001,
-        maximum=1000.0,
+    min_side: int = setting(64, "Smallest side", "Of a bucket, in pixels.", group=FRAMING, minimum=8, maximum=2048)
+    max_side: int = setting(2048, "Largest side", "Of a bucket, in pixels.", group=FRAMING, minimum=8, maximum=8192)
+    upscale: bool = setting(
+        False,
+        "Upscale small pictures",
+        "Else buckets and kept sizes leave small pictures as small as they are.",
+        group=FRAMING,
+    )
+    background: str = setting(
+        "white",
+        "Background",
+        "Colour under transparent parts, such as white or #808080.",
+        group=FRAMING,
+        starts_row=True,
     )
     masks: str = setting(
         "off",
         "Masks",
         "Where the loss counts: in the picture's alpha channel, or in NAME-mask.png beside NAME; black or transparent "
         "parts are not learned.",
+        group=FRAMING,
         choices=MASKS,
+    )
+
+    template: str = setting(
+        "[filewords]",
+        "Caption template",
+        "[filewords] is the picture's caption, [name] the network's name; of several lines one is drawn each time.",
+        group=CAPTIONS,
+        lines=2,
+    )
+    template_file: str = setting(
+        "",
+        "Template file",
+        "A text file of templates, one a line, in place of the template.",
+        group=CAPTIONS,
+        is_path=True,
+    )
+    shuffle_tags: bool = setting(
+        False,
+        "Shuffle tags",
+        "Shows the tags of a caption in another order each epoch.",
+        group=CAPTIONS,
+        starts_row=True,
+    )
+    keep_tags: int = setting(
+        0,
+        "Keep first tags",
+        "So many stay at the front and are never dropped.",
+        group=CAPTIONS,
+        minimum=0,
+        maximum=1000,
+    )
+    tag_dropout: float = setting(
+        0.0, "Tag dropout", "Share of the tags that are left out each time.", group=CAPTIONS, minimum=0.0, maximum=1.0
+    )
+    caption_dropout: float = setting(
+        0.0,
+        "Caption dropout",
+        "Share of pictures that are shown with an empty caption.",
+        group=CAPTIONS,
+        starts_row=True,
+        minimum=0.0,
+        maximum=1.0,
+    )
+    caption_dropout_every: int = setting(
+        0,
+        "Epochs between empty captions",
+        "In every so manieth epoch all captions are empty; 0 is never.",
+        group=CAPTIONS,
+        minimum=0,
+        maximum=100_000,
+    )
+    caption_prefix: str = setting("", "Caption prefix", "Put before every caption.", group=CAPTIONS, starts_row=True)
+    caption_suffix: str = setting("", "Caption suffix", "Put after every caption.", group=CAPTIONS)
+    caption_extension: str = setting(
+        ".txt, .caption",
+        "Caption files",
+        "Endings of caption files; the first one found counts.",
+        group=CAPTIONS,
+        starts_row=True,
+    )
+    metadata_file: str = setting(
+        "",
+        "Metadata file",
+        "kohya's JSON of captions and tags by picture; goes before caption files.",
+        group=CAPTIONS,
+        is_path=True,
+    )
+    filename_regex: str = setting(
+        "",
+        "File name regex",
+        "Parts of a file name that make its caption where there is no caption file.",
+        group=CAPTIONS,
+        starts_row=True,
+    )
+    filename_join: str = setting(
+        "", "File name join string", "Put between these parts; empty is a blank.", group=CAPTIONS, keeps_blanks=True
+    )
+    tag_separator: str = setting(",", "Tag separator", "What stands between tags.", group=CAPTIONS, starts_row=True)
+    keep_separator: str = setting(
+        "",
+        "Keep separator",
+        "A text such as ||| in the captions that ends the tags to keep; a second one starts tags to keep at the end.",
+        group=CAPTIONS,
+    )
+
+    repeats: int = setting(
+        1, "Repeats", "How often each picture is seen in an epoch.", group=FOLDERS, minimum=1, maximum=10_000
+    )
+    folder_repeats: bool = setting(
+        False,
+        "Repeats from folder names",
+        "A folder named 10_cats in the dataset folder is seen 10 times an epoch; its pictures without a caption are "
+        "captioned cats.",
+        group=FOLDERS,
+    )
+    weight: float = setting(
+        1.0,
+        "Picture weight",
+        "Of the pictures in the loss; a weight in the metadata file multiplies it.",
+        group=FOLDERS,
+        minimum=0.0001,
+        maximum=1000.0,
     )
     more_folders: str = setting(
         "",
         "More folders",
         "One a line, with options after a bar: cats | num_repeats=10, flip_aug=true. The options are those of a subset "
         "in a dataset file; a value with a comma stands in double quotes.",
+        group=FOLDERS,
+        starts_row=True,
         starts_with_paths=True,
         lines=2,
     )
@@ -85,76 +204,37 @@ class DataSettings(Settings):
         "",
         "Dataset file",
         "A dataset_config .toml of kohya's trainer; what it says goes before this form.",
+        group=FOLDERS,
         is_path=True,
     )
     regularisation_folder: str = setting(
         "",
         "Regularisation folder",
         "Pictures of what should stay as it is; as many are shown as of the others.",
+        group=FOLDERS,
+        starts_row=True,
         is_path=True,
     )
     regularisation_weight: float = setting(
-        1.0, "Regularisation weight", "Of these pictures in the loss.", minimum=0.0001, maximum=1000.0
+        1.0, "Regularisation weight", "Of these pictures in the loss.", group=FOLDERS, minimum=0.0001, maximum=1000.0
     )
-    template: str = setting(
-        "[filewords]",
-        "Caption template",
-        "[filewords] is the picture's caption, [name] the network's name; of several lines one is drawn each time.",
-        lines=2,
-    )
-    template_file: str = setting(
-        "", "Template file", "A text file of templates, one a line, in place of the template.", is_path=True
-    )
-    caption_extension: str = setting(
-        ".txt, .caption", "Caption files", "Endings of caption files; the first one found counts."
-    )
-    filename_regex: str = setting(
-        "", "File name regex", "Parts of a file name that make its caption where there is no caption file."
-    )
-    filename_join: str = setting(
-        "", "File name join string", "Put between these parts; empty is a blank.", keeps_blanks=True
-    )
-    metadata_file: str = setting(
-        "", "Metadata file", "kohya's JSON of captions and tags by picture; goes before caption files.", is_path=True
-    )
-    shuffle_tags: bool = setting(False, "Shuffle tags", "Shows the tags of a caption in another order each epoch.")
-    keep_tags: int = setting(
-        0, "Keep first tags", "So many stay at the front and are never dropped.", minimum=0, maximum=1000
-    )
-    keep_separator: str = setting(
-        "",
-        "Keep separator",
-        "A text such as ||| in the captions that ends the tags to keep; a second one starts tags to keep at the end.",
-    )
-    tag_separator: str = setting(",", "Tag separator", "What stands between tags.")
-    tag_dropout: float = setting(
-        0.0, "Tag dropout", "Share of the tags that are left out each time.", minimum=0.0, maximum=1.0
-    )
-    caption_dropout: float = setting(
-        0.0, "Caption dropout", "Share of pictures that are shown with an empty caption.", minimum=0.0, maximum=1.0
-    )
-    caption_dropout_every: int = setting(
-        0,
-        "Epochs between empty captions",
-        "In every so manieth epoch all captions are empty; 0 is never.",
-        minimum=0,
-        maximum=100_000,
-    )
-    caption_prefix: str = setting("", "Caption prefix", "Put before every caption.")
-    caption_suffix: str = setting("", "Caption suffix", "Put after every caption.")
+
     latents: str = setting(
         "deterministic",
         "Latent sampling",
         "The VAE gives a mean and a spread: deterministic takes the mean, once draws one time for each picture, random "
         "draws every time it is shown.",
+        group=ENCODING,
         choices=LATENTS,
     )
-    cache: bool = setting(True, "Keep latents on disk", "The next run on the same pictures need not encode them.")
+    cache: bool = setting(
+        True, "Keep latents on disk", "The next run on the same pictures need not encode them.", group=ENCODING
+    )
     cache_limit_mb: int = setting(
-        4096, "Latents on disk, MB", "The oldest ones go beyond this.", minimum=1, maximum=10_000_000
+        4096, "Latents on disk, MB", "The oldest ones go beyond this.", group=ENCODING, minimum=1, maximum=10_000_000
     )
     stop_at_broken: bool = setting(
-        False, "Stop at broken pictures", "Else pictures that cannot be used are named and left out."
+        False, "Stop at broken pictures", "Else pictures that cannot be used are named and left out.", group=ENCODING
     )
 
     def problems(self) -> Iterator[SettingsError]:

@@ -15,7 +15,6 @@ from ..train.settings.job_file import table_text
 from .create_entry import depending_on, problems
 from .settings_text import is_json, parse, save_new
 
-_OWN = ("name", "seed", "optional_info")
 _SHAPE = ShapeSettings().to_mapping()
 _KINDS = {name: (kind, option) for name, kind, option in CreateSettings.options()}
 _ORIGINAL = {
@@ -37,6 +36,9 @@ _ORIGINAL = {
 _ORIGINAL_ALIASES = {"hardswish": "swish"}
 _NOT_LOADED = {"overwrite", "overwrite_old"}
 """A file must not tick the box that lets another file be replaced."""
+
+_OWN = tuple(name for name in _KINDS if name not in _SHAPE and name not in _NOT_LOADED)
+"""What a settings file holds beside the shape."""
 
 
 @dataclass

@@ -15,7 +15,8 @@ from ..pages.charts import Curve, draw_chart
 from ..train.optim.schedules import Schedule
 from ..train.plan import epoch_steps
 from ..train.settings.job import SECTIONS, Job
-from ..train.settings.training import ScheduleSettings, TrainSettings
+from ..train.settings.schedule import ScheduleSettings
+from ..train.settings.training import TrainSettings
 
 LABELS = {f"{section}.{name}": option.label for section, kind in SECTIONS.items() for name, _, option in kind.options()}
 _ADDRESS = re.compile(r"\b(" + "|".join(re.escape(address) for address in LABELS) + r")\b")

@@ -27,8 +27,10 @@ class BakeSettings(Settings):
 
     network: str = setting("", "Network to bake", "One without activation, LayerNorm and residual blocks.")
     strength: float = setting(1.0, "Strength", "As at generation.", minimum=-MAX_WEIGHT, maximum=MAX_WEIGHT)
-    checkpoint: str = setting("", "Checkpoint", "A .safetensors file; it stays as it is.")
-    name: str = setting("", "Name of the new checkpoint", "File name without the ending; never over a file.")
+    checkpoint: str = setting("", "Checkpoint", "A .safetensors file; it stays as it is.", starts_row=True)
+    name: str = setting(
+        "", "Name of the new checkpoint", "File name without the ending; never over a file.", starts_row=True
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()

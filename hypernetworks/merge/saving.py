@@ -31,6 +31,7 @@ class ResultSettings(Settings):
         ".pt",
         "File form",
         "“For every reader” suits ComfyUI too; only this extension reads .safetensors.",
+        starts_row=True,
         choices=tuple(_FORMS),
     )
     dtype: str = setting("float32", "Weights as", "The 16-bit types halve the file.", choices=tuple(_DTYPES))

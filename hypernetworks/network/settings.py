@@ -8,10 +8,14 @@ from dataclasses import dataclass
 
 from ..base.errors import SettingsError
 from ..base.names import check_name
-from ..base.options import Settings, setting
+from ..base.options import Group, Settings, setting
 from .layers import ACTIVATIONS, WEIGHT_INITS
 from .sizes import check_size
 from .structure import Structure
+
+LAYERS = Group("layers", "More about the layers")
+WEIGHTS = Group("weights", "First weights")
+NOTES = Group("notes", "Notes in the file")
 
 _STRUCTURE_FIELDS = tuple(f.name for f in dataclasses.fields(Structure))
 
@@ -24,6 +28,7 @@ class ShapeSettings(Settings):
         (),
         "Attention widths",
         "Widths the network acts on, such as 768, 320, 640, 1280. Empty: all that the model has.",
+        starts_row=True,
         minimum=1,
         maximum=16384,
     )
@@ -31,26 +36,10 @@ class ShapeSettings(Settings):
         (1.0, 2.0, 1.0),
         "Layer structure",
         "Width of each layer as a multiple of the attention width; starts and ends with 1.",
+        starts_row=True,
         minimum=0.001,
         maximum=64,
     )
-    activation: str = setting(
-        "relu", "Activation", "The bend between the layers; linear has none.", choices=tuple(ACTIVATIONS)
-    )
-    weight_init: str = setting(
-        "Normal",
-        "Weight initialisation",
-        "Normal is the safe choice; Kaiming suits relu, Xavier suits tanh and sigmoid.",
-        choices=WEIGHT_INITS,
-    )
-    init_std: float = setting(
-        0.01, "Standard deviation", "How far first weights of Normal lie from 0.", minimum=0.0, maximum=1.0
-    )
-    zero_last_layer: bool = setting(False, "Start from zero", "An untrained network then changes nothing in a picture.")
-    layer_norm: bool = setting(
-        False, "Layer normalisation", "Evens out the values after each layer; bears higher learning rates."
-    )
-    activate_output: bool = setting(False, "Activate output", "The activation follows the last layer too.")
     dropout_structure: tuple[float, ...] = setting(
         (),
         "Dropout",
@@ -58,11 +47,53 @@ class ShapeSettings(Settings):
         minimum=0.0,
         maximum=0.99,
     )
+    activation: str = setting(
+        "relu",
+        "Activation",
+        "The bend between the layers; linear has none.",
+        starts_row=True,
+        choices=tuple(ACTIVATIONS),
+    )
+    weight_init: str = setting(
+        "Normal",
+        "Weight initialisation",
+        "Normal is the safe choice; Kaiming suits relu, Xavier suits tanh and sigmoid.",
+        choices=WEIGHT_INITS,
+    )
+
+    layer_norm: bool = setting(
+        False,
+        "Layer normalisation",
+        "Evens out the values after each layer; bears higher learning rates.",
+        group=LAYERS,
+    )
+    activate_output: bool = setting(
+        False, "Activate output", "The activation follows the last layer too.", group=LAYERS
+    )
     skip_connection: bool = setting(
-        False, "Residual blocks", "Each layer adds to what came in; only this extension reads such files."
+        False,
+        "Residual blocks",
+        "Each layer adds to what came in; only this extension reads such files.",
+        group=LAYERS,
+        starts_row=True,
     )
     upsample_linear: bool = setting(
-        False, "Learned stretch", "Residual blocks learn how to change the width in place of repeating values."
+        False,
+        "Learned stretch",
+        "Residual blocks learn how to change the width in place of repeating values.",
+        group=LAYERS,
+    )
+
+    zero_last_layer: bool = setting(
+        False, "Start from zero", "An untrained network then changes nothing in a picture.", group=WEIGHTS
+    )
+    init_std: float = setting(
+        0.01,
+        "Standard deviation",
+        "How far first weights of Normal lie from 0.",
+        group=WEIGHTS,
+        minimum=0.0,
+        maximum=1.0,
     )
 
     def problems(self) -> Iterator[SettingsError]:
@@ -73,6 +104,7 @@ class ShapeSettings(Settings):
             check_size(structure, widths)
         except SettingsError as error:
             yield error
+        yield from super().problems()
 
     def structure(self) -> Structure:
         """Return the layers these settings describe."""
@@ -89,18 +121,26 @@ class NetworkSettings(ShapeSettings):
 
 
 @dataclass(frozen=True)
-class CreateSettings(ShapeSettings):
-    """A new network and the file it is saved to."""
-
+class _FileSettings(Settings):
     name: str = setting("", "Name", "Name of the network and of its file.")
-    seed: int = setting(0, "Seed", "The same seed gives the same first weights.", minimum=0, maximum=2**63 - 1)
-    optional_info: str = setting("", "Notes", "Free text kept in the file: purpose, author, trigger words.", lines=2)
     overwrite: bool = setting(False, "Overwrite", "May replace a file of this name.")
 
     def problems(self) -> Iterator[SettingsError]:
-        """Tell what `Structure` refuses, and names that no file can have."""
-        yield from super().problems()
+        """Tell of names that no file can have."""
         yield from name_problems(self.name)
+
+
+@dataclass(frozen=True)
+class CreateSettings(ShapeSettings, _FileSettings):
+    """A new network and the file it is saved to, which comes first: dataclasses begin with the last of their bases."""
+
+    seed: int = setting(
+        0, "Seed", "The same seed gives the same first weights.", group=WEIGHTS, minimum=0, maximum=2**63 - 1
+    )
+
+    optional_info: str = setting(
+        "", "Notes", "Free text kept in the file: purpose, author, trigger words.", group=NOTES, lines=2
+    )
 
 
 def name_problems(name: str) -> Iterator[SettingsError]:

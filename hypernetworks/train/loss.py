@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..ports import Denoiser
 from .noise import NoisyBatch
-from .settings.training import LossSettings
+from .settings.loss import LossSettings
 
 
 def diffusion_loss(denoiser: Denoiser, batch: NoisyBatch, settings: LossSettings) -> Tensor:

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from ..base.errors import TrainingError
 from ..kernels.devices import to_device
-from .settings.training import LossSettings
+from .settings.loss import LossSettings
 
 _MAX_COARSENING = 16
 

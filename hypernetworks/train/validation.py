@@ -15,7 +15,7 @@ from ..ports import Denoiser
 from .loss import diffusion_loss
 from .noise import NoiseProcess, NoisyBatch
 from .optim.averages import weights_to_show
-from .settings.training import LossSettings
+from .settings.loss import LossSettings
 from .state import TrainState
 from .tracking.metrics import StepRecord
 

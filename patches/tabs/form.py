@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from html import escape
 from typing import Any
@@ -11,7 +11,10 @@ from typing import Any
 import gradio as gr
 
 from ...hypernetworks.base.errors import SettingsError, WorkbenchError
-from ...hypernetworks.base.options import Option, Settings, as_text
+from ...hypernetworks.base.options import Group, Option, Settings, as_text
+
+#: The settings class of each section of a form.
+Sections = Mapping[str, type[Settings]]
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,7 @@ class Field:
     @property
     def address(self) -> str:
         """`section.name`, or the name alone."""
-        return f"{self.section}.{self.name}" if self.section else self.name
+        return _address(self.section, self.name)
 
 
 class Form:
@@ -42,11 +45,15 @@ class Form:
     Args:
         prefix: ids of the components start with it.
         beside: each field has a place under it for what is wrong with it.
+        own: by address, what makes the components of a setting in place of the one that its type would get.
     """
 
-    def __init__(self, prefix: str, beside: bool = False) -> None:
+    def __init__(
+        self, prefix: str, beside: bool = False, own: Mapping[str, Callable[[Form], None]] | None = None
+    ) -> None:
         self._prefix = prefix
         self._beside = beside
+        self._own = own or {}
         self.fields: list[Field] = []
         self._places: dict[str, Any] = {}
 
@@ -72,11 +79,37 @@ class Form:
         options = {name: (type_, option) for name, type_, option in kind.options()}
         defaults = {field.name: field.default for field in fields(kind)}
         for name in names or options:
+            make = self._own.get(_address(section, name))
+            if make is not None:
+                make(self)
+                continue
             type_, option = options[name]
             id_ = "_".join(filter(None, (self._prefix, section, name)))
-            with gr.Column(min_width=160, elem_classes="hnw-field") if self._beside else contextlib.nullcontext():
+            with self.column():
                 widget = _widget(type_, option, values.get(name, defaults[name]), id_)
                 self.add_component(section, name, option, widget)
+
+    def add_rows(self, kinds: Sections, start: Mapping[str, Mapping[str, Any]], group: Group | None = None) -> None:
+        """Make components for the settings that stand in `group`, or with None in sight, row by row as declared.
+
+        Args:
+            kinds: the settings class of each section.
+            start: what the fields start with, by section.
+        """
+        for section, kind in kinds.items():
+            for names in kind.rows(group):
+                with gr.Row():
+                    self.add(kind, start[section], names, section)
+
+    def add_folds(self, kinds: Sections, start: Mapping[str, Mapping[str, Any]], groups: Iterable[Group]) -> None:
+        """Make a closed fold with its rows for each group."""
+        for group in groups:
+            with gr.Accordion(group.title, open=False, elem_id=f"{self._prefix}_{group.id}"):
+                self.add_rows(kinds, start, group)
+
+    def column(self) -> Any:
+        """Return the block around a field and the place for its problems."""
+        return gr.Column(min_width=160, elem_classes="hnw-field") if self._beside else contextlib.nullcontext()
 
     def add_component(self, section: str, name: str, option: Option, component: Any) -> Any:
         """Take a component just made into the form; the place for its problems comes under it."""
@@ -132,6 +165,10 @@ class Form:
         labels.update({field.name: field.option.label for field in self.fields if field.name not in labels})
         label = labels.get(error.within(section).field) or labels.get(error.field, error.field)
         return f"{label}: {error.reason}"
+
+
+def _address(section: str, name: str) -> str:
+    return f"{section}.{name}" if section else name
 
 
 def _widget(kind: Any, option: Option, value: Any, id_: str) -> Any:

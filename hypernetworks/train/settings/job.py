@@ -11,8 +11,11 @@ from ...base.options import Settings, from_tables
 from ...data.settings import DataSettings
 from ...network.settings import CreateSettings, NetworkSettings, ShapeSettings
 from ..optim.schedules import Schedule
+from .loss import LossSettings
+from .optimizer import OptimizerSettings
 from .output import OutputSettings, PreviewSettings
-from .training import LossSettings, OptimizerSettings, ScheduleSettings, TrainSettings
+from .schedule import ScheduleSettings
+from .training import TrainSettings
 
 __all__ = [
     "SECTIONS",

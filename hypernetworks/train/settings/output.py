@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 from ...base.errors import SettingsError
 from ...base.intervals import parse_interval
-from ...base.options import Settings, setting
+from ...base.options import Group, Settings, setting
 from ...network.settings import name_problems
 
+PREVIEWS = Group("previews", "Previews")
+OUTPUT = Group("output", "Saving and logs")
 SIDE_STEP_PX = 8
 """The VAE halves the sides of a picture three times."""
 
@@ -19,31 +21,56 @@ class PreviewSettings(Settings):
     """Pictures made while training."""
 
     every: str = setting("0", "Preview every", "Steps, or such as 2 epochs, between previews; 0 makes none.")
-    at_cycle_end: bool = setting(
-        False, "Preview at cycle ends", "Also at the end of each cosine cycle, where the rate is lowest."
-    )
     prompt: str = setting("", "Preview prompt", "Empty: the first caption of the dataset.")
+
+    negative_prompt: str = setting("", "Preview negative prompt", "What previews should not show.", group=PREVIEWS)
     prompt_file: str = setting(
         "",
         "Preview prompt file",
         "One prompt a line, with --n --w --h --d --l --s as in kohya's scripts.",
+        group=PREVIEWS,
         is_path=True,
     )
-    negative_prompt: str = setting("", "Preview negative prompt", "What previews should not show.")
-    preview_seed: int = setting(
-        1, "Preview seed", "The same for each preview, so that they compare.", minimum=0, maximum=2**32 - 1
+    sampler: str = setting(
+        "Euler a", "Preview sampler", "Name of a sampler of the host.", group=PREVIEWS, starts_row=True
     )
-    sampler: str = setting("Euler a", "Preview sampler", "Name of a sampler of the host.")
-    sampling_steps: int = setting(20, "Preview sampling steps", "Sampling steps of a preview.", minimum=1, maximum=150)
+    sampling_steps: int = setting(
+        20, "Preview sampling steps", "Sampling steps of a preview.", group=PREVIEWS, minimum=1, maximum=150
+    )
     cfg_scale: float = setting(
-        7.0, "Preview CFG scale", "How closely previews follow the prompt.", minimum=1.0, maximum=30.0
+        7.0, "Preview CFG scale", "How closely previews follow the prompt.", group=PREVIEWS, minimum=1.0, maximum=30.0
     )
-
+    preview_seed: int = setting(
+        1,
+        "Preview seed",
+        "The same for each preview, so that they compare.",
+        group=PREVIEWS,
+        starts_row=True,
+        minimum=0,
+        maximum=2**32 - 1,
+    )
     width: int = setting(
-        0, "Preview width", "In pixels, a multiple of 8; 0 takes that of the pictures.", minimum=0, maximum=2048
+        0,
+        "Preview width",
+        "In pixels, a multiple of 8; 0 takes that of the pictures.",
+        group=PREVIEWS,
+        minimum=0,
+        maximum=2048,
     )
     height: int = setting(
-        0, "Preview height", "In pixels, a multiple of 8; 0 takes that of the pictures.", minimum=0, maximum=2048
+        0,
+        "Preview height",
+        "In pixels, a multiple of 8; 0 takes that of the pictures.",
+        group=PREVIEWS,
+        minimum=0,
+        maximum=2048,
+    )
+    at_cycle_end: bool = setting(
+        False,
+        "Preview at cycle ends",
+        "Also at the end of each cosine cycle, where the rate is lowest.",
+        group=PREVIEWS,
+        starts_row=True,
     )
 
     def problems(self) -> Iterator[SettingsError]:
@@ -58,25 +85,48 @@ class PreviewSettings(Settings):
 class OutputSettings(Settings):
     """Where the results go."""
 
-    name: str = setting("", "Name", "Name of the trained network and of its file.")
-    dir: str = setting("", "Output folder", "Empty: the WebUI's folders for hypernetworks and for logs.", is_path=True)
-    overwrite: bool = setting(False, "Overwrite", "A finished run may replace the file of this name.")
+    name: str = setting("", "Name", "Name of the trained network and of its file.", group=OUTPUT)
+    overwrite: bool = setting(False, "Overwrite", "A finished run may replace the file of this name.", group=OUTPUT)
+    dir: str = setting(
+        "",
+        "Output folder",
+        "Empty: the WebUI's folders for hypernetworks and for logs.",
+        group=OUTPUT,
+        starts_row=True,
+        is_path=True,
+    )
     save_every: str = setting(
-        "0", "Save every", "Steps, or such as 5 epochs, between numbered copies; 0 saves at the end alone."
+        "0",
+        "Save every",
+        "Steps, or such as 5 epochs, between numbered copies; 0 saves at the end alone.",
+        group=OUTPUT,
+        starts_row=True,
+    )
+    keep_last: int = setting(
+        0, "Numbered copies to keep", "Older ones are deleted; 0 keeps all.", group=OUTPUT, minimum=0, maximum=10_000
     )
     save_at_cycle_end: bool = setting(
-        False, "Save at cycle ends", "Also a numbered copy at the end of each cosine cycle."
+        False,
+        "Save at cycle ends",
+        "Also a numbered copy at the end of each cosine cycle.",
+        group=OUTPUT,
+        starts_row=True,
     )
-    save_best: bool = setting(False, "Save the best", "Keeps the copy with the lowest validation loss.")
-    keep_last: int = setting(
-        0, "Numbered copies to keep", "Older ones are deleted; 0 keeps all.", minimum=0, maximum=10_000
-    )
+    save_best: bool = setting(False, "Save the best", "Keeps the copy with the lowest validation loss.", group=OUTPUT)
     save_state: bool = setting(
-        True, "Save the state", "Optimizer and all else that Continue needs, beside each saved network."
+        True, "Save the state", "Optimizer and all else that Continue needs, beside each saved network.", group=OUTPUT
     )
-    sheet: bool = setting(True, "Before and after", "Ends with a sheet of pictures at strength 0, 0.5 and 1.")
-    tensorboard: bool = setting(False, "TensorBoard", "Writes losses, rate and previews for TensorBoard.")
-    wandb: bool = setting(False, "Weights & Biases", "Logs to wandb, where it is installed and logged in.")
+    sheet: bool = setting(
+        True,
+        "Before and after",
+        "Ends with a sheet of pictures at strength 0, 0.5 and 1.",
+        group=OUTPUT,
+        starts_row=True,
+    )
+    tensorboard: bool = setting(False, "TensorBoard", "Writes losses, rate and previews for TensorBoard.", group=OUTPUT)
+    wandb: bool = setting(
+        False, "Weights & Biases", "Logs to wandb, where it is installed and logged in.", group=OUTPUT
+    )
 
     def problems(self) -> Iterator[SettingsError]:
         """Return a name that no file can have, a length that is none."""

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...base.options import Settings
+from .optimizer import OptimizerSettings
 from .output import OutputSettings, PreviewSettings
-from .training import OptimizerSettings, ScheduleSettings, TrainSettings
+from .schedule import ScheduleSettings
+from .training import TrainSettings
 
 #: What every recipe decides; all else stays as a person has it.
 _DECIDED: dict[str, tuple[type[Settings], tuple[str, ...]]] = {

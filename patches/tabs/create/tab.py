@@ -7,7 +7,7 @@ from typing import Any
 
 import gradio as gr
 
-from ....hypernetworks.base.options import Option, as_text
+from ....hypernetworks.base.options import Option, as_text, groups
 from ....hypernetworks.jobs.create_entry import MORE_WIDTHS
 from ....hypernetworks.network import presets
 from ....hypernetworks.train.settings.job import CreateSettings
@@ -32,11 +32,12 @@ def make_tab(start: Mapping[str, Mapping[str, Any]]) -> Handlers:
     """
     values = {**start["network"], "name": start["output"].get("name", ""), "seed": start["train"].get("seed", 0)}
     wanted = tuple(values.get("widths", ()))
-    form = Form("hnw_create", beside=True)
+    form = Form("hnw_create", beside=True, own={"widths": lambda form: _width_fields(form, wanted)})
     with gr.Tab("Create Beta Hypernetwork", elem_id="hnw_create_tab") as tab, gr.Row():
         with gr.Column(elem_id="hnw_create_form"):
             preset, advice = _preset_fields()
-            _fields(form, values, wanted)
+            form.add_rows({"": CreateSettings}, {"": values})
+            form.add_folds({"": CreateSettings}, {"": values}, groups([CreateSettings]))
         with gr.Column(elem_id="hnw_create_panel"):
             panel, buttons = _panel(preset, advice)
     handlers = Handlers(form, panel, wanted)
@@ -56,33 +57,13 @@ def _preset_fields() -> tuple[Any, Any]:
     return preset, gr.HTML(visible=False, elem_id="hnw_create_advice", elem_classes="hnw-note")
 
 
-def _fields(form: Form, values: Mapping[str, Any], wanted: tuple[int, ...]) -> None:
-    with gr.Row():
-        form.add(CreateSettings, values, ("name", "overwrite"))
-    with gr.Row():
-        _width_fields(form, wanted)
-    with gr.Row():
-        form.add(CreateSettings, values, ("layer_structure", "dropout_structure"))
-    with gr.Row():
-        form.add(CreateSettings, values, ("activation", "weight_init"))
-    with gr.Accordion("More about the layers", open=False, elem_id="hnw_create_layers"):
-        with gr.Row():
-            form.add(CreateSettings, values, ("layer_norm", "activate_output"))
-        with gr.Row():
-            form.add(CreateSettings, values, ("skip_connection", "upsample_linear"))
-    with gr.Accordion("First weights", open=False, elem_id="hnw_create_weights"), gr.Row():
-        form.add(CreateSettings, values, ("zero_last_layer", "init_std", "seed"))
-    with gr.Accordion("Notes in the file", open=False, elem_id="hnw_create_notes"):
-        form.add(CreateSettings, values, ("optional_info",))
-
-
 def _width_fields(form: Form, wanted: tuple[int, ...]) -> None:
-    with gr.Column(min_width=160, elem_classes="hnw-field"):
+    with form.column():
         ticks = gr.CheckboxGroup(
             [], value=[], label=_WIDTHS.label, info=_WIDTHS.help, elem_id="hnw_create_widths"
         )  # the handlers offer the widths once there is a checkpoint
         form.add_component("", "widths", _WIDTHS, ticks)
-    with gr.Column(min_width=160, elem_classes="hnw-field"):
+    with form.column():
         more = gr.Textbox(
             as_text(wanted), label=MORE_WIDTHS.label, info=MORE_WIDTHS.help, elem_id="hnw_create_more_widths"
         )

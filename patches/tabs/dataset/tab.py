@@ -10,15 +10,16 @@ from typing import Any
 import gradio as gr
 from modules import call_queue, shared
 
-from ....hypernetworks.base.options import Option
+from ....hypernetworks.base.options import Option, groups
+from ....hypernetworks.data.settings import ENCODING
 from ....hypernetworks.data.survey.captioning import TaggerSettings
 from ....hypernetworks.data.survey.copies import CopySettings
 from ....hypernetworks.data.survey.survey import SurveySettings
 from ....hypernetworks.data.survey.tags import TagSettings
 from ....hypernetworks.pages.pictures import ALL
-from ....hypernetworks.train.settings.job import DataSettings, TrainSettings
+from ....hypernetworks.train.settings.job import SECTIONS
 from ...model import taggers
-from .. import data_folds, start_values
+from .. import start_values
 from ..form import Form, when_left
 from ..train import tab
 from .handlers import Handlers, Parts
@@ -28,14 +29,6 @@ _QUICK: dict[str, Any] = {"queue": False, "show_progress": "hidden"}
 _NAME = Option("Name for [name]", "Of the network, where the caption template has [name].")
 _TAGGER = Option("Tagger", "The WebUI's own; it loads its model when it is first used.")
 _WORDS = Option("Words", "Only pictures with them in name or caption.")
-_KINDS = {"data": DataSettings, "train": TrainSettings}
-_ABOVE: data_folds.Rows = (
-    ("data", ("folder",)),
-    ("data", ("width", "height")),
-    ("data", ("batch_size",)),
-    ("train", ("gradient_accumulation",)),
-)
-_RUN: data_folds.Rows = (("train", ("validation_share", "seed")),)
 _NO_TAGGER = (
     "<p class='hnw-note'>This host has no tagger of its own; in the WebUI its deepbooru and BLIP can be used here.</p>"
 )
@@ -79,7 +72,9 @@ class _Tab:
             self._connect_train(train)
 
     def _fields(self, train: Form | None) -> None:
-        self._rows(_ABOVE)
+        data = {"data": SECTIONS["data"]}
+        self._form.add_rows(data, self._start)
+        self._train_row("gradient_accumulation")
         with gr.Row():
             self._button("look", "Look", variant="primary", scale=2, min_width=140)
             self._button("interrupt", "Interrupt", min_width=90)
@@ -89,19 +84,18 @@ class _Tab:
             with gr.Row():
                 self._button("take", "Fill in from Train Gamma", size="sm", min_width=140)
                 self._button("give", "Use in Train Gamma", size="sm", min_width=140)
-        for title, id_, rows in data_folds.FOLDS:
-            with gr.Accordion(title, open=False, elem_id=f"{_ID}_{id_}"):
-                self._rows(rows)
+        # How pictures are encoded changes nothing in what is seen here.
+        self._form.add_folds(data, self._start, [one for one in groups(data.values()) if one != ENCODING])
         with gr.Accordion("Run and problems", open=False, elem_id=f"{_ID}_limits"):
-            self._rows(_RUN)
+            self._train_row("validation_share", "seed")
             name = gr.Textbox("", label=_NAME.label, info=_NAME.help, elem_id=f"{_ID}_name")
             self._form.add_component("", "name", _NAME, name)
             self._form.add(SurveySettings, {}, (), "limits")
 
-    def _rows(self, rows: data_folds.Rows) -> None:
-        for section, names in rows:
-            with gr.Row():
-                self._form.add(_KINDS[section], self._start[section], names, section)
+    def _train_row(self, *names: str) -> None:
+        """Make a row of those settings of a run that change its batches."""
+        with gr.Row():
+            self._form.add(SECTIONS["train"], self._start["train"], names, "train")
 
     def _actions(self) -> None:
         with self._action("tags", "Change tags everywhere", "Change the tags"):

@@ -16,8 +16,7 @@ from ...patching import capabilities
 from .. import start_values
 from ..form import Form
 from ..inspect import work
-from . import buttons
-from . import fields as train_form
+from . import buttons, fields
 from .handlers import OWN, Handlers, Panel
 
 _log = logging.getLogger(__name__)
@@ -54,16 +53,15 @@ def make_tab(start: dict[str, dict[str, Any]], txt2img: Sequence[Any] = ()) -> H
         start: tables of a job, with what the fields start with.
         txt2img: the host's eight components of the txt2img tab, where it gives them.
     """
-    form = Form("hnw_train", beside=True)
+    form = fields.make_form()
     with gr.Tab("Train Gamma", elem_id="hnw_train_tab") as tab, gr.Row():
         with gr.Column(elem_id="hnw_train_form"):
             preset, advice = _preset_fields()
-            fields = train_form.Fields(form, start)
-            fields.above_plot()
+            fields.above_plot(form, start)
             plot = gr.HTML(elem_id="hnw_train_plot")
-            fields.below_plot()
+            fields.below_plot(form, start)
             tick = _tick(bool(txt2img))
-            fields.folds()
+            fields.folds(form, start)
         with gr.Column(elem_id="hnw_train_panel"):
             parts = _panel()
     handlers = Handlers(form, Panel(preset, advice, plot))

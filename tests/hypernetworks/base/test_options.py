@@ -1,7 +1,10 @@
 """Settings: conversion, limits, and errors that name the field."""
 
+from dataclasses import dataclass
+
 import pytest
 from hypernetwork_workbench.hypernetworks.base.errors import SettingsError
+from hypernetwork_workbench.hypernetworks.base.options import Group, Settings, groups, setting
 from hypernetwork_workbench.hypernetworks.train.settings.job import (
     SECTIONS,
     CreateSettings,
@@ -107,3 +110,26 @@ def test_settings_cannot_be_changed():
     with pytest.raises(AttributeError):
         TrainSettings().max_steps = 5  # type: ignore[misc]
     assert DataSettings(folder=" a ").folder == "a"
+
+
+def test_rows_and_folds_are_those_of_the_declaration():
+    near, far = Group("near", "Near"), Group("far", "Far")
+
+    @dataclass(frozen=True)
+    class Made(Settings):
+        a: int = setting(1, "A", "One.")
+        b: int = setting(2, "B", "Two.", group=far)
+        c: int = setting(3, "C", "Three.")
+        d: int = setting(4, "D", "Four.", starts_row=True)
+        e: int = setting(5, "E", "Five.", group=near, starts_row=True)
+        f: int = setting(6, "F", "Six.", group=far)
+
+    assert Made.rows(None) == [["a", "c"], ["d"]]
+    assert Made.rows(far) == [["b", "f"]]
+    assert Made.rows(near) == [["e"]]
+    assert groups([Made, DataSettings, Made])[:2] == [far, near]
+
+
+def test_folds_of_one_id_are_one_fold():
+    kinds = dict.fromkeys(groups([*SECTIONS.values(), CreateSettings]))
+    assert len(kinds) == len({group.id for group in kinds}) == len({group.title for group in kinds})

@@ -10,7 +10,7 @@ from hypernetwork_workbench.hypernetworks.train.loss import diffusion_loss
 from hypernetwork_workbench.hypernetworks.train.noise import NoisyBatch
 from hypernetwork_workbench.hypernetworks.train.run import train
 from hypernetwork_workbench.hypernetworks.train.settings.job import DataSettings
-from hypernetwork_workbench.hypernetworks.train.settings.training import LossSettings
+from hypernetwork_workbench.hypernetworks.train.settings.loss import LossSettings
 from PIL import Image
 
 from tests.support.fake_ports import FakeDenoiser, fake_ports

@@ -16,7 +16,7 @@ from hypernetwork_workbench.hypernetworks.train.optim.precision import Precision
 from hypernetwork_workbench.hypernetworks.train.optim.warmup_schedules import KINDS, WarmupSchedule
 from hypernetwork_workbench.hypernetworks.train.rate_finder import find_rate
 from hypernetwork_workbench.hypernetworks.train.run import train
-from hypernetwork_workbench.hypernetworks.train.settings.training import LossSettings
+from hypernetwork_workbench.hypernetworks.train.settings.loss import LossSettings
 
 from tests.support.fake_ports import FakeDenoiser, fake_ports
 from tests.support.runs import make_job, same, weights

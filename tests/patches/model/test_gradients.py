@@ -14,7 +14,7 @@ from hypernetwork_workbench.hypernetworks.network.hypernetwork import Hypernetwo
 from hypernetwork_workbench.hypernetworks.ports import Computing
 from hypernetwork_workbench.hypernetworks.train.loss import diffusion_loss
 from hypernetwork_workbench.hypernetworks.train.noise import NoisyBatch
-from hypernetwork_workbench.hypernetworks.train.settings.training import LossSettings
+from hypernetwork_workbench.hypernetworks.train.settings.loss import LossSettings
 from torch.nn import functional
 
 from benchmarks.reference import Reference

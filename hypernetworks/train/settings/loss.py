@@ -1,0 +1,85 @@
+"""Settings of loss and noise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ...base.errors import SettingsError
+from ...base.intervals import parse_interval
+from ...base.options import Group, Settings, setting
+
+LOSS = Group("loss", "Loss and noise")
+
+
+@dataclass(frozen=True)
+class LossSettings(Settings):
+    """How far the prediction is from the noise, and which noise."""
+
+    kind: str = setting(
+        "l2",
+        "Loss",
+        "l2 is the usual one; huber minds outliers less, scheduled huber only at noisy timesteps.",
+        group=LOSS,
+        choices=("l2", "huber", "scheduled huber"),
+    )
+    huber_delta: float = setting(
+        0.1, "Huber delta", "Where huber turns from square to straight.", group=LOSS, minimum=1e-6, maximum=100.0
+    )
+    min_snr_gamma: float = setting(
+        0.0, "Min-SNR gamma", "5 weighs timesteps evenly; 0 is off.", group=LOSS, minimum=0.0, maximum=100.0
+    )
+    noise_offset: float = setting(
+        0.0,
+        "Noise offset",
+        "0.05 to 0.1 allows very dark and very bright pictures.",
+        group=LOSS,
+        starts_row=True,
+        minimum=0.0,
+        maximum=1.0,
+    )
+    adaptive_noise_offset: float = setting(
+        0.0,
+        "Adaptive noise offset",
+        "Adds this share of each latent's mean to the offset.",
+        group=LOSS,
+        minimum=-1.0,
+        maximum=1.0,
+    )
+    multires_iterations: int = setting(
+        0,
+        "Multi-resolution noise",
+        "Coarser layers of noise that are added; 6 to 10, 0 is off.",
+        group=LOSS,
+        starts_row=True,
+        minimum=0,
+        maximum=10,
+    )
+    multires_discount: float = setting(
+        0.3, "Multi-resolution discount", "Strength of each coarser layer.", group=LOSS, minimum=0.0, maximum=1.0
+    )
+    min_timestep: int = setting(
+        0, "Lowest timestep", "0 is nearly the clean picture.", group=LOSS, starts_row=True, minimum=0, maximum=999
+    )
+    max_timestep: int = setting(
+        999, "Highest timestep", "999 is nearly pure noise.", group=LOSS, minimum=0, maximum=999
+    )
+    noise_cycle: str = setting(
+        "0",
+        "Noise scheduler",
+        "Steps or epochs in which the highest timestep rises from the lowest; 0 is off.",
+        group=LOSS,
+        starts_row=True,
+    )
+    noise_restarts: bool = setting(
+        False, "Noise scheduler restarts", "Starts again at the lowest timestep after each such length.", group=LOSS
+    )
+
+    def problems(self) -> Iterator[SettingsError]:
+        """Return an empty range of timesteps, a length that is none."""
+        if self.min_timestep > self.max_timestep:
+            yield SettingsError("min_timestep", f"must not be above the highest timestep {self.max_timestep}")
+        try:
+            parse_interval("noise_cycle", self.noise_cycle, 1)
+        except SettingsError as error:
+            yield error

@@ -1,0 +1,56 @@
+"""Settings of the optimizer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ...base.errors import ScheduleError, SettingsError
+from ...base.options import Group, Settings, setting
+from ..optim import optimizers, schedules
+
+OPTIMIZER = Group("optimizer", "Optimizer and precision")
+
+
+@dataclass(frozen=True)
+class OptimizerSettings(Settings):
+    """How weights follow the gradients."""
+
+    name: str = setting(
+        "AdamW",
+        "Optimizer",
+        "AdamW suits nearly everything; Prodigy and DAdapt find the rate themselves (rate 1).",
+        group=OPTIMIZER,
+        choices=tuple(optimizers.KINDS),
+    )
+    arguments: str = setting(
+        "",
+        "Optimizer options",
+        "Such as weight_decay=0.01, betas=(0.9, 0.99). Empty: the optimizer's own.",
+        group=OPTIMIZER,
+    )
+    clip: str = setting(
+        "none",
+        "Gradient clipping",
+        "norm bounds the length of the gradient, value each of its numbers.",
+        group=OPTIMIZER,
+        starts_row=True,
+        choices=("none", "norm", "value"),
+    )
+    clip_limit: str = setting(
+        "1.0", "Clipping limit", "A number, or limits with the step each ends at: 1.0:500,0.1.", group=OPTIMIZER
+    )
+
+    def problems(self) -> Iterator[SettingsError]:
+        """Options that the optimizer does not have, and limits that are none."""
+        try:
+            optimizers.check_arguments(self.name, self.arguments)
+        except SettingsError as error:
+            yield error
+        try:
+            limit = schedules.parse(self.clip_limit, 1)
+        except ScheduleError:
+            yield SettingsError("clip_limit", f"must be a number or such as 1.0:500,0.1, not {self.clip_limit!r}")
+        else:
+            if limit.rate(0) <= 0:
+                yield SettingsError("clip_limit", "must be above 0")
