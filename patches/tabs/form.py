@@ -15,6 +15,9 @@ from ...hypernetworks.base.options import Group, Option, Settings, as_text
 
 #: The settings class of each section of a form.
 Sections = Mapping[str, type[Settings]]
+#: Values by section and name.
+Start = Mapping[str, Mapping[str, Any]]
+_EMPTY: Start = {}
 
 
 @dataclass(frozen=True)
@@ -86,22 +89,22 @@ class Form:
             type_, option = options[name]
             id_ = "_".join(filter(None, (self._prefix, section, name)))
             with self.column():
-                widget = _widget(type_, option, values.get(name, defaults[name]), id_)
-                self.add_component(section, name, option, widget)
+                component = widget(type_, option, values.get(name, defaults[name]), id_)
+                self.add_component(section, name, option, component)
 
-    def add_rows(self, kinds: Sections, start: Mapping[str, Mapping[str, Any]], group: Group | None = None) -> None:
+    def add_rows(self, kinds: Sections, start: Start = _EMPTY, group: Group | None = None) -> None:
         """Make components for the settings that stand in `group`, or with None in sight, row by row as declared.
 
         Args:
             kinds: the settings class of each section.
-            start: what the fields start with, by section.
+            start: what the fields start with, by section and name; the default of the class where there is nothing.
         """
         for section, kind in kinds.items():
             for names in kind.rows(group):
                 with gr.Row():
-                    self.add(kind, start[section], names, section)
+                    self.add(kind, start.get(section, {}), names, section)
 
-    def add_folds(self, kinds: Sections, start: Mapping[str, Mapping[str, Any]], groups: Iterable[Group]) -> None:
+    def add_folds(self, kinds: Sections, start: Start, groups: Iterable[Group]) -> None:
         """Make a closed fold with its rows for each group."""
         for group in groups:
             with gr.Accordion(group.title, open=False, elem_id=f"{self._prefix}_{group.id}"):
@@ -171,7 +174,7 @@ def _address(section: str, name: str) -> str:
     return f"{section}.{name}" if section else name
 
 
-def _widget(kind: Any, option: Option, value: Any, id_: str) -> Any:
+def widget(kind: Any, option: Option, value: Any, id_: str) -> Any:
     """Return the component that suits the type of a setting."""
     common: dict[str, Any] = {"label": option.label, "info": option.help, "elem_id": id_}
     make: Callable[..., Any]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import gradio as gr
@@ -10,9 +11,9 @@ import gradio as gr
 from ....hypernetworks.base.options import Option, Settings
 from ....hypernetworks.merge.bake_files import BakeSettings
 from ....hypernetworks.merge.saving import ResultSettings
-from ....hypernetworks.merge.settings import NONE, ROWS, MergeSettings, used_fields
+from ....hypernetworks.merge.settings import NONE, OWN_OPTIONS, ROWS, MergeSettings, used_fields
 from ....hypernetworks.pages import merge as page
-from ..form import Form
+from ..form import Form, widget
 from ..inspect import work
 from . import baking
 from . import handlers as merging
@@ -22,9 +23,6 @@ from .handlers import MergeHandlers
 
 _ID = "hnw_merge"
 _QUICK: dict[str, Any] = {"queue": False, "show_progress": "hidden"}
-_RESULT = ("name", "overwrite", "form", "dtype")
-_NUMBERS = ("multiplier", "rank", "density", "seed")
-_WHOLE = ("rank", "seed")
 _OPTIONAL_ROW = 3
 
 
@@ -68,12 +66,10 @@ def _merge_part() -> tuple[MergeHandlers, Any, Any]:
         with gr.Row():
             form.add(MergeSettings, {}, ("method",))
         with gr.Row(visible=False) as options:
-            columns |= {name: _number(form, name) for name in _NUMBERS}
+            columns |= {name: _sometimes(form, name) for name, _, _ in MergeSettings.options() if name in OWN_OPTIONS}
         with gr.Row():
             form.add(MergeSettings, {}, ("block_weights",))
-        for names in (_RESULT[:2], _RESULT[2:]):
-            with gr.Row():
-                form.add(ResultSettings, {}, names)
+        form.add_rows({"": ResultSettings})
     with gr.Column(scale=1, min_width=420, elem_id=f"{_ID}_panel"):
         table = gr.HTML(page.note("Choose two networks at least."), elem_id=f"{_ID}_methods")
         with gr.Row():
@@ -89,11 +85,9 @@ def _merge_part() -> tuple[MergeHandlers, Any, Any]:
 def _network_row(form: Form, columns: dict[str, Any], row: int) -> Any:
     optional = row >= _OPTIONAL_ROW
     with gr.Row(visible=not optional) as line:
-        names = work.names()
-        _dropdown(
-            form, MergeSettings, f"network_{row}", [NONE, *names] if optional else names, NONE if optional else None
-        )
-        columns[f"weight_{row}"] = _number(form, f"weight_{row}")
+        names = [NONE, *work.names()] if optional else work.names()
+        _dropdown(MergeSettings, f"network_{row}", names, _ID, form)
+        columns[f"weight_{row}"] = _sometimes(form, f"weight_{row}")
     return line
 
 
@@ -103,9 +97,7 @@ def _composition_part() -> CompositionHandlers:
     with gr.Column(scale=1, min_width=420):
         text = gr.Textbox("", label=TEXT.label, info=TEXT.help, lines=TEXT.lines, elem_id=f"{id_}_text")
         form.add_component("", "text", TEXT, text)
-        for names in (_RESULT[:2], _RESULT[2:]):
-            with gr.Row():
-                form.add(ResultSettings, {}, names)
+        form.add_rows({"": ResultSettings})
     with gr.Column(scale=1, min_width=420):
         preview = gr.HTML(elem_id=f"{id_}_preview")
         with gr.Row():
@@ -121,15 +113,11 @@ def _composition_part() -> CompositionHandlers:
 
 def _bake_part() -> BakeHandlers:
     id_ = f"{_ID}_bake"
-    form = Form(id_, beside=True)
+    lists = {"network": work.names(), "checkpoint": baking.checkpoints()}
+    own = {name: partial(_dropdown, BakeSettings, name, choices, id_) for name, choices in lists.items()}
+    form = Form(id_, beside=True, own=own)
     with gr.Column(scale=1, min_width=420):
-        with gr.Row():
-            _dropdown(form, BakeSettings, "network", work.names(), None, "bake")
-            form.add(BakeSettings, {}, ("strength",))
-        with gr.Row():
-            _dropdown(form, BakeSettings, "checkpoint", baking.checkpoints(), None, "bake")
-        with gr.Row():
-            form.add(BakeSettings, {}, ("name",))
+        form.add_rows({"": BakeSettings})
     with gr.Column(scale=1, min_width=420):
         preview = gr.HTML(elem_id=f"{id_}_preview")
         button = gr.Button("Bake", variant="primary", elem_id=f"{id_}_button")
@@ -141,35 +129,28 @@ def _bake_part() -> BakeHandlers:
     return handlers
 
 
-def _dropdown(
-    form: Form, kind: type[Settings], name: str, choices: list[str], value: str | None, section: str = ""
-) -> None:
-    """Return a field whose choices the host gives."""
-    option = _option(kind, name)
-    id_ = "_".join(filter(None, (_ID, section, name)))
+def _dropdown(kind: type[Settings], name: str, choices: list[str], id_: str, form: Form) -> None:
+    """Make a field whose choices the host gives; it starts with "None" where that is one."""
+    _, option = _declared(kind, name)
+    value = NONE if NONE in choices[:1] else None
     with gr.Column(scale=2, min_width=160, elem_classes="hnw-field"):
-        component = gr.Dropdown(choices, value=value, label=option.label, info=option.help, elem_id=id_)
+        component = gr.Dropdown(choices, value=value, label=option.label, info=option.help, elem_id=f"{id_}_{name}")
         form.add_component("", name, option, component)
 
 
-def _number(form: Form, name: str) -> Any:
-    """Return a number that is shown only where it matters; gives the column to show."""
-    option = _option(MergeSettings, name)
-    visible = name in used_fields(MergeSettings.method, (1, 2)) or name.startswith("weight_")
-    with gr.Column(scale=1, min_width=160, elem_classes="hnw-field", visible=visible) as column:
-        component = gr.Number(
-            getattr(MergeSettings, name),
-            label=option.label,
-            info=option.help,
-            precision=0 if name in _WHOLE else None,
-            elem_id=f"{_ID}_{name}",
-        )
+def _sometimes(form: Form, name: str) -> Any:
+    """Make a field that is shown only where it matters; returns the column to show."""
+    kind, option = _declared(MergeSettings, name)
+    is_visible = name in used_fields(MergeSettings.method, (1, 2)) or name.startswith("weight_")
+    with gr.Column(scale=1, min_width=160, elem_classes="hnw-field", visible=is_visible) as column:
+        component = widget(kind, option, getattr(MergeSettings, name), f"{_ID}_{name}")
         form.add_component("", name, option, component)
     return column
 
 
-def _option(kind: type[Settings], name: str) -> Option:
-    return next(option for one, _, option in kind.options() if one == name)
+def _declared(kind: type[Settings], name: str) -> tuple[Any, Option]:
+    """Return type and option of a setting."""
+    return next((type_, option) for one, type_, option in kind.options() if one == name)
 
 
 def _look_at_once(form: Form, look: Any, shown: list[Any]) -> None:

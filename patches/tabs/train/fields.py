@@ -11,7 +11,7 @@ from modules.ui_common import create_refresh_button
 from ....hypernetworks.base.options import Option, groups
 from ....hypernetworks.train.settings.job import SECTIONS
 from ....hypernetworks.train.settings.schedule import RATE
-from ..form import Form
+from ..form import Form, Start
 from ..inspect import work
 
 _NETWORK = Option("Network to train", "Made in Create Beta Hypernetwork, or any other of the folder.")
@@ -20,8 +20,6 @@ _SAVE_AS = Option(
 )
 _ABOVE_PLOT = ("data", "train", "schedule")
 """Sections whose settings in sight stand above the plot of the rates."""
-
-Start = dict[str, dict[str, Any]]
 
 
 def make_form() -> Form:
