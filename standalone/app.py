@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import argparse
+import errno
 import importlib
 import logging
+import os
 import socket
 import sys
+import tempfile
 import threading
 import time
 import webbrowser
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
+from hypernetwork_workbench.hypernetworks.base.origins import is_loopback
 from hypernetwork_workbench.standalone import host as embedded
-from hypernetwork_workbench.standalone import ldm_support
+from hypernetwork_workbench.standalone import ldm_support, page_access, served_files
 
 log = logging.getLogger("workbench.host")
-ADDRESS = "127.0.0.1"
 _STARTED = time.monotonic()
 
 
@@ -34,7 +39,10 @@ def serve(argv: list[str]) -> int:
     except StartError as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    run(host)
+    with tempfile.TemporaryDirectory(prefix="hypernetwork-workbench-", ignore_cleanup_errors=True) as folder:
+        # gradio's own is shared by all pages of this machine, and would be served whole.
+        os.environ.setdefault("GRADIO_TEMP_DIR", folder)
+        run(host)
     return 0
 
 
@@ -44,7 +52,7 @@ def start(argv: list[str]) -> embedded.Host:
     if options.ckpt is None and options.hnw_job is None:
         # On the demo model the forms are filled in with the demo, so that pressing two buttons works.
         argv = [*argv, "--hnw-job", str(embedded.ROOT / "examples" / "demo.toml")]
-    _check_port(options.port)
+    _check_port(options)
     _check_checkpoint(options.ckpt)
     _check_folder("--data-dir", options.data_dir or str(embedded.ROOT / "data"))
     if options.hypernetwork_dir is not None:
@@ -52,14 +60,18 @@ def start(argv: list[str]) -> embedded.Host:
     return embedded.prepare(argv)
 
 
-def _check_port(port: int) -> None:
-    with socket.socket() as probe:
+def _check_port(options: argparse.Namespace) -> None:
+    family = socket.AF_INET6 if ":" in options.listen else socket.AF_INET
+    with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1 if sys.platform != "win32" else 0)
         try:
-            probe.bind((ADDRESS, port))
+            probe.bind((options.listen, options.port))
         except OSError as error:
             reason = error.strerror or str(error)
-            raise StartError(f"--port {port}: the port cannot be used ({reason}); choose another one.") from error
+            if error.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
+                raise StartError(f"--listen {options.listen}: this machine has no such address ({reason}).") from error
+            message = f"--port {options.port}: the port cannot be used ({reason}); choose another one."
+            raise StartError(message) from error
 
 
 def _check_folder(argument: str, folder: str) -> None:
@@ -100,15 +112,21 @@ def launch(host: embedded.Host) -> Any:
     callbacks.before_ui_callback()
     shared.demo = host.module("ui").create_ui()
     shared.demo.queue(64, api_open=False)
+    options = shared.cmd_opts
     with ldm_support.quiet():
         app, _, _ = shared.demo.launch(
-            server_name=ADDRESS,
-            server_port=shared.cmd_opts.port,
+            server_name=_in_address(options.listen),
+            server_port=options.port,
             prevent_thread_lock=True,
             quiet=True,
             show_api=False,
-            allowed_paths=host.module("ui_gradio_extensions").allowed_paths(),
-            app_kwargs={"docs_url": "/docs", "redoc_url": "/redoc"},
+            app_kwargs={
+                "docs_url": "/docs",
+                "redoc_url": "/redoc",
+                # Both are there before the first request.
+                "middleware": [page_access.middleware(options)],
+                "routes": _served(host).routes(),
+            },
         )
     # gradio lets any page of any site call the server; only its own page should.
     app.user_middleware = [entry for entry in app.user_middleware if entry.cls.__name__ != "CORSMiddleware"]
@@ -118,13 +136,32 @@ def launch(host: embedded.Host) -> Any:
     return shared.demo
 
 
+def _served(host: embedded.Host) -> served_files.Served:
+    files = host.module("ui_gradio_extensions").page_files()
+    return served_files.Served(files, [host.data_dir / "outputs"], served_files.copies_folder())
+
+
+def _in_address(listen: str) -> str:
+    """Return an IP address as it is written before a port."""
+    return f"[{listen}]" if ":" in listen else listen
+
+
+def _page_address(options: argparse.Namespace) -> str:
+    """Return where a browser of this machine finds the page."""
+    address = ip_address(options.listen)
+    here = {4: "127.0.0.1", 6: "::1"}[address.version] if address.is_unspecified else options.listen
+    return f"http://{_in_address(here)}:{options.port}"
+
+
 def run(host: embedded.Host) -> None:
     """Serve the page until Ctrl-C or a stop command; builds it anew on "Reload UI"."""
     shared = host.module("shared")
     _load_in_background(host)
     demo = launch(host)
-    address = f"http://{ADDRESS}:{shared.cmd_opts.port}"
+    address = _page_address(shared.cmd_opts)
     log.info("The page is at %s after %.1fs", address, time.monotonic() - _STARTED)
+    if not is_loopback(shared.cmd_opts.listen):
+        log.warning("The page has no password: with --listen, whoever can reach this machine can use it.")
     if not shared.cmd_opts.no_browser:
         webbrowser.open(address)
     command = None

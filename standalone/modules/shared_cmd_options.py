@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+from ipaddress import ip_address
 from pathlib import Path
+
+from hypernetwork_workbench.hypernetworks.base.origins import parse_origin
 
 from modules import paths
 
@@ -15,6 +18,19 @@ def _port(text: str) -> int:
     if not 1 <= number <= MAX_PORT:
         raise argparse.ArgumentTypeError(f"{text!r} is not a port: give a whole number from 1 to {MAX_PORT}")
     return number
+
+
+def _address(text: str) -> str:
+    try:
+        return str(ip_address(text.strip("[]")))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not an IP address: give one of this machine's") from None
+
+
+def _origin(text: str) -> str:
+    if parse_origin(text) is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is not an address such as https://example.org or http://pc:7860")
+    return text
 
 
 class Parser(argparse.ArgumentParser):
@@ -29,7 +45,23 @@ def make_parser() -> argparse.ArgumentParser:
     """Return the parser; an extension's preload.py may add to it."""
     parser = Parser(prog="launch.py", description="Starts the embedded WebUI.", allow_abbrev=False)
     add = parser.add_argument
-    add("--port", type=_port, default=7860, help="port on 127.0.0.1 (7860)")
+    add("--port", type=_port, default=7860, help="port (7860)")
+    add(
+        "--listen",
+        metavar="ADDRESS",
+        type=_address,
+        nargs="?",
+        default="127.0.0.1",
+        const="0.0.0.0",
+        help="serve other machines too: at this address of this machine, or at all of them; the page has no password",
+    )
+    add(
+        "--allow-origin",
+        metavar="http://NAME:PORT",
+        type=_origin,
+        action="append",
+        help="address that may use the page, such as that of a proxy; may be given several times",
+    )
     add("--ckpt", metavar="FILE", help="a Stable Diffusion 1 or 2 checkpoint (.safetensors, .ckpt) instead of the demo")
     add("--data-dir", metavar="DIR", help="folder for models, outputs and settings (data/)")
     add("--no-browser", action="store_true", help="do not open the page in a browser")
@@ -52,6 +84,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser.parse_args(argv, namespace=cmd_opts)
     paths.configure(cmd_opts.data_dir or str(Path(paths.script_path, "data")))
     cmd_opts.data_dir = paths.data_path
+    cmd_opts.cors_allow_origins = ",".join(cmd_opts.allow_origin or [])  # the WebUI's name of it
     cmd_opts.hypernetwork_dir = cmd_opts.hypernetwork_dir or str(Path(paths.models_path, "hypernetworks"))
     cmd_opts.ui_settings_file = str(Path(paths.data_path, "config.json"))
     cmd_opts.textual_inversion_templates_dir = str(Path(paths.data_path, "textual_inversion_templates"))

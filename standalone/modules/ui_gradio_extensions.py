@@ -54,6 +54,6 @@ def reload_javascript() -> None:
     gr.routes.templates.TemplateResponse = template_response
 
 
-def allowed_paths() -> list[str]:
-    """Files that the page may fetch: scripts, styles and pictures."""
-    return [*map(str, [*_scripts(), *_styles()]), paths.data_path]
+def page_files() -> list[Path]:
+    """Return the files that the page itself is made of: scripts and styles."""
+    return [*_scripts(), *_styles()]

@@ -110,9 +110,12 @@ def test_progress_route_answers(page):
     assert answer["active"] is answer["completed"] is answer["queued"] is False
 
 
-def test_other_sites_get_no_answer_they_can_read(page):
+def test_other_sites_get_no_answer(page):
     request = urllib.request.Request(page[0], headers={"Origin": "http://example.org"})
-    with urllib.request.urlopen(request, timeout=10) as answer:
+    with pytest.raises(urllib.error.HTTPError) as error:
+        urllib.request.urlopen(request, timeout=10)
+    with error.value as answer:
+        assert answer.code == 403
         assert answer.headers.get("access-control-allow-origin") is None
 
 
@@ -134,6 +137,8 @@ def test_wrong_arguments_end_with_one_sentence_and_code_2(tmp_path):
     good = ("--data-dir", data, "--port", free_port())
     cases = {
         "--port": [("--port", "many"), ("--port", 0), ("--port", port)],
+        "--listen": [(*good, "--listen", "everywhere"), (*good, "--listen", "192.0.2.77")],
+        "--allow-origin": [(*good, "--allow-origin", name) for name in ("*", "null", "draw.example", "http://a/b")],
         "--ckpt": [(*good, "--ckpt", tmp_path / "nowhere.ckpt"), (*good, "--ckpt", file), (*good, "--ckpt", tmp_path)],
         "--data-dir": [("--port", free_port(), "--data-dir", file / "below")],
         "--hypernetwork-dir": [("--port", free_port(), "--data-dir", tmp_path, "--hypernetwork-dir", file)],
