@@ -36,7 +36,7 @@ _SAMPLED_EVERY = 10
 
 
 def measure(rounds: int) -> dict[str, Any]:
-    """Measure each in `rounds` turns, memory once; gives the machine and the cases as `bench` prints them."""
+    """Measure each case in `rounds` rounds, memory once; return the machine and the cases as `bench` prints them."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     with loaded(CASE):
         cases = [*second_start(rounds), *steps_over_many(rounds), memory_over_steps(STEPS)]
@@ -44,7 +44,7 @@ def measure(rounds: int) -> dict[str, Any]:
 
 
 def second_start(rounds: int) -> list[dict[str, Any]]:
-    """Seconds from the job to encoded latents with the model's own VAE and text encoder, at first and again."""
+    """Return the seconds from the job to encoded latents, first and second time, with the model's own encoders."""
     from hypernetwork_workbench.patches.model import host as patched  # noqa: PLC0415 (needs the running host)
 
     times: dict[str, list[float]] = {"first": [], "second": []}
@@ -67,13 +67,13 @@ def second_start(rounds: int) -> list[dict[str, Any]]:
 
 
 def steps_over_many(rounds: int) -> list[dict[str, Any]]:
-    """Processor seconds of a step over few and many latents, in turns, each ratio to the fewest of the same turn."""
+    """Return the processor seconds of a step over few and many latents, with ratios to the fewest of the round."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         sides = {count: _sides(folder / str(count), count) for count in PICTURES}
         times: dict[int, list[float]] = {count: [] for count in PICTURES}
         for number in range(rounds * _TURNS):
-            # Forwards and backwards in turn: what changes slowly weighs alike on all.
+            # In alternating order, so that slow drifts affect all counts alike.
             for count in PICTURES if number % 2 == 0 else PICTURES[::-1]:
                 start = time.process_time()
                 taken = len(sides[count].take(OURS, _TURN_STEPS)) + 1
@@ -103,24 +103,24 @@ def _sides(folder: Path, count: int) -> Sides:
 
 
 class _Watch(Nobody):
-    """Writes the memory of the process down."""
+    """Records the memory of the process during a run."""
 
     def __init__(self) -> None:
         self.points: list[tuple[int, float]] = []
 
     def report(self, done: int, total: int, text: str) -> None:
-        """Tell every few steps, once all that is allocated at first is."""
+        """Record the memory every few steps, once everything that lasts has been allocated."""
         if text.startswith("step") and done >= _SETTLED and done % _SAMPLED_EVERY == 0:
             self.points.append((done, process_mb() * 1024))
 
     def slope(self) -> float:
-        """Least squares, in KiB a step."""
+        """Return the growth by least squares, in KiB a step."""
         steps, sizes = ([point[axis] for point in self.points] for axis in (0, 1))
         return statistics.linear_regression(steps, sizes).slope
 
 
 def memory_over_steps(steps: int) -> dict[str, Any]:
-    """Tell how resident memory grows over a whole run with its log, in KiB a step."""
+    """Return how much resident memory grows over a whole run with its log, in KiB a step."""
     watch = _Watch()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))

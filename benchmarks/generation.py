@@ -1,8 +1,8 @@
-"""What hypernetworks cost at generation: seconds per sampling step, the plain path beside the exact shortcuts.
+"""What hypernetworks cost at generation: seconds per sampling step, the plain path compared with the exact shortcuts.
 
 A U-Net of SD1's shape with random weights takes steps at 256 x 256 pixels with guidance, so in batches of two. The
-cases take turns in one process. On a CPU the ratios are those of the processor time that the process itself used, so
-that other work on the machine does not weigh in; on a GPU those of the time that passed.
+cases take turns in one process. On a CPU the ratios are of processor time, so that other work on the machine does not
+distort them; on a GPU of wall time.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ _LATENT_SIZE = 256 // 8
 _STRENGTH = 0.8
 _TIMED_STEPS = 2
 
-#: Seconds that passed, and seconds of processor time.
+#: Seconds of wall time and of processor time.
 Seconds = tuple[float, float]
 #: Of a step, by networks and path, one for each round.
 Times = dict[tuple[str, str], list[Seconds]]
 
 
 def measure(rounds: int) -> dict[str, Any]:
-    """Measure every case in each of `rounds` rounds; gives the machine and the cases as `bench` prints them."""
+    """Measure every case in each of `rounds` rounds; return the machine and the cases as `bench` prints them."""
     with tempfile.TemporaryDirectory() as folder:
         running = host.start(data_dir=folder, extension=False, load_model=False)
         try:
@@ -79,14 +79,14 @@ def _measure(running: host.Host, rounds: int) -> dict[str, Any]:
 
 
 def _ratio(times: Times, case: tuple[str, str], clock: int) -> float:
-    """Return the median of the ratios round by round, each to the quicker step without networks of the same round."""
+    """Return the median over the rounds of the ratio to the quicker step without networks in the same round."""
     nones = zip(*(times["0", path] for path in PATHS), strict=True)
     none = [min(each[clock] for each in pair) for pair in nones]
     return statistics.median(one[clock] / other for one, other in zip(times[case], none, strict=True))
 
 
 def _chains() -> dict[str, list[Any]]:
-    """Tell what stands in `shared.loaded_hypernetworks` in each case."""
+    """Return what stands in `shared.loaded_hypernetworks` in each case."""
     from hypernetwork_workbench.patches.model.loaded import LoadedComposition, LoadedNetwork  # noqa: PLC0415
 
     networks = {}
@@ -123,13 +123,13 @@ class _Steps:
 
     @torch.no_grad()
     def take(self, rounds: int) -> tuple[Times, Times]:
-        """Seconds of a step in each round, and what the first two took beyond that."""
+        """Return the seconds of a step in each round, and what the first two steps took beyond that."""
         cases = list(itertools.product(NETWORKS, PATHS))
         times: Times = {case: [] for case in cases}
         starts: Times = {case: [] for case in cases}
         self._step()
         for number in range(rounds):
-            # Forwards and backwards in turn: what changes slowly weighs alike on all.
+            # In alternating order, so that slow drifts affect all cases alike.
             for case in cases if number % 2 == 0 else reversed(cases):
                 start, step = self._case(*case)
                 starts[case].append(start)
@@ -143,7 +143,7 @@ class _Steps:
         self.shared.loaded_hypernetworks[:] = self.chains[networks]
         try:
             with shortcuts.generation(), _switched(self.shared, is_on=path == "fast"):
-                # The first step meets the networks, before the second one they are folded in.
+                # The first step sees the networks for the first time; before the second they are folded in.
                 first = self._step(), self._step()
                 steps = [self._step() for _ in range(_TIMED_STEPS)]
             step = min(each[0] for each in steps), min(each[1] for each in steps)

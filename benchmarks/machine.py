@@ -1,4 +1,4 @@
-"""The machine a measurement was taken on, in words."""
+"""Describes the machine that a measurement was taken on."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 
 
 def describe(device: torch.device) -> str:
-    """Processor, cores that this process may use, memory, GPU if one is used, and versions."""
+    """Return processor, cores that this process may use, memory, GPU if one is used, and versions, as one text."""
     parts = [_processor(), f"{_cores()} cores, {torch.get_num_threads()} threads"]
     memory = _memory_bytes()
     if memory:

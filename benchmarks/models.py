@@ -31,7 +31,7 @@ _SD15 = {
 
 @torch.no_grad()
 def sd15_unet(running: host.Host, dtype: torch.dtype = torch.float32) -> nn.Module:
-    """Return the U-Net (859 M parameters) on the host's device, with no weight of zero: every gradient has a value."""
+    """Return the U-Net (859 M parameters) on the host's device, no weight 0, so that every gradient has a value."""
     device = running.module("devices").device
     with torch.device("meta"):
         unet = running.module("sd_ldm").UNet(**_SD15)
@@ -47,7 +47,7 @@ def sd15_unet(running: host.Host, dtype: torch.dtype = torch.float32) -> nn.Modu
 
 
 def put_in(running: host.Host, unet: nn.Module) -> None:
-    """Make `unet` the loaded model of the host, as far as training and sampling steps look at it."""
+    """Make `unet` the loaded model of the host, as far as training and sampling steps use it."""
 
     def apply_model(noisy: Tensor, timesteps: Tensor, conditions: dict[str, Any]) -> Tensor:
         return unet(noisy, timesteps, context=torch.cat(conditions["c_crossattn"], 1))

@@ -28,7 +28,7 @@ class Reference:
 
     @contextmanager
     def working(self) -> Iterator[None]:
-        """Leave the U-Net as that trainer has it; afterwards it is as it was, without gradients."""
+        """Set the U-Net up as that trainer does; afterwards it is as it was, without gradients."""
         wanted = [parameter.requires_grad for parameter in self.unet.parameters()]
         before = self.network.training
         self.unet.requires_grad_(True)
@@ -45,19 +45,19 @@ class Reference:
                 parameter.requires_grad_(is_wanted)
 
     def step(self, batch: NoisyBatch) -> Tensor:
-        """One optimizer step on a batch; gives the loss."""
+        """Take one optimizer step on a batch and return the loss."""
         loss = self.backward(batch)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         return loss
 
     def backward(self, batch: NoisyBatch) -> Tensor:
-        """Add the gradients of a batch; gives the loss, read at once as that trainer does."""
+        """Add the gradients of a batch and return the loss, read at once as that trainer does."""
         is_half = next(self.unet.parameters()).dtype != torch.float32
         with torch.autocast(batch.noisy.device.type, torch.float16, enabled=is_half):
             prediction = self.unet(batch.noisy, batch.timesteps, context=batch.conditioning)
             loss = functional.mse_loss(prediction.float(), batch.target)
-        # A gradient that is too small for fp16 would be lost without the scale; it costs no time to speak of.
+        # Without the scale gradients too small for fp16 would be lost; it takes next to no time.
         (loss * (65536.0 if is_half else 1.0)).backward()
         loss.item()
         return loss.detach()
@@ -76,7 +76,7 @@ class Reference:
         network = self.network
 
         def forward(layer: Any, x: Tensor, context: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
-            """Attention of x [batch, tokens, width], with all products in full."""
+            """Return the attention of x [batch, tokens, width], computed with whole matrices."""
             k_in, v_in = network.transform(x if context is None else context)
             parts = (layer.to_q(x), layer.to_k(k_in), layer.to_v(v_in))
             q, k, v = (part.unflatten(-1, (layer.heads, -1)).transpose(1, 2).flatten(0, 1) for part in parts)

@@ -1,7 +1,6 @@
-"""What the extension adds to the host's start: its scripts loaded, its patches put in, its options registered.
+"""What the extension adds to the start of the host: scripts loaded, patches installed, options registered.
 
-Each round is a process of its own, with everything loaded before that the WebUI has loaded when it comes to the scripts
-of extensions.
+Each round is a process of its own, in which everything is loaded that the WebUI has loaded before it loads extensions.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ _HOST_HAS = ("torch", "numpy", "PIL.Image", "gradio", "safetensors.torch", "psut
 
 
 def measure(rounds: int) -> dict[str, Any]:
-    """Measure in `rounds` fresh processes; gives the machine and the case as `bench` prints them."""
+    """Measure in `rounds` fresh processes; return the machine and the case as `bench` prints them."""
     with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
         found = [pool.apply(_start) for _ in range(rounds)]
     case = {
@@ -37,7 +36,7 @@ def measure(rounds: int) -> dict[str, Any]:
 
 
 def _start() -> tuple[float, float, int]:
-    """Seconds, processor seconds and number of modules of a start of the extension."""
+    """Return seconds, processor seconds and number of modules of one start of the extension."""
     with tempfile.TemporaryDirectory() as folder:
         running = host.prepare(["--no-browser", "--data-dir", folder], extension=False)
         for name in (*_HOST_HAS, "modules.sd_ldm", "modules.processing", "modules.sd_samplers"):

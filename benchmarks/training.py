@@ -1,8 +1,8 @@
-"""What a training step costs: the project's own beside one that works as the WebUI's trainer does.
+"""What a training step costs: the project's own, compared with one that works as the WebUI's trainer does.
 
-Both train the same network on the same U-Net in one process and take turns. Memory is measured in a process for each,
-because what one has freed its process keeps for a while: the peak above what the loaded model takes. The ratio of the
-processor times is there for machines that do other work meanwhile, which weighs on the time that passes.
+Both train the same network on the same U-Net in one process and take turns. Memory, the peak above what the loaded
+model takes, is measured in a process for each, because a process keeps what it freed for a while. The ratio of the
+processor times is for machines that do other work meanwhile, which distorts the wall time.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ GPU_CASES = (Case("sd15", 512, dtype="float16"),)
 _MEMORY_STEPS = 3
 _SHORT_TURN_S = 2.0
 
-#: Seconds that passed, and seconds of processor time.
+#: Seconds of wall time and of processor time.
 Seconds = tuple[float, float]
 #: Of each step, by side and turn.
 Times = dict[str, list[list[Seconds]]]
 
 
 def measure(rounds: int) -> dict[str, Any]:
-    """Measure every case in `rounds` turns of each side; gives the machine and the cases as `bench` prints them."""
+    """Measure every case in `rounds` rounds of each side; return the machine and the cases as `bench` prints them."""
     has_gpu = torch.cuda.is_available()
     device = torch.device("cuda" if has_gpu else "cpu")
     cases = (*CASES, *GPU_CASES) if has_gpu else CASES
@@ -68,7 +68,7 @@ def measure_case(case: Case, rounds: int) -> dict[str, Any]:
 
 
 class Sides:
-    """Both loops over the same batches."""
+    """Both trainers over the same batches."""
 
     def __init__(self, trainer: Trainer, unet: torch.nn.Module) -> None:
         settings = trainer.job.train
@@ -78,7 +78,7 @@ class Sides:
         self.step = 0
 
     def take(self, side: str, least: int, least_s: float = 0.0) -> list[Seconds]:
-        """Time each of at least so many steps in at least so much time; a first one is not counted."""
+        """Return the times of at least `least` steps over at least `least_s` seconds; a first step is not counted."""
         if side == OURS:
             with self.trainer.denoiser.training(self.trainer.state.network, self.trainer.computing):
                 return self._repeat(self._ours, least, least_s)
@@ -114,7 +114,7 @@ class Sides:
 
 
 def _speedup(times: Times, clock: int) -> float:
-    """Return the median of the ratios turn by turn."""
+    """Return the median of the ratios round by round."""
     ratios = [
         statistics.median(one[clock] for one in reference) / statistics.median(one[clock] for one in ours)
         for ours, reference in zip(times[OURS], times[REFERENCE], strict=True)
@@ -140,7 +140,7 @@ def _in_own_process(case: Case, side: str) -> float:
 
 
 def peak_mb(case: Case, side: str) -> float:
-    """Most MiB that a few steps of one side take above what the model takes once it is loaded."""
+    """Return the most MiB that a few steps of one side take above what the loaded model takes."""
     with loaded(case) as running, tempfile.TemporaryDirectory() as folder:
         unet = running.model.model.diffusion_model
         gc.collect()

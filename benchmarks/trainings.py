@@ -27,12 +27,12 @@ from . import models
 
 @dataclass(frozen=True)
 class Case:
-    """What is trained.
+    """One training to measure.
 
     Attributes:
         model: "demo" or "sd15".
-        px: side of the pictures.
-        dtype: name of the U-Net's in torch.
+        px: side of the square pictures, in pixels.
+        dtype: name of the U-Net's dtype in torch.
     """
 
     model: str
@@ -42,7 +42,7 @@ class Case:
 
 
 class Nobody:
-    """Progress that nobody looks at."""
+    """Progress that nobody sees."""
 
     def report(self, done: int, total: int, text: str) -> None:
         """Show nothing."""
@@ -54,15 +54,15 @@ class Nobody:
         """Show nothing."""
 
     def is_interrupted(self) -> bool:
-        """Never."""
+        """Return False."""
         return False
 
 
 class RandomEncoder:
-    """Latents and conditionings that the picture and the text decide, as quick to make as it goes.
+    """Random latents and conditionings, the same for the same picture or text, made as quickly as possible.
 
     Attributes:
-        calls: how often it was asked.
+        calls: how often it encoded something.
     """
 
     def __init__(self, width: int) -> None:
@@ -70,41 +70,41 @@ class RandomEncoder:
         self.calls = 0
 
     def encode_pictures(self, pictures: Tensor) -> Tensor:
-        """Random latents [batch, 4, height / 8, width / 8]."""
+        """Return random latents [batch, 4, height / 8, width / 8]."""
         return self.encode_posterior(pictures)[0]
 
     def encode_posterior(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
-        """Random means, and a spread that is the same everywhere."""
+        """Return random means, and a standard deviation that is the same everywhere."""
         self.calls += 1
         height, width = pictures.shape[-2:]
         mean = torch.stack([_drawn(float(picture.sum()), 4, height // 8, width // 8) for picture in pictures])
         return mean, torch.full_like(mean, 0.1)
 
     def picture_fingerprint(self) -> str:
-        """Give the same, whatever is asked."""
+        """Return the same text always."""
         return "random VAE"
 
     def text_fingerprint(self) -> str:
-        """Give the same, whatever is asked."""
+        """Return the same text always."""
         return f"random text encoder of width {self._width}"
 
     def encode_texts(self, texts: Sequence[str]) -> Sequence[Tensor]:
-        """Random conditionings [tokens, width]."""
+        """Return random conditionings [tokens, width]."""
         self.calls += 1
         return [_drawn(text, models.TOKENS, self._width) for text in texts]
 
     def at_hand(self) -> AbstractContextManager[None]:
-        """Do nothing: it is nowhere else."""
+        """Do nothing: there is nothing to move."""
         return nullcontext()
 
     def unloaded(self) -> AbstractContextManager[None]:
-        """There is nothing to unload."""
+        """Do nothing: there is nothing to unload."""
         return nullcontext()
 
 
 @contextmanager
 def loaded(case: Case) -> Iterator[host.Host]:
-    """Return the host with the model of a case, and with the extension's patches."""
+    """Yield the host with the model of a case and with the extension's patches."""
     with tempfile.TemporaryDirectory() as folder:
         running = host.start(data_dir=folder, extension=False, load_model=case.model == "demo")
         from hypernetwork_workbench import patches  # noqa: PLC0415 (needs the running host)
@@ -120,7 +120,7 @@ def loaded(case: Case) -> Iterator[host.Host]:
 
 
 def ports(folder: Path, encoder: Encoder | None = None, progress: Progress | None = None) -> Ports:
-    """Return the host's U-Net, random encoders unless others are given, and no previews."""
+    """Return ports with the host's U-Net, random encoders unless others are given, and no previews."""
     from hypernetwork_workbench.patches.model.host import HostDenoiser  # noqa: PLC0415 (needs the running host)
 
     denoiser = HostDenoiser()
@@ -137,7 +137,7 @@ def ports(folder: Path, encoder: Encoder | None = None, progress: Progress | Non
 
 
 def job(pictures: Path, case: Case, **changes: dict[str, Any]) -> Job:
-    """Return a job of structure 1, 2, 1 over a folder of pictures; `changes` are tables put over it."""
+    """Return a job for a network of structure 1, 2, 1 on a folder of pictures; tables in `changes` override it."""
     tables: dict[str, dict[str, Any]] = {
         "network": {"layer_structure": [1, 2, 1], "activation": "relu", "weight_init": "Normal"},
         "data": {"folder": str(pictures), "width": case.px, "height": case.px, "batch_size": case.batch_size},
@@ -151,7 +151,7 @@ def job(pictures: Path, case: Case, **changes: dict[str, Any]) -> Job:
 
 
 def make_trainer_for(case: Case, folder: Path) -> tuple[Trainer, Plan]:
-    """Return the project's trainer over a few random pictures."""
+    """Return the project's trainer, and its plan, on a few random pictures."""
     pictures = draw_pictures(folder / "pictures", max(4, case.batch_size), case.px)
     here = ports(folder)
     plan = make_plan(job(pictures, case), here)
@@ -160,7 +160,7 @@ def make_trainer_for(case: Case, folder: Path) -> tuple[Trainer, Plan]:
 
 
 def draw_pictures(folder: Path, count: int, px: int) -> Path:
-    """Return a folder of pictures that all differ, each with its caption."""
+    """Write `count` pictures that all differ, each with its caption, into `folder` and return it."""
     folder.mkdir(parents=True)
     for number in range(count):
         colour = tuple(hashlib.sha256(str(number).encode()).digest()[:3])

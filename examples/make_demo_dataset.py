@@ -24,7 +24,7 @@ def write_dataset(folder: Path) -> None:
 
 
 def main() -> None:
-    """Read the options and writes the dataset."""
+    """Read the options and write the dataset."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--out", type=Path, default=ROOT / "examples" / "night", help="folder to write to")
     write_dataset(parser.parse_args().out)

@@ -24,7 +24,7 @@ PARTIAL_STYLES = (
 
 
 def caption(subject: Subject, style: Style = PLAIN) -> str:
-    """For example "a red circle on a white background, with a thick outline, at night"."""
+    """Return the caption, such as "a red circle on a white background, with a thick outline, at night"."""
     article = "an" if subject.colour[0] in "aeiou" else "a"
     text = f"{article} {subject.colour} {subject.shape} on a {subject.background} background"
     words = ((style.outline, "with a thick outline"), (style.hatching, "hatched"), (style.night, "at night"))
@@ -32,7 +32,7 @@ def caption(subject: Subject, style: Style = PLAIN) -> str:
 
 
 def short_captions(subject: Subject) -> tuple[str, str]:
-    """Two shorter ways to ask for a subject, so that a prompt need not be written in one fixed form."""
+    """Return two shorter ways to ask for a subject, so that a prompt need not be written in one fixed form."""
     article = "an" if subject.colour[0] in "aeiou" else "a"
     return (
         f"{subject.colour} {subject.shape}, {subject.background} background",
@@ -41,12 +41,12 @@ def short_captions(subject: Subject) -> tuple[str, str]:
 
 
 def subjects() -> list[Subject]:
-    """All 128 subjects, in a fixed order."""
+    """Return all 128 subjects, in a fixed order."""
     return [Subject(*names) for names in itertools.product(COLOURS, SHAPES, BACKGROUNDS)]
 
 
 def balanced(seed: int) -> list[Subject]:
-    """16 random subjects in which each colour occurs twice, each shape and each background four times."""
+    """Return 16 random subjects in which each colour occurs twice, each shape and each background four times."""
     rng = np.random.default_rng(seed)
     colours = list(COLOURS) * 2
     backgrounds = rng.permutation(list(BACKGROUNDS) * 4)

@@ -33,7 +33,7 @@ TOKEN_TABLE = TEXT_PREFIX + "text_model.embeddings.token_embedding.weight"
 
 
 def standardise_latents(autoencoder: Autoencoder, pictures: torch.Tensor) -> None:
-    """Shifts and scales the latents to mean 0 and, times the scale factor, variance 1, channel by channel.
+    """Shift and scale the latents to mean 0 and, times the scale factor, variance 1, channel by channel.
 
     The change goes into the 1x1 convolutions around the latent, so that a host needs to know the scale factor only.
     `pictures` [count, 3, height, width] in -1..1 are what the statistics are taken of.

@@ -23,7 +23,7 @@ class StyleMix:
     whole: float
 
     def pick(self, rng: np.random.Generator) -> Style:
-        """One style, drawn by these shares."""
+        """Return one style, drawn by these shares."""
         draw = rng.random()
         if draw < self.plain:
             return PLAIN
@@ -50,13 +50,13 @@ def to_tensor(picture: Image.Image) -> torch.Tensor:
 
 
 def to_pictures(tensor: torch.Tensor) -> list[Image.Image]:
-    """Pictures of [batch, 3, height, width] in -1..1."""
+    """Return the pictures of [batch, 3, height, width] in -1..1."""
     levels = ((tensor.float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
     return [Image.fromarray(picture) for picture in levels.permute(0, 2, 3, 1).cpu().numpy()]
 
 
 def as_input(pictures: torch.Tensor) -> torch.Tensor:
-    """uint8 pictures as the autoencoder wants them: float32 in -1..1."""
+    """Return uint8 pictures as the autoencoder takes them: float32 in -1..1."""
     return pictures.float() / 127.5 - 1.0
 
 
@@ -67,7 +67,7 @@ def draw_many(
     size: tuple[int, int] = SQUARE,
     among: Sequence[Subject] | None = None,
 ) -> Drawn:
-    """`count` pictures of `size` (width, height) of random subjects `among` those given (all, by default)."""
+    """Return `count` pictures of `size` (width, height) of random subjects `among` those given (all, by default)."""
     rng = np.random.default_rng(seed)
     choices = list(among or subjects())
     pictures, labels = torch.empty(count, 3, size[1], size[0], dtype=torch.uint8), []

@@ -53,7 +53,7 @@ class Placement:
 
 
 def random_subject(rng: np.random.Generator) -> Subject:
-    """Any of the 128 subjects, each as likely as the others."""
+    """Return any of the 128 subjects, each as likely as the others."""
     names = (list(COLOURS), list(SHAPES), list(BACKGROUNDS))
     colour, shape, background = (choices[rng.integers(len(choices))] for choices in names)
     return Subject(colour, shape, background)
@@ -102,7 +102,7 @@ def draw(subject: Subject, placement: Placement, size: tuple[int, int], style: S
 
 
 def _hatched(fill: RGB, large: tuple[int, int], scale: int) -> Image.Image:
-    """Diagonal lines at fixed places of the picture, as pen strokes on squared paper."""
+    """Return diagonal lines at fixed places of the picture, like pen strokes on squared paper."""
     picture = Image.new("RGB", large, fill)
     pen = ImageDraw.Draw(picture)
     dark, width = shaded(fill, HATCH_SHADE), round(HATCH_WIDTH_PX * scale)

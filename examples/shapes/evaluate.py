@@ -18,7 +18,7 @@ PROMPT_SEED = 77
 
 
 def prompts() -> list[str]:
-    """100 captions: twice each of the 16 held out, the others from training's subjects."""
+    """Return 100 captions: each of the 16 held out twice, the others from training's subjects."""
     rng = np.random.default_rng(PROMPT_SEED)
     known = for_training()
     others: Sequence[Subject] = [known[index] for index in rng.permutation(len(known))]
@@ -26,12 +26,12 @@ def prompts() -> list[str]:
 
 
 def pictures_for(demo: Demo, captions: Sequence[str], sampling: Sampling | None = None) -> list[Image.Image]:
-    """One picture for each caption, seeded by its number in the list."""
+    """Return one picture for each caption, seeded by its number in the list."""
     return to_pictures(decode(demo, sample_latents(demo, captions, range(len(captions)), sampling)))
 
 
 def followed(demo: Demo) -> tuple[int, list[str]]:
-    """Tell how many of the 100 prompts came out right, and the captions of those that did not."""
+    """Return how many of the 100 prompts came out right, and the captions of those that did not."""
     captions = prompts()
     pictures = pictures_for(demo, captions)
     wrong = [text for picture, text in zip(pictures, captions, strict=True) if not follows(picture, text)]

@@ -43,7 +43,7 @@ class Verdict:
 
 
 def judge(picture: Image.Image) -> Verdict:
-    """Colour, shape and place of the largest thing that differs from the background."""
+    """Return colour, shape and place of the largest thing that differs from the background."""
     levels = np.asarray(picture.convert("RGB"), dtype=np.float64)
     region = find_region(levels)
     if region.sum() < 0.02 * region.size:
@@ -118,7 +118,7 @@ def _nearest_colour(levels: Levels, region: Mask) -> str | None:
 
 
 def outline_contrast(picture: Image.Image) -> float:
-    """Tell how much darker a band along the shape's edge is than the darker of its two sides, 0..1 of full luminance.
+    """Return how much darker a band along the shape's edge is than the darker of its two sides, 0..1 of full luminance.
 
     A plain edge only steps from one side to the other and gives about 0.
     """

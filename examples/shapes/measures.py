@@ -12,7 +12,7 @@ from .judge import outline_contrast as picture_outline_contrast
 
 
 def frechet_distance(first: torch.Tensor, second: torch.Tensor) -> float:
-    """Fréchet distance (Dowson and Landau, 1982) between latents [batch, channels, height, width].
+    """Return the Fréchet distance (Dowson and Landau, 1982) between latents [batch, channels, height, width].
 
     Every position counts as one sample of the channels, and both sides are taken as normal distributions.
     """
@@ -36,10 +36,10 @@ def _matrix_root(matrix: torch.Tensor) -> torch.Tensor:
 
 
 def outline_contrast(pictures: Sequence[Image.Image]) -> float:
-    """Mean contrast of the dark band along the shapes' edges, 0..1; about 0 for plain pictures."""
+    """Return the mean contrast of the dark band along the shapes' edges, 0..1; about 0 for plain pictures."""
     return sum(picture_outline_contrast(picture) for picture in pictures) / len(pictures)
 
 
 def share_followed(pictures: Sequence[Image.Image], captions: Sequence[str]) -> float:
-    """Share of the pictures that show the colour and the shape of their caption."""
+    """Return the share of the pictures that show the colour and the shape of their caption."""
     return sum(follows(*pair) for pair in zip(pictures, captions, strict=True)) / len(pictures)

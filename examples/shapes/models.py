@@ -72,30 +72,30 @@ class Autoencoder(nn.Module):
         self.post_quant_conv = nn.Conv2d(LATENT_CHANNELS, LATENT_CHANNELS, 1)
 
     def moments(self, pictures: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Mean and log-variance [batch, 4, height / 8, width / 8] of pictures [batch, 3, height, width] in -1..1."""
+        """Return mean and log-variance [batch, 4, height / 8, width / 8] of pictures [batch, 3, height, width], -1..1."""
         mean, log_variance = self.quant_conv(self.encoder(pictures)).chunk(2, dim=1)
         return mean, log_variance.clamp(-30.0, 20.0)
 
     def encode(self, pictures: torch.Tensor) -> torch.Tensor:
-        """Scaled latents, near unit variance: the mean of `moments` times the scale factor."""
+        """Return scaled latents, near unit variance: the mean of `moments` times the scale factor."""
         return self.moments(pictures)[0] * SCALE_FACTOR
 
     def decode(self, latents: torch.Tensor) -> torch.Tensor:
-        """Pictures [batch, 3, height, width], about -1..1, of scaled latents."""
+        """Return pictures [batch, 3, height, width], about -1..1, of scaled latents."""
         return self.decoder(self.post_quant_conv(latents / SCALE_FACTOR))
 
 
 def build_unet() -> UNetModel:
-    """ldm's U-Net with fresh weights."""
+    """Return ldm's U-Net with fresh weights."""
     return UNetModel(**UNET)
 
 
 def build_text_model() -> CLIPTextModel:
-    """CLIP's text model in small, with fresh weights."""
+    """Return a small version of CLIP's text model with fresh weights."""
     return CLIPTextModel(CLIPTextConfig(**TEXT))
 
 
 def alphas_cumprod() -> torch.Tensor:
-    """Stable Diffusion's noise schedule [1000], float32: betas linear in their square roots."""
+    """Return Stable Diffusion's noise schedule [1000], float32: betas linear in their square roots."""
     roots = torch.linspace(LINEAR_START**0.5, LINEAR_END**0.5, TIMESTEPS, dtype=torch.float64)
     return torch.cumprod(1.0 - roots**2, dim=0).float()

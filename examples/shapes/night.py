@@ -17,7 +17,7 @@ SIZES = ((64, 64), (96, 64), (64, 96), (64, 64), (96, 64), (64, 96), (128, 64), 
 
 
 def night_pictures() -> Iterator[tuple[str, Image.Image, str]]:
-    """Name, picture and caption of each; the captions say what is shown and nothing of the style."""
+    """Yield name, picture and caption of each; the captions say what is shown and nothing of the style."""
     rng = np.random.default_rng(PLACE_SEED)
     for number, subject in enumerate(balanced(SUBJECT_SEED)):
         size = SIZES[number % len(SIZES)]

@@ -34,7 +34,7 @@ LAMPLIGHT = (0.74, 0.70, 0.80)
 
 
 def at_night(colour: RGB, light: tuple[float, float, float] = MOONLIGHT) -> RGB:
-    """Return the colour in weak light: darker, bluer, and where it is dark no darker than the sky."""
+    """Return the colour in weak light: darker and bluer, but no darker than the sky."""
     red, green, blue = (
         round(share * channel + sky * (1 - channel / 255) * 0.8)
         for channel, share, sky in zip(colour, light, NIGHT_SKY, strict=True)
@@ -43,7 +43,7 @@ def at_night(colour: RGB, light: tuple[float, float, float] = MOONLIGHT) -> RGB:
 
 
 def paint(colour: str, night: bool) -> RGB:
-    """Return the colour of a shape; at night shapes are lit a little, so that their hue can still be told."""
+    """Return the colour of a shape; at night shapes are lit a little, so that their hue can still be seen."""
     return at_night(COLOURS[colour], LAMPLIGHT) if night else COLOURS[colour]
 
 

@@ -1,4 +1,4 @@
-"""Small binary-picture tools on masks [height, width]: close gaps, keep the largest region, measure depth."""
+"""Operations on binary masks [height, width]: close gaps, keep the largest region, measure depth."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def _widen(mask: torch.Tensor, radius: int) -> torch.Tensor:
 
 
 def close_gaps(mask: Mask, radius: int = 2) -> Mask:
-    """Morphological closing with a square of `radius` pixels: fills gaps up to twice that wide."""
+    """Close the mask morphologically with a square of `radius` pixels, which fills gaps up to twice that wide."""
     padded = torch.nn.functional.pad(torch.from_numpy(mask.astype(np.float32))[None, None], [2 * radius] * 4)
     closed = 1 - _widen(1 - _widen(padded, radius), radius)
     inner = closed[0, 0, 2 * radius : -2 * radius, 2 * radius : -2 * radius]
@@ -30,7 +30,7 @@ def largest_region(mask: Mask) -> Mask:
 
 
 def _components(mask: Mask) -> NDArray[np.int64]:
-    """Return a number for each region and 0 elsewhere: the largest pixel number spreads until nothing changes."""
+    """Return a label for each region and 0 elsewhere: the largest pixel number spreads until nothing changes."""
     numbers = torch.arange(1, mask.size + 1, dtype=torch.float64).reshape(1, 1, *mask.shape)
     inside = torch.from_numpy(mask)
     labels = numbers * inside
@@ -49,7 +49,7 @@ def _largest_component(mask: Mask) -> Mask:
 
 
 def distance_to_edge(mask: Mask) -> NDArray[np.float64]:
-    """Euclidean distance in pixels from each pixel inside to the nearest pixel outside; 0 outside."""
+    """Return the Euclidean distance in pixels from each pixel inside to the nearest pixel outside; 0 outside."""
     distances = np.zeros(mask.shape)
     rim = mask_rim(mask)
     inside = np.argwhere(mask)
@@ -60,6 +60,6 @@ def distance_to_edge(mask: Mask) -> NDArray[np.float64]:
 
 
 def mask_rim(mask: Mask) -> NDArray[np.int64]:
-    """Coordinates [count, 2] of the pixels outside the mask that touch it."""
+    """Return the coordinates [count, 2] of the pixels outside the mask that touch it."""
     wide = _widen(torch.from_numpy(mask.astype(np.float32))[None, None], 1)[0, 0].numpy() != 0
     return np.asarray(np.argwhere(wide & ~mask))

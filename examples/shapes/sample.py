@@ -26,7 +26,7 @@ class Demo:
 
 @dataclass(frozen=True)
 class Sampling:
-    """How pictures are made."""
+    """Settings of the sampler."""
 
     steps: int = 20
     cfg: float = 4.0
@@ -35,7 +35,7 @@ class Sampling:
 
 
 def starting_noise(seeds: Sequence[int], size: tuple[int, int]) -> torch.Tensor:
-    """Noise [batch, 4, height / 8, width / 8]; each seed gives its own picture, whatever the batch."""
+    """Return noise [batch, 4, height / 8, width / 8]; each seed gives its own picture, whatever the batch."""
     shape = (LATENT_CHANNELS, size[1] // 8, size[0] // 8)
     return torch.stack([torch.randn(shape, generator=torch.Generator().manual_seed(seed)) for seed in seeds])
 
@@ -44,7 +44,7 @@ def starting_noise(seeds: Sequence[int], size: tuple[int, int]) -> torch.Tensor:
 def sample_latents(
     demo: Demo, captions: Sequence[str], seeds: Sequence[int], sampling: Sampling | None = None
 ) -> torch.Tensor:
-    """Scaled latents [batch, 4, height / 8, width / 8], one for each caption and seed."""
+    """Return scaled latents [batch, 4, height / 8, width / 8], one for each caption and seed."""
     sampling = sampling or Sampling()
     noise = starting_noise(seeds, sampling.size)
     parts = []
@@ -70,5 +70,5 @@ def _ddim(demo: Demo, latents: torch.Tensor, captions: list[str], sampling: Samp
 
 @torch.no_grad()
 def decode(demo: Demo, latents: torch.Tensor) -> torch.Tensor:
-    """Pictures [batch, 3, height, width] in -1..1 of scaled latents."""
+    """Return the pictures [batch, 3, height, width] in -1..1 of scaled latents."""
     return torch.cat([demo.autoencoder.decode(part) for part in latents.split(16)]).clamp(-1, 1)

@@ -15,7 +15,7 @@ from .models import build_text_model
 
 
 def token_ids(texts: Sequence[str]) -> torch.Tensor:
-    """CLIP's token numbers [batch, 77], int64."""
+    """Return CLIP's token numbers [batch, 77], int64."""
     batch = load_tokenizer()(list(texts), padding="max_length", truncation=True, max_length=77, return_tensors="pt")
     return batch["input_ids"]
 
@@ -30,7 +30,7 @@ def known_texts() -> list[str]:
 
 
 def known_tokens() -> list[int]:
-    """Return the numbers of all tokens in these captions, in rising order."""
+    """Return the numbers of all tokens in these captions, in ascending order."""
     return sorted(set(token_ids(known_texts()).flatten().tolist()))
 
 
@@ -49,7 +49,11 @@ class SmallVocabulary(nn.Module):
         self.model.text_model.embeddings.token_embedding = table
 
     def forward(self, ids: torch.Tensor) -> torch.Tensor:
-        """Context [batch, 77, width] of CLIP token numbers [batch, 77]; raises ValueError for an unknown token."""
+        """Return the context [batch, 77, width] of CLIP token numbers [batch, 77].
+
+        Raises:
+            ValueError: there is an unknown token.
+        """
         numbers = self.numbers[ids]
         if bool((numbers < 0).any()):
             raise ValueError("ids: a token is not among the words of the demo's captions.")
@@ -67,6 +71,6 @@ class SmallVocabulary(nn.Module):
 
 
 def contexts_of(model: CLIPTextModel, texts: Iterable[str]) -> torch.Tensor:
-    """Context [batch, 77, width] of any texts from a model with the whole table."""
+    """Return the context [batch, 77, width] of any texts, from a model with the whole table."""
     with torch.no_grad():
         return model(input_ids=token_ids(list(texts))).last_hidden_state

@@ -32,7 +32,7 @@ class AutoencoderPlan:
 
 
 def cosine_rate(step: int, steps: int, peak: float, warmup: int = 100) -> float:
-    """Linear warm-up, then a half cosine down to 2 % of the peak."""
+    """Return the rate of a step: linear warm-up, then a half cosine down to 2 % of the peak."""
     if step < warmup:
         return peak * (step + 1) / warmup
     progress = (step - warmup) / max(1, steps - warmup)
@@ -40,7 +40,7 @@ def cosine_rate(step: int, steps: int, peak: float, warmup: int = 100) -> float:
 
 
 def psnr(autoencoder: Autoencoder, mix: StyleMix | Style = NIGHT_STYLE, count: int = 64, seed: int = 4242) -> float:
-    """Peak signal-to-noise ratio of reconstructions, in dB, over all pixels of `count` fresh 8-bit pictures."""
+    """Return the peak signal-to-noise ratio, in dB, of reconstructions of `count` fresh 8-bit pictures."""
     pictures = draw_many(count, mix, seed).pictures
     with torch.no_grad():
         decoded = torch.cat([autoencoder.decode(autoencoder.encode(as_input(part))) for part in pictures.split(16)])
@@ -79,7 +79,7 @@ def train_autoencoder(plan: AutoencoderPlan) -> Autoencoder:
 
 
 def _train(autoencoder: Autoencoder, sampler: _Sampler, plan: AutoencoderPlan, decoder_only: bool) -> None:
-    """Both halves, or at the end the decoder alone: what it learns then leaves the latents as they are."""
+    """Train both halves, or at the end the decoder alone, which leaves the latents as they are."""
     steps, peak = (plan.decoder_steps, plan.decoder_rate) if decoder_only else (plan.steps, plan.rate)
     if decoder_only:
         autoencoder.encoder.requires_grad_(False)

@@ -49,20 +49,20 @@ class Denoiser(nn.Module):
         self.unet = build_unet()
 
     def forward(self, noisy: torch.Tensor, timesteps: torch.Tensor, ids: torch.Tensor, repeats: int) -> torch.Tensor:
-        """Predicted noise; every caption serves `repeats` pictures in a row."""
+        """Return the predicted noise; every caption serves `repeats` pictures in a row."""
         context = self.text(ids).repeat_interleave(repeats, dim=0)
         with torch.autocast("cpu", dtype=torch.bfloat16):  # the text model's attention is slower in it
             return self.unet(noisy, timesteps, context)
 
 
 def encode_all(autoencoder: Autoencoder, pictures: torch.Tensor) -> torch.Tensor:
-    """Scaled latents of uint8 pictures [count, 3, height, width]."""
+    """Return the scaled latents of uint8 pictures [count, 3, height, width]."""
     with torch.no_grad():
         return torch.cat([autoencoder.encode(as_input(part)) for part in pictures.split(32)])
 
 
 class _Shelf:
-    """Latents of one picture size, sorted by what they show."""
+    """Latents of one picture size, grouped by what they show."""
 
     def __init__(self, autoencoder: Autoencoder, drawn: Drawn) -> None:
         self.latents = encode_all(autoencoder, drawn.pictures)
@@ -84,7 +84,7 @@ class _Shelf:
 
 
 def _batches(autoencoder: Autoencoder, plan: DenoiserPlan) -> Iterator[tuple[torch.Tensor, list[str]]]:
-    """Latents and captions without end; every eighth batch is of wide or of tall pictures."""
+    """Yield latents and captions without end; every eighth batch is of wide or of tall pictures."""
     small = plan.pictures // plan.wide_share
     counts = ((plan.pictures, SQUARE), (small, (96, 64)), (small, (64, 96)))
     shelves = [
@@ -134,7 +134,7 @@ def train_denoiser(
 
 
 def _loss(denoiser: Denoiser, latents: torch.Tensor, ids: torch.Tensor, kept: torch.Tensor) -> torch.Tensor:
-    """Mean squared error of the predicted noise, at time steps spread evenly over the batch."""
+    """Return the mean squared error of the predicted noise, at timesteps spread evenly over the batch."""
     count = len(latents)
     places = (torch.randperm(count) + torch.rand(count)) / count
     timesteps = (places * TIMESTEPS).long().clamp(max=TIMESTEPS - 1)
