@@ -1,4 +1,4 @@
-"""Run by the WebUI before it starts: installs what this extension lacks and the WebUI does not bring, and says so."""
+"""Run by the WebUI before it starts: installs what this extension needs and the WebUI does not have, and says so."""
 
 import importlib.metadata
 import os
@@ -6,14 +6,14 @@ import re
 import subprocess
 import sys
 
-#: What the WebUI brings along. Its versions are its own: none of these is ever installed from here.
+#: What the WebUI installs, with the lowest versions that do. None of these is ever installed from here.
 NEEDED = {"torch": (2, 1), "numpy": (1, 23), "pillow": (9, 0), "safetensors": (0, 3), "psutil": (5, 0)}
-#: Small packages without dependencies that Python itself brings from some version on.
+#: Small packages without dependencies, each with the version of Python that needs it no more.
 OWN = {"tomli": ("tomli>=2.0.1,<3", (3, 11))}
 _NAME = "Hypernetwork Workbench"
 
 
-def lacking() -> list[str]:
+def unmet_by_webui() -> list[str]:
     """Name each package of the WebUI that is missing or too old here, such as `torch 2.1 (here: 1.13.1)`."""
     found = []
     for package, oldest in NEEDED.items():
@@ -23,12 +23,12 @@ def lacking() -> list[str]:
     return found
 
 
-def missing(python: tuple[int, int] = sys.version_info[:2]) -> list[str]:
-    """Return the requirements of our own that are not met; `python` is its version."""
+def to_install(python: tuple[int, int] = sys.version_info[:2]) -> list[str]:
+    """Return the requirements of our own that are not met, for a version of Python."""
     return [text for package, (text, since) in OWN.items() if python < since and _version(package) is None]
 
 
-def pip(requirements: list[str]) -> list[str]:
+def pip_command(requirements: list[str]) -> list[str]:
     """Return the command that installs `requirements` and nothing else, from the WebUI's package index."""
     command = [sys.executable, "-m", "pip", "install", "--no-deps", "--prefer-binary", "--retries", "1", *requirements]
     index = os.environ.get("INDEX_URL")
@@ -36,19 +36,19 @@ def pip(requirements: list[str]) -> list[str]:
 
 
 def install() -> str:
-    """Installs what is missing; gives the one line that tells what was done."""
-    requirements = missing()
-    said = "nothing had to be installed"
+    """Install what is missing and return the one line that reports it."""
+    requirements = to_install()
+    outcome = "nothing had to be installed"
     if requirements:
         names = ", ".join(requirements)
-        result = subprocess.run(pip(requirements), capture_output=True, text=True, check=False)
-        said = f"installed {names}"
+        result = subprocess.run(pip_command(requirements), capture_output=True, text=True, check=False)
+        outcome = f"installed {names}"
         if result.returncode:
             reason = [*filter(None, map(str.strip, result.stderr.splitlines()))][-1:] or ["pip gave no reason"]
-            said = f"cannot work here, {names} could not be installed ({reason[0]})"
-    if lacking():
-        said = f"cannot work here, it needs at least {', '.join(lacking())}"
-    return f"{_NAME}: {said}."
+            outcome = f"cannot work here, {names} could not be installed ({reason[0]})"
+    if unmet_by_webui():
+        outcome = f"cannot work here, it needs at least {', '.join(unmet_by_webui())}"
+    return f"{_NAME}: {outcome}."
 
 
 def _version(package: str) -> str | None:

@@ -35,7 +35,7 @@ _TIMED_STEPS = 2
 
 #: Seconds of wall time and of processor time.
 Seconds = tuple[float, float]
-#: Of a step, by networks and path, one for each round.
+#: Times of a step by networks and path, one for each round.
 Times = dict[tuple[str, str], list[Seconds]]
 
 

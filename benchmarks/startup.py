@@ -19,7 +19,7 @@ from standalone import host
 from .machine import describe
 from .spread import spread
 
-#: What the WebUI has imported before it loads an extension, beside its own modules.
+#: What the WebUI has imported before it loads an extension, besides its own modules.
 _HOST_HAS = ("torch", "numpy", "PIL.Image", "gradio", "safetensors.torch", "psutil", "omegaconf", "transformers")
 
 

@@ -34,7 +34,7 @@ _SHORT_TURN_S = 2.0
 
 #: Seconds of wall time and of processor time.
 Seconds = tuple[float, float]
-#: Of each step, by side and turn.
+#: Times of the steps, by side and round.
 Times = dict[str, list[list[Seconds]]]
 
 

@@ -30,7 +30,7 @@ class StartError(Exception):
 
 
 def serve(argv: list[str]) -> int:
-    """Run the page until Ctrl-C; returns the exit code, 2 with one sentence on stderr for a wrong argument."""
+    """Run the page until Ctrl-C and return the exit code: 2, with one sentence on stderr, for a wrong argument."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s: %(message)s")
     for chatty in ("httpx", "httpcore", "matplotlib"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
@@ -47,7 +47,7 @@ def serve(argv: list[str]) -> int:
 
 
 def start(argv: list[str]) -> embedded.Host:
-    """Read the command line, checks what it names, and prepares everything but model and page; raises StartError."""
+    """Read the command line, check what it names, and prepare everything but model and page; raises StartError."""
     options = embedded.read_command_line(argv)
     if options.ckpt is None and options.hnw_job is None:
         # On the demo model the forms are filled in with the demo, so that pressing two buttons works.
@@ -107,7 +107,7 @@ def _load_in_background(host: embedded.Host) -> None:
 
 
 def launch(host: embedded.Host) -> Any:
-    """Build the page, starts the server and calls the extensions; returns gradio's demo."""
+    """Build the page, start the server, call the extensions, and return gradio's demo."""
     callbacks, shared = host.module("script_callbacks"), host.module("shared")
     callbacks.before_ui_callback()
     shared.demo = host.module("ui").create_ui()
@@ -154,7 +154,7 @@ def _page_address(options: argparse.Namespace) -> str:
 
 
 def run(host: embedded.Host) -> None:
-    """Serve the page until Ctrl-C or a stop command; builds it anew on "Reload UI"."""
+    """Serve the page until Ctrl-C or a stop command; build it anew on "Reload UI"."""
     shared = host.module("shared")
     _load_in_background(host)
     demo = launch(host)

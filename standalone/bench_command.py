@@ -20,7 +20,7 @@ USAGE_ERROR = 2
 
 
 class _Parser(argparse.ArgumentParser):
-    """Answers a wrong argument with one sentence."""
+    """Reports a wrong argument in one sentence."""
 
     def error(self, message: str) -> NoReturn:
         self.exit(USAGE_ERROR, f"bench: {message}\n")
@@ -48,7 +48,7 @@ def main(argv: list[str]) -> int:
 
 
 def table(report: dict[str, Any]) -> str:
-    """Return the cases of a report as a table in Markdown, below the machine."""
+    """Return the cases of a report as a Markdown table, with the machine above it."""
     columns = list(dict.fromkeys(name for case in report["cases"] for name in case))
     cells = [[str(case.get(name, "")) for name in columns] for case in report["cases"]]
     rows = [columns, ["---"] * len(columns), *cells]

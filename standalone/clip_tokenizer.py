@@ -24,7 +24,7 @@ class TokenizerFileError(WorkbenchError):
 
 
 def bpe_path() -> Path:
-    """Path of CLIP's byte-pair table; raises TokenizerFileError where open_clip_torch is missing."""
+    """Return the path of CLIP's byte-pair table; raises TokenizerFileError where open_clip_torch is missing."""
     try:
         distribution = importlib.metadata.distribution(DISTRIBUTION)
     except importlib.metadata.PackageNotFoundError as error:
@@ -36,7 +36,7 @@ def bpe_path() -> Path:
 
 
 def _byte_symbols() -> list[str]:
-    """One printable character per byte, in the order of the vocabulary (byte-level BPE, Radford et al. 2019)."""
+    """Return one printable character per byte, in the order of the vocabulary (byte-level BPE, Radford et al. 2019)."""
     printable = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
     others = 256 - len(printable)
     return [chr(code) for code in printable] + [chr(256 + number) for number in range(others)]
@@ -44,7 +44,7 @@ def _byte_symbols() -> list[str]:
 
 @functools.cache
 def load_tokenizer() -> CLIPTokenizer:
-    """CLIP's tokenizer (49,408 tokens, 77 per prompt, padded with the end mark); raises TokenizerFileError."""
+    """Return CLIP's tokenizer (49,408 tokens, 77 per prompt, padded with the end mark); raises TokenizerFileError."""
     lines = gzip.decompress(bpe_path().read_bytes()).decode("utf-8").split("\n")
     merges = lines[1 : MERGES + 1]
     symbols = _byte_symbols()

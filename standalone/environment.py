@@ -73,11 +73,11 @@ class Environment:
         self.python = self.folder / ("Scripts" if windows else "bin") / ("python.exe" if windows else "python")
 
     def is_running(self) -> bool:
-        """Say whether this very process runs in the environment."""
+        """Tell whether this very process runs in the environment."""
         return Path(sys.prefix).resolve() == self.folder.resolve()
 
     def ensure(self, with_tests: bool, say: Say) -> None:
-        """Make and fills the environment where that is not done yet, with the tests' packages if asked.
+        """Make and fill the environment where that is not done yet, with the tests' packages if asked.
 
         Raises SetupError with one sentence.
         """
@@ -165,14 +165,14 @@ def _python_version() -> str:
 
 
 def _clean() -> dict[str, str]:
-    """Return the process's environment without what would lead pip elsewhere, with messages in English to search."""
+    """Return the process's environment without what would misdirect pip, and with its messages in English."""
     dropped = {"PYTHONPATH", "PYTHONHOME", "PIP_TARGET", "PIP_PREFIX", "PIP_USER", "PIP_REQUIREMENT", "PIP_CONSTRAINT"}
     kept = {name: value for name, value in os.environ.items() if name not in dropped}
     return kept | {"LC_ALL": "C", "PYTHONUTF8": "1", "PYTHONNOUSERSITE": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
 
 
 def _follow(command: list[str], log: TextIO) -> tuple[str, int]:
-    """Run a command, copies what it says into the log as it comes, and returns the last of it with the exit code."""
+    """Run a command, copy its output into the log as it comes, and return the last part of it with the exit code."""
     tail: deque[str] = deque(maxlen=2000)
     with subprocess.Popen(
         command,
@@ -195,7 +195,7 @@ def _follow(command: list[str], log: TextIO) -> tuple[str, int]:
 
 
 def _shown(lines: Iterator[str] | TextIO) -> Iterator[str]:
-    """Pass lines on and, on a terminal, keeps the one that names the package at work in sight."""
+    """Pass lines on and, on a terminal, keep the one that names the current package in sight."""
     terminal = sys.stderr.isatty()
     for line in lines:
         if terminal and line.lstrip().startswith(("Collecting", "Downloading", "Building", "Installing")):

@@ -44,7 +44,7 @@ class EvaluationSettings(Settings):
         return made
 
     def measure(self, job: Job, network_path: Path) -> dict[str, dict[str, float]]:
-        """Style distance, outline contrast and share of followed captions at strength 0, 0.5 and 1.
+        """Return style distance, outline contrast and share of followed captions at strength 0, 0.5 and 1.
 
         The pictures show subjects that the demo model never saw in training; they are compared with fresh drawings
         of the same subjects in the style.
@@ -90,7 +90,7 @@ def _requests(job: Job, texts: list[str], seed: int) -> list[PictureRequest]:
 
 
 def _latents(encoder: Any, pictures: list[Image.Image]) -> torch.Tensor:
-    """Latents [pictures, 4, height / 8, width / 8]."""
+    """Return latents [pictures, 4, height / 8, width / 8]."""
     tensors = [to_tensor(picture.convert("RGB")) for picture in pictures]
     chunks = [tensors[start : start + _ENCODED_AT_ONCE] for start in range(0, len(tensors), _ENCODED_AT_ONCE)]
     return torch.cat([encoder.encode_pictures(torch.stack(chunk)) for chunk in chunks])

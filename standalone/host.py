@@ -31,13 +31,13 @@ class Host:
         return self.module("shared").sd_model
 
     def unload(self) -> None:
-        """Let the extension undo what it did and forgets its callbacks."""
+        """Let the extension undo what it did, and forget its callbacks."""
         callbacks = self.module("script_callbacks")
         callbacks.script_unloaded_callback()
         callbacks.clear_callbacks()
 
     def stop(self) -> None:
-        """Unloads the extension and lets go of the model."""
+        """Unload the extension and release the model."""
         self.unload()
         shared = self.module("shared")
         shared.loaded_hypernetworks.clear()
@@ -46,7 +46,7 @@ class Host:
 
 
 def mount() -> None:
-    """Make `modules` and `hypernetwork_workbench` importable, and keeps third parties off the network."""
+    """Make `modules` and `hypernetwork_workbench` importable, and keep third-party code off the network."""
     for place in (str(ROOT), str(STANDALONE)):
         if place not in sys.path:
             sys.path.insert(0, place)
@@ -55,7 +55,7 @@ def mount() -> None:
 
 
 def read_command_line(argv: list[str], extension: bool = True) -> argparse.Namespace:
-    """Return the arguments, the extension's own among them; ends the program with code 2 for a wrong one."""
+    """Return the arguments, also the extension's; exit with code 2 if one is wrong."""
     mount()
     cmd: Any = importlib.import_module("modules.shared_cmd_options")
     extensions = importlib.import_module("modules.extensions")
@@ -66,7 +66,7 @@ def read_command_line(argv: list[str], extension: bool = True) -> argparse.Names
 
 
 def prepare(argv: list[str], extension: bool = True) -> Host:
-    """Everything but the model: command line, folders, settings, scripts. Raises OSError for a bad data folder."""
+    """Prepare all but the model: command line, folders, settings, scripts. Raises OSError for a bad data folder."""
     read_command_line(argv, extension)
     cmd = importlib.import_module("modules.shared_cmd_options")
     cmd.parse(argv)
@@ -84,7 +84,7 @@ def prepare(argv: list[str], extension: bool = True) -> Host:
 
 
 def _load_extensions(host: Host) -> None:
-    """In the WebUI's order: networks of the prompt, install.py, the settings file, scripts, options, the lists."""
+    """Load in the WebUI's order: networks of the prompt, install.py, the settings file, scripts, options, the lists."""
     extra_networks, shared = host.module("extra_networks"), host.module("shared")
     extra_networks.initialize()
     extra_networks.register_extra_network(host.module("extra_networks_hypernet").ExtraNetworkHypernet())
@@ -102,7 +102,7 @@ def _load_extensions(host: Host) -> None:
 
 
 def reload(host: Host) -> None:
-    """ "Reload UI": unloads the extension's scripts and loads them again."""
+    """Unload the extension's scripts and load them again, as "Reload UI" does."""
     callbacks = host.module("script_callbacks")
     callbacks.app_reload_callback()
     host.unload()

@@ -1,4 +1,4 @@
-"""What `launch.py` does: reads the command, sees to the virtual environment, and runs the command in it.
+"""The command line of `launch.py`: reads the command, prepares the virtual environment, and runs the command in it.
 
 Standard library only, and so is `environment`: both run before anything is installed.
 """
@@ -33,7 +33,7 @@ class UsageError(Exception):
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run one command line and returns its exit code: 2 for one sentence on stderr, 130 after Ctrl-C."""
+    """Run one command line and return its exit code: 2 with one sentence on stderr, 130 after Ctrl-C."""
     try:
         command, arguments = read_command(argv)
         if command == "help":

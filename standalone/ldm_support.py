@@ -1,4 +1,4 @@
-"""Imports `ldm` and `k_diffusion` from PyPI without the packages that they would like and that we do without."""
+"""Imports `ldm` and `k_diffusion` from PyPI without the optional packages that they ask for."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def quiet() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _stand_ins(*names: str) -> Iterator[None]:
-    """Empty modules for packages that are imported but not used by what we need; gone again afterwards."""
+    """Put empty modules in place of packages that are imported but not needed, and remove them afterwards."""
     added = []
     for name in names:
         if name not in sys.modules:

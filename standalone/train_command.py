@@ -33,7 +33,7 @@ SECONDS_TO_A_BAR = 2.0
 
 
 class _Parser(argparse.ArgumentParser):
-    """Answers a wrong argument with one sentence."""
+    """Reports a wrong argument in one sentence."""
 
     def error(self, message: str) -> NoReturn:
         self.exit(USAGE_ERROR, f"train: {message}\n")
@@ -56,19 +56,19 @@ class ConsoleProgress:
                 unit=unit,
                 file=sys.stderr,
                 dynamic_ncols=True,
-                # A log file is no place for a bar that moves ten times a second.
+                # In a log file a bar must not move ten times a second.
                 mininterval=0.1 if sys.stderr.isatty() else 30.0,
-                # Nor is a bar wanted before a message on what is wrong, where the pictures take no time.
+                # No bar flashes up before an error message where the pictures take no time.
                 delay=0.0 if unit == "step" else SECONDS_TO_A_BAR,
             )
         self._bar.set_postfix_str(text.partition(", ")[2], refresh=False)
         self._bar.update(done - self._bar.n)
 
     def draw(self, chart: str) -> None:
-        """Return the console draws no curves; they are in the log."""
+        """Do nothing: a console draws no curves; they are in the log."""
 
     def show(self, picture: Image.Image) -> None:
-        """Return the console shows no pictures; they are in the log folder."""
+        """Do nothing: a console shows no pictures; they are in the log folder."""
 
     def is_interrupted(self) -> bool:
         """Tell whether Ctrl-C was pressed."""
@@ -81,7 +81,7 @@ class ConsoleProgress:
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Return the first Ctrl-C asks the run to stop, the second one stops it at once."""
+        """Make the first Ctrl-C ask the run to stop, and the second one stop it at once."""
 
         def ask(_signal: int, _frame: Any) -> None:
             self._is_interrupted = True

@@ -34,22 +34,22 @@ def installed(monkeypatch):
 
 
 def test_nothing_is_run_where_nothing_is_missing(installed, monkeypatch):
-    monkeypatch.setattr(install, "missing", list)
+    monkeypatch.setattr(install, "to_install", list)
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: pytest.fail("something was run"))
     assert install.install() == "Hypernetwork Workbench: nothing had to be installed."
 
 
 def test_only_what_python_lacks_is_installed(installed):
-    assert install.missing((3, 10)) == ["tomli>=2.0.1,<3"]
-    assert install.missing((3, 11)) == []
+    assert install.to_install((3, 10)) == ["tomli>=2.0.1,<3"]
+    assert install.to_install((3, 11)) == []
     installed["tomli"] = "2.0.1"
-    assert install.missing((3, 10)) == []
+    assert install.to_install((3, 10)) == []
     assert not HOSTS & set(install.OWN)
-    assert "--no-deps" in install.pip(["tomli"])
+    assert "--no-deps" in install.pip_command(["tomli"])
 
 
 def test_an_installation_and_its_failure_are_one_line(installed, monkeypatch):
-    monkeypatch.setattr(install, "missing", lambda: ["tomli>=2.0.1,<3"])
+    monkeypatch.setattr(install, "to_install", lambda: ["tomli>=2.0.1,<3"])
     answers = [(0, ""), (1, "retrying\nERROR: No matching distribution found\n"), (1, "")]
 
     def run(command, **_):
@@ -65,7 +65,7 @@ def test_an_installation_and_its_failure_are_one_line(installed, monkeypatch):
 
 
 def test_a_host_that_is_too_old_is_named_and_left_as_it_is(installed, monkeypatch):
-    monkeypatch.setattr(install, "missing", list)
+    monkeypatch.setattr(install, "to_install", list)
     installed["torch"] = "1.13.1"
     del installed["psutil"]
     assert install.install().endswith("it needs at least torch 2.1 (here: 1.13.1), psutil 5.0 (here: none).")
@@ -73,7 +73,7 @@ def test_a_host_that_is_too_old_is_named_and_left_as_it_is(installed, monkeypatc
 
 def test_the_hosts_package_index_is_used(monkeypatch):
     monkeypatch.setenv("INDEX_URL", "https://example.org/simple")
-    assert install.pip(["x"])[-2:] == ["--index-url", "https://example.org/simple"]
+    assert install.pip_command(["x"])[-2:] == ["--index-url", "https://example.org/simple"]
 
 
 def test_it_runs_and_loads_in_a_folder_with_blanks_and_other_letters(tmp_path):

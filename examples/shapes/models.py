@@ -72,7 +72,7 @@ class Autoencoder(nn.Module):
         self.post_quant_conv = nn.Conv2d(LATENT_CHANNELS, LATENT_CHANNELS, 1)
 
     def moments(self, pictures: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return mean and log-variance [batch, 4, height / 8, width / 8] of pictures [batch, 3, height, width], -1..1."""
+        """Return mean and log-variance [batch, 4, height / 8, width / 8] of pictures [batch, 3, height, width]."""
         mean, log_variance = self.quant_conv(self.encoder(pictures)).chunk(2, dim=1)
         return mean, log_variance.clamp(-30.0, 20.0)
 

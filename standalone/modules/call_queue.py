@@ -1,4 +1,4 @@
-"""One long job at a time, in the order they came, with its outcome shown in the page."""
+"""One long job at a time, first come, first served, with its outcome shown in the page."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ log = logging.getLogger("workbench.host")
 
 
 class FIFOLock:
-    """A lock that is taken in the order of asking."""
+    """A lock that is given to waiting threads in the order in which they asked."""
 
     def __init__(self) -> None:
         self._inner = threading.Lock()
@@ -32,7 +32,7 @@ class FIFOLock:
             turn.acquire()
             if self._turns[0] is turn:
                 return
-        turn.acquire()  # until the one before lets go
+        turn.acquire()  # until the thread before releases it
 
     def __exit__(self, *_: object) -> None:
         with self._inner:
@@ -45,7 +45,7 @@ queue_lock = FIFOLock()
 
 
 def wrap_gradio_gpu_call(func: Callable[..., Any], extra_outputs: list[Any] | None = None) -> Callable[..., Any]:
-    """Return a page's long job: queued, with progress under the task id that is its first argument."""
+    """Wrap a long job of the page: queued, with progress under the task id that is its first argument."""
 
     @functools.wraps(func)
     def job(*args: Any, **kwargs: Any) -> Any:
@@ -70,7 +70,7 @@ def wrap_gradio_gpu_call(func: Callable[..., Any], extra_outputs: list[Any] | No
 def wrap_gradio_call(
     func: Callable[..., Any], extra_outputs: list[Any] | None = None, add_stats: bool = False
 ) -> Callable[..., Any]:
-    """Return a page's handler whose last output is HTML: an error is shown there, with the other outputs as given."""
+    """Wrap a handler whose last output is HTML: an error is shown there, with the other outputs as given."""
 
     def failed(text: str) -> list[Any]:
         others = [None, ""] if extra_outputs is None else extra_outputs
@@ -82,7 +82,7 @@ def wrap_gradio_call(
         try:
             result = list(func(*args, **kwargs))
         except WorkbenchError as error:
-            # Something the user can put right: one sentence, no trace.
+            # Something that the user can correct: one sentence, no traceback.
             result = failed(str(error))
         except Exception as error:
             log.exception("Error completing request")

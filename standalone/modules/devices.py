@@ -14,7 +14,7 @@ dtype = dtype_unet = dtype_vae = torch.float32
 
 
 def configure() -> None:
-    """Pick the fastest device there is, and the precision; half precision only on CUDA."""
+    """Choose the fastest device there is, and the precision: half precision only on CUDA."""
     global device, dtype, dtype_unet  # noqa: PLW0603 - the WebUI's names are module variables
     name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     device = torch.device("cpu" if cmd_opts.use_cpu else name)
@@ -22,18 +22,18 @@ def configure() -> None:
 
 
 def torch_gc() -> None:
-    """Give cached memory of the GPU back."""
+    """Return unused cached memory to the GPU."""
     if device.type == "cuda":
         torch.cuda.empty_cache()
 
 
 def autocast() -> AbstractContextManager[object]:
-    """Mixed precision on CUDA; does nothing in 32 bits."""
+    """Return a context with mixed precision on CUDA; it does nothing in 32 bits."""
     return contextlib.nullcontext() if dtype == torch.float32 else torch.autocast("cuda")
 
 
 def without_autocast() -> AbstractContextManager[object]:
-    """Leave mixed precision for a block."""
+    """Return a context without mixed precision."""
     return torch.autocast("cuda", enabled=False) if torch.is_autocast_enabled() else contextlib.nullcontext()
 
 

@@ -42,7 +42,7 @@ def register_extra_network(extra_network: ExtraNetwork) -> None:
 
 
 def activate(p: Any, extra_network_data: dict[str, list[ExtraNetworkParams]]) -> None:
-    """Activates each kind with its mentions; an error is logged."""
+    """Activate each kind with its mentions; an error is logged."""
     for name, kind in extra_network_registry.items():
         mentions = extra_network_data.get(name, [])
         try:
@@ -60,6 +60,6 @@ def parse_prompt(prompt: str) -> tuple[str, dict[str, list[ExtraNetworkParams]]]
 
 
 def parse_prompts(prompts: list[str]) -> tuple[list[str], dict[str, list[ExtraNetworkParams]]]:
-    """Return the prompts without mentions, and the mentions of the first one: they hold for the whole batch."""
+    """Return the prompts without mentions, and the mentions of the first prompt, which count for the whole batch."""
     parsed = [parse_prompt(prompt) for prompt in prompts]
     return [prompt for prompt, _ in parsed], parsed[0][1]

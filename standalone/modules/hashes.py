@@ -1,4 +1,4 @@
-"""sha256 of model files, remembered in `cache.json` of the data folder until the file changes."""
+"""SHA-256 of model files, cached in `cache.json` of the data folder until the file changes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _lock = threading.Lock()
 
 
 def calculate_sha256(filename: str) -> str:
-    """Return the sha256 of a file, as 64 hex digits."""
+    """Return the SHA-256 of a file, as 64 hex digits."""
     digest = hashlib.sha256()
     with Path(filename).open("rb") as file:
         while chunk := file.read(1 << 20):
@@ -26,7 +26,7 @@ def calculate_sha256(filename: str) -> str:
 
 
 def sha256(filename: str, title: str) -> str | None:
-    """Return the sha256 of a file, remembered under a title; None with --no-hashing where it is not known yet."""
+    """Return the SHA-256 of a file, cached under a title; None with --no-hashing where it is not cached yet."""
     cache, now = Path(paths.data_path, "cache.json"), list(stamp(filename) or ())
     with _lock:
         try:

@@ -15,7 +15,7 @@ from modules import script_callbacks, shared
 
 
 def save_image(image: Image.Image, path: str, seed: int, info: str, p: Any) -> str:
-    """Write a PNG, NUMBER-SEED.png in today's folder below `path`, whole or not at all; returns its path.
+    """Write a PNG, NUMBER-SEED.png in today's folder below `path`, whole or not at all, and return its path.
 
     Raises HypernetworkFileError if the disk refuses.
     """

@@ -53,7 +53,7 @@ def parse_generation_parameters(x: str) -> dict[str, str]:
 
 
 def _value_for(component: Any, value: str | None) -> Any:
-    """Return an infotext's text as the type of a component's value; no update where it does not fit."""
+    """Return an infotext's text as the type of a component's value, or no update where it does not fit."""
     if value is None:
         return gr.update()
     if isinstance(component, gr.Number | gr.Slider):

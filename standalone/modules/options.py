@@ -39,7 +39,7 @@ class OptionInfo:
 
 
 class Options:
-    """Values by attribute: `opts.name` reads and `opts.name = value` writes."""
+    """The settings as attributes: `opts.name` reads and `opts.name = value` writes."""
 
     data_labels: dict[str, OptionInfo]
     data: dict[str, Any]
@@ -60,7 +60,7 @@ class Options:
         return values[key]
 
     def set(self, key: str, value: Any) -> bool:
-        """Set an option and calls what waits for its change; False when nothing changed."""
+        """Set an option and call what waits for its change; return False when nothing changed."""
         old, onchange = self.data.get(key), self.data_labels[key].onchange
         if old == value:
             return False
@@ -80,7 +80,7 @@ class Options:
         self.data.setdefault(key, info.default)
 
     def onchange(self, key: str, func: Callable[[], Any], call: bool = True) -> None:
-        """Call func whenever the option changes, and once now."""
+        """Call `func` whenever the option changes, and also now unless `call` is False."""
         self.data_labels[key].onchange = func
         if call:
             func()
@@ -102,7 +102,7 @@ class Options:
             log.warning("%s cannot be read (%s); it is kept as %s and the defaults are used", path, error, kept.name)
 
     def reorder(self) -> None:
-        """Sorts the options so that the parts of one section stand together."""
+        """Sort the options so that those of one section stand together."""
         order: dict[Any, int] = {}
         for info in self.data_labels.values():
             order.setdefault(info.section, len(order))

@@ -36,14 +36,14 @@ class ImageRNG:
         self.generators = [torch.Generator("cpu").manual_seed(int(seed)) for seed in seeds]
 
     def next(self) -> torch.Tensor:
-        """Fresh noise for every picture."""
+        """Return fresh noise for every picture."""
         noise = [torch.randn(self.shape, generator=generator) for generator in self.generators]
         return torch.stack(noise).to(devices.device)
 
 
 @dataclass
 class StableDiffusionProcessingTxt2Img:
-    """A job: what to make, and, while it runs, what is being made."""
+    """A job: its settings and, while it runs, its state."""
 
     sd_model: Any = None
     outpath_samples: str | None = None
@@ -72,11 +72,11 @@ class StableDiffusionProcessingTxt2Img:
         self.sd_model = self.sd_model or shared.sd_model
 
     def comment(self, text: str) -> None:
-        """Note something for the page."""
+        """Note something to be shown under the pictures."""
         self.comments[text] = 1
 
     def close(self) -> None:
-        """Let go of what the job computed."""
+        """Release what the job computed."""
         self.rng = None
 
     def call_scripts(self, method: str, *args: Any, **kwargs: Any) -> None:
@@ -85,7 +85,7 @@ class StableDiffusionProcessingTxt2Img:
             self.scripts.call(method, self, *args, **kwargs)
 
     def validate(self) -> None:
-        """Raise SettingsError naming the first field that cannot be."""
+        """Raise SettingsError naming the first field with a value that it cannot have."""
         for key, (name, low, high) in LIMITS.items():
             value = getattr(self, key)
             if isinstance(value, str | None) or not low <= value <= high:
@@ -103,7 +103,7 @@ class StableDiffusionProcessingTxt2Img:
             raise SettingsError("Schedule type", f"there is no schedule {self.scheduler!r}")
 
     def setup_prompts(self) -> None:
-        """Spreads prompts and seeds over all pictures of the job; -1, None and the empty text are a random seed."""
+        """Spread prompts and seeds over all pictures of the job; -1, None and the empty text mean a random seed."""
 
         def spread(text: Any) -> list[str]:
             return list(text) if isinstance(text, list) else [text] * self.batch_size * self.n_iter
@@ -119,7 +119,7 @@ class StableDiffusionProcessingTxt2Img:
             self.all_seeds = [first + number for number in range(len(self.all_prompts))]
 
     def take_batch(self, number: int) -> None:
-        """Pick the prompts and seeds of one batch and seeds its noise."""
+        """Pick the prompts and seeds of one batch and seed its noise."""
         part = slice(number * self.batch_size, (number + 1) * self.batch_size)
         self.prompts, self.negative_prompts = self.all_prompts[part], self.all_negative_prompts[part]
         self.seeds = self.all_seeds[part]
@@ -128,7 +128,7 @@ class StableDiffusionProcessingTxt2Img:
 
 
 class Processed:
-    """What a job made."""
+    """The results of a job."""
 
     def __init__(self, p: StableDiffusionProcessingTxt2Img, pictures: list[Image.Image], infotexts: list[str]) -> None:
         self.images, self.infotexts, self.index_of_first_image = pictures, infotexts, 0
@@ -137,7 +137,7 @@ class Processed:
 
 
 def create_infotext(p: StableDiffusionProcessingTxt2Img, index: int) -> str:
-    """Return the infotext of the job's picture number `index`: what it takes to make it again."""
+    """Return the infotext of the job's picture number `index`: all that is needed to make it again."""
     params = {
         "Steps": p.steps,
         "Sampler": p.sampler_name,
@@ -159,7 +159,7 @@ def create_infotext(p: StableDiffusionProcessingTxt2Img, index: int) -> str:
 
 @torch.no_grad()
 def process_images(p: StableDiffusionProcessingTxt2Img) -> Processed:
-    """Run a job; raises SettingsError for settings that cannot be."""
+    """Run a job; raises SettingsError for a field with a value that it cannot have."""
     p.call_scripts("before_process")
     p.validate()
     p.setup_prompts()

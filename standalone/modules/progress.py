@@ -1,4 +1,4 @@
-"""Tells the page how far a job is, and takes its wish to stop."""
+"""Reports the progress of a job to the page, and takes its request to stop."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ recorded_results: list[tuple[str, Any]] = []
 
 
 def add_task_to_queue(id_task: str) -> None:
-    """Return a job waits."""
+    """Note that a job waits."""
     pending_tasks[id_task] = time.time()
 
 
 def start_task(id_task: str | None) -> None:
-    """Return a job runs."""
+    """Note that a job runs."""
     global current_task  # noqa: PLW0603 - the WebUI's name is a module variable
     current_task = id_task
     if id_task:
@@ -33,7 +33,7 @@ def start_task(id_task: str | None) -> None:
 
 
 def finish_task(id_task: str | None) -> None:
-    """Return a job is over, well or not."""
+    """Note that a job is over, well or not."""
     global current_task  # noqa: PLW0603 - the WebUI's name is a module variable
     if current_task == id_task:
         current_task = None
@@ -43,14 +43,14 @@ def finish_task(id_task: str | None) -> None:
 
 
 def record_results(id_task: str | None, result: Any) -> None:
-    """Keep the last two jobs' results for a page that was reloaded meanwhile."""
+    """Keep the results of the last two jobs, for a page that was reloaded meanwhile."""
     if id_task:
         recorded_results.append((id_task, result))
         del recorded_results[:-2]
 
 
 class ProgressRequest(BaseModel):
-    """Which job, and which preview the page has."""
+    """The id of a job, and the preview that the page already has."""
 
     id_task: str | None = None
     id_live_preview: int = -1
@@ -58,7 +58,7 @@ class ProgressRequest(BaseModel):
 
 
 class ProgressResponse(BaseModel):
-    """Where the job is; progress 0 to 1, seconds left, a preview as a data URI."""
+    """How far the job is: progress 0 to 1, seconds left, a preview as a data URI."""
 
     active: bool
     queued: bool
@@ -71,7 +71,7 @@ class ProgressResponse(BaseModel):
 
 
 def fraction() -> float:
-    """Tell how much of the current job is done, 0 to 1."""
+    """Return how much of the current job is done, 0 to 1."""
     state = shared.state
     if state.job_count <= 0:
         return 0.0
@@ -80,7 +80,7 @@ def fraction() -> float:
 
 
 def progressapi(request: ProgressRequest) -> ProgressResponse:
-    """Answers the page's question about a job."""
+    """Answer the page's question about a job."""
     active = request.id_task is not None and request.id_task == current_task
     queued = request.id_task in pending_tasks
     response = ProgressResponse(active=active, queued=queued, completed=request.id_task in finished_tasks)

@@ -21,7 +21,7 @@ Part = tuple[str, float]
 
 
 def parse(prompt: str) -> list[list[Part]]:
-    """Texts with their weights, by section; BREAK starts a section, which gets chunks of its own.
+    """Return the texts with their weights, by section; BREAK starts a section, which gets chunks of its own.
 
     What is opened and never closed counts as far as the end; what is closed without being opened is plain text.
     """

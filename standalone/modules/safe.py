@@ -13,7 +13,7 @@ import torch
 
 
 class UnsafeFileError(Exception):
-    """A file asks for code that a checkpoint has no need of."""
+    """A file asks for code that no checkpoint needs."""
 
 
 class Inert:
@@ -48,7 +48,7 @@ _ALLOWED: dict[str, Any] = {
 
 class _Unpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
-        """Only what tensors need; training libraries' objects become `Inert`; all else is refused."""
+        """Return what tensors need; objects of training libraries become `Inert`; refuse everything else."""
         if f"{module}.{name}" in _ALLOWED:
             return _ALLOWED[f"{module}.{name}"]
         if module == "torch" and (name.endswith("Storage") or isinstance(getattr(torch, name, None), torch.dtype)):
@@ -59,7 +59,7 @@ class _Unpickler(pickle.Unpickler):
 
 
 def load(path: str | Path) -> Any:
-    """Tell what a `torch.save` zip file holds, on the CPU; executes nothing.
+    """Return the content of a `torch.save` zip file, on the CPU; nothing in it is executed.
 
     Raises:
         UnsafeFileError: it is not such a file, it is damaged, or it asks for code.

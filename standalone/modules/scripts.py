@@ -35,7 +35,7 @@ class Script:
 
     filename: str | None = None
     args_from = args_to = 0
-    #: Set in `ui`: components with the key of an infotext, or with a function of its values, that fills them.
+    #: Set in `ui`: components, each with the key of an infotext or the function of its values that fills it.
     infotext_fields: list[tuple[Any, Any]] | None = None
 
     def title(self) -> str:
@@ -43,11 +43,11 @@ class Script:
         raise NotImplementedError
 
     def show(self, is_img2img: bool) -> Any:
-        """AlwaysVisible, or the host leaves the script out."""
+        """Return AlwaysVisible, or anything else to be left out."""
         return False
 
     def ui(self, is_img2img: bool) -> list[Any] | None:
-        """Build the controls and returns them."""
+        """Build the controls and return them."""
 
 
 scripts_data: list[ScriptClassData] = []
@@ -98,7 +98,7 @@ class ScriptRunner:
                 self.alwayson_scripts.append(script)
 
     def setup_ui(self) -> list[Any]:
-        """Build the scripts' controls; returns them all."""
+        """Build the scripts' controls and return them all."""
         for script in self.alwayson_scripts:
             script.args_from = len(self.inputs)
             with gr.Group():

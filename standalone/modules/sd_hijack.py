@@ -17,7 +17,7 @@ attention = ldm("modules.attention")
 def scaled_dot_product_attention_forward(
     self: Any, x: torch.Tensor, context: torch.Tensor | None = None, mask: torch.Tensor | None = None, **kwargs: Any
 ) -> torch.Tensor:
-    """`ldm`'s attention on torch's fused kernel, with hypernetworks; x [batch, tokens, width]."""
+    """Return `ldm`'s attention on torch's fused kernel, with hypernetworks; x [batch, tokens, width]."""
     q, k, v = hypernetwork.attention_inputs(self, x, context)
     allowed = None if mask is None else mask.flatten(1)[:, None, None, :]
     out = F.scaled_dot_product_attention(q, k, v, attn_mask=allowed)
@@ -25,7 +25,7 @@ def scaled_dot_product_attention_forward(
 
 
 def apply_optimizations(option: str | None = None) -> str:
-    """Apply the attention chosen in the settings, or the named one; returns its name, nothing for the plain one."""
+    """Apply the attention chosen in the settings, or the named one; return its name, empty for the plain one."""
     undo_optimizations()
     if (option or shared.opts.cross_attention_optimization) == "None":
         return ""

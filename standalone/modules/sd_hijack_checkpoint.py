@@ -1,4 +1,4 @@
-"""Gradient checkpointing of the U-Net's blocks, on and off. Non-re-entrant: a frozen U-Net needs it so."""
+"""Gradient checkpointing of the U-Net's blocks, on and off; non-re-entrant, as a frozen U-Net needs it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def _forward(self: Any, *inputs: Any, **named: Any) -> Any:
 
 
 def add() -> None:
-    """Checkpoints every block of the U-Net."""
+    """Checkpoint every block of the U-Net."""
     if stored:
         return
     for block in _BLOCKS:

@@ -20,7 +20,7 @@ class UNet(openaimodel.UNetModel):
     """`ldm`'s U-Net for any latent size: where halving rounded up, the way back is cut to the skip's size."""
 
     def forward(self, x: Any, timesteps: Any = None, context: Any = None, y: Any = None, **kwargs: Any) -> Any:
-        """Predicts noise (or v) [batch, 4, h, w] for x at timesteps [batch] under context [batch, tokens, width]."""
+        """Predict noise (or v) [batch, 4, h, w] for x at timesteps [batch] under context [batch, tokens, width]."""
         emb = self.time_embed(openaimodel.timestep_embedding(timesteps, self.model_channels).to(self.dtype))
         h = x.to(self.dtype)
         skips = []
@@ -51,7 +51,7 @@ class Autoencoder(nn.Module):
             return distributions.DiagonalGaussianDistribution(self.quant_conv(self.encoder(x)))
 
     def decode(self, z: torch.Tensor) -> torch.Tensor:
-        """Pictures, about -1..1, of latents."""
+        """Return the pictures, about -1..1, of latents."""
         with devices.without_autocast():
             return self.decoder(self.post_quant_conv(z.to(self.quant_conv.weight.dtype)))
 
@@ -88,7 +88,7 @@ class LatentDiffusion(nn.Module):
         self.cond_stage_model.restore_buffers()
 
     def get_learned_conditioning(self, texts: list[str]) -> torch.Tensor:
-        """Context [batch, 77 * chunks, width] of a list of prompts."""
+        """Return the context [batch, 77 * chunks, width] of a list of prompts."""
         return self.cond_stage_model(texts)
 
     def encode_first_stage(self, x: torch.Tensor) -> Any:
@@ -96,7 +96,7 @@ class LatentDiffusion(nn.Module):
         return self.first_stage_model.encode(x)
 
     def decode_first_stage(self, z: torch.Tensor) -> torch.Tensor:
-        """Pictures [batch, 3, h, w], about -1..1, of scaled latents."""
+        """Return the pictures [batch, 3, h, w], about -1..1, of scaled latents."""
         return self.first_stage_model.decode(z / self.scale_factor)
 
     def apply_model(self, x_noisy: torch.Tensor, t: torch.Tensor, cond: Any) -> torch.Tensor:

@@ -72,7 +72,7 @@ def select_checkpoint() -> CheckpointInfo:
 
 
 def read_state_dict(checkpoint_file: str) -> dict[str, torch.Tensor]:
-    """Return a checkpoint's tensors, on the CPU, under SD's key names; raise CheckpointError, execute nothing."""
+    """Return a checkpoint's tensors, on the CPU, under SD's key names; nothing is executed. Raises CheckpointError."""
     path = Path(checkpoint_file)
     if path.suffix.lower() not in EXTENSIONS:
         raise CheckpointError(f"{path.name} is neither a .safetensors nor a .ckpt file.")
@@ -99,7 +99,7 @@ def check(checkpoint_file: str) -> None:
 
 
 def build(state_dict: dict[str, torch.Tensor], path: Path) -> Any:
-    """Return the model of a state dict, which is used up; raises CheckpointError."""
+    """Build the model of a state dict, which is emptied; raises CheckpointError."""
     # Imported only now: the page is up sooner without `transformers`.
     sd_ldm, sd_text = (importlib.import_module(f"modules.{name}") for name in ("sd_ldm", "sd_text"))
     params = sd_models_config.find_checkpoint_config(state_dict, path)
@@ -131,7 +131,7 @@ def build(state_dict: dict[str, torch.Tensor], path: Path) -> Any:
 
 
 def load_model(info: CheckpointInfo) -> Any:
-    """Load a checkpoint and makes it `shared.sd_model`."""
+    """Load a checkpoint and make it `shared.sd_model`."""
     log.info("Loading %s", info.filename)
     model = build(read_state_dict(info.filename), Path(info.filename))
     info.sha256 = hashes.sha256(info.filename, f"checkpoint/{info.name}")
@@ -144,7 +144,7 @@ def load_model(info: CheckpointInfo) -> Any:
 
 
 def get_model() -> Any:
-    """Return the loaded model; loads that of the settings, or waits for the thread that does."""
+    """Return the loaded model: load that of the settings, or wait for the thread that does."""
     with _load_lock:
         return shared.__dict__.get("sd_model") or load_model(select_checkpoint())
 

@@ -33,7 +33,7 @@ class SamplerData(NamedTuple):
 
 
 def _ddim(model: Any, x: torch.Tensor, sigmas: torch.Tensor, **kwargs: Any) -> torch.Tensor:
-    """DDIM (Song et al. 2021) without noise: Euler's method in sigma, for a start and an end scaled by sqrt(alpha)."""
+    """Run DDIM (Song et al. 2021) without noise: Euler's method in sigma, start and end scaled by sqrt(alpha)."""
     x = sampling.sample_euler(model, x * (1 + sigmas[0] ** -2) ** 0.5, sigmas, **kwargs)
     return x / (1 + sigmas[-1] ** 2) ** 0.5
 
@@ -56,7 +56,7 @@ all_samplers_map = {sampler.name: sampler for sampler in all_samplers}
 
 
 def sigmas_of(schedule: str, model: Any, steps: int) -> torch.Tensor:
-    """Return the noise levels [steps + 1] of a schedule, falling; for DDIM the last one is not 0."""
+    """Return the noise levels [steps + 1] of a schedule, descending; for DDIM the last one is not 0."""
     levels = model.sigmas
     low, high, last = model.sigma_min.item(), model.sigma_max.item(), len(levels) - 1
     if schedule == "Karras":
@@ -79,7 +79,7 @@ class CFGDenoiser(torch.nn.Module):
         self.inner_model = (external.CompVisVDenoiser if is_v else external.CompVisDenoiser)(sd_model)
 
     def forward(self, x: torch.Tensor, sigma: torch.Tensor, cond: Any, uncond: Any, cond_scale: float) -> torch.Tensor:
-        """Return the guided guess of the clean latents [batch, 4, h, w]; stops where the user asked to."""
+        """Return the guided estimate of the clean latents [batch, 4, h, w]; stop where the user asked to."""
         if shared.state.interrupted:
             raise InterruptedException
         if cond_scale == 1:
@@ -112,7 +112,7 @@ class Sampler:
         shared.state.sampling_step = progress["i"]
 
     def sample(self, p: Any, noise: torch.Tensor, conditioning: torch.Tensor, uncond: torch.Tensor) -> torch.Tensor:
-        """Latents [batch, 4, h, w] out of unit noise; what there is so far if the user interrupts."""
+        """Return latents [batch, 4, h, w] from unit noise; if the user interrupts, as far as they are."""
         sigmas = self.get_sigmas(p).to(noise.device)
         x = noise * sigmas[0]
         shared.state.sampling_steps, shared.state.sampling_step = p.steps, 0
@@ -146,7 +146,7 @@ def create_sampler(name: str, model: Any) -> Sampler:
 
 @torch.no_grad()
 def decode_latents(latents: torch.Tensor) -> list[Image.Image]:
-    """Pictures of latents [batch, 4, h, w], decoded one by one."""
+    """Return the pictures of latents [batch, 4, h, w], decoded one by one."""
     pictures = []
     for latent in latents:
         x = shared.sd_model.decode_first_stage(latent[None].float())[0]

@@ -15,7 +15,7 @@ from modules import prompt_parser, shared
 
 CHUNK = 75
 MEAN_SHARE = 0.02
-"""Of the mean size of the numbers: what their mean must reach to be worth restoring."""
+"""Share of the mean absolute value that the mean must reach to be worth restoring."""
 HEAD_WIDTH = 64
 """Width of one attention head in every CLIP text model."""
 
@@ -37,7 +37,7 @@ _OPENCLIP_PARTS = {
 
 
 def take_weights(state_dict: State) -> tuple[State, bool]:
-    """Take the text encoder's weights, as CLIPTextModel names them, out of a checkpoint's; True for SD2's."""
+    """Take the text encoder's weights, named as in CLIPTextModel, out of a checkpoint; True with those of SD2."""
     prefix, root = "cond_stage_model.", "transformer."
     text = {key.removeprefix(prefix): state_dict.pop(key) for key in list(state_dict) if key.startswith(prefix)}
     if "model.token_embedding.weight" in text:
@@ -63,7 +63,7 @@ def text_config(state_dict: State, params: dict[str, Any], is_sd2: bool) -> Any:
 
 
 def openclip_to_transformers(source: State) -> State:
-    """SD2's OpenCLIP weights (`model.transformer.resblocks...`) under the names of CLIPTextModel."""
+    """Return SD2's OpenCLIP weights (`model.transformer.resblocks...`) under the names of CLIPTextModel."""
     result = {}
     for full, tensor in source.items():
         key = full.removeprefix("model.")
@@ -93,13 +93,13 @@ class TextEncoder(nn.Module):
         self.skip = skip
 
     def restore_buffers(self) -> None:
-        """Fill the position numbers, which checkpoints do not carry and building on "meta" leaves empty."""
+        """Fill the position numbers, which checkpoints do not carry and which building on "meta" leaves empty."""
         embeddings = self.transformer.text_model.embeddings
         count = embeddings.position_embedding.weight.shape[0]
         embeddings.position_ids = torch.arange(count).expand((1, -1))
 
     def tokenize(self, texts: list[str]) -> tuple[torch.Tensor, torch.Tensor]:
-        """Token ids and their weights, both [batch, chunks, 77]; short prompts get empty chunks beside long ones."""
+        """Return token ids and their weights, both [batch, chunks, 77]; short prompts get empty chunks added."""
         tokenizer = clip_tokenizer.load_tokenizer()
         start, end = tokenizer.bos_token_id, tokenizer.eos_token_id
         # SD2's encoder was trained with 0 after the end mark, SD1's with the end mark again.
@@ -116,11 +116,11 @@ class TextEncoder(nn.Module):
         return torch.tensor(ids).view(shape), torch.tensor(weights).view(shape)
 
     def get_token_count(self, text: str) -> int:
-        """Tokens of a prompt without marks and padding, as the WebUI counts them for its prompt field."""
+        """Return the number of tokens of a prompt without marks and padding, as the WebUI counts them."""
         return len(clip_tokenizer.load_tokenizer()(text, add_special_tokens=False, verbose=False)["input_ids"])
 
     def forward(self, texts: list[str]) -> torch.Tensor:
-        """Context [batch, 77 * chunks, width] for a list of prompts."""
+        """Return the context [batch, 77 * chunks, width] of a list of prompts."""
         text_model = self.transformer.text_model
         device = text_model.embeddings.token_embedding.weight.device
         tokens, weights = (found.to(device) for found in self.tokenize(list(texts)))
@@ -134,7 +134,7 @@ class TextEncoder(nn.Module):
 
 
 def weighted(hidden: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
-    """Tell what the encoder gives [chunks, tokens, width] times weights [chunks, tokens], each chunk at its old mean.
+    """Multiply the encoder's output [chunks, tokens, width] by weights [chunks, tokens]; keep each chunk's mean.
 
     A mean near 0 says nothing about the size of the numbers: there they are not scaled back.
     """
@@ -145,7 +145,7 @@ def weighted(hidden: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
 
 
 def _chunks(text: str) -> list[list[tuple[int, float]]]:
-    """Token ids with their weights, at most 75 a chunk; at least one chunk, be it empty."""
+    """Return token ids with their weights, at most 75 a chunk; there is at least one chunk, which may be empty."""
     tokenizer = clip_tokenizer.load_tokenizer()
     chunks: list[list[tuple[int, float]]] = []
     for section in prompt_parser.parse(text):

@@ -19,7 +19,7 @@ cmd_opts = shared_cmd_options.cmd_opts
 
 
 def _module(name: str) -> Any:
-    """Return a module that itself needs this one."""
+    """Return a module that itself imports this one."""
     return importlib.import_module(f"modules.{name}")
 
 
@@ -47,7 +47,7 @@ def _languages() -> dict[str, Any]:
 
 
 def options_templates() -> dict[str, OptionInfo]:
-    """Fresh descriptions of the host's own few settings; extensions add theirs."""
+    """Return fresh descriptions of the host's own few settings; extensions add theirs."""
     saving, models = ("saving-images", "Saving images"), ("sd", "Stable Diffusion")
     extra, previews, infotext = ("extra_networks", "Extra networks"), ("ui", "Live previews"), ("infotext", "Infotext")
     attention = {"choices": ["Automatic", "sdp - scaled dot product", "None"]}
@@ -93,7 +93,7 @@ class State:
         self.job_count = 0
 
     def begin(self, job: str | None = None) -> None:
-        """Return a job starts: everything about the last one is forgotten."""
+        """Start a job: forget everything about the last one."""
         self.interrupted = False
         self.job = job or ""
         self.job_no, self.job_count = 0, -1
@@ -104,12 +104,12 @@ class State:
         self.textinfo: str | None = None
 
     def end(self) -> None:
-        """Return the job is over."""
+        """End the job."""
         log.info("Job %s took %.1f seconds", self.job, time.time() - self.time_start)
         self.job, self.job_count = "", 0
 
     def nextjob(self) -> None:
-        """One of `job_count` parts is done."""
+        """Note that one of `job_count` parts is done."""
         self.job_no += 1
         self.sampling_step = self.current_image_sampling_step = 0
 
@@ -123,7 +123,7 @@ class State:
         self._commands.put("restart")
 
     def wait_for_server_command(self, timeout: float | None = None) -> str | None:
-        """Tell what the server's main loop should do next; None after `timeout` seconds."""
+        """Return what the server's main loop should do next; None after `timeout` seconds."""
         try:
             return self._commands.get(timeout=timeout)
         except queue.Empty:

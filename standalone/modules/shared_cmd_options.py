@@ -34,10 +34,10 @@ def _origin(text: str) -> str:
 
 
 class Parser(argparse.ArgumentParser):
-    """Says what is wrong with an argument in one line, without the usage text."""
+    """Reports a wrong argument in one line, without the usage text."""
 
     def error(self, message: str) -> None:  # type: ignore[override]
-        """End with code 2 and one sentence."""
+        """Exit with code 2 and one sentence."""
         self.exit(2, f"{message}\n")
 
 

@@ -24,7 +24,7 @@ def _create_train(preview_params: list[Any]) -> gr.Blocks:
 
 
 def create_ui() -> gr.Blocks:
-    """Build the page and calls the extensions in the WebUI's order."""
+    """Build the page and call the extensions in the WebUI's order."""
     reload_javascript()
     warnings.filterwarnings("ignore", category=gr.deprecation.GradioDeprecationWarning)
     txt2img, fields = ui_txt2img.create()

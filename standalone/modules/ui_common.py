@@ -11,7 +11,7 @@ from modules.ui_components import ToolButton
 
 
 def create_refresh_button(component: Any, refresh: Callable[[], Any], arguments: Any, elem_id: str) -> ToolButton:
-    """Return a button that reads a list again: calls the method, then updates the component with the given arguments.
+    """Return a button that reads a list again: it calls `refresh`, then updates the component with the new arguments.
 
     Args:
         component: one, or a list of several.

@@ -8,7 +8,7 @@ import gradio as gr
 
 
 class ToolButton(gr.Button):
-    """A small button that shows one sign."""
+    """A small button that shows one symbol."""
 
     def __init__(self, value: str, **kwargs: Any) -> None:
         super().__init__(value, elem_classes="tool", **kwargs)
@@ -18,5 +18,5 @@ class ToolButton(gr.Button):
         return gr.components.Form
 
     def get_block_name(self) -> str:
-        """For gradio's page it is a button."""
+        """Return the name under which gradio's page knows a button."""
         return "button"

@@ -1,4 +1,4 @@
-"""Puts the host's and the extensions' scripts and styles into gradio's page, and takes the network out of it."""
+"""Puts the host's and the extensions' scripts and styles into gradio's page, and keeps the page off the network."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _REMOTE = re.compile(rb"<(?:link|script)[^>]*(?:href|src)=\"https?://[^>]*>(?:\s
 
 
 def theme() -> gr.themes.Base:
-    """gradio's theme with the system's own fonts: nothing is fetched."""
+    """Return gradio's theme with the system's own fonts, so that nothing is fetched."""
     return gr.themes.Default(
         font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"], spacing_size="sm", text_size="md"
     )
@@ -37,7 +37,7 @@ def _styles() -> list[Path]:
 
 
 def reload_javascript() -> None:
-    """Make gradio answer with the page as it now should be."""
+    """Make gradio answer with the current page."""
     words = f'<script type="text/javascript">{localization.localization_js(shared.opts.localization)}</script>'
     scripts = [f'<script type="text/javascript" src="{webpath(path)}"></script>' for path in _scripts()]
     head = "\n".join([words, *scripts])

@@ -31,7 +31,7 @@ def create_setting_component(key: str, info: OptionInfo) -> Any:
 
 
 def _checked(key: str, value: Any) -> Any:
-    """Return the value, as the option's type; raises SettingsError naming the option."""
+    """Return the value as the option's type; raises SettingsError naming the option."""
     info = shared.opts.data_labels[key]
     if isinstance(info.default, bool):
         return bool(value)
@@ -47,7 +47,7 @@ def _checked(key: str, value: Any) -> Any:
 
 
 def _values() -> str:
-    """All settings, for the page's scripts."""
+    """Return all settings, as JSON for the page's scripts."""
     return json.dumps(shared.opts.data, ensure_ascii=False, default=str)
 
 
@@ -56,7 +56,7 @@ def _labels(keys: list[str]) -> str:
 
 
 def apply(*values: Any) -> tuple[str, str]:
-    """Take over all settings and writes them to the file; raises SettingsError before anything is changed."""
+    """Take over all settings and write them to the file; raises SettingsError before anything is changed."""
     keys = list(shared.settings_components)
     checked = {key: _checked(key, value) for key, value in zip(keys, values, strict=True)}
     changed = [key for key, value in checked.items() if shared.opts.set(key, value)]

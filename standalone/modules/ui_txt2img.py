@@ -35,7 +35,7 @@ PREVIEW_FIELDS = ("prompt", "negative_prompt", "steps", "sampler_name", "cfg_sca
 
 @dataclass
 class Defaults:
-    """What the fields start with."""
+    """The initial values of the fields."""
 
     prompt: str = ""
     size_px: int = 512
@@ -43,13 +43,13 @@ class Defaults:
 
 
 def defaults() -> Defaults:
-    """Suited to the chosen checkpoint: the demo makes small pictures of shapes."""
+    """Return initial values suited to the chosen checkpoint: the demo makes small pictures of shapes."""
     try:
         path = Path(sd_models.select_checkpoint().filename)
         beside = path.with_suffix(".yaml")
         params = sd_models_config.from_yaml(beside) if beside.is_file() else None
     except (FileNotFoundError, sd_models_config.CheckpointError):
-        # Said when the model is loaded; the page has its usual defaults meanwhile.
+        # Reported when the model is loaded; until then the page has its usual defaults.
         return Defaults()
     size = processing.PX_PER_LATENT * int(params["unet_config"]["params"].get("image_size", 64)) if params else 512
     if path.name == sd_models.DEMO.name:
@@ -58,7 +58,7 @@ def defaults() -> Defaults:
 
 
 def txt2img(id_task: str, *args: Any) -> tuple[list[Any], str, str]:
-    """Tell what Generate does: pictures, their infotext and notes as HTML; args are FIELDS, then the scripts' values.
+    """Generate; return pictures, their infotext and notes as HTML. `args` are FIELDS, then the scripts' values.
 
     Raises:
         SettingsError: a field has a value that it cannot have.
@@ -90,7 +90,7 @@ def _prompts(start: Defaults) -> Fields:
 
 
 def _slider(name: str, label: str, values: tuple[float, float, float, float]) -> Any:
-    """Return a slider; values are the least, the greatest, the first and the step."""
+    """Return a slider; `values` are minimum, maximum, initial value and step."""
     low, high, value, step = values
     return gr.Slider(low, high, value=value, step=step, label=label, elem_id=f"txt2img_{name}")
 

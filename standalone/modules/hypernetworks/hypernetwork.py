@@ -43,7 +43,7 @@ class HypernetworkModule(nn.Module):
         self.to(devices.device).eval().requires_grad_(False)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Return the bent context."""
+        """Return x plus what the network adds at its strength, [batch, tokens, width]."""
         return x + self.linear(x) * self.multiplier
 
 
@@ -74,7 +74,7 @@ class Hypernetwork:
 
 
 def list_hypernetworks(path: str) -> dict[str, str]:
-    """Name -> path of every .pt file below a folder."""
+    """Return the path of every .pt file below a folder, by name."""
     found = sorted(Path(path).rglob("*.pt"), key=lambda file: str(file).lower())
     return {file.stem: str(file) for file in found if file.stem != "None"}
 
@@ -92,7 +92,7 @@ def load_hypernetwork(name: str) -> Any:
 
 
 def load_hypernetworks(names: list[str], multipliers: list[float] | None = None) -> None:
-    """Put the named hypernetworks in use, each with its strength; keeps those that are loaded already."""
+    """Put the named hypernetworks in use, each with its strength; keep those that are loaded already."""
     loaded = {network.name: network for network in shared.loaded_hypernetworks if network.name in names}
     shared.loaded_hypernetworks.clear()
     for number, name in enumerate(names):
@@ -107,7 +107,7 @@ def load_hypernetworks(names: list[str], multipliers: list[float] | None = None)
 def apply_single_hypernetwork(
     hypernetwork: Any, context_k: torch.Tensor, context_v: torch.Tensor, layer: nn.Module | None = None
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Bends both contexts [batch, tokens, width] by one network; unchanged where it has nothing for the width."""
+    """Transform both contexts [batch, tokens, width] by one network; unchanged where it has nothing for the width."""
     pair = hypernetwork.layers.get(context_k.shape[2])
     return (context_k, context_v) if pair is None else (pair[0](context_k), pair[1](context_v))
 
@@ -115,7 +115,7 @@ def apply_single_hypernetwork(
 def apply_hypernetworks(
     hypernetworks: list[Any], context: torch.Tensor, layer: nn.Module | None = None
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the contexts for k and v, bent by each network in turn."""
+    """Return the contexts for k and v, transformed by each network in turn."""
     context_k = context_v = context
     for network in hypernetworks:
         context_k, context_v = apply_single_hypernetwork(network, context_k, context_v, layer)
@@ -123,7 +123,7 @@ def apply_hypernetworks(
 
 
 def attention_inputs(layer: Any, x: torch.Tensor, context: torch.Tensor | None) -> list[torch.Tensor]:
-    """q, k and v [batch, heads, tokens, width of a head] of an attention layer, with hypernetworks."""
+    """Return q, k and v [batch, heads, tokens, width of a head] of an attention layer, with hypernetworks."""
     context = x if context is None else context
     context_k, context_v = apply_hypernetworks(shared.loaded_hypernetworks, context, layer)
     parts = (layer.to_q(x), layer.to_k(context_k), layer.to_v(context_v))
@@ -133,7 +133,7 @@ def attention_inputs(layer: Any, x: torch.Tensor, context: torch.Tensor | None) 
 def attention_CrossAttention_forward(  # noqa: N802 - the WebUI's name
     self: Any, x: torch.Tensor, context: torch.Tensor | None = None, mask: torch.Tensor | None = None, **kwargs: Any
 ) -> torch.Tensor:
-    """`ldm`'s attention without optimizations, with hypernetworks; x [batch, tokens, width]."""
+    """Return `ldm`'s attention without optimizations, with hypernetworks; x [batch, tokens, width]."""
     q, k, v = attention_inputs(self, x, context)
     scores = torch.einsum("bhid,bhjd->bhij", q, k) * self.scale
     if mask is not None:

@@ -20,7 +20,7 @@ textual_inversion_templates: dict[str, TextualInversionTemplate] = {}
 
 
 def list_textual_inversion_templates() -> dict[str, TextualInversionTemplate]:
-    """Read the folder of templates; the first time it is filled with the host's own."""
+    """Read the folder of templates; when it is missing, make it with the host's own."""
     folder = Path(shared.cmd_opts.textual_inversion_templates_dir)
     if not folder.is_dir():
         shutil.copytree(Path(paths.standalone_path, "textual_inversion_templates"), folder)
