@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import typing
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -41,7 +41,8 @@ class Option:
         group: the fold of the form it stands in; None keeps it in sight.
         starts_row: a new row of the form begins with it; else it stands beside the setting before.
         minimum, maximum: inclusive limits of a number, or of each number of a list.
-        choices: the only values allowed, where the set is closed.
+        above: what such a number must be above.
+        choices: the only values allowed, where the set is closed; a registry has its members, also those to come.
         is_path: the text names a file or folder, so a relative one is taken from the place of the job file.
         starts_with_paths: the same of each line of the text; more may follow after a bar.
         lines: height of the text field.
@@ -54,7 +55,8 @@ class Option:
     starts_row: bool = False
     minimum: float | None = None
     maximum: float | None = None
-    choices: tuple[str, ...] = ()
+    above: float | None = None
+    choices: Collection[str] = ()
     is_path: bool = False
     starts_with_paths: bool = False
     lines: int = 1
@@ -204,6 +206,8 @@ def check_limits(name: str, value: Any, option: Option) -> None:
             continue
         if option.minimum is not None and number < option.minimum:
             raise SettingsError(name, f"must be at least {option.minimum:g}, not {number:g}")
+        if option.above is not None and number <= option.above:
+            raise SettingsError(name, f"must be above {option.above:g}")
         if option.maximum is not None and number > option.maximum:
             raise SettingsError(name, f"must be at most {option.maximum:g}, not {number:g}")
 

@@ -22,7 +22,8 @@ def of_settings(*kinds: type[Settings], required: tuple[str, ...] = ()) -> dict[
     for kind in kinds:
         defaults = {field.name: field.default for field in dataclasses.fields(kind)}
         for name, type_, option in kind.options():
-            limits = {"minimum": option.minimum, "maximum": option.maximum}
+            lowest = option.above if option.minimum is None else option.minimum
+            limits = {"minimum": lowest, "maximum": option.maximum}
             limits = {limit: value for limit, value in limits.items() if value is not None}
             described: dict[str, Any] = {"title": option.label, "description": option.help}
             if type_ in _TYPES:

@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
 
 from ..network.hypernetwork import Hypernetwork
-from .blocks import weights_role
+from .comparison import Transform
 from .inputs import SIDES, Inputs
+from .plan import method_of
 
 CONTEXTS = 256
 _SEED = 0
-#: What the outputs of a merge are compared with, by what its weights mean.
-COMPARED_WITH = {
-    "all": "the weighted sum of the networks' outputs",
-    "from base": "A's output plus the weighted differences of the others' outputs from it",
-    "difference": "A's output plus m times the difference of B's and C's",
-    "exact_sequence": "the networks' output one after the other",
-}
 
 
 @dataclass(frozen=True)
@@ -43,7 +35,7 @@ class Difference:
 
 def compared_with(method: str) -> str:
     """Tell what `differences` compares the result of `method` with, in words."""
-    return COMPARED_WITH.get(method) or COMPARED_WITH[weights_role(method)]
+    return method_of(method).comparison.words
 
 
 @torch.inference_mode()
@@ -63,8 +55,9 @@ def differences(result: Hypernetwork, inputs: Inputs, method: str) -> tuple[Diff
 def _difference(result: Hypernetwork, inputs: Inputs, method: str, block: tuple[int, bool]) -> Difference:
     width, for_v = block
     context = torch.randn(1, CONTEXTS, width, generator=torch.Generator().manual_seed(_SEED))
-    wanted = _wanted(inputs, method, block, context)
-    distance = (_output(result, block, context) - context - wanted).abs()
+    networks = [_transform(network, block) for network in inputs.networks]
+    wanted = method_of(method).comparison.change(networks, context, inputs.block(*block))
+    distance = (_transform(result, block)(context, 1.0) - context - wanted).abs()
     change = wanted.abs()
     return Difference(
         width,
@@ -75,30 +68,12 @@ def _difference(result: Hypernetwork, inputs: Inputs, method: str, block: tuple[
     )
 
 
-def _wanted(inputs: Inputs, method: str, block: tuple[int, bool], context: Tensor) -> Tensor:
-    """Tell what the networks together add to the context."""
-    weights = inputs.block(*block)
-    if method == "exact_sequence":
-        output = context
-        for network, strength in zip(inputs.networks, weights, strict=True):
-            output = _output(network, block, output, strength)
-        return output - context
-    changes = [_output(network, block, context) - context for network in inputs.networks]
-    role = weights_role(method)
-    if role == "difference":
-        return changes[0] + weights[1] * (changes[1] - changes[2])
-    if role == "from base":
-        return changes[0] + _sum([change - changes[0] for change in changes[1:]], weights[1:])
-    return _sum(changes, weights)
-
-
-def _output(network: Hypernetwork, block: tuple[int, bool], context: Tensor, strength: float = 1.0) -> Tensor:
+def _transform(network: Hypernetwork, block: tuple[int, bool]) -> Transform:
+    """Return what one network makes of a context; a network without the width leaves it as it is."""
     width, for_v = block
-    return network.pair(width)[int(for_v)](context, strength) if width in network.widths else context
-
-
-def _sum(changes: Sequence[Tensor], weights: Sequence[float]) -> Tensor:
-    return torch.stack([change * weight for change, weight in zip(changes, weights, strict=True)]).sum(dim=0)
+    if width not in network.widths:
+        return lambda context, strength: context
+    return network.pair(width)[int(for_v)]
 
 
 def _share(part: float, whole: float) -> float | None:

@@ -1,45 +1,20 @@
-"""What a merge is asked to do, declared once, and the networks it is given, checked once."""
+"""The networks that a merge is given with their weights, checked once."""
 
 from __future__ import annotations
 
 import dataclasses
-import math
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from ..base.errors import MergeError
 from ..network.hypernetwork import Hypernetwork
+from .own_options import is_number
+
+if TYPE_CHECKING:
+    from .options import Options
 
 SIDES = ("k", "v")
-MAX_SEED = 2**63 - 1
 MAX_WEIGHT = 1000
-
-
-@dataclasses.dataclass(frozen=True)
-class Options:
-    """Settings of the merge methods. Wrong values raise MergeError with the field's name.
-
-    Attributes:
-        block_weights: weights that stand in for the networks' own in some blocks: `"768.k"` for one of the pair of a
-            width, `"768"` for a width, `"k"` or `"v"` for one of every pair, each with one weight per network; the
-            most exact key counts.
-        rank: for `svd`, the rank that is kept of each difference.
-        density: for `dare` and `ties`, the share of each difference that is kept, above 0 and up to 1.
-        seed: for `dare`, decides what is dropped.
-    """
-
-    block_weights: Mapping[str, Sequence[float]] = dataclasses.field(default_factory=dict)
-    rank: int = 16
-    density: float = 0.5
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        if not _is_whole(self.rank) or self.rank < 1:
-            raise MergeError(f"rank: must be a whole number of at least 1, not {self.rank!r}")
-        if not _is_number(self.density) or not 0 < self.density <= 1:
-            raise MergeError(f"density: must be a number above 0 and at most 1, not {self.density!r}")
-        if not _is_whole(self.seed) or not 0 <= self.seed <= MAX_SEED:
-            raise MergeError(f"seed: must be a whole number from 0 to {MAX_SEED}, not {self.seed!r}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,15 +67,7 @@ def check_inputs(networks: Iterable[tuple[Hypernetwork, float]], options: Option
 
 def is_weight(value: Any) -> bool:
     """Tell whether `value` can be a weight, positive or negative."""
-    return _is_number(value) and abs(value) <= MAX_WEIGHT
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _is_whole(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+    return is_number(value) and abs(value) <= MAX_WEIGHT
 
 
 def _names(networks: Sequence[Hypernetwork]) -> tuple[str, ...]:

@@ -3,38 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, make_dataclass
 from typing import Any
 
-from ..base.errors import SettingsError
 from ..base.options import Settings, setting
 from . import blocks
-from .inputs import MAX_WEIGHT, Options
+from .inputs import MAX_WEIGHT
+from .method import METHODS, Labels
+from .options import OWN, Options
 
 ROWS = 4
 #: The host keeps this name for "no network".
 NONE = "None"
-#: The methods as people read them, to their names.
-METHODS = {
-    "Weighted sum": "weighted_sum",
-    "Add difference A + m (B − C)": "add_difference",
-    "SVD (differences from A, cut to a rank)": "svd",
-    "DARE (differences from A, a random part)": "dare",
-    "TIES (differences from A that agree)": "ties",
-    "Exact parallel (sum of the outputs)": "exact_parallel",
-    "Exact sequence (one after the other)": "exact_sequence",
-}
-LABELS = {method: label for label, method in METHODS.items()}
-_OWN_OPTIONS = {
-    "add_difference": ("multiplier",),
-    "svd": ("rank",),
-    "dare": ("density", "seed"),
-    "ties": ("density",),
-}
+#: The methods by the name that people read.
+LABELS = Labels()
 #: The fields that only some methods have.
-OWN_OPTIONS = frozenset(name for names in _OWN_OPTIONS.values() for name in names)
-_MAX_RANK = 16384
-_MAX_SEED = 2**53 - 1  # a page cannot hold a larger number
+OWN_OPTIONS = ("multiplier", *(own.name for own in OWN))
 
 
 def _network(letter: str, help_: str) -> Any:
@@ -47,8 +31,8 @@ def _weight(letter: str) -> Any:
 
 
 @dataclass(frozen=True)
-class MergeSettings(Settings):
-    """Up to four networks with their weights, a method and its options."""
+class _Networks(Settings):
+    """Up to four networks with their weights, and a method."""
 
     network_1: str = _network("A", "The first network; differences are taken from it.")
     weight_1: float = _weight("A")
@@ -58,34 +42,34 @@ class MergeSettings(Settings):
     weight_3: float = _weight("C")
     network_4: str = _network("D", "A fourth one, or None.")
     weight_4: float = _weight("D")
-    method: str = setting(
-        "Weighted sum", "Method", "The table tells which can merge these networks.", choices=tuple(METHODS)
-    )
+    method: str = setting("Weighted sum", "Method", "The table tells which can merge these networks.", choices=LABELS)
     multiplier: float = setting(
         1.0, "Multiplier m", "How much of B − C is added to A.", minimum=-MAX_WEIGHT, maximum=MAX_WEIGHT
     )
-    rank: int = setting(
-        16, "Rank", "How much detail of each difference is kept; more is nearer.", minimum=1, maximum=_MAX_RANK
-    )
-    density: float = setting(
-        0.5, "Density", "The share of each difference that is kept, above 0.", minimum=0, maximum=1
-    )
-    seed: int = setting(0, "Seed", "Decides what is dropped.", minimum=0, maximum=_MAX_SEED)
+
+
+_WithOptions: Any = make_dataclass(
+    "_WithOptions",
+    [(own.name, type(own.default), own.setting) for own in OWN],
+    bases=(_Networks,),
+    frozen=True,
+)
+
+
+@dataclass(frozen=True)
+class MergeSettings(_WithOptions):
+    """Up to four networks with their weights, a method and its options."""
+
     block_weights: str = setting(
         "",
         "Weights of single blocks",
         "Such as 768.k=0.5, v=0.2. One number is the share of B, or m; 0.2/0.3/0.5 gives each its weight.",
     )
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.density == 0:
-            raise SettingsError("density", "must be above 0")
-
     @property
     def method_name(self) -> str:
         """The method's name in the registry."""
-        return METHODS[self.method]
+        return LABELS[self.method].name
 
     @property
     def rows(self) -> tuple[int, ...]:
@@ -95,10 +79,7 @@ class MergeSettings(Settings):
     def weights(self, method: str) -> tuple[float, ...]:
         """Return the weights of the chosen networks as `method` takes them: a base has 1, and `m` is in B's place."""
         entered = tuple(getattr(self, f"weight_{row}") for row in self.rows)
-        role = blocks.weights_role(method)
-        if role == "difference":
-            return (1.0, self.multiplier, *[1.0] * (len(entered) - 2))[: len(entered)]
-        return (1.0, *entered[1:]) if role == "from base" else entered
+        return METHODS[method].weights.of_form(entered, self.multiplier)
 
     def merge_options(self, method: str, widths: Sequence[int]) -> Options:
         """Return the options of `method` for networks with these attention widths.
@@ -107,7 +88,7 @@ class MergeSettings(Settings):
             SettingsError: the text of the block weights does not fit; names the field.
         """
         parsed = blocks.parse(self.block_weights, method, len(self.rows), widths)
-        return Options(parsed, self.rank, self.density, self.seed)
+        return Options(block_weights=parsed, **{own.name: getattr(self, own.name) for own in OWN})
 
 
 def chosen_rows(values: Mapping[str, Any]) -> tuple[int, ...]:
@@ -116,8 +97,8 @@ def chosen_rows(values: Mapping[str, Any]) -> tuple[int, ...]:
 
 
 def used_fields(method: str, rows: Sequence[int]) -> frozenset[str]:
-    """Return the fields beside the networks' names that matter for `method`, a label of `METHODS`, and the rows."""
-    name = METHODS.get(method, "")
-    role = blocks.weights_role(name)
-    weighted = {"all": rows, "from base": rows[1:], "difference": ()}[role]
-    return frozenset({*(f"weight_{row}" for row in weighted), *_OWN_OPTIONS.get(name, ()), "block_weights"})
+    """Return the fields beside the networks' names that matter for `method`, one of `LABELS`, and the rows."""
+    chosen = LABELS.get(method)
+    if chosen is None:
+        return frozenset({*(f"weight_{row}" for row in rows), "block_weights"})
+    return frozenset({*chosen.weights.fields(rows), *(own.name for own in chosen.options), "block_weights"})

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..merge.check import Difference
+from ..merge.method import METHODS
 from ..merge.plan import Plan
-from ..merge.settings import LABELS
 from . import elements
 
 _NEAR = 1e-4
@@ -21,7 +21,7 @@ def methods_table(plans: Sequence[Plan], chosen: str) -> str:
     rows = []
     for plan in plans:
         kind, word = ("hnw-yes", "yes") if plan.possible else ("hnw-no", "no")
-        label = elements.text(LABELS[plan.method])
+        label = elements.text(METHODS[plan.method].label)
         rows.append(
             (
                 f"<b>{label}</b>" if plan.method == chosen else label,

@@ -12,6 +12,7 @@ from fastapi.responses import JSONResponse, Response
 
 from ...hypernetworks.base.errors import WorkbenchError
 from ...hypernetworks.jobs import json_schema
+from ...hypernetworks.merge import method_names
 from ...hypernetworks.merge.saving import ResultSettings
 from ...hypernetworks.merge.settings import LABELS, MergeSettings
 from ...hypernetworks.train.settings.job import CreateSettings
@@ -44,7 +45,7 @@ class Route:
 def routes() -> list[Route]:
     """Return all routes."""
     job, merge = json_schema.of_job(), json_schema.of_settings(MergeSettings, ResultSettings, required=("name",))
-    merge["properties"]["method"].update(enum=list(LABELS), default="weighted_sum")
+    merge["properties"]["method"].update(enum=list(method_names()), default=LABELS[MergeSettings.method].name)
     compose = json_schema.of_settings(ResultSettings, required=("name",))
     compose["properties"] |= {
         "text": {"type": "string", "description": "Such as A:0.8 + B:0.2 > C, or the text of a .hns file."},

@@ -15,8 +15,9 @@ from ...hypernetworks.base.options import convert
 from ...hypernetworks.files.create import create_file
 from ...hypernetworks.jobs.json_schema import plain
 from ...hypernetworks.jobs.path_limits import confined
+from ...hypernetworks.merge.method import METHODS
 from ...hypernetworks.merge.saving import ResultSettings
-from ...hypernetworks.merge.settings import LABELS, MergeSettings
+from ...hypernetworks.merge.settings import MergeSettings
 from ...hypernetworks.train.settings.job import SECTIONS, CreateSettings, Job
 from ..model import host
 from ..model.library import is_composition
@@ -110,7 +111,8 @@ def merge(body: Body) -> dict[str, Any]:
     values = {**known, **body}
     for name in ("method", "name", *(key for key in known if key.startswith("network_"))):
         values[name] = convert(name, values[name], str)
-    values["method"] = LABELS.get(values["method"], values["method"])
+    if values["method"] in METHODS:
+        values["method"] = METHODS[values["method"]].label
     merged = handlers.merge_files(values)
     return {**_listed(merged.path), "method": merged.method, "differences": plain(merged.differences)}
 

@@ -15,11 +15,11 @@ from modules import shared
 from ....hypernetworks import files
 from ....hypernetworks.base.errors import HypernetworkFileError, SettingsError, WorkbenchError, raise_all
 from ....hypernetworks.jobs.create_entry import beside
-from ....hypernetworks.merge import Plan, check, merge, plan
+from ....hypernetworks.merge import Plan, check, merge, method_names, plan
 from ....hypernetworks.merge.inputs import check_inputs
 from ....hypernetworks.merge.outlines import outline
 from ....hypernetworks.merge.saving import ResultSettings, save, with_hashes
-from ....hypernetworks.merge.settings import METHODS, NONE, OWN_OPTIONS, ROWS, MergeSettings, chosen_rows, used_fields
+from ....hypernetworks.merge.settings import NONE, OWN_OPTIONS, ROWS, MergeSettings, chosen_rows, used_fields
 from ....hypernetworks.network.hypernetwork import Hypernetwork
 from ....hypernetworks.pages import merge as page
 from ...model import host
@@ -109,7 +109,7 @@ def _plans(settings: MergeSettings, networks: Sequence[Hypernetwork], problems: 
     """Tell what each method would do; weights of blocks that do not fit the chosen one are a problem, and left out."""
     fitting = _tried(problems, partial(settings.merge_options, settings.method_name, _widths(networks)))
     plans = []
-    for method in METHODS.values():
+    for method in method_names():
         weighted = _weighted(settings, networks, method)
         remark = ""
         options = None

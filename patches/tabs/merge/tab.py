@@ -66,7 +66,7 @@ def _merge_part() -> tuple[MergeHandlers, Any, Any]:
         with gr.Row():
             form.add(MergeSettings, {}, ("method",))
         with gr.Row(visible=False) as options:
-            columns |= {name: _sometimes(form, name) for name, _, _ in MergeSettings.options() if name in OWN_OPTIONS}
+            columns |= {name: _sometimes(form, name) for name in OWN_OPTIONS}
         with gr.Row():
             form.add(MergeSettings, {}, ("block_weights",))
         form.add_rows({"": ResultSettings})

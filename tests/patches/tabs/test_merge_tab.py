@@ -14,6 +14,7 @@ from hypernetwork_workbench.hypernetworks import compose, files
 from hypernetwork_workbench.hypernetworks.network.hypernetwork import Hypernetwork, Structure
 
 from tests.patches.test_on_host import generate
+from tests.support import made_up
 
 Press = Callable[..., Any]
 PARALLEL, SEQUENCE = "Exact parallel (sum of the outputs)", "Exact sequence (one after the other)"
@@ -117,6 +118,22 @@ def test_the_methods_are_judged_as_networks_are_chosen(look):
 def test_options_are_shown_only_where_they_matter(method, shown, look):
     _, visible, _ = look(network_1="a", network_2="b", method=method)
     assert {name for name, is_shown in visible.items() if is_shown is True} == shown
+
+
+def test_a_method_in_one_file_is_in_the_list_and_the_table_and_merges(tmp_path, monkeypatch, folder, request):
+    made_up.merge_method(tmp_path, monkeypatch)
+    merge, look = request.getfixturevalue("merge"), request.getfixturevalue("look")
+    form = request.getfixturevalue("tab").merge.form
+    (choices,) = (field.component.choices for field in form.fields if field.name == "method")
+    label = "Middle (half the way)"
+    assert choices.index(label) == choices.index("TIES (differences from A that agree)") - 1
+    _, visible, table = look(network_1="a", network_2="b", method=label)
+    assert {name for name, is_shown in visible.items() if is_shown is True} == {"weight_2", "density"}
+    assert f"<b>{label}</b>" in table
+    said, compared = merge(name="m", method=label, density=0.25)
+    assert "Wrote m.pt" in said
+    assert "what lies between them" in compared
+    assert files.load(folder / "m.pt").metadata.training["merge"]["density"] == 0.25
 
 
 def test_a_weighted_sum_carries_its_recipe_and_is_compared(merge, folder, patched):

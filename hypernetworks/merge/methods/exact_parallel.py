@@ -1,48 +1,28 @@
-"""Merges that are exact: the result's outputs equal what the networks give together, whatever the input.
-
-Parallel: networks side by side are one wider network, its hidden layers block-diagonal, its last layer weighted.
-Sequence: affine networks one after the other multiply out into one matrix and one vector for each width.
-"""
+"""Exact parallel: networks side by side are one wider network, its hidden layers block-diagonal, its last weighted."""
 
 from __future__ import annotations
 
-import dataclasses
 import math
-from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 import torch
 from torch import Tensor, nn
 
-from ..base.errors import MergeError
-from ..network.affine import check_affine, is_affine, multiply_out
-from ..network.hypernetwork import HypernetworkModule
-from ..network.structure import MAX_LAYERS, MAX_MULTIPLIER, Structure
-from .inputs import Inputs
+from ...base.errors import MergeError
+from ...network.affine import is_affine, multiply_out
+from ...network.hypernetwork import HypernetworkModule
+from ...network.structure import MAX_LAYERS, MAX_MULTIPLIER, Structure
+from ..comparison import WEIGHTED_SUM
+from ..inputs import Inputs
+from ..method import Block, merge_method
+from ..structures import AFFINE
+from ..weights import Weights
 
 Layer: TypeAlias = tuple[Tensor, Tensor]
 """The weight [outputs, inputs] and bias [outputs] of one linear layer."""
 
-AFFINE = Structure(layer_structure=(1, 1))
-"""The smallest structure of the format: one matrix and one vector."""
 
-
-@dataclasses.dataclass(frozen=True)
-class ExactMethod:
-    """A merge of outputs: the structure of the result, which refuses what cannot be merged, and its layers.
-
-    Attributes:
-        structure: raises MergeError with the reason where the networks cannot be merged.
-        layers: the layers for one width, for `to_v` or for `to_k`, in the structure given.
-        summary: what it does, in one sentence.
-    """
-
-    structure: Callable[[Inputs], Structure]
-    layers: Callable[[Inputs, Structure, int, bool], list[Layer]]
-    summary: str
-
-
-def parallel_structure(inputs: Inputs) -> Structure:
+def _structure(inputs: Inputs) -> Structure:
     """Give the structure that holds all networks side by side.
 
     Hidden widths add up; where no multiple of the attention width gives that sum for every width of the file, the
@@ -75,58 +55,37 @@ def parallel_structure(inputs: Inputs) -> Structure:
     return Structure(layer_structure=(1, *hidden, 1), activation=activations[0])
 
 
-def parallel_layers(inputs: Inputs, structure: Structure, width: int, for_v: bool) -> list[Layer]:
-    """Put the MLPs of one width side by side in `structure`; a network without the width adds nothing."""
+@merge_method(
+    "exact_parallel",
+    label="Exact parallel (sum of the outputs)",
+    summary="gives x plus the weighted sum of what the networks add to x",
+    order=60,
+    weights=Weights(),
+    comparison=WEIGHTED_SUM,
+    structure=_structure,
+)
+def exact_parallel(block: Block) -> list[Tensor]:
+    """Put the MLPs of one width side by side; a network without the width adds nothing."""
     chosen = [
         (network, weight)
-        for network, weight in zip(inputs.networks, inputs.block(width, for_v), strict=True)
-        if width in network.widths
+        for network, weight in zip(block.inputs.networks, block.weights, strict=True)
+        if block.width in network.widths
     ]
     weights = [weight for _, weight in chosen]
-    modules = [(network.structure, network.pair(width)[int(for_v)]) for network, _ in chosen]
-    if len({len(_multipliers(network.structure)) for network in inputs.networks}) > 1:
+    modules = [(network.structure, network.pair(block.width)[int(block.for_v)]) for network, _ in chosen]
+    if len({len(_multipliers(network.structure)) for network in block.inputs.networks}) > 1:
         stacks = [[multiply_out(module)] for _, module in modules]
     else:
         stacks = [_plain(form, module) for form, module in modules]
-    sizes = structure.layer_widths(width)
+    sizes = block.structure.layer_widths(block.width)
     last = len(sizes) - 2
-    return [
+    layers = [
         _joined(
             [stack[index] for stack in stacks], (sizes[index], sizes[index + 1]), index == 0, index == last, weights
         )
         for index in range(last + 1)
     ]
-
-
-def sequence_structure(inputs: Inputs) -> Structure:
-    """Give the structure of affine networks multiplied out; raises MergeError for one that is not affine."""
-    for name, network in zip(inputs.names, inputs.networks, strict=True):
-        check_affine(network.structure, name)
-    return AFFINE
-
-
-def sequence_layers(inputs: Inputs, structure: Structure, width: int, for_v: bool) -> list[Layer]:
-    """Multiply x + s1 (W1 x + b1), then the same with the next network and so on, into x + (W x + b)."""
-    weight = torch.zeros(width, width, dtype=torch.float64)
-    bias = torch.zeros(width, dtype=torch.float64)
-    for network, strength in zip(inputs.networks, inputs.block(width, for_v), strict=True):
-        if width not in network.widths:
-            continue
-        matrix, vector = (tensor.cpu() * strength for tensor in multiply_out(network.pair(width)[int(for_v)]))
-        # Kept as what is added to x: near 0, where a product with the identity in it would lose digits.
-        weight, bias = weight + matrix + matrix @ weight, bias + vector + matrix @ bias
-    return [(weight, bias)]
-
-
-METHODS: Mapping[str, ExactMethod] = {
-    "exact_parallel": ExactMethod(
-        parallel_structure, parallel_layers, "gives x plus the weighted sum of what the networks add to x"
-    ),
-    "exact_sequence": ExactMethod(
-        sequence_structure, sequence_layers, "gives what the networks give one after the other, each at its strength"
-    ),
-}
-"""The exact methods, by name."""
+    return [tensor for layer in layers for tensor in layer]
 
 
 def _activation(structure: Structure) -> str:

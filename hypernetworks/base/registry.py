@@ -1,0 +1,52 @@
+"""The members of one kind by name: each is added where it is defined, and found by all who ask."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Iterator, Mapping
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+class Registry(Mapping[str, T]):
+    """Members of one kind by name, in the order in which people see them.
+
+    Args:
+        room: a package of which every module adds members; all are imported before the first look. Empty where
+            members stand in a module that is imported anyway.
+    """
+
+    def __init__(self, room: str = "") -> None:
+        self._room = room
+        self._members: dict[str, T] = {}
+        self._orders: dict[str, float] = {}
+
+    def add(self, name: str, member: T, order: float = 0) -> None:
+        """Take a member in, behind those of a smaller `order` and those of the same that are there already.
+
+        Raises:
+            ValueError: another member has this name.
+        """
+        if name in self._members:
+            raise ValueError(f"two members are called {name}")
+        self._orders[name] = order
+        self._members[name] = member
+        self._members = {one: self._members[one] for one in sorted(self._members, key=self._orders.__getitem__)}
+
+    def __getitem__(self, name: str) -> T:
+        return self._found()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._found())
+
+    def __len__(self) -> int:
+        return len(self._found())
+
+    def _found(self) -> dict[str, T]:
+        if self._room:
+            for module in pkgutil.iter_modules(importlib.import_module(self._room).__path__, f"{self._room}."):
+                importlib.import_module(module.name)
+            self._room = ""
+        return self._members

@@ -1,0 +1,60 @@
+"""What the outputs of a merged network are compared with: what the networks do together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+Transform = Callable[[Tensor, float], Tensor]
+"""What one network makes of the context [batch, tokens, width] at a strength."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What a merge is measured against.
+
+    Attributes:
+        words: what it is, as a part of a sentence.
+        change: what the networks together add to the context, from their transforms, the context and their weights.
+    """
+
+    words: str
+    change: Callable[[Sequence[Transform], Tensor, Sequence[float]], Tensor]
+
+
+def _weighted_sum(networks: Sequence[Transform], context: Tensor, weights: Sequence[float]) -> Tensor:
+    return _sum(_changes(networks, context), weights)
+
+
+def _differences(networks: Sequence[Transform], context: Tensor, weights: Sequence[float]) -> Tensor:
+    first, *others = _changes(networks, context)
+    return first + _sum([change - first for change in others], weights[1:])
+
+
+def _one_difference(networks: Sequence[Transform], context: Tensor, weights: Sequence[float]) -> Tensor:
+    first, second, third = _changes(networks, context)
+    return first + weights[1] * (second - third)
+
+
+def _sequence(networks: Sequence[Transform], context: Tensor, weights: Sequence[float]) -> Tensor:
+    output = context
+    for network, strength in zip(networks, weights, strict=True):
+        output = network(output, strength)
+    return output - context
+
+
+def _changes(networks: Sequence[Transform], context: Tensor) -> list[Tensor]:
+    return [network(context, 1.0) - context for network in networks]
+
+
+def _sum(changes: Sequence[Tensor], weights: Sequence[float]) -> Tensor:
+    return torch.stack([change * weight for change, weight in zip(changes, weights, strict=True)]).sum(dim=0)
+
+
+WEIGHTED_SUM = Comparison("the weighted sum of the networks' outputs", _weighted_sum)
+DIFFERENCES = Comparison("A's output plus the weighted differences of the others' outputs from it", _differences)
+ONE_DIFFERENCE = Comparison("A's output plus m times the difference of B's and C's", _one_difference)
+SEQUENCE = Comparison("the networks' output one after the other", _sequence)

@@ -1,0 +1,52 @@
+"""TIES: what the differences from the first network agree in."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from ..comparison import DIFFERENCES
+from ..method import merge_method
+from ..own_options import DENSITY
+from ..tensors import Tensors, tensor_by_tensor
+from ..weights import FromBase
+
+
+@merge_method(
+    "ties",
+    label="TIES (differences from A that agree)",
+    summary="adds the differences from the first network where they agree in sign",
+    order=50,
+    counts=(2, math.inf),
+    weights=FromBase(),
+    options=(DENSITY,),
+    comparison=DIFFERENCES,
+)
+@tensor_by_tensor
+def ties(inputs: Tensors) -> Tensor:
+    """Add the mean of those differences that agree in sign to the first network.
+
+    Yadav et al., "TIES-Merging: Resolving Interference When Merging Models", 2023 (arXiv:2306.01708). Of each
+    difference the share `density` of largest size is kept; each value takes the sign of the weighted sum, and the mean
+    of what has that sign, weighted and times the sum of all weights (the paper's lambda).
+    """
+    differences = inputs.differences()
+    scaled = torch.stack([_trim(difference, inputs.options.density) * weight for difference, weight in differences])
+    sizes = torch.tensor([abs(weight) for _, weight in differences]).reshape(-1, *[1] * inputs.tensors[0].dim())
+    agrees = (scaled.sign() == scaled.sum(dim=0).sign()) & (scaled != 0)
+    share = (sizes * agrees).sum(dim=0)
+    mean = (scaled * agrees).sum(dim=0) / torch.where(share > 0, share, torch.ones_like(share))
+    return inputs.tensors[0] + mean * sizes.sum()
+
+
+def _trim(tensor: Tensor, density: float) -> Tensor:
+    """Keep the largest values by size, as many as `density` says and at least one."""
+    count = max(1, round(tensor.numel() * density))
+    if count >= tensor.numel():
+        return tensor
+    flat = torch.zeros(tensor.numel())
+    kept = tensor.abs().flatten().topk(count).indices
+    flat[kept] = tensor.flatten()[kept]
+    return flat.reshape(tensor.shape)

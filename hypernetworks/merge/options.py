@@ -1,0 +1,40 @@
+"""What code asks of a merge beside the networks, their weights and the method."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..base.errors import MergeError
+from .method import own_options
+
+#: The options that only some methods have.
+OWN = own_options()
+_Fields: Any = dataclasses.make_dataclass(
+    "_Fields",
+    [
+        ("block_weights", Mapping[str, Sequence[float]], dataclasses.field(default_factory=dict)),
+        *((own.name, type(own.default), own.default) for own in OWN),
+    ],
+    frozen=True,
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Options(_Fields):
+    """Settings of the merge methods: `block_weights`, and each option that a method has, such as `rank=16`.
+
+    Wrong values raise MergeError with the field's name.
+
+    Attributes:
+        block_weights: weights that stand in for the networks' own in some blocks: `"768.k"` for one of the pair of a
+            width, `"768"` for a width, `"k"` or `"v"` for one of every pair, each with one weight per network; the
+            most exact key counts.
+    """
+
+    def __post_init__(self) -> None:
+        for own in OWN:
+            value = getattr(self, own.name)
+            if not own.accepts(value):
+                raise MergeError(f"{own.name}: must be {own.wanted}, not {value!r}")

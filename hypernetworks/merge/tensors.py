@@ -1,0 +1,70 @@
+"""Merges that work tensor by tensor: the same tensor of every network gives that of the result.
+
+They merge weights, not outputs: between nonlinear networks the result is near the mix of the outputs only where the
+networks are near each other, as after training on from the same file. Exact methods merge outputs.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from .method import Block, Merge
+
+if TYPE_CHECKING:
+    from .options import Options
+
+
+@dataclass(frozen=True)
+class Tensors:
+    """One tensor of every network, float32 on the CPU and of one shape, and what they are merged with.
+
+    Attributes:
+        weights: of the networks in the block of the tensor.
+        generator: what a method draws from that has the option `seed`.
+    """
+
+    tensors: Sequence[Tensor]
+    weights: Sequence[float]
+    options: Options
+    generator: torch.Generator
+
+    def differences(self) -> list[tuple[Tensor, float]]:
+        """Give what each network has beyond the first one, with its weight."""
+        base = self.tensors[0]
+        return [(tensor - base, weight) for tensor, weight in zip(self.tensors[1:], self.weights[1:], strict=True)]
+
+
+def tensor_by_tensor(function: Callable[[Tensors], Tensor]) -> Merge:
+    """Make a merge of networks of one form from the merge of one of their tensors."""
+
+    @functools.wraps(function)
+    def merge(block: Block) -> list[Tensor]:
+        modules = [network.pair(block.width)[int(block.for_v)] for network in block.inputs.networks]
+        states = [module.state_dict().values() for module in modules]
+        return [
+            function(
+                Tensors(
+                    [tensor.to("cpu", torch.float32) for tensor in tensors],
+                    block.weights,
+                    block.inputs.options,
+                    block.generator,
+                )
+            )
+            for tensors in zip(*states, strict=True)
+        ]
+
+    return merge
+
+
+def added(base: Tensor, parts: Iterable[tuple[Tensor, float]]) -> Tensor:
+    """Add parts of its shape to a tensor, each times its weight."""
+    result = base.clone()
+    for part, weight in parts:
+        result.add_(part, alpha=weight)
+    return result

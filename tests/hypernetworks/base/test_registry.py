@@ -1,0 +1,77 @@
+"""Registries: order, twins, and rooms that are read before the first look."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+
+import pytest
+from hypernetwork_workbench.hypernetworks.base.options import Option, Settings, check_limits, setting
+from hypernetwork_workbench.hypernetworks.base.registry import Registry
+
+
+def test_members_stand_in_their_order_and_those_of_one_order_as_they_came():
+    registry: Registry[int] = Registry()
+    for name, order in (("c", 2), ("a", 1), ("d", 2), ("b", 0), ("e", 1.5)):
+        registry.add(name, ord(name), order)
+    assert list(registry) == ["b", "a", "e", "c", "d"]
+    assert (registry["e"], registry.get("x"), len(registry)) == (ord("e"), None, 5)
+
+
+def test_two_members_of_one_name_are_an_error():
+    registry: Registry[int] = Registry()
+    registry.add("a", 1)
+    with pytest.raises(ValueError, match="two members are called a"):
+        registry.add("a", 2)
+    assert registry["a"] == 1
+
+
+def test_every_file_of_a_room_is_read_before_the_first_look(tmp_path, monkeypatch):
+    room = tmp_path / "hnw_room"
+    room.mkdir()
+    (room / "__init__.py").write_text("from hypernetwork_workbench.hypernetworks.base.registry import Registry\n"
+                                      "REGISTRY = Registry(__name__)\n")  # fmt: skip
+    for name, order in (("first", 2), ("second", 1)):
+        (room / f"{name}.py").write_text(f"from . import REGISTRY\nREGISTRY.add({name!r}, {order}, {order})\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    import hnw_room
+
+    assert "hnw_room.first" not in sys.modules
+    assert dict(hnw_room.REGISTRY) == {"second": 1, "first": 2}
+    for name in [name for name in sys.modules if name.startswith("hnw_room")]:
+        monkeypatch.delitem(sys.modules, name)
+
+
+def test_a_file_that_cannot_be_read_is_no_empty_room(tmp_path, monkeypatch):
+    room = tmp_path / "hnw_broken"
+    room.mkdir()
+    (room / "__init__.py").write_text("")
+    (room / "first.py").write_text("raise RuntimeError('broken')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    registry: Registry[int] = Registry("hnw_broken")
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="broken"):
+            len(registry)
+    monkeypatch.delitem(sys.modules, "hnw_broken")
+
+
+def test_choices_that_are_a_registry_have_the_members_to_come():
+    registry: Registry[int] = Registry()
+    registry.add("one", 1)
+
+    @dataclass(frozen=True)
+    class Kind(Settings):
+        name: str = setting("one", "Name", "A name.", choices=registry)
+
+    with pytest.raises(ValueError, match="must be one of one, not 'two'"):
+        Kind("two")
+    registry.add("two", 2)
+    assert Kind("two").name == "two"
+
+
+def test_what_must_be_above_a_limit_is_not_at_it():
+    option = Option("Share", "A share.", above=0)
+    check_limits("share", 1e-9, option)
+    for value in (0, -1.5, (1.0, 0.0)):
+        with pytest.raises(ValueError, match="share: must be above 0"):
+            check_limits("share", value, option)
