@@ -29,8 +29,9 @@ def test_two_members_of_one_name_are_an_error():
 def test_every_file_of_a_room_is_read_before_the_first_look(tmp_path, monkeypatch):
     room = tmp_path / "hnw_room"
     room.mkdir()
-    (room / "__init__.py").write_text("from hypernetwork_workbench.hypernetworks.base.registry import Registry\n"
-                                      "REGISTRY = Registry(__name__)\n")  # fmt: skip
+    (room / "__init__.py").write_text(
+        "from hypernetwork_workbench.hypernetworks.base.registry import Registry\nREGISTRY = Registry(__name__)\n"
+    )
     for name, order in (("first", 2), ("second", 1)):
         (room / f"{name}.py").write_text(f"from . import REGISTRY\nREGISTRY.add({name!r}, {order}, {order})\n")
     monkeypatch.syspath_prepend(tmp_path)
