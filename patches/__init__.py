@@ -1,6 +1,16 @@
-"""Every place where this extension touches the host.
+"""Every place where this extension touches the host. `docs/ARCHITECTURE.md` tells each with its file.
 
-`install_all` switches the patch sets on that the settings allow, `uninstall_all` gives the host back as it was.
+- Functions replaced: the patch sets below. `install_all` switches on those that the settings allow, `uninstall_all`
+  gives the host back as it was.
+- Callbacks: registered by `scripts/` and `tabs/`.
+- A script in txt2img and img2img: the rows, in `rows/`.
+- Settings and flags: `patching/switches.py` and `preload.py`.
+- HTTP routes: `api/`.
+- State for a while: in `model/`, on the U-Net and its attention, the encoders, the loaded networks and the generators
+  of chance.
+- The host's own lists and jobs: networks, checkpoints, and the state of the job that runs.
+- Files in the host's folders: networks, checkpoints, logs, settings and edits of captions.
+- Modules of the host that are used: read or called as they are.
 """
 
 from __future__ import annotations

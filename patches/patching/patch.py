@@ -52,6 +52,9 @@ class Patch:
         make: takes the original function and gives the one that takes its place.
         otherwise: the target in a host that lacks the first one.
         when: whether this run of the host needs the patch; where it does not, its set goes without it.
+
+    Attributes:
+        targets: all places where it may be.
     """
 
     def __init__(
@@ -61,7 +64,7 @@ class Patch:
         otherwise: str | None = None,
         when: Callable[[], bool] | None = None,
     ) -> None:
-        self._targets = (target, otherwise) if otherwise else (target,)
+        self.targets = (target, otherwise) if otherwise else (target,)
         self._make = make
         self._when = when
         self._installation: _Installation | None = None
@@ -69,7 +72,7 @@ class Patch:
     @property
     def target(self) -> str:
         """Where it is: the first place that the host has."""
-        return next((target for target in self._targets if _exists(target)), self._targets[0])
+        return next((target for target in self.targets if _exists(target)), self.targets[0])
 
     @property
     def is_installed(self) -> bool:
