@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 import torch
+from markupsafe import Markup
 from PIL import Image
 from torch import Tensor, device
 
@@ -98,8 +99,8 @@ class Progress(Protocol):
     def report(self, done: int, total: int, text: str) -> None:
         """Show that `done` of `total` steps are over, with one line of text."""
 
-    def draw(self, chart: str) -> None:
-        """Show the curves of the run, an SVG text."""
+    def draw(self, chart: Markup) -> None:
+        """Show the curves of the run, an SVG element."""
 
     def show(self, picture: Image.Image) -> None:
         """Show a preview picture."""

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from markupsafe import Markup
+
 from ..base.errors import SettingsError, WorkbenchError
 from ..data.images import EXTENSIONS
 from ..data.settings import DataSettings
@@ -39,7 +41,7 @@ class PlannedRates:
     end_step: int
     steps_per_epoch: int | None
 
-    def chart(self) -> str:
+    def chart(self) -> Markup:
         """Return the rates over the steps, as SVG."""
         stride = max(1, self.end_step // _POINTS)
         steps = sorted({*range(0, self.end_step, stride), *self._corners(), self.end_step - 1})

@@ -1,16 +1,28 @@
-"""Line charts as SVG text, drawn with the page's own colours so that they suit a light and a dark theme."""
+"""Line charts and histograms as SVG, drawn with the page's own colours so that they suit a light and a dark theme."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from html import escape
 
+from markupsafe import Markup
+
+from ..report import Histogram
+from . import elements
+
+_FILE = "charts.svg"
 _WIDTH, _HEIGHT = 640, 220
 _LEFT, _RIGHT, _TOP, _BOTTOM = 56, 56, 24, 22
 _COLOURS = ("#3b82f6", "#f59e0b", "#10b981")
 _TICKS = 4
+_BARS_WIDTH, _BARS_HEIGHT = 180, 34
+_GAP = 0.5
+
+#: x, y, anchor, colour and words.
+Label = tuple[str, str, str, str, str]
+#: Its points as a polyline has them, how many they are, and its colour.
+Line = tuple[str, int, str]
 
 
 @dataclass(frozen=True)
@@ -21,27 +33,47 @@ class Curve:
     points: Sequence[tuple[int, float]]
 
 
-def draw_chart(curves: Sequence[Curve], right: Curve | None, last_step: int) -> str:
+def draw_chart(curves: Sequence[Curve], right: Curve | None, last_step: int) -> Markup:
     """Return an SVG with `curves` on the left axis and `right` on an axis of its own, over steps 0..last_step."""
-    shown = [curve for curve in curves if curve.points]
-    parts = [_axis(shown, is_left=True)] if shown else []
-    legend = [(curve.name, _COLOURS[number]) for number, curve in enumerate(curves) if curve.points]
-    low, high = _range(shown)
-    for number, curve in enumerate(curves):
-        parts.append(_line(curve, (low, high), last_step, _COLOURS[number]))
-    if right is not None and right.points:
-        parts += [_axis([right], is_left=False), _line(right, _range([right]), last_step, _COLOURS[2])]
-        legend.append((right.name, _COLOURS[2]))
-    for number, (name, colour) in enumerate(legend):
-        parts.append(_text(_LEFT + 110 * number, 14, name, "start", colour))
-    parts.append(_text(_WIDTH - _RIGHT, _HEIGHT - 6, f"step {last_step}", "end"))
-    parts.append(_text(_LEFT, _HEIGHT - 6, "0", "start"))
-    frame = f"M{_LEFT} {_TOP}V{_HEIGHT - _BOTTOM}H{_WIDTH - _RIGHT}V{_TOP}"
-    parts.append(f'<path d="{frame}" fill="none" stroke="currentColor" stroke-opacity="0.35"/>')
-    names = escape(", ".join(name for name, _ in legend))
-    return (
-        f'<svg class="hnw-chart" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="Chart of {names}" '
-        f'font-size="11" font-family="sans-serif" fill="currentColor">{"".join(parts)}</svg>'
+    axes = [[(curve, _COLOURS[number]) for number, curve in enumerate(curves) if curve.points]]
+    axes.append([(right, _COLOURS[2])] if right is not None and right.points else [])
+    labels = [
+        *_legend([(curve.name, colour) for axis in axes for curve, colour in axis]),
+        _label(_WIDTH - _RIGHT, _HEIGHT - 6, f"step {last_step}", "end"),
+        _label(_LEFT, _HEIGHT - 6, "0", "start"),
+    ]
+    lines: list[Line] = []
+    for number, axis in enumerate(axes):
+        if axis:
+            limits = _range([curve for curve, _ in axis])
+            labels += _ticks(limits, is_left=number == 0)
+            lines += [_line(curve, limits, last_step, colour) for curve, colour in axis]
+    return elements.piece(
+        _FILE,
+        "chart",
+        width=_WIDTH,
+        height=_HEIGHT,
+        names=", ".join(curve.name for axis in axes for curve, _ in axis),
+        labels=labels,
+        lines=lines,
+        frame=f"M{_LEFT} {_TOP}V{_HEIGHT - _BOTTOM}H{_WIDTH - _RIGHT}V{_TOP}",
+    )
+
+
+def draw_histogram(histogram: Histogram, title: str = "") -> Markup:
+    """Return an SVG element: a bar for each bin, the highest as high as the picture, and a line where 0 is.
+
+    Args:
+        title: shown while the pointer rests on it.
+    """
+    return elements.piece(
+        _FILE,
+        "histogram",
+        width=_BARS_WIDTH,
+        height=_BARS_HEIGHT,
+        title=title,
+        bars=_bars(histogram),
+        zero=_zero(histogram),
     )
 
 
@@ -53,32 +85,52 @@ def _range(curves: Sequence[Curve]) -> tuple[float, float]:
     return low - margin if low < 0 else max(0.0, low - margin), high + margin
 
 
-def _line(curve: Curve, limits: tuple[float, float], last_step: int, colour: str) -> str:
+def _line(curve: Curve, limits: tuple[float, float], last_step: int, colour: str) -> Line:
     low, high = limits
-    points = [
-        f"{_LEFT + step / max(last_step, 1) * (_WIDTH - _LEFT - _RIGHT):.1f},"
-        f"{_TOP + (high - value) / (high - low) * (_HEIGHT - _TOP - _BOTTOM):.1f}"
-        for step, value in curve.points
-        if math.isfinite(value)
-    ]
-    if not points:
-        return ""
-    if len(points) == 1:
-        x, _, y = points[0].partition(",")
-        return f'<circle cx="{x}" cy="{y}" r="2.5" fill="{colour}"/>'
-    return f'<polyline points="{" ".join(points)}" fill="none" stroke="{colour}" stroke-width="1.6"/>'
+    across = (_WIDTH - _LEFT - _RIGHT) / max(last_step, 1)
+    down = (_HEIGHT - _TOP - _BOTTOM) / (high - low)
+    places: list[float] = []
+    for step, value in curve.points:
+        if math.isfinite(value):
+            places += (_LEFT + step * across, _TOP + (high - value) * down)
+    count = len(places) // 2
+    # One format for all: a chart is drawn every second of a run.
+    return " ".join(["%.1f,%.1f"] * count) % tuple(places), count, colour
 
 
-def _axis(curves: Sequence[Curve], is_left: bool) -> str:
-    low, high = _range(curves)
-    labels = []
+def _ticks(limits: tuple[float, float], is_left: bool) -> Iterator[Label]:
+    low, high = limits
+    x, anchor = (_LEFT - 4, "end") if is_left else (_WIDTH - _RIGHT + 4, "start")
     for tick in range(_TICKS + 1):
-        value = low + (high - low) * tick / _TICKS
         y = _HEIGHT - _BOTTOM - tick / _TICKS * (_HEIGHT - _TOP - _BOTTOM) + 4
-        x, anchor = (_LEFT - 4, "end") if is_left else (_WIDTH - _RIGHT + 4, "start")
-        labels.append(_text(x, y, f"{value:.3g}", anchor))
-    return "".join(labels)
+        yield _label(x, y, f"{low + (high - low) * tick / _TICKS:.3g}", anchor)
 
 
-def _text(x: float, y: float, text: str, anchor: str, colour: str = "currentColor") -> str:
-    return f'<text x="{x:.0f}" y="{y:.0f}" text-anchor="{anchor}" fill="{colour}">{escape(text)}</text>'
+def _legend(names: Sequence[tuple[str, str]]) -> Iterator[Label]:
+    for number, (name, colour) in enumerate(names):
+        yield _label(_LEFT + 110 * number, 14, name, "start", colour)
+
+
+def _label(x: float, y: float, words: str, anchor: str, colour: str = "currentColor") -> Label:
+    return f"{x:.0f}", f"{y:.0f}", anchor, colour, words
+
+
+def _bars(histogram: Histogram) -> Iterator[tuple[str, str, str, str]]:
+    highest = max((0, *histogram.counts))
+    step = _BARS_WIDTH / max(len(histogram.counts), 1)
+    for index, count in enumerate(histogram.counts):
+        if count and highest:
+            # A single value must still be seen beside millions in another bin.
+            height = max(count / highest * (_BARS_HEIGHT - 2), 1)
+            left, top = index * step + _GAP / 2, _BARS_HEIGHT - 1 - height
+            yield f"{left:.2f}", f"{top:.2f}", f"{step - _GAP:.2f}", f"{height:.2f}"
+
+
+def _zero(histogram: Histogram) -> str:
+    """Tell where the line at 0 begins; empty where 0 is not in the picture."""
+    low, high = histogram.low, histogram.high
+    if not low < 0 < high:
+        return ""
+    # Halves first: the span of the largest numbers is more than a number can hold.
+    place = -low / 2 / (high / 2 - low / 2) * _BARS_WIDTH
+    return f"{place - 0.5:.2f}"

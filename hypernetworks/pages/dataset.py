@@ -1,21 +1,32 @@
-"""A survey of a dataset as HTML: what an epoch holds, the sizes that are trained, the problems and the tags."""
+"""What the tab Dataset shows as HTML: what an epoch holds, sizes, problems and tags; and the pictures themselves."""
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from html import escape
+from collections.abc import Iterator, Sequence
+from typing import Any
 
+from markupsafe import Markup
+
+from ..base.errors import DatasetError
+from ..data.buckets import Frame
 from ..data.captions import CLASS, FILE, METADATA, NAME, caption_origin
+from ..data.dataset import Sample
 from ..data.survey.survey import KINDS, Bucket, Problem, Survey
 from ..data.survey.tags import count_tags
-from ..data.survey.thumbnails import trained_picture
+from ..data.survey.thumbnails import trained_picture, whole_picture
 from . import elements
 
+_FILE = "dataset.html"
+PER_PAGE = 24
+ALL, TROUBLED, HELD_OUT, REGULAR = "all pictures", "with problems", "held out", "for regularisation"
 _EXAMPLES = 5
-_EXAMPLE_PX = 96
+_EXAMPLE_PX, _CARD_PX, _CHOSEN_PX = 96, 192, 320
 _PROBLEMS_SHOWN = 200
 _TAGS_SHOWN = 1_000
+_CROPS_SHOWN = 12
+_CAPTION = 240
 _ORIGINS = {
     FILE: "{} from caption files",
     METADATA: "{} from the metadata file",
@@ -26,12 +37,19 @@ _ORIGINS = {
 
 def render(survey: Survey) -> str:
     """Return the whole survey but the pictures."""
-    parts = []
-    if survey.obstacle:
-        parts.append(elements.problem(f"A run would not start: {survey.obstacle}."))
-    parts += [elements.facts(_facts(survey)), "<h4>Sizes that are trained</h4>", _buckets(survey), _problems(survey)]
-    parts.append(_tags(survey))
-    return f"<div class='hnw-report'>{''.join(parts)}</div>"
+    tags = count_tags((sample.written, sample.subset.captions) for sample in survey.samples)
+    return elements.page(
+        _FILE,
+        "survey",
+        obstacle=survey.obstacle,
+        known=_facts(survey),
+        buckets=(_bucket(survey, bucket) for bucket in survey.buckets),
+        problem_count=f"{len(survey.problems):,}",
+        problems=list(_problems(survey)),
+        tag_count=f"{len(tags):,}",
+        tags=[(tag, count, f"{count:,}", f"{6 * count / tags[0][1]:.2f}") for tag, count in tags[:_TAGS_SHOWN]],
+        rarer=_beyond(len(tags), _TAGS_SHOWN),
+    )
 
 
 def _facts(survey: Survey) -> Iterator[tuple[str, str]]:
@@ -60,24 +78,23 @@ def _facts(survey: Survey) -> Iterator[tuple[str, str]]:
         yield "Masks", "alpha channels" if alpha else f"files beside {files:,} of {len(survey.samples):,} pictures"
 
 
-def _epoch(survey: Survey) -> str:
+def _epoch(survey: Survey) -> Markup:
     steps, accumulation = survey.division.steps_per_epoch, survey.request.train.gradient_accumulation
     shown = sum(bucket.shown for bucket in survey.buckets)
     batches = sum(bucket.batches for bucket in survey.buckets)
-    gathered = f", {accumulation} of them a step" if accumulation > 1 else ""
-    return (
-        f"<b class='hnw-steps'>{_count(steps, '{} step', '{} steps')}</b>: "
-        f"{_count(shown, '{} picture', '{} pictures')} in {_count(batches, '{} batch', '{} batches')}{gathered}"
+    return elements.piece(
+        _FILE,
+        "epoch",
+        steps=_count(steps, "{} step", "{} steps"),
+        pictures=_count(shown, "{} picture", "{} pictures"),
+        batches=_count(batches, "{} batch", "{} batches"),
+        gathered=f", {accumulation} of them a step" if accumulation > 1 else "",
     )
 
 
-def _buckets(survey: Survey) -> str:
-    head = ("Size", "Ratio", "Pictures", "An epoch", "Batches", "Last batch", "As they are trained")
-    return elements.table(head, (_bucket(survey, bucket) for bucket in survey.buckets), "hnw-buckets")
-
-
-def _bucket(survey: Survey, bucket: Bucket) -> tuple[str, ...]:
+def _bucket(survey: Survey, bucket: Bucket) -> Sequence[str]:
     kind = bucket.kind
+    examples = [(_example(survey, number), _name(survey.samples[number])) for number in bucket.samples[:_EXAMPLES]]
     return (
         f"{kind.width_px} × {kind.height_px}",
         f"{kind.width_px / kind.height_px:.2f}",
@@ -85,75 +102,150 @@ def _bucket(survey: Survey, bucket: Bucket) -> tuple[str, ...]:
         f"{bucket.shown:,}",
         f"{bucket.batches:,}",
         f"{bucket.last_batch} of {kind.batch_size}",
-        "".join(_examples(survey, bucket)),
+        elements.piece(_FILE, "examples", examples, _beyond(len(bucket.samples), _EXAMPLES)),
     )
 
 
-def _examples(survey: Survey, bucket: Bucket) -> Iterator[str]:
-    for number in bucket.samples[:_EXAMPLES]:
-        sample = survey.samples[number]
-        picture = trained_picture(survey.thumbnails.get(sample), sample, sample.frames[0], _EXAMPLE_PX)
-        name = elements.text(sample.path.name, 120)
-        yield f"<img src='{picture}' alt='{name}' title='{name}'>"
-    left = len(bucket.samples) - _EXAMPLES
-    if left > 0:
-        yield f"<span>and {left:,} more</span>"
+def _example(survey: Survey, number: int) -> str:
+    sample = survey.samples[number]
+    return trained_picture(survey.thumbnails.get(sample), sample, sample.frames[0], _EXAMPLE_PX)
 
 
-def _problems(survey: Survey) -> str:
-    if not survey.problems:
-        return "<h4>Problems</h4><p>None was found.</p>"
-    folds: list[str] = []
+def _problems(survey: Survey) -> Iterator[tuple[str, str, Sequence[Sequence[str]], str]]:
+    """Return the problems of each kind: its name, how many, rows of a table, and how many more there are."""
     for kind in KINDS:
         found = [problem for problem in survey.problems if problem.kind == kind]
         if found:
-            rows = [(_name(problem), elements.text(problem.sentence, 400)) for problem in found[:_PROBLEMS_SHOWN]]
-            folds.append(
-                f"<details{' open' if not folds else ''}><summary>{kind.capitalize()} ({len(found):,})</summary>"
-                f"<div class='hnw-scroll'>{elements.table(('Picture', 'What was found'), rows, 'hnw-problems')}"
-                f"{_more(len(found))}</div></details>"
-            )
-    return f"<h4>Problems ({len(survey.problems):,})</h4>{''.join(folds)}"
+            rows = [(_link(problem), elements.text(problem.sentence, 400)) for problem in found[:_PROBLEMS_SHOWN]]
+            yield kind.capitalize(), f"{len(found):,}", rows, _beyond(len(found), _PROBLEMS_SHOWN)
 
 
-def _name(problem: Problem) -> str:
+def _link(problem: Problem) -> str:
     name = elements.text(problem.path.name, 120)
-    if problem.sample is None:
-        return name
-    return f"<button type='button' class='hnw-link' onclick='hnwDatasetPick({problem.sample})'>{name}</button>"
+    return name if problem.sample is None else elements.piece(_FILE, "picture_link", problem.sample, name)
 
 
-def _tags(survey: Survey) -> str:
-    counts = count_tags((sample.written, sample.subset.captions) for sample in survey.samples)
-    if not counts:
-        return ""
-    rows = "".join(_tag_rows(counts[:_TAGS_SHOWN], counts[0][1]))
-    head = "".join(
-        f"<th scope='col'><button type='button' class='hnw-link' onclick='hnwDatasetSort(this, {column})'>{name}"
-        "</button></th>"
-        for column, name in enumerate(("Tag", "Pictures"))
-    )
-    table = f"<table class='hnw-table hnw-tags'><thead><tr>{head}<th></th></tr></thead><tbody>{rows}</tbody></table>"
-    more = f"<p>and {len(counts) - _TAGS_SHOWN:,} rarer ones</p>" if len(counts) > _TAGS_SHOWN else ""
-    return (
-        f"<details open><summary>Tags ({len(counts):,})</summary><div class='hnw-scroll'>{table}{more}</div></details>"
-    )
+def _name(sample: Sample) -> str:
+    return elements.text(sample.path.name, 120)
 
 
-def _tag_rows(counts: Iterable[tuple[str, int]], most: int) -> Iterator[str]:
-    for tag, count in counts:
-        shown = elements.text(tag, 200)
-        yield (
-            f"<tr><td><button type='button' class='hnw-link' data-tag='{escape(tag)}' onclick='hnwDatasetFind(this)'>"
-            f"{shown}</button></td>"
-            f"<td data-sort='{count}'>{count:,}</td>"
-            f"<td><span class='hnw-bar' style='width: {6 * count / most:.2f}em'></span></td></tr>"
-        )
-
-
-def _more(count: int) -> str:
-    return f"<p>and {count - _PROBLEMS_SHOWN:,} more</p>" if count > _PROBLEMS_SHOWN else ""
+def _beyond(count: int, shown: int) -> str:
+    """Tell how many are left when so many are shown; empty where none is."""
+    return f"{count - shown:,}" if count > shown else ""
 
 
 def _count(count: int, one: str, many: str) -> str:
     return (one if count == 1 else many).format(f"{count:,}")
+
+
+def choices(survey: Survey) -> list[str]:
+    """Tell which pictures can be chosen to be shown."""
+    others = any(sample.subset.is_regularisation for sample in survey.samples)
+    optional = [(TROUBLED, bool(_sentences(survey))), (HELD_OUT, bool(survey.held_out)), (REGULAR, others)]
+    sizes = dict.fromkeys(f"{one.kind.width_px} x {one.kind.height_px}" for one in survey.buckets)
+    return [ALL, *(name for name, is_there in optional if is_there), *sizes]
+
+
+def chosen(survey: Survey, show: str, words: str) -> list[int]:
+    """Return the numbers of the samples to show.
+
+    Args:
+        show: one of `choices`; anything else is all of them.
+        words: what their name or caption must contain, in letters of any case.
+    """
+    troubled = _sentences(survey)
+    of_size = [one for one in survey.buckets if f"{one.kind.width_px} x {one.kind.height_px}" == show]
+    sized = {number for one in of_size for number in one.samples}
+    wanted = words.strip().lower()
+
+    def is_shown(number: int, sample: Sample) -> bool:
+        belongs = {
+            TROUBLED: number in troubled,
+            HELD_OUT: number in survey.held_out,
+            REGULAR: sample.subset.is_regularisation,
+        }.get(show, not sized or number in sized)
+        return belongs and (wanted in sample.written.lower() or wanted in sample.path.name.lower())
+
+    return [number for number, sample in enumerate(survey.samples) if is_shown(number, sample)]
+
+
+def page_count(numbers: Sequence[int]) -> int:
+    """Pages that so many pictures take; one at least."""
+    return max(1, -(-len(numbers) // PER_PAGE))
+
+
+def cards(survey: Survey, numbers: Sequence[int], page: int) -> str:
+    """Return a page of pictures, counted from 1."""
+    shown = itertools.islice(numbers, (page - 1) * PER_PAGE, page * PER_PAGE)
+    troubled = _sentences(survey)
+    return elements.page(_FILE, "cards", [_card(survey, one, troubled.get(one, [])) for one in shown])
+
+
+def large(survey: Survey, number: int) -> str:
+    """One picture, with all that is known of it."""
+    sample = survey.samples[number]
+    known = [("Picture", elements.text(sample.path, 400)), ("Size", _size(sample))]
+    known.append(("Seen as", elements.text(sample.caption)))
+    known += [("Problem", elements.text(sentence, 400)) for sentence in _sentences(survey).get(number, [])]
+    return elements.page(_FILE, "chosen", _pair(survey, sample, _CHOSEN_PX), known)
+
+
+def _card(survey: Survey, number: int, sentences: Sequence[str]) -> dict[str, Any]:
+    sample = survey.samples[number]
+    return {
+        "number": number,
+        "pair": _pair(survey, sample, _CARD_PX),
+        "name": elements.text(sample.path.name, 80),
+        "size": _size(sample),
+        "marks": _marks(survey, number),
+        "caption": elements.text(sample.written, _CAPTION),
+        "problems": sentences,
+    }
+
+
+def _pair(survey: Survey, sample: Sample, long_px: int) -> Markup:
+    try:
+        found = survey.thumbnails.get(sample)
+        trained = trained_picture(found, sample, sample.frames[0], long_px)
+    except DatasetError as error:
+        return elements.piece("elements.html", "broken", str(error))
+    width, height = sample.size
+    original = whole_picture(found, sample, long_px)
+    outlines = [_outline(frame) for frame in sample.frames[:_CROPS_SHOWN]]
+    return elements.piece(_FILE, "pair", width, height, original, trained, outlines)
+
+
+def _outline(frame: Frame) -> str:
+    left, top, right, bottom = frame.box
+    return f"M{left:.1f} {top:.1f}H{right:.1f}V{bottom:.1f}H{left:.1f}Z"
+
+
+def _size(sample: Sample) -> str:
+    frame = sample.frames[0]
+    return f"{sample.size[0]} × {sample.size[1]} → {frame.width_px} × {frame.height_px}"
+
+
+def _marks(survey: Survey, number: int) -> list[str]:
+    """Tell what else is to be known of a picture, in a few words each."""
+    sample = survey.samples[number]
+    subset = sample.subset
+    marks = [
+        (len(sample.frames) > 1, f"{len(sample.frames)} crops"),
+        (subset.repeats > 1 and not subset.is_regularisation, f"{subset.repeats} times"),
+        (subset.is_flipped, "also mirrored"),
+        (sample.mask is not None, "mask"),
+        (sample.weight != 1, f"weight {sample.weight:g}"),
+        (subset.is_regularisation, "regularisation"),
+        (number in survey.held_out, "held out"),
+        (caption_origin(sample.path, subset.source).kind == METADATA, "metadata"),
+    ]
+    return [words for is_so, words in marks if is_so]
+
+
+def _sentences(survey: Survey) -> dict[int, list[str]]:
+    """Tell what is wrong with samples, by number."""
+    found: dict[int, list[str]] = {}
+    for problem in survey.problems:
+        if problem.sample is not None:
+            found.setdefault(problem.sample, []).append(f"{problem.kind}: {problem.sentence}")
+    return found

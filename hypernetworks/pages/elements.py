@@ -1,28 +1,77 @@
-"""Small pieces of HTML for what comes out of files: every text is escaped, shortened and made printable."""
+"""HTML and SVG made from templates, and how values are written in them.
+
+A template holds macros, one for each thing that it can show. Whatever it takes in is made printable, cut where it is
+endless, and escaped, unless a template made it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from html import escape
-from typing import Any
+import functools
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from markupsafe import Markup
 from torch import Tensor
 
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+FOLDER = Path(__file__).parent / "templates"
 _TEXT = 2_000
+_LONGEST = 10_000
 _ROWS = 300
 _MEGABYTE = 1_000_000
 #: Signs without a picture that text needs: line breaks, tabs, and the joiners of several scripts and emoji.
 _UNSEEN = "\n\t\u200c\u200d"
 
 
+def piece(file: str, macro: str, *values: Any, **named: Any) -> Markup:
+    """Return what a macro of a template makes, for another template to take in as it is."""
+    return getattr(environment().get_template(file).module, macro)(*values, **named)
+
+
+def page(file: str, macro: str, *values: Any, **named: Any) -> str:
+    """Return the same for the page, as plain text: the host adds HTML to it, which Markup would escape."""
+    return str(piece(file, macro, *values, **named))
+
+
+@functools.cache
+def environment() -> Environment:
+    """Return what makes text of templates. Every value is escaped; a name without a value is an error."""
+    from jinja2 import Environment, FunctionLoader, StrictUndefined  # noqa: PLC0415 - at the first page, not at start
+
+    made = Environment(
+        autoescape=True,
+        auto_reload=False,
+        finalize=_shown,
+        loader=FunctionLoader(_source),
+        undefined=StrictUndefined,
+    )
+    made.filters["text"] = text
+    return made
+
+
+def _source(name: str) -> str:
+    """Return a template without the line breaks that are there for its reader: none between tags, else one space."""
+    lines = (FOLDER / name).read_text(encoding="utf-8").strip()
+    return re.sub(r"\s*\n\s*", " ", re.sub(r"(?<=[>}])\s*\n\s*(?=[<{])", "", lines))
+
+
+def _shown(value: Any) -> Any:
+    return value if hasattr(value, "__html__") else text(value, _LONGEST)
+
+
 def text(value: Any, limit: int = _TEXT) -> str:
-    """Return a value as escaped text of at most `limit` characters; signs that cannot be shown become U+FFFD."""
+    """Return a value as text of at most `limit` characters; signs that cannot be shown become U+FFFD."""
     if isinstance(value, Tensor):
         value = f"tensor {list(value.shape)} of {value.dtype}".replace("torch.", "")
     plain = str(value)
-    cut = plain[:limit]
-    shown = "".join(sign if sign.isprintable() or sign in _UNSEEN else "\ufffd" for sign in cut)
-    return escape(shown) + (f"… ({len(plain):,} characters)" if len(plain) > limit else "")
+    shown = plain[:limit]
+    if not shown.isprintable():
+        shown = "".join(sign if sign.isprintable() or sign in _UNSEEN else "\ufffd" for sign in shown)
+    return shown + (f"… ({len(plain):,} characters)" if len(plain) > limit else "")
 
 
 def number(value: float | None) -> str:
@@ -40,38 +89,11 @@ def share(part_of_all: float) -> str:
     return f"{part_of_all:.2%}" if part_of_all else "0"
 
 
-def facts(rows: Iterable[tuple[str, str]]) -> str:
-    """Return a table of names and values; the values are HTML already."""
-    lines = "".join(f"<tr><th scope='row'>{text(name, 80)}</th><td>{value}</td></tr>" for name, value in rows)
-    return f"<table class='hnw-table hnw-facts'>{lines}</table>"
-
-
-def table(head: Sequence[str], rows: Iterable[Sequence[str]], kind: str = "") -> str:
-    """Return a table with a head; the cells are HTML already.
-
-    Args:
-        kind: further classes of the table.
-    """
-    return f"<div class='hnw-wide-table'><table class='hnw-table {kind}'>{part(head, rows)}</table></div>"
-
-
-def part(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """One part of a table, with a head of its own."""
-    top = "".join(f"<th scope='col'>{name}</th>" for name in head)
-    lines = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
-    return f"<tbody><tr>{top}</tr>{lines}</tbody>"
-
-
 def values(mapping: Mapping[Any, Any]) -> list[tuple[str, str]]:
-    """Nested values as rows for `facts`, with dotted names; many rows are cut, and said to be."""
+    """Nested values as rows of a table of facts, with dotted names; many rows are cut, and said to be."""
     rows = list(_flat("", mapping))
     shown = [(name, text(value, 300)) for name, value in rows[:_ROWS]]
     return [*shown, ("…", f"and {len(rows) - _ROWS:,} more")] if len(rows) > _ROWS else shown
-
-
-def problem(sentence: str) -> str:
-    """Return a sentence about what is wrong."""
-    return f"<p class='hnw-broken'>{text(sentence)}</p>"
 
 
 def _flat(place: str, value: Any) -> Iterable[tuple[str, Any]]:

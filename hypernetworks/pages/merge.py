@@ -1,14 +1,16 @@
-"""Tables about merges as HTML."""
+"""What the tab Merge Hypernetworks shows as HTML: what methods can do, what came out, and compositions."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..compose import Composition
 from ..merge.check import Difference
 from ..merge.method import METHODS
 from ..merge.plan import Plan
 from . import elements
 
+_FILE = "merge.html"
 _NEAR = 1e-4
 
 
@@ -18,31 +20,41 @@ def methods_table(plans: Sequence[Plan], chosen: str) -> str:
     Args:
         chosen: name of the method that is chosen.
     """
-    rows = []
-    for plan in plans:
-        kind, word = ("hnw-yes", "yes") if plan.possible else ("hnw-no", "no")
-        label = elements.text(METHODS[plan.method].label)
-        rows.append(
-            (
-                f"<b>{label}</b>" if plan.method == chosen else label,
-                f"<span class='{kind}'>{word}</span>",
-                elements.text(sentence(plan), 400),
-            )
+    rows = [
+        (
+            elements.piece(_FILE, "label", METHODS[plan.method].label, plan.method == chosen),
+            elements.piece(_FILE, "can", plan.possible),
+            elements.text(sentence(plan), 400),
         )
-    return _report(elements.table(("Method", "Can it?", "What comes out, or why not"), rows))
+        for plan in plans
+    ]
+    return elements.page(_FILE, "methods", rows)
 
 
 def check_table(differences: Sequence[Difference], compared_with: str) -> str:
     """Tell how near the result is to what the networks give together."""
-    is_near = all(one.largest is not None and one.largest <= _NEAR for one in differences)
-    verdict = "The result does the same as" if is_near else "The result differs from"
     rows = [
         (f"{one.width} {one.side}", elements.number(one.change), _percent(one.mean), _percent(one.largest))
         for one in differences
     ]
-    head = ("Outputs on random contexts", "mean change wanted", "mean difference", "largest difference")
-    table = elements.table(head, rows, "hnw-comparison")
-    return _report(f"<p>{verdict} {elements.text(compared_with)}.</p>{table}")
+    is_near = all(one.largest is not None and one.largest <= _NEAR for one in differences)
+    return elements.page(_FILE, "check", is_near, compared_with, rows)
+
+
+def composition_table(composition: Composition, text: str, plan: Plan) -> str:
+    """Tell how a composition is read.
+
+    Args:
+        text: its readable form, or why it has none.
+        plan: of merging it into one file.
+    """
+    rows = [
+        ("Readable form", elements.piece(_FILE, "code", text)),
+        (".hns form", elements.piece(_FILE, "code", composition.as_hns())),
+        ("Networks", elements.text(", ".join(composition.names))),
+        ("As one file", elements.piece(_FILE, "one_file", plan.possible, sentence(plan))),
+    ]
+    return elements.page(_FILE, "composition", rows)
 
 
 def sentence(plan: Plan) -> str:
@@ -57,14 +69,5 @@ def reason(plan: Plan) -> str:
     return f"it{words[len(plan.method) :]}" if words.startswith(plan.method) else words
 
 
-def note(remark: str) -> str:
-    """Return a remark in place of a table."""
-    return f"<p class='hnw-note'>{elements.text(remark)}</p>"
-
-
 def _percent(value: float | None) -> str:
     return "–" if value is None else f"{value:.2%}" if value >= _NEAR else f"{value:.1e}"
-
-
-def _report(body: str) -> str:
-    return f"<div class='hnw-report'>{body}</div>"

@@ -1,32 +1,44 @@
-"""A report as HTML: what the file is, who reads it, and every weight with its histogram."""
+"""What the tab Inspect Hypernetwork shows as HTML: a file with all its weights, or how two networks differ."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from ..report import LayerStatistics, Outline, Report
-from . import elements, histograms
+from ..report.comparison import Comparison, OutputDistance, WeightDistance
+from . import charts, elements
 
+_FILE = "report.html"
 _FORMS = {"zip": "torch file (zip)", "legacy": "torch file (before 2020)", "safetensors": "safetensors"}
-_LAYERS = ("Weight", "Shape", "Type", "Mean", "Std", "Lowest", "Highest", "Zeros", "NaN", "Histogram")
-_LAYERS_SHOWN = 400
+_WEIGHTS_SHOWN = 400
 _KEYS_SHOWN = 40
 _WIDTHS_SHOWN = 16
 
+Rows = Sequence[Sequence[Any]]
+
 
 def render(report: Report) -> str:
-    """Return the whole report."""
-    parts = [f"<h3>{elements.text(report.path.name, 300)}</h3>"]
-    if report.problem:
-        parts.append(elements.problem(f"This file is broken: {report.problem}."))
-    parts += [elements.facts(_facts(report)), "<h4>Who can read it</h4>", _readers(report)]
-    if report.training:
-        parts += ["<h4>Training</h4>", elements.facts(elements.values(report.training))]
-    if report.extra:
-        parts += ["<h4>Other keys in the file</h4>", elements.facts(elements.values(report.extra))]
-    parts += ["<h4>Weights</h4>", _weights(report)]
-    return f"<div class='hnw-report'>{''.join(parts)}</div>"
+    """Return the whole report: what the file is, who reads it, and every weight with its histogram."""
+    groups: dict[int, list[Sequence[Any]]] = {}
+    for layer in report.layers[:_WEIGHTS_SHOWN]:
+        groups.setdefault(layer.width, []).append(_layer(layer))
+    return elements.page(
+        _FILE,
+        "report",
+        name=report.path.name,
+        problem=f"This file is broken: {report.problem}." if report.problem else "",
+        known=_facts(report),
+        readers=[
+            (elements.text(name), elements.piece(_FILE, "can_read", bool(reader)), elements.text(reader.reason, 400))
+            for name, reader in report.readers.items()
+        ],
+        training=elements.values(report.training) if report.training else (),
+        extra=elements.values(report.extra) if report.extra else (),
+        weights=groups.items(),
+        left=len(report.layers) - _WEIGHTS_SHOWN,
+    )
 
 
 def render_broken(path: Path, sentence: str, outline: Outline) -> str:
@@ -41,8 +53,20 @@ def render_broken(path: Path, sentence: str, outline: Outline) -> str:
     if outline.keys:
         more = f" and {len(outline.keys) - _KEYS_SHOWN:,} more" if len(outline.keys) > _KEYS_SHOWN else ""
         rows.append(("Keys", ", ".join(elements.text(key, 60) for key in outline.keys[:_KEYS_SHOWN]) + more))
-    heading = f"<h3>{elements.text(path.name, 300)}</h3>"
-    return f"<div class='hnw-report'>{heading}{elements.problem(sentence)}{elements.facts(rows) if rows else ''}</div>"
+    return elements.page(_FILE, "broken_file", name=path.name, problem=sentence, known=rows)
+
+
+def render_comparison(comparison: Comparison, first: str, second: str) -> str:
+    """Return the comparison of two networks under their names."""
+    return elements.page(
+        _FILE,
+        "comparison",
+        names=[elements.text(name, 80) for name in (first, second)],
+        is_same=comparison.is_same,
+        structure=_differences(comparison),
+        outputs=map(_output, comparison.outputs),
+        weights=_distances(comparison),
+    )
 
 
 def _facts(report: Report) -> Iterator[tuple[str, str]]:
@@ -69,50 +93,54 @@ def _facts(report: Report) -> Iterator[tuple[str, str]]:
 def _widths(report: Report) -> str:
     lines = [f"{width}: {' → '.join(map(str, layers))}" for width, layers in report.layer_widths.items()]
     more = [f"and {len(lines) - _WIDTHS_SHOWN} more"] if len(lines) > _WIDTHS_SHOWN else []
-    return "<br>".join([*lines[:_WIDTHS_SHOWN], *more])
+    return elements.piece(_FILE, "lines", [*lines[:_WIDTHS_SHOWN], *more])
 
 
 def _list(values: tuple[float, ...]) -> str:
     return ", ".join(f"{value:g}" for value in values)
 
 
-def _readers(report: Report) -> str:
-    rows = [
-        (
-            elements.text(name),
-            f"<b class='hnw-{'yes' if reader else 'no'}'>{'yes' if reader else 'no'}</b>",
-            elements.text(reader.reason, 400),
-        )
-        for name, reader in report.readers.items()
-    ]
-    return elements.table(("Program", "Reads it", "Why"), rows, "hnw-readers")
-
-
-def _weights(report: Report) -> str:
-    groups: dict[int, list[LayerStatistics]] = {}
-    for layer in report.layers[:_LAYERS_SHOWN]:
-        groups.setdefault(layer.width, []).append(layer)
-    tables = [
-        f"<details{' open' if index == 0 else ''}><summary>Width {width}</summary>"
-        f"{elements.table(_LAYERS, map(_layer, layers), 'hnw-weights')}</details>"
-        for index, (width, layers) in enumerate(groups.items())
-    ]
-    left = len(report.layers) - _LAYERS_SHOWN
-    return "".join(tables) + (f"<p>and {left:,} more weights</p>" if left > 0 else "")
-
-
-def _layer(layer: LayerStatistics) -> tuple[str, ...]:
-    shape = " × ".join(map(str, layer.shape))
+def _layer(layer: LayerStatistics) -> Sequence[str]:
     picture = ""
     if layer.histogram:
         span = f"{layer.width} {layer.side} {layer.name}: {layer.low:.4g} to {layer.high:.4g}"
-        picture = histograms.draw(layer.histogram, span)
+        picture = charts.draw_histogram(layer.histogram, span)
+    not_finite = elements.share(layer.not_finite)
     return (
         f"{layer.side} {elements.text(layer.name.removeprefix('linear.'), 60)}",
-        shape,
+        " × ".join(map(str, layer.shape)),
         elements.text(layer.dtype),
         *map(elements.number, (layer.mean, layer.std, layer.low, layer.high)),
         elements.share(layer.zeros),
-        f"<b class='hnw-no'>{elements.share(layer.not_finite)}</b>" if layer.not_finite else "0",
+        elements.piece(_FILE, "bad", not_finite) if layer.not_finite else not_finite,
         picture,
     )
+
+
+def _differences(comparison: Comparison) -> Rows:
+    if not comparison.facts:
+        return [("no difference", "", "", "", "")]
+    return [
+        (fact.fact.replace("_", " "), elements.text(fact.first, 300), elements.text(fact.second, 300), "", "")
+        for fact in comparison.facts
+    ]
+
+
+def _output(output: OutputDistance) -> Sequence[str]:
+    numbers = (output.first, output.second, output.largest, output.mean)
+    return (f"{output.width} {output.side}", *map(elements.number, numbers))
+
+
+def _distances(comparison: Comparison) -> Iterator[Sequence[str]]:
+    for weight in comparison.weights[:_WEIGHTS_SHOWN]:
+        yield _distance(weight)
+    left = len(comparison.weights) - _WEIGHTS_SHOWN
+    if left > 0:
+        yield (f"and {left:,} more", "", "", "", "")
+
+
+def _distance(weight: WeightDistance) -> Sequence[str]:
+    relative = "–" if weight.relative is None else f"{weight.relative:.2%}"
+    cosine = "–" if weight.cosine is None else f"{weight.cosine:.4f}"
+    name = f"{weight.width} {weight.side} {elements.text(weight.weight, 60)}"
+    return (name, elements.number(weight.first), elements.number(weight.second), relative, cosine)

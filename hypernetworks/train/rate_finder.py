@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
+from markupsafe import Markup
+
 from ..base.errors import TrainingError
 from ..pages.charts import Curve, draw_chart
 from ..ports import Ports
@@ -57,7 +59,7 @@ class FoundRate:
     rates: tuple[float, ...]
     losses: tuple[float, ...]
 
-    def chart(self) -> str:
+    def chart(self) -> Markup:
         """Return the smoothed loss over the steps and the rate beside it, as SVG; the rate as its power of ten."""
         loss = Curve("loss", list(enumerate(self.losses)))
         rate = Curve("log10 of the rate", [(step, math.log10(value)) for step, value in enumerate(self.rates)])

@@ -9,6 +9,8 @@ from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from markupsafe import Markup
+
 from .. import files
 from ..base.atomic import write_text
 from ..base.errors import WorkbenchError
@@ -68,7 +70,7 @@ class TrainResult:
     strip: Path | None
     log: Path
     previews: tuple[Path, ...]
-    chart: str
+    chart: Markup
 
 
 def train(job: Job, ports: Ports, resume: bool = False) -> TrainResult:

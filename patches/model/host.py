@@ -6,10 +6,10 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
-from html import escape
 from pathlib import Path
 
 import torch
+from markupsafe import Markup
 from modules import devices, paths, sd_hijack_checkpoint, shared
 from PIL import Image
 from torch import Tensor, nn
@@ -20,6 +20,7 @@ from ...hypernetworks.kernels import attention as attention_kernels
 from ...hypernetworks.kernels.devices import autocast_dtype
 from ...hypernetworks.kernels.memory import Activations
 from ...hypernetworks.network.hypernetwork import Hypernetwork
+from ...hypernetworks.pages import sentences
 from ...hypernetworks.ports import Checkpoint, Computing, Ports, Progress
 from ..patching import patch_set
 from . import activations, attention_layers, encoders, fingerprints, lean_layers, recomputing, temporary, unet_attention
@@ -201,7 +202,7 @@ class HostProgress:
     """The WebUI's progress bar, live preview and Interrupt button; the page asks for them as long as the job runs."""
 
     def __init__(self, note: Callable[[int, int, str], None] | None = None) -> None:
-        self._chart = ""
+        self._chart = Markup()
         self._note = note
 
     def report(self, done: int, total: int, text: str) -> None:
@@ -211,9 +212,9 @@ class HostProgress:
         shared.state.job_count = total
         shared.state.job_no = done
         # A text of one line would be put into the bar as it is; ours is HTML for the page's script.
-        shared.state.textinfo = f"<p>{escape(text)}</p>\n{self._chart}"
+        shared.state.textinfo = sentences.progress(text, self._chart)
 
-    def draw(self, chart: str) -> None:
+    def draw(self, chart: Markup) -> None:
         """Show the curves of the run under the text."""
         self._chart = chart
 

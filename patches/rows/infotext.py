@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import html
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ...hypernetworks import compose
 from ...hypernetworks.base.errors import CompositionError
+from ...hypernetworks.pages.sentences import refused
 from ..model.loaded import Loaded, LoadedComposition
 from . import aliases, entries
 from .entries import Row
@@ -64,10 +64,7 @@ def strip_tags(_infotext: str, params: dict[str, Any]) -> None:
 
 def remarks(params: Mapping[str, Any]) -> str:
     """HTML with a sentence for each file that is missing or another one than that of the picture; else empty."""
-    sentences = [html.escape(sentence) for sentence in _sentences(params)]
-    if not sentences:
-        return ""
-    return f"<ul class='hnw-errors'>{''.join(f'<li>{sentence}</li>' for sentence in sentences)}</ul>"
+    return refused(list(_sentences(params)))
 
 
 def _sentences(params: Mapping[str, Any]) -> Iterator[str]:

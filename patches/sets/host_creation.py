@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from html import escape
 from pathlib import Path
 from typing import Any
 
 from ...hypernetworks.base.errors import WorkbenchError
 from ...hypernetworks.files.create import create_file
 from ...hypernetworks.jobs.webui_form import CREATION_ARGUMENTS, creation_values, in_arguments, in_labels
+from ...hypernetworks.pages.sentences import refused_by_host
 from ...hypernetworks.train.settings.job import CreateSettings
 from ..patching import Patch, PatchSet, signature_with
 from .host_training import api_is_on
@@ -50,8 +50,7 @@ def _make_page(_original: Callable[..., Any]) -> Callable[..., Any]:
         try:
             path = create(entered)
         except WorkbenchError as error:
-            lines = "".join(f"<div class='error'>{escape(line)}</div>" for line in in_labels(error))
-            return gr.update(), "", lines
+            return gr.update(), "", refused_by_host(in_labels(error))
         return gr.update(choices=sorted(shared.hypernetworks)), f"Created: {path}", ""
 
     return create_hypernetwork

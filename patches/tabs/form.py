@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from html import escape
 from typing import Any
 
 import gradio as gr
 
 from ...hypernetworks.base.errors import SettingsError, WorkbenchError
 from ...hypernetworks.base.options import Group, Option, Settings, as_text
+from ...hypernetworks.pages.sentences import plain, refused
 
 #: The settings class of each section of a form.
 Sections = Mapping[str, type[Settings]]
@@ -127,7 +127,7 @@ class Form:
 
     def sentences(self, said: Mapping[str, str]) -> list[Any]:
         """Update of the places under the fields: the sentence for each address in `said`, nothing elsewhere."""
-        return [gr.update(value=escape(said.get(one, "")), visible=one in said) for one in self._places]
+        return [gr.update(value=plain(said.get(one, "")), visible=one in said) for one in self._places]
 
     def filled(self, values: Mapping[str, Any]) -> list[Any]:
         """Update of the components: the new value for each address in `values`, the others as they are."""
@@ -160,8 +160,7 @@ class Form:
         """
         several = error.errors if isinstance(error, SettingsError) else ()
         sentences = [self._sentence(one, section) for one in several] or [str(error)]
-        lines = "".join(f"<li>{escape(sentence)}</li>" for sentence in sentences)
-        return f"<ul class='hnw-errors'>{lines}</ul>"
+        return refused(sentences)
 
     def _sentence(self, error: SettingsError, section: str) -> str:
         labels = {field.address: field.option.label for field in self.fields}
@@ -197,8 +196,3 @@ def _shown(value: Any) -> Any:
 def when_left(number: Any) -> list[Callable[..., Any]]:
     """Return the event of a number that is left; none in the gradio of Forge."""
     return [number.blur] if hasattr(number, "blur") else []
-
-
-def done(sentence: str) -> str:
-    """Return a good result as HTML."""
-    return f"<p class='hnw-done'>{escape(sentence)}</p>"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
@@ -57,7 +58,7 @@ def choices(config: dict[str, Any]) -> dict[str, str]:
 
 
 def in_code() -> set[str]:
-    """Every text in the code of our part; `{}` stands for what a sentence made at run time takes in.
+    """Every text in the code and templates of our part; `{}` stands for what a sentence made at run time takes in.
 
     The page's script translates sentence by sentence, without the commas that join, and the forms write labels for
     the names of settings; so a text is here in all these ways.
@@ -67,13 +68,31 @@ def in_code() -> set[str]:
     labels = {**create_entry.LABELS, **train_entry.LABELS}
     names = re.compile(r"\b(" + "|".join(re.escape(name) for name in labels if re.search("[_.]", name)) + r")\b")
     found: set[str] = set()
+    for text in itertools.chain(_in_python(), _in_templates()):
+        found |= {text, text.replace("_", " "), names.sub(lambda name: f"“{labels[name[0]]}”", text)}
+    sentences = {part for text in found for part in re.split(r"(?:(?<=\.) (?:\{\} )?|(?<=^\{\}) )(?=[A-Z])", text)}
+    return found | {re.sub(r"\.(\{\})+$", ".", part).strip(" ,;") for part in sentences}
+
+
+def _in_python() -> Iterator[str]:
     for path in sources.paths():
         if path.relative_to(sources.ROOT).parts[0] in ("hypernetworks", "patches", "scripts"):
             for node in ast.walk(sources.tree(path)):
-                for text in nodes(_literal(node)):
-                    found |= {text, text.replace("_", " "), names.sub(lambda name: f"“{labels[name[0]]}”", text)}
-    sentences = {part for text in found for part in re.split(r"(?:(?<=\.) (?:\{\} )?|(?<=^\{\}) )(?=[A-Z])", text)}
-    return found | {re.sub(r"\.(\{\})+$", ".", part).strip(" ,;") for part in sentences}
+                yield from nodes(_literal(node))
+
+
+def _in_templates() -> Iterator[str]:
+    from hypernetwork_workbench.hypernetworks.pages import elements
+
+    environment = elements.environment()
+    for path in sorted(elements.FOLDER.iterdir()):
+        page = ""
+        source = environment.loader.get_source(environment, path.name)[0]
+        for _, kind, value in environment.lex(source):
+            page += value if kind == "data" else "{}" if kind == "variable_begin" else ""
+            if kind == "string":
+                yield value[1:-1]
+        yield from nodes(page)
 
 
 def _literal(node: ast.AST) -> str:

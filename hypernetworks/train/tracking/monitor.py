@@ -7,6 +7,8 @@ import time
 from collections import deque
 from typing import Any
 
+from markupsafe import Markup
+
 from ...kernels.memory import PeakMemory
 from ...pages.charts import Curve, draw_chart
 from ...ports import Progress
@@ -73,7 +75,7 @@ class Monitor:
             self._progress.draw(self.chart())
         return self._progress.is_interrupted()
 
-    def chart(self) -> str:
+    def chart(self) -> Markup:
         """Return the curves of loss, validation loss and rate as SVG."""
         loss, validation, rate = (Curve(name, history.points) for name, history in self._curves.items())
         return draw_chart([loss, validation], rate, self._total)

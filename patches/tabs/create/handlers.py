@@ -18,10 +18,11 @@ from ....hypernetworks.jobs.create_entry import FORM_LABELS, Entry, beside, chec
 from ....hypernetworks.jobs.settings_text import MAX_BYTES
 from ....hypernetworks.network import presets
 from ....hypernetworks.pages import create as create_view
+from ....hypernetworks.pages.sentences import done, plain
 from ....hypernetworks.train.settings.job import CreateSettings
 from ...model import host
 from ...model.attention_layers import loaded_widths
-from ..form import Form, done
+from ..form import Form
 
 OWN = "Own settings"
 _CHANGED = "the checkpoint has changed and its widths are ticked now; look at them and press the button again"
@@ -144,7 +145,7 @@ class Handlers:
             create_view.drawing(entry),
             create_view.summary(entry, now, FORM_LABELS),
             preset.name if preset else OWN,
-            gr.update(value=preset.advice if preset else "", visible=preset is not None),
+            gr.update(value=plain(preset.advice if preset else ""), visible=preset is not None),
         ]
 
     def _fill(self, changes: Mapping[str, Any], offered: Sequence[int], entered: Sequence[Any]) -> list[Any]:

@@ -11,8 +11,8 @@ import gradio as gr
 from ....hypernetworks.base.errors import DatasetError, WorkbenchError
 from ....hypernetworks.data.survey.survey import Survey
 from ....hypernetworks.pages import dataset
-from ....hypernetworks.pages import pictures as pictures_page
-from ..form import Form, done
+from ....hypernetworks.pages.sentences import done, note
+from ..form import Form
 from . import work as dataset_work
 
 _NOTHING = -1
@@ -73,23 +73,23 @@ class Handlers:
         except WorkbenchError as error:
             return (*[gr.update()] * len(self.shown), self.form.explain(error))
         status = done(f"{len(found.samples) + len(found.reading.left_out):,} pictures were found.")
-        return (*self._all(found, pictures_page.ALL, "", 1, _NOTHING), status)
+        return (*self._all(found, dataset.ALL, "", 1, _NOTHING), status)
 
     def turn(self, seen: Survey | None, show: str, words: str, page_number: Any, by: int = 0) -> tuple[Any, ...]:
         """Show a page of the pictures that are chosen, `by` pages on."""
         if seen is None:
             return tuple(gr.update() for _ in self.pictures)
-        numbers = pictures_page.chosen(seen, show, words)
-        last = pictures_page.page_count(numbers)
+        numbers = dataset.chosen(seen, show, words)
+        last = dataset.page_count(numbers)
         wanted = int(page_number) if isinstance(page_number, (int, float)) else 1
         current = min(max(wanted + by, 1), last)
         pager = f"Page {current:,} of {last:,}; {len(numbers):,} of {len(seen.samples):,} pictures."
         can_turn = (current > 1, current < last)
         return (
             current,
-            f"<p class='hnw-note'>{pager}</p>",
+            note(pager),
             *(gr.update(interactive=can) for can in can_turn),
-            pictures_page.cards(seen, numbers, current),
+            dataset.cards(seen, numbers, current),
         )
 
     def pick(self, seen: Survey | None, number: Any) -> tuple[Any, ...]:
@@ -97,7 +97,7 @@ class Handlers:
         place = int(number) if isinstance(number, (int, float)) else _NOTHING
         if seen is None or not 0 <= place < len(seen.samples):
             return _NOTHING, "", "", gr.update(visible=False)
-        return place, pictures_page.large(seen, place), seen.samples[place].written, gr.update(visible=True)
+        return place, dataset.large(seen, place), seen.samples[place].written, gr.update(visible=True)
 
     def save_caption(self, *given: Any) -> tuple[Any, ...]:
         """Write the caption of the picture that is shown; `given` are `view`, its number and the text."""
@@ -144,8 +144,8 @@ class Handlers:
         return (*self._all(found, show, words, page_number, number), done(sentence))
 
     def _all(self, found: Survey, show: str, words: str, page_number: Any, number: Any) -> tuple[Any, ...]:
-        names = pictures_page.choices(found)
-        show = show if show in names else pictures_page.ALL
+        names = dataset.choices(found)
+        show = show if show in names else dataset.ALL
         pictures = self.turn(found, show, words, page_number)
         return (
             found,

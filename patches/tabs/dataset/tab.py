@@ -16,7 +16,8 @@ from ....hypernetworks.data.survey.captioning import TaggerSettings
 from ....hypernetworks.data.survey.copies import CopySettings
 from ....hypernetworks.data.survey.survey import SurveySettings
 from ....hypernetworks.data.survey.tags import TagSettings
-from ....hypernetworks.pages.pictures import ALL
+from ....hypernetworks.pages.dataset import ALL
+from ....hypernetworks.pages.sentences import note
 from ....hypernetworks.train.settings.job import SECTIONS
 from ...model import taggers
 from .. import start_values
@@ -29,9 +30,7 @@ _QUICK: dict[str, Any] = {"queue": False, "show_progress": "hidden"}
 _NAME = Option("Name for [name]", "Of the network, where the caption template has [name].")
 _TAGGER = Option("Tagger", "The WebUI's own; it loads its model when it is first used.")
 _WORDS = Option("Words", "Only pictures with them in name or caption.")
-_NO_TAGGER = (
-    "<p class='hnw-note'>This host has no tagger of its own; in the WebUI its deepbooru and BLIP can be used here.</p>"
-)
+_NO_TAGGER = "This host has no tagger of its own; in the WebUI its deepbooru and BLIP can be used here."
 
 
 def build(_params: Any = None) -> None:
@@ -108,7 +107,7 @@ class _Tab:
     def _tagger_fields(self) -> None:
         names = list(taggers.available())
         if not names:
-            gr.HTML(_NO_TAGGER, elem_id=f"{_ID}_taggers_none")
+            gr.HTML(note(_NO_TAGGER), elem_id=f"{_ID}_taggers_none")
             return
         tagger = gr.Dropdown(
             names, value=names[0], label=_TAGGER.label, info=_TAGGER.help, elem_id=f"{_ID}_taggers_tagger"

@@ -13,7 +13,8 @@ from ....hypernetworks.base.errors import SettingsError, WorkbenchError
 from ....hypernetworks.base.options import Option
 from ....hypernetworks.files.convert import ConversionSettings
 from ....hypernetworks.files.edit import NotesSettings, RenamingSettings
-from ..form import Form, done
+from ....hypernetworks.pages.sentences import done
+from ..form import Form
 from . import work as inspecting
 
 _ID = "hnw_inspect"

@@ -11,7 +11,6 @@ from ....hypernetworks import files, report
 from ....hypernetworks.base.errors import HypernetworkFileError, SettingsError
 from ....hypernetworks.files import edit
 from ....hypernetworks.files.convert import ConversionSettings, convert
-from ....hypernetworks.pages import comparison as comparison_page
 from ....hypernetworks.pages import report as report_page
 from ....hypernetworks.report import comparison
 
@@ -97,7 +96,7 @@ def compare(name: Any, other: Any) -> str:
             networks.append(files.load(place(chosen, field)))
         except HypernetworkFileError as error:
             raise SettingsError(field, str(error)) from error
-    return comparison_page.render(comparison.compare(*networks), str(name), str(other))
+    return report_page.render_comparison(comparison.compare(*networks), str(name), str(other))
 
 
 def listed(path: Path) -> str:

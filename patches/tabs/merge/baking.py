@@ -14,8 +14,8 @@ from ....hypernetworks.merge.bake import attention_layers, changed_layers
 from ....hypernetworks.merge.bake_files import BakeSettings, bake, target
 from ....hypernetworks.merge.checkpoint_file import CheckpointError, CheckpointFile
 from ....hypernetworks.merge.outlines import outline
-from ....hypernetworks.pages import merge
-from ..form import Form, done
+from ....hypernetworks.pages.sentences import done, note
+from ..form import Form
 from ..inspect import work
 from .handlers import unusable
 
@@ -42,12 +42,12 @@ class BakeHandlers:
         """Say what would change, or beside a field why it cannot."""
         values = self.form.values(entered)
         if not values["network"] or not values["checkpoint"]:
-            return [*self.form.sentences({}), merge.note(_EMPTY)]
+            return [*self.form.sentences({}), note(_EMPTY)]
         try:
             sentence = _plan(values["network"], _checkpoint(values["checkpoint"]))
         except SettingsError as error:
-            return [*self.form.sentences({error.field: beside(error)}), merge.note(_EMPTY)]
-        return [*self.form.sentences({}), merge.note(sentence)]
+            return [*self.form.sentences({error.field: beside(error)}), note(_EMPTY)]
+        return [*self.form.sentences({}), note(sentence)]
 
     def bake(self, *entered: Any) -> tuple[str, Any]:
         """Write the new checkpoint; gives the outcome and the list of checkpoints."""

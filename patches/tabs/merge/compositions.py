@@ -18,9 +18,10 @@ from ....hypernetworks.merge.composition import merge_composition, plan_composit
 from ....hypernetworks.merge.outlines import outline
 from ....hypernetworks.merge.saving import ResultSettings, free_path, with_hashes
 from ....hypernetworks.network.hypernetwork import Hypernetwork
-from ....hypernetworks.pages import elements, merge
+from ....hypernetworks.pages import merge
+from ....hypernetworks.pages.sentences import done, note
 from ...model import host
-from ..form import Form, done
+from ..form import Form
 from ..inspect import work
 from . import handlers
 
@@ -54,11 +55,11 @@ class CompositionHandlers:
         """Show the composition in both forms, or where it is wrong."""
         values = self.form.values(entered)
         if not values[_FIELD].strip():
-            return [*self.form.sentences({}), merge.note(_EMPTY)]
+            return [*self.form.sentences({}), note(_EMPTY)]
         try:
             return [*self.form.sentences({}), _preview(_read(values[_FIELD]))]
         except SettingsError as error:
-            return [*self.form.sentences({_FIELD: beside(error)}), merge.note(_EMPTY)]
+            return [*self.form.sentences({_FIELD: beside(error)}), note(_EMPTY)]
 
     def save(self, *entered: Any) -> str:
         """Write the composition as a `.hns` file into the folder of networks."""
@@ -168,18 +169,11 @@ def _outlines(composition: Composition) -> dict[str, Hypernetwork]:
 
 def _preview(composition: Composition) -> str:
     planned = plan_composition(composition, _outlines(composition))
-    kind, word = ("hnw-yes", "yes") if planned.possible else ("hnw-no", "no")
     try:
         text = composition.as_text()
     except CompositionError as error:
         text = str(error)
-    rows = [
-        ("Readable form", f"<code>{elements.text(text)}</code>"),
-        (".hns form", f"<code>{elements.text(composition.as_hns())}</code>"),
-        ("Networks", elements.text(", ".join(composition.names))),
-        ("As one file", f"<span class='{kind}'>{word}</span>: {elements.text(merge.sentence(planned))}"),
-    ]
-    return f"<div class='hnw-report'>{elements.facts(rows)}</div>"
+    return merge.composition_table(composition, text, planned)
 
 
 def _result(values: Mapping[str, Any]) -> ResultSettings:

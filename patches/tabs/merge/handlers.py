@@ -22,8 +22,9 @@ from ....hypernetworks.merge.saving import ResultSettings, save, with_hashes
 from ....hypernetworks.merge.settings import NONE, OWN_OPTIONS, ROWS, MergeSettings, chosen_rows, used_fields
 from ....hypernetworks.network.hypernetwork import Hypernetwork
 from ....hypernetworks.pages import merge as page
+from ....hypernetworks.pages.sentences import done, note
 from ...model import host
-from ..form import Form, done
+from ..form import Form
 from ..inspect import work as inspecting
 
 ResultT = TypeVar("ResultT")
@@ -95,12 +96,10 @@ def _judge(values: Mapping[str, Any], chosen: Sequence[int]) -> tuple[list[Setti
     if values["name"]:
         _tried(problems, partial(_target, values))
     if len(chosen) < _TWO:
-        return problems, page.note(
-            "Choose two networks at least; then a table tells what each method can do with them."
-        )
+        return problems, note("Choose two networks at least; then a table tells what each method can do with them.")
     networks = [network for network in outlines if network is not None]
     if settings is None or len(networks) < len(chosen):
-        return problems, page.note("The table of the methods returns when the fields are right.")
+        return problems, note("The table of the methods returns when the fields are right.")
     plans = _plans(settings, networks, problems)
     return problems, page.methods_table(plans, settings.method_name)
 

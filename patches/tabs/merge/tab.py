@@ -12,7 +12,7 @@ from ....hypernetworks.base.options import Option, Settings
 from ....hypernetworks.merge.bake_files import BakeSettings
 from ....hypernetworks.merge.saving import ResultSettings
 from ....hypernetworks.merge.settings import NONE, OWN_OPTIONS, ROWS, MergeSettings, used_fields
-from ....hypernetworks.pages import merge as page
+from ....hypernetworks.pages.sentences import note
 from ..form import Form, widget
 from ..inspect import work
 from . import baking
@@ -71,7 +71,7 @@ def _merge_part() -> tuple[MergeHandlers, Any, Any]:
             form.add(MergeSettings, {}, ("block_weights",))
         form.add_rows({"": ResultSettings})
     with gr.Column(scale=1, min_width=420, elem_id=f"{_ID}_panel"):
-        table = gr.HTML(page.note("Choose two networks at least."), elem_id=f"{_ID}_methods")
+        table = gr.HTML(note("Choose two networks at least."), elem_id=f"{_ID}_methods")
         with gr.Row():
             button = gr.Button("Merge", variant="primary", scale=3, elem_id=f"{_ID}_button")
             refresh = gr.Button("Refresh list", scale=1, min_width=110, elem_id=f"{_ID}_refresh")

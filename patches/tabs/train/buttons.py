@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from html import escape
 from typing import Any
 
 import gradio as gr
@@ -11,12 +10,13 @@ from modules import progress, shared
 
 from ....hypernetworks.base.errors import WorkbenchError
 from ....hypernetworks.jobs.train_entry import in_words
+from ....hypernetworks.pages.sentences import done, paragraph, refused
 from ....hypernetworks.train.run import TrainResult
 from ....hypernetworks.train.settings.job import Job
 from ...runs.job import job_from, with_txt2img
 from ...runs.registry import RunBusyError, runs
 from ...runs.training import check_job, find_rate_for, run_job
-from ..form import Form, done
+from ..form import Form
 
 Answer = tuple[Any, str]
 
@@ -32,7 +32,7 @@ def handler(form: Form, action: Callable[[Job], Answer], txt2img: int) -> Callab
     """
 
     def handle(_task: str, is_like_txt2img: bool, *entered: Any) -> Answer:
-        _last_answer[:] = gr.update(), "<p>The last run ended with an error; the host's console has it.</p>"
+        _last_answer[:] = gr.update(), paragraph("The last run ended with an error; the host's console has it.")
         try:
             tables = form.values(entered[txt2img:])
             if is_like_txt2img:
@@ -59,7 +59,7 @@ def one_at_a_time(handle: Callable[..., Any]) -> Callable[..., Any]:
                 return handle(task, *entered)
         except RunBusyError as busy:
             progress.finish_task(task)  # its page waits for it
-            return gr.update(), f"<ul class='hnw-errors'><li>{escape(str(busy))}.</li></ul>"
+            return gr.update(), refused([f"{busy}."])
 
     return start
 
@@ -68,7 +68,7 @@ def train(job: Job, resume: bool = False) -> Answer:
     """Train; the pictures and the sentence of the end."""
     result = run_job(job, resume=resume)
     pictures = [str(path) for path in (result.sheet, result.strip, *reversed(result.previews)) if path]
-    return gr.update(value=pictures), done(summary(result)) + result.chart
+    return gr.update(value=pictures), done(summary(result), chart=result.chart)
 
 
 def resume(job: Job) -> Answer:
@@ -78,14 +78,14 @@ def resume(job: Job) -> Answer:
 
 def check(job: Job) -> Answer:
     """Say what a run would do."""
-    return gr.update(), "".join(done(line) for line in check_job(job))
+    return gr.update(), done(*check_job(job))
 
 
 def find_rate(job: Job) -> Answer:
     """Try rising rates."""
     found = find_rate_for(job)
     sentence = f"A rate near {found.rate:.2g} learns fastest; for a long run take a half to a tenth of it."
-    return gr.update(), done(sentence) + found.chart()
+    return gr.update(), done(sentence, chart=found.chart())
 
 
 def interrupt() -> Any:

@@ -14,10 +14,11 @@ from ....hypernetworks.base.errors import SettingsError, WorkbenchError
 from ....hypernetworks.jobs import train_files
 from ....hypernetworks.jobs.settings_text import MAX_BYTES
 from ....hypernetworks.jobs.train_entry import in_words, planned_rates, problems, sentence
+from ....hypernetworks.pages.sentences import done, note, plain
 from ....hypernetworks.train.settings import presets
 from ....hypernetworks.train.settings.job import Job
 from ...runs.job import draft, listed_name, not_there
-from ..form import Form, done
+from ..form import Form
 
 OWN = "Own settings"
 _UNNAMED = "training"
@@ -107,7 +108,7 @@ class Handlers:
         return [
             _plot(draft(tables)),
             preset.name if preset else OWN,
-            gr.update(value=preset.advice if preset else "", visible=preset is not None),
+            gr.update(value=plain(preset.advice if preset else ""), visible=preset is not None),
             *self.form.sentences(said),
         ]
 
@@ -127,7 +128,7 @@ def _choose_network(loaded: train_files.LoadedJob) -> None:
 def _plot(tables: Mapping[str, Mapping[str, Any]]) -> str:
     try:
         planned = planned_rates(tables)
-        return f"{planned.chart()}<p class='hnw-note'>{planned.line()}</p>"
+        return note(planned.line(), planned.chart())
     except SettingsError:
         # The sentence stands beside the field.
-        return "<p class='hnw-note'>The plot of the learning rate returns when the entries are right.</p>"
+        return note("The plot of the learning rate returns when the entries are right.")

@@ -11,6 +11,7 @@ import gradio as gr
 from gradio.context import Context
 from modules import call_queue, shared
 
+from ....hypernetworks.pages.sentences import refused
 from ....hypernetworks.train.settings import presets
 from ...patching import capabilities
 from .. import start_values
@@ -134,8 +135,7 @@ def _why_off() -> None:
     reason = capabilities.why_no_training()
     if reason is not None:
         _log.warning("Training is off: %s.", reason)
-        said = f"<ul class='hnw-errors'><li>Training is not possible here: {reason}.</li></ul>"
-        gr.HTML(said, elem_id="hnw_train_off")
+        gr.HTML(refused([f"Training is not possible here: {reason}."]), elem_id="hnw_train_off")
 
 
 def _listed() -> Any:

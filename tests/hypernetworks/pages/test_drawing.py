@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 from hypernetwork_workbench.hypernetworks.network.structure import MAX_LAYERS, Structure
-from hypernetwork_workbench.hypernetworks.pages.drawing import draw
+from hypernetwork_workbench.hypernetworks.pages.create import draw
 
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from hypernetwork_workbench.hypernetworks.network.hypernetwork import Hypernetwork, Metadata, Structure
-from hypernetwork_workbench.hypernetworks.pages import comparison
+from hypernetwork_workbench.hypernetworks.pages import report as report_page
 from hypernetwork_workbench.hypernetworks.report.comparison import CONTEXTS, compare
 
 
@@ -22,7 +22,7 @@ def test_a_network_is_the_same_as_itself():
     assert all(one.cosine == pytest.approx(1) for one in found.weights if one.first)
     assert all(one.cosine is None for one in found.weights if not one.first)
     assert all((one.largest, one.mean) == (0, 0) for one in found.outputs)
-    assert "Both give the same outputs." in comparison.render(found, "a", "b")
+    assert "Both give the same outputs." in report_page.render_comparison(found, "a", "b")
 
 
 def test_distances_are_those_of_the_weights():
@@ -85,7 +85,7 @@ def test_networks_of_different_forms_are_compared_as_far_as_they_go(other):
     assert {"widths": ("8, 12", "12, 24")}.items() <= facts.items() or "widths" not in other
     assert any(one.relative is None for one in found.weights)
     assert not found.is_same
-    page = comparison.render(found, "a", "<i>")
+    page = report_page.render_comparison(found, "a", "<i>")
     assert "<b>" not in page
     assert "<i>" not in page
     assert page.count("<table") == 1
@@ -100,6 +100,6 @@ def test_a_width_that_one_lacks_passes_through_it():
 
 def test_a_network_of_very_many_weights_gives_a_page_of_bounded_length():
     wide = make(widths=tuple(range(8, 72)), layer_structure=(1, *[1] * 10, 1))
-    page = comparison.render(compare(wide, wide), "a", "b")
+    page = report_page.render_comparison(compare(wide, wide), "a", "b")
     assert "more" in page
     assert page.count("<tr>") < 700

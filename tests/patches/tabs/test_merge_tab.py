@@ -198,10 +198,10 @@ def test_an_existing_file_is_replaced_only_if_asked(merge, look, folder):
         ({"method": "DARE (differences from A, a random part)", "density": 0}, "Density: must be above 0"),
         ({"method": "SVD (differences from A, cut to a rank)", "rank": 0}, "Rank: must be at least 1"),
         ({"block_weights": "768.k=0.5"}, "has a width that none of the networks has"),
-        ({"block_weights": "32.q=1"}, "&#x27;32.q&#x27; is no block"),
+        ({"block_weights": "32.q=1"}, "&#39;32.q&#39; is no block"),
         ({"name": ""}, "Name of the result: give the network a name"),
         ({"name": "a/b"}, "Name of the result: must not contain /"),
-        ({"network_3": "d"}, "Method: &#x27;d&#x27; has the layer_structure"),
+        ({"network_3": "d"}, "Method: &#39;d&#39; has the layer_structure"),
     ],
 )
 def test_wrong_input_is_named_and_nothing_is_written(given, sentence, merge, folder):
@@ -231,14 +231,14 @@ def test_a_composition_is_shown_in_both_forms_or_with_its_error(composition):
         return composition.look(*values(composition.form, text=text))
 
     *_, preview = looked("a:0.8 + b:0.2")
-    assert "{&#x27;a&#x27;: 0.8, &#x27;b&#x27;: 0.2}" in preview
+    assert "{&#39;a&#39;: 0.8, &#39;b&#39;: 0.2}" in preview
     assert "yes</span>: The one file has layer structure [1, 4, 1]" in preview
     *_, preview = looked("['a', 'c']")
     assert "a &gt; c" in preview
-    assert "no</span>: &#x27;a&#x27; has the activation relu" in preview
+    assert "no</span>: &#39;a&#39; has the activation relu" in preview
     for text, sentence in (
         ("a + ", "Line 1, column 5: the text ends where a name must be."),
-        ("a >\n nobody", "Line 2, column 2: there is no network named &#x27;nobody&#x27;."),
+        ("a >\n nobody", "Line 2, column 2: there is no network named &#39;nobody&#39;."),
     ):
         place, *_ = looked(text)
         assert place == gr.update(value=sentence, visible=True)
@@ -347,7 +347,7 @@ def test_weights_of_blocks_are_judged_for_the_chosen_method_alone(look):
     assert table.count(">yes<") == 5
     assert table.count("are written in another way for it") == 3
     said, _, table = look(**two, block_weights="32.k=1/2", method="TIES (differences from A that agree)")
-    assert said["block_weights"].startswith("&#x27;32.k=1/2&#x27; needs one number")
+    assert said["block_weights"].startswith("&#39;32.k=1/2&#39; needs one number")
     assert table.count(">yes<") == 5
     assert "in another way" not in table
 
