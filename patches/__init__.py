@@ -85,9 +85,9 @@ def uninstall_all() -> None:
     """Switch every patch set off, the last one first, and let go of the networks that only our path can run."""
     if runs.active is not None:
         # Without our k/v path the run would train a network that the U-Net does not use. It saves before it ends.
-        from .runs import background  # noqa: PLC0415 - needs the running host
+        from .runs import training  # noqa: PLC0415 - needs the running host
 
-        background.end()
+        training.end()
     for patch_set in reversed(PATCH_SETS):
         patch_set.uninstall()
     _unload_networks()

@@ -21,7 +21,7 @@ from ...hypernetworks.merge.settings import MergeSettings
 from ...hypernetworks.train.settings.job import SECTIONS, CreateSettings, Job
 from ..model import host
 from ..model.library import is_composition
-from ..runs import background
+from ..runs import training
 from ..runs.job import job_from
 from ..runs.registry import Run, runs
 from ..tabs.inspect import work
@@ -48,7 +48,7 @@ def create(body: Body) -> dict[str, Any]:
 
 def train(body: Body) -> dict[str, Any]:
     """Start a run."""
-    return _shown(background.start(_job(body)))
+    return _shown(training.start(_job(body)))
 
 
 def resume(body: Body) -> dict[str, Any]:
@@ -56,7 +56,7 @@ def resume(body: Body) -> dict[str, Any]:
     changes = dict(body)
     id_ = changes.pop("run", None)
     if id_ is None:
-        return _shown(background.start(_job(changes), resume=True))
+        return _shown(training.start(_job(changes), resume=True))
     earlier = _run(id_)
     if earlier.job is None:
         raise not_found(f"the run {id_} had no job")
@@ -68,7 +68,7 @@ def resume(body: Body) -> dict[str, Any]:
         if "file" in table and section == "network":
             raise SettingsError("network.file", "is that of the run; leave it out")
         tables[section] = {**tables.get(section, {}), **table}
-    return _shown(background.start(Job.from_mapping(tables), resume=True))
+    return _shown(training.start(Job.from_mapping(tables), resume=True))
 
 
 def status(_body: Body, run: str | None = None) -> dict[str, Any]:
@@ -87,7 +87,7 @@ def interrupt(body: Body) -> dict[str, Any]:
         _run(wanted)
     if active is None or (wanted is not None and active.id != wanted):
         raise not_found("no such run is going on")
-    background.interrupt()
+    training.interrupt()
     return _shown(active)
 
 

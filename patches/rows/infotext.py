@@ -10,7 +10,7 @@ from ...hypernetworks import compose
 from ...hypernetworks.base.errors import CompositionError
 from ...hypernetworks.pages.sentences import refused
 from ..model.loaded import Loaded, LoadedComposition
-from . import aliases, entries
+from . import entries
 from .entries import Row
 
 _HASHES = "Hypernetwork hashes"
@@ -88,8 +88,8 @@ def _names(loaded: Any) -> list[str]:
     """Return the listed names of all files that something loaded was read from."""
     if isinstance(loaded, LoadedComposition):
         inner = loaded.composition
-        return [aliases.meaning(loaded.name), *inner.resolve, *inner.names]
-    return [aliases.meaning(loaded.name)] if isinstance(loaded, Loaded) else []
+        return [entries.meaning(loaded.name), *inner.resolve, *inner.names]
+    return [entries.meaning(loaded.name)] if isinstance(loaded, Loaded) else []
 
 
 def _names_in(name: str) -> list[str]:

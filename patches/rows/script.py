@@ -6,7 +6,7 @@ from typing import Any
 
 from modules import scripts, shared
 
-from . import axes, entries, infotext
+from . import entries, infotext
 from .entries import Row
 from .view import RowsView
 
@@ -36,7 +36,7 @@ class HypernetworkStrength(scripts.Script):
             values: name, strength and on or off of each row in turn; what is left out is None, 1 and on.
         """
         asked, problems = entries.read(values)
-        asked, more = axes.changed(p, asked)
+        asked, more = entries.with_axes(p, asked)
         for problem in (*problems, *more):
             p.comment(problem)
         used = entries.in_use(asked)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import gc
+import logging
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import torch
-from modules import devices, shared
+from modules import call_queue, devices, shared
 
-from ...hypernetworks.base.errors import TrainingError
+from ...hypernetworks.base.errors import TrainingError, WorkbenchError
 from ...hypernetworks.ports import Ports, Progress
 from ...hypernetworks.train.plan import make_plan
 from ...hypernetworks.train.rate_finder import FoundRate, find_rate
@@ -20,7 +22,10 @@ from ...hypernetworks.train.settings.job import Job
 from ..model import host
 from ..model.previews import check_sampler
 from ..patching import capabilities
-from .registry import runs
+from .registry import RUNNING, Run, runs
+
+_log = logging.getLogger(__name__)
+_PATIENCE_S = 120.0
 
 
 def run_job(
@@ -59,6 +64,52 @@ def find_rate_for(job: Job, progress: Progress | None = None) -> FoundRate:
     """Try rising rates on a copy that is thrown away; raises WorkbenchError as `run_job` does."""
     with _tidied():
         return find_rate(job, _ports(job, progress))
+
+
+def start(job: Job, resume: bool = False) -> Run:
+    """Start a run and gives it at once; it begins when the host's queue comes to it.
+
+    Raises:
+        RunBusyError: another run has not ended yet.
+    """
+    run = runs.claim(job.output.name)
+    run.job = job
+    threading.Thread(target=_go, args=(run, job, resume), name=f"train-{run.id}", daemon=True).start()
+    return run
+
+
+def interrupt() -> Run | None:
+    """Ask the active run to end and to save; gives it, or None where there is none."""
+    run = runs.active
+    if run is not None:
+        run.is_cancelled = True
+        if run.state == RUNNING:
+            shared.state.interrupt()
+    return run
+
+
+def end() -> None:
+    """Interrupts a run and waits until it has saved; one that waits for its turn never gets it."""
+    run = interrupt()
+    if run is not None and run.state == RUNNING and not run.over.wait(_PATIENCE_S):
+        _log.warning("The training of %s did not end within %.0f s.", run.name, _PATIENCE_S)
+
+
+def _go(run: Run, job: Job, resume: bool) -> None:
+    try:
+        with call_queue.queue_lock:
+            if run.is_cancelled:
+                return
+            shared.state.begin(job=f"train-{run.id}")
+            try:
+                run_job(job, resume=resume)
+            finally:
+                shared.state.end()
+    except WorkbenchError as error:
+        run.problem = error
+        _log.warning("The training of %s ended: %s", run.name, error)
+    finally:
+        runs.release(run)
 
 
 def _ports(job: Job, progress: Progress | None) -> Ports:

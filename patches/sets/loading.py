@@ -16,7 +16,7 @@ from ...hypernetworks.files import listing
 from ..model.library import is_composition, library
 from ..model.loaded import Loaded, LoadedComposition, LoadedNetwork
 from ..patching import Patch, PatchSet, switches
-from ..rows import aliases, infotext
+from ..rows import entries, infotext
 
 _log = logging.getLogger(__name__)
 _HOST = "modules.hypernetworks.hypernetwork"
@@ -62,7 +62,7 @@ def _make_load_one(_original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _load(name: str, listed: Mapping[str, str]) -> Loaded:
-    meant = aliases.meaning(name)
+    meant = entries.meaning(name)
     path = listed.get(meant)
     if path is None:
         return _load_typed(name, meant, listed)
@@ -112,7 +112,7 @@ def _make_activate(original: Callable[..., Any]) -> Callable[..., Any]:
             name = params.items[0] if params.items else ""
             if name not in loaded and hasattr(p, "comment"):
                 reason = _failures.get(name, "it was not loaded")
-                p.comment(f"Hypernetwork {aliases.meaning(name)} was not used: {reason}.")
+                p.comment(f"Hypernetwork {entries.meaning(name)} was not used: {reason}.")
         infotext.note_hashes(p)
         return result
 

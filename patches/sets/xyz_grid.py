@@ -8,8 +8,7 @@ from typing import Any
 from ...hypernetworks import compose
 from ...hypernetworks.base.errors import CompositionError
 from ..patching import PatchSet, UnsupportedHostError
-from ..rows.axes import apply, label
-from ..rows.entries import NONE
+from ..rows.entries import NONE, apply_axis, axis_label
 
 _MARK = "hnw_axis"
 #: Rows that have axes: two of them make a table of two strengths.
@@ -65,13 +64,13 @@ def _is_ours(option: Any) -> bool:
 def _make(axis_option: Callable[..., Any]) -> list[Any]:
     options = []
     for index in range(_AXIS_ROWS):
-        name, strength = label(index, "name"), label(index, "strength")
+        name, strength = axis_label(index, "name"), axis_label(index, "strength")
         options += [
-            axis_option(name, str, apply(index, "name"), confirm=_confirm_names, cost=_COST, choices=_choices),
-            axis_option(strength, float, apply(index, "strength")),
+            axis_option(name, str, apply_axis(index, "name"), confirm=_confirm_names, cost=_COST, choices=_choices),
+            axis_option(strength, float, apply_axis(index, "strength")),
         ]
     options.append(
-        axis_option("Hypernetwork composition", str, apply(0, "name"), confirm=_confirm_compositions, cost=_COST)
+        axis_option("Hypernetwork composition", str, apply_axis(0, "name"), confirm=_confirm_compositions, cost=_COST)
     )
     for option in options:
         setattr(option, _MARK, True)
