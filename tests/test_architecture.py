@@ -1,21 +1,15 @@
-"""docs/ARCHITECTURE.md and the docstring of `patches` name every room, and every place where the host is touched."""
+"""docs/ARCHITECTURE.md and the docstring of `patches` name every place where the host is touched."""
 
 from __future__ import annotations
 
 import argparse
 import ast
 import re
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from tests import sources
 from tests.support import architecture
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 #: Packages that a host brings.
 HOST = {"modules", "gradio", "ldm", "sgm", "k_diffusion", "backend", "ldm_patched"}
@@ -72,14 +66,6 @@ def _changes(path: Path) -> bool:
             if isinstance(target, ast.Attribute) and target.attr == "forward":
                 return True
     return False
-
-
-def test_the_rooms_are_those_of_the_contracts():
-    contracts = tomllib.loads((sources.ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]
-    floors = [contract["floors"] for contract in contracts["contracts"] if contract["type"] == "rooms"]
-    for heading, expected in zip(("The rooms of the core", "The rooms of the patches"), floors, strict=True):
-        rooms = [[name.strip() for name in floor.split("|")] for floor in expected]
-        assert architecture.named(heading) == rooms
 
 
 def test_the_files_of_the_stages_are_there():

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import grimp
 import pytest
+from hypernetwork_workbench.hypernetworks.base.toml import tomllib
 
 from tests import sources
+from tests.support import architecture
 from tests.support.mount import mounted
 from tests.support.rooms_contract import RoomsContract
 
@@ -112,6 +114,14 @@ def test_imports_keep_their_contracts(tmp_path):
     )
     assert result.returncode == 0, result.stdout + result.stderr
     assert "3 kept, 0 broken" in result.stdout
+
+
+def test_the_page_about_the_architecture_has_every_room():
+    contracts = tomllib.loads((sources.ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]
+    floors = [contract["floors"] for contract in contracts["contracts"] if contract["type"] == "rooms"]
+    for heading, expected in zip(("The rooms of the core", "The rooms of the patches"), floors, strict=True):
+        rooms = [[name.strip() for name in floor.split("|")] for floor in expected]
+        assert architecture.named(heading) == rooms
 
 
 @pytest.mark.parametrize(
