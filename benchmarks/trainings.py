@@ -93,7 +93,7 @@ class RandomEncoder:
         self.calls += 1
         return [_drawn(text, models.TOKENS, self._width) for text in texts]
 
-    def at_hand(self) -> AbstractContextManager[None]:
+    def text_encoder_loaded(self) -> AbstractContextManager[None]:
         """Do nothing: there is nothing to move."""
         return nullcontext()
 

@@ -1,4 +1,4 @@
-"""What the core asks of a model and of the program around it, as protocols.
+"""What the core needs of a model and of the program around it, as protocols.
 
 The host's side of each port lives in `patches/model/host.py`; a test may pass a few lines of its own.
 """
@@ -24,39 +24,45 @@ class Encoder(Protocol):
     """Turns pictures and texts into what the U-Net takes."""
 
     def encode_pictures(self, pictures: Tensor) -> Tensor:
-        """Latents [batch, 4, height / 8, width / 8], most likely and scaled, of pictures [batch, 3, height, width]
-        in -1..1."""
+        """Return the most likely latents [batch, 4, height / 8, width / 8], scaled.
+
+        Args:
+            pictures: [batch, 3, height, width] in -1..1.
+        """
 
     def encode_posterior(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and standard deviation of the latents, each shaped as `encode_pictures` gives them."""
+        """Return mean and standard deviation of the latents, each shaped as `encode_pictures` gives them."""
 
     def picture_fingerprint(self) -> str:
-        """Tell this VAE, its weights and its precision from every other."""
+        """Return a text that differs for another VAE, other weights or another precision."""
 
     def text_fingerprint(self) -> str:
-        """Tell this text encoder, with all settings that change what it gives, from every other."""
+        """Return a text that differs for another text encoder and other settings that change its output."""
 
     def encode_texts(self, texts: Sequence[str]) -> Sequence[Tensor]:
-        """Conditionings [tokens, width] of the texts, each as it would be encoded alone."""
+        """Return the conditionings [tokens, width] of the texts, each as it would be encoded alone."""
 
-    def at_hand(self) -> AbstractContextManager[None]:
-        """For its length the text encoder stays where it computes, so that many texts need no more than one move."""
+    def text_encoder_loaded(self) -> AbstractContextManager[None]:
+        """Return a context in which the text encoder stays on its device, so that many texts need only one move."""
 
     def unloaded(self) -> AbstractContextManager[None]:
-        """For its length VAE and text encoder are off the GPU; whatever needs one brings it back for that long."""
+        """Return a context in which VAE and text encoder are off the GPU, but for as long as something needs one."""
 
 
 class SubjectFinder(Protocol):
-    """Finds what matters in a picture."""
+    """Finds the subject of a picture."""
 
     def __call__(self, picture: Image.Image, size: tuple[int, int]) -> tuple[float, float] | None:
-        """Its place in an RGB picture, as shares of width and height, for a crop that is scaled to `size` (width,
-        height) pixels; None where it knows none."""
+        """Return its centre in an RGB picture, as shares of width and height, or None.
+
+        Args:
+            size: width and height in pixels that the crop will be scaled to.
+        """
 
 
 @dataclass(frozen=True)
 class Computing:
-    """How the U-Net computes while a network trains; gradients are the same in every way, up to rounding.
+    """How the U-Net computes while a network trains; the gradients are the same with all choices, up to rounding.
 
     Attributes:
         attention: one of `attention_kernels.CHOICES`.
@@ -70,31 +76,31 @@ class Computing:
 class Denoiser(Protocol):
     """The frozen U-Net."""
 
-    #: "epsilon" or "v": what `predict` answers.
+    #: "epsilon" or "v": what `predict` returns.
     prediction: str
     #: Share of signal left at each timestep, [timesteps], float32.
     alphas_cumprod: Tensor
     #: Widths of the inputs of its attention layers, text width first.
     widths: tuple[int, ...]
     device: device
-    #: Of its weights.
+    #: The dtype of its weights.
     dtype: torch.dtype
 
-    def bytes_to_come(self) -> int:
-        """Tell how much of it is elsewhere yet and comes to the device for the first step."""
+    def offloaded_bytes(self) -> int:
+        """Return the bytes of weights that are not on the device yet and come to it with the first step."""
 
     def training(self, network: Hypernetwork, computing: Computing) -> AbstractContextManager[None]:
-        """For its length the U-Net is frozen and `network` alone bends its attention inputs, at strength 1."""
+        """Return a context in which the U-Net is frozen and `network` alone, at strength 1, transforms its inputs."""
 
     def activations(self, network: Hypernetwork, batch: tuple[int, int, int]) -> Activations | None:
-        """Bytes that a step on a batch (pictures, width and height in pixels) keeps; None where nobody can tell."""
+        """Return what a step on a batch (pictures, width and height in pixels) keeps; None where that is unknown."""
 
     def predict(self, noisy: Tensor, timesteps: Tensor, conditioning: Tensor) -> Tensor:
-        """Prediction, shaped like `noisy` [batch, 4, height, width], for integer timesteps [batch]."""
+        """Return the prediction, shaped like `noisy` [batch, 4, height, width], for integer timesteps [batch]."""
 
 
 class Progress(Protocol):
-    """Where a long run tells how far it is and asks whether it should stop."""
+    """Shows the progress of a long run, and tells whether it should stop."""
 
     def report(self, done: int, total: int, text: str) -> None:
         """Show that `done` of `total` steps are over, with one line of text."""
@@ -111,7 +117,7 @@ class Progress(Protocol):
 
 @dataclass(frozen=True)
 class PictureRequest:
-    """One picture to make: what a person would fill into the txt2img tab. Sizes in pixels."""
+    """One picture to make: the values that a user would enter in the txt2img tab. Sizes in pixels."""
 
     prompt: str
     seed: int
@@ -142,13 +148,13 @@ class Checkpoint:
 
 @dataclass(frozen=True)
 class Ports:
-    """All that a training run needs of the world.
+    """Everything outside the core that a training run needs.
 
     Attributes:
-        network_dir: where networks live that name no folder of their own.
-        log_dir: where logs and previews go for such networks.
-        latent_dir: where latents are kept for later runs; None: beside the logs.
-        find_subject: the host's own way to find what a crop should keep, if it has one.
+        network_dir: folder of networks whose job names no folder.
+        log_dir: folder of logs and previews of such networks.
+        latent_dir: folder of cached latents; None: next to the logs.
+        find_subject: the host's own finder of what a crop should keep, if it has one.
     """
 
     encoder: Encoder

@@ -1,4 +1,4 @@
-"""Write a file whole or not at all."""
+"""Writes a file whole or not at all."""
 
 import contextlib
 import os
@@ -14,7 +14,7 @@ from .errors import HypernetworkFileError, WorkbenchError
 def atomic_write(
     path: str | os.PathLike[str], error: type[WorkbenchError] = HypernetworkFileError
 ) -> Iterator[IO[bytes]]:
-    """Yield a binary file that takes the place of `path` once the block ends well.
+    """Yield a binary file that replaces `path` once the block ends without an exception.
 
     The bytes go to a temporary name in the same folder, are flushed to the disk and then renamed, so that a reader
     sees the old file or the new one and never a part. After any exception in the block the old file is untouched
@@ -61,16 +61,16 @@ def _sentence(target: Path, reason: OSError) -> str:
 
 
 def _keep_mode(temporary: Path, target: Path) -> None:
-    """Give the new file the permissions of the one it replaces."""
-    with contextlib.suppress(FileNotFoundError):  # there is none, or none any more
+    """Copy the permissions of the file that is replaced."""
+    with contextlib.suppress(FileNotFoundError):  # there was none, or it is gone
         temporary.chmod(target.stat().st_mode & 0o777)
 
 
 def _flush_folder(folder: Path) -> None:
-    """Make the rename itself durable, where the system lets a folder be opened and flushed."""
+    """Flush the folder, so that the rename is on the disk too, where the system allows it."""
     if os.name != "posix":
         return
-    # The file is in place by now; a file system that cannot flush a folder has not lost it.
+    # The file is in place already; nothing is lost where a file system cannot flush a folder.
     with contextlib.suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:

@@ -1,4 +1,4 @@
-"""The errors a caller may see. Each message is one sentence a user can act on."""
+"""The errors that callers may see. Each message is one sentence that a user can act on."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ class WorkbenchError(Exception):
 
 
 class SettingsError(WorkbenchError, ValueError):
-    """A setting has a value it cannot have, or several have; the message has one line for each.
+    """One setting, or several, have a value that they cannot have; the message has one line for each.
 
     Attributes:
         field: the name of the setting, as `section.key` where the section is known; of several the first one's.
@@ -25,7 +25,7 @@ class SettingsError(WorkbenchError, ValueError):
 
     @classmethod
     def joined(cls, errors: Iterable[SettingsError]) -> SettingsError:
-        """Return one error that holds all those of `errors`, of which there is at least one."""
+        """Return one error that holds all of `errors`, of which there is at least one."""
         several = tuple(one for error in errors for one in error.errors)
         if len(several) == 1:
             return several[0]
@@ -40,18 +40,18 @@ class SettingsError(WorkbenchError, ValueError):
         return self._several or (self,)
 
     def within(self, section: str) -> SettingsError:
-        """Return the same with every field told as `section.field`; without a section, or a field, by the other."""
+        """Return the same error with every field as `section.field`; if one of the two is empty, as the other."""
         return self.joined(
             SettingsError(".".join(filter(None, (section, one.field))), one.reason) for one in self.errors
         )
 
     def reworded(self, words: Callable[[str], str]) -> SettingsError:
-        """Return the same with every reason put into other words."""
+        """Return the same error with `words` applied to every reason."""
         return self.joined(SettingsError(one.field, words(one.reason)) for one in self.errors)
 
 
 def raise_all(errors: Iterable[SettingsError]) -> None:
-    """Raise what `errors` hold as one error; nothing where there is none."""
+    """Raise all `errors` as one error; do nothing where there are none."""
     errors = tuple(errors)
     if errors:
         raise SettingsError.joined(errors)
@@ -66,7 +66,7 @@ class CompositionError(WorkbenchError, ValueError):
 
 
 class MergeError(WorkbenchError, ValueError):
-    """Networks cannot be merged in the way that was asked for."""
+    """The networks cannot be merged by this method."""
 
 
 class ScheduleError(WorkbenchError, ValueError):
@@ -88,8 +88,8 @@ class DatasetError(WorkbenchError):
 
 
 class TrainingError(WorkbenchError):
-    """A training run cannot start or cannot go on."""
+    """A training run cannot start or cannot continue."""
 
 
 class NonFiniteLossError(TrainingError):
-    """The loss or the gradients are no longer finite numbers; nothing was saved over a good file."""
+    """The loss or the gradients are no longer finite; no good file was overwritten."""

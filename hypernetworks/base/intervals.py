@@ -1,4 +1,4 @@
-"""Lengths of a run as people say them: `100` steps, or `10 epochs`."""
+"""Lengths of a run as users write them: `100` steps, or `10 epochs`."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ import re
 
 from .errors import SettingsError
 
-#: Longer than any run; a longer number is a slip.
+#: Longer than any run; a larger number is a typing error.
 _LONGEST = 1_000_000_000
 _FORM = re.compile(r"(\d+(?:\.\d+)?)\s*(steps?|epochs?)?", re.IGNORECASE)
 
 
 def parse_interval(field: str, text: str, steps_per_epoch: int) -> int:
-    """Optimizer steps of `text`: a number of steps, or of epochs; 0 stands for never.
+    """Return the optimizer steps that `text` means, a number of steps or of epochs; 0 means never.
 
     Args:
         field: the setting, for the error.
         steps_per_epoch: optimizer steps of one pass over the dataset.
 
     Raises:
-        SettingsError: the text is no such length.
+        SettingsError: the text is neither; names `field`.
     """
     match = _FORM.fullmatch(text.strip())
     if match is None:

@@ -1,17 +1,17 @@
-"""Names of networks: any language, nothing that a file system or the prompt syntax refuses."""
+"""Names of networks: any language, but nothing that a file system or the prompt syntax refuses."""
 
 from __future__ import annotations
 
 from .errors import SettingsError
 
-#: Refused by Windows in file names, or with a meaning of their own in prompts.
+#: Refused by Windows in file names, or part of the prompt syntax.
 _FORBIDDEN = '<>:"/\\|?*,()[]{}'
 _RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
 _MAX_BYTES = 200
 
 
 def check_name(name: str, field: str = "name") -> str:
-    """Give `name` back if it can be the name of a network's file and of a prompt tag.
+    """Return `name` if it can be the name of a network's file and of a prompt tag.
 
     Raises:
         SettingsError: it cannot; names `field`.

@@ -23,8 +23,8 @@ class Group:
     """A fold of a form: settings of one subject that most people leave as they are.
 
     Attributes:
-        id: ends the id of the fold in the page.
-        title: what stands over it.
+        id: the last part of the id of the fold in the page.
+        title: its heading.
     """
 
     id: str
@@ -33,20 +33,20 @@ class Group:
 
 @dataclass(frozen=True)
 class Option:
-    """What a person is told about a setting, and the limits of its value.
+    """The description of a setting, and the limits of its value.
 
     Attributes:
         label: the name in the form; unique within a form.
         help: one sentence under the field.
-        group: the fold of the form it stands in; None keeps it in sight.
-        starts_row: a new row of the form begins with it; else it stands beside the setting before.
+        group: the fold of the form that it is in; None keeps it in sight.
+        starts_row: whether it begins a new row of the form; else it stands beside the previous setting.
         minimum, maximum: inclusive limits of a number, or of each number of a list.
-        above: what such a number must be above.
-        choices: the only values allowed, where the set is closed; a registry has its members, also those to come.
-        is_path: the text names a file or folder, so a relative one is taken from the place of the job file.
-        starts_with_paths: the same of each line of the text; more may follow after a bar.
-        lines: height of the text field.
-        keeps_blanks: the blanks around the text are part of it.
+        above: exclusive lower limit of such a number.
+        choices: the only values allowed; empty where all are. A registry stands for its members, also later ones.
+        is_path: whether the text names a file or folder; a relative one counts from the folder of the job file.
+        starts_with_paths: the same for each line of the text; more may follow after a bar.
+        lines: height of the text field, in lines.
+        keeps_blanks: whether blanks around the text are part of it.
     """
 
     label: str
@@ -64,7 +64,7 @@ class Option:
 
 
 def setting(default: Any, label: str, help: str, **more: Any) -> Any:
-    """Return a dataclass field with `default`, and an `Option` of the other arguments that describes it."""
+    """Return a dataclass field with a default and an `Option` made of the other arguments."""
     return dataclasses.field(default=default, metadata={"option": Option(label, help, **more)})
 
 
@@ -94,18 +94,18 @@ class Settings:
         raise_all(errors or list(self.problems()))
 
     def problems(self) -> Iterator[SettingsError]:
-        """Yield what is wrong between fields that are each right alone."""
+        """Yield what is wrong between fields that are each valid by themselves."""
         return iter(())
 
     @classmethod
     def options(cls) -> list[tuple[str, Any, Option]]:
-        """Name, type and option of every field, in the order of declaration."""
+        """Return name, type and option of every field, in the order of declaration."""
         kinds = typing.get_type_hints(cls)
         return [(f.name, kinds[f.name], f.metadata["option"]) for f in dataclasses.fields(cls)]
 
     @classmethod
     def rows(cls, group: Group | None) -> list[list[str]]:
-        """Names of the fields of a fold, or with None of those in sight, row by row in the order of declaration."""
+        """Return the fields of a fold, or with None of those in sight, row by row in the order of declaration."""
         rows: list[list[str]] = []
         for name, _, option in cls.options():
             if option.group == group:
@@ -116,10 +116,10 @@ class Settings:
 
     @classmethod
     def from_mapping(cls: type[SettingsT], values: Mapping[str, Any]) -> SettingsT:
-        """Make the settings of plain values or texts.
+        """Return the settings made from plain values or texts.
 
         Raises:
-            SettingsError: a key is unknown or a value is wrong; names the key. No key is named where there are none.
+            SettingsError: a key is unknown or a value is wrong; names the key, if `values` is a table.
         """
         if not isinstance(values, Mapping):
             raise SettingsError("", "must be a table of settings")
@@ -137,7 +137,7 @@ class Settings:
         return settings
 
     def to_mapping(self) -> dict[str, Any]:
-        """Plain values (numbers, texts, lists), as TOML and JSON take them."""
+        """Return plain values (numbers, texts, lists), as TOML and JSON take them."""
         values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
         return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
@@ -151,11 +151,11 @@ def groups(kinds: Iterable[type[Settings]]) -> list[Group]:
 def from_tables(
     kinds: Mapping[str, type[Settings]], tables: Mapping[str, Any], errors: Iterable[SettingsError] = ()
 ) -> dict[str, Any]:
-    """Make the settings of several tables, by section; a table that is not there stands for an empty one.
+    """Return the settings of several tables, by section; a missing table counts as empty.
 
     Args:
         kinds: the settings of each section.
-        errors: what is wrong with the tables beside, to be told together with the rest.
+        errors: what else is wrong with the tables, to be raised with the rest.
 
     Raises:
         SettingsError: names each wrong field as `section.key`; all of them at once.
@@ -171,7 +171,7 @@ def from_tables(
 
 
 def convert(name: str, value: Any, kind: Any) -> Any:
-    """Turn a text or plain value into `kind`: str, int, float, bool, or a tuple of ints or floats.
+    """Convert a text or plain value to `kind`: str, int, float, bool, or a tuple of ints or floats.
 
     Raises:
         SettingsError: the value cannot be read as that kind.
@@ -184,7 +184,7 @@ def convert(name: str, value: Any, kind: Any) -> Any:
         return _to_float(name, value)
     if kind is str:
         if isinstance(value, (int, float)) and not isinstance(value, bool):
-            return str(value)  # a job file may say rate = 0.005 and every = 100 without quotes
+            return str(value)  # a job file may have rate = 0.005 and every = 100 without quotes
         if not isinstance(value, str):
             raise SettingsError(name, f"must be a text, not {value!r}")
         return value.strip()
@@ -193,12 +193,12 @@ def convert(name: str, value: Any, kind: Any) -> Any:
 
 
 def as_text(value: Any) -> str:
-    """Return the text of a list setting as a form shows it: `1, 2, 1`."""
+    """Return a value as a form shows it, a list as `1, 2, 1`."""
     return ", ".join(f"{part:g}" if isinstance(part, float) else str(part) for part in value)
 
 
 def check_limits(name: str, value: Any, option: Option) -> None:
-    """Raise SettingsError if `value` breaks the limits or is none of the choices of `option`."""
+    """Raise SettingsError if `value` is outside the limits or the choices of `option`."""
     if option.choices and value not in option.choices:
         raise SettingsError(name, f"must be one of {', '.join(option.choices)}, not {value!r}")
     for number in value if isinstance(value, tuple) else (value,):
@@ -242,7 +242,7 @@ def _to_float(name: str, value: Any) -> float:
 def _to_int(name: str, value: Any) -> int:
     if isinstance(value, (int, str)) and not isinstance(value, bool):
         try:
-            # Not by way of float: it holds whole numbers only up to 2**53, and seeds go to 2**63.
+            # Not converted through float, which holds whole numbers only up to 2**53; seeds go to 2**63.
             return int(value)
         except ValueError:
             pass

@@ -20,7 +20,7 @@ def derived_seed(seed: int, *address: str | int) -> int:
 
 @contextmanager
 def seeded(seed: int, device: torch.device) -> Iterator[None]:
-    """Seeds torch's global generators (dropout has no other) and restores them afterwards."""
+    """Seed torch's global generators (dropout has no other) and restore them afterwards."""
     if device.type not in {"cpu", "cuda"}:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)

@@ -20,7 +20,7 @@ class Kind(NamedTuple):
 
 
 def epoch_batches(kinds: Sequence[Kind], seed: int, epoch: int) -> list[tuple[int, ...]]:
-    """Deal the indices of the batches of one epoch over pictures of `kinds`; the last of a kind may be smaller."""
+    """Return the batches of one epoch, as indices into `kinds`; the last batch of a kind may be smaller."""
     generator = torch.Generator().manual_seed(derived_seed(seed, "order", epoch))
     groups: dict[Kind, list[int]] = {}
     for index in torch.randperm(len(kinds), generator=generator).tolist():
@@ -36,7 +36,7 @@ def epoch_batches(kinds: Sequence[Kind], seed: int, epoch: int) -> list[tuple[in
 
 
 def steps_per_epoch(kinds: Sequence[Kind], accumulation: int) -> int:
-    """Optimizer steps of one epoch."""
+    """Return the number of optimizer steps of one epoch."""
     batches = sum(-(-count // kind.batch_size) for kind, count in Counter(kinds).items())
     return -(-batches // accumulation)
 
@@ -44,7 +44,7 @@ def steps_per_epoch(kinds: Sequence[Kind], accumulation: int) -> int:
 def step_groups(
     kinds: Sequence[Kind], accumulation: int, seed: int, start: int = 0
 ) -> Iterator[tuple[int, list[tuple[int, ...]]]]:
-    """Endless pairs (epoch, batches of one optimizer step), from step `start` on.
+    """Yield endless pairs (epoch, batches of one optimizer step), from step `start` on.
 
     A step gathers `accumulation` batches; the last step of an epoch takes what is left, so that no picture is dropped.
     """

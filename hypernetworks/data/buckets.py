@@ -19,7 +19,7 @@ _MAX_RATIO_CHANGE = 0.01
 
 
 class TooSmallError(DatasetError):
-    """A picture is too small for the framing, and may not grow."""
+    """A picture is too small for the framing, and may not be enlarged."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Framing:
             the long side of `KEEP`.
         step_px: sides of buckets are multiples of it.
         min_side_px, max_side_px: limits of the sides of buckets.
-        upscale: whether a picture may grow; `SQUARE` always lets it.
+        upscale: whether a picture may be enlarged; with `SQUARE` it always may.
     """
 
     mode: str
@@ -62,11 +62,11 @@ def frame(framing: Framing, picture: tuple[int, int], centre: tuple[float, float
     """Return the frame of a picture of `picture` (width, height) pixels.
 
     Args:
-        centre: where the middle of the part should be, as shares of width and height; moved as far as the picture
-            demands.
+        centre: where the centre of the part should be, as shares of width and height; the part stays within the
+            picture.
 
     Raises:
-        TooSmallError: the picture is too small, and may not grow.
+        TooSmallError: the picture is too small, and may not be enlarged.
     """
     width, height = frame_size(framing, picture)
     if framing.mode == KEEP and _ratio_change(picture, (width, height)) < _MAX_RATIO_CHANGE:
@@ -77,21 +77,21 @@ def frame(framing: Framing, picture: tuple[int, int], centre: tuple[float, float
     return Frame((left, top, right, bottom), width, height)
 
 
-def moved(found: Frame, picture: tuple[int, int], across: float, down: float) -> Frame:
-    """Return the frame at such a share, 0 to 1, of the way that the picture lets it go."""
+def shifted(found: Frame, picture: tuple[int, int], across: float, down: float) -> Frame:
+    """Return the frame moved `across` and `down`, each 0 to 1, within the room that the picture leaves."""
     width, height = found.box[2] - found.box[0], found.box[3] - found.box[1]
     left, top = across * (picture[0] - width), down * (picture[1] - height)
-    # A rounding error must not lead beyond the border.
+    # Rounding must not lead beyond the border.
     box = (left, top, min(left + width, picture[0]), min(top + height, picture[1]))
     return Frame(box, found.width_px, found.height_px)
 
 
 @lru_cache(maxsize=4096)
 def frame_size(framing: Framing, picture: tuple[int, int]) -> tuple[int, int]:
-    """Width and height that a picture of `picture` (width, height) pixels is trained at.
+    """Return the width and height at which a picture of `picture` (width, height) pixels is trained.
 
     Raises:
-        TooSmallError: the picture is too small, and may not grow.
+        TooSmallError: the picture is too small, and may not be enlarged.
     """
     if framing.mode == SQUARE:
         return framing.width_px, framing.height_px
@@ -105,7 +105,7 @@ def frame_size(framing: Framing, picture: tuple[int, int]) -> tuple[int, int]:
 
 
 def bucket_problem(framing: Framing) -> str:
-    """Tell why no bucket at all is within the limits, as the rest of a sentence on the smallest side; empty where some
+    """Return why no bucket is within the limits, as the rest of a sentence on the smallest side; empty if one is.
     are."""
     lowest, highest = _side_limits(framing)
     if lowest > highest:
@@ -116,15 +116,15 @@ def bucket_problem(framing: Framing) -> str:
 
 
 def lost_share(found: Frame, picture: tuple[int, int]) -> float:
-    """Share of the picture's area that lies outside the frame."""
+    """Return the share of the picture's area that lies outside the frame."""
     left, top, right, bottom = found.box
     return max(0.0, 1 - (right - left) * (bottom - top) / (picture[0] * picture[1]))
 
 
 def _bucket(framing: Framing, picture: tuple[int, int]) -> tuple[int, int] | None:
-    """Return the bucket that loses least of the picture and leaves least of the budget unused.
+    """Return the bucket that loses least of the picture and leaves least of the pixel budget unused.
 
-    The picture is trimmed by less than one step where any bucket within the limits allows that.
+    Buckets that trim the picture by less than one step come first.
     """
     budget, step = framing.width_px * framing.height_px, framing.step_px
     best: tuple[bool, float, tuple[int, int]] | None = None
@@ -135,7 +135,7 @@ def _bucket(framing: Framing, picture: tuple[int, int]) -> tuple[int, int] | Non
         covered = picture[0] * scale, picture[1] * scale
         is_trimmed_too_much = covered[0] - size[0] >= step or covered[1] - size[1] >= step
         cost = 2 - size[0] * size[1] * (1 / (covered[0] * covered[1]) + 1 / budget)
-        # The size itself comes last, so that equal costs do not depend on the order of the search.
+        # The size comes last, so that the result does not depend on the order of the search.
         best = min(best or (True, 9.0, size), (is_trimmed_too_much, cost, size))
     return best[2] if best else None
 
@@ -146,12 +146,12 @@ def _side_limits(framing: Framing) -> tuple[int, int]:
 
 
 def _candidates(framing: Framing, ratio: float) -> Iterator[tuple[int, int]]:
-    """For every width the height just below the ratio, and for every height the width, within the limits."""
+    """Yield for every width the height just below the ratio, and for every height the width, within the limits."""
     step = framing.step_px
     lowest, highest = _side_limits(framing)
 
     def bounded(side: float) -> int:
-        # A picture of the very ratio of a bucket must not miss it by a rounding error.
+        # A picture with exactly the ratio of a bucket must not miss it by rounding.
         return min(max(int(side * (1 + 1e-9)) // step * step, lowest), highest)
 
     for side in range(lowest, highest + 1, step):
@@ -160,7 +160,7 @@ def _candidates(framing: Framing, ratio: float) -> Iterator[tuple[int, int]]:
 
 
 def _kept_size(framing: Framing, picture: tuple[int, int]) -> tuple[int, int] | None:
-    """Return the longest size near the picture's own ratio; where none comes near, one trimmed below 8 px."""
+    """Return the largest size near the picture's own ratio; if none is near, one trimmed by less than 8 px."""
     long, short = max(picture), min(picture)
     limit = max(framing.width_px, framing.height_px)
     limit = (limit if framing.upscale else min(limit, long)) // _LATENT_PX * _LATENT_PX
@@ -174,12 +174,12 @@ def _kept_size(framing: Framing, picture: tuple[int, int]) -> tuple[int, int] | 
 
 
 def _downwards(limit: int) -> range:
-    """Long sides worth a try: a picture is rather trimmed by a few pixels than halved."""
+    """Return the long sides to try: a picture is rather trimmed by a few pixels than halved."""
     return range(limit, limit // 2, -_LATENT_PX)
 
 
 def _ratio_change(one: tuple[int, int], other: tuple[int, int]) -> float:
-    """Tell how much one ratio of width to height is above the other, whichever is larger."""
+    """Return how much the larger of two ratios of width to height is above the other, as a share."""
     change = one[0] * other[1] / (one[1] * other[0])
     return max(change, 1 / change) - 1
 

@@ -1,4 +1,4 @@
-"""What encoders gave, kept on disk: the next run on the same pictures and texts need not ask them again.
+"""The encoders' output kept on disk: the next run on the same pictures and texts need not encode them again.
 
 One safetensors file for each picture or text, named by a fingerprint of all it was made of. Files are written whole
 or not at all and never changed, so that two runs may share the folder.
@@ -31,18 +31,18 @@ _log = logging.getLogger(__name__)
 
 
 def fingerprint(*parts: Any) -> str:
-    """Return a name for what is made of `parts`, plain values."""
+    """Return a name that is the hash of `parts`, plain values."""
     return hashlib.sha256(json.dumps([_VERSION, *parts]).encode()).hexdigest()
 
 
 @dataclass
 class Cache:
-    """A folder of encoded things.
+    """A folder of encoded pictures and texts.
 
     Attributes:
-        folder: where; made when something is first written.
-        limit_mb: size beyond which `prune` deletes what was not used for longest.
-        used: names that this run asked for or wrote; they are not pruned.
+        folder: made when something is first written.
+        limit_mb: size beyond which `prune` deletes what was unused for longest.
+        used: file names that this run read or wrote; they are not pruned.
     """
 
     folder: Path
@@ -51,29 +51,29 @@ class Cache:
     _is_full: bool = False
 
     def load(self, name: str) -> dict[str, Tensor] | None:
-        """Tell what was kept under `name`; None where nothing was, or where it cannot be read any more."""
+        """Return what is stored under `name`; None where nothing is, or where it cannot be read."""
         path = self.folder / (name + _ENDING)
         self.used.add(path.name)
         try:
-            # Read at once: a file that is mapped is opened twice, and another run may prune it in between.
+            # Read as a whole: a mapped file is opened twice, and another run may prune it in between.
             found = load(path.read_bytes())
         except FileNotFoundError:
             return None
         except (OSError, safetensors.SafetensorError) as error:
             _log.warning("The kept latents in %s cannot be read and are made again: %s", path.name, error)
             return None
-        with suppress(OSError):  # a folder that can only be read serves as well
-            os.utime(path)  # used just now, which is what pruning goes by
+        with suppress(OSError):  # a read-only folder will do
+            os.utime(path)  # pruning goes by the time of last use
         return found
 
     def store(self, name: str, tensors: Mapping[str, Tensor]) -> None:
-        """Keep `tensors`; a disk that refuses them is told once and costs only the time to encode them again."""
+        """Store `tensors`. If the disk refuses them, that is logged once and they are only encoded again."""
         path = self.folder / (name + _ENDING)
         self.used.add(path.name)
         self._write(path, save({key: tensor.contiguous() for key, tensor in tensors.items()}))
 
     def known_pictures(self) -> dict[str, tuple[int, int]]:
-        """Sizes of pictures, by digest, that were opened well before."""
+        """Return the sizes of pictures, by digest, that were opened without an error."""
         try:
             found = json.loads((self.folder / _KNOWN).read_text(encoding="utf-8"))
             return {digest: (int(width), int(height)) for digest, (width, height) in found.items()}
@@ -81,13 +81,13 @@ class Cache:
             return {}  # nothing is lost: the pictures are opened again
 
     def remember_pictures(self, sizes: Mapping[str, tuple[int, int]]) -> None:
-        """Add pictures that were opened well. Where two runs write at once, one may forget what the other added."""
+        """Add pictures that were opened without an error. Of two runs that write at once, one may lose its entries."""
         known = self.known_pictures()
         if not sizes.keys() <= known.keys():
             self._write(self.folder / _KNOWN, json.dumps({**known, **sizes}).encode())
 
     def prune(self) -> int:
-        """Delete what was not used for longest until the folder is within its limit; gives how many files went."""
+        """Delete what was unused for longest until the folder is within its limit; return how many files went."""
         entries = sorted(self._entries(), key=lambda entry: entry[1].st_mtime_ns)
         total = sum(stat.st_size for _, stat in entries)
         gone = 0

@@ -1,4 +1,4 @@
-"""What is done to a caption each time it is shown: tags shuffled and dropped, a template, a whole caption left out.
+"""Applied to a caption each time it is shown: tags shuffled and dropped, a template, a whole caption left out.
 
 Every draw is addressed by seed, epoch and picture, so that a resumed run shows the same texts.
 """
@@ -17,20 +17,20 @@ _CHOICE = re.compile(r"\{\{|\}\}|\{([^{}]*)\}")
 
 @dataclass(frozen=True)
 class CaptionRules:
-    """How captions are shown.
+    """How captions are changed when they are shown.
 
     Attributes:
         templates: texts with `[filewords]` (the caption) and `[name]`; one is drawn each time.
         name: the network's name, for `[name]`.
-        separator: between tags.
-        shuffle: whether tags change places.
-        keep_tags: so many tags at the front keep their place and are never dropped.
+        separator: the text between tags.
+        shuffle: whether the order of tags is random.
+        keep_tags: number of tags at the front that keep their places and are never dropped.
         keep_separator: a text that ends the fixed part; a second one starts a fixed part at the end. It takes the
             place of `keep_tags` in captions that have it.
         tag_dropout: share of tags left out.
         dropout: share of captions left out.
-        dropout_every: every so many epochs all captions are left out; 0 is never.
-        prefix, suffix: put around every caption that is shown.
+        dropout_every: all captions are left out once in this number of epochs; 0 is never.
+        prefix, suffix: added to every caption that is shown.
         has_affixes_among_tags: whether prefix and suffix are shuffled and kept like the tags between them.
         secondary_separator: joins tags that stay together, and is shown as the separator.
         has_wildcards: whether one of several lines is drawn each time, and one of `{this|that}`; `{{` is a plain brace.
@@ -88,14 +88,14 @@ class CaptionRules:
         return random.Random(derived_seed(seed, "caption dropout", epoch, picture)).random() < self.dropout
 
     def _with_choices(self, caption: str, choose: Callable[[Sequence[str]], str]) -> str:
-        """One line, with its choices made and, where they are tags as well, prefix and suffix."""
+        """Return one line, with its choices made and, where they count as tags, prefix and suffix."""
         if self.has_wildcards:
             line = choose(caption.split("\n"))
             caption = _CHOICE.sub(lambda m: choose(m[1].split("|")) if m[1] is not None else m[0][0], line)
         return self._wrapped(caption) if self.has_affixes_among_tags else caption
 
     def _parts(self, caption: str) -> tuple[list[str], list[str], list[str]]:
-        """Tags that stay at the front, tags that may move, tags that stay at the end."""
+        """Return the tags that stay at the front, the tags that may move, and the tags that stay at the end."""
         if self.keep_separator and self.keep_separator in caption:
             first, _, rest = caption.partition(self.keep_separator)
             middle, _, last = rest.partition(self.keep_separator)
@@ -104,11 +104,11 @@ class CaptionRules:
         return tags[: self.keep_tags], tags[self.keep_tags :], []
 
     def tags(self, text: str) -> list[str]:
-        """Return the tags of a text, without blanks around them."""
+        """Return the tags of a text, without the blanks around them."""
         return [tag for tag in (part.strip() for part in text.split(self.separator)) if tag]
 
     def joined(self, tags: list[str]) -> str:
-        """Tags as one text."""
+        """Return the tags as one text."""
         return f"{self.separator} ".join(tags) if self.separator.strip() else self.separator.join(tags)
 
     def _wrapped(self, caption: str) -> str:

@@ -18,10 +18,10 @@ _PICTURE = re.compile(r"\.(png|jpe?g|webp|bmp|gif|tiff?|avif)$", re.IGNORECASE)
 
 
 class Metadata(dict[str, Mapping[str, Any]]):
-    """Entries by every end of their paths that no other entry shares.
+    """Metadata of pictures: entries by every end of their paths that no other entry shares.
 
     Attributes:
-        entries: by their paths as they were written.
+        entries: by their paths as the file has them.
     """
 
     entries: Mapping[str, Mapping[str, Any]]
@@ -40,7 +40,7 @@ class Metadata(dict[str, Mapping[str, Any]]):
             del self[end]
 
     def of(self, picture: Path) -> Mapping[str, Any] | None:
-        """Tell what is said of the picture, if anything."""
+        """Return the entry of the picture, if there is one."""
         ends = _ends([*picture.parts[:-1], picture.stem]) if self else ()
         return next((self[end] for end in ends if end in self), None)
 
@@ -50,10 +50,10 @@ class CaptionSource:
     """Where captions are looked for: metadata first, then a file beside the picture, then the file's own name.
 
     Attributes:
-        extensions: of the files beside the pictures, the first one found counts.
-        name_regex, name_join: as the WebUI's settings: the parts of the file name that match, and what joins them;
-            without a regex the words of the name.
-        class_tokens: caption of pictures that have none, in place of their name.
+        extensions: of the caption files beside the pictures; the first one found counts.
+        name_regex, name_join: as in the WebUI's settings: selects parts of the file name, and joins them; without a
+            regex the words of the name count.
+        class_tokens: caption of pictures that have none, instead of their name.
         metadata: entries by picture, as `read_metadata` gives them.
         keeps_lines: whether the lines of a text stay lines, one of which is drawn each time.
     """
@@ -79,7 +79,7 @@ class Origin(NamedTuple):
 
 
 def caption_origin(picture: Path, source: CaptionSource | None = None) -> Origin:
-    """Tell where the caption of `picture` comes from, and which file holds it or would."""
+    """Return where the caption of `picture` comes from, and the file that holds it or would."""
     source = source or CaptionSource()
     files = [picture.with_suffix(extension) for extension in source.extensions or (".txt",)]
     found = next((path for path in files if path.is_file()), None)
@@ -106,16 +106,16 @@ def read_caption(picture: Path, source: CaptionSource | None = None) -> str:
 
 
 def read_metadata(path: Path, setting: str) -> Metadata:
-    """kohya's metadata: a JSON table of `caption`, `tags` and, ours, `weight` for each picture.
+    """Read kohya's metadata: a JSON table of `caption`, `tags` and, ours, `weight` for each picture.
 
     Its keys are paths with or without an extension. An entry is found by the end of the path that it shares with a
     picture's: by the name alone, and by folder and name where two entries have the same name.
 
     Args:
-        setting: that names the file, for sentences about it.
+        setting: the setting that names the file, for errors.
 
     Raises:
-        SettingsError: the file cannot be read, or has no such form.
+        SettingsError: the file cannot be read, or has another form.
     """
     try:
         found = json.loads(path.read_text(encoding="utf-8-sig"))
@@ -151,7 +151,7 @@ def _of_entry(entry: Mapping[str, Any], keeps_lines: bool) -> str:
 
 
 def _ends(parts: Sequence[str]) -> Iterator[str]:
-    """End of a path, the longest first."""
+    """Yield the ends of a path, the longest first."""
     return ("/".join(parts[start:]) for start in range(len(parts)))
 
 
@@ -163,7 +163,7 @@ def _read_text(path: Path) -> str:
 
 
 def in_lines(text: str, keeps_lines: bool) -> str:
-    """Return the text with single blanks, all in one line unless its lines are to stay."""
+    """Return the text with single blanks, in one line unless its lines are to stay."""
     if not keeps_lines:
         return " ".join(text.split())
     return "\n".join(" ".join(line.split()) for line in text.splitlines() if line.strip())
@@ -173,6 +173,6 @@ def _of_name(stem: str, source: CaptionSource) -> str:
     name = _LEADING_NUMBER.sub("", stem)
     if not source.name_regex:
         return name.replace("_", " ").strip()
-    # With groups, what they match counts, as in the WebUI.
+    # If the regex has groups, only what they match counts, as in the WebUI.
     found = (match.groups() or (match[0],) for match in re.finditer(source.name_regex, name))
     return source.name_join.join(part for parts in found for part in parts if part).strip()

@@ -1,4 +1,4 @@
-"""Conditionings: texts encoded once where captions are fixed, and in one go per epoch where they vary."""
+"""Conditionings: texts encoded once where captions are fixed, and all at once per epoch where they vary."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _ENCODED_AT_ONCE = 8
 
 
 class Conditionings:
-    """What the U-Net is told of each item.
+    """The conditioning of each item, as an epoch shows it.
 
     Args:
-        cache: where fixed texts are kept; texts that vary are not worth the room.
+        cache: where fixed texts are stored; texts that vary are not.
     """
 
     def __init__(self, dataset: Dataset, encoder: Encoder, cache: Cache | None = None) -> None:
@@ -33,10 +33,10 @@ class Conditionings:
         self._encoded: dict[str, Tensor] = {}
 
     def batch(self, items: Sequence[int], epoch: int) -> Tensor:
-        """Conditionings [batch, tokens, width] of items as an epoch shows them.
+        """Return the conditionings [batch, tokens, width] of items as an epoch shows them.
 
-        Texts longer than the encoder takes at once come as several parts; shorter ones beside them are filled up
-        with empty parts, as the host does.
+        A text that is longer than the encoder takes at once has several parts; shorter ones in the batch are filled
+        up with empty parts, as the host does.
         """
         self.prepare(epoch)
         texts = ["" if self._dataset.is_text_dropped(item, epoch) else self._text(item, epoch) for item in items]
@@ -45,24 +45,24 @@ class Conditionings:
 
     @property
     def size_bytes(self) -> int:
-        """Memory that the texts of the epoch take."""
+        """The bytes that the texts of the epoch take."""
         return sum(conditioning.nbytes for conditioning in self._encoded.values())
 
     def keep_on(self, device: torch.device) -> None:
-        """From now on they are on `device`, those of later epochs too."""
+        """Move the conditionings to `device`, and those of later epochs too."""
         self._device = device
         self._encoded = {text: move(conditioning, device) for text, conditioning in self._encoded.items()}
 
     @torch.no_grad()
     def prepare(self, epoch: int, progress: Progress | None = None) -> None:
-        """Encode the texts of an epoch, unless they are there.
+        """Encode the texts of an epoch, unless that is done.
 
         Args:
-            progress: where this is shown, and may be stopped with a DatasetError.
+            progress: shows how far this is; if the user stops it, a DatasetError is raised.
         """
         if self._encoded and (epoch == self._epoch or not self._dataset.varies):
             return
-        # All of them anew, so that a resumed run encodes the same texts in the same company, to the bit.
+        # All texts of the epoch in one order, so that a resumed run encodes the same batches and gets the same bits.
         self._epoch = epoch
         texts = {self._text(item, epoch) for item in range(len(self._dataset.items))} | {""}
         self._encoded = self._encode(texts, progress)
@@ -82,7 +82,7 @@ class Conditionings:
             kept = ((text, self._cache.load(names[text])) for text in wanted)
             found = {text: tensors["conditioning"] for text, tensors in kept if tensors and "conditioning" in tensors}
         missing = [text for text in wanted if text not in found]
-        with self._encoder.at_hand() if missing else nullcontext():
+        with self._encoder.text_encoder_loaded() if missing else nullcontext():
             for start in range(0, len(missing), _ENCODED_AT_ONCE):
                 if progress is not None:
                     report(progress, start, len(missing), "Encoding captions")
@@ -95,7 +95,7 @@ class Conditionings:
 
 
 def padded(conditionings: Sequence[Tensor], empty: Tensor) -> Tensor:
-    """[batch, tokens, width] of conditionings [tokens, width], the shorter ones filled up with `empty`."""
+    """Return [batch, tokens, width] of conditionings [tokens, width], the shorter ones filled up with `empty`."""
     longest = max(map(len, conditionings))
     rows = []
     for conditioning in conditionings:

@@ -51,7 +51,7 @@ class Sample:
 
 
 class View(NamedTuple):
-    """A picture as the encoder sees it: number of the sample, the part, and whether it is mirrored."""
+    """A picture as the encoder sees it: number of the sample, the frame, and whether it is mirrored."""
 
     sample: int
     frame: Frame
@@ -59,32 +59,32 @@ class View(NamedTuple):
 
 
 class Item(NamedTuple):
-    """What is seen once per epoch: number of the sample, and of the views that one is drawn of each time."""
+    """One showing in an epoch: number of the sample, and of the views of which one is drawn each time."""
 
     sample: int
     views: tuple[int, ...]
 
 
 def held_out_count(pictures: int, share: float) -> int:
-    """Tell how many of the pictures a share holds out: at least one of two or more, never all."""
+    """Return how many of the pictures a share holds out: at least one of two or more, never all."""
     return min(max(1, round(share * pictures)), pictures - 1) if share and pictures else 0
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """Samples in the order of their folders and names.
+    """Samples in the order of their folders and names, and how they are shown.
 
     Attributes:
-        problems: what was left out, and why.
+        problems: sentences on what was left out, and why.
         sampling: how latents are drawn, one of `data_settings.LATENTS`.
-        is_still: every picture once, whole captions, nothing drawn; for measurements.
+        is_deterministic: whether each picture is shown once with its whole caption, and nothing is drawn at random.
     """
 
     samples: tuple[Sample, ...]
     seed: int = 0
     sampling: str = "deterministic"
     problems: tuple[str, ...] = ()
-    is_still: bool = False
+    is_deterministic: bool = False
 
     def __len__(self) -> int:
         """Count the pictures."""
@@ -92,7 +92,7 @@ class Dataset:
 
     @property
     def taught(self) -> list[int]:
-        """Numbers of the samples that are no regularisation pictures."""
+        """Numbers of the samples that are not regularisation pictures."""
         return [number for number, sample in enumerate(self.samples) if not sample.subset.is_regularisation]
 
     @cached_property
@@ -100,14 +100,16 @@ class Dataset:
         views: dict[View, int] = {}
         items = []
         for number, found in self._turns():
-            mirrored = (False, True) if self.samples[number].subset.is_flipped and not self.is_still else (False,)
+            mirrored = (
+                (False, True) if self.samples[number].subset.is_flipped and not self.is_deterministic else (False,)
+            )
             chosen = (View(number, found, is_flipped) for is_flipped in mirrored)
             items.append(Item(number, tuple(views.setdefault(view, len(views)) for view in chosen)))
         return items, list(views)
 
     @property
     def items(self) -> list[Item]:
-        """What an epoch holds."""
+        """The items that an epoch shows."""
         return self._shown[0]
 
     @property
@@ -117,54 +119,58 @@ class Dataset:
 
     @cached_property
     def kinds(self) -> list[Kind]:
-        """What each item must share with its batch."""
+        """The kind of each item: what it must share with its batch."""
         views = (self.views[item.views[0]] for item in self.items)
         return [Kind(v.frame.width_px, v.frame.height_px, self.samples[v.sample].subset.batch_size) for v in views]
 
     @property
     def varies(self) -> bool:
         """Whether texts change from epoch to epoch."""
-        return not self.is_still and any(sample.subset.captions.varies for sample in self.samples)
+        return not self.is_deterministic and any(sample.subset.captions.varies for sample in self.samples)
 
     def text(self, item: int, epoch: int) -> str:
         """Return the text of an item in an epoch, where it is not left out."""
         sample = self.samples[self.items[item].sample]
-        return sample.caption if self.is_still else sample.subset.captions.shown(sample.written, self.seed, epoch, item)
+        return (
+            sample.caption
+            if self.is_deterministic
+            else sample.subset.captions.shown(sample.written, self.seed, epoch, item)
+        )
 
     def is_text_dropped(self, item: int, epoch: int) -> bool:
         """Tell whether an item is shown with an empty text in an epoch."""
         rules = self.samples[self.items[item].sample].subset.captions
-        return not self.is_still and rules.is_dropped(self.seed, epoch, item)
+        return not self.is_deterministic and rules.is_dropped(self.seed, epoch, item)
 
     def split(self, held_out: int) -> tuple[Dataset, Dataset]:
-        """Return the pictures to train on, and so many held out: the same ones in every run over the same pictures."""
+        """Return the pictures to train on, and `held_out` others: the same ones in every run over the same pictures."""
         taught = self.taught
         generator = torch.Generator().manual_seed(derived_seed(0, "held out", len(taught)))
         order = torch.randperm(len(taught), generator=generator).tolist()
         held = {taught[place] for place in order[:held_out]}
         parts = ([s for n, s in enumerate(self.samples) if (n in held) == is_held] for is_held in (False, True))
         trained, rest = (replace(self, samples=tuple(part)) for part in parts)
-        return trained, replace(rest, is_still=True, sampling="deterministic")
+        return trained, replace(rest, is_deterministic=True, sampling="deterministic")
 
     def divided(self, validation_share: float, accumulation: int) -> Division:
         """Return the pictures as a run divides them.
 
         Args:
-            accumulation: batches of one optimizer step.
+            accumulation: number of batches in one optimizer step.
         """
         training, held_out = self.split(held_out_count(len(self.taught), validation_share))
         return Division(training, held_out, steps_per_epoch(training.kinds, accumulation))
 
     def _turns(self) -> Iterator[tuple[int, Frame]]:
-        """Return number and frame of every item. As many regularisation pictures take turns as others are seen."""
+        """Yield number and frame of every item; regularisation pictures take as many turns as all others together."""
         taught: dict[int, int] = {}
         others: dict[int, list[int]] = {}
         for number, sample in enumerate(self.samples):
             subset = sample.subset
-            if subset.is_regularisation and not self.is_still:
+            if subset.is_regularisation and not self.is_deterministic:
                 others.setdefault(subset.dataset, []).append(number)
                 continue
-            repeats = 1 if self.is_still else subset.repeats
+            repeats = 1 if self.is_deterministic else subset.repeats
             taught[subset.dataset] = taught.get(subset.dataset, 0) + repeats
             yield from ((number, sample.frames[turn % len(sample.frames)]) for turn in range(repeats))
         for dataset, numbers in others.items():
@@ -175,7 +181,7 @@ class Dataset:
 
 
 class Division(NamedTuple):
-    """What is trained on, what is held out to measure on, and the optimizer steps of a pass over the first."""
+    """The pictures to train on, those held out for validation, and the optimizer steps of a pass over the first."""
 
     training: Dataset
     held_out: Dataset

@@ -1,4 +1,4 @@
-"""What is shown of the time before the first step."""
+"""The progress of the work before the first step."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from ..ports import Progress
 
 
 def report(progress: Progress, done: int, total: int, text: str) -> None:
-    """Show how far the work that `text` names is.
+    """Show the progress of the work that `text` names.
 
     Raises:
         DatasetError: the user asked for its end.

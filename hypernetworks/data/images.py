@@ -1,4 +1,4 @@
-"""Pictures: opened safely, turned upright, put on a ground, and framed."""
+"""Pictures: opened safely, turned upright, laid on a background, and framed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..base.errors import DatasetError
 from ..base.pillow import has_transparency
 from .buckets import Frame
 
-#: A picture of a kind that the installed Pillow cannot read (older ones lack AVIF) is told like a broken one.
+#: A kind that the installed Pillow cannot read (older ones lack AVIF) is reported like a broken picture.
 EXTENSIONS = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif"}
 
 _ORIENTATION = 0x0112
@@ -64,13 +64,13 @@ def open_raw(path: Path) -> Image.Image:
 
 @contextmanager
 def _strict() -> Iterator[None]:
-    """Tell what is cut off or too large is an error, and oddities beside the pixels are not worth a word."""
+    """Make errors of truncated and oversized pictures, and suppress warnings about oddities outside the pixels."""
     before = ImageFile.LOAD_TRUNCATED_IMAGES
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
-        # Pillow only warns of a decompression bomb below twice its limit; a dataset has no business there.
+        # Below twice its limit Pillow only warns of a decompression bomb; no dataset needs pictures of that size.
         warnings.simplefilter("error", Image.DecompressionBombWarning)
-        # Others in the same process may have asked Pillow to fill up with grey what is missing.
+        # Other code in the process may have made Pillow fill up missing parts with grey.
         ImageFile.LOAD_TRUNCATED_IMAGES = False
         try:
             yield
@@ -90,7 +90,7 @@ def _converted(picture: Image.Image) -> Image.Image:
 
 
 def on_background(picture: Image.Image, background: str) -> Image.Image:
-    """RGB of a picture that `open_raw` gave, its transparency laid over a colour such as white or #808080."""
+    """Return a picture that `open_raw` gave as RGB, its transparency laid over a colour such as white or #808080."""
     if picture.mode != "RGBA":
         return picture
     ground = Image.new("RGBA", picture.size, background)
@@ -98,7 +98,7 @@ def on_background(picture: Image.Image, background: str) -> Image.Image:
 
 
 def is_colour(text: str) -> bool:
-    """Tell whether Pillow knows the colour."""
+    """Tell whether Pillow knows the text as a colour."""
     try:
         ImageColor.getrgb(text)
     except ValueError:
@@ -107,11 +107,11 @@ def is_colour(text: str) -> bool:
 
 
 def framed(picture: Image.Image, frame: Frame) -> Image.Image:
-    """Return the part of `picture` that `frame` names, at its size."""
+    """Return the part of `picture` that `frame` names, scaled to its size."""
     return picture.resize((frame.width_px, frame.height_px), Image.Resampling.LANCZOS, box=frame.box)
 
 
 def to_tensor(picture: Image.Image) -> torch.Tensor:
-    """RGB picture as float32 [3, height, width] in -1..1."""
+    """Return an RGB picture as float32 [3, height, width] in -1..1."""
     array = np.asarray(picture, dtype=np.float32) / 127.5 - 1.0
     return torch.from_numpy(array).permute(2, 0, 1).contiguous()

@@ -53,7 +53,7 @@ def _wildcards(subset: Subset, on: bool) -> Subset:
     return _source("keeps_lines")(_captions("has_wildcards")(subset, on), on)
 
 
-#: Options of a whole dataset: their type, their lowest value and what they do.
+#: Options of a whole dataset: type, lowest value, and how they change a subset.
 _OF_DATASET: dict[str, tuple[Any, float, Change]] = {
     "resolution": (tuple[int, ...], 8, _resolution),
     "batch_size": (int, 1, _subset("batch_size")),
@@ -68,7 +68,7 @@ _OF_DATASET: dict[str, tuple[Any, float, Change]] = {
         lambda subset, value: _subset("skipped_area_px")(subset, math.prod(_size(value))),
     ),
 }
-#: Options that a subset may have, or all subsets of a dataset or of the file.
+#: Options that one subset may have, or all subsets of a dataset or of the file.
 _OF_SUBSETS: dict[str, tuple[Any, float, Change]] = {
     "num_repeats": (int, 1, _subset("repeats")),
     "flip_aug": (bool, 0, _subset("is_flipped")),
@@ -93,21 +93,21 @@ _OF_ONE_SUBSET: dict[str, tuple[Any, float, Change]] = {
     "is_reg": (bool, 0, _subset("is_regularisation")),
     "class_tokens": (str, 0, _source("class_tokens")),
     "metadata_file": (str, 0, lambda subset, text: _source("metadata")(subset, read_metadata(Path(text), _FIELD))),
-    "weight": (float, 0.0001, _subset("weight")),  # ours: of its pictures in the loss
+    "weight": (float, 0.0001, _subset("weight")),  # ours: weight of its pictures in the loss
 }
 _SHARES = {"caption_dropout_rate", "caption_tag_dropout_rate"}
 _MULTIPLES_OF_8 = {"resolution", "bucket_reso_steps"}
 _SIZES = {"resolution", "skip_image_resolution"}
 _PATHS = {"image_dir", "metadata_file"}
-#: Options that mean nothing here and, switched off, change nothing.
+#: Options that are not supported here but allowed as long as they are switched off.
 _SWITCHED_OFF = {"color_aug", "cache_info"}
 _TABLES = {"datasets", "subsets"}
 
 
 def read_config(path: Path, base: Subset) -> list[Subset]:
-    """Return the subsets of a dataset_config file; what it leaves open is as in `base`.
+    """Return the subsets of a dataset_config file; where it says nothing, `base` counts.
 
-    As kohya's trainer has it, pictures lie directly in their folders, there are buckets only where the file says so,
+    As in kohya's trainer, pictures lie directly in their folders, there are buckets only where the file says so,
     and prefix and suffix are among the tags that are shuffled. Relative paths are taken from the file's folder.
 
     Raises:
@@ -157,7 +157,7 @@ def _of_dataset(table: Mapping[str, Any], base: Subset, folder: Path) -> Iterato
 
 
 def read_lines(text: str, base: Subset) -> Iterator[Subset]:
-    """Subsets written as lines such as `cats | num_repeats=10, caption_prefix="a, b"`.
+    """Yield the subsets written as lines such as `cats | num_repeats=10, caption_prefix="a, b"`.
 
     Raises:
         SettingsError: an option is unknown or wrong; names it.
@@ -175,7 +175,7 @@ def read_lines(text: str, base: Subset) -> Iterator[Subset]:
 
 
 def _changed(subset: Subset, table: Any, known: Mapping[str, Any], folder: Path, place: str) -> Subset:
-    """Return the subset with the options of a table put over it."""
+    """Return the subset with the options of a table applied to it."""
     if not isinstance(table, Mapping):
         raise SettingsError(_FIELD, f"{place} must be a table")
     table = {name: value for name, value in table.items() if name not in _SWITCHED_OFF or value is not False}
@@ -191,7 +191,7 @@ def _value(name: str, value: Any, kind: Any, lowest: float, place: str) -> Any:
     if name in _SIZES and isinstance(value, int):
         value = [value]
     try:
-        # A prefix keeps its blanks; every other text loses them.
+        # A prefix keeps the blanks around it; any other text loses them.
         found = value if kind is str and isinstance(value, str) else convert(name, value, kind)
     except SettingsError as error:
         raise SettingsError(_FIELD, f"{place}: {error}") from error

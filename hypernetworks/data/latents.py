@@ -1,4 +1,4 @@
-"""Latents: every picture encoded once, before the first step, and dealt out as an epoch shows it."""
+"""Latents: every picture encoded once, before the first step, and batched as an epoch shows them."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Batch:
-    """Pictures of one size as the U-Net takes them.
+    """Pictures of one size in the form that the U-Net takes.
 
     Attributes:
         latents: [batch, 4, height / 8, width / 8], float32.
         conditioning: [batch, tokens, width].
-        weights: of every place in the loss, [batch, 1, height / 8, width / 8]; None where all are 1.
+        weights: in the loss, [batch, 1, height / 8, width / 8]; None where all are 1.
     """
 
     latents: Tensor
@@ -43,7 +43,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class EncodedView:
-    """What the VAE makes of a picture.
+    """The VAE's encoding of a view.
 
     Attributes:
         mean, std: of the latents, [4, height / 8, width / 8], float32.
@@ -56,7 +56,7 @@ class EncodedView:
 
 
 class EncodedDataset:
-    """A dataset as the U-Net takes it; its length is the number of items in an epoch."""
+    """A dataset in the form that the U-Net takes; its length is the number of items in an epoch."""
 
     def __init__(self, dataset: Dataset, views: Sequence[EncodedView], texts: Conditionings) -> None:
         self.dataset = dataset
@@ -74,12 +74,12 @@ class EncodedDataset:
 
     @property
     def size_bytes(self) -> int:
-        """Memory that latents, masks and the conditionings of now take."""
+        """The bytes that latents, masks and the present conditionings take."""
         tensors = [part for view in self._views for part in (view.mean, view.std, view.mask) if part is not None]
         return sum(tensor.nbytes for tensor in tensors) + self._texts.size_bytes
 
     def keep_on(self, device: torch.device) -> None:
-        """From now on all of it is on `device`, where batches are then put together."""
+        """Move everything to `device`, where batches are then put together."""
         self._views = [
             EncodedView(
                 move(view.mean, device), move(view.std, device), None if view.mask is None else move(view.mask, device)
@@ -104,7 +104,7 @@ class EncodedDataset:
         return encoded.mean + encoded.std * to_device(noise, encoded.mean.device)
 
     def _weights(self, items: Sequence[int], views: Sequence[int]) -> Tensor | None:
-        weights = [1.0 if self.dataset.is_still else self._sample(item).weight for item in items]
+        weights = [1.0 if self.dataset.is_deterministic else self._sample(item).weight for item in items]
         masks = [self._views[view].mask for view in views]
         if all(weight == 1 for weight in weights) and all(mask is None for mask in masks):
             return None
@@ -121,10 +121,10 @@ class EncodedDataset:
 
 @torch.no_grad()
 def encode(dataset: Dataset, encoder: Encoder, progress: Progress, cache: Cache | None = None) -> EncodedDataset:
-    """Encode all pictures and fixed captions, each different one once, or takes what `cache` kept of them.
+    """Encode all pictures and fixed captions, each different one once, or take them from `cache`.
 
     Raises:
-        DatasetError: a picture cannot be read any more, or the user stopped it.
+        DatasetError: a picture can no longer be read, or the user stopped the run.
     """
     texts = Conditionings(dataset, encoder, cache)
     if not dataset.views:
@@ -154,7 +154,7 @@ def encode(dataset: Dataset, encoder: Encoder, progress: Progress, cache: Cache 
 
 
 def _names(dataset: Dataset, encoder: Encoder) -> list[str]:
-    """Fingerprint of everything that the latents and the mask of each view are made of."""
+    """Return the fingerprint of everything that the latents and the mask of each view depend on."""
     vae = encoder.picture_fingerprint()
     names = []
     for sample_number, frame, is_flipped in dataset.views:
@@ -172,7 +172,7 @@ def _kept(tensors: dict[str, Tensor] | None) -> EncodedView | None:
 
 
 def _chunks(dataset: Dataset, numbers: Sequence[int]) -> Iterator[list[int]]:
-    """Return the views to encode, a few of one size at a time."""
+    """Yield the numbers of the views to encode, a few of one size at a time."""
     groups: dict[tuple[int, int], list[int]] = {}
     for number in numbers:
         frame = dataset.views[number].frame

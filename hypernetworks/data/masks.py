@@ -23,7 +23,7 @@ def mask_beside(picture: Path) -> Path | None:
 
 
 def read_mask(path: Path) -> Image.Image:
-    """Mask file as greys, transparent parts black.
+    """Return a mask file in grey, transparent parts black.
 
     Raises:
         DatasetError: the file is no readable picture; names it.
@@ -41,11 +41,11 @@ def alpha_mask(picture: Image.Image) -> Image.Image | None:
 
 
 def mask_of(raw: Image.Image, masks: str, file: Path | None) -> Image.Image | None:
-    """Return the mask that counts for a picture `raw` that `open_raw` gave, if it has one.
+    """Return the mask of the picture `raw` that `open_raw` gave, if it has one.
 
     Args:
-        masks: one of `data_settings.MASKS`.
-        file: that of its mask, where it has one.
+        masks: one of `settings.MASKS`.
+        file: the file of its mask, if it has one.
 
     Raises:
         DatasetError: the mask's file is no readable picture; names it.
@@ -56,15 +56,15 @@ def mask_of(raw: Image.Image, masks: str, file: Path | None) -> Image.Image | No
 
 
 def mask_weights(mask: Image.Image, frame: Frame, picture: tuple[int, int]) -> Tensor | None:
-    """Weights [1, height / 8, width / 8] of mean 1 of a picture of `picture` (width, height) pixels.
+    """Return the weights [1, height / 8, width / 8], of mean 1, of a picture of `picture` (width, height) pixels.
 
-    None where the mask says nothing: it is black all over, within the frame, or the same everywhere.
+    None where the mask has no effect: within the frame it is all black, or the same everywhere.
     """
     across, down = mask.width / picture[0], mask.height / picture[1]
     left, top, right, bottom = frame.box
     box = (left * across, top * down, right * across, bottom * down)
     size = (frame.width_px // _LATENT_PX, frame.height_px // _LATENT_PX)
-    # A box filter: each latent weighs what its own pixels do.
+    # A box filter: the weight of a latent is the mean over its own pixels.
     grey = np.asarray(mask.resize(size, Image.Resampling.BOX, box=box), dtype=np.float32)
     if grey.max() == grey.min():
         return None

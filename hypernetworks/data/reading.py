@@ -15,7 +15,7 @@ from PIL import Image
 from ..base.errors import DatasetError, SettingsError
 from ..base.randomness import derived_seed
 from ..ports import Ports, SubjectFinder
-from .buckets import Frame, TooSmallError, frame, frame_size, moved
+from .buckets import Frame, TooSmallError, frame, frame_size, shifted
 from .captions import metadata_weight, read_caption
 from .dataset import Dataset, Sample
 from .encoding_progress import report
@@ -40,7 +40,7 @@ class _Reader:
     watch: Watch
 
     def read(self, path: Path, subset: Subset) -> Sample | None:
-        """Return the sample of a picture, None where it is to be passed over; raises DatasetError."""
+        """Return the sample of a picture, or None where it is passed over; raises DatasetError."""
         digest = _digest(path)
         picture = None
         size = self.watch.known.get(digest)
@@ -61,7 +61,7 @@ class _Reader:
         frames: tuple[Frame, ...] = (frame(subset.framing, size, centre),)
         if subset.crop == "random":
             draws = [random.Random(derived_seed(self.seed, "crop", path.name, turn)) for turn in range(subset.repeats)]
-            frames = tuple(dict.fromkeys(moved(frames[0], size, draw.random(), draw.random()) for draw in draws))
+            frames = tuple(dict.fromkeys(shifted(frames[0], size, draw.random(), draw.random()) for draw in draws))
         mask = mask_beside(path) if subset.masks == "file" else None
         if mask is not None:
             read_mask(mask)
@@ -80,9 +80,9 @@ class LeftOut:
     """A picture that cannot be used.
 
     Attributes:
-        sentence: says why, with its name.
-        subset: of which it would be.
-        is_too_small: whether another framing could use it.
+        sentence: why, with its name.
+        subset: the subset that it would belong to.
+        is_too_small: whether it is only too small for the framing.
     """
 
     path: Path
@@ -93,12 +93,12 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class Reading:
-    """All pictures of the folders.
+    """All pictures found in the folders.
 
     Attributes:
         samples: those that can be used.
         left_out: those that cannot.
-        passed_over: how many are not wanted, by what says so.
+        passed_over: how many are excluded, by the setting that excludes them.
     """
 
     samples: tuple[Sample, ...]
@@ -106,7 +106,7 @@ class Reading:
     passed_over: Mapping[str, int] = field(default_factory=dict)
 
     def obstacle(self, stop_at_broken: bool) -> str:
-        """Tell why no run can start on this, as a sentence without its field; empty where one can."""
+        """Return why no run can start on this, as a sentence without its field; empty where one can."""
         if self.left_out and stop_at_broken:
             return "pictures that cannot be used keep a run from starting"
         if not self.samples:
@@ -125,7 +125,7 @@ class Reading:
         return f"{next(iter(self.passed_over))} passes over all pictures"
 
     def check(self, stop_at_broken: bool) -> None:
-        """Raise DatasetError, or SettingsError where no picture is to blame, with the obstacle and what is left out."""
+        """Raise the obstacle with what is left out: DatasetError, or SettingsError where no picture is the cause."""
         obstacle = self.obstacle(stop_at_broken)
         if obstacle and self.left_out:
             raise DatasetError(f"data.folder: {_summary([one.sentence for one in self.left_out])}; {obstacle}")
@@ -134,19 +134,19 @@ class Reading:
             raise SettingsError("data.dataset_config" if is_by_size else "data.folder", obstacle)
 
     def dataset(self, seed: int, sampling: str) -> Dataset:
-        """Return the pictures that can be used, as a run takes them."""
+        """Return the pictures that can be used, as the dataset of a run."""
         return Dataset(self.samples, seed, sampling, tuple(one.sentence for one in self.left_out))
 
 
 @dataclass(frozen=True)
 class Watch:
-    """Who is asked and told while pictures are read.
+    """What a caller knows of the pictures already, and the functions called while they are read.
 
     Attributes:
         known: sizes of pictures, by digest, that need not be opened again.
-        find_subject: asked first where a crop should follow the subject.
-        look: is given every picture that is opened, with its digest.
-        step: is told before each picture how many are read, and of how many; what it raises ends the reading.
+        find_subject: tried first where a crop should follow the subject.
+        look: called with the digest and each picture that is opened.
+        step: called before each picture with the number of those read and of all; an exception ends the reading.
     """
 
     known: Mapping[str, tuple[int, int]] = field(default_factory=dict)
@@ -162,18 +162,18 @@ def read_dataset(
     known: Mapping[str, tuple[int, int]] | None = None,
     ports: Ports | None = None,
 ) -> Dataset:
-    """Find the pictures of all folders, opens each once, and reads the captions.
+    """Find the pictures of all folders, open each once, and read the captions.
 
     Args:
         name: the network's name, for `[name]` in the template.
-        seed: of random crops, captions and flips.
-        known: sizes of pictures by their digest that need not be opened again.
-        ports: where to show how far it is, and who finds subjects.
+        seed: for random crops, captions and flips.
+        known: sizes of pictures, by digest, that need not be opened again.
+        ports: show the progress, and find subjects.
 
     Raises:
         SettingsError: a folder does not exist or has no pictures; names the field.
-        DatasetError: no picture can be used, or one cannot and the settings say to stop there; names the files; or the
-            user stopped it.
+        DatasetError: no picture can be used, or one cannot and the settings say to stop then; names the files. Or the
+            user stopped the run.
     """
 
     def step(done: int, total: int) -> None:
@@ -188,7 +188,7 @@ def read_dataset(
 
 
 def read_pictures(settings: DataSettings, name: str, seed: int, watch: Watch) -> Reading:
-    """All that `read_dataset` reads, whether it can be trained on or not.
+    """Read what `read_dataset` reads, whether it can be trained on or not.
 
     Raises:
         SettingsError: a folder does not exist or has no pictures; names the field.
@@ -236,7 +236,7 @@ def _tell(reading: Reading) -> None:
 
 
 def _missing(subset: Subset, found: Iterable[tuple[Path, Subset]]) -> Iterator[LeftOut]:
-    """Return every entry of the metadata that no picture belongs to."""
+    """Yield every entry of the metadata that belongs to no picture."""
     metadata = subset.source.metadata
     used = {id(metadata.of(path)) for path, owner in found if owner is subset}
     for path, entry in metadata.entries.items():
@@ -254,7 +254,7 @@ def _pictures(subset: Subset) -> list[Path]:
     found: Iterable[Path] = folder.rglob("*") if subset.is_deep else folder.iterdir()
     paths = sorted(path for path in found if path.suffix.lower() in EXTENSIONS and path.is_file())
     stems = {path.with_suffix("") for path in paths}
-    # The mask of a picture is no picture, whether it is used or not.
+    # A mask is never a picture of the dataset, whether masks are used or not.
     paths = [p for p in paths if not (p.stem.endswith(SUFFIX) and p.with_name(p.stem[: -len(SUFFIX)]) in stems)]
     if subset.is_listed:
         paths = [path for path in paths if subset.source.metadata.of(path) is not None]

@@ -238,8 +238,7 @@ class DataSettings(Settings):
     )
 
     def problems(self) -> Iterator[SettingsError]:
-        """Sides that the VAE cannot halve three times, no folder at all, a template without content, limits that
-        leave no bucket, a colour or regex that is none."""
+        """Yield what is wrong between fields, and with a colour, a regex, or a side that is no multiple of 8."""
         if not (self.folder or self.dataset_config or self.more_folders):
             yield SettingsError("folder", "name the folder that holds the pictures")
         for name in ("width", "height", "bucket_step"):

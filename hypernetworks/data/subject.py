@@ -1,4 +1,4 @@
-"""The subject of a picture: faces where OpenCV is installed, else what stands out."""
+"""The subject of a picture: the largest face where OpenCV is installed, else the most salient part."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _FACES = "haarcascade_frontalface_default.xml"
 
 
 def subject_centre(picture: Image.Image) -> tuple[float, float]:
-    """Tell where the subject of `picture` is, as shares of width and height."""
+    """Return the centre of the subject of `picture`, as shares of width and height."""
     return face_centre(picture) or _salient(picture)
 
 
 def face_centre(picture: Image.Image) -> tuple[float, float] | None:
-    """Return the middle of the largest face that OpenCV finds, after Viola & Jones (2001)."""
+    """Return the centre of the largest face that OpenCV finds, after Viola & Jones (2001)."""
     detector = _face_detector()
     if detector is None:
         return None
@@ -49,7 +49,7 @@ def _salient(picture: Image.Image) -> tuple[float, float]:
     """Find the centre of mass of what stands out, after Hou & Zhang, "Saliency Detection: A Spectral Residual Approach"
     (2007)."""
     grey = np.asarray(picture.convert("L").resize((_SALIENCY_PX, _SALIENCY_PX)), dtype=np.float32)
-    if grey.std() < 1:  # one colour all over: the spectrum would only tell where its corner is
+    if grey.std() < 1:  # a single colour has no salient part
         return 0.5, 0.5
     spectrum = torch.fft.fft2(torch.from_numpy(grey.copy()))
     size = (spectrum.abs() + 1e-6).log()
@@ -58,7 +58,7 @@ def _salient(picture: Image.Image) -> tuple[float, float]:
     residual = torch.polar((size - mean).exp(), spectrum.angle())
     saliency = torch.fft.ifft2(residual).abs().square()
     saliency = functional.avg_pool2d(saliency[None, None], 7, 1, 3)[0, 0]
-    # Squared, so that the peak counts for more than the sum of all the small ripples around it.
+    # Squared, so that the peak outweighs the many small ripples around it.
     weights = (saliency - saliency.mean()).clamp(min=0).square()
     if not weights.sum() > 0:
         return 0.5, 0.5

@@ -23,16 +23,16 @@ class Subset:
     Attributes:
         folder: where the pictures are.
         is_deep: whether the folders in it count as well.
-        repeats: how often a picture is seen in an epoch.
+        repeats: how often a picture is shown in an epoch.
         weight: of its pictures in the loss.
-        is_flipped: whether about half of the time the mirrored picture is shown.
-        crop: "centre", "random" or "subject": the part that is kept where not all is.
-        files: its pictures where they are named one by one, wherever they are.
-        is_listed: whether only pictures with an entry in the metadata count, and one without its picture is a problem.
+        is_flipped: whether a picture is shown mirrored about half of the time.
+        crop: "centre", "random" or "subject": which part is kept when a picture is cropped.
+        files: its pictures where they are listed one by one, in any folder.
+        is_listed: whether only pictures in the metadata count, and an entry without its picture is a problem.
         skipped_area_px: pictures of so many pixels or less are passed over.
         is_regularisation: its pictures take as many turns in an epoch as all others of its dataset together.
         dataset: number of the dataset it belongs to.
-        setting: where it was named, for sentences about it.
+        setting: the setting that names it, for errors.
     """
 
     folder: Path
@@ -56,7 +56,7 @@ class Subset:
 
 
 def base_subset(settings: DataSettings, name: str) -> Subset:
-    """Return the subset of `data.folder` as the settings describe it; the pattern of all others.
+    """Return the subset of `data.folder` as the settings describe it; all others are made from it.
 
     Args:
         name: the network's name, for `[name]`.
@@ -89,7 +89,7 @@ def base_subset(settings: DataSettings, name: str) -> Subset:
     source = CaptionSource(
         extensions=extensions(settings.caption_extension),
         name_regex=settings.filename_regex,
-        # A blank is what nearly everyone joins words with, and cannot be seen in a form.
+        # A blank, the usual separator of words, cannot be seen in a form.
         name_join=settings.filename_join or " ",
         metadata=read_metadata(Path(settings.metadata_file), "data.metadata_file")
         if settings.metadata_file
@@ -111,7 +111,7 @@ def base_subset(settings: DataSettings, name: str) -> Subset:
 
 
 def own_subsets(settings: DataSettings, base: Subset) -> Iterator[Subset]:
-    """Return the subsets of `data.folder` and of the folder for regularisation.
+    """Yield the subsets of `data.folder` and of the folder for regularisation.
 
     Raises:
         SettingsError: a folder does not exist.
@@ -121,13 +121,13 @@ def own_subsets(settings: DataSettings, base: Subset) -> Iterator[Subset]:
     if settings.regularisation_folder:
         folder = Path(settings.regularisation_folder)
         regular = replace(base, folder=folder, weight=1.0, is_regularisation=True)
-        # Masks and metadata are of the pictures that are taught, not of those that hold the rest in place.
+        # Masks and metadata belong to the pictures that teach something, not to regularisation pictures.
         regular = replace(regular, repeats=1, masks="off", source=replace(base.source, metadata=Metadata()))
         yield from _of_folder(settings, replace(regular, setting="regularisation_folder"))
 
 
 def _of_folder(settings: DataSettings, subset: Subset) -> Iterator[Subset]:
-    """Return the folder itself or, where their names tell repeats, each of the folders in it."""
+    """Yield the folder itself or, where the names of its folders give repeats, each of them."""
     if not subset.folder.is_dir():
         raise SettingsError(f"data.{subset.setting}", f"{subset.folder} is not a folder")
     numbered = []
@@ -143,7 +143,7 @@ def _of_folder(settings: DataSettings, subset: Subset) -> Iterator[Subset]:
 
 
 def extensions(text: str) -> tuple[str, ...]:
-    """`.txt, caption` as (".txt", ".caption")."""
+    """Return a text such as `.txt, caption` as (".txt", ".caption")."""
     return tuple("." + part.strip().lstrip(".") for part in text.split(",") if part.strip(" ."))
 
 

@@ -67,7 +67,7 @@ def needs(settings: TrainSettings, network: Hypernetwork, denoiser: Denoiser, ki
     weights = sum(parameter.numel() for parameter in network.parameters()) * _FLOAT_BYTES
     is_shared = denoiser.device.type == "cpu"
     copies = _LEARNT_COPIES + _GUARDED_COPIES if is_shared else 1 if settings.optimizer_on_cpu else _LEARNT_COPIES
-    free = max(0, free_bytes(denoiser.device) - denoiser.bytes_to_come())
+    free = max(0, free_bytes(denoiser.device) - denoiser.offloaded_bytes())
     kind = settings.checkpointing
     if kind == "auto":
         kind = _fitting(activations, free * _USABLE - copies * weights)

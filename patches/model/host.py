@@ -91,7 +91,7 @@ class HostEncoder:
         found: dict[str, Tensor] = {}
         # The host restores the mean of weighted texts over all that it encodes at once ...
         plain = [text for text in texts if not _WEIGHTS.search(text)]
-        with self.at_hand():
+        with self.text_encoder_loaded():
             together = _conditionings(plain) if plain else torch.empty(0, 0, 0)
             if together.shape[1] == _PART_TOKENS:
                 found = dict(zip(plain, together, strict=True))
@@ -102,7 +102,7 @@ class HostEncoder:
                 raise TrainingError(f"the text encoder gives no finite numbers for the caption {text!r}")
         return [found[text] for text in texts]
 
-    def at_hand(self) -> AbstractContextManager[None]:
+    def text_encoder_loaded(self) -> AbstractContextManager[None]:
         """For its length the text encoder stays where it computes, so that many texts need no more than one move."""
         return encoders.needed(encoders.TEXT)
 
@@ -163,7 +163,7 @@ class HostDenoiser:
         finally:
             self._attention = before
 
-    def bytes_to_come(self) -> int:
+    def offloaded_bytes(self) -> int:
         """Tell how much of it is in main memory yet, as with --medvram, and comes to the GPU for the first step."""
         return sum(weight.nbytes for weight in unet().parameters() if weight.device.type != self.device.type)
 

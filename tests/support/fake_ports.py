@@ -42,7 +42,7 @@ class FakeEncoder:
         self.encoded_texts += texts
         return torch.stack([torch.randn(5, TEXT_WIDTH, generator=torch.Generator().manual_seed(len(t))) for t in texts])
 
-    def at_hand(self):
+    def text_encoder_loaded(self):
         return nullcontext()
 
     def unloaded(self):
@@ -57,7 +57,7 @@ class FakeDenoiser:
     device = torch.device("cpu")
     dtype = torch.float32
 
-    def bytes_to_come(self) -> int:
+    def offloaded_bytes(self) -> int:
         return 0
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Edits of caption files that can be taken back: what a file held is written down before it is changed."""
+"""Edits of caption files that can be undone: what a file held is recorded before it is changed."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Edit:
-    """An edit that can be taken back: its title, its files, and where it is written down."""
+    """An edit that can be undone: its title, its files, and its record."""
 
     title: str
     changes: tuple[Change, ...]
@@ -56,7 +56,7 @@ class History:
         self._kept = kept
 
     def edits(self, folders: Iterable[Path]) -> list[Edit]:
-        """Edits of files in these folders or below, the newest first. Records that cannot be read are left out."""
+        """Return the edits of files in these folders or below, the newest first. Unreadable records are left out."""
         places = [folder.resolve() for folder in folders]
         found = []
         for record in sorted(self._folder.glob(f"*{_SUFFIX}"), reverse=True):
@@ -66,7 +66,7 @@ class History:
         return found
 
     def apply(self, title: str, changes: Sequence[Change]) -> Edit:
-        """Write the changes. All of them are written down first; after a failure the files are as they were.
+        """Write the changes. All of them are recorded first; after a failure the files are as they were.
 
         Raises:
             DatasetError: a file cannot be written, or holds something else than the change says; names it.
@@ -89,9 +89,9 @@ class History:
         return edit
 
     def undo(self, edit: Edit) -> None:
-        """Give the files back what they held before the edit, byte for byte, and forgets it.
+        """Give the files back what they held before the edit, byte for byte, and forget it.
 
-        After a failure the edit can be taken back again: files that have their old content already are left alone.
+        After a failure the edit can be undone again: files that have their old content already are left alone.
 
         Raises:
             DatasetError: a file has been changed since, and nothing is touched; or one cannot be written; names it.
@@ -123,7 +123,11 @@ class History:
 
 
 def _check_current(changes: Iterable[Change], side: str) -> None:
-    """Raise DatasetError for a file that holds neither what the change starts from nor, for undo, its end."""
+    """Raise DatasetError for a file that somebody else has changed.
+
+    Args:
+        side: "before" or "after", the content that is expected; after a failed undo some files have the other.
+    """
     for change in changes:
         expected = (change.before,) if side == "before" else (change.before, change.after)
         if _content(change.path) not in expected:

@@ -1,4 +1,4 @@
-"""Changes of captions: of one picture, of the tags of all, and what a tagger says put beside what is there."""
+"""Changes of captions: of one picture, of the tags of all, and a tagger's captions combined with those there are."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _METADATA = "its caption comes from the metadata file, which goes before caption
 
 @dataclass(frozen=True)
 class TaggerSettings(Settings):
-    """How a tagger's captions go with those that are there."""
+    """How a tagger's captions are combined with those there are."""
 
     existing: str = setting(
         KEEP,
@@ -29,8 +29,8 @@ class TaggerSettings(Settings):
     )
 
 
-def of_one(survey: Survey, number: int, text: str) -> list[Change]:
-    """Return the change that gives a picture a caption.
+def change_of_one(survey: Survey, number: int, text: str) -> list[Change]:
+    """Return the change that gives a picture a caption, or nothing where it has that already.
 
     Raises:
         SettingsError: its caption is not that of a file; names the field.
@@ -43,7 +43,7 @@ def of_one(survey: Survey, number: int, text: str) -> list[Change]:
     return _changes([sample], lambda _: lines, is_forced=True)
 
 
-def of_tags(survey: Survey, settings: TagSettings) -> list[Change]:
+def changes_of_tags(survey: Survey, settings: TagSettings) -> list[Change]:
     """Return the changes of the tags of all captions that come from files or can be put into one.
 
     Raises:
@@ -59,8 +59,8 @@ def of_tags(survey: Survey, settings: TagSettings) -> list[Change]:
     return changes
 
 
-def wanting(survey: Survey, settings: TaggerSettings) -> list[int]:
-    """Numbers of the samples that a tagger should look at."""
+def samples_to_caption(survey: Survey, settings: TaggerSettings) -> list[int]:
+    """Return the numbers of the samples that a tagger should caption."""
     return [
         number
         for number, sample in enumerate(survey.samples)
@@ -68,8 +68,8 @@ def wanting(survey: Survey, settings: TaggerSettings) -> list[int]:
     ]
 
 
-def of_tagger(survey: Survey, found: Mapping[int, str], settings: TaggerSettings) -> list[Change]:
-    """Return the changes that a tagger's captions, by number of the sample, make.
+def changes_of_tagger(survey: Survey, found: Mapping[int, str], settings: TaggerSettings) -> list[Change]:
+    """Return the changes that combine a tagger's captions, by number of the sample, with those there are.
 
     Raises:
         DatasetError: a caption file cannot be read.
@@ -77,16 +77,16 @@ def of_tagger(survey: Survey, found: Mapping[int, str], settings: TaggerSettings
     new = {id(survey.samples[number]): text for number, text in found.items()}
 
     def text(sample: Sample) -> str:
-        rules, own, said = sample.subset.captions, _own(sample), new[id(sample)]
+        rules, own, caption = sample.subset.captions, _own(sample), new[id(sample)]
         if not own or settings.existing == REPLACE:
-            return said
-        return rules.joined([said, own] if settings.existing == BEFORE else [own, said])
+            return caption
+        return rules.joined([caption, own] if settings.existing == BEFORE else [own, caption])
 
     return _changes([survey.samples[number] for number in found], text, is_forced=False)
 
 
 def editable(survey: Survey) -> list[Sample]:
-    """Return the samples whose caption is that of a file, or can be put into one."""
+    """Return the samples whose caption is in a file, or can be put into one."""
     return [sample for sample in survey.samples if _kind(sample) != METADATA]
 
 
@@ -95,12 +95,12 @@ def _kind(sample: Sample) -> str:
 
 
 def _own(sample: Sample) -> str:
-    """Return the caption that somebody wrote for the picture; words of its name do not count."""
+    """Return the caption that somebody wrote for the picture, not the words of its name."""
     return sample.written if _kind(sample) == FILE else ""
 
 
 def _changes(samples: Iterable[Sample], text_of: Callable[[Sample], str], is_forced: bool) -> list[Change]:
-    """One change for each caption file; pictures that share a file are changed with the first of them.
+    """Return one change for each caption file; pictures that share a file are changed with the first of them.
 
     Args:
         is_forced: whether a text that is the same as before is written all the same, so that it is in a file.

@@ -49,7 +49,7 @@ class CopySettings(Settings):
     )
 
     def problems(self) -> Iterator[SettingsError]:
-        """Nothing to do."""
+        """Yield an error where there is nothing to do."""
         if not (self.split or self.mirror):
             yield SettingsError("split", "tick this or Mirrored copies; else there is nothing to do")
 
@@ -59,9 +59,9 @@ class Copy:
     """A picture to write.
 
     Attributes:
-        stem: name of its file without the extension.
-        frame: the part of the original and its size; None for all of it.
-        is_plain: whether the file is copied as it is.
+        stem: name of the new file without the extension.
+        frame: the part of the original and the size it gets; None for the whole picture.
+        is_plain: whether the file is copied byte for byte.
     """
 
     sample: Sample
@@ -73,7 +73,7 @@ class Copy:
 
     @property
     def path(self) -> Path:
-        """Where it goes."""
+        """The file that is written."""
         return self.folder / (self.sample.path.name if self.is_plain else f"{self.stem}.png")
 
     @property
@@ -84,7 +84,7 @@ class Copy:
 
     @property
     def is_captioned(self) -> bool:
-        """Whether its caption is written beside it; in a file name that stays the caption stays too."""
+        """Whether a caption file is written for it; words of the file name stay in the name."""
         return self._origin.kind != NAME or not self.is_plain
 
     @property
@@ -93,11 +93,11 @@ class Copy:
 
 
 def parts(size: tuple[int, int], target: tuple[int, int], threshold: float, overlap: float) -> list[Frame]:
-    """Give the parts that a picture of `size` is split into for pictures of `target` (width and height, in pixels).
+    """Return the parts that a picture of `size` is split into for pictures of `target` (width and height, in pixels).
 
-    As the WebUI's preprocessing: the short side takes the target's, and parts of the target's size lie evenly along
+    As in the WebUI's preprocessing, the short side takes the target's, and parts of the target's size lie evenly along
     the long one, none overlapping the next by less than `overlap`. A part is never larger than it is in the picture.
-    None where the picture's ratio is above `threshold` of the target's.
+    Empty where the ratio of the short to the long side is above `threshold` times the target's.
     """
     is_upright = size[1] > size[0]
     long, short = (size[1], size[0]) if is_upright else size
@@ -140,9 +140,9 @@ def plan_copies(survey: Survey, settings: CopySettings) -> list[Copy]:
 
 
 def write_copies(copies: list[Copy], progress: Progress) -> int:
-    """Write the copies, each with its caption and its mask; gives the number of pictures.
+    """Write the copies, each with its caption and its mask; return the number of pictures.
 
-    Nothing is ever written over, and after a failure or an interrupt what was written is gone again.
+    No file is ever replaced, and after a failure or an interrupt what was written is removed.
 
     Raises:
         DatasetError: a file cannot be written, or Interrupt was pressed.
@@ -182,7 +182,7 @@ def _of_sample(sample: Sample, survey: Survey, settings: CopySettings) -> Iterat
 
 
 def _folder(sample: Sample, survey: Survey, settings: CopySettings) -> Path:
-    """Tell where copies of a sample go; folders keep their places below a new one."""
+    """Return where copies of a sample go; subfolders keep their places below a new folder."""
     if not settings.target:
         return sample.path.parent
     own = sample.subset.folder

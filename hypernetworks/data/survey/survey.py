@@ -31,16 +31,17 @@ UNREADABLE, SMALL, UNCAPTIONED, DUPLICATE, EXTREME, LONG = KINDS = (
 )
 _MOST_LOST = 0.5
 
-#: Numbers of tokens of texts, without start and end marks.
+#: Returns the number of tokens of each text, without start and end marks.
 TokenCounter = Callable[[Sequence[str]], list[int]]
 
 
 @dataclass(frozen=True)
 class Helpers:
-    """What the host can do for a survey; None where it cannot.
+    """Functions of the host that a survey uses; None where the host has none.
 
     Attributes:
-        find_subject: what a crop should keep, as the trainer asks for it.
+        count_tokens: counts the tokens of captions.
+        find_subject: finds what a crop should keep, as in a run.
     """
 
     count_tokens: TokenCounter | None = None
@@ -84,7 +85,7 @@ class SurveyRequest:
     """What is surveyed, and how it would be trained.
 
     Attributes:
-        train: its batches per step, share for validation and seed count.
+        train: of these gradient accumulation, share for validation and seed are used.
         name: the network's name, for `[name]`.
     """
 
@@ -96,13 +97,13 @@ class SurveyRequest:
 
 @dataclass(frozen=True)
 class Problem:
-    """Something that should be looked at.
+    """A problem of a dataset that somebody should look at.
 
     Attributes:
         kind: one of `KINDS`.
-        path: of the picture.
-        sentence: what is wrong, without its name.
-        sample: its number, or None for a picture that is left out.
+        path: the file of the picture.
+        sentence: what is wrong, without the name of the file.
+        sample: number of the sample, or None for a picture that is left out.
     """
 
     kind: str
@@ -116,9 +117,8 @@ class Bucket:
     """Pictures of one size in pixels, with one batch size.
 
     Attributes:
-        samples: numbers of its pictures.
-        shown: how many are shown in an epoch, repeats counted.
-        batches: in an epoch.
+        samples: numbers of its samples.
+        shown: how many pictures are shown in an epoch, repeats counted.
     """
 
     kind: Kind
@@ -138,10 +138,10 @@ class Bucket:
 
 @dataclass(frozen=True)
 class Survey:
-    """All that is known of a dataset.
+    """The pictures of a dataset as a run would see them, and what is wrong with them.
 
     Attributes:
-        tokens: of the longest text of each sample; None where nothing can count them.
+        tokens: number of tokens of the longest text of each sample; None where nothing can count them.
     """
 
     request: SurveyRequest
@@ -167,7 +167,7 @@ class Survey:
 
     @cached_property
     def held_out(self) -> frozenset[int]:
-        """Numbers of the samples that are held out for validation."""
+        """The numbers of the samples that are held out for validation."""
         held = {id(sample) for sample in self.division.held_out.samples}
         return frozenset(number for number, sample in enumerate(self.samples) if id(sample) in held)
 
@@ -191,7 +191,7 @@ class Survey:
 
     @cached_property
     def problems(self) -> list[Problem]:
-        """All problems, kind after kind."""
+        """All problems, sorted by kind."""
         found = [*self._of_left_out(), *self._of_sizes(), *self._of_captions(), *self._duplicates()]
         return sorted(found, key=lambda problem: KINDS.index(problem.kind))
 
@@ -245,7 +245,7 @@ class Survey:
         return find_duplicates(hashes, self.request.limits.duplicate_distance)
 
     def recaptioned(self, count_tokens: TokenCounter | None) -> Survey:
-        """Return the survey with all captions read anew; nothing else is looked at again."""
+        """Return the survey with all captions read again, and nothing else."""
         samples, left_out = [], list(self.reading.left_out)
         for sample in self.samples:
             try:

@@ -1,4 +1,4 @@
-"""Tags of captions: counted, added, removed and replaced, with all else in a caption as it was."""
+"""Tags of captions: counted, added, removed and replaced, with the rest of a caption as it was."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ class TagSettings(Settings):
 
     @property
     def title(self) -> str:
-        """The change in a few words."""
+        """The change in a few words, for the history."""
         if self.action == REPLACE:
             return f"replace {self.tag} by {self.replacement}"
         return f"{self.action} {self.tag}"
 
     def change(self, rules: CaptionRules) -> Callable[[str], str]:
-        """Tell what the change makes of a caption that is written after `rules`.
+        """Return the function that changes a caption written after `rules`.
 
         Raises:
             SettingsError: a tag is missing.
@@ -56,7 +56,7 @@ class TagSettings(Settings):
         def changed(caption: str) -> str:
             before = _lines(caption, rules)
             after = [work(groups) for groups in before]
-            # What has no such tag is left as it was written, to the blank.
+            # A caption without the tag keeps even its blanks.
             return caption if after == before else _text(after, rules)
 
         return changed
@@ -68,7 +68,7 @@ def tags_of(caption: str, rules: CaptionRules) -> list[str]:
 
 
 def count_tags(captions: Iterable[tuple[str, CaptionRules]]) -> list[tuple[str, int]]:
-    """Tags with the number of captions that have them, the most frequent first."""
+    """Return the tags with the number of captions that have each, the most frequent first."""
     counts: Counter[str] = Counter()
     for caption, rules in captions:
         counts.update(set(tags_of(caption, rules)))
@@ -76,7 +76,7 @@ def count_tags(captions: Iterable[tuple[str, CaptionRules]]) -> list[tuple[str, 
 
 
 def _lines(caption: str, rules: CaptionRules) -> list[list[list[str]]]:
-    """For each line the tags between the separators that mark tags to keep."""
+    """Return for each line the tags between the separators that mark tags to keep."""
     lines = (line.split(rules.keep_separator) if rules.keep_separator else [line] for line in caption.split("\n"))
     return [[rules.tags(part) for part in line] for line in lines]
 
@@ -95,7 +95,7 @@ def _added(groups: list[list[str]], tags: Sequence[str], place: str) -> list[lis
 
 
 def _replaced(groups: Sequence[list[str]], tag: str, new: Sequence[str]) -> list[list[str]]:
-    """Return the new tags in the place of the old one; one that is in the caption already is not put there twice."""
+    """Return the groups with `new` in place of `tag`; a tag that is there already is not added twice."""
     if not any(tag in group for group in groups):
         return [*groups]
     seen = {one for group in groups for one in group if one != tag}

@@ -50,7 +50,7 @@ def set_caption(seen: Survey, number: int, text: str) -> tuple[Survey, str]:
     if not 0 <= number < len(seen.samples):
         raise SettingsError("Caption", "press a picture first")
     name = seen.samples[number].path.name
-    changes = captioning.of_one(seen, number, text)
+    changes = captioning.change_of_one(seen, number, text)
     if not changes:
         return seen, f"{name} has this caption already."
     return _applied(seen, f"caption of {name}", changes)
@@ -63,7 +63,7 @@ def set_tags(seen: Survey, values: Mapping[str, Any]) -> tuple[Survey, str]:
         SettingsError, DatasetError: it cannot be; everything is as it was.
     """
     settings = TagSettings.from_mapping(values)
-    return _applied(seen, settings.title, captioning.of_tags(seen, settings))
+    return _applied(seen, settings.title, captioning.changes_of_tags(seen, settings))
 
 
 def undo(seen: Survey) -> tuple[Survey, str]:
@@ -90,14 +90,14 @@ def caption_all(seen: Survey, tagger: str, values: Mapping[str, Any]) -> tuple[S
     known = taggers.available()
     if tagger not in known:
         raise SettingsError("tagger", "choose a tagger")
-    numbers = captioning.wanting(seen, settings)
+    numbers = captioning.samples_to_caption(seen, settings)
     if not numbers:
         raise SettingsError("existing", "all pictures have a caption, and it is to be kept; choose another way")
     found: dict[int, str] = {}
     stopped = _describe(seen, numbers, tagger, found)
     if not found:
         raise DatasetError(stopped)
-    after, said = _applied(seen, f"captions by {tagger}", captioning.of_tagger(seen, found, settings))
+    after, said = _applied(seen, f"captions by {tagger}", captioning.changes_of_tagger(seen, found, settings))
     return after, f"{stopped[:1].upper()}{stopped[1:]}. {said}" if stopped else said
 
 

@@ -205,10 +205,10 @@ def test_checkpointing_is_the_fastest_that_fits_into_the_free_memory(pictures, m
         assert ("more than is free" in needed.line()) == (free == 100)
     assert found == [("none", 600), ("attention", 400), ("all", 200), ("all", 200)]
     monkeypatch.setattr(memory_plan, "free_bytes", lambda _: 1000 * MB)
-    denoiser.bytes_to_come = lambda: 400 * MB
+    denoiser.offloaded_bytes = lambda: 400 * MB
     needed = memory_plan.needs(settings, network, denoiser, kinds)
     assert (needed.computing.checkpointing, needed.free) == ("attention", 600 * MB)
-    denoiser.bytes_to_come = lambda: 2000 * MB
+    denoiser.offloaded_bytes = lambda: 2000 * MB
     assert memory_plan.needs(settings, network, denoiser, kinds).free == 0
     denoiser.activations = lambda network, batch: None
     needed = memory_plan.needs(settings, network, denoiser, kinds)

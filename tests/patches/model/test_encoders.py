@@ -48,7 +48,7 @@ def test_captions_bring_the_text_encoder_back_once_for_all_of_them(patched, move
     encoder = HostEncoder()
     with encoder.unloaded():
         del moves.log[:]
-        with encoder.at_hand():
+        with encoder.text_encoder_loaded():
             for text in ("a", "b", "(c:1.2)"):
                 encoder.encode_texts([text])
         assert moves.log == [(moves.text, "cuda"), (moves.text, "cpu")]
@@ -154,9 +154,9 @@ def test_what_of_the_unet_is_not_on_the_gpu_yet_is_counted(patched):
     from hypernetwork_workbench.patches.model import host
 
     denoiser = host.HostDenoiser()
-    assert (denoiser.bytes_to_come(), denoiser.dtype) == (0, torch.float32)
+    assert (denoiser.offloaded_bytes(), denoiser.dtype) == (0, torch.float32)
     denoiser.device = torch.device("cuda")
-    assert denoiser.bytes_to_come() == 4 * sum(weight.numel() for weight in host.unet().parameters())
+    assert denoiser.offloaded_bytes() == 4 * sum(weight.numel() for weight in host.unet().parameters())
 
 
 def test_a_unet_that_needs_real_numbers_has_no_estimate(patched, monkeypatch):

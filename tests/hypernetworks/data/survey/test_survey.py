@@ -291,13 +291,13 @@ def test_likeness_minds_colour_and_ratio():
 def test_a_caption_is_given_to_one_picture_in_a_file_of_its_own(tmp_path):
     photo().save(tmp_path / "red_house.png")
     found = look(tmp_path)
-    (change,) = captioning.of_one(found, 0, " a  red\nhouse ")
+    (change,) = captioning.change_of_one(found, 0, " a  red\nhouse ")
     assert (change.path.name, change.before, change.after) == ("red_house.txt", None, b"a red house\n")
     History(tmp_path / "edits").apply("edit", [change])
     after = found.recaptioned(words)
     assert after.samples[0].written == "a red house"
     assert problems(after, "no caption") == {}
-    assert captioning.of_one(after, 0, "a red house") == []
+    assert captioning.change_of_one(after, 0, "a red house") == []
 
 
 def test_tags_change_everywhere_but_in_metadata(tmp_path):
@@ -306,12 +306,12 @@ def test_tags_change_everywhere_but_in_metadata(tmp_path):
         (tmp_path / f"{name}.txt").write_text(caption, encoding="utf-8")
     (tmp_path / "meta.json").write_text('{"c": {"caption": "x"}}', encoding="utf-8")
     found = look(tmp_path, metadata_file=str(tmp_path / "meta.json"))
-    changes = captioning.of_tags(found, TagSettings(action="replace", tag="x", replacement="z"))
+    changes = captioning.changes_of_tags(found, TagSettings(action="replace", tag="x", replacement="z"))
     assert {change.path.name: change.after for change in changes} == {"a.txt": b"z, y\n"}
     with pytest.raises(SettingsError, match="no caption that can be edited has w"):
-        captioning.of_tags(found, TagSettings(action="remove", tag="w"))
+        captioning.changes_of_tags(found, TagSettings(action="remove", tag="w"))
     with pytest.raises(SettingsError, match="comes from the metadata file"):
-        captioning.of_one(found, 2, "new")
+        captioning.change_of_one(found, 2, "new")
 
 
 @pytest.mark.parametrize(
@@ -328,8 +328,8 @@ def test_a_taggers_captions_go_with_those_that_are_there(tmp_path, existing, aft
         photo().save(tmp_path / f"{name}.png")
     (tmp_path / "a.txt").write_text("old", encoding="utf-8")
     found, settings_ = look(tmp_path), captioning.TaggerSettings(existing=existing)
-    wanted = captioning.wanting(found, settings_)
-    changes = captioning.of_tagger(found, dict.fromkeys(wanted, "new"), settings_)
+    wanted = captioning.samples_to_caption(found, settings_)
+    changes = captioning.changes_of_tagger(found, dict.fromkeys(wanted, "new"), settings_)
     assert {change.path.name: change.after for change in changes} == after
 
 
