@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 import importlib
 import pkgutil
-from collections.abc import Iterator, Mapping
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, TypeVar
 
 T = TypeVar("T")
+ClassT = TypeVar("ClassT")
+#: Options that only some members have, each as `setting` gives it, by name.
+OwnOptions = Mapping[str, dataclasses.Field[Any]]
 
 
 class Registry(Mapping[str, T]):
@@ -50,3 +55,36 @@ class Registry(Mapping[str, T]):
                 importlib.import_module(module.name)
             self._room = ""
         return self._members
+
+
+def gather(members: Iterable[OwnOptions]) -> dict[str, dataclasses.Field[Any]]:
+    """Return the options of all members in their order; several members may share one.
+
+    Raises:
+        ValueError: two members have different options of one name.
+    """
+    found: dict[str, dataclasses.Field[Any]] = {}
+    for name, option in (pair for options in members for pair in options.items()):
+        if found.setdefault(name, option) is not option:
+            raise ValueError(f"two options are called {name}")
+    return found
+
+
+def with_options(options: OwnOptions, after: str) -> Callable[[type[ClassT]], type[ClassT]]:
+    """Add options of members to a settings class, behind its field `after`; to be written under `@dataclass`.
+
+    The type of each is that of its default. Only the member itself reads it, so type checkers need not know it.
+    """
+
+    def decorate(cls: type[ClassT]) -> type[ClassT]:
+        kinds: dict[str, Any] = {}
+        for field, kind in cls.__annotations__.items():
+            kinds[field] = kind
+            if field == after:
+                kinds |= {name: type(option.default) for name, option in options.items()}
+        for name, option in options.items():
+            setattr(cls, name, copy.copy(option))
+        cls.__annotations__ = kinds
+        return cls
+
+    return decorate

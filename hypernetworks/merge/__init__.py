@@ -42,7 +42,7 @@ def merge(
     structure = result_structure(inputs, chosen)
     generator = torch.Generator()
     if SEED in chosen.options:
-        generator.manual_seed(inputs.options.seed)
+        generator.manual_seed(getattr(inputs.options, SEED.name))
     pairs = {}
     for width in inputs.widths:
         with torch.device("meta"):

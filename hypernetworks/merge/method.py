@@ -105,4 +105,4 @@ class Labels(Mapping[str, Method]):
 
 def own_options() -> tuple[OwnOption, ...]:
     """List the options that methods use, each once, in the order of the methods."""
-    return tuple({own.name: own for method in METHODS.values() for own in method.options}.values())
+    return tuple(dict.fromkeys(own for method in METHODS.values() for own in method.options))

@@ -4,25 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from ..base.errors import MergeError
+from ..base.registry import gather, with_options
 from .method import own_options
 
 #: The options that only some methods have.
 OWN = own_options()
-_Fields: Any = dataclasses.make_dataclass(
-    "_Fields",
-    [
-        ("block_weights", Mapping[str, Sequence[float]], dataclasses.field(default_factory=dict)),
-        *((own.name, type(own.default), own.default) for own in OWN),
-    ],
-    frozen=True,
-)
+FIELDS = gather({own.name: own.setting} for own in OWN)
 
 
 @dataclasses.dataclass(frozen=True)
-class Options(_Fields):
+@with_options(FIELDS, after="block_weights")
+class Options:
     """Settings of the merge methods: `block_weights`, and each option that a method has, such as `rank=16`.
 
     Wrong values raise MergeError with the field's name.
@@ -32,6 +26,8 @@ class Options(_Fields):
             width, `"768"` for a width, `"k"` or `"v"` for one of every pair, each with one weight per network; the
             most exact key counts.
     """
+
+    block_weights: Mapping[str, Sequence[float]] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for own in OWN:

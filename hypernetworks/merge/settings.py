@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, make_dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from ..base.options import Settings, setting
+from ..base.registry import with_options
 from . import blocks
 from .inputs import MAX_WEIGHT
 from .method import METHODS, Labels
-from .options import OWN, Options
+from .options import FIELDS, Options
 
 ROWS = 4
 #: The host keeps this name for "no network".
@@ -18,7 +19,7 @@ NONE = "None"
 #: The methods by the name that people read.
 LABELS = Labels()
 #: The fields that only some methods have.
-OWN_OPTIONS = ("multiplier", *(own.name for own in OWN))
+OWN_OPTIONS = ("multiplier", *FIELDS)
 
 
 def _network(letter: str, help_: str) -> Any:
@@ -31,8 +32,9 @@ def _weight(letter: str) -> Any:
 
 
 @dataclass(frozen=True)
-class _Networks(Settings):
-    """Up to four networks with their weights, and a method."""
+@with_options(FIELDS, after="multiplier")
+class MergeSettings(Settings):
+    """Up to four networks with their weights, a method and its options."""
 
     network_1: str = _network("A", "The first network; differences are taken from it.")
     weight_1: float = _weight("A")
@@ -46,20 +48,6 @@ class _Networks(Settings):
     multiplier: float = setting(
         1.0, "Multiplier m", "How much of B − C is added to A.", minimum=-MAX_WEIGHT, maximum=MAX_WEIGHT
     )
-
-
-_WithOptions: Any = make_dataclass(
-    "_WithOptions",
-    [(own.name, type(own.default), own.setting) for own in OWN],
-    bases=(_Networks,),
-    frozen=True,
-)
-
-
-@dataclass(frozen=True)
-class MergeSettings(_WithOptions):
-    """Up to four networks with their weights, a method and its options."""
-
     block_weights: str = setting(
         "",
         "Weights of single blocks",
@@ -72,13 +60,13 @@ class MergeSettings(_WithOptions):
         return LABELS[self.method].name
 
     @property
-    def rows(self) -> tuple[int, ...]:
+    def network_rows(self) -> tuple[int, ...]:
         """The numbers of the rows in which a network is chosen."""
         return chosen_rows({f"network_{row}": getattr(self, f"network_{row}") for row in range(1, ROWS + 1)})
 
     def weights(self, method: str) -> tuple[float, ...]:
         """Return the weights of the chosen networks as `method` takes them: a base has 1, and `m` is in B's place."""
-        entered = tuple(getattr(self, f"weight_{row}") for row in self.rows)
+        entered = tuple(getattr(self, f"weight_{row}") for row in self.network_rows)
         return METHODS[method].weights.of_form(entered, self.multiplier)
 
     def merge_options(self, method: str, widths: Sequence[int]) -> Options:
@@ -87,8 +75,8 @@ class MergeSettings(_WithOptions):
         Raises:
             SettingsError: the text of the block weights does not fit; names the field.
         """
-        parsed = blocks.parse(self.block_weights, method, len(self.rows), widths)
-        return Options(block_weights=parsed, **{own.name: getattr(self, own.name) for own in OWN})
+        parsed = blocks.parse(self.block_weights, method, len(self.network_rows), widths)
+        return Options(block_weights=parsed, **{name: getattr(self, name) for name in FIELDS})
 
 
 def chosen_rows(values: Mapping[str, Any]) -> tuple[int, ...]:

@@ -9,15 +9,12 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from .method import Block, Merge
-
-if TYPE_CHECKING:
-    from .options import Options
 
 
 @dataclass(frozen=True)
@@ -26,12 +23,13 @@ class Tensors:
 
     Attributes:
         weights: of the networks in the block of the tensor.
+        options: the `Options` of the merge, with those of the method.
         generator: what a method draws from that has the option `seed`.
     """
 
     tensors: Sequence[Tensor]
     weights: Sequence[float]
-    options: Options
+    options: Any
     generator: torch.Generator
 
     def differences(self) -> list[tuple[Tensor, float]]:

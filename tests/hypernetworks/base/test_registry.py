@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 from hypernetwork_workbench.hypernetworks.base.options import Option, Settings, check_limits, setting
-from hypernetwork_workbench.hypernetworks.base.registry import Registry
+from hypernetwork_workbench.hypernetworks.base.registry import Registry, gather, with_options
 
 
 def test_members_stand_in_their_order_and_those_of_one_order_as_they_came():
@@ -76,3 +76,29 @@ def test_what_must_be_above_a_limit_is_not_at_it():
     for value in (0, -1.5, (1.0, 0.0)):
         with pytest.raises(ValueError, match="share: must be above 0"):
             check_limits("share", value, option)
+
+
+def test_options_of_members_stand_in_the_settings_behind_the_field_that_is_named():
+    share = setting(0.5, "Share", "A share.", maximum=1)
+    count = setting(3, "Count", "A count.", minimum=1)
+
+    @dataclass(frozen=True)
+    @with_options(gather([{"share": share}, {}, {"count": count, "share": share}]), after="kind")
+    class Kind(Settings):
+        kind: str = setting("a", "Kind", "A kind.")
+        last: bool = setting(False, "Last", "The last.")
+
+    assert [(name, type_) for name, type_, _ in Kind.options()] == [
+        ("kind", str),
+        ("share", float),
+        ("count", int),
+        ("last", bool),
+    ]
+    assert Kind.from_mapping({"count": "4"}).to_mapping() == {"kind": "a", "share": 0.5, "count": 4, "last": False}
+    with pytest.raises(ValueError, match="share: must be at most 1, not 2"):
+        Kind.from_mapping({"share": 2})
+
+
+def test_two_options_of_one_name_are_an_error():
+    with pytest.raises(ValueError, match="two options are called share"):
+        gather([{"share": setting(0.5, "Share", "A share.")}, {"share": setting(0.5, "Share", "A share.")}])

@@ -75,7 +75,7 @@ def test_wrong_block_weights_are_named(text, method, reason):
 
 def test_weights_are_those_that_the_method_takes():
     settings = MergeSettings(network_1="A", network_2="B", network_4="D", weight_1=0.3, weight_2=0.4, weight_4=-1)
-    assert settings.rows == (1, 2, 4)
+    assert settings.network_rows == (1, 2, 4)
     assert settings.weights("weighted_sum") == (0.3, 0.4, -1)
     assert settings.weights("svd") == (1, 0.4, -1)
     assert MergeSettings(network_1="A", network_2="B", network_3="C", multiplier=2).weights("add_difference") == (
