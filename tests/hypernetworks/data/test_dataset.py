@@ -9,6 +9,7 @@ from hypernetwork_workbench.hypernetworks.data.batches import Kind, epoch_batche
 from hypernetwork_workbench.hypernetworks.data.buckets import SQUARE, Framing, frame
 from hypernetwork_workbench.hypernetworks.data.caption_rules import CaptionRules
 from hypernetwork_workbench.hypernetworks.data.captions import read_caption
+from hypernetwork_workbench.hypernetworks.data.dataset import held_out_count
 from hypernetwork_workbench.hypernetworks.data.images import framed, open_picture, to_tensor
 from hypernetwork_workbench.hypernetworks.data.reading import read_dataset
 from hypernetwork_workbench.hypernetworks.train.settings.job import DataSettings
@@ -149,3 +150,11 @@ def test_groups_never_cross_an_epoch_and_drop_nothing(kinds, accumulation):
 def test_groups_from_a_step_on_are_those_of_the_whole_run(kinds, accumulation, seed, start):
     whole = list(islice(step_groups(kinds, accumulation, seed), start + 5))
     assert list(islice(step_groups(kinds, accumulation, seed, start), 5)) == whole[start:]
+
+
+@given(pictures=st.integers(0, 200), share=st.floats(0, 0.5))
+def test_a_share_holds_out_some_of_two_or_more_and_never_all(pictures, share):
+    held_out = held_out_count(pictures, share)
+    assert bool(held_out) == bool(share and pictures > 1)
+    assert 0 <= held_out < max(pictures, 1)
+    assert not share or held_out == pytest.approx(share * pictures, abs=1)

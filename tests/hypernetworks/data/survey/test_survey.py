@@ -178,6 +178,14 @@ def test_where_nothing_is_left_to_teach_survey_and_plan_say_why(tmp_path, folder
     assert_they_agree(plan, found)
 
 
+def test_what_is_left_out_is_a_problem_of_its_own_kind(tmp_path):
+    write_pictures(tmp_path / "pictures", [TALL, FINE])
+    (tmp_path / "pictures" / "too small.png").write_bytes(b"no picture")
+    found = look(tmp_path / "pictures", framing="keep every size")
+    assert problems(found, "too small").keys() == {"0.png"}
+    assert problems(found, "unreadable").keys() == {"too small.png"}
+
+
 def test_both_reasons_to_pass_over_all_pictures_are_said(tmp_path):
     write_pictures(tmp_path / "pictures" / "0_none", [FINE])
     write_pictures(tmp_path / "small", [FINE])
