@@ -13,12 +13,14 @@ import torch
 
 from ..base.atomic import atomic_write
 from ..base.errors import HypernetworkFileError, SettingsError
+from ..network.file_forms import DTYPES, SUFFIXES
 from ..network.hypernetwork import Hypernetwork
 from . import safetensors_form, torch_reader, torch_writer
 from .format import Document, from_state, metadata_state, weights_state
 from .portable import portable_problems, renumber, without_dropout
 
 __all__ = [
+    "SUFFIXES",
     "Content",
     "load",
     "load_optimizer_state",
@@ -32,8 +34,6 @@ __all__ = [
     "understand",
 ]
 
-SUFFIXES = (".pt", ".safetensors")
-DTYPES = (torch.float32, torch.float16, torch.bfloat16)
 SHORT_HASH_LENGTH = 10
 _SNIFFED_BYTES = 9
 
@@ -104,12 +104,12 @@ def save(
         HypernetworkFileError: no such suffix, a symbolic link, weights that are not finite or do not fit the dtype,
             a network without a portable form, or a disk that refuses the file. The old file stays as it was.
     """
-    if dtype is not None and dtype not in DTYPES:
-        raise SettingsError("dtype", f"must be float32, float16 or bfloat16, not {dtype}")
+    if dtype is not None and dtype not in DTYPES.values():
+        raise SettingsError("dtype", f"must be one of {', '.join(DTYPES)}, not {dtype}")
     target = Path(path)
     with _named(path):
         if target.suffix not in SUFFIXES:
-            raise HypernetworkFileError("its name must end in .pt or .safetensors")
+            raise HypernetworkFileError(f"its name must end in {' or '.join(SUFFIXES)}")
         if target.is_symlink():
             raise HypernetworkFileError("it is a symbolic link; name the file it points to")
         if target.suffix == ".safetensors":

@@ -12,12 +12,10 @@ from .. import files
 from ..base.errors import SettingsError
 from ..base.names import check_name
 from ..base.options import Settings, setting
+from ..network.file_forms import DTYPES, FORMS
 from .format import Document
 
-#: The form as people read it, to the suffix of its files and whether it is the portable one.
-_FORMS = {".pt": (".pt", False), ".pt for every reader": (".pt", True), ".safetensors": (".safetensors", False)}
 _KEEP = "as in the file"
-_DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 
 
 @dataclass(frozen=True)
@@ -30,9 +28,9 @@ class ConversionSettings(Settings):
         "File form",
         "“For every reader” is without dropout, so that ComfyUI and sdkit read it right too; .safetensors is read by "
         "this extension only.",
-        choices=tuple(_FORMS),
+        choices=tuple(FORMS),
     )
-    dtype: str = setting(_KEEP, "Weights as", "The 16-bit types halve the file.", choices=(_KEEP, *_DTYPES))
+    dtype: str = setting(_KEEP, "Weights as", "The 16-bit types halve the file.", choices=(_KEEP, *DTYPES))
     overwrite: bool = setting(False, "Replace an existing file", "Ticked, a file of the new name is replaced.")
 
     def __post_init__(self) -> None:
@@ -48,8 +46,8 @@ def convert(source: Path, settings: ConversionSettings) -> Path:
         HypernetworkFileError: the network cannot be read, has no such form, does not fit into the dtype, or the disk
             refuses the file.
     """
-    suffix, portable = _FORMS[settings.form]
-    target = source.with_name(settings.name + suffix)
+    form = FORMS[settings.form]
+    target = source.with_name(settings.name + form.suffix)
     if target.exists() and not settings.overwrite:
         reason = f"{target.name} exists already; choose another name, or tick “Replace an existing file”"
         raise SettingsError("name", reason)
@@ -57,11 +55,11 @@ def convert(source: Path, settings: ConversionSettings) -> Path:
     network = files.load(source)
     # Programs that keep loaded networks by the name inside the file would take the copy for its source.
     network.metadata = dataclasses.replace(network.metadata, name=settings.name)
-    files.save(network, target, portable, _DTYPES.get(settings.dtype) or _own_dtype(document))
+    files.save(network, target, form.is_portable, DTYPES.get(settings.dtype) or _own_dtype(document))
     return target
 
 
 def _own_dtype(document: Document) -> torch.dtype:
     """Return the dtype that all weights share, where a file may be saved in it; else float32."""
     dtypes = {tensor.dtype for tensor in document.tensors()}
-    return dtypes.pop() if len(dtypes) == 1 and dtypes <= set(files.DTYPES) else torch.float32
+    return dtypes.pop() if len(dtypes) == 1 and dtypes <= set(DTYPES.values()) else torch.float32

@@ -8,17 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from .. import files
 from ..base.errors import SettingsError
 from ..base.names import check_name
 from ..base.options import Settings, setting
+from ..network.file_forms import DTYPES, FORMS
 from ..network.hypernetwork import Hypernetwork
-
-#: The form as people read it, to the suffix of its files and whether it is the portable one.
-_FORMS = {".pt": (".pt", False), ".pt for every reader": (".pt", True), ".safetensors": (".safetensors", False)}
-_DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 
 
 @dataclass(frozen=True)
@@ -32,9 +27,9 @@ class ResultSettings(Settings):
         "File form",
         "“For every reader” suits ComfyUI too; only this extension reads .safetensors.",
         starts_row=True,
-        choices=tuple(_FORMS),
+        choices=tuple(FORMS),
     )
-    dtype: str = setting("float32", "Weights as", "The 16-bit types halve the file.", choices=tuple(_DTYPES))
+    dtype: str = setting("float32", "Weights as", "The 16-bit types halve the file.", choices=tuple(DTYPES))
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -46,7 +41,7 @@ class ResultSettings(Settings):
         Raises:
             SettingsError: a file of the name exists and may not be replaced; names the field.
         """
-        return free_path(folder, self.name + _FORMS[self.form][0], self.overwrite)
+        return free_path(folder, self.name + FORMS[self.form].suffix, self.overwrite)
 
 
 def free_path(folder: Path, file_name: str, overwrite: bool) -> Path:
@@ -68,7 +63,7 @@ def save(network: Hypernetwork, path: Path, settings: ResultSettings) -> None:
     # Programs that keep loaded networks by the name inside the file would take it for another one.
     network.metadata = dataclasses.replace(network.metadata, name=settings.name)
     path.parent.mkdir(parents=True, exist_ok=True)
-    files.save(network, path, _FORMS[settings.form][1], _DTYPES[settings.dtype])
+    files.save(network, path, FORMS[settings.form].is_portable, DTYPES[settings.dtype])
 
 
 def with_hashes(recipe: Mapping[str, Any], hashes: Sequence[str]) -> dict[str, Any]:

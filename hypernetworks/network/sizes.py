@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..base.errors import SettingsError
+from .file_forms import weight_bytes
 from .structure import Structure
 
 MAX_PARAMETERS = 2_000_000_000
 """8 GB in fp32; beyond it a slip of the pen is likelier than a wish."""
 
-_BYTES = {"fp32": 4, "fp16": 2, "bf16": 2}
 _ADAMW_COPIES = 2
 _GB = 10**9
 
@@ -22,7 +22,7 @@ class Sizes:
 
     Attributes:
         parameters: number of weights.
-        file_bytes: size of its weights by dtype; a file adds some kB.
+        file_bytes: size of its weights by dtype, see `weight_bytes`.
         training_bytes: weights, gradients and the two averages of AdamW, all fp32; model and pictures come on top.
     """
 
@@ -34,8 +34,8 @@ class Sizes:
 def sizes(structure: Structure, widths: Sequence[int]) -> Sizes:
     """Sizes of a network of this structure for the attention widths."""
     parameters = structure.parameter_count(widths)
-    files = {dtype: parameters * width for dtype, width in _BYTES.items()}
-    return Sizes(parameters, files, files["fp32"] * (2 + _ADAMW_COPIES))
+    files = weight_bytes(parameters)
+    return Sizes(parameters, files, files["float32"] * (2 + _ADAMW_COPIES))
 
 
 def check_size(structure: Structure, widths: Sequence[int]) -> None:

@@ -11,12 +11,11 @@ import torch
 from .. import files
 from ..base.errors import HypernetworkFileError
 from ..files.format import Document
+from ..network.file_forms import weight_bytes
 from ..network.structure import Structure
 from .readers import Reader, readers
 
 __all__ = ["Histogram", "LayerStatistics", "Outline", "Reader", "Report", "describe", "outline"]
-
-_SIZED_DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -163,7 +162,7 @@ def describe(path: str | os.PathLike[str], bins: int = 0) -> Report:
         layer_widths={width: structure.layer_widths(width) for width in document.pairs},
         parameters=count,
         dtypes=tuple(sorted({_name_of(tensor.dtype) for tensor in tensors})),
-        weight_bytes={name: count * dtype.itemsize for name, dtype in _SIZED_DTYPES.items()},
+        weight_bytes=weight_bytes(count),
         step=metadata.step,
         sd_checkpoint=metadata.sd_checkpoint,
         sd_checkpoint_name=metadata.sd_checkpoint_name,
