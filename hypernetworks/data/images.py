@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageColor, ImageFile
+from PIL import Image, ImageColor, ImageFile, ImageOps
 
 from ..base.errors import DatasetError
 from ..base.pillow import has_transparency
@@ -19,16 +19,10 @@ from .buckets import Frame
 #: A kind that the installed Pillow cannot read (older ones lack AVIF) is reported like a broken picture.
 EXTENSIONS = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif"}
 
-_ORIENTATION = 0x0112
-_TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
+#: What Pillow raises for broken data, in pixels and beside them.
+_BROKEN = (OSError, ValueError, SyntaxError, struct.error)
+#: Where Pillow keeps EXIF data as they came.
+_RAW_EXIF = ("exif", "Raw profile type exif")
 _16_BITS = 65535
 
 
@@ -49,16 +43,8 @@ def open_raw(path: Path) -> Image.Image:
     """
     try:
         with _strict(), Image.open(path) as opened:
-            turn = _TURNS.get(opened.getexif().get(_ORIENTATION, 1))
-            return _converted(opened if turn is None else opened.transpose(turn))
-    except (
-        OSError,
-        ValueError,
-        SyntaxError,
-        struct.error,
-        Image.DecompressionBombError,
-        Image.DecompressionBombWarning,
-    ) as error:
+            return _converted(_upright(opened))
+    except (*_BROKEN, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise DatasetError(f"{path.name}: the picture cannot be read ({error})") from error
 
 
@@ -76,6 +62,22 @@ def _strict() -> Iterator[None]:
             yield
         finally:
             ImageFile.LOAD_TRUNCATED_IMAGES = before
+
+
+def _upright(picture: Image.Image) -> Image.Image:
+    """Return a picture turned as its EXIF data says; one whose EXIF data are broken as it is."""
+    picture.load()
+    if picture.format == "TIFF":
+        return picture  # turned as it was loaded, though Pillow before 10 leaves the orientation in the EXIF data
+    try:
+        picture.getexif()
+    except _BROKEN:
+        return picture
+    # What was read is kept. Into what it came from Pillow would write that the picture is upright now, and fail where
+    # another entry is broken.
+    for name in _RAW_EXIF:
+        picture.info.pop(name, None)
+    return ImageOps.exif_transpose(picture)
 
 
 def _converted(picture: Image.Image) -> Image.Image:

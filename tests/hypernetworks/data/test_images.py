@@ -1,5 +1,7 @@
 """Pictures of every kind that people have, and what is said of those that cannot be used."""
 
+import struct
+
 import numpy as np
 import pytest
 from hypernetwork_workbench.hypernetworks.base.errors import DatasetError, SettingsError
@@ -8,6 +10,7 @@ from hypernetwork_workbench.hypernetworks.data.reading import read_dataset
 from hypernetwork_workbench.hypernetworks.train.run import train
 from hypernetwork_workbench.hypernetworks.train.settings.job import DataSettings
 from PIL import Image, ImageFile, features
+from PIL.PngImagePlugin import PngInfo
 
 from tests.support.fake_ports import fake_ports
 from tests.support.runs import make_job
@@ -42,22 +45,72 @@ def test_the_first_frame_of_an_animation_counts(tmp_path, ending):
     assert near(open_picture(path), (255, 0, 0))
 
 
-@pytest.mark.parametrize("orientation", range(1, 9))
-def test_every_orientation_of_a_camera_is_turned_upright(tmp_path, orientation):
+def taken_with(orientation, path):
+    """Write a picture as a camera does that was held so, and return it as it was seen: red at the upper left."""
     upright = Image.new("RGB", (24, 16), "white")
     upright.paste("red", (0, 0, 12, 8))
     undone = {2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}  # the transpose that leads back, by Pillow's numbers
     stored = upright if orientation == 1 else upright.transpose(Image.Transpose(undone[orientation]))
-    exif = stored.getexif()
+    exif = Image.Exif()
     exif[0x0112] = orientation
-    stored.save(tmp_path / "a.png", exif=exif)
-    assert np.array_equal(np.asarray(open_picture(tmp_path / "a.png")), np.asarray(upright))
+    stored.save(path, exif=exif)
+    return upright
 
 
-def test_damaged_exif_data_cost_neither_the_picture_nor_a_word(tmp_path):
-    picture = Image.new("RGB", (16, 16), "red")
-    picture.save(tmp_path / "a.jpg", exif=b"Exif\0\0II*\0\x08\0\0\0\x09\0\x0f")
-    assert near(open_picture(tmp_path / "a.jpg"), (254, 0, 0))
+@pytest.mark.parametrize("ending", ["jpg", "png", "tif", "webp"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_every_orientation_of_a_camera_is_turned_upright(tmp_path, orientation, ending):
+    upright = np.asarray(taken_with(orientation, tmp_path / f"a.{ending}"), dtype=int)
+    found = np.asarray(open_picture(tmp_path / f"a.{ending}"), dtype=int)
+    assert found.shape == upright.shape
+    assert np.abs(found - upright).mean() < (10 if ending in {"jpg", "webp"} else 1e-9)
+
+
+def exif_of(*entries, count=None, start=8):
+    """Return EXIF data of entries, each packed as it is, with what is at the start of such data."""
+    count = len(entries) if count is None else count
+    return b"II*\0" + struct.pack("<IH", start, count) + b"".join(entries) + bytes(4)
+
+
+TURNED = struct.pack("<HHIHH", 0x0112, 3, 1, 6, 0)
+BROKEN_EXIF = {
+    "nothing at all": (b"", False),
+    "a cut header": (b"II*", False),
+    "no header": (b"IX" + exif_of(TURNED)[2:], False),
+    "no entry where many are announced": (b"II*\0\x08\0\0\0\x09\0\x0f", False),
+    "entries beyond the end": (exif_of(TURNED, start=2**31 - 1), False),
+    "an entry cut off": (exif_of(TURNED, b"\x0f\x01\x02", count=2)[:-4], True),
+    "a value beyond the end": (exif_of(TURNED, struct.pack("<HHII", 0x010F, 2, 99, 9999)), True),
+    "a fraction for a text": (exif_of(TURNED, struct.pack("<HHII", 0x9286, 5, 1, 8)), True),
+    "a whole number for a fraction": (exif_of(TURNED, struct.pack("<HHII", 0x011A, 4, 1, 8)), True),
+    "an unknown kind of value": (exif_of(TURNED, struct.pack("<HHII", 0x010F, 99, 1, 8)), True),
+    "an orientation that is none": (exif_of(TURNED.replace(b"\6", b"\x63")), False),
+    "a text for an orientation": (exif_of(struct.pack("<HHI4s", 0x0112, 2, 4, b"top")), False),
+    "an orientation of a thousand values": (exif_of(struct.pack("<HHII", 0x0112, 3, 1000, 8)), False),
+}
+
+
+@pytest.mark.parametrize("ending", ["jpg", "png", "webp"])
+@pytest.mark.parametrize("kind", BROKEN_EXIF)
+def test_damaged_exif_data_cost_neither_the_picture_nor_a_word(tmp_path, kind, ending):
+    data, is_turned = BROKEN_EXIF[kind]
+    path = tmp_path / f"a.{ending}"
+    Image.new("RGB", (24, 16), (254, 0, 0)).save(path, exif=b"Exif\0\0" + data)
+    picture = open_picture(path)
+    assert picture.size == ((16, 24) if is_turned else (24, 16))
+    assert near(picture, (254, 0, 0))
+
+
+UNWRITABLE = [(0x0103, 16), (0x010F, 12), (0x011A, 7), (0x02BC, 5), (0x8769, 2), (0x8825, 2), (0xA005, 2)]
+
+
+@pytest.mark.parametrize("entry", UNWRITABLE)
+def test_an_entry_that_pillow_could_not_write_again_keeps_no_picture_from_being_turned(tmp_path, entry):
+    exif = b"Exif\0\0" + exif_of(TURNED, struct.pack("<HHII", *entry, 1, 8))
+    picture, text = Image.new("RGB", (24, 16)), PngInfo()
+    text.add_text("Raw profile type exif", f"\nexif\n{len(exif)}\n{exif.hex()}")
+    assert opened(picture, tmp_path / "a.jpg", exif=exif).size == (16, 24)
+    assert opened(picture, tmp_path / "a.png", pnginfo=text).size == (16, 24)
 
 
 def test_a_cut_picture_stays_broken_where_others_are_less_strict(tmp_path, monkeypatch):
