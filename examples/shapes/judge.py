@@ -18,7 +18,7 @@ from .regions import close_gaps, distance_to_edge, largest_region
 Mask = NDArray[np.bool_]
 Levels = NDArray[np.float64]
 
-LEAST_OVERLAP = 0.7
+MIN_OVERLAP = 0.7
 FARTHEST_CHROMATICITY = 0.22
 INNER_MARGINS_PX = (4, 3, 2)
 FEWEST_PIXELS = 20
@@ -52,7 +52,7 @@ def judge(picture: Image.Image) -> Verdict:
     shape, overlap = _best_shape(region)
     return Verdict(
         _nearest_colour(levels, region),
-        shape if overlap >= LEAST_OVERLAP else None,
+        shape if overlap >= MIN_OVERLAP else None,
         overlap,
         float(columns.mean() + 0.5) / region.shape[1],
         float(rows.mean() + 0.5) / region.shape[0],

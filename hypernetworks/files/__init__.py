@@ -1,4 +1,4 @@
-"""Read and write hypernetwork files: `.pt`, its `.optim`, and `.safetensors`. Loading never executes anything."""
+"""Reads and writes hypernetwork files: `.pt`, its `.optim`, and `.safetensors`. Loading never executes anything."""
 
 import contextlib
 import dataclasses
@@ -22,6 +22,7 @@ from .portable import portable_problems, renumber, without_dropout
 __all__ = [
     "SUFFIXES",
     "Content",
+    "interpret",
     "load",
     "load_optimizer_state",
     "optimizer_path",
@@ -31,7 +32,6 @@ __all__ = [
     "save",
     "save_optimizer_state",
     "short_hash",
-    "understand",
 ]
 
 SHORT_HASH_LENGTH = 10
@@ -42,7 +42,7 @@ def load(path: str | os.PathLike[str]) -> Hypernetwork:
     """Load a hypernetwork, float32 on the CPU and in evaluation mode, from a `.pt` or `.safetensors` file.
 
     The content decides how a file is read, not its name. Nothing in it is executed, whatever the version of torch and
-    whatever has replaced `torch.load`; the memory needed is bounded by the file's size.
+    whatever replaced `torch.load`; the memory needed is bounded by the size of the file.
 
     Raises:
         HypernetworkFileError: with the file's name and the reason.
@@ -53,12 +53,12 @@ def load(path: str | os.PathLike[str]) -> Hypernetwork:
 
 def read_document(path: str | os.PathLike[str]) -> Document:
     """Read a file without building the network, so that broken weights can be seen; raises HypernetworkFileError."""
-    return understand(read_content(path), path)
+    return interpret(read_content(path), path)
 
 
 @dataclasses.dataclass(frozen=True)
 class Content:
-    """What lies in a file before anything is made of it.
+    """The content of a file, not interpreted yet.
 
     Attributes:
         form: `zip` or `legacy` for a torch file, else `safetensors`.
@@ -72,7 +72,7 @@ class Content:
 
 
 def read_content(path: str | os.PathLike[str]) -> Content:
-    """Read a file's plain values and tensors; raises HypernetworkFileError."""
+    """Return a file's plain values and tensors; raises HypernetworkFileError."""
     with _named(path), _open(path) as (file, size):
         start = file.read(_SNIFFED_BYTES)
         file.seek(0)
@@ -84,8 +84,8 @@ def read_content(path: str | os.PathLike[str]) -> Content:
         return Content("legacy", (), torch_reader.read_legacy(file, size))
 
 
-def understand(content: Content, path: str | os.PathLike[str]) -> Document:
-    """Read the content of the file at `path` as a hypernetwork; raises HypernetworkFileError where it is none."""
+def interpret(content: Content, path: str | os.PathLike[str]) -> Document:
+    """Interpret the content of the file at `path` as a hypernetwork; raises HypernetworkFileError where it is none."""
     with _named(path):
         return from_state(content.state, Path(path).stem)
 
@@ -124,7 +124,7 @@ def save(
 
 
 def short_hash(path: str | os.PathLike[str]) -> str:
-    """Give the first ten hex digits of a file's SHA-256, as `.optim` files hold it; raises HypernetworkFileError."""
+    """Return the first ten hex digits of a file's SHA-256, as `.optim` files hold it; raises HypernetworkFileError."""
     digest = hashlib.sha256()
     with _named(path), _open(path) as (file, _):
         while chunk := file.read(1 << 20):
@@ -133,7 +133,7 @@ def short_hash(path: str | os.PathLike[str]) -> str:
 
 
 def optimizer_path(path: str | os.PathLike[str]) -> Path:
-    """Give the place of the optimizer state that belongs to the network at `path`."""
+    """Return the path of the optimizer state that belongs to the network at `path`."""
     return Path(f"{os.fspath(path)}.optim")
 
 
@@ -197,7 +197,7 @@ def _state(net: Hypernetwork, portable: bool, dtype: torch.dtype | None) -> dict
 
 @contextlib.contextmanager
 def _named(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Put the file's name before the reason of an error, once."""
+    """Put the file's name in front of the reason of an error, once."""
     name = Path(path).name
     try:
         yield
@@ -209,9 +209,9 @@ def _named(path: str | os.PathLike[str]) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _open(path: str | os.PathLike[str]) -> Iterator[tuple[IO[bytes], int]]:
-    """Open a regular file for reading; yields it with its size in bytes."""
+    """Open a regular file for reading; yield it with its size in bytes."""
     try:
-        # Links are refused rather than followed: what they point to may change between the look and the reading.
+        # Links are refused: what they point to may change between the check and the reading.
         kind = Path(path).lstat().st_mode
         if stat.S_ISLNK(kind):
             raise HypernetworkFileError("it is a symbolic link; name the file it points to")

@@ -1,4 +1,4 @@
-"""Convert a network's file to another form or dtype, under a new name."""
+"""Converts a network's file to another form or dtype, under a new name."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class ConversionSettings(Settings):
 
 
 def convert(source: Path, settings: ConversionSettings) -> Path:
-    """Write the network of `source` anew beside it, and gives the new file's path.
+    """Write the network of `source` in another form next to it, and return the path of the new file.
 
     Raises:
         SettingsError: a file of the new name exists and may not be replaced; names the field.
@@ -53,7 +53,7 @@ def convert(source: Path, settings: ConversionSettings) -> Path:
         raise SettingsError("name", reason)
     document = files.read_document(source)
     network = files.load(source)
-    # Programs that keep loaded networks by the name inside the file would take the copy for its source.
+    # Programs that know loaded networks by the name inside the file would confuse the copy with its source.
     network.metadata = dataclasses.replace(network.metadata, name=settings.name)
     files.save(network, target, form.is_portable, DTYPES.get(settings.dtype) or _own_dtype(document))
     return target

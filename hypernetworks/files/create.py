@@ -1,4 +1,4 @@
-"""Making a new network and its file."""
+"""Makes a new network and its file."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def new_network(settings: ShapeSettings, model_widths: Sequence[int], seed: int)
 
 
 def create_file(settings: CreateSettings, model_widths: Sequence[int], folder: Path) -> Path:
-    """Make a network and saves it as `NAME.pt` in `folder`.
+    """Make a network, save it as `NAME.pt` in `folder`, and return the path.
 
     Raises:
         SettingsError: the name is taken or a setting does not fit; names the field.

@@ -1,4 +1,4 @@
-"""Care of a network's file that leaves its weights alone: another name, other notes."""
+"""Changes to a network's file that leave its weights alone: another name, other notes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from . import safetensors_form, torch_writer
 MAX_NOTES = 100_000
 _NOTES = "optional_info"
 _STATES = (".optim", ".state")
-#: What the WebUI keeps beside a network under its name without the ending: pictures, descriptions, user metadata.
+#: Files of the WebUI next to a network, named without its ending: pictures, descriptions, user metadata.
 _PICTURES = ("png", "jpg", "jpeg", "webp", "gif")
 _CARDS = (
     *(f"{part}.{kind}" for kind in _PICTURES for part in ("", ".preview")),
@@ -58,7 +58,7 @@ class NotesSettings(Settings):
 
 
 def rename(path: Path, settings: RenamingSettings) -> tuple[Path, ...]:
-    """Rename a network with all that lies beside it under its name; not a byte of any file changes.
+    """Rename a network with all files next to it that share its name; not a byte of any file changes.
 
     Returns:
         The new paths, that of the network first.
@@ -89,14 +89,14 @@ def rename(path: Path, settings: RenamingSettings) -> tuple[Path, ...]:
 def write_notes(path: Path, settings: NotesSettings) -> None:
     """Write new notes into the network at `path`; every other key and every weight stays bit for bit.
 
-    An optimizer state beside it that knows the file by its hash gets the new hash, so that training still goes on.
+    The optimizer state that belongs to the file gets its new hash, so that training can still continue.
 
     Raises:
-        HypernetworkFileError: the file is no hypernetwork, or the disk refuses it; it is as it was then.
+        HypernetworkFileError: the file is no hypernetwork, or the disk refuses it; then it stays as it was.
     """
     text = settings.optional_info or None
     content = files.read_content(path)
-    files.understand(content, path)
+    files.interpret(content, path)
     old_hash = files.short_hash(path)
     optimizer = _optimizer_of(path, old_hash)
     if content.form == "safetensors":
@@ -116,12 +116,12 @@ def write_notes(path: Path, settings: NotesSettings) -> None:
 
 
 def _family(path: Path) -> Iterator[tuple[Path, str]]:
-    """Return the network and the files that belong to it, each with what follows the name in it."""
+    """Yield the network and the files that belong to it, each with the part of its name after the network's."""
     yield path, path.suffix
     endings = [path.suffix + state for state in _STATES]
     twins = [path.with_suffix(suffix) for suffix in files.SUFFIXES if suffix != path.suffix]
     if not any(twin.exists() for twin in twins):
-        # With a twin of the other form the cards belong to both, and stay with it.
+        # If a network of the same name has the other form, these files belong to both and stay with it.
         endings += [*_STATES, *_CARDS]
     for ending in endings:
         beside = path.with_name(path.stem + ending)
@@ -130,8 +130,8 @@ def _family(path: Path) -> Iterator[tuple[Path, str]]:
 
 
 def _optimizer_of(path: Path, file_hash: str) -> dict[Any, Any] | None:
-    """Return the optimizer state beside a network, where it knows the network by this hash."""
-    # One that is missing or broken holds no hash that could be kept right.
+    """Return the optimizer state of a network, if it belongs to a file with this hash."""
+    # A missing or broken file has no hash to keep correct.
     with contextlib.suppress(HypernetworkFileError):
         state = files.read_content(files.optimizer_path(path)).state
         if isinstance(state, dict) and state.get("hash") == file_hash:
@@ -140,7 +140,7 @@ def _optimizer_of(path: Path, file_hash: str) -> dict[Any, Any] | None:
 
 
 def _check_spread(state: Any, path: Path) -> None:
-    """Refuses tensors that share their data so much that writing each of them would fill the disk."""
+    """Refuse tensors that share their data so much that writing each of them would fill the disk."""
     if _spread_bytes(state) > 3 * path.stat().st_size:
         raise HypernetworkFileError(f"{path.name}: its tensors share the same data")
 

@@ -27,14 +27,14 @@ State = dict[str, torch.Tensor]
 
 @dataclasses.dataclass
 class Document:
-    """A file's content, understood but not yet a network: its tensors may still be of any shape."""
+    """A file's content, interpreted but not yet a network: its tensors may still have any shape."""
 
     structure: Structure
     pairs: dict[int, tuple[State, State]]
     metadata: Metadata
 
     def tensors(self) -> list[torch.Tensor]:
-        """List all weights."""
+        """Return all weights."""
         return [tensor for pair in self.pairs.values() for state in pair for tensor in state.values()]
 
     def network(self) -> Hypernetwork:
@@ -92,7 +92,7 @@ def from_state(state: Any, name: str) -> Document:
 
 
 def read_structure(state: Mapping[Any, Any]) -> Structure:
-    """Read the structure from a file's keys, with the format's defaults.
+    """Return the structure that a file's keys describe, with the format's defaults.
 
     Raises:
         SettingsError, HypernetworkFileError: a key with a value it cannot have.
@@ -105,12 +105,12 @@ def read_structure(state: Mapping[Any, Any]) -> Structure:
     if dropout is None and isinstance(layers, (list, tuple)):
         dropout = default_dropout(layers, _flag(state, "use_dropout", False), _flag(state, "last_layer_dropout", False))
     elif isinstance(dropout, (list, tuple)) and len(dropout) > 1:
-        # Some files drop values at the ends, which no reader's key numbers depend on.
+        # Some files lack the values at both ends, on which the numbering of keys does not depend.
         dropout = (0, *dropout[1:-1], dropout[-1] if residual else 0)
     activation = state.get("activation_func") or "linear"
     weight_init = state.get("weight_initialization")
     if weight_init not in WEIGHT_INITS:
-        # Weights that exist need no rule to start from; one we do not know is no reason to refuse them.
+        # Existing weights need no initialisation; an unknown kind is no reason to refuse the file.
         weight_init = "Normal"
     return Structure(
         layer_structure=layers,
@@ -127,7 +127,7 @@ def read_structure(state: Mapping[Any, Any]) -> Structure:
 
 
 def read_metadata(state: Mapping[Any, Any], name: str) -> Metadata:
-    """Read step, names and the rest from a file's keys; raises HypernetworkFileError for a value of a wrong type."""
+    """Return step, names and the rest of a file's keys; raises HypernetworkFileError for a value of a wrong type."""
     training = state.get("training")
     known = KNOWN_KEYS if isinstance(training, dict) else KNOWN_KEYS - {"training"}
     return Metadata(
@@ -142,7 +142,7 @@ def read_metadata(state: Mapping[Any, Any], name: str) -> Metadata:
 
 
 def metadata_state(structure: Structure, metadata: Metadata) -> dict[Any, Any]:
-    """Give the keys of a file beside the widths: plain numbers, every flag explicit."""
+    """Return the keys of a file other than the widths: plain numbers, every flag explicit."""
     return {
         **metadata.extra,
         "step": int(metadata.step),
@@ -167,7 +167,7 @@ def metadata_state(structure: Structure, metadata: Metadata) -> dict[Any, Any]:
 
 
 def weights_state(network: Hypernetwork, dtype: torch.dtype | None) -> dict[int, tuple[State, State]]:
-    """Give the weights by width as files hold them; raises HypernetworkFileError where one is not finite."""
+    """Return the weights by width as files hold them; raises HypernetworkFileError where one is not finite."""
     pairs = {}
     for width in network.widths:
         first, second = (
@@ -180,7 +180,7 @@ def weights_state(network: Hypernetwork, dtype: torch.dtype | None) -> dict[int,
 
 def is_finite(tensor: torch.Tensor) -> bool:
     """Tell whether every value is a finite number."""
-    # A sum that is finite proves it at a fraction of the cost; one that is not may only have overflowed.
+    # A finite sum proves it at a fraction of the cost; a sum that is not finite may only have overflowed.
     return bool(torch.isfinite(tensor.sum())) or bool(torch.isfinite(tensor).all())
 
 
@@ -193,7 +193,7 @@ def _written(place: str, tensor: torch.Tensor, dtype: torch.dtype | None) -> tor
 
 
 def _width(key: Any, value: Any) -> int | None:
-    """Tell the attention width a key means; text counts where its value looks like a pair, as some tools write it."""
+    """Return the attention width that a key means, or None; some tools write it as text."""
     if type(key) is int:
         return key
     if isinstance(key, str) and key.isascii() and key.isdigit() and isinstance(value, (tuple, list)):
@@ -232,7 +232,7 @@ def _check_names(place: str, state: State, wanted: Mapping[str, torch.Tensor]) -
 
 
 def _weights(place: str, tensor: torch.Tensor, seen: set[int]) -> torch.Tensor:
-    """Give a float32 tensor of its own memory, without a copy where the file's bytes will do."""
+    """Return a float32 tensor with memory of its own, without a copy where it has that already."""
     if not is_finite(tensor):
         raise HypernetworkFileError(f"the weight {place} is not finite")
     source = tensor.untyped_storage().data_ptr()

@@ -1,4 +1,4 @@
-"""Names for all networks of a folder: those the host gives, and those it does not show."""
+"""Names for all networks of a folder: those that the host lists, and those that it does not."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from .. import files
 #: A composition is listed like a network; its text names the networks it is made of.
 COMPOSITION_SUFFIX = ".hns"
 
-#: The host keeps this name for "no network".
+#: The name that means "no network" to the host.
 _NONE = "None"
 
 
 def complete(found: Mapping[str, str], folder: str | os.PathLike[str]) -> dict[str, str]:
-    """Name and paths of every `.pt`, `.safetensors` and `.hns` below `folder`, in the order of the paths.
+    """Return the name and path of every `.pt`, `.safetensors` and `.hns` below `folder`, in the order of the paths.
 
     The networks that the host found keep the names it gave them. Another one is called by its file name without the
     suffix; where that name is taken, by its path below `folder`, such as `styles/night.pt` or `night.safetensors`.
@@ -40,14 +40,14 @@ def complete(found: Mapping[str, str], folder: str | os.PathLike[str]) -> dict[s
 
 
 def _networks(folder: Path) -> list[Path]:
-    # As the host's own list: links to folders are followed, what begins with a dot is passed over.
+    # As in the host's own list, links to folders are followed and names with a leading dot are skipped.
     below = os.walk(folder, followlinks=True)
     paths = []
     seen = set()
     for place, folders, names in below:
         real = Path(place).resolve()
         if real in seen:
-            folders.clear()  # a link that leads back up
+            folders.clear()  # a link to a parent folder
             continue
         seen.add(real)
         folders[:] = sorted(name for name in folders if not name.startswith("."))

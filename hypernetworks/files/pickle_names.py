@@ -1,4 +1,4 @@
-"""The names that a torch file of tensors and plain values may ask for, each with our own function in its place."""
+"""The names that a torch file of tensors and plain values may use, each with our own function in its place."""
 
 import dataclasses
 import struct
@@ -28,7 +28,7 @@ _NUMPY_FORMATS = {"f8": "d", "f4": "f", "f2": "e", "i8": "q", "i4": "i", "i2": "
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class StorageRef:
-    """A block of numbers that the file keeps beside the pickle."""
+    """A block of numbers that the file stores outside the pickle."""
 
     key: str
     dtype: torch.dtype
@@ -37,7 +37,7 @@ class StorageRef:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class TensorRef:
-    """A tensor as a window on a storage; nothing of it is in memory yet."""
+    """A tensor as a view of a storage; nothing of it is in memory yet."""
 
     storage: StorageRef
     offset: int
@@ -46,12 +46,12 @@ class TensorRef:
 
 
 class RefusedError(ValueError):
-    """The pickle holds something it must not; the message ends up in HypernetworkFileError."""
+    """The pickle holds something that is not allowed; the message becomes part of a HypernetworkFileError."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Global:
-    """A name of the list, in place of what it names."""
+    """A name of the list, which stands for our own function."""
 
     name: str
 
@@ -64,7 +64,7 @@ class NumpyType:
 
 
 def find(name: str) -> Global:
-    """Look a name up in the list; raises RefusedError for any other."""
+    """Return the entry of a name in the list; raises RefusedError for any other name."""
     name = name.replace(" ", ".")
     if name not in CALLS and _storage_name(name) is None:
         raise RefusedError(f"it asks for {name[:80]!r}, which a network never needs; nothing was executed")
@@ -77,7 +77,7 @@ def _storage_name(name: str) -> str | None:
 
 
 def storage(identity: Any) -> StorageRef:
-    """Read a persistent id, torch's way to name a block of numbers; raises RefusedError for any other."""
+    """Return the storage that a persistent id, torch's name for a block of numbers, means; raises RefusedError."""
     kind, stored, key, _location, count = identity[:5]
     name = _storage_name(stored.name) if isinstance(stored, Global) else None
     if kind != "storage" or name is None or not isinstance(key, (str, int)) or not _is_count(count):
@@ -90,7 +90,7 @@ def _is_count(value: Any) -> bool:
 
 
 def _tensor(storage: Any, offset: Any, size: Any, stride: Any, *_rest: Any) -> TensorRef:
-    """Check the window of a tensor; whether the storage really has the bytes shows when it is read."""
+    """Return the view of a tensor, checked; whether the storage has the bytes shows when it is read."""
     sound = isinstance(storage, StorageRef) and _is_count(offset)
     sound = sound and isinstance(size, tuple) and isinstance(stride, tuple) and len(size) == len(stride) <= MAX_AXES
     if not sound or not all(_is_count(value) for value in (*size, *stride)):
@@ -139,4 +139,4 @@ CALLS: dict[str, Callable[..., Any]] = {
     "numpy._core.multiarray.scalar": _numpy_scalar,
     "_codecs.encode": _encode,
 }
-"""Names a file may call, each with our own function in its place."""
+"""The names that a file may call, each with our own function in its place."""

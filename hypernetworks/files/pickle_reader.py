@@ -1,4 +1,4 @@
-"""Read the pickle inside a torch file without executing it.
+"""Reads the pickle inside a torch file without executing it.
 
 This is an interpreter for the few pickle operations that a file of tensors and plain values needs. It calls nothing
 by a name from the file: a global is only ever compared with the short list below, so that it is safe on every torch
@@ -22,7 +22,7 @@ MAX_INTEGER_BITS = 80  # the magic number of torch before 1.6 has 77
 
 
 class _Mark:
-    """The place on the stack where a run of values begins."""
+    """Marks the place on the stack where a group of values begins."""
 
 
 _MARK = _Mark()
@@ -30,12 +30,12 @@ _BROKEN = (ValueError, IndexError, KeyError, TypeError, OverflowError, Attribute
 
 
 def read(data: bytes, start: int = 0) -> tuple[Any, int]:
-    """Read one pickle of `data` from byte `start`: its value and the byte after its end.
+    """Return the value of one pickle of `data` from byte `start`, and the position of the byte after its end.
 
     Dicts, lists, tuples, strings, bytes, numbers, None and TensorRef come out; everything else is refused.
 
     Raises:
-        HypernetworkFileError: broken, too large, or asking for a name that is not on the list.
+        HypernetworkFileError: the pickle is broken, too large, or uses a name that is not on the list.
     """
     if len(data) > MAX_PICKLE_BYTES:
         raise HypernetworkFileError(f"its description is larger than {MAX_PICKLE_BYTES >> 20} MB")
@@ -57,7 +57,7 @@ class _Machine:
         self.memo: dict[int, Any] = {}
 
     def run(self, operations: Iterator[tuple[Any, Any, int | None]]) -> Any:
-        """Carry the operations out and return the value under STOP."""
+        """Carry out the operations and return the value under STOP."""
         for count, (opcode, argument, _) in enumerate(operations):
             if count > MAX_OPERATIONS:
                 raise RefusedError(f"its description takes more than {MAX_OPERATIONS} operations")
@@ -141,7 +141,7 @@ def _checked_value(value: Any) -> Any:
     if isinstance(value, int) and value.bit_length() > MAX_INTEGER_BITS:
         raise RefusedError("its description holds a number that is far too large")
     if isinstance(value, str):
-        value.encode("utf-8")  # lone surrogates raise here rather than when the file is written again
+        value.encode("utf-8")  # so that lone surrogates raise here and not when the file is written again
     return value
 
 

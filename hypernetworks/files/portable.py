@@ -13,7 +13,7 @@ COMMON_ACTIVATIONS = ("linear", "relu", "leakyrelu", "elu", "swish", "tanh", "si
 
 
 def portable_problems(structure: Structure, metadata: Metadata) -> list[str]:
-    """Say what keeps a network from the portable form, one reason each; an empty list where nothing does."""
+    """Return what keeps a network from the portable form, a sentence for each reason; empty where nothing does."""
     problems = []
     if structure.activation not in COMMON_ACTIVATIONS:
         problems.append(f"ComfyUI does not know the activation {structure.activation}")
@@ -26,12 +26,12 @@ def portable_problems(structure: Structure, metadata: Metadata) -> list[str]:
 
 
 def without_dropout(structure: Structure) -> Structure:
-    """Give the same network without dropout, which changes nothing outside training."""
+    """Return the structure without dropout, which makes no difference outside training."""
     return dataclasses.replace(structure, dropout_structure=(0,) * len(structure.layer_structure))
 
 
 def renumber(pairs: dict[int, tuple[State, State]], structure: Structure) -> dict[int, tuple[State, State]]:
-    """Name the weights as if the network had no dropout, whose modules take numbers of their own."""
+    """Renumber the weights as if the network had no dropout, whose modules take numbers of their own."""
     renumbered = {}
     for width, (for_k, for_v) in pairs.items():
         with torch.device("meta"):

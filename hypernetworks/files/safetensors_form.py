@@ -1,4 +1,4 @@
-"""Read and write `.safetensors`: weights as `WIDTH.k.linear.N.weight`, all metadata as text in the header."""
+"""Reads and writes `.safetensors`: weights as `WIDTH.k.linear.N.weight`, all metadata as text in the header."""
 
 import json
 import math
@@ -41,10 +41,10 @@ def write(file: IO[bytes], network: Hypernetwork, dtype: torch.dtype | None) -> 
 
 
 def read(file: IO[bytes], size: int) -> dict[Any, Any]:
-    """Read an open file of `size` bytes into what a `.pt` of the same network would hold.
+    """Return what a `.pt` of the same network would hold, from an open file of `size` bytes.
 
     Raises:
-        HypernetworkFileError: damaged, or with tensors that are not named as those of a hypernetwork.
+        HypernetworkFileError: the file is damaged, or its tensors do not have the names of a hypernetwork's.
     """
     length = int.from_bytes(file.read(_PREFIX_BYTES), "little")
     if length > min(MAX_HEADER_BYTES, size - _PREFIX_BYTES):
@@ -52,7 +52,7 @@ def read(file: IO[bytes], size: int) -> dict[Any, Any]:
     try:
         header = json.loads(file.read(length), object_pairs_hook=_no_doubles)
         texts = dict(header.pop("__metadata__", {}))
-        json.dumps(texts, ensure_ascii=False).encode("utf-8")  # half a character could be written nowhere
+        json.dumps(texts, ensure_ascii=False).encode("utf-8")  # lone surrogates could not be written
         state: dict[Any, Any] = _metadata(texts)
         entries = [_Entry(key, value) for key, value in header.items()]
     except _BROKEN as reason:
@@ -72,7 +72,7 @@ def read(file: IO[bytes], size: int) -> dict[Any, Any]:
 
 
 def with_text(data: bytes, key: str, text: str | None) -> tuple[bytes, memoryview]:
-    """Give the header with one text changed, or removed where None, and the tensors, of a sound file's bytes."""
+    """Return the header of a valid file with one text changed, or removed where None, and the bytes of its tensors."""
     length = int.from_bytes(data[:_PREFIX_BYTES], "little")
     header = json.loads(data[_PREFIX_BYTES : _PREFIX_BYTES + length])
     texts = {**dict(header.get("__metadata__", {})), key: text}
@@ -126,7 +126,7 @@ def _dtype_name(tensor: torch.Tensor) -> str:
 
 
 def _header_texts(network: Hypernetwork) -> dict[str, str]:
-    """Give all metadata as text: text as it is, the rest as JSON, what is absent left out."""
+    """Return all metadata as text: text as it is, the rest as JSON, what is absent left out."""
     extra = network.metadata.extra
     values = metadata_state(network.structure, network.metadata)
     texts = {"format": FORMAT, "modelspec.title": network.metadata.name or ""}
@@ -146,7 +146,7 @@ def _header_texts(network: Hypernetwork) -> dict[str, str]:
 
 
 def _metadata(texts: dict[str, Any]) -> dict[Any, Any]:
-    """Turn the texts of a header back into the keys of the format; unknown texts are kept as they are."""
+    """Return the format's keys from the texts of a header; unknown texts are kept as they are."""
     state: dict[Any, Any] = {}
     extra = json.loads(texts.pop("extra", "{}"))
     for key, text in texts.items():

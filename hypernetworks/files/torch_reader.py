@@ -1,4 +1,4 @@
-"""Read torch's `.pt` container: a zip, or before 2020 a run of pickles. Nothing in a file is executed."""
+"""Reads torch's `.pt` container: a zip, or before 2020 a series of pickles. Nothing in a file is executed."""
 
 import io
 import struct
@@ -31,7 +31,7 @@ _BROKEN_ZIP = (
 
 
 class _Opening(io.RawIOBase):
-    """Lets `zipfile` read a directory of sane length only, since each entry of it costs many times its bytes."""
+    """Lets `zipfile` read a directory only up to a sane length, since each entry takes many times its bytes."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self.file = file
@@ -56,10 +56,10 @@ class _Opening(io.RawIOBase):
 
 
 def read_zip(file: IO[bytes], size: int) -> tuple[Any, tuple[str, ...]]:
-    """Read an open torch file of `size` bytes: its value, with tensors over the file's own bytes, and its members.
+    """Return the value of an open torch file of `size` bytes, its tensors views of the file's bytes, and its members.
 
     Raises:
-        HypernetworkFileError: not a torch file, damaged, compressed, or asking for more than plain values.
+        HypernetworkFileError: the file is no torch file, damaged, compressed, or holds more than plain values.
     """
     opening = _Opening(file)
     try:
@@ -97,7 +97,7 @@ def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytearray
 
 
 def _checked_members(archive: zipfile.ZipFile, size: int) -> dict[str, zipfile.ZipInfo]:
-    """Map the names below the archive's one folder to the members, all of them plain stored bytes."""
+    """Return the members, by their names below the archive's one folder; all of them must be stored uncompressed."""
     members: dict[str, zipfile.ZipInfo] = {}
     folders = set()
     for member in archive.infolist():
@@ -119,10 +119,10 @@ def _checked_members(archive: zipfile.ZipFile, size: int) -> dict[str, zipfile.Z
 
 
 def read_legacy(file: IO[bytes], size: int) -> Any:
-    """Read the layout before torch 1.6: magic, version, system, value and storage keys as pickles, then the data.
+    """Return the value of a file of torch before 1.6: magic, version, system, value and storage keys, then the data.
 
     Raises:
-        HypernetworkFileError: not a torch file, damaged, or asking for more than plain values.
+        HypernetworkFileError: the file is no torch file, damaged, or holds more than plain values.
     """
     head = file.read(pickle_reader.MAX_PICKLE_BYTES)
     values = []
@@ -145,7 +145,7 @@ def read_legacy(file: IO[bytes], size: int) -> Any:
 
 
 def _legacy_blocks(file: IO[bytes], keys: Any, storages: dict[str, StorageRef], size: int) -> dict[str, bytearray]:
-    """Read the blocks of numbers, which lie one after the other in the order of `keys`, each after its count."""
+    """Read the blocks of numbers, which follow one another in the order of `keys`, each after its count."""
     if not isinstance(keys, list) or sorted(map(str, keys)) != sorted(storages):
         raise HypernetworkFileError("its list of data is damaged")
     blocks = {}
@@ -159,7 +159,7 @@ def _legacy_blocks(file: IO[bytes], keys: Any, storages: dict[str, StorageRef], 
 
 
 def _walk(value: Any, replace: Callable[[TensorRef], Any]) -> Any:
-    """Copy a value with each TensorRef replaced; refuses what is too deep, cyclic or far larger than its file."""
+    """Return a value with each TensorRef replaced; refuse what is too deep, cyclic or far larger than its file."""
     remaining = MAX_VALUES
 
     def visit(node: Any, depth: int) -> Any:
@@ -181,7 +181,7 @@ def _walk(value: Any, replace: Callable[[TensorRef], Any]) -> Any:
 
 
 class _Filler:
-    """Puts tensors in the place of references; each block of numbers is read once, each tensor made once."""
+    """Puts tensors in place of references; each block of numbers is read once, each tensor made once."""
 
     def __init__(self, load: Callable[[StorageRef], bytearray]) -> None:
         self.load = load
@@ -189,7 +189,7 @@ class _Filler:
         self.tensors: dict[int, torch.Tensor] = {}
 
     def fill(self, value: Any) -> Any:
-        """Copy `value` with every TensorRef replaced by its tensor."""
+        """Return `value` with every TensorRef replaced by its tensor."""
         return _walk(value, self._tensor)
 
     def _tensor(self, reference: TensorRef) -> torch.Tensor:
@@ -204,7 +204,7 @@ class _Filler:
             data = self.load(reference)
             if len(data) != reference.count * reference.dtype.itemsize:
                 raise HypernetworkFileError("a part of its data is cut short")
-            # An empty buffer is the one thing `frombuffer` does not take.
+            # `frombuffer` does not take an empty buffer.
             known = torch.frombuffer(data, dtype=reference.dtype) if data else torch.empty(0, dtype=reference.dtype)
             self.storages[reference.key] = known
         if known.dtype != reference.dtype or known.numel() != reference.count:

@@ -1,4 +1,4 @@
-"""Write torch's `.pt` container with the three kinds of member that every reader accepts."""
+"""Writes torch's `.pt` container with the three kinds of member that every reader accepts."""
 
 import io
 import pickle
@@ -22,7 +22,7 @@ _STORAGE_NAMES = {dtype: name for name, dtype in STORAGES.items()}
 
 
 class _Storage:
-    """Stands for a block of numbers while the description is pickled."""
+    """Stands for a storage while the description is pickled."""
 
     def __init__(self, key: str, tensor: torch.Tensor) -> None:
         self.key = key
@@ -88,7 +88,7 @@ def _plain(value: Any, place: str, tensors: list[torch.Tensor], depth: int) -> A
 
 
 def _plain_scalar(value: Any, place: str) -> Any:
-    """Turn subclasses and numpy's scalars into what the safe readers accept."""
+    """Convert subclasses and numpy's scalars to what the safe readers accept."""
     if value is None or isinstance(value, bool):
         return value
     kinds: tuple[type, ...] = (int, float, str, bytes)
@@ -106,7 +106,7 @@ def _bytes_of(tensor: torch.Tensor) -> memoryview:
 
 
 def _write_member(archive: zipfile.ZipFile, name: str, data: memoryview) -> None:
-    """Write one member, padded so that its bytes start on a multiple of 64, as torch does for memory mapping."""
+    """Write one member, padded so that its bytes start at a multiple of 64, as torch does for memory mapping."""
     member = zipfile.ZipInfo(f"{ARCHIVE}/{name}")
     member.file_size = data.nbytes
     start = archive.fp.tell() + _LOCAL_HEADER_BYTES + len(member.filename) + _EXTRA_HEADER_BYTES  # type: ignore[union-attr]

@@ -1,1 +1,1 @@
-"""Devices, memory, and the layers and attention that a step is computed with."""
+"""Devices, memory, and fast or lean kernels for layers and attention."""

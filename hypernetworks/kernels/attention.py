@@ -1,4 +1,4 @@
-"""Attention kernels to train with; torch's fused ones keep no matrix of tokens by tokens for the backward pass."""
+"""Attention kernels for training; torch's fused ones keep no matrix of tokens by tokens for the backward pass."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from torch.nn import functional
 
 from ..base.errors import SettingsError
 
-#: From q, k and v [batch, heads, tokens, head width] and a mask or None to the output, shaped like q.
+#: Takes q, k and v [batch, heads, tokens, head width] and a mask or None; returns the output, shaped like q.
 Kernel: TypeAlias = "Callable[[Tensor, Tensor, Tensor, Tensor | None], Tensor]"
 
 CHOICES = ("auto", "SDPA", "xformers", "host")
-#: Their backward pass is wrong for head widths above 64.
+#: Versions whose backward pass is wrong for head widths above 64.
 _WRONG_XFORMERS = ("0.0.15", "0.0.16")
-#: Where torch has fused kernels; elsewhere its SDPA is a plain product, and the host's own may slice it.
+#: Devices with fused kernels in torch; on others its SDPA is a plain product, which the host's own may slice.
 _FUSED_DEVICES = ("cpu", "cuda")
 
 
@@ -42,7 +42,7 @@ def _sdpa(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
 
 
 def _xformers(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
-    if mask is not None:  # its masks need an alignment of their own
+    if mask is not None:  # xformers wants masks aligned in its own way
         return _sdpa(q, k, v, mask)
     ops: Any = importlib.import_module("xformers.ops")
     # It takes [batch, tokens, heads, head width].

@@ -1,4 +1,4 @@
-"""Devices: moves between main memory and the GPU that do not wait for each other, and what is computed in."""
+"""Devices: copies between main memory and the GPU that do not wait, and the dtype that is computed in."""
 
 from __future__ import annotations
 
@@ -9,22 +9,23 @@ from contextvars import ContextVar
 import torch
 from torch import Tensor
 
-#: What autocast would compute in on the device that a count on torch's meta device is made for.
-_pretended: ContextVar[torch.dtype | None] = ContextVar("pretended", default=None)
+#: Dtype of autocast on the device for which activations are counted on torch's meta device.
+_simulated: ContextVar[torch.dtype | None] = ContextVar("pretended", default=None)
 
 
 @contextmanager
-def pretended_autocast(dtype: torch.dtype | None) -> Iterator[None]:
-    """For its length `autocast_dtype` gives this for torch's meta device, which has no autocast of its own."""
-    token = _pretended.set(dtype)
+def simulated_autocast(dtype: torch.dtype | None) -> Iterator[None]:
+    """Make `autocast_dtype` return `dtype` for torch's meta device, which has no autocast of its own."""
+    token = _simulated.set(dtype)
     try:
         yield
     finally:
-        _pretended.reset(token)
+        _simulated.reset(token)
 
 
 def to_device(tensor: Tensor, device: torch.device) -> Tensor:
-    """Move the tensor to `device`. From main memory to a GPU the copy goes on while the program does: by pages that
+    """Return the tensor on `device`. A copy from main memory to a GPU goes on in the background: it is made from pinned
+    memory, which the GPU reads by itself.
     stay where they are, which is what a GPU can read on its own."""
     if device.type != "cuda" or tensor.device.type != "cpu":
         return tensor.to(device)
@@ -32,14 +33,14 @@ def to_device(tensor: Tensor, device: torch.device) -> Tensor:
 
 
 def move(tensor: Tensor, device: torch.device) -> Tensor:
-    """Return the tensor on `device`, to stay there."""
+    """Return the tensor on `device`, where it will stay."""
     return tensor.to(device)
 
 
 def autocast_dtype(device: torch.device) -> torch.dtype | None:
-    """Tell what torch computes in on the device now instead of what it is given; None where it computes in that."""
+    """Return the dtype of autocast on the device; None where autocast is off."""
     if device.type == "meta":
-        return _pretended.get()
+        return _simulated.get()
     try:
         if not torch.is_autocast_enabled(device.type):
             return None
@@ -48,5 +49,5 @@ def autocast_dtype(device: torch.device) -> torch.dtype | None:
         if device.type == "cpu":
             return torch.get_autocast_cpu_dtype() if torch.is_autocast_cpu_enabled() else None
         return torch.get_autocast_gpu_dtype() if torch.is_autocast_enabled() else None
-    except RuntimeError:  # a kind of device that has no autocast
+    except RuntimeError:  # a device type without autocast
         return None

@@ -1,6 +1,6 @@
-"""Layers that do not train, inside of something that does: they keep no more for the backward pass than it needs.
+"""Frozen layers within something that trains: they keep no more for the backward pass than it needs.
 
-Torch keeps the input of a convolution, which only the gradient of its weights would need, and of a gate a part that is
+Torch keeps the input of a convolution, which only the gradient of its weights needs, and of a gate a part that is
 quickly computed again. On a CPU these layers also run on faster kernels. The numbers are the same up to rounding.
 """
 
@@ -18,16 +18,16 @@ from . import onednn
 from .devices import autocast_dtype
 from .tensors import version
 
-#: Weights of a convolution that are laid out anew, twice, rather than read where they lie.
-MOST_LAID_OUT = 1 << 19
-#: Shapes of tensors for which they are.
-MOST_SHAPES = 4
-#: Weights for each pixel above which a convolution as one product of matrices is faster.
+#: Convolutions of at most this number of weights get copies in the layout of the kernel, one for each pass.
+MAX_LAID_OUT = 1 << 19
+#: Number of tensor shapes that such copies are made for.
+MAX_SHAPES = 4
+#: Weights per pixel above which a convolution is faster as one matrix product.
 WEIGHTS_PER_PIXEL = 40_000
 
 
 class FrozenLinear:
-    """What a linear layer does with x [..., inputs], for weights that take no gradient."""
+    """A linear layer for x [..., inputs] whose weights take no gradient."""
 
     def __init__(self, layer: nn.Linear) -> None:
         self.layer = layer
@@ -35,14 +35,14 @@ class FrozenLinear:
     def __call__(self, x: Tensor) -> Tensor:
         """Map x [..., inputs] to [..., outputs]."""
         weight, bias = self.layer.weight, self.layer.bias
-        is_worth_it = x.numel() * weight.shape[0] >= onednn.LEAST_WORK
+        is_worth_it = x.numel() * weight.shape[0] >= onednn.MIN_WORK
         if not is_worth_it or autocast_dtype(x.device) or not onednn.takes(x, weight):
             return functional.linear(x, weight, bias)
         return _linear(x, weight, bias)
 
 
 class FrozenConvolution:
-    """What a convolution does with x [batch, inputs, height, width], for weights that take no gradient."""
+    """A convolution for x [batch, inputs, height, width] whose weights take no gradient."""
 
     def __init__(self, layer: nn.Conv2d) -> None:
         self.layer = layer
@@ -73,9 +73,9 @@ class FrozenConvolution:
 
     def _on_cpu(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         pixels = x.shape[0] * x.shape[2] * x.shape[3]
-        if weight.numel() * pixels < onednn.LEAST_WORK:
+        if weight.numel() * pixels < onednn.MIN_WORK:
             return self.layer._conv_forward(x, weight, bias)
-        layouts = self._layouts(weight, x.shape) if weight.numel() <= MOST_LAID_OUT else None
+        layouts = self._layouts(weight, x.shape) if weight.numel() <= MAX_LAID_OUT else None
         if layouts is not None:
             there, back = layouts
             padding = self.layer.kernel_size[0] // 2
@@ -90,16 +90,16 @@ class FrozenConvolution:
         return self._plain(x, weight, bias)
 
     def _layouts(self, weight: Tensor, shape: torch.Size) -> tuple[Tensor, Tensor] | None:
-        """Give the weights for the way there, and for the way back: turned by 180 degrees, inputs and outputs swapped.
+        """Return the weights for the forward and the backward pass: turned by 180 degrees, inputs and outputs swapped.
 
-        They are for tensors of one shape; None after too many shapes.
+        They suit tensors of one shape; None after too many shapes.
         """
         mark = weight.data_ptr(), version(weight)
         if mark != self._mark or weight.is_inference():
             self._mark = mark
             self._laid_out.clear()
         found = self._laid_out.get(shape)
-        if found is None and len(self._laid_out) < MOST_SHAPES:
+        if found is None and len(self._laid_out) < MAX_SHAPES:
             plain, padding = weight.detach(), self.layer.kernel_size[0] // 2
             turned = plain.flip(2, 3).transpose(0, 1)
             found = self._laid_out[shape] = (
@@ -110,7 +110,7 @@ class FrozenConvolution:
 
 
 class FrozenGate:
-    """What a GEGLU layer (Shazeer 2020) does with x [..., inputs]: of the halves a and g of a linear map a gelu(g)."""
+    """A GEGLU layer (Shazeer 2020) for x [..., inputs]: a gelu(g), with a and g the halves of a linear map."""
 
     def __init__(self, layer: nn.Module) -> None:
         self.layer: Any = layer
@@ -154,7 +154,7 @@ class _Linear(torch.autograd.Function):
 
 
 class _LaidOut(torch.autograd.Function):
-    """A convolution in steps of 1, whose way back is a convolution too."""
+    """A convolution with stride 1, whose backward pass is a convolution too."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, there: Tensor, back: Tensor, bias: Tensor | None, padding: int) -> Tensor:
@@ -170,7 +170,7 @@ class _LaidOut(torch.autograd.Function):
 class _Convolution(torch.autograd.Function):
     """Torch's convolution without the copy of its input that only the gradient of the weights would need.
 
-    Under autocast the weights themselves are kept, not what they were cast to.
+    Under autocast the weights themselves are kept, not their cast copy.
     """
 
     @staticmethod
@@ -188,7 +188,7 @@ class _Convolution(torch.autograd.Function):
 
 
 class _Gate(torch.autograd.Function):
-    """A gate that keeps its input alone."""
+    """A gate that keeps only its input."""
 
     @staticmethod
     def forward(ctx: Any, halves: Tensor) -> Tensor:

@@ -1,6 +1,6 @@
-"""Norms that do not train, inside of something that does: they keep what they are given, not what that was cast to.
+"""Frozen norms within something that trains: they keep their input as it is, not its copy in float32.
 
-Torch computes norms in float32 where the rest is in fewer bits, and keeps that copy of its input for the backward pass.
+Torch computes norms in float32 where the rest is in fewer bits, and keeps that copy of the input for the backward pass.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from .devices import autocast_dtype
 
 
 class FrozenNorm:
-    """What a group norm or a layer norm does, for weights that take no gradient.
+    """A group norm or a layer norm whose weights take no gradient.
 
     Args:
         layer: the norm.
-        casts: whether its forward itself casts to float32 and back, whatever it is given.
+        casts: whether its forward casts to float32 and back by itself.
     """
 
     def __init__(self, layer: nn.GroupNorm | nn.LayerNorm, casts: bool = False) -> None:
@@ -30,7 +30,7 @@ class FrozenNorm:
         self._form = layer.num_groups if isinstance(layer, nn.GroupNorm) else layer.normalized_shape
 
     def __call__(self, x: Tensor) -> Tensor:
-        """Map x as the layer does; shaped like x, in float32 where autocast has the layer compute in that."""
+        """Normalise x as the layer does; shaped like x, in float32 where autocast makes the layer compute in that."""
         layer = self.layer
         is_in_full = self._casts or autocast_dtype(x.device) is not None
         if x.dtype == torch.float32 or not is_in_full or not x.requires_grad:
@@ -40,7 +40,7 @@ class FrozenNorm:
 
 
 class _GroupNorm(torch.autograd.Function):
-    """A group norm in float32 (Wu and He 2018) of x [batch, channels, ...]."""
+    """A group norm in float32 (Wu and He 2018) for x [batch, channels, ...]."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, groups: int, eps: float) -> Tensor:
@@ -70,7 +70,7 @@ class _GroupNorm(torch.autograd.Function):
 
 
 class _LayerNorm(torch.autograd.Function):
-    """A layer norm in float32 (Ba et al. 2016) of x [..., *shape]."""
+    """A layer norm in float32 (Ba et al. 2016) for x [..., *shape]."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, shape: tuple[int, ...], eps: float) -> Tensor:

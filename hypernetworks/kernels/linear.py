@@ -1,7 +1,7 @@
-"""The layers of hypernetworks that have weights.
+"""The layers with weights that hypernetworks are made of.
 
-They do not go through the forward of torch's classes: for GPUs without autocast the host puts one in there that casts
-the weights themselves to fewer bits, and so rounds off what they have learnt.
+They do not use the forward of torch's classes: for GPUs without autocast the host replaces it by one that casts the
+weights themselves to fewer bits, which rounds away what they have learnt.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from .devices import autocast_dtype
 
 
 class Linear(nn.Linear):
-    """Torch's linear layer, on a faster kernel in training on a CPU.
+    """Torch's linear layer, on a faster kernel when it trains on a CPU.
 
-    Outside of training it does the same bit for bit, in training up to rounding.
+    Outside of training the results are the same bit for bit, in training up to rounding.
     """
 
     def forward(self, x: Tensor) -> Tensor:
@@ -28,7 +28,7 @@ class Linear(nn.Linear):
         if (
             self.training
             and torch.is_grad_enabled()
-            and x.numel() * self.out_features >= onednn.LEAST_WORK
+            and x.numel() * self.out_features >= onednn.MIN_WORK
             and not autocast_dtype(x.device)
             and onednn.takes(x, self.weight)
         ):

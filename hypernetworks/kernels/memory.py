@@ -1,4 +1,4 @@
-"""How much memory there is, how much a run takes, and how much it took."""
+"""Memory: how much there is, how much a run will take, and how much it took."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 MB = 1 << 20
-#: What is computed again in the backward pass, from the fastest to the leanest.
+#: What is computed again in the backward pass: nothing, the transformer blocks, or all blocks.
 CHECKPOINTING = ("none", "attention", "all")
 
 _STATUS = Path("/proc/self/status")
@@ -20,19 +20,19 @@ _RESET_PEAK = "5"
 
 @dataclass(frozen=True)
 class Activations:
-    """Bytes that a forward and backward pass keep at most, for each choice of checkpointing."""
+    """Bytes that a forward and a backward pass take at most, for each choice of checkpointing."""
 
     none: int
     attention: int
     all: int
 
     def of(self, checkpointing: str) -> int:
-        """Bytes of one choice."""
+        """Return the bytes of one choice."""
         return int(getattr(self, checkpointing))
 
 
 class PeakMemory:
-    """Peak memory since it was made: of the GPU where the model is on one, else of the whole process."""
+    """Peak memory since this was made: of the GPU where the model is on one, else of the whole process."""
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
@@ -44,7 +44,7 @@ class PeakMemory:
             self._start_mb = process_mb()
 
     def peak_mb(self) -> float:
-        """Return the peak in MiB. For a process this is the highest of its life where the system cannot start anew."""
+        """Return the peak in MiB; of a process it is the highest of its life where the system cannot reset it."""
         if self._device.type == "cuda":
             return torch.cuda.max_memory_allocated(self._device) / MB
         return process_peak_mb()
@@ -55,7 +55,7 @@ class PeakMemory:
 
 
 def free_bytes(device: torch.device) -> int:
-    """Memory that a run may still take: of the GPU with what torch holds unused, else of the machine."""
+    """Return the bytes that a run may still take: of the GPU, with what torch holds unused, else of the machine."""
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
         return free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
@@ -65,14 +65,14 @@ def free_bytes(device: torch.device) -> int:
 
 
 def process_mb() -> float:
-    """Resident memory of this process now, in MiB."""
+    """Return the resident memory of this process now, in MiB."""
     import psutil  # noqa: PLC0415 (every host has it)
 
     return psutil.Process().memory_info().rss / MB
 
 
 def process_peak_mb() -> float:
-    """Highest resident memory of this process, in MiB: since `PeakMemory` was made on Linux, else of its life."""
+    """Return the highest resident memory of this process, in MiB: on Linux since `PeakMemory` was made."""
     if _STATUS.exists():
         found = re.search(r"VmHWM:\s+(\d+) kB", _STATUS.read_text(encoding="ascii"))
         if found:
@@ -91,4 +91,4 @@ def _reset_process_peak() -> None:
     try:
         _CLEAR_REFS.write_text(_RESET_PEAK, encoding="ascii")
     except OSError:
-        return  # only Linux has it, and not every sandbox allows it
+        return  # exists only on Linux, and not every sandbox allows it

@@ -1,7 +1,7 @@
-"""Linear maps and convolutions of oneDNN on a CPU in float32, where torch has them; no gradient goes through.
+"""oneDNN's linear maps and convolutions on a CPU in float32, where torch has them; no gradient goes through.
 
-Torch hands a plain linear layer to its BLAS, which on some processors runs at less than half the speed, and lays the
-weights of a convolution out anew at each call, which for few pixels takes longer than the convolution itself.
+Torch computes a plain linear layer with its BLAS, which on some processors runs at less than half the speed, and it
+changes the layout of a convolution's weights in each call, which with few pixels takes longer than the convolution.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-#: Multiplications under which a gradient function in Python costs more than a faster kernel saves.
-LEAST_WORK = 1 << 20
+#: Multiplications below which a gradient function in Python costs more than a faster kernel saves.
+MIN_WORK = 1 << 20
 
 _PROBE_TOLERANCE = 1e-4
 
 
 def takes(*tensors: Tensor) -> bool:
-    """Tell whether all these tensors are of a kind that the functions here compute with, and this torch has them."""
+    """Tell whether this torch has the functions, and they can compute with all these tensors."""
     for each in tensors:
         if each.dtype != torch.float32 or each.device.type != "cpu" or each.numel() == 0:
             return False
@@ -28,26 +28,26 @@ def takes(*tensors: Tensor) -> bool:
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """x W^T + b for x [..., inputs] and W [outputs, inputs], in any layout or from `lay_out_linear`."""
+    """Return x W^T + b for x [..., inputs] and W [outputs, inputs], in any layout or from `lay_out_linear`."""
     if not (weight.is_mkldnn or weight.is_contiguous() or weight.t().is_contiguous()):
         weight = weight.contiguous()  # with gaps between its rows oneDNN takes a thousand times as long
     return torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")
 
 
 def lay_out_linear(weight: Tensor) -> Tensor:
-    """Return a copy of W [outputs, inputs] for `linear`, laid out as the processor likes it."""
+    """Return a copy of W [outputs, inputs] for `linear`, in the layout that is fastest on this processor."""
     return torch.ops.mkldnn._reorder_linear_weight(weight.contiguous())
 
 
 def convolve(x: Tensor, weight: Tensor, bias: Tensor | None, padding: int) -> Tensor:
-    """Convolution of x [batch, inputs, height, width] in steps of 1 with weights from `lay_out_convolution`."""
+    """Return the convolution of x [batch, inputs, height, width], stride 1, with weights from `lay_out_convolution`."""
     return torch.ops.mkldnn._convolution_pointwise(x, weight, bias, [padding] * 2, [1, 1], [1, 1], 1, "none", [], "")
 
 
 def lay_out_convolution(weight: Tensor, shape: Sequence[int], padding: int) -> Tensor:
-    """Return a copy of weights [outputs, inputs, side, side] for `convolve` of tensors of one shape, with this padding.
+    """Return a copy of weights [outputs, inputs, side, side] laid out for `convolve` with one shape and padding.
 
-    For other shapes it gives the same, up to a hundred times as slowly.
+    With other shapes `convolve` gives the same, but up to a hundred times as slowly.
     """
     return torch.ops.mkldnn._reorder_convolution_weight(
         weight.contiguous(), [padding] * 2, [1, 1], [1, 1], 1, list(shape)
@@ -56,7 +56,7 @@ def lay_out_convolution(weight: Tensor, shape: Sequence[int], padding: int) -> T
 
 @functools.cache
 def _works() -> bool:
-    """Tell whether the operators, which torch does not promise to keep, are there and give the right numbers."""
+    """Tell whether the operators, which torch does not promise to keep, exist and compute the right numbers."""
     if not torch.backends.mkldnn.is_available():
         return False
     numbers = torch.linspace(-1, 1, 144)

@@ -1,4 +1,4 @@
-"""Linear layers for generation on a CPU: their weights are laid out once for oneDNN, and need no more copies then."""
+"""Linear layers for generation on a CPU: their weights are laid out for oneDNN once and never copied again."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from torch.nn import functional
 from . import onednn
 from .tensors import version
 
-#: Where the weights of a layer are, and how often they were written into.
+#: Address, device and count of writes of each weight of a layer.
 _Mark = list[tuple[int, torch.device, "int | None"]]
 
 
 class PackedLinear:
-    """x -> x W^T + b; on a CPU in float32 through oneDNN where torch has it, else as torch does it.
+    """x -> x W^T + b; through oneDNN on a CPU in float32 where torch has it, else as torch does it.
 
     Args:
         weight: W [outputs, inputs]; must not change while this is in use.
@@ -29,7 +29,7 @@ class PackedLinear:
 
     @classmethod
     def of(cls, layer: nn.Linear) -> PackedLinear:
-        """Return the same as a layer of torch, laid out once for all that ask for it while its weights stay."""
+        """Return a layer of torch as a packed one, shared by all who ask for it as long as its weights stay."""
         weights = [layer.weight] if layer.bias is None else [layer.weight, layer.bias]
         mark: _Mark = [(tensor.data_ptr(), tensor.device, version(tensor)) for tensor in weights]
         known = _known.get(layer)

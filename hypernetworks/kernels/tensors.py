@@ -1,4 +1,4 @@
-"""What tells whether a tensor is still what it was."""
+"""The version of a tensor's content."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ from torch import Tensor
 
 
 def version(tensor: Tensor) -> int | None:
-    """Count the writes into a tensor; None for one of inference mode, which has no count."""
+    """Return the count of writes into a tensor; None in inference mode, which keeps no count."""
     return None if tensor.is_inference() else tensor._version

@@ -146,7 +146,7 @@ def describe(path: str | os.PathLike[str], bins: int = 0) -> Report:
     """
     place = Path(path)
     content = files.read_content(place)
-    document = files.understand(content, place)
+    document = files.interpret(content, place)
     problem = _problem(document)
     tensors = document.tensors()
     count = sum(tensor.numel() for tensor in tensors)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
-from ...hypernetworks.kernels.devices import pretended_autocast
+from ...hypernetworks.kernels.devices import simulated_autocast
 from ...hypernetworks.kernels.memory import Activations
 from ...hypernetworks.network.hypernetwork import Hypernetwork
 from . import attention_layers, lean_layers, recomputing, temporary
@@ -131,7 +131,7 @@ def count(
     hollow = {name: torch.empty_like(tensor, device="meta") for name, tensor in tensors.items()}
     counter = _Counter([*hollow.values(), *twin.parameters()])
     try:
-        with pretended_autocast(autocast), _Autocast(autocast) if autocast else nullcontext():
+        with simulated_autocast(autocast), _Autocast(autocast) if autocast else nullcontext():
             _forward(unet, twin, hollow, batch, counter, device_type)
     except (RuntimeError, NotImplementedError, TypeError, AttributeError, IndexError) as error:
         # Another extension may have put something in its place that needs real numbers.

@@ -29,7 +29,7 @@ UNREADABLE, SMALL, UNCAPTIONED, DUPLICATE, EXTREME, LONG = KINDS = (
     "extreme ratio",
     "caption over the token limit",
 )
-_MOST_LOST = 0.5
+_MAX_LOST = 0.5
 
 #: Returns the number of tokens of each text, without start and end marks.
 TokenCounter = Callable[[Sequence[str]], list[int]]
@@ -214,7 +214,7 @@ class Survey:
             if ratio > self.request.limits.ratio_limit:
                 sentence = f"{width} x {height} pixels, one side {_times(ratio)} the other; {_lost(lost)}"
                 yield Problem(EXTREME, sample.path, sentence, number)
-            elif lost > _MOST_LOST:
+            elif lost > _MAX_LOST:
                 yield Problem(EXTREME, sample.path, f"{width} x {height} pixels; {_lost(lost)}", number)
 
     def _of_captions(self) -> Iterator[Problem]:

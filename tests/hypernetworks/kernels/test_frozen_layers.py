@@ -24,8 +24,8 @@ CONVOLUTIONS = [
 @pytest.fixture(params=KERNELS)
 def kernel(request, monkeypatch):
     """All work is enough for the kernel asked for."""
-    monkeypatch.setattr(onednn, "LEAST_WORK", 1 << 40 if request.param == "plain" else 0)
-    monkeypatch.setattr(frozen_layers, "MOST_LAID_OUT", 1 << 40 if request.param == "laid out" else 0)
+    monkeypatch.setattr(onednn, "MIN_WORK", 1 << 40 if request.param == "plain" else 0)
+    monkeypatch.setattr(frozen_layers, "MAX_LAID_OUT", 1 << 40 if request.param == "laid out" else 0)
     monkeypatch.setattr(frozen_layers, "WEIGHTS_PER_PIXEL", 0)
     return request.param
 
@@ -154,9 +154,9 @@ def test_weights_that_change_are_laid_out_again(kernel):
 def test_many_shapes_take_no_more_memory(kernel):
     layer = convolution(kernel_size=3, padding=1)
     ours = FrozenConvolution(layer)
-    for side in range(3, 3 + 2 * frozen_layers.MOST_SHAPES):
+    for side in range(3, 3 + 2 * frozen_layers.MAX_SHAPES):
         assert_same(both(layer, ours, torch.randn(1, 6, side, side)))
-    assert len(ours._laid_out) == (frozen_layers.MOST_SHAPES if kernel == "laid out" else 0)
+    assert len(ours._laid_out) == (frozen_layers.MAX_SHAPES if kernel == "laid out" else 0)
 
 
 @pytest.mark.parametrize("kind", ["convolution", "linear"])

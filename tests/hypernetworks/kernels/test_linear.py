@@ -14,7 +14,7 @@ from torch import nn
 
 @pytest.fixture(autouse=True)
 def all_work_is_enough(monkeypatch):
-    monkeypatch.setattr(onednn, "LEAST_WORK", 0)
+    monkeypatch.setattr(onednn, "MIN_WORK", 0)
 
 
 def layers(bias=True, dtype=torch.float32):
@@ -80,7 +80,7 @@ def test_outside_of_training_every_bit_is_torchs(monkeypatch):
 
 
 def test_little_work_is_left_to_torch(monkeypatch):
-    monkeypatch.setattr(onednn, "LEAST_WORK", 3 * 24 * 40 + 1)
+    monkeypatch.setattr(onednn, "MIN_WORK", 3 * 24 * 40 + 1)
     monkeypatch.setattr(linear._Linear, "apply", None)
     layers()[0](torch.randn(3, 24))
 

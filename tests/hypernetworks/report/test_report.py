@@ -110,9 +110,7 @@ def test_what_newer_torch_adds_to_the_zip_keeps_the_webui_out(tmp_path):
 def test_a_reader_that_fails_says_why(changes, reader, reason, tmp_path):
     path = edited(written(tmp_path), **changes)
     with_three = files.read_content(path)
-    answer = report.readers(files.Content("zip", (), with_three.state), files.understand(with_three, path), None)[
-        reader
-    ]
+    answer = report.readers(files.Content("zip", (), with_three.state), files.interpret(with_three, path), None)[reader]
     assert not answer.reads
     assert reason in answer.reason
 

@@ -78,8 +78,8 @@ def test_gradients_are_those_of_the_reference_on_faster_kernels(
     denoiser, reference, checkpointing, laid_out, monkeypatch
 ):
     """The layers of this model are too small for them otherwise."""
-    monkeypatch.setattr(onednn, "LEAST_WORK", 1)
-    monkeypatch.setattr(frozen_layers, "MOST_LAID_OUT", laid_out)
+    monkeypatch.setattr(onednn, "MIN_WORK", 1)
+    monkeypatch.setattr(frozen_layers, "MAX_LAID_OUT", laid_out)
     monkeypatch.setattr(frozen_layers, "WEIGHTS_PER_PIXEL", 0)
     used = []
     for function in (frozen_layers._Linear, frozen_layers._LaidOut, linear._Linear):
