@@ -137,6 +137,26 @@ def test_no_bare_except_and_no_star_import():
     assert wrong == []
 
 
+def _docstrings(path: Path) -> set[int]:
+    """Return the ids of the nodes of all docstrings."""
+    bodies = [getattr(node, "body", None) for node in ast.walk(sources.tree(path))]
+    first = [body[0] for body in bodies if isinstance(body, list) and body]
+    return {id(node.value) for node in first if isinstance(node, ast.Expr)}
+
+
+def test_html_stands_in_templates_alone():
+    tag = re.compile(r"(?<!\?P)</?[a-zA-Z][a-zA-Z0-9-]*(\s[^<>]*)?/?>|</?[a-z]+[0-9]?\s[a-z-]+=")
+    wrong = []
+    for path in sources.paths():
+        if path.parts[len(sources.ROOT.parts)] in ("hypernetworks", "patches", "scripts"):
+            docstrings = _docstrings(path)
+            texts = (node for node in ast.walk(sources.tree(path)) if isinstance(node, ast.Constant))
+            wrong += [
+                _where(path, node) for node in texts if id(node) not in docstrings and tag.search(str(node.value))
+            ]
+    assert wrong == []
+
+
 def test_nothing_is_patched_by_an_import():
     """An assignment to an attribute of an imported module, at module level, is a patch that nothing undoes."""
     wrong = []
