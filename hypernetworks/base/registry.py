@@ -19,14 +19,14 @@ class Registry(Mapping[str, T]):
     """Members of one kind by name, in the order in which people see them.
 
     Args:
-        room: a package of which every module adds members; all are imported before the first look. Empty where
-            members stand in a module that is imported anyway.
+        members: those to begin with.
+        room: a package of which any module may add members; all are imported before the first look.
     """
 
-    def __init__(self, room: str = "") -> None:
+    def __init__(self, members: Mapping[str, T] | None = None, room: str = "") -> None:
         self._room = room
-        self._members: dict[str, T] = {}
-        self._orders: dict[str, float] = {}
+        self._members = dict(members or {})
+        self._orders: dict[str, float] = dict.fromkeys(self._members, 0)
 
     def add(self, name: str, member: T, order: float = 0) -> None:
         """Take a member in, behind those of a smaller `order` and those of the same that are there already.

@@ -4,18 +4,16 @@ import dataclasses
 
 import torch
 
+from ..network.activations import ACTIVATIONS
 from ..network.hypernetwork import HypernetworkModule, Metadata
 from ..network.structure import Structure
 from .format import State
-
-COMMON_ACTIVATIONS = ("linear", "relu", "leakyrelu", "elu", "swish", "tanh", "sigmoid", "softsign", "mish")
-"""The activations that ComfyUI knows, the fewest of all readers."""
 
 
 def portable_problems(structure: Structure, metadata: Metadata) -> list[str]:
     """Return what keeps a network from the portable form, a sentence for each reason; empty where nothing does."""
     problems = []
-    if structure.activation not in COMMON_ACTIVATIONS:
+    if not ACTIVATIONS[structure.activation].is_common:
         problems.append(f"ComfyUI does not know the activation {structure.activation}")
     if structure.skip_connection:
         problems.append("only the original extension knows residual blocks (skip_connection)")

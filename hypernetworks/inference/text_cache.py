@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ..kernels.tensors import version
+from ..network.activations import ACTIVATIONS
 from ..network.hypernetwork import Hypernetwork
 
 Pair = tuple[Tensor, Tensor]
@@ -164,4 +165,4 @@ def has_dropout(network: Hypernetwork) -> bool:
     Each attention layer draws its own, as files with dropout were always trained: one draw for all layers of a width
     would let the text run once here too, but be another regularisation.
     """
-    return network.structure.use_dropout or network.structure.activation == "rrelu"
+    return network.structure.use_dropout or ACTIVATIONS[network.structure.activation].is_random

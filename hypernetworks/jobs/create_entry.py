@@ -10,7 +10,7 @@ from typing import Any
 
 from ..base.errors import SettingsError
 from ..base.options import Option, as_text, check_limits, convert
-from ..network.layers import RULED_OUT
+from ..network.activations import RULED_OUT
 from ..network.settings import CreateSettings
 from ..network.structure import Structure
 

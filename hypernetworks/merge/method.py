@@ -83,7 +83,7 @@ class Method:
 
 
 merge_method = Method
-METHODS: Registry[Method] = Registry(f"{__package__}.methods")
+METHODS: Registry[Method] = Registry(room=f"{__package__}.methods")
 """All merge methods by name."""
 
 

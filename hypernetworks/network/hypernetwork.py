@@ -9,7 +9,8 @@ from torch import nn
 
 from ..base.errors import SettingsError
 from ..kernels.linear import LayerNorm, Linear
-from .layers import ResidualBlock, initialise, make_activation
+from .activations import make_activation
+from .layers import ResidualBlock, initialise
 from .structure import Structure
 
 __all__ = ["Hypernetwork", "HypernetworkModule", "Metadata", "Structure"]

@@ -1,7 +1,6 @@
-"""The layers a hypernetwork is made of: activations, initial weights and the residual block."""
+"""The layers a hypernetwork is made of: initial weights and the residual block."""
 
 import math
-from collections.abc import Callable
 
 import torch
 from torch import nn
@@ -9,77 +8,10 @@ from torch.nn import functional
 
 from ..base.errors import SettingsError
 from ..kernels.linear import LayerNorm, Linear
-
-
-class _LegacySoftmax(nn.Module):
-    """A softmax over the axis that torch chooses when none is named, which is what the format's files mean.
-
-    Torch takes axis 0 for one or three axes and axis 1 otherwise, so for [batch, tokens, width] the batch.
-    """
-
-    def __init__(self, function: Callable[..., torch.Tensor]) -> None:
-        super().__init__()
-        self.function = function
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.function(x, dim=0 if x.dim() in {0, 1, 3} else 1)
-
-
-ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
-    "linear": nn.Identity,
-    "relu": nn.ReLU,
-    "leakyrelu": nn.LeakyReLU,
-    "elu": nn.ELU,
-    "swish": nn.Hardswish,
-    "tanh": nn.Tanh,
-    "sigmoid": nn.Sigmoid,
-    "celu": nn.CELU,
-    "gelu": nn.GELU,
-    "hardshrink": nn.Hardshrink,
-    "hardsigmoid": nn.Hardsigmoid,
-    "hardtanh": nn.Hardtanh,
-    "logsigmoid": nn.LogSigmoid,
-    "logsoftmax": lambda: _LegacySoftmax(functional.log_softmax),
-    "mish": nn.Mish,
-    "relu6": nn.ReLU6,
-    "rrelu": nn.RReLU,
-    "selu": nn.SELU,
-    "silu": nn.SiLU,
-    "softmax": lambda: _LegacySoftmax(functional.softmax),
-    "softmax2d": nn.Softmax2d,
-    "softmin": lambda: _LegacySoftmax(functional.softmin),
-    "softplus": nn.Softplus,
-    "softshrink": nn.Softshrink,
-    "softsign": nn.Softsign,
-    "tanhshrink": nn.Tanhshrink,
-}
-"""Every activation of the format by the name it has in a file; `linear` means none, `swish` means Hardswish."""
-
-RULED_OUT = {
-    "glu": "it halves the width",
-    "threshold": "it needs arguments that the file cannot hold",
-    "prelu": "it has weights of its own, which readers do not expect",
-    "multiheadattention": "it is not an activation",
-    "hardswish": "the format calls it swish",
-}
-"""Names the format could spell but no network should carry, each with the reason."""
+from .activations import make_activation
 
 WEIGHT_INITS = ("Normal", "XavierUniform", "XavierNormal", "KaimingUniform", "KaimingNormal")
 """Names of the initialisers as files spell them."""
-
-
-def check_activation(name: str) -> None:
-    """Raise SettingsError where `name` is no activation that a network may use."""
-    if name in RULED_OUT:
-        raise SettingsError("activation", f"{name} cannot be used, {RULED_OUT[name]}")
-    if name not in ACTIVATIONS:
-        raise SettingsError("activation", f"{name!r} is unknown, the choices are {', '.join(ACTIVATIONS)}")
-
-
-def make_activation(name: str) -> nn.Module:
-    """Build the activation called `name`; raises SettingsError for one that is ruled out or unknown."""
-    check_activation(name)
-    return ACTIVATIONS[name]()
 
 
 class ResidualBlock(nn.Module):

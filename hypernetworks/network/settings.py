@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from ..base.errors import SettingsError
 from ..base.names import check_name
 from ..base.options import Group, Settings, setting
-from .layers import ACTIVATIONS, WEIGHT_INITS
+from .activations import ACTIVATIONS
+from .layers import WEIGHT_INITS
 from .sizes import check_size
 from .structure import Structure
 
@@ -52,7 +53,7 @@ class ShapeSettings(Settings):
         "Activation",
         "The bend between the layers; linear has none.",
         starts_row=True,
-        choices=tuple(ACTIVATIONS),
+        choices=ACTIVATIONS,
     )
     weight_init: str = setting(
         "Normal",

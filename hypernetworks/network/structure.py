@@ -7,30 +7,12 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ..base.errors import SettingsError
-from .layers import WEIGHT_INITS, check_activation
+from .activations import ACTIVATIONS, check_activation
+from .layers import WEIGHT_INITS
 
 MAX_LAYERS = 64
 MAX_MULTIPLIER = 100
 MAX_WIDTH = 65536
-
-_PASSES_ZERO = frozenset(
-    (
-        "linear",
-        "leakyrelu",
-        "elu",
-        "swish",
-        "tanh",
-        "celu",
-        "gelu",
-        "hardtanh",
-        "mish",
-        "rrelu",
-        "selu",
-        "silu",
-        "softsign",
-    )
-)
-"""Activations that are 0 at 0 and have a slope there: a zero layer before them is silent and still learns."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,7 +21,7 @@ class Structure:
 
     Attributes:
         layer_structure: width of each layer as a multiple of the attention width; starts and ends with 1.
-        activation: a name of the format (`layers.ACTIVATIONS`); `linear` means none.
+        activation: a name of the format (`activations.ACTIVATIONS`); `linear` means none.
         weight_init: rule for the first weights (`layers.WEIGHT_INITS`); without effect on a loaded network.
         init_std: standard deviation of the rule `Normal`.
         layer_norm: LayerNorm after every layer.
@@ -91,7 +73,7 @@ class Structure:
             raise SettingsError(
                 "zero_last_layer", "cannot be used with skip_connection, whose blocks never start silent"
             )
-        if self.activate_output and not self.layer_norm and self.activation not in _PASSES_ZERO:
+        if self.activate_output and not self.layer_norm and not ACTIVATIONS[self.activation].passes_zero:
             reason = (
                 f"cannot be used with activate_output and {self.activation}, which would not start silent or not learn"
             )

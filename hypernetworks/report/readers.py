@@ -9,7 +9,8 @@ import torch
 
 from ..files import Content
 from ..files.format import Document
-from ..files.portable import COMMON_ACTIVATIONS, reads_as_number
+from ..files.portable import reads_as_number
+from ..network.activations import ACTIVATIONS
 from ..network.hypernetwork import HypernetworkModule
 
 _WEBUI_MEMBERS = re.compile(r"[^/]+/(data\.pkl|data/\d+|version)")
@@ -71,9 +72,10 @@ def _comfyui(content: Content, document: Document) -> str | None:
     structure, state = document.structure, content.state
     activation = state.get("activation_func", "linear")
     silent = structure.activation == "linear"
+    is_known = activation in ACTIVATIONS and ACTIVATIONS[activation].is_common
     rules = (
         (not isinstance(activation, str), 'refuses an activation of None; it must be the word "linear"'),
-        (activation not in COMMON_ACTIVATIONS, f"does not know the activation {activation}"),
+        (not is_known, f"does not know the activation {activation}"),
         (bool(state.get("use_dropout")), "keeps dropout switched on while it makes pictures"),
         (
             not silent and "activate_output" not in state,
@@ -98,8 +100,9 @@ def _sdkit(content: Content, document: Document) -> str | None:
         return against
     if document.structure.use_dropout:
         return "keeps dropout switched on while it makes pictures"
-    if document.structure.activation == "rrelu":
-        return "keeps the random slopes of rrelu switched on while it makes pictures"
+    activation = document.structure.activation
+    if ACTIVATIONS[activation].is_random:
+        return f"keeps the random slopes of {activation} switched on while it makes pictures"
     return None
 
 

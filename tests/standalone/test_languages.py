@@ -38,7 +38,8 @@ def config(tmp_path_factory):
 @pytest.fixture(scope="module")
 def wanted(config):
     """Every text that has to be translated, with its place."""
-    from hypernetwork_workbench.hypernetworks.network.layers import ACTIVATIONS, WEIGHT_INITS
+    from hypernetwork_workbench.hypernetworks.network.activations import ACTIVATIONS
+    from hypernetwork_workbench.hypernetworks.network.layers import WEIGHT_INITS
     from hypernetwork_workbench.hypernetworks.train.optim.optimizers import KINDS
 
     names = {*NAMES, *ACTIVATIONS, *WEIGHT_INITS, *KINDS}

@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-_ACTIVATIONS = {
+ACTIVATIONS = {
     "linear": nn.Identity,
     "relu": nn.ReLU,
     "leakyrelu": nn.LeakyReLU,
@@ -45,7 +45,7 @@ def _holder(kind, weights, name):
 
 
 def _sequence(weights, state):
-    activation = _ACTIVATIONS[state.get("activation_func", "linear")]
+    activation = ACTIVATIONS[state.get("activation_func", "linear")]
     layer_norm, use_dropout = state.get("is_layer_norm", False), state.get("use_dropout", False)
     activate_output, last_dropout = state.get("activate_output", False), state.get("last_layer_dropout", False)
     names = [name.removesuffix(".weight") for name in weights if name.endswith(".weight")]
@@ -69,7 +69,7 @@ def _sequence(weights, state):
 def read(path) -> Network:
     """Read a file; raises ReaderError where ComfyUI refuses it."""
     state = torch.load(Path(path), map_location="cpu", weights_only=True)
-    if state.get("activation_func", "linear") not in _ACTIVATIONS:
+    if state.get("activation_func", "linear") not in ACTIVATIONS:
         raise ReaderError(f"unsupported activation {state['activation_func']}")
     layers = {}
     for key in state:

@@ -11,11 +11,11 @@ from hypernetwork_workbench.hypernetworks.base.registry import Registry, gather,
 
 
 def test_members_stand_in_their_order_and_those_of_one_order_as_they_came():
-    registry: Registry[int] = Registry()
+    registry = Registry({"z": 26, "y": 25})
     for name, order in (("c", 2), ("a", 1), ("d", 2), ("b", 0), ("e", 1.5)):
         registry.add(name, ord(name), order)
-    assert list(registry) == ["b", "a", "e", "c", "d"]
-    assert (registry["e"], registry.get("x"), len(registry)) == (ord("e"), None, 5)
+    assert list(registry) == ["z", "y", "b", "a", "e", "c", "d"]
+    assert (registry["e"], registry.get("x"), len(registry)) == (ord("e"), None, 7)
 
 
 def test_two_members_of_one_name_are_an_error():
@@ -30,7 +30,7 @@ def test_every_file_of_a_room_is_read_before_the_first_look(tmp_path, monkeypatc
     room = tmp_path / "hnw_room"
     room.mkdir()
     (room / "__init__.py").write_text(
-        "from hypernetwork_workbench.hypernetworks.base.registry import Registry\nREGISTRY = Registry(__name__)\n"
+        "from hypernetwork_workbench.hypernetworks.base.registry import Registry\nREGISTRY = Registry(room=__name__)\n"
     )
     for name, order in (("first", 2), ("second", 1)):
         (room / f"{name}.py").write_text(f"from . import REGISTRY\nREGISTRY.add({name!r}, {order}, {order})\n")
@@ -49,7 +49,7 @@ def test_a_file_that_cannot_be_read_is_no_empty_room(tmp_path, monkeypatch):
     (room / "__init__.py").write_text("")
     (room / "first.py").write_text("raise RuntimeError('broken')\n")
     monkeypatch.syspath_prepend(tmp_path)
-    registry: Registry[int] = Registry("hnw_broken")
+    registry: Registry[int] = Registry(room="hnw_broken")
     for _ in range(2):
         with pytest.raises(RuntimeError, match="broken"):
             len(registry)

@@ -8,9 +8,9 @@ import pytest
 import torch
 from hypernetwork_workbench.hypernetworks import files, report
 from hypernetwork_workbench.hypernetworks.base.errors import HypernetworkFileError, SettingsError
-from hypernetwork_workbench.hypernetworks.files.portable import COMMON_ACTIVATIONS
+from hypernetwork_workbench.hypernetworks.network.activations import ACTIVATIONS
 from hypernetwork_workbench.hypernetworks.network.hypernetwork import Hypernetwork, Metadata, Structure
-from hypernetwork_workbench.hypernetworks.network.layers import ACTIVATIONS, WEIGHT_INITS
+from hypernetwork_workbench.hypernetworks.network.layers import WEIGHT_INITS
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -120,7 +120,7 @@ def test_the_portable_form_is_read_right_by_all_or_refused_with_the_reason(struc
     network, path = make(structure), tmp_path / "n.pt"
     path.unlink(missing_ok=True)
     fits = (
-        structure.activation in COMMON_ACTIVATIONS
+        structure.activation in comfyui_reader.ACTIVATIONS
         and not structure.skip_connection
         and (not structure.layer_norm or structure.activation == "linear" or structure.activate_output)
     )

@@ -7,8 +7,9 @@ from hypernetwork_workbench.hypernetworks.base.errors import SettingsError
 from hypernetwork_workbench.hypernetworks.base.names import check_name
 from hypernetwork_workbench.hypernetworks.jobs import create_entry
 from hypernetwork_workbench.hypernetworks.network import sizes
+from hypernetwork_workbench.hypernetworks.network.activations import ACTIVATIONS
 from hypernetwork_workbench.hypernetworks.network.hypernetwork import Hypernetwork, Structure
-from hypernetwork_workbench.hypernetworks.network.layers import ACTIVATIONS, WEIGHT_INITS
+from hypernetwork_workbench.hypernetworks.network.layers import WEIGHT_INITS
 from hypernetwork_workbench.hypernetworks.network.settings import CreateSettings, ShapeSettings
 
 RIGHT = {"name": "ink", "widths": ["24", "32"], "more_widths": ""}

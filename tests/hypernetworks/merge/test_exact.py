@@ -5,7 +5,7 @@ import torch
 from hypernetwork_workbench.hypernetworks import compose, files
 from hypernetwork_workbench.hypernetworks.base.errors import MergeError
 from hypernetwork_workbench.hypernetworks.merge import Options, merge, plan
-from hypernetwork_workbench.hypernetworks.network.layers import ACTIVATIONS
+from hypernetwork_workbench.hypernetworks.network.activations import ACTIVATIONS
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -2,8 +2,9 @@ import copy
 
 import pytest
 import torch
+from hypernetwork_workbench.hypernetworks.network.activations import ACTIVATIONS
 from hypernetwork_workbench.hypernetworks.network.hypernetwork import Hypernetwork, Structure
-from hypernetwork_workbench.hypernetworks.network.layers import ACTIVATIONS, WEIGHT_INITS
+from hypernetwork_workbench.hypernetworks.network.layers import WEIGHT_INITS
 from torch import nn
 
 

@@ -3,8 +3,8 @@ import dataclasses
 import pytest
 import torch
 from hypernetwork_workbench.hypernetworks.base.errors import SettingsError
+from hypernetwork_workbench.hypernetworks.network.activations import ACTIVATIONS, RULED_OUT, make_activation
 from hypernetwork_workbench.hypernetworks.network.hypernetwork import Hypernetwork, Structure
-from hypernetwork_workbench.hypernetworks.network.layers import ACTIVATIONS, RULED_OUT, make_activation
 from hypothesis import given
 from hypothesis import strategies as st
 
