@@ -117,7 +117,7 @@ def read_state(path: Path) -> SavedRun:
     content = read_plain(path)
     if not isinstance(content, dict) or content.get("version") != _VERSION:
         raise HypernetworkFileError(f"{path.name}: this is no saved state of a run that this version can go on with")
-    fields = {_KEYS.get(key, key): value for key, value in content.items() if key != "version"}
+    fields = {_KEYS.get(key, str(key)): value for key, value in content.items() if key != "version"}
     return SavedRun(**fields)
 
 
