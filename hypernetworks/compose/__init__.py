@@ -23,7 +23,7 @@ class Composition:
 
     Attributes:
         root: a `Single`, `Sequence` or `Parallel`.
-        resolve: other compositions by name, which go before networks of the same name; not compared.
+        resolve: other compositions by name, which take precedence over networks of that name; not compared.
     """
 
     root: Node
@@ -40,17 +40,17 @@ class Composition:
         """Transform `context` [batch, tokens, width] into the inputs of `to_k` and `to_v`, both of the same shape.
 
         `strength` multiplies what the composition adds: with c(x) for the composition as written, the result is
-        x + strength * (c(x) - x). So 0 gives `context` itself, 1 what is written, and a single network with its own
-        strength s is applied with s * strength. Networks whose width is another one pass it through.
+        x + strength * (c(x) - x). So 0 gives `context` itself, 1 the composition as written, and a single network with
+        strength s is applied with s * strength. Networks without this width leave it unchanged.
 
         Raises:
-            CompositionError: a network that is not in `networks`, with the place of its name.
+            CompositionError: a network is not in `networks`; names it with its place in the text.
         """
         self.check(networks)
         return self.as_step(networks, strength).transform(context, context)
 
     def as_step(self, networks: Mapping[str, Hypernetwork], strength: float = 1.0) -> Step:
-        """Put the networks in the place of their names; all of them must be there, see `check`."""
+        """Return the steps with the networks in place of their names; all of them must be there, see `check`."""
         return _Plan(self.resolve, networks).step(self.root, strength)
 
     def check(self, networks: Container[str]) -> None:
@@ -61,19 +61,19 @@ class Composition:
                 raise fail(where, f"there is no network named {shorten(part.name)}")
 
     def as_hns(self) -> str:
-        """Write it as a `.hns` text, which `parse` reads back to an equal composition."""
+        """Return the composition as a `.hns` text, which `parse` reads back to an equal composition."""
         return hns.write(self.root)
 
     def as_text(self) -> str:
-        """Write it in the readable form, which `parse` reads back to an equal composition.
+        """Return the composition in the readable form, which `parse` reads back to an equal composition.
 
         Raises:
-            CompositionError: a name with a line break, which this form cannot carry.
+            CompositionError: a name has a line break, which this form cannot express.
         """
         return compose_text.write(self.root)
 
     def _needed(self) -> Iterator[tuple[str, Single]]:
-        """Go through the networks needed, each with the name of the composition that asks for it, empty for this."""
+        """Yield the networks needed, each with the name of the composition that names it, empty for this one."""
         pending: list[tuple[str, Node]] = [("", self.root)]
         seen: set[str] = set()
         for owner, node in pending:
@@ -90,22 +90,22 @@ def parse(text: str, resolve: Mapping[str, Composition] | None = None) -> Compos
 
     The `.hns` form is the original extension's, a Python literal: `("A", 0.2)` or `{"A": 0.2}` is one network with its
     strength, `["A", "B"]` a sequence in which B sees A's output, `{"A": 0.8, "B": 0.1}` or `{"A", "B"}` parallel
-    branches. A nested part inside curly brackets is a quoted string. A cover of one element equals the element.
+    branches. A nested part inside curly brackets is a quoted string. Brackets around one element mean the element.
 
-    The readable form says the same in fewer signs: `A:0.8 + B:0.2 > C`. `>` makes a sequence, `+` puts branches side
+    The readable form is shorter: `A:0.8 + B:0.2 > C`. `>` makes a sequence, `+` puts branches side
     by side and binds closer, round brackets group. A number after a branch is its weight, 1 where there is none; after
     a network that stands alone, or in brackets of its own as in `(A:0.5):2 + B`, it is the network's strength. Names
     with `+ > : ( ) [ ] { } , \\ " '` go into quotes, in which a backslash escapes a quote or a backslash. A quoted name
     with nothing else is refused, as it is in a `.hns`.
 
     In both forms the weights of parallel branches are normalised to the sum 1 (`A:8 + B:1` is `A:0.8 + B:0.1`), so
-    they share the effect out; strengths are taken as they are, also negative or above 1.
+    they share the effect; strengths are taken as they are, also negative or above 1.
 
     Args:
-        resolve: compositions by name that this one, and they themselves, may name like networks.
+        resolve: compositions by name, which this one and they themselves may use like networks.
 
     Raises:
-        CompositionError: broken text or a circle of compositions, one sentence with the place.
+        CompositionError: a wrong text or a circle of compositions; one sentence with the place.
     """
     text = text.removeprefix("\ufeff")
     if len(text) > MAX_LENGTH:
@@ -158,13 +158,13 @@ def _check_circles(root: Node, resolve: Mapping[str, Composition]) -> None:
 
 
 class _Plan:
-    """A tree of names made a tree of networks."""
+    """Turns a tree of names into a tree of networks."""
 
     def __init__(self, resolve: Mapping[str, Composition], networks: Mapping[str, Hypernetwork]) -> None:
         self.resolve, self.networks = resolve, networks
 
     def step(self, node: Node, strength: float) -> Step:
-        """Tell what `node` does; what it adds is multiplied by `strength`."""
+        """Return what `node` does; what it adds is multiplied by `strength`."""
         if strength == 0:
             return Chain(())
         if isinstance(node, Single):

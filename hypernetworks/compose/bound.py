@@ -1,4 +1,4 @@
-"""What transforms the inputs of `to_k` and `to_v`, as a tree of networks: one, one after the other, or side by side."""
+"""Trees of networks that transform the inputs of `to_k` and `to_v`: one, one after the other, or side by side."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class Apply:
         """Pass inputs [batch, tokens, width], of any float dtype, through the network, which is moved to their device.
 
         Returns:
-            Tensors of the same shape and dtype, computed in the network's; the very same ones where the network has
-            no such width or does nothing. While the network trains, its strength is always 1.
+            Tensors of the same shape and dtype, computed in that of the network; the same objects where it has
+            no such width or adds nothing. While the network trains, its strength is always 1.
         """
         network, width = self.network, k_in.shape[-1]
         if width not in network.widths:
@@ -36,13 +36,13 @@ class Apply:
         return for_k(k_in, self.strength), for_v(v_in, self.strength)
 
     def networks(self) -> Iterator[Hypernetwork]:
-        """Go through the networks, one as often as it is there."""
+        """Yield the networks, each as often as it is used."""
         yield self.network
 
 
 @dataclasses.dataclass(frozen=True)
 class Chain:
-    """Steps of which each sees what the one before it gave; without any, nothing changes."""
+    """Steps in a row, each of which sees the output of the one before; an empty chain changes nothing."""
 
     parts: tuple[Step, ...]
 
@@ -53,7 +53,7 @@ class Chain:
         return k_in, v_in
 
     def networks(self) -> Iterator[Hypernetwork]:
-        """Go through the networks, one as often as it is there."""
+        """Yield the networks, each as often as it is used."""
         for part in self.parts:
             yield from part.networks()
 
@@ -65,7 +65,7 @@ class Blend:
     parts: tuple[tuple[Step, float], ...]
 
     def transform(self, k_in: Tensor, v_in: Tensor) -> Pair:
-        """Pass inputs [batch, tokens, width] through every part and add up."""
+        """Pass inputs [batch, tokens, width] through every part and sum up what they add."""
         results = [(part.transform(k_in, v_in), share) for part, share in self.parts if share != 0]
         return (
             mix(k_in, [(result[0], share) for result, share in results]),
@@ -73,7 +73,7 @@ class Blend:
         )
 
     def networks(self) -> Iterator[Hypernetwork]:
-        """Go through the networks, one as often as it is there."""
+        """Yield the networks, each as often as it is used."""
         for part, _ in self.parts:
             yield from part.networks()
 
@@ -82,9 +82,9 @@ Step: TypeAlias = "Apply | Chain | Blend"
 
 
 def mix(x: Tensor, parts: list[tuple[Tensor, float]]) -> Tensor:
-    """Add to `x` the share of what each part adds to it; `x` itself where none adds anything.
+    """Return `x` plus the share of what each part adds to it; `x` itself where none adds anything.
 
-    Shares that sum to 1 make this the average of the parts, but parts that leave `x` alone cost no rounding.
+    With shares that sum to 1 this is the average of the parts, but parts that leave `x` alone add no rounding.
     """
     result = x
     for part, share in parts:

@@ -1,4 +1,4 @@
-"""The `.hns` language of the original extension: a Python literal, read without ever executing it."""
+"""The `.hns` language of the original extension: a Python literal, which is never executed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def read(text: str, outer: str = "", depth: int = 0) -> Node:
     """Read a literal that starts with a bracket.
 
     Args:
-        outer: the place of the quoted string that holds `text`, empty for a whole file.
+        outer: position of the quoted string that holds `text`, empty for a whole file.
         depth: how many quoted strings are around it.
 
     Raises:
@@ -54,7 +54,7 @@ def _is_plain(node: Node) -> TypeGuard[Single]:
 class _Reader:
     def __init__(self, text: str, outer: str, depth: int) -> None:
         self.outer, self.depth = outer, depth
-        # Python takes white space at the start for an indentation; what is cut off still counts for the places.
+        # Python takes leading white space for an indentation; it is cut off here but counts for positions.
         self.source = text.lstrip()
         before = text[: len(text) - len(self.source)]
         self.first_line = before.count("\n")
@@ -64,7 +64,7 @@ class _Reader:
     def read(self) -> Node:
         try:
             with warnings.catch_warnings():
-                # A backslash that escapes nothing is no reason to write into the log.
+                # Without the warning about a backslash that escapes nothing.
                 warnings.simplefilter("ignore")
                 tree = ast.parse(self.source.rstrip(), mode="eval")
         except SyntaxError as reason:
@@ -144,7 +144,7 @@ class _Reader:
 
 
 def _constant(tree: ast.expr) -> Any:
-    """Give the number that `tree` spells, with or without a sign; None where it spells none."""
+    """Return the number that `tree` spells, with or without a sign; None where it is no number."""
     sign = 1
     if isinstance(tree, ast.UnaryOp) and isinstance(tree.op, (ast.USub, ast.UAdd)):
         sign = -1 if isinstance(tree.op, ast.USub) else 1

@@ -1,4 +1,4 @@
-"""What a composition is made of: single networks, sequences and parallel branches."""
+"""The nodes of a composition: single networks, sequences and parallel branches."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TypeAlias
 from ..base.errors import CompositionError
 
 MAX_DEPTH = 8
-"""Levels of nesting. Each level of quotes in a `.hns` doubles the backslashes of the one below."""
+"""Levels of nesting; each level of quotes in a `.hns` doubles the backslashes of the one inside."""
 MAX_LENGTH = 200_000
 MAX_NODES = 1000
 
@@ -22,7 +22,7 @@ class Single:
     Attributes:
         name: in any language; never empty and never starting with a bracket.
         strength: any finite number, also negative or above 1.
-        place: where the text names it; not compared.
+        place: position of its name in the text; not compared.
     """
 
     name: str
@@ -32,7 +32,7 @@ class Single:
 
 @dataclasses.dataclass(frozen=True)
 class Sequence:
-    """Two or more steps, each of which sees what the one before it gave."""
+    """Two or more steps, each of which sees the output of the one before."""
 
     steps: tuple[Node, ...]
 
@@ -55,12 +55,12 @@ Node: TypeAlias = "Single | Sequence | Parallel"
 
 
 def fail(place: str, reason: str) -> CompositionError:
-    """Build the error for `reason` at `place`; the caller raises it."""
+    """Return the error for `reason` at `place`, for the caller to raise."""
     return CompositionError(f"{place}: {reason}" if place else reason)
 
 
 def single(name: str, strength: float, place: str) -> Single:
-    """Build one network; raises CompositionError for a name that the language cannot carry."""
+    """Return one network; raises CompositionError for a name that the language cannot express."""
     if not name.strip():
         raise fail(place, "the name of a network is empty")
     if name.lstrip()[0] in "[({":
@@ -69,7 +69,7 @@ def single(name: str, strength: float, place: str) -> Single:
 
 
 def parallel(branches: list[Node], weights: list[float], place: str) -> Parallel:
-    """Build parallel branches; raises CompositionError for two that are the same or weights without a usable sum."""
+    """Return parallel branches; raises CompositionError for two that are the same or weights without a usable sum."""
     if len(branches) > MAX_NODES:
         raise fail(place, f"more than {MAX_NODES} networks stand side by side")
     for index, branch in enumerate(branches):
@@ -87,7 +87,7 @@ def parallel(branches: list[Node], weights: list[float], place: str) -> Parallel
 
 
 def number(value: float, place: str) -> float:
-    """Give a strength or weight as a float; raises CompositionError where it is not finite."""
+    """Return a strength or weight as a float; raises CompositionError where it is not finite."""
     try:
         converted = float(value)
     except OverflowError:
@@ -98,7 +98,7 @@ def number(value: float, place: str) -> float:
 
 
 def singles(node: Node) -> Iterator[Single]:
-    """Go through the networks that `node` names, in order."""
+    """Yield the networks that `node` names, in order."""
     if isinstance(node, Single):
         yield node
         return
@@ -121,12 +121,12 @@ def _depth(node: Node) -> int:
 
 
 def spell(value: float) -> str:
-    """Write a number so that it reads back the same, whole ones without a point."""
+    """Return a number as text that reads back the same, whole ones without a decimal point."""
     text = repr(float(value))
     return text.removesuffix(".0")
 
 
 def shorten(text: str) -> str:
-    """Quote a name for a message on one line, its end left off where it is long."""
+    """Return a name in quotes for a message on one line, cut where it is long."""
     limit = 60
     return repr(text if len(text) <= limit else f"{text[:limit]}...")

@@ -1,4 +1,4 @@
-"""The small readable form of a composition: `A:0.8 + B:0.2 > C`."""
+"""The short readable form of a composition: `A:0.8 + B:0.2 > C`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ..base.errors import CompositionError
 from .nodes import MAX_DEPTH, Node, Sequence, Single, fail, number, parallel, shorten, single, spell
 
 _SPACE = re.compile(r"\s*")
-# Letters, digits and signs without a meaning here, with single spaces and the like only between them.
+# Letters, digits and characters without a meaning here, with spaces only between them.
 _BARE = re.compile(r"[^\s+>:()\[\]{},\"'\\]+(?: +[^\s+>:()\[\]{},\"'\\]+)*")
 _QUOTED = re.compile(r'"(?:[^"\\\n]|\\["\\])*"|\'(?:[^\'\\\n]|\\[\'\\])*\'')
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
@@ -27,15 +27,15 @@ def read(text: str) -> Node:
 
 
 def write(node: Node) -> str:
-    """Write `node` in the readable form.
+    """Return `node` in the readable form.
 
     Raises:
-        CompositionError: a name with a line break, which this form cannot carry.
+        CompositionError: a name has a line break, which this form cannot express.
     """
     if isinstance(node, Single):
         if node.strength != 1:
             return f"{_name(node)}:{spell(node.strength)}"
-        # A quoted name alone is refused, as in the original, where it is a mistake of quoting.
+        # A quoted name alone is refused, as in the original, where it is usually a mistake.
         return _name(node) if _is_bare(node.name) else f"{_name(node)}:1"
     if isinstance(node, Sequence):
         return " > ".join(f"({write(step)})" if isinstance(step, Sequence) else _inner(step) for step in node.steps)
@@ -108,7 +108,7 @@ class _Reader:
         return single(node.name, weights[0], node.place)
 
     def _item(self, depth: int) -> tuple[Node, float | None, str]:
-        """Read a name or a part in brackets with its number; gives the node, the number and its place."""
+        """Read a name or a part in brackets, with its number; return the node, the number and its place."""
         node: Node
         if self._take("("):
             node = self.sequence(depth + 1)

@@ -1,1 +1,1 @@
-"""A chain of networks at generation: reduced to the fewest products, and computed once for each text."""
+"""Chains of networks at generation: reduced to the fewest products, and computed once for each text."""

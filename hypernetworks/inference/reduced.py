@@ -26,7 +26,7 @@ class Identity:
     cost = 0
 
     def __call__(self, x: Tensor) -> Tensor:
-        """Give x itself."""
+        """Return x itself."""
         return x
 
 
@@ -35,8 +35,8 @@ class Affine:
 
     Args:
         weight: W [width, width], in float64 where the device has it.
-        bias: b [width] likewise.
-        thin: networks with a bottleneck that do the same for fewer multiplications, or None.
+        bias: b [width], of the same dtype.
+        thin: networks with a bottleneck that compute the same with fewer multiplications, or None.
     """
 
     def __init__(self, weight: Tensor, bias: Tensor, thin: tuple[MLP, ...] | None = None) -> None:
@@ -62,19 +62,19 @@ class Affine:
         return self._rounded(context).add_(context).to(x.dtype)
 
     def after(self, first: Affine) -> Affine:
-        """Give the map that does `first` and then this one."""
+        """Return the map that does `first` and then this one."""
         weight = first.weight + self.weight + self.weight @ first.weight
         bias = first.bias + self.bias + self.weight @ first.bias
         thin = first.thin + self.thin if first.thin and self.thin else None
         return Affine(weight, bias, thin)
 
     def scaled(self, share: float) -> Affine:
-        """Give the map that adds `share` of what this one adds."""
+        """Return the map that adds `share` of what this one adds."""
         thin = (self.thin[0].scaled(share),) if self.thin and len(self.thin) == 1 else None
         return Affine(self.weight * share, self.bias * share, thin)
 
     def plus(self, other: Affine) -> Affine:
-        """Give the map that adds what both add."""
+        """Return the map that adds what both add."""
         return Affine(self.weight + other.weight, self.bias + other.bias)
 
 
@@ -87,7 +87,7 @@ class MLP:
         self.cost: int = sum(layer.weight.numel() for layer in module.modules() if isinstance(layer, nn.Linear))
 
     def scaled(self, share: float) -> MLP:
-        """Give the same MLP with `share` of what it adds."""
+        """Return the same MLP with `share` of what it adds."""
         return MLP(self.module, self.strength * share)
 
     def __call__(self, x: Tensor) -> Tensor:
@@ -105,11 +105,11 @@ class MLP:
         hidden = context
         for layer in self._packed:
             hidden = layer(hidden)
-        # Every layer gives fresh memory, or writes over that of the one before.
+        # Every layer returns new memory, or overwrites that of the layer before.
         return torch.add(context, hidden, alpha=self.strength, out=hidden)
 
     def _elsewhere(self, context: Tensor) -> Tensor:
-        """Return the last linear layer, strength and sum in one go."""
+        """Compute the last linear layer, the strength and the sum in one operation."""
         last, hidden = self.layers[-1], context
         if not isinstance(last, nn.Linear):
             return self.module(context, self.strength)
@@ -121,7 +121,7 @@ class MLP:
 
 
 class Composed:
-    """Functions one after the other."""
+    """Functions applied one after the other."""
 
     def __init__(self, parts: tuple[Function, ...]) -> None:
         self.parts = parts
@@ -154,7 +154,7 @@ _NOTHING = Identity()
 def reduce(step: Step, width: int, for_v: bool, device: torch.device) -> Function:
     """Reduce `step` for the inputs of `to_k`, or with `for_v` of `to_v`, of one width.
 
-    Affine networks are multiplied out, in float64 where the device has it, and neighbours joined.
+    Affine networks are multiplied out, in float64 where the device has it, and adjacent ones joined.
 
     Args:
         step: networks in evaluation mode; those with the width are moved to `device`.
@@ -227,8 +227,8 @@ def _does(layer: nn.Module) -> bool:
 class _Mish(nn.Module):
     """Mish (Misra 2019), x tanh(ln(1 + e^x)), over its input.
 
-    With n = e^x (e^x + 2) it is x n / (n + 2): one exponential, where torch computes three functions on the CPU and
-    takes two to three times as long.
+    With n = e^x (e^x + 2) it is x n / (n + 2), which takes one exponential; torch computes three functions on the CPU,
+    which takes two to three times as long.
     """
 
     def forward(self, x: Tensor) -> Tensor:

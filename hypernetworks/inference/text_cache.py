@@ -56,8 +56,8 @@ class TextCache:
     copies of the last few. A result that somebody wrote into is thrown away.
 
     Args:
-        limit: contexts kept.
-        limit_bytes: memory for them together; the last one is kept whatever its size.
+        limit: number of contexts kept.
+        limit_bytes: memory for all of them; the last one is kept whatever its size.
         compares: whether contents are compared; without, only the same tensor is found, and no copy is kept.
     """
 
@@ -101,7 +101,7 @@ class TextCache:
         return entry.result
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Drop everything."""
         self._entries.clear()
 
     def _find(self, key: Hashable, context: Tensor) -> _Entry | None:
@@ -139,7 +139,7 @@ def state_of(networks: Sequence[Hypernetwork]) -> Hashable:
 
 
 def weights_of(networks: Iterable[Hypernetwork], width: int) -> Iterator[Tensor]:
-    """Go through the weights of the networks for one width."""
+    """Yield the weights of the networks for one width."""
     for network in networks:
         if width in network.widths:
             for module in network.pair(width):
@@ -162,7 +162,7 @@ def is_random(network: Hypernetwork) -> bool:
 def has_dropout(network: Hypernetwork) -> bool:
     """Tell whether the network draws random numbers while it trains.
 
-    Each attention layer draws its own, as files with dropout were always trained: one draw for all layers of a width
-    would let the text run once here too, but be another regularisation.
+    Each attention layer draws its own, as in every trainer so far: one draw for all layers of a width would let the
+    text be transformed once here too, but it would be another regularisation.
     """
     return network.structure.use_dropout or ACTIVATIONS[network.structure.activation].is_random

@@ -1,1 +1,1 @@
-"""The network itself: its structure, its layers, its settings, and the affine map it may come to."""
+"""The network itself: its structure, its layers, its settings, and the affine map that it may reduce to."""

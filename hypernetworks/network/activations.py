@@ -1,4 +1,4 @@
-"""The activations of the format, each with all that is known of it."""
+"""The activations of the format, each with its properties."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,9 +12,9 @@ from ..base.registry import Registry
 
 
 class _LegacySoftmax(nn.Module):
-    """A softmax over the axis that torch chooses when none is named, which is what the format's files mean.
+    """A softmax over the axis that torch chooses by default, as the format's files mean it.
 
-    Torch takes axis 0 for one or three axes and axis 1 otherwise, so for [batch, tokens, width] the batch.
+    Torch takes axis 0 for one or three axes and axis 1 otherwise: for [batch, tokens, width] it is the batch.
     """
 
     def __init__(self, function: Callable[..., torch.Tensor]) -> None:
@@ -31,9 +31,9 @@ class Activation:
 
     Attributes:
         make: builds its module.
-        passes_zero: it is 0 at 0 and has a slope there: a zero layer before it is silent and still learns.
-        is_common: ComfyUI, which knows the fewest of all readers, knows it too.
-        is_random: in training it draws random numbers.
+        passes_zero: whether it is 0 at 0 with a slope there: a zero layer before it adds nothing and still learns.
+        is_common: whether ComfyUI, which knows the fewest of all readers, knows it.
+        is_random: whether it draws random numbers in training.
     """
 
     make: Callable[[], nn.Module]
@@ -81,11 +81,11 @@ RULED_OUT = {
     "multiheadattention": "it is not an activation",
     "hardswish": "the format calls it swish",
 }
-"""Names the format could spell but no network should carry, each with the reason."""
+"""Activations that the format could name but no network should have, each with the reason."""
 
 
 def check_activation(name: str) -> None:
-    """Raise SettingsError where `name` is no activation that a network may use."""
+    """Raise SettingsError unless `name` is an activation that a network may use."""
     if name in RULED_OUT:
         raise SettingsError("activation", f"{name} cannot be used, {RULED_OUT[name]}")
     if name not in ACTIVATIONS:
@@ -93,6 +93,6 @@ def check_activation(name: str) -> None:
 
 
 def make_activation(name: str) -> nn.Module:
-    """Build the activation called `name`; raises SettingsError for one that is ruled out or unknown."""
+    """Return the activation called `name`; raises SettingsError for one that is ruled out or unknown."""
     check_activation(name)
     return ACTIVATIONS[name].make()

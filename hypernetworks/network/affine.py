@@ -11,14 +11,14 @@ from ..base.errors import MergeError
 from .hypernetwork import HypernetworkModule
 from .structure import Structure
 
-#: Devices without float64.
+#: Types of devices without float64.
 _SINGLE = frozenset({"mps", "privateuseone"})
 
 
 def why_not_affine(structure: Structure) -> str:
-    """Tell what keeps every MLP of this structure from being affine outside training; nothing where it is.
+    """Return what keeps every MLP of this structure from being affine outside training; empty where it is affine.
 
-    A single layer whose output is not activated is affine whatever activation the file names.
+    A single layer whose output is not activated is affine, whatever activation the file names.
     """
     if structure.skip_connection:
         return "residual blocks"
@@ -43,7 +43,7 @@ def check_affine(structure: Structure, name: str = "the network") -> None:
 
 @torch.no_grad()
 def multiply_out(module: HypernetworkModule) -> tuple[Tensor, Tensor]:
-    """Multiply the layers of one affine MLP into W [width, width] and b [width], both float64.
+    """Multiply the layers of one affine MLP out and return W [width, width] and b [width], both float64.
 
     At strength s the MLP turns x into x + s (W x + b), so in front of a linear layer M it makes M (1 + s W) and M s b.
     """
@@ -57,7 +57,7 @@ def multiply_out(module: HypernetworkModule) -> tuple[Tensor, Tensor]:
 
 @torch.no_grad()
 def added_map(module: HypernetworkModule, structure: Structure) -> tuple[Tensor, Tensor] | None:
-    """Give W [width, width] and b [width] with which `module` at strength 1 turns x into x + W x + b.
+    """Return W [width, width] and b [width] with which `module` at strength 1 turns x into x + W x + b.
 
     Residual blocks that are affine are multiplied out too; None for an MLP that is not affine.
 
@@ -81,6 +81,6 @@ def _multiply_blocks_out(module: HypernetworkModule) -> tuple[Tensor, Tensor]:
     blocks = copy.deepcopy(module.linear).double().eval()
     device = next(blocks.parameters()).device
     identity = torch.eye(module.width, dtype=torch.float64, device=device)
-    # Row i of what the blocks make of the unit vectors is their answer to unit vector i: the matrix, transposed.
+    # Row i of the output for the unit vectors belongs to unit vector i: this is the matrix, transposed.
     bias = blocks(torch.zeros_like(identity[:1]))
     return (blocks(identity) - bias - identity).t(), bias[0]

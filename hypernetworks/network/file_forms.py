@@ -13,15 +13,15 @@ class FileForm:
     """A form of file.
 
     Attributes:
-        suffix: of the file's name.
-        is_portable: it is the form that every reader gets right.
+        suffix: of the file name.
+        is_portable: whether it is the form that every reader gets right.
     """
 
     suffix: str
     is_portable: bool = False
 
 
-#: By the names that people choose from.
+#: By the names that users choose from.
 FORMS: Mapping[str, FileForm] = {
     ".pt": FileForm(".pt"),
     ".pt for every reader": FileForm(".pt", is_portable=True),
@@ -38,5 +38,5 @@ DTYPES: Mapping[str, torch.dtype] = {
 
 
 def weight_bytes(parameters: int) -> dict[str, int]:
-    """Return the bytes that so many weights take, by dtype; a file adds some kB."""
+    """Return the bytes that this number of weights takes, by dtype; a file adds some kB."""
     return {name: parameters * dtype.itemsize for name, dtype in DTYPES.items()}

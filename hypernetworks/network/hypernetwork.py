@@ -20,7 +20,7 @@ MAX_SEED = 2**63 - 1
 
 @dataclasses.dataclass
 class Metadata:
-    """What a file tells besides structure and weights.
+    """What a file holds besides structure and weights.
 
     Attributes:
         name: the network's name; None where the file has none.
@@ -51,7 +51,7 @@ class HypernetworkModule(nn.Module):
         self.linear = nn.Sequential(*_residual_layers(width, structure) if self.residual else _layers(width, structure))
 
     def forward(self, x: torch.Tensor, strength: float = 1.0) -> torch.Tensor:
-        """Bend `x` [..., width] by `strength` (always 1 in training mode); same shape, dtype and device out.
+        """Transform `x` [..., width] by `strength` (always 1 in training mode); same shape, dtype and device out.
 
         Strength 0 outside training gives `x` itself.
         """
@@ -60,7 +60,7 @@ class HypernetworkModule(nn.Module):
         elif strength == 0:
             return x
         weight = next(self.parameters())
-        # Files may be fp16 while the model runs in fp32 and the other way round.
+        # Files may be fp16 while the model runs in fp32, and vice versa.
         context = x.to(weight.dtype)
         if not self.residual:
             change = self.linear(context)
@@ -92,9 +92,9 @@ class Hypernetwork(nn.Module):
 
     @classmethod
     def create(cls, structure: Structure, widths: Iterable[int], seed: int | None = None) -> "Hypernetwork":
-        """Make a new network, float32 on the CPU, whose first weights `seed` decides (a random one where None).
+        """Return a new network, float32 on the CPU; its first weights depend on `seed` (a random one where None).
 
-        The global random state is neither read nor moved; the seed used is kept as `metadata.training["seed"]`.
+        The global random state is not touched; the seed used is kept as `metadata.training["seed"]`.
 
         Raises:
             SettingsError: no width, a wrong width or a wrong seed.
@@ -124,7 +124,7 @@ class Hypernetwork(nn.Module):
         pairs: Mapping[int, tuple[Mapping[str, torch.Tensor], Mapping[str, torch.Tensor]]],
         metadata: Metadata | None = None,
     ) -> "Hypernetwork":
-        """Build a network around the tensors of `pairs` (width to the k and v state), which it takes over uncopied.
+        """Return a network with the tensors of `pairs` (width to the k and v state), which are not copied.
 
         Raises:
             SettingsError: a wrong width.
@@ -138,15 +138,15 @@ class Hypernetwork(nn.Module):
         return network.eval()
 
     def pair(self, width: int) -> tuple[HypernetworkModule, HypernetworkModule]:
-        """Give the MLPs of `width` for `to_k` and `to_v`; raises KeyError for a width the network lacks."""
+        """Return the MLPs of `width` for `to_k` and `to_v`; raises KeyError for a width the network lacks."""
         pair = self.pairs[str(width)]
         return pair[0], pair[1]  # type: ignore[index]
 
     def transform(self, context: torch.Tensor, strength: float = 1.0) -> tuple[torch.Tensor, torch.Tensor]:
-        """Bend `context` [batch, tokens, width] into the inputs of `to_k` and `to_v`, both of the same shape.
+        """Transform `context` [batch, tokens, width] into the inputs of `to_k` and `to_v`, both of the same shape.
 
-        A width the network lacks, or strength 0 outside training, passes through as the same object. In training
-        mode the strength is 1 whatever is asked for.
+        With a width that the network lacks, or strength 0 outside training, `context` itself is returned twice. In
+        training mode the strength is always 1.
         """
         width = context.shape[-1]
         if width not in self.widths:
@@ -158,12 +158,12 @@ class Hypernetwork(nn.Module):
         return [module for width in self.widths for module in self.pair(width)]
 
     def extra_repr(self) -> str:
-        """Describe the network in one line."""
+        """Return a description of the network in one line."""
         return f"name={self.metadata.name!r}, widths={self.widths}, step={self.metadata.step}"
 
 
 def _layers(width: int, structure: Structure) -> list[nn.Module]:
-    """Plain layers in the format's order; every module takes an index, so this order decides the key numbers."""
+    """Return plain layers in the format's order; every module takes an index, so this order decides the key numbers."""
     layers: list[nn.Module] = []
     sizes = structure.layer_widths(width)
     last = len(sizes) - 1
@@ -194,10 +194,10 @@ def _residual_layers(width: int, structure: Structure) -> list[nn.Module]:
 
 @torch.no_grad()
 def _silence(module: HypernetworkModule) -> None:
-    """Zero what comes last, so that the MLP starts by adding nothing.
+    """Zero the last layer, so that the MLP starts by adding nothing.
 
-    A LayerNorm at the end would scale the smallest output up to 1 after the first step; there its own weight is
-    what starts at 0, and grows.
+    A LayerNorm at the end would scale the smallest output up to 1 after the first step; there its own weight starts
+    at 0 instead.
     """
     last = [layer for layer in module.linear if isinstance(layer, (nn.Linear, nn.LayerNorm))][-1]
     nn.init.zeros_(last.weight)

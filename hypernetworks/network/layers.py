@@ -1,4 +1,4 @@
-"""The layers a hypernetwork is made of: initial weights and the residual block."""
+"""The layers of a hypernetwork: initial weights and the residual block."""
 
 import math
 
@@ -11,7 +11,7 @@ from ..kernels.linear import LayerNorm, Linear
 from .activations import make_activation
 
 WEIGHT_INITS = ("Normal", "XavierUniform", "XavierNormal", "KaimingUniform", "KaimingNormal")
-"""Names of the initialisers as files spell them."""
+"""Names of the initialisation rules in files."""
 
 
 class ResidualBlock(nn.Module):
@@ -67,9 +67,9 @@ def _fill_weight(weight: torch.Tensor, name: str, std: float, generator: torch.G
 
 @torch.no_grad()
 def initialise(module: nn.Module, name: str, std: float, generator: torch.Generator | None = None) -> None:
-    """Give every linear map below `module` first weights by the rule `name`, zero biases, and LayerNorm ones.
+    """Initialise every linear map below `module` by the rule `name`, with zero biases, and LayerNorm with ones.
 
-    Only `generator` is drawn from. Raises SettingsError for an unknown rule.
+    Random numbers come only from `generator`. Raises SettingsError for an unknown rule.
     """
     if name not in WEIGHT_INITS:
         raise SettingsError("weight_init", f"{name!r} is unknown, the choices are {', '.join(WEIGHT_INITS)}")

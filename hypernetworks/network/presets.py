@@ -1,4 +1,4 @@
-"""Shapes that proved themselves, for people who do not want to think about layers."""
+"""Proven shapes, for users who do not want to think about layers."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class Preset:
         name: the name in the list.
         purpose: one sentence on what it is for.
         shape: the settings; its widths are empty, since they come from the checkpoint.
-        rate: text for the learning rate of the Train tab.
-        steps: optimizer steps that go with it.
+        rate: suggested learning rate, as a text for the Train tab.
+        steps: suggested number of optimizer steps.
     """
 
     name: str
@@ -29,11 +29,11 @@ class Preset:
 
     @property
     def advice(self) -> str:
-        """Purpose and training in one line."""
+        """Purpose and suggested training in one line."""
         return f"{self.purpose} Train it with learning rate {self.rate} for about {self.steps} steps."
 
     def values(self) -> dict[str, Any]:
-        """Tell what it fills into a form; the widths stay as they are."""
+        """Return the values that it fills into a form, all but the widths."""
         values = self.shape.to_mapping()
         del values["widths"]
         return values

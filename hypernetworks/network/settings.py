@@ -1,4 +1,4 @@
-"""Settings of a network: its shape and first weights, the file to go on with, the file to make."""
+"""Settings of a network: its shape and first weights, the file to continue with, the file to make."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ class ShapeSettings(Settings):
     )
 
     def problems(self) -> Iterator[SettingsError]:
-        """Tell what `Structure` refuses, alone or for these widths."""
+        """Yield what `Structure` refuses, by itself or for these widths."""
         try:
             structure = self.structure()
             widths = structure.check_widths(tuple(dict.fromkeys(self.widths)))
@@ -108,13 +108,13 @@ class ShapeSettings(Settings):
         yield from super().problems()
 
     def structure(self) -> Structure:
-        """Return the layers these settings describe."""
+        """Return the structure that these settings describe."""
         return Structure(**{name: getattr(self, name) for name in _STRUCTURE_FIELDS if hasattr(self, name)})
 
 
 @dataclass(frozen=True)
 class NetworkSettings(ShapeSettings):
-    """A new network, or the file of one to go on with."""
+    """A new network, or the file of one to continue with."""
 
     file: str = setting(
         "", "Network to train", "File of a network to go on with. Empty: a new one is made.", is_path=True
@@ -127,13 +127,13 @@ class _FileSettings(Settings):
     overwrite: bool = setting(False, "Overwrite", "May replace a file of this name.")
 
     def problems(self) -> Iterator[SettingsError]:
-        """Tell of names that no file can have."""
+        """Yield an error for a name that no file can have."""
         yield from name_problems(self.name)
 
 
 @dataclass(frozen=True)
 class CreateSettings(ShapeSettings, _FileSettings):
-    """A new network and the file it is saved to, which comes first: dataclasses begin with the last of their bases."""
+    """A new network and its file, whose fields come first: dataclasses begin with the last of their bases."""
 
     seed: int = setting(
         0, "Seed", "The same seed gives the same first weights.", group=WEIGHTS, minimum=0, maximum=2**63 - 1
@@ -145,7 +145,7 @@ class CreateSettings(ShapeSettings, _FileSettings):
 
 
 def name_problems(name: str) -> Iterator[SettingsError]:
-    """Tell what is wrong with `name` as the name of a network."""
+    """Yield what is wrong with `name` as the name of a network."""
     try:
         check_name(name)
     except SettingsError as error:

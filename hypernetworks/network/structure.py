@@ -1,4 +1,4 @@
-"""What a hypernetwork looks like, without its weights: layers, activation, dropout and how it starts."""
+"""The structure of a hypernetwork, without its weights: layers, activation, dropout and initialisation."""
 
 import dataclasses
 import itertools
@@ -17,19 +17,19 @@ MAX_WIDTH = 65536
 
 @dataclasses.dataclass(frozen=True)
 class Structure:
-    """The form of every MLP of a hypernetwork. Wrong values raise SettingsError with the field's name.
+    """The structure of every MLP of a hypernetwork. Wrong values raise SettingsError with the field's name.
 
     Attributes:
         layer_structure: width of each layer as a multiple of the attention width; starts and ends with 1.
         activation: a name of the format (`activations.ACTIVATIONS`); `linear` means none.
         weight_init: rule for the first weights (`layers.WEIGHT_INITS`); without effect on a loaded network.
         init_std: standard deviation of the rule `Normal`.
-        layer_norm: LayerNorm after every layer.
-        activate_output: the activation also after the last layer.
-        dropout_structure: chance of dropping a value, one per entry of `layer_structure`, 0 at both ends.
-        skip_connection: residual blocks in place of plain layers.
-        upsample_linear: residual blocks stretch their input by a linear map of their own.
-        zero_last_layer: start with weights that change nothing.
+        layer_norm: whether a LayerNorm follows every layer.
+        activate_output: whether the activation also follows the last layer.
+        dropout_structure: probability of dropping a value, one per entry of `layer_structure`, 0 at both ends.
+        skip_connection: whether residual blocks replace plain layers.
+        upsample_linear: whether residual blocks stretch their input by a linear map of their own.
+        zero_last_layer: whether the first weights make the network add nothing.
     """
 
     layer_structure: tuple[float, ...] = (1, 2, 1)
@@ -90,11 +90,11 @@ class Structure:
         return self.dropout_structure[-2] != 0
 
     def layer_widths(self, width: int) -> tuple[int, ...]:
-        """Give the width of each layer for an attention of `width`."""
+        """Return the width of each layer for an attention width of `width`."""
         return tuple(int(width * multiplier) for multiplier in self.layer_structure)
 
     def parameter_count(self, widths: Iterable[int]) -> int:
-        """Count the weights of the networks for `widths`, both of each pair."""
+        """Return the number of weights of the networks for `widths`, both of each pair."""
         total = 0
         for width in widths:
             sizes = self.layer_widths(width)
@@ -119,7 +119,7 @@ class Structure:
 
 
 def default_dropout(layer_structure: Sequence[float], use_dropout: bool, last_layer_dropout: bool) -> tuple[float, ...]:
-    """Give the dropout that files without a `dropout_structure` mean: 0.3 between the hidden layers."""
+    """Return the dropout that files without a `dropout_structure` mean: 0.3 between the hidden layers."""
     count = len(layer_structure)
     if not use_dropout or count < 3:  # noqa: PLR2004 - a network without a hidden layer has no place for dropout
         return (0,) * count
@@ -157,6 +157,6 @@ def _check_dropout(dropout: tuple[float, ...], layers: tuple[float, ...], residu
     for value in dropout:
         if not 0 <= value < 1:
             raise SettingsError("dropout_structure", f"entries must be at least 0 and below 1, not {value}")
-    # A residual block has dropout inside, so that the original allows it in the last one too.
+    # Dropout is inside of a residual block, so the original allows it in the last one too.
     if dropout[0] != 0 or (dropout[-1] != 0 and not residual):
         raise SettingsError("dropout_structure", f"must start and end with 0, not {list(dropout)}")

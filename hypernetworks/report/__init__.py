@@ -1,4 +1,4 @@
-"""What is in a hypernetwork file: structure, sizes, weights, training, and who can read it."""
+"""Reports on a hypernetwork file: structure, sizes, weights, training, and which programs can read it."""
 
 import contextlib
 import dataclasses
@@ -20,7 +20,7 @@ __all__ = ["Histogram", "LayerStatistics", "Outline", "Reader", "Report", "descr
 
 @dataclasses.dataclass(frozen=True)
 class Histogram:
-    """How many values fall into each of equally wide bins from `low` to `high`."""
+    """The number of values in each of equally wide bins from `low` to `high`."""
 
     low: float
     high: float
@@ -29,7 +29,7 @@ class Histogram:
 
 @dataclasses.dataclass(frozen=True)
 class LayerStatistics:
-    """Numbers about one tensor; mean, std, low and high are of its finite values.
+    """Statistics of one tensor; mean, std, low and high are of its finite values.
 
     Attributes:
         side: `k` or `v`.
@@ -62,9 +62,9 @@ class Report:
         layer_widths: width of each layer for each attention width.
         parameters: number of weights.
         dtypes: dtypes of the weights in the file.
-        weight_bytes: size of the weights in each dtype a file can be saved in.
-        problem: why the file is no sound network, None where it is one.
-        readers: program to whether it reads the file, with the reason.
+        weight_bytes: size of the weights, by each dtype that a file can be saved in.
+        problem: why the file is no valid network, None where it is one.
+        readers: whether it reads the file, with the reason, by program.
     """
 
     path: Path
@@ -89,7 +89,7 @@ class Report:
     readers: dict[str, Reader]
 
     def lines(self) -> list[str]:
-        """Give the report as text, one fact a line."""
+        """Return the report as text, one fact per line."""
         structure = self.structure
         facts = [
             f"{self.name}: step {self.step}, {self.parameters:,} weights, {self.file_bytes:,} bytes, {self.short_hash}",
@@ -105,7 +105,7 @@ class Report:
 
 @dataclasses.dataclass(frozen=True)
 class Outline:
-    """What can be known of a file that is no hypernetwork, or a broken one.
+    """What is known of a file that is no hypernetwork, or a broken one.
 
     Attributes:
         file_bytes: its size; None where it is no regular file.
@@ -121,10 +121,10 @@ class Outline:
 
 
 def outline(path: str | os.PathLike[str]) -> Outline:
-    """Tell what can be known of any file; raises nothing for one that cannot be read."""
+    """Return what can be known of any file; nothing is raised for one that cannot be read."""
     size = digest = form = None
     keys: tuple[str, ...] = ()
-    # Each step may be as far as a broken file lets us come; what is known until then is the answer.
+    # A broken file may stop this at any step; what is known by then is returned.
     with contextlib.suppress(HypernetworkFileError):
         digest = files.short_hash(path)
         size = Path(path).stat().st_size
@@ -136,10 +136,10 @@ def outline(path: str | os.PathLike[str]) -> Outline:
 
 
 def describe(path: str | os.PathLike[str], bins: int = 0) -> Report:
-    """Look into a hypernetwork file, also one whose weights are broken.
+    """Describe a hypernetwork file, also one whose weights are broken.
 
     Args:
-        bins: with a number above 0 the statistics of each tensor carry a histogram of so many bins.
+        bins: number of bins of a histogram of each tensor; with 0 there is none.
 
     Raises:
         HypernetworkFileError: the file cannot be read, or is no hypernetwork.

@@ -1,4 +1,4 @@
-"""How two networks differ: in structure, weight by weight, and in what they make of the same contexts."""
+"""Differences of two networks: in structure, weight by weight, and in their outputs for the same contexts."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ class WeightDistance:
 
     Attributes:
         side: `k` or `v`.
-        weight: such as `layer 1 bias`.
+        weight: name, such as `layer 1 bias`.
         first, second: L2 norms; None where a network lacks the weight.
         relative: L2 norm of the difference by that of the first; None where that is 0 or the shapes differ.
-        cosine: of the angle between both; None where a norm is 0 or the shapes differ.
+        cosine: cosine similarity of both; None where a norm is 0 or the shapes differ.
     """
 
     width: int
@@ -51,11 +51,11 @@ class WeightDistance:
 
 @dataclass(frozen=True)
 class OutputDistance:
-    """How differently two networks bend the same contexts, at strength 1.
+    """How differently two networks transform the same contexts, at strength 1.
 
     Attributes:
-        first, second: mean size of what each network adds to a value of the context.
-        largest, mean: of the differences between their outputs.
+        first, second: mean absolute value that each network adds to a value of the context.
+        largest, mean: largest and mean absolute difference between their outputs.
     """
 
     width: int
@@ -68,7 +68,7 @@ class OutputDistance:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What tells two networks apart."""
+    """The differences of two networks."""
 
     facts: tuple[FactDifference, ...]
     weights: tuple[WeightDistance, ...]
@@ -125,7 +125,7 @@ def _weights(first: Hypernetwork, second: Hypernetwork, width: int) -> Iterator[
 
 
 def _named_weights(module: HypernetworkModule) -> Iterator[tuple[str, Tensor]]:
-    """Return the weights by layer: the numbers in a file count activations and dropout too, which hold none."""
+    """Yield the weights by layer; the numbers in a file also count activations and dropout, which have none."""
     layer = 0
     for part in module.linear:
         layer += isinstance(part, (nn.Linear, ResidualBlock))

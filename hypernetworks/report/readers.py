@@ -1,4 +1,4 @@
-"""Which programs read a file right, and why not, told from the file itself and each reader's rules."""
+"""The programs that read a file right, and why others do not, from the file and the rules of each reader."""
 
 import dataclasses
 import re
@@ -28,7 +28,7 @@ class Reader:
 
 
 def readers(content: Content, document: Document, problem: str | None) -> dict[str, Reader]:
-    """Tell for each known program whether it reads the file; `problem` is what makes it no sound network."""
+    """Return for each known program whether it reads the file; `problem` is why it is no valid network, or None."""
     rules: dict[str, Callable[[Content, Document], str | None]] = {
         "WebUI": _webui,
         "ComfyUI": _comfyui,
