@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from hypernetwork_workbench.hypernetworks.data.latents import encode
+from hypernetwork_workbench.hypernetworks.data.latents import encode, encode_parts
 from hypernetwork_workbench.hypernetworks.kernels.memory import process_mb
-from hypernetwork_workbench.hypernetworks.train.build import make_state, make_trainer
-from hypernetwork_workbench.hypernetworks.train.encoding import encode_parts
 from hypernetwork_workbench.hypernetworks.train.plan import make_plan
 from hypernetwork_workbench.hypernetworks.train.run import train
+from hypernetwork_workbench.hypernetworks.train.state import make_state
+from hypernetwork_workbench.hypernetworks.train.trainer import make_trainer
 
 from . import trainings
 from .machine import describe
@@ -57,7 +57,7 @@ def second_start(rounds: int) -> list[dict[str, Any]]:
             for found in times.values():
                 start = time.perf_counter()
                 plan = make_plan(job, ports)
-                encode_parts(job, (plan.training,), ports)
+                encode_parts((plan.training,), ports, plan.cache)
                 found.append(time.perf_counter() - start)
     ratio = statistics.median(times["first"]) / statistics.median(times["second"])
     return [
@@ -98,7 +98,7 @@ def _sides(folder: Path, count: int) -> Sides:
     ports = trainings.ports(folder)
     plan = make_plan(trainings.job(pictures, CASE), ports)
     data = encode(plan.training, ports.encoder, ports.progress)
-    trainer = make_trainer(plan, ports.denoiser, data, make_state(plan, ports.denoiser))
+    trainer = make_trainer(plan, ports.denoiser, data, make_state(plan.job, plan.network, ports.denoiser))
     return Sides(trainer, patched.unet())
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import gc
 import multiprocessing
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -17,9 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from hypernetwork_workbench.hypernetworks.data.batches import step_groups
 from hypernetwork_workbench.hypernetworks.kernels.memory import PeakMemory
-from hypernetwork_workbench.hypernetworks.train.loop import Trainer
+from hypernetwork_workbench.hypernetworks.train.trainer import Trainer
 
 from .machine import describe
 from .reference import Reference
@@ -71,16 +71,14 @@ class Sides:
     """Both trainers over the same batches."""
 
     def __init__(self, trainer: Trainer, unet: torch.nn.Module) -> None:
-        settings = trainer.job.train
         self.trainer = trainer
-        self.groups = step_groups(trainer.data.dataset.kinds, settings.gradient_accumulation, settings.seed)
+        self.batches = trainer.batches(0, sys.maxsize)
         self.unet = unet
-        self.step = 0
 
     def take(self, side: str, least: int, least_s: float = 0.0) -> list[Seconds]:
         """Return the times of at least `least` steps over at least `least_s` seconds; a first step is not counted."""
         if side == OURS:
-            with self.trainer.denoiser.training(self.trainer.state.network, self.trainer.computing):
+            with self.trainer.working():
                 return self._repeat(self._ours, least, least_s)
         reference = Reference(self.unet, self.trainer.state.network)
         with reference.working():
@@ -98,15 +96,11 @@ class Sides:
         return times
 
     def _ours(self) -> None:
-        epoch, group = next(self.groups)
-        self.trainer.settle(self.trainer.step(self.step, epoch, group))
-        self.step += 1
+        self.trainer.settle(self.trainer.step(next(self.batches)))
 
     def _theirs(self, reference: Reference) -> None:
-        epoch, group = next(self.groups)
-        for batch in self.trainer.noisy_batches(self.step, epoch, group):
+        for batch in self.trainer.noisy_batches(next(self.batches)):
             reference.step(batch)
-        self.step += 1
 
     def _wait(self) -> None:
         if self.trainer.denoiser.device.type == "cuda":

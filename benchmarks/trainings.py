@@ -13,10 +13,10 @@ from typing import Any
 import torch
 from hypernetwork_workbench.hypernetworks.data.latents import encode
 from hypernetwork_workbench.hypernetworks.ports import Checkpoint, Encoder, Ports, Progress
-from hypernetwork_workbench.hypernetworks.train.build import make_state, make_trainer
-from hypernetwork_workbench.hypernetworks.train.loop import Trainer
-from hypernetwork_workbench.hypernetworks.train.plan import Plan, make_plan
+from hypernetwork_workbench.hypernetworks.train.plan import TrainingPlan, make_plan
 from hypernetwork_workbench.hypernetworks.train.settings.job import Job
+from hypernetwork_workbench.hypernetworks.train.state import make_state
+from hypernetwork_workbench.hypernetworks.train.trainer import Trainer, make_trainer
 from PIL import Image
 from torch import Tensor
 
@@ -150,13 +150,13 @@ def job(pictures: Path, case: Case, **changes: dict[str, Any]) -> Job:
     return Job.from_mapping(tables)
 
 
-def make_trainer_for(case: Case, folder: Path) -> tuple[Trainer, Plan]:
+def make_trainer_for(case: Case, folder: Path) -> tuple[Trainer, TrainingPlan]:
     """Return the project's trainer, and its plan, on a few random pictures."""
     pictures = draw_pictures(folder / "pictures", max(4, case.batch_size), case.px)
     here = ports(folder)
     plan = make_plan(job(pictures, case), here)
     data = encode(plan.training, here.encoder, here.progress)
-    return make_trainer(plan, here.denoiser, data, make_state(plan, here.denoiser)), plan
+    return make_trainer(plan, here.denoiser, data, make_state(plan.job, plan.network, here.denoiser)), plan
 
 
 def draw_pictures(folder: Path, count: int, px: int) -> Path:

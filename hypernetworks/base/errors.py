@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from types import TracebackType
 
 
 class WorkbenchError(Exception):
@@ -55,6 +56,31 @@ def raise_all(errors: Iterable[SettingsError]) -> None:
     errors = tuple(errors)
     if errors:
         raise SettingsError.joined(errors)
+
+
+class ErrorCollector:
+    """Holds the errors of independent checks back, so that a person sees all of them at once.
+
+    Each check stands in a `with` block of its own, which ends at the first error in it.
+    """
+
+    def __init__(self) -> None:
+        self._errors: list[WorkbenchError] = []
+
+    def __enter__(self) -> None:
+        """Begin a check."""
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> bool:
+        if isinstance(error, WorkbenchError):
+            self._errors.append(error)
+            return True
+        return False
+
+    def raise_all(self) -> None:
+        """Raise the wrong settings as one error, or else the first other error; nothing where all checks passed."""
+        raise_all(error for error in self._errors if isinstance(error, SettingsError))
+        if self._errors:
+            raise self._errors[0]
 
 
 class HypernetworkFileError(WorkbenchError):

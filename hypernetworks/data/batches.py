@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import count
 from typing import NamedTuple
 
 import torch
@@ -17,6 +18,25 @@ class Kind(NamedTuple):
     width_px: int
     height_px: int
     batch_size: int
+
+
+class StepBatches(NamedTuple):
+    """The micro-batches that one optimizer step gathers.
+
+    Attributes:
+        step: optimizer steps before this one.
+        epoch: from 0.
+        micro_batches: the items of the dataset in each.
+    """
+
+    step: int
+    epoch: int
+    micro_batches: list[tuple[int, ...]]
+
+    @property
+    def pictures(self) -> int:
+        """How many pictures the step sees."""
+        return sum(map(len, self.micro_batches))
 
 
 def epoch_batches(kinds: Sequence[Kind], seed: int, epoch: int) -> list[tuple[int, ...]]:
@@ -41,16 +61,15 @@ def steps_per_epoch(kinds: Sequence[Kind], accumulation: int) -> int:
     return -(-batches // accumulation)
 
 
-def step_groups(
-    kinds: Sequence[Kind], accumulation: int, seed: int, start: int = 0
-) -> Iterator[tuple[int, list[tuple[int, ...]]]]:
-    """Yield endless pairs (epoch, batches of one optimizer step), from step `start` on.
+def step_batches(kinds: Sequence[Kind], accumulation: int, seed: int, start: int = 0) -> Iterator[StepBatches]:
+    """Yield the micro-batches of each optimizer step from step `start` on, without an end.
 
-    A step gathers `accumulation` batches; the last step of an epoch takes what is left, so that no picture is dropped.
+    A step gathers `accumulation` of them; the last step of an epoch takes what is left, so that no picture is dropped.
     """
-    epoch, done = divmod(start, steps_per_epoch(kinds, accumulation))
-    while True:
+    per_epoch = steps_per_epoch(kinds, accumulation)
+    step = start
+    for epoch in count(start // per_epoch):
         batches = epoch_batches(kinds, seed, epoch)
-        for first in range(done * accumulation, len(batches), accumulation):
-            yield epoch, batches[first : first + accumulation]
-        epoch, done = epoch + 1, 0
+        for first in range(step % per_epoch * accumulation, len(batches), accumulation):
+            yield StepBatches(step, epoch, batches[first : first + accumulation])
+            step += 1

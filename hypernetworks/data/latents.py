@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ..base.randomness import derived_seed
 from ..kernels.devices import move, to_device
-from ..ports import Encoder, Progress
+from ..ports import Encoder, Ports, Progress
 from .cache import Cache, fingerprint
 from .conditionings import Conditionings
 from .dataset import Dataset, Sample, View
@@ -151,6 +151,21 @@ def encode(dataset: Dataset, encoder: Encoder, progress: Progress, cache: Cache 
     _tell_masks(dataset, views)
     texts.prepare(0, progress)
     return EncodedDataset(dataset, [views[number] for number in range(len(dataset.views))], texts)
+
+
+def encode_parts(parts: Sequence[Dataset], ports: Ports, cache: Cache | None) -> list[EncodedDataset]:
+    """Encode parts of a dataset, or take what `cache` kept of them; it keeps what is new, within its limit.
+
+    Raises:
+        DatasetError: a picture cannot be read any more, or the user stopped it.
+    """
+    encoded = [encode(part, ports.encoder, ports.progress, cache) for part in parts]
+    if cache is not None:
+        cache.remember_pictures({sample.picture_digest: sample.size for part in parts for sample in part.samples})
+        gone = cache.prune()
+        if gone:
+            _log.info("%d kept latents of other runs were deleted to stay below %d MB.", gone, cache.limit_mb)
+    return encoded
 
 
 def _names(dataset: Dataset, encoder: Encoder) -> list[str]:

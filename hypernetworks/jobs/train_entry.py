@@ -11,11 +11,11 @@ from typing import Any
 from markupsafe import Markup
 
 from ..base.errors import SettingsError, WorkbenchError
+from ..data.dataset import held_out_count
 from ..data.images import EXTENSIONS
 from ..data.settings import DataSettings
 from ..pages.charts import Curve, draw_chart
 from ..train.optim.schedules import Schedule
-from ..train.plan import epoch_steps
 from ..train.settings.job import SECTIONS, Job
 from ..train.settings.schedule import ScheduleSettings
 from ..train.settings.training import TrainSettings
@@ -85,7 +85,7 @@ def planned_rates(tables: Mapping[str, Mapping[str, Any]]) -> PlannedRates:
         data = DataSettings.from_mapping(tables["data"])
         if not data.folder:
             raise SettingsError("folder", "the pictures of other folders are counted by Check; this needs a folder")
-        per_epoch = epoch_steps(data, train, _count_pictures(Path(data.folder)))
+        per_epoch = _epoch_steps(data, train, _count_pictures(Path(data.folder)))
     rates = schedule.schedule(train.max_steps, per_epoch or 1)
     return PlannedRates(rates, min(train.max_steps, rates.end_step or train.max_steps), per_epoch)
 
@@ -110,6 +110,13 @@ def _worded(text: str) -> str:
 def _entered(tables: Mapping[str, Mapping[str, Any]], address: str) -> Any:
     section, _, name = address.partition(".")
     return tables.get(section, {}).get(name)
+
+
+def _epoch_steps(data: DataSettings, train: TrainSettings, pictures: int) -> int:
+    """Optimizer steps of a pass over so many pictures, before any is opened: as if all had one size."""
+    trained = (pictures - held_out_count(pictures, train.validation_share)) * data.repeats
+    batches = -(-trained // data.batch_size)
+    return -(-batches // train.gradient_accumulation)
 
 
 def _count_pictures(folder: Path) -> int:

@@ -15,12 +15,12 @@ from .settings.training import TrainSettings
 #: Share of the free memory that the steps may take: allocators waste some, and previews need a little.
 _USABLE = 0.85
 _FLOAT_BYTES = 4
-_LEARNT_COPIES = 3  # gradients and two moments, as AdamW has them
+_TRAINED_COPIES = 3  # gradients and two moments, as AdamW has them
 _GUARDED_COPIES = 3  # weights and two moments to roll back to, always in main memory
 
 
 @dataclass(frozen=True)
-class Needs:
+class MemoryPlan:
     """What the steps take beside model and network.
 
     Attributes:
@@ -59,19 +59,21 @@ class Needs:
         )
 
 
-def needs(settings: TrainSettings, network: Hypernetwork, denoiser: Denoiser, kinds: Sequence[Kind]) -> Needs:
+def plan_memory(
+    settings: TrainSettings, network: Hypernetwork, denoiser: Denoiser, kinds: Sequence[Kind]
+) -> MemoryPlan:
     """Plan the steps of a run over batches of these `kinds`, with the checkpointing that was asked for or fits."""
     largest = max(kinds, key=lambda kind: kind.width_px * kind.height_px * kind.batch_size)
     with Precision(settings.precision, denoiser.device, denoiser.dtype).autocast():
         activations = denoiser.activations(network, (largest.batch_size, largest.width_px, largest.height_px))
     weights = sum(parameter.numel() for parameter in network.parameters()) * _FLOAT_BYTES
     is_shared = denoiser.device.type == "cpu"
-    copies = _LEARNT_COPIES + _GUARDED_COPIES if is_shared else 1 if settings.optimizer_on_cpu else _LEARNT_COPIES
+    copies = _TRAINED_COPIES + _GUARDED_COPIES if is_shared else 1 if settings.optimizer_on_cpu else _TRAINED_COPIES
     free = max(0, free_bytes(denoiser.device) - denoiser.offloaded_bytes())
     kind = settings.checkpointing
     if kind == "auto":
         kind = _fitting(activations, free * _USABLE - copies * weights)
-    return Needs(Computing(settings.attention, kind), activations, copies * weights, free)
+    return MemoryPlan(Computing(settings.attention, kind), activations, copies * weights, free)
 
 
 def _fitting(activations: Activations | None, room: float) -> str:

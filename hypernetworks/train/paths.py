@@ -45,6 +45,26 @@ class OutputPaths:
         return self.folder / "log.csv"
 
     @property
+    def job(self) -> Path:
+        """The settings of the run."""
+        return self.folder / "job.toml"
+
+    @property
+    def previews(self) -> Path:
+        """The folder of the preview pictures."""
+        return self.folder / "previews"
+
+    @property
+    def sheet(self) -> Path:
+        """The before-and-after sheet."""
+        return self.folder / "sheet.png"
+
+    @property
+    def unfinished(self) -> Path:
+        """What a run that failed had learnt."""
+        return self.folder / f"{self.network.stem}-unfinished.pt"
+
+    @property
     def best(self) -> Path:
         """The copy with the lowest validation loss."""
         return self.folder / f"{self.network.stem}-best.pt"

@@ -8,14 +8,15 @@ from dataclasses import dataclass, replace
 from markupsafe import Markup
 
 from ..base.errors import TrainingError
+from ..data.latents import encode_parts
 from ..pages.charts import Curve, draw_chart
 from ..ports import Ports
-from .build import make_state, make_trainer
-from .encoding import encode_parts
 from .optim.precision import Precision
 from .plan import make_plan
 from .settings.job import Job
+from .state import make_state
 from .tracking.metrics import StepRecord
+from .trainer import make_trainer
 
 LOWEST, HIGHEST = 1e-7, 0.1
 STEPS = 100
@@ -102,10 +103,14 @@ def find_rate(job: Job, ports: Ports, steps: int = STEPS) -> FoundRate:
     loss, settings = replace(job.loss, noise_cycle="0"), replace(job.train, ema_decay=0.0)
     tried = replace(job, output=changes, loss=loss, train=settings)
     plan = replace(make_plan(tried, ports), schedule=RisingRate(LOWEST, HIGHEST, steps), end_step=steps)
-    data = encode_parts(job, (plan.dataset,), ports)[0]
-    trainer = make_trainer(plan, ports.denoiser, data, make_state(plan, ports.denoiser))
+    (data,) = encode_parts((plan.dataset,), ports, plan.cache)
+    trainer = make_trainer(plan, ports.denoiser, data, make_state(tried, plan.network, ports.denoiser))
     recorder = _Recorder(ports, steps, trainer.state.precision)
-    trainer.run(0, steps, [recorder])
+    reporter = trainer.reporter([recorder], steps)
+    with trainer.working():
+        for batches in trainer.batches(0, steps):
+            if reporter.report(trainer.step(batches)):
+                break
     return _steepest(recorder.rates, recorder.losses)
 
 

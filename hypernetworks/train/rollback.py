@@ -14,7 +14,7 @@ SNAPSHOT_EVERY = 50
 MAX_ROLLBACKS = 3
 
 
-class Guard:
+class RollbackGuard:
     """Counts bad steps in a row, and rolls back.
 
     Attributes:

@@ -4,32 +4,30 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 
 from markupsafe import Markup
 
-from .. import files
 from ..base.atomic import write_text
 from ..base.errors import WorkbenchError
-from ..data.latents import EncodedDataset
+from ..data.latents import EncodedDataset, encode_parts
 from ..kernels.memory import PeakMemory
 from ..ports import Ports
-from .build import make_state, make_trainer
-from .encoding import encode_parts
 from .offload import unloaded
-from .optim.averages import weights_to_show
-from .plan import Plan, make_plan
-from .saving import Saver
+from .plan import TrainingPlan, make_plan
+from .saving import Resumable, Saver
 from .settings.job import Job
 from .settings.job_file import job_text
+from .state import make_state
 from .tracking import sheet
-from .tracking.logs import CsvLog, Log, TensorBoardLog, WandbLog
-from .tracking.metrics import Callback
+from .tracking.logs import CsvLog, Log, PictureLog, TensorBoardLog, WandbLog
+from .tracking.metrics import Callback, StepReporter
 from .tracking.monitor import Monitor
 from .tracking.previews import Previews
+from .trainer import make_trainer
 from .validation import Validation
 
 _log = logging.getLogger(__name__)
@@ -74,7 +72,7 @@ class TrainResult:
 
 
 def train(job: Job, ports: Ports, resume: bool = False) -> TrainResult:
-    """Train the network that `job` describes on the model behind `ports`, and saves it.
+    """Train the network that `job` describes on the model behind `ports`, and save it.
 
     Args:
         resume: goes on from the newest saved state of the run of this name.
@@ -86,163 +84,98 @@ def train(job: Job, ports: Ports, resume: bool = False) -> TrainResult:
         NonFiniteLossError: loss or weights stay without a finite number; the file of that name is untouched.
         HypernetworkFileError: a network file cannot be read or written.
     """
-    plan = make_plan(job, ports, resume)
+    plan = make_plan(job, ports, resume)  # settings, with all that they name read and checked
     plan.paths.make_folders()
-    write_text(plan.paths.folder / "job.toml", job_text(job))
-    data, held_out = encode_parts(job, (plan.training, plan.held_out), ports)
-    run = _Run(plan, ports, data, held_out)
-    return run.go()
-
-
-def _dataset_name(job: Job) -> str:
-    """Name of the folder or file that the pictures come from."""
-    first = job.data.folder or job.data.dataset_config or job.data.more_folders.partition("|")[0].strip()
-    return Path(first).name
+    write_text(plan.paths.job, job_text(job))
+    training, held_out = encode_parts((plan.training, plan.held_out), ports, plan.cache)  # dataset
+    run = _Run(plan, ports, training, held_out)
+    with run.working() as reporter:
+        for batches in run.trainer.batches(run.start_step, plan.end_step):
+            loss = run.trainer.backward(batches)
+            step = run.trainer.update(batches, loss)  # optimizer
+            if reporter.report(step):  # log, previews and copies, one of which may end the run
+                break
+        run.save()  # files
+    return run.result()
 
 
 class _Run:
-    """The parts of a run, put together."""
+    """The parts of a run, put together: what learns, what watches, what writes."""
 
-    def __init__(self, plan: Plan, ports: Ports, data: EncodedDataset, held_out: EncodedDataset) -> None:
-        denoiser = ports.denoiser
-        self.plan, self.ports, self.first = plan, ports, replace(plan.network.metadata)
-        self.memory = PeakMemory(denoiser.device)
-        self.state = make_state(plan, denoiser)
-        self.validation = Validation(held_out, denoiser, self.state, plan.interval("train", "validation_every"))
+    def __init__(self, plan: TrainingPlan, ports: Ports, training: EncodedDataset, held_out: EncodedDataset) -> None:
+        self.plan, self.ports = plan, ports
+        self.memory = PeakMemory(ports.denoiser.device)
+        self.state = make_state(plan.job, plan.network, ports.denoiser)
+        self.validation = Validation(held_out, ports.denoiser, self.state, plan.intervals.validation)
         self.monitor = Monitor(ports.progress, plan.end_step, self.memory, self.validation)
-        self.start_step = self._start()
-        self.trainer = make_trainer(plan, denoiser, data, self.state)
-        self.previews = self._previews()
-        self.saver = self._saver()
+        self.previews = Previews(
+            ports=ports,
+            network=self.state.network,
+            requests=plan.previews,
+            folder=plan.paths.previews,
+            every=plan.intervals.preview,
+            cycle_ends=plan.schedule if plan.job.preview.at_cycle_end else None,
+            weights=self._weights_of_previews,
+        )
+        resumable: dict[str, Resumable] = {
+            "monitor": self.monitor,
+            "validation": self.validation,
+            "previews": self.previews,
+        }
+        self.start_step = self._resume(resumable)
+        self.trainer = make_trainer(plan, ports.denoiser, training, self.state)
+        self.saver = Saver(plan, ports.checkpoint, self.state, self.validation, resumable, self.start_step)
+        self.started = self.seconds = 0.0
 
-    def go(self) -> TrainResult:
-        """Take the steps, saves, and draws the sheet."""
+    def _resume(self, resumable: Mapping[str, Resumable]) -> int:
+        """Take a saved state back, or an optimizer state of the WebUI's; gives the step to start at."""
+        saved, file = self.plan.resumed, self.plan.job.network.file
+        if saved is None:
+            if file:
+                self.state.read_optimizer_file(Path(file), self.plan.job.optimizer.name)
+            return 0
+        self.state.restore(saved.captured)
+        for name, callback in resumable.items():
+            callback.restore(saved.progress[name])
+        return saved.step
+
+    @contextmanager
+    def working(self) -> Iterator[StepReporter]:
+        """For its length the U-Net is frozen, the encoders are out of the way and the logs are open.
+
+        After a failure the weights, where they are still good, are kept beside the log, never under the name.
+        """
+        plan, encoder = self.plan, self.ports.encoder
         logs = self._logs()
         callbacks: list[Callback] = [self.validation, self.monitor, *logs, self.previews, self.saver]
-        _log.info(self.plan.needs.line())
-        started = time.monotonic()
-        away = self.ports.encoder.unloaded() if self.plan.job.train.unload_encoders else nullcontext()
+        _log.info(plan.memory.line())
+        self.started = time.monotonic()
         try:
-            with away:
-                self.trainer.run(self.start_step, self.plan.end_step, callbacks)
-            seconds = time.monotonic() - started
-            self._tell_memory()
-            self.saver.save(self.plan.paths.network)
+            with encoder.unloaded() if plan.job.train.unload_encoders else nullcontext(), self.trainer.working():
+                yield self.trainer.reporter(callbacks, plan.end_step)
         except Exception:
             self._keep_unfinished()
             raise
         finally:
             for log in logs:
                 log.close()
-        return self._result(seconds)
 
-    def _start(self) -> int:
-        """Take the saved state back, or an optimizer state of the WebUI's; gives the step to start at."""
-        resumed = self.plan.resumed
-        if resumed is not None:
-            self.first = replace(self.first, step=resumed.first_step)
-            self.state.restore(resumed.captured)
-            self.monitor.restore(resumed.progress["monitor"])
-            self.validation.restore(resumed.progress["validation"])
-            return resumed.step
-        if self.plan.job.network.file:
-            self._read_optimizer_file(Path(self.plan.job.network.file))
-        return 0
-
-    def _read_optimizer_file(self, network: Path) -> None:
-        found = files.load_optimizer_state(files.optimizer_path(network), files.short_hash(network))
-        if found is None:
-            return
-        name, state = found
-        if name != self.plan.job.optimizer.name:
-            _log.warning("The saved optimizer state is of %s and was not used.", name)
-            return
-        try:
-            self.state.optimizer.load_state_dict(state)
-        except (ValueError, KeyError) as error:
-            _log.warning("The saved optimizer state does not fit and was not used: %s", error)
-        else:
-            _log.info("Going on with the optimizer state beside %s.", network.name)
-
-    def _previews(self) -> Previews:
-        plan, state = self.plan, self.state
-        previews = Previews(
-            self.ports,
-            state.network,
-            plan.previews,
-            plan.paths.folder / "previews",
-            self._showing,
-        )
-        previews.every = plan.interval("preview", "every")
-        previews.cycle_ends = plan.schedule if plan.job.preview.at_cycle_end else None
-        if plan.resumed is not None:
-            previews.restore(plan.resumed.progress["previews"])
-        return previews
-
-    @contextmanager
-    def _showing(self) -> Iterator[None]:
-        """While a preview is made: the weights worth seeing, and what makes room for it."""
-        state = self.state
-        with ExitStack() as stack:
-            stack.enter_context(weights_to_show(state.network, state.optimizer, state.average))
-            if self.plan.job.train.preview_unloads_optimizer:
-                stack.enter_context(unloaded(state.optimizer))
-            yield
-
-    def _tell_memory(self) -> None:
-        estimated = self.plan.needs.estimated_mb
+    def save(self) -> None:
+        """Write the network under its name, with its state; tells what the steps took."""
+        self.seconds = time.monotonic() - self.started
+        estimated = self.plan.memory.estimated_mb
         expected = "" if estimated is None else f"; {estimated:.0f} MB were expected"
         _log.info("The steps took %.0f MB at most beside model and network%s.", self.memory.above_start_mb(), expected)
+        self.saver.save(self.plan.paths.network)
 
-    def _saver(self) -> Saver:
-        plan = self.plan
-        return Saver(
-            job=plan.job,
-            ports=self.ports,
-            paths=plan.paths,
-            state=self.state,
-            first=self.first,
-            every=plan.interval("output", "save_every"),
-            schedule=plan.schedule,
-            validation=self.validation,
-            remembered={"monitor": self.monitor, "validation": self.validation, "previews": self.previews},
-            dataset={"name": _dataset_name(plan.job), "pictures": len(plan.dataset)},
-            step=self.start_step,
-        )
-
-    def _logs(self) -> list[Log]:
-        output, folder = self.plan.job.output, self.plan.paths.folder
-        logs: list[Log] = []
-        if output.tensorboard:
-            board = TensorBoardLog(folder / "tensorboard", self.plan.job, self.validation)
-            self.previews.listeners.append(board.add_pictures)
-            logs.append(board)
-        if output.wandb:
-            wandb = WandbLog(folder, self.plan.job, self.validation)
-            self.previews.listeners.append(wandb.add_pictures)
-            logs.append(wandb)
-        return [CsvLog(self.plan.paths.log, self.validation, self.start_step), *logs]
-
-    def _keep_unfinished(self) -> None:
-        """After a failure the weights, where they are still good, are kept beside the log, never under the name."""
-        self.saver.step = max(self.saver.step, self.trainer.done)  # steps that nobody was told of yet
-        if not self.saver.step:
-            return
-        path = self.plan.paths.folder / f"{self.plan.job.output.name}-unfinished.pt"
-        try:
-            self.saver.save(path)
-        except WorkbenchError as error:
-            _log.warning("The weights of the failed run could not be kept: %s", error)
-        else:
-            _log.warning("The run failed; its weights up to step %d are kept in %s", self.saver.step, path)
-
-    def _result(self, seconds: float) -> TrainResult:
+    def result(self) -> TrainResult:
+        """Draw the sheet, and tell what the run did."""
         monitor, guard, paths = self.monitor, self.trainer.guard, self.plan.paths
         is_interrupted = self.saver.step < self.plan.end_step
         latest = self.validation.latest
         return TrainResult(
             steps=self.saver.step,
-            seconds=seconds,
+            seconds=self.seconds,
             loss_first=monitor.mean_loss(last=False),
             loss_last=monitor.mean_loss(last=True),
             validation_loss=latest[1] if latest else None,
@@ -250,7 +183,7 @@ class _Run:
             rollbacks=guard.rollbacks,
             peak_memory_mb=self.memory.peak_mb(),
             memory_mb=self.memory.above_start_mb(),
-            estimated_mb=self.plan.needs.estimated_mb,
+            estimated_mb=self.plan.memory.estimated_mb,
             interrupted=is_interrupted,
             network=paths.network,
             sheet=None if is_interrupted else self._sheet(),
@@ -260,10 +193,39 @@ class _Run:
             chart=monitor.chart(),
         )
 
+    @contextmanager
+    def _weights_of_previews(self) -> Iterator[None]:
+        """While a preview is made: the weights worth seeing, and what makes room for it."""
+        makes_room = self.plan.job.train.preview_unloads_optimizer
+        with self.state.weights_to_show(), unloaded(self.state.optimizer) if makes_room else nullcontext():
+            yield
+
+    def _logs(self) -> list[Log]:
+        plan, logs = self.plan, list[Log]()
+        if plan.job.output.tensorboard:
+            logs.append(TensorBoardLog(plan.paths.folder / "tensorboard", plan.job, self.validation))
+        if plan.job.output.wandb:
+            logs.append(WandbLog(plan.paths.folder, plan.job, self.validation))
+        self.previews.listeners += [log.add_pictures for log in logs if isinstance(log, PictureLog)]
+        # Last, because it changes the log of the run that goes on: a package that is missing must not.
+        return [CsvLog(plan.paths.log, self.validation, self.start_step), *logs]
+
+    def _keep_unfinished(self) -> None:
+        self.saver.step = max(self.saver.step, self.trainer.done)  # steps that nobody was told of yet
+        if not self.saver.step:
+            return
+        path = self.plan.paths.unfinished
+        try:
+            self.saver.save(path)
+        except WorkbenchError as error:
+            _log.warning("The weights of the failed run could not be kept: %s", error)
+        else:
+            _log.warning("The run failed; its weights up to step %d are kept in %s", self.saver.step, path)
+
     def _sheet(self) -> Path | None:
-        if not self.plan.job.output.sheet:
+        plan = self.plan
+        if not plan.job.output.sheet:
             return None
-        requests = sheet.requests(self.plan.job, self.plan.dataset, self.plan.previews)
-        path, network = self.plan.paths.folder / "sheet.png", self.state.network
-        with weights_to_show(network, self.state.optimizer, self.state.average):
-            return sheet.write(requests, network, self.ports.previewer, path)
+        requests = sheet.requests(plan.job, plan.dataset, plan.previews)
+        with self.state.weights_to_show():
+            return sheet.write(requests, self.state.network, self.ports.previewer, plan.paths.sheet)

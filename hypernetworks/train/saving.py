@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,10 +14,8 @@ import torch
 from .. import files
 from ..base.errors import NonFiniteLossError
 from ..network.hypernetwork import Metadata
-from ..ports import Ports
-from .optim.averages import weights_to_show
-from .optim.schedules import Schedule
-from .paths import OutputPaths
+from ..ports import Checkpoint
+from .plan import TrainingPlan
 from .settings.job import Job
 from .state import SUFFIX, SavedRun, TrainState, write_state
 from .tracking.metrics import StepRecord
@@ -26,11 +24,14 @@ from .validation import Validation
 _log = logging.getLogger(__name__)
 
 
-class Remembered(Protocol):
+class Resumable(Protocol):
     """A callback whose history Continue needs."""
 
     def state(self) -> dict[str, Any]:
         """Plain values."""
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take the history back."""
 
 
 @dataclass
@@ -38,42 +39,42 @@ class Saver:
     """Writes the network and the state of the run.
 
     Attributes:
-        first: metadata the network came with; its step counts on.
-        every: optimizer steps between numbered copies; 0 for none.
-        remembered: callbacks whose history goes into the state, by name.
-        dataset: name and size of the dataset, for the metadata.
+        checkpoint: the model that the network is trained on.
+        resumable: callbacks whose history goes into the state, by name.
         step: optimizer steps done so far.
     """
 
-    job: Job
-    ports: Ports
-    paths: OutputPaths
+    plan: TrainingPlan
+    checkpoint: Checkpoint
     state: TrainState
-    first: Metadata
-    every: int
-    schedule: Schedule
     validation: Validation
-    remembered: Mapping[str, Remembered]
-    dataset: Mapping[str, Any]
-    step: int = 0
+    resumable: Mapping[str, Resumable]
+    step: int
+
+    def __post_init__(self) -> None:
+        #: Metadata that the network came with; its step counts on.
+        self.first = replace(self.plan.network.metadata)
+        if self.plan.resumed is not None:
+            self.first.step = self.plan.resumed.first_step
 
     def is_due(self, step: int) -> bool:
         """Tell whether something may be saved after `step`."""
-        return self._is_numbered(step) or (self.job.output.save_best and self.validation.is_due(step))
+        return self._is_numbered(step) or (self.plan.job.output.save_best and self.validation.is_due(step))
 
     def _is_numbered(self, step: int) -> bool:
-        is_cycle_end = self.job.output.save_at_cycle_end and self.schedule.is_end_of_cycle(step - 1)
-        return is_cycle_end or bool(self.every and step % self.every == 0)
+        plan, every = self.plan, self.plan.intervals.save
+        is_cycle_end = plan.job.output.save_at_cycle_end and plan.schedule.is_end_of_cycle(step - 1)
+        return is_cycle_end or bool(every and step % every == 0)
 
     def after_step(self, record: StepRecord) -> None:
         """Save a numbered copy or the best one when the step has come."""
         self.step = record.step
-        output = self.job.output
+        paths = self.plan.paths
         if self._is_numbered(record.step):
-            self._unless_broken(lambda: self.save(self.paths.numbered(record.step)))
+            self._save_unless_broken(paths.numbered(record.step))
             self._drop_old()
-        if output.save_best and self.validation.is_best(record.step):
-            self._unless_broken(lambda: self.save(self.paths.best))
+        if self.plan.job.output.save_best and self.validation.is_best(record.step):
+            self._save_unless_broken(paths.best)
 
     def save(self, path: Path) -> None:
         """Write the network to `path`, and the state beside it where the settings ask for that.
@@ -87,45 +88,51 @@ class Saver:
             raise NonFiniteLossError(f"the weights are no finite numbers any more; {path.name} was not written")
         network.metadata = self._metadata()
         path.parent.mkdir(parents=True, exist_ok=True)
-        with weights_to_show(network, self.state.optimizer, self.state.average):
+        with self.state.weights_to_show():
             files.save(network, path)
-        if self.job.output.save_state:
+        if self.plan.job.output.save_state:
             self.save_state(path)
 
     def save_state(self, path: Path) -> None:
         """Write the state of the run beside the network at `path`."""
-        progress = {name: callback.state() for name, callback in self.remembered.items()}
-        saved = SavedRun(self.step, self.first.step, self.state.capture(), self.job.optimizer.name, progress)
+        progress = {name: callback.state() for name, callback in self.resumable.items()}
+        saved = SavedRun(self.step, self.first.step, self.state.capture(), self.plan.job.optimizer.name, progress)
         write_state(path.with_name(path.name + SUFFIX), saved)
 
     def _metadata(self) -> Metadata:
-        checkpoint = self.ports.checkpoint
+        plan = self.plan
         training = {
             **self.first.training,
-            "settings": self.job.to_mapping(),
-            "dataset": dict(self.dataset),
+            "settings": plan.job.to_mapping(),
+            "dataset": {"name": _dataset_name(plan.job), "pictures": len(plan.dataset)},
             "saved": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         }
         return replace(
             self.first,
-            name=self.job.output.name,
+            name=plan.job.output.name,
             step=self.first.step + self.step,
-            sd_checkpoint=checkpoint.short_hash,
-            sd_checkpoint_name=checkpoint.name,
+            sd_checkpoint=self.checkpoint.short_hash,
+            sd_checkpoint_name=self.checkpoint.name,
             training=training,
         )
 
-    def _unless_broken(self, save: Callable[[], None]) -> None:
-        """Return a copy that must not be made of broken weights is left out; the guard brings good ones back."""
+    def _save_unless_broken(self, path: Path) -> None:
+        """Save a copy, or none where the weights are broken: the guard brings good ones back."""
         try:
-            save()
+            self.save(path)
         except NonFiniteLossError as error:
             _log.warning("No copy was saved: %s", error)
 
     def _drop_old(self) -> None:
-        keep = self.job.output.keep_last
+        keep = self.plan.job.output.keep_last
         if not keep:
             return
-        for path in self.paths.all_numbered()[:-keep]:
+        for path in self.plan.paths.all_numbered()[:-keep]:
             path.unlink(missing_ok=True)
             path.with_name(path.name + SUFFIX).unlink(missing_ok=True)
+
+
+def _dataset_name(job: Job) -> str:
+    """Name of the folder or file that the pictures come from."""
+    first = job.data.folder or job.data.dataset_config or job.data.more_folders.partition("|")[0].strip()
+    return Path(first).name

@@ -6,25 +6,34 @@ number alone gives noise, timesteps, dropout, captions and order back.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from .. import files
 from ..base.atomic import atomic_write
 from ..base.errors import HypernetworkFileError, TrainingError
-from ..files import read_plain, torch_writer
+from ..files import torch_writer
 from ..network.hypernetwork import Hypernetwork
-from .optim.averages import WeightAverage
+from ..ports import Denoiser
+from .offload import OptimizerOnCpu
+from .optim import optimizers
+from .optim.averages import WeightAverage, weights_to_show
 from .optim.precision import Precision
+from .settings.job import Job
+
+_log = logging.getLogger(__name__)
 
 SUFFIX = ".state"
 _VERSION = 1
-#: Keys of the file that are called otherwise than the field of `SavedRun`.
-_KEYS = {"learner": "captured"}
+_KEYS = {"step", "first_step", "learner", "optimizer_name", "progress"}
 
 
 @dataclass
@@ -41,6 +50,10 @@ class TrainState:
     precision: Precision
     average: WeightAverage | None = None
     rate_factor: float = 1.0
+
+    def weights_to_show(self) -> AbstractContextManager[None]:
+        """For its length the network has the weights worth saving; those being trained come back bit for bit."""
+        return weights_to_show(self.network, self.optimizer, self.average)
 
     def capture(self) -> dict[str, Any]:
         """Return a copy of everything, on the CPU."""
@@ -74,6 +87,26 @@ class TrainState:
             self.average.load_state_dict(captured["average"])
         self.rate_factor = captured["rate_factor"]
 
+    def read_optimizer_file(self, network: Path, optimizer_name: str) -> None:
+        """Go on with the optimizer state that the WebUI keeps beside the file `network`, where there is one that fits.
+
+        Raises:
+            HypernetworkFileError: the file cannot be read.
+        """
+        found = files.load_optimizer_state(files.optimizer_path(network), files.short_hash(network))
+        if found is None:
+            return
+        name, state = found
+        if name != optimizer_name:
+            _log.warning("The saved optimizer state is of %s and was not used.", name)
+            return
+        try:
+            self.optimizer.load_state_dict(state)
+        except (ValueError, KeyError) as error:
+            _log.warning("The saved optimizer state does not fit and was not used: %s", error)
+        else:
+            _log.info("Going on with the optimizer state beside %s.", network.name)
+
 
 @dataclass(frozen=True)
 class SavedRun:
@@ -92,6 +125,16 @@ class SavedRun:
     captured: dict[str, Any]
     optimizer_name: str
     progress: dict[str, Any]
+
+
+def make_state(job: Job, network: Hypernetwork, denoiser: Denoiser) -> TrainState:
+    """Return the state of step 0: `network` on the device of the model, with a new optimizer."""
+    network = network.to(denoiser.device)
+    build = partial(optimizers.build, name=job.optimizer.name, arguments=job.optimizer.arguments)
+    weights = network.parameters()
+    optimizer = OptimizerOnCpu(weights, build) if job.train.optimizer_on_cpu else build(weights)
+    average = WeightAverage(network, job.train.ema_decay) if job.train.ema_decay else None
+    return TrainState(network, optimizer, Precision(job.train.precision, denoiser.device, denoiser.dtype), average)
 
 
 def write_state(path: Path, saved: SavedRun) -> None:
@@ -114,28 +157,33 @@ def read_state(path: Path) -> SavedRun:
     Raises:
         HypernetworkFileError: the file cannot be read, or is none of ours.
     """
-    content = read_plain(path)
-    if not isinstance(content, dict) or content.get("version") != _VERSION:
+    content = files.read_plain(path)
+    if not isinstance(content, dict) or content.get("version") != _VERSION or not content.keys() >= _KEYS:
         raise HypernetworkFileError(f"{path.name}: this is no saved state of a run that this version can go on with")
-    fields = {_KEYS.get(key, str(key)): value for key, value in content.items() if key != "version"}
-    return SavedRun(**fields)
+    return SavedRun(
+        step=content["step"],
+        first_step=content["first_step"],
+        captured=content["learner"],
+        optimizer_name=content["optimizer_name"],
+        progress=content["progress"],
+    )
 
 
-def find_state(candidates: list[Path]) -> Path | None:
-    """Return the state file with the most steps, or None; unreadable ones only count where there is no other."""
-    best: tuple[int, Path] | None = None
+def newest_state(candidates: Iterable[Path]) -> SavedRun | None:
+    """Read the state with the most steps, or None; unreadable ones only count where there is no other."""
+    newest: SavedRun | None = None
     failure: HypernetworkFileError | None = None
     for path in candidates:
         try:
-            step = read_state(path).step
+            saved = read_state(path)
         except HypernetworkFileError as error:
             failure = error
             continue
-        if best is None or step > best[0]:
-            best = step, path
-    if best is None and failure is not None:
+        if newest is None or saved.step > newest.step:
+            newest = saved
+    if newest is None and failure is not None:
         raise failure
-    return best[1] if best else None
+    return newest
 
 
 def _copied(value: Any) -> Any:

@@ -14,7 +14,6 @@ from ..data.latents import EncodedDataset
 from ..ports import Denoiser
 from .loss import diffusion_loss
 from .noise import NoiseProcess, NoisyBatch
-from .optim.averages import weights_to_show
 from .settings.loss import LossSettings
 from .state import TrainState
 from .tracking.metrics import StepRecord
@@ -72,7 +71,7 @@ class Validation:
         network = self._state.network
         was_training = network.training
         total = 0.0
-        with weights_to_show(network, self._state.optimizer, self._state.average):
+        with self._state.weights_to_show():
             network.eval()
             try:
                 with self._state.precision.autocast():

@@ -8,7 +8,7 @@ import importlib
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from PIL import Image
@@ -29,6 +29,14 @@ class Log(Protocol):
 
     def close(self) -> None:
         """End the log."""
+
+
+@runtime_checkable
+class PictureLog(Protocol):
+    """A log that holds preview pictures too."""
+
+    def add_pictures(self, step: int, pictures: Sequence[Image.Image]) -> None:
+        """Take the pictures of a step down."""
 
 
 class CsvLog:

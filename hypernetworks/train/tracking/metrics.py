@@ -1,4 +1,4 @@
-"""How steps went, read from the device a few at a time: each look waits for all work there."""
+"""How steps went, read from the device a few at a time, since each look waits for all work there; and who is told."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Measured(Protocol):
 
 
 @runtime_checkable
-class Punctual(Protocol):
+class PeriodicCallback(Protocol):
     """A callback that uses the network, and so must not be told of its steps later."""
 
     def is_due(self, step: int) -> bool:
@@ -60,13 +60,13 @@ class Punctual(Protocol):
 
 
 @dataclass(frozen=True)
-class Taken:
-    """A step that was taken, or left out.
+class StepResult:
+    """How one optimizer step went; its numbers may still be on the device.
 
     Attributes:
         step: optimizer steps before it.
         epoch: from 0.
-        outcome: loss and length of the gradient, [2], where they were computed.
+        outcome: loss and norm of the gradient, [2], where they were computed.
         numbers: the same, once they were read.
     """
 
@@ -77,7 +77,7 @@ class Taken:
     outcome: Tensor
     numbers: tuple[float, float] | None = None
 
-    def read(self) -> Taken:
+    def read(self) -> StepResult:
         """With its numbers."""
         if self.numbers is not None:
             return self
@@ -85,28 +85,28 @@ class Taken:
         return replace(self, numbers=(loss, norm))
 
     @property
-    def is_loss_good(self) -> bool:
+    def is_loss_finite(self) -> bool:
         """Whether the loss is a finite number."""
         return self.numbers is not None and math.isfinite(self.numbers[0])
 
     @property
-    def is_gradient_good(self) -> bool:
+    def is_gradient_finite(self) -> bool:
         """Whether the gradient is finite."""
         return self.numbers is not None and math.isfinite(self.numbers[1])
 
     @property
-    def is_good(self) -> bool:
+    def is_finite(self) -> bool:
         """Whether both are."""
-        return self.is_loss_good and self.is_gradient_good
+        return self.is_loss_finite and self.is_gradient_finite
 
     def record(self) -> StepRecord:
         """For callbacks; of a step that was read."""
         loss, norm = self.numbers or (math.nan, math.nan)
-        return StepRecord(self.step + 1, self.epoch + 1, loss, self.rate, self.pictures, norm, not self.is_good)
+        return StepRecord(self.step + 1, self.epoch + 1, loss, self.rate, self.pictures, norm, not self.is_finite)
 
 
-class Readings:
-    """Keeps steps until they are read, and tells the callbacks of them in order.
+class StepReporter:
+    """Tells the callbacks of every step, in order; keeps steps until their numbers are read from the device.
 
     Args:
         settle: what makes a record of a step.
@@ -115,35 +115,35 @@ class Readings:
     """
 
     def __init__(
-        self, settle: Callable[[Taken], StepRecord], callbacks: Sequence[Callback], end: int, at_once: bool
+        self, settle: Callable[[StepResult], StepRecord], callbacks: Sequence[Callback], end: int, at_once: bool
     ) -> None:
         self._settle = settle
         self._callbacks = callbacks
         self._end = end
         self._at_once = at_once
-        self._unread: list[Taken] = []
+        self._unread: list[StepResult] = []
         self._last = time.monotonic()
 
-    def add(self, taken: Taken) -> bool:
-        """Take a step; True if a callback ends the run."""
-        self._unread.append(taken)
-        return self._is_due(taken.step + 1) and self._read()
+    def report(self, result: StepResult) -> bool:
+        """Take a step, and tell of it now or later; True if a callback ends the run."""
+        self._unread.append(result)
+        return self._is_due(result.step + 1) and self._read()
 
     def _is_due(self, step: int) -> bool:
         if self._at_once or step == self._end or len(self._unread) >= MOST_UNREAD:
             return True
         if time.monotonic() - self._last >= LONGEST_UNREAD_S:
             return True
-        return any(callback.is_due(step) for callback in self._callbacks if isinstance(callback, Punctual))
+        return any(callback.is_due(step) for callback in self._callbacks if isinstance(callback, PeriodicCallback))
 
     def _read(self) -> bool:
         unread, self._unread = self._unread, []
         if len(unread) > 1:  # one look for all of them
-            numbers = torch.stack([taken.outcome for taken in unread]).tolist()
-            unread = [replace(taken, numbers=(loss, norm)) for taken, (loss, norm) in zip(unread, numbers, strict=True)]
+            outcomes = torch.stack([result.outcome for result in unread]).tolist()
+            unread = [replace(one, numbers=(loss, norm)) for one, (loss, norm) in zip(unread, outcomes, strict=True)]
         ends = False
-        for taken in unread:
-            record = self._settle(taken)
+        for result in unread:
+            record = self._settle(result)
             # Each callback is told, also after one has asked to end.
             wishes = [callback.after_step(record) for callback in self._callbacks]
             ends = ends or any(wishes)

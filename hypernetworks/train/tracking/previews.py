@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,11 @@ from PIL.PngImagePlugin import PngInfo
 
 from ...base.atomic import atomic_write
 from ...base.errors import SettingsError
+from ...data.dataset import Dataset
 from ...network.hypernetwork import Hypernetwork
 from ...ports import PictureRequest, Ports
 from ..optim.schedules import Schedule
+from ..settings.job import Job
 from ..settings.output import SIDE_STEP_PX
 from .metrics import StepRecord
 from .strip import draw_strip
@@ -25,31 +27,32 @@ from .strip import draw_strip
 _FLAG = re.compile(r"\s+--([nwhdls])\s+")
 
 
+@dataclass
 class Previews:
-    """The same prompts and seeds again and again, each row of the strip one moment of the run."""
+    """The same prompts and seeds again and again, each row of the strip one moment of the run.
 
-    def __init__(
-        self,
-        ports: Ports,
-        network: Hypernetwork,
-        requests: Sequence[PictureRequest],
-        folder: Path,
-        showing: Callable[[], AbstractContextManager[None]],
-    ) -> None:
-        self._ports = ports
-        self._network = network
-        self._requests = requests
-        self._folder = folder
-        self._showing = showing
-        self.every = 0
-        self.cycle_ends: Schedule | None = None
-        self.paths: list[Path] = []
-        self.listeners: list[Callable[[int, Sequence[Image.Image]], None]] = []
+    Attributes:
+        every: optimizer steps between previews; 0 for none.
+        cycle_ends: also where a cycle of this schedule ends.
+        weights: makes the network show what is worth seeing, for as long as pictures are made.
+        paths: the pictures so far, in order.
+        listeners: are given the pictures of a step.
+    """
+
+    ports: Ports
+    network: Hypernetwork
+    requests: Sequence[PictureRequest]
+    folder: Path
+    every: int
+    cycle_ends: Schedule | None
+    weights: Callable[[], AbstractContextManager[None]]
+    paths: list[Path] = field(default_factory=list)
+    listeners: list[Callable[[int, Sequence[Image.Image]], None]] = field(default_factory=list)
 
     @property
     def strip(self) -> Path:
         """The strip on disk."""
-        return self._folder / "strip.png"
+        return self.folder / "strip.png"
 
     def state(self) -> dict[str, Any]:
         """Tell what Continue needs."""
@@ -65,23 +68,23 @@ class Previews:
         return is_cycle_end or bool(self.every and step % self.every == 0)
 
     def after_step(self, record: StepRecord) -> bool:
-        """Make, saves and shows the pictures when their step has come, unless the run is to end; True if it is."""
+        """Make, save and show the pictures when their step has come, unless the run is to end; True if it is."""
         if not self.is_due(record.step):
             return False
-        if self._ports.progress.is_interrupted():
+        if self.ports.progress.is_interrupted():
             return True
-        with self._showing():
-            pictures = self._ports.previewer.generate(self._requests, self._network, 1.0)
-        if self._ports.progress.is_interrupted():
+        with self.weights():
+            pictures = self.ports.previewer.generate(self.requests, self.network, 1.0)
+        if self.ports.progress.is_interrupted():
             return True  # the host leaves off in the middle of a picture
         for number, picture in enumerate(pictures):
             suffix = f"-{number + 1}" if len(pictures) > 1 else ""
-            path = self._folder / f"step-{record.step:06d}{suffix}.png"
+            path = self.folder / f"step-{record.step:06d}{suffix}.png"
             save_picture(picture, path)
             self.paths.append(path)
         strip = draw_strip(self._moments())
         save_picture(strip, self.strip)
-        self._ports.progress.show(strip)
+        self.ports.progress.show(strip)
         for listener in self.listeners:
             listener(record.step, pictures)
         return False
@@ -92,6 +95,26 @@ class Previews:
         for path in self.paths:
             moments.setdefault(int(path.stem.split("-")[1]), []).append(path)
         return list(moments.items())
+
+
+def preview_requests(job: Job, dataset: Dataset) -> tuple[PictureRequest, ...]:
+    """Return what each preview of a run shows.
+
+    Raises:
+        SettingsError: the prompt file is wrong; see `read_prompts`.
+    """
+    preview = job.preview
+    base = PictureRequest(
+        prompt=preview.prompt or dataset.samples[0].caption,
+        negative_prompt=preview.negative_prompt,
+        seed=preview.preview_seed,
+        width_px=preview.width or job.data.width,
+        height_px=preview.height or job.data.height,
+        sampler=preview.sampler,
+        steps=preview.sampling_steps,
+        cfg_scale=preview.cfg_scale,
+    )
+    return tuple(read_prompts(Path(preview.prompt_file), base)) if preview.prompt_file else (base,)
 
 
 def read_prompts(path: Path, base: PictureRequest) -> list[PictureRequest]:

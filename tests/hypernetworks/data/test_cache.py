@@ -9,9 +9,8 @@ import pytest
 import torch
 from hypernetwork_workbench.hypernetworks.base.errors import DatasetError
 from hypernetwork_workbench.hypernetworks.data.cache import Cache
-from hypernetwork_workbench.hypernetworks.data.latents import encode
+from hypernetwork_workbench.hypernetworks.data.latents import encode, encode_parts
 from hypernetwork_workbench.hypernetworks.data.reading import read_dataset
-from hypernetwork_workbench.hypernetworks.train.encoding import encode_parts
 from hypernetwork_workbench.hypernetworks.train.plan import make_plan
 from hypernetwork_workbench.hypernetworks.train.settings.job import DataSettings
 from PIL import Image
@@ -41,7 +40,7 @@ def start(folder, log_dir):
     job = make_job(folder)
     began = time.perf_counter()
     plan = make_plan(job, ports)
-    encode_parts(job, (plan.training, plan.held_out), ports)
+    encode_parts((plan.training, plan.held_out), ports, plan.cache)
     return ports.encoder, time.perf_counter() - began
 
 
@@ -63,7 +62,7 @@ import sys
 import hypernetwork_workbench
 import torch
 from hypernetwork_workbench.hypernetworks.data.cache import Cache
-from hypernetwork_workbench.hypernetworks.data.latents import encode
+from hypernetwork_workbench.hypernetworks.data.latents import encode, encode_parts
 from hypernetwork_workbench.hypernetworks.data.reading import read_dataset
 from hypernetwork_workbench.hypernetworks.train.settings.job import DataSettings
 from tests.support.fake_ports import FakeEncoder, FakeProgress
@@ -101,8 +100,8 @@ def test_processes_at_once_on_one_cache_spoil_nothing(tmp_path):
 
 def test_a_folder_that_can_only_be_read_serves(pictures, tmp_path, monkeypatch, caplog):
     job, ports = make_job(pictures), fake_ports(tmp_path)
-    dataset = make_plan(job, ports).dataset
-    encode_parts(job, (dataset,), ports)
+    plan = make_plan(job, ports)
+    encode_parts((plan.dataset,), ports, plan.cache)
 
     def refuse(*_args, **_kwargs):
         raise PermissionError(13, "read-only")
@@ -110,10 +109,15 @@ def test_a_folder_that_can_only_be_read_serves(pictures, tmp_path, monkeypatch, 
     monkeypatch.setattr("os.utime", refuse)
     monkeypatch.setattr(Path, "unlink", refuse)
     again = fake_ports(tmp_path)
-    encode_parts(job, (dataset,), again)
+    encode_parts((plan.dataset,), again, make_plan(job, again).cache)
     assert (again.encoder.encoded_pictures, again.encoder.encoded_texts) == (0, [])
     assert Cache(tmp_path / "logs" / "latents", 0).prune() == 0
     assert not caplog.records
+
+
+def start_of(job, ports):
+    plan = make_plan(job, ports)
+    encode_parts((plan.dataset,), ports, plan.cache)
 
 
 class Stopping(FakeProgress):
@@ -135,4 +139,4 @@ def test_the_time_before_the_first_step_can_be_stopped(pictures, tmp_path, at, t
     object.__setattr__(ports, "progress", Stopping(at))
     job = make_job(pictures)
     with pytest.raises(DatasetError, match=f"stopped by hand before the first step: {text}, 0 of"):
-        encode_parts(job, (make_plan(job, ports).dataset,), ports)
+        start_of(job, ports)

@@ -5,7 +5,7 @@ from itertools import islice
 import numpy as np
 import pytest
 from hypernetwork_workbench.hypernetworks.base.errors import DatasetError
-from hypernetwork_workbench.hypernetworks.data.batches import Kind, epoch_batches, step_groups, steps_per_epoch
+from hypernetwork_workbench.hypernetworks.data.batches import Kind, epoch_batches, step_batches, steps_per_epoch
 from hypernetwork_workbench.hypernetworks.data.buckets import SQUARE, Framing, frame
 from hypernetwork_workbench.hypernetworks.data.caption_rules import CaptionRules
 from hypernetwork_workbench.hypernetworks.data.captions import read_caption
@@ -133,23 +133,24 @@ def test_every_epoch_has_an_order_of_its_own():
 
 
 @given(kinds=KINDS, accumulation=st.integers(1, 5))
-def test_groups_never_cross_an_epoch_and_drop_nothing(kinds, accumulation):
+def test_the_batches_of_a_step_never_cross_an_epoch_and_drop_nothing(kinds, accumulation):
     seen: list[int] = []
     steps = 0
-    for epoch, group in step_groups(kinds, accumulation, seed=1):
+    for step, epoch, micro_batches in step_batches(kinds, accumulation, seed=1):
         if epoch:
             break
-        assert 1 <= len(group) <= accumulation
-        seen += [index for batch in group for index in batch]
+        assert step == steps
+        assert 1 <= len(micro_batches) <= accumulation
+        seen += [index for batch in micro_batches for index in batch]
         steps += 1
     assert sorted(seen) == list(range(len(kinds)))
     assert steps == steps_per_epoch(kinds, accumulation)
 
 
 @given(kinds=KINDS, accumulation=st.integers(1, 5), seed=SEEDS, start=st.integers(0, 40))
-def test_groups_from_a_step_on_are_those_of_the_whole_run(kinds, accumulation, seed, start):
-    whole = list(islice(step_groups(kinds, accumulation, seed), start + 5))
-    assert list(islice(step_groups(kinds, accumulation, seed, start), 5)) == whole[start:]
+def test_batches_from_a_step_on_are_those_of_the_whole_run(kinds, accumulation, seed, start):
+    whole = list(islice(step_batches(kinds, accumulation, seed), start + 5))
+    assert list(islice(step_batches(kinds, accumulation, seed, start), 5)) == whole[start:]
 
 
 @given(pictures=st.integers(0, 200), share=st.floats(0, 0.5))

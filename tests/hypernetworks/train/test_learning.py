@@ -8,7 +8,7 @@ import torch
 from hypernetwork_workbench.hypernetworks.base.errors import SettingsError
 from hypernetwork_workbench.hypernetworks.base.intervals import parse_interval
 from hypernetwork_workbench.hypernetworks.network.hypernetwork import Hypernetwork, Structure
-from hypernetwork_workbench.hypernetworks.train import loop
+from hypernetwork_workbench.hypernetworks.train import trainer
 from hypernetwork_workbench.hypernetworks.train.loss import diffusion_loss, min_snr_weights
 from hypernetwork_workbench.hypernetworks.train.noise import NoiseProcess, NoisyBatch
 from hypernetwork_workbench.hypernetworks.train.optim import optimizers
@@ -24,13 +24,13 @@ from tests.support.runs import make_job, same, weights
 
 def gradients_of(monkeypatch, pictures, folder, **changes):
     seen = []
-    original = loop.clip
+    original = trainer.clip
 
     def spy(parameters, kind, limit):
         seen.append([parameter.grad.clone() for parameter in parameters])
         return original(parameters, kind, limit)
 
-    monkeypatch.setattr(loop, "clip", spy)
+    monkeypatch.setattr(trainer, "clip", spy)
     train(
         make_job(
             pictures,
@@ -47,7 +47,7 @@ def gradients_of(monkeypatch, pictures, folder, **changes):
 
 def test_the_gradient_of_k_batches_is_that_of_one_batch_of_k(monkeypatch, pictures, tmp_path):
     # Noise is drawn by place, so that the same noise is asked for: one generator for the whole step.
-    monkeypatch.setattr(loop.Trainer, "noisy_batches", fixed_noise)
+    monkeypatch.setattr(trainer.Trainer, "noisy_batches", fixed_noise)
     one = gradients_of(monkeypatch, pictures, tmp_path / "a", data__batch_size=5)
     for size, accumulation in ((1, 5), (2, 3), (3, 2)):
         many = gradients_of(
@@ -61,11 +61,11 @@ def test_the_gradient_of_k_batches_is_that_of_one_batch_of_k(monkeypatch, pictur
             assert torch.allclose(ours, theirs, rtol=1e-5, atol=1e-8)
 
 
-def fixed_noise(self, step, epoch, group):
-    for indices in group:
+def fixed_noise(self, batches):
+    for indices in batches.micro_batches:
         noise = torch.stack([torch.randn(4, 4, 4, generator=torch.Generator().manual_seed(i)) for i in indices])
         timesteps = torch.tensor([11 * index for index in indices])
-        batch = self.data.batch(indices, epoch)
+        batch = self.data.batch(indices, batches.epoch)
         yield self.noise.apply(batch.latents, batch.conditioning, timesteps, noise)
 
 

@@ -8,11 +8,13 @@ from contextlib import contextmanager
 import pytest
 import torch
 from hypernetwork_workbench.hypernetworks.base.errors import SettingsError
+from hypernetwork_workbench.hypernetworks.data.batches import StepBatches
 from hypernetwork_workbench.hypernetworks.data.latents import encode
 from hypernetwork_workbench.hypernetworks.kernels.memory import MB, Activations, PeakMemory, free_bytes
-from hypernetwork_workbench.hypernetworks.train import build, memory_plan, offload
+from hypernetwork_workbench.hypernetworks.train import memory_plan, offload, trainer
 from hypernetwork_workbench.hypernetworks.train.plan import make_plan
 from hypernetwork_workbench.hypernetworks.train.run import train
+from hypernetwork_workbench.hypernetworks.train.state import make_state
 from hypernetwork_workbench.hypernetworks.train.tracking import metrics
 
 from tests.support.fake_ports import FakeDenoiser, FakeProgress, fake_ports
@@ -24,7 +26,7 @@ FUSED = {"optimizer__arguments": "fused=True"}
 def make_trainer(job, ports):
     plan = make_plan(job, ports)
     data = encode(plan.training, ports.encoder, ports.progress)
-    return build.make_trainer(plan, ports.denoiser, data, build.make_state(plan, ports.denoiser))
+    return trainer.make_trainer(plan, ports.denoiser, data, make_state(job, plan.network, ports.denoiser))
 
 
 @contextmanager
@@ -50,7 +52,7 @@ class Deaf:
         self.steps.append(record.step)
 
 
-class Punctual(Deaf):
+class Periodic(Deaf):
     """A callback that does something every seventh step."""
 
     def is_due(self, step):
@@ -69,26 +71,26 @@ def test_nothing_in_a_step_waits_for_the_device(pictures, tmp_path, monkeypatch,
         loss__noise_offset=0.1,
         loss__adaptive_noise_offset=0.1,
     )
-    trainer = make_trainer(job, fake_ports(tmp_path))
-    trainer.reads_later = True
-    group = [(0, 1), (2,)]
-    with trainer.denoiser.training(trainer.state.network, trainer.computing):
-        trainer.step(0, 0, group)  # looks things up once
+    made = make_trainer(job, fake_ports(tmp_path))
+    made.reads_later = True
+    batches = [StepBatches(step, 0, [(0, 1), (2,)]) for step in range(5)]
+    with made.working():
+        made.step(batches[0])  # looks things up once
         with counted(monkeypatch) as looks:
-            taken = [trainer.step(step, 0, group) for step in (1, 2, 3)]
+            results = [made.step(one) for one in batches[1:4]]
         assert looks == []
-        trainer.reads_later = False
+        made.reads_later = False
         with counted(monkeypatch) as looks:
-            trainer.step(4, 0, group)
+            made.step(batches[4])
         assert looks == ["tolist"]
-    assert all(one.read().is_good for one in taken)
+    assert all(result.read().is_finite for result in results)
 
 
 def run(job, folder, callbacks, reads_later, spoil=()):
     """Return the weights at the end, and the trainer; the losses of the steps in `spoil` are no numbers."""
     ports = fake_ports(folder)
-    trainer = make_trainer(job, ports)
-    trainer.reads_later = reads_later
+    made = make_trainer(job, ports)
+    made.reads_later = reads_later
     whole, calls = ports.denoiser.predict, []
 
     def predict(*arguments):
@@ -96,15 +98,18 @@ def run(job, folder, callbacks, reads_later, spoil=()):
         return whole(*arguments) * (float("nan") if len(calls) - 1 in spoil else 1.0)
 
     ports.denoiser.predict = predict
-    trainer.run(0, job.train.max_steps, callbacks)
-    return [weight.detach().clone() for weight in trainer.state.network.parameters()], trainer
+    reporter = made.reporter(callbacks, job.train.max_steps)
+    with made.working():
+        for batches in made.batches(0, job.train.max_steps):
+            reporter.report(made.step(batches))
+    return [weight.detach().clone() for weight in made.state.network.parameters()], made
 
 
 @pytest.mark.parametrize("spoil", [(), (3, 8, 9)])
 def test_steps_read_later_give_the_same_weights_and_reach_every_callback(pictures, tmp_path, monkeypatch, spoil):
     monkeypatch.setattr(metrics, "LONGEST_UNREAD_S", 1e9)
     job = make_job(pictures, **FUSED, train__max_steps=40, train__rollback_after=10)
-    told = [Punctual(), Deaf()]
+    told = [Periodic(), Deaf()]
     at_once, first = run(job, tmp_path / "1", [Deaf()], False, spoil)
     later, second = run(job, tmp_path / "2", told, True, spoil)
     assert all(torch.equal(one, other) for one, other in zip(at_once, later, strict=True))
@@ -115,10 +120,10 @@ def test_steps_read_later_give_the_same_weights_and_reach_every_callback(picture
 
 def test_steps_are_read_in_time_for_who_needs_the_network(monkeypatch):
     monkeypatch.setattr(metrics, "LONGEST_UNREAD_S", 1e9)
-    watched = Punctual()
-    unread = metrics.Readings(lambda taken: taken.read().record(), [watched], 100, False)
+    watched = Periodic()
+    reporter = metrics.StepReporter(lambda result: result.read().record(), [watched], 100, False)
     for step in range(41):
-        unread.add(metrics.Taken(step, 0, 0.1, 1, torch.tensor([1.0, 2.0])))
+        reporter.report(metrics.StepResult(step, 0, 0.1, 1, torch.tensor([1.0, 2.0])))
         read = len(watched.steps)
         assert step + 1 - read < min(metrics.MOST_UNREAD, 7)
         assert (step + 1) % 7 or read == step + 1
@@ -127,8 +132,8 @@ def test_steps_are_read_in_time_for_who_needs_the_network(monkeypatch):
 def test_a_slow_step_is_read_at_once(monkeypatch):
     monkeypatch.setattr(metrics, "LONGEST_UNREAD_S", 0.0)
     watched = Deaf()
-    unread = metrics.Readings(lambda taken: taken.read().record(), [watched], 100, False)
-    unread.add(metrics.Taken(0, 0, 0.1, 1, torch.tensor([1.0, 2.0])))
+    reporter = metrics.StepReporter(lambda result: result.read().record(), [watched], 100, False)
+    reporter.report(metrics.StepResult(0, 0, 0.1, 1, torch.tensor([1.0, 2.0])))
     assert watched.steps == [1]
 
 
@@ -200,18 +205,18 @@ def test_checkpointing_is_the_fastest_that_fits_into_the_free_memory(pictures, m
     found = []
     for free in (1000, 600, 400, 100):
         monkeypatch.setattr(memory_plan, "free_bytes", lambda _, free=free: free * MB)
-        needed = memory_plan.needs(settings, network, denoiser, kinds)
+        needed = memory_plan.plan_memory(settings, network, denoiser, kinds)
         found.append((needed.computing.checkpointing, round(needed.estimated_mb)))
         assert ("more than is free" in needed.line()) == (free == 100)
     assert found == [("none", 600), ("attention", 400), ("all", 200), ("all", 200)]
     monkeypatch.setattr(memory_plan, "free_bytes", lambda _: 1000 * MB)
     denoiser.offloaded_bytes = lambda: 400 * MB
-    needed = memory_plan.needs(settings, network, denoiser, kinds)
+    needed = memory_plan.plan_memory(settings, network, denoiser, kinds)
     assert (needed.computing.checkpointing, needed.free) == ("attention", 600 * MB)
     denoiser.offloaded_bytes = lambda: 2000 * MB
-    assert memory_plan.needs(settings, network, denoiser, kinds).free == 0
+    assert memory_plan.plan_memory(settings, network, denoiser, kinds).free == 0
     denoiser.activations = lambda network, batch: None
-    needed = memory_plan.needs(settings, network, denoiser, kinds)
+    needed = memory_plan.plan_memory(settings, network, denoiser, kinds)
     assert needed.computing.checkpointing == "none"
     assert "cannot be told" in needed.line()
 
@@ -271,17 +276,17 @@ def test_latents_and_conditionings_stay_on_the_device_where_they_fit(pictures, t
     moved = []
     for module in (latents, conditionings):
         monkeypatch.setattr(module, "move", lambda tensor, device: (moved.append(tensor.shape), tensor)[1])
-    monkeypatch.setattr(build, "free_bytes", lambda _: free_mb * MB)
+    monkeypatch.setattr(trainer, "free_bytes", lambda _: free_mb * MB)
     ports = fake_ports(tmp_path)
     plan = make_plan(make_job(pictures, data__shuffle_tags=True, data__latents="random"), ports)
     data = encode(plan.training, ports.encoder, ports.progress)
-    state = build.make_state(plan, ports.denoiser)
+    state = make_state(plan.job, plan.network, ports.denoiser)
     before = data.batch((0,), 0)
 
     class OnGpu(FakeDenoiser):
         device = types.SimpleNamespace(type="gpu")
 
-    build.make_trainer(plan, OnGpu(), data, state)
+    trainer.make_trainer(plan, OnGpu(), data, state)
     assert bool(moved) == bool(free_mb)
     assert torch.equal(data.batch((0,), 0).latents, before.latents)
     count = len(moved)

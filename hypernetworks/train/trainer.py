@@ -1,0 +1,151 @@
+"""Loss and optimizer: the gradients of the batches of a step, and the step along them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from itertools import islice
+
+import torch
+from torch import Tensor
+
+from ..base.randomness import derived_seed, seeded
+from ..data.batches import StepBatches, step_batches
+from ..data.latents import EncodedDataset
+from ..kernels.devices import to_device
+from ..kernels.memory import free_bytes
+from ..ports import Computing, Denoiser
+from .loss import diffusion_loss
+from .noise import NoiseProcess, NoisyBatch
+from .optim.precision import clip, leaves_out_on_device
+from .optim.schedules import Schedule, StepSchedule
+from .plan import TrainingPlan
+from .rollback import RollbackGuard
+from .settings.job import Job
+from .state import TrainState
+from .tracking.metrics import Callback, StepRecord, StepReporter, StepResult
+
+#: Latents and conditionings stay on the GPU where they take no more than this share of its free memory.
+_RESIDENT_SHARE = 0.1
+
+
+@dataclass
+class Trainer:
+    """The parts of a run that a step needs."""
+
+    job: Job
+    data: EncodedDataset
+    denoiser: Denoiser
+    state: TrainState
+    schedule: Schedule
+    noise: NoiseProcess
+    clip_limits: StepSchedule
+    guard: RollbackGuard
+    computing: Computing
+
+    def __post_init__(self) -> None:
+        optimizer, device = self.state.optimizer, self.denoiser.device
+        #: Whether steps leave their outcome on the device, to be read a few at a time.
+        self.reads_later = device.type == "cuda" and leaves_out_on_device(optimizer) and not self.state.average
+        #: Optimizer steps done in this run, read or not.
+        self.done = 0
+
+    def working(self) -> AbstractContextManager[None]:
+        """For its length the U-Net is frozen, and the network in training alone bends its attention inputs."""
+        return self.denoiser.training(self.state.network, self.computing)
+
+    def batches(self, start: int, end: int) -> Iterator[StepBatches]:
+        """Deal the batches of the optimizer steps from `start` up to `end`."""
+        settings = self.job.train
+        dealt = step_batches(self.data.dataset.kinds, settings.gradient_accumulation, settings.seed, start)
+        return islice(dealt, end - start)
+
+    def step(self, batches: StepBatches) -> StepResult:
+        """Take one optimizer step over `batches`."""
+        return self.update(batches, self.backward(batches))
+
+    def backward(self, batches: StepBatches) -> Tensor:
+        """Add up the gradients of the batches of a step; gives the mean loss over their pictures, a scalar.
+
+        Every picture weighs the same, in whichever micro-batch it is.
+        """
+        losses = []
+        with seeded(derived_seed(self.job.train.seed, "step", batches.step), self.denoiser.device):
+            for batch in self.noisy_batches(batches):
+                with self.state.precision.autocast():
+                    part = diffusion_loss(self.denoiser, batch, self.job.loss) * (len(batch.noisy) / batches.pictures)
+                self.state.precision.backward(part)
+                losses.append(part.detach())
+        return torch.stack(losses).sum()
+
+    def update(self, batches: StepBatches, loss: Tensor) -> StepResult:
+        """Take the optimizer's step along the gradients, or leave it out where they or `loss` are no finite numbers.
+
+        Where the optimizer leaves out a bad step by itself nothing here waits for the device.
+        """
+        state, optimizer, precision = self.state, self.state.optimizer, self.state.precision
+        rate = self.schedule.rate(batches.step) * state.rate_factor
+        for parameters in optimizer.param_groups:
+            parameters["lr"] = rate
+        precision.unscale(optimizer)
+        norm = clip(list(state.network.parameters()), self.job.optimizer.clip, self.clip_limits.rate(batches.step))
+        outcome = torch.stack([loss, norm.to(loss.device)])
+        result = StepResult(batches.step, batches.epoch, rate, batches.pictures, outcome)
+        if self.reads_later:
+            precision.step_where(optimizer, outcome.isfinite().all())
+        else:
+            result = result.read()
+            if result.is_loss_finite and (result.is_gradient_finite or precision.is_searching_scale):
+                precision.step(optimizer)
+            else:
+                precision.skip()
+        optimizer.zero_grad(set_to_none=True)
+        if state.average and result.is_finite:
+            state.average.update(state.network)
+        self.done = batches.step + 1
+        return result
+
+    def reporter(self, callbacks: Sequence[Callback], end: int) -> StepReporter:
+        """Return what tells `callbacks` of the steps of a run that ends at step `end`."""
+        return StepReporter(self.settle, callbacks, end, at_once=not self.reads_later)
+
+    def settle(self, result: StepResult) -> StepRecord:
+        """Tell the guard how a step went, which may roll back; gives the record of it.
+
+        Raises:
+            NonFiniteLossError: rolling back does not help any more.
+        """
+        result = result.read()
+        if result.is_finite:
+            self.guard.after_good_step()
+        elif not (result.is_loss_finite and self.state.precision.is_searching_scale):
+            self.guard.after_bad_step(result.step)
+        return result.record()
+
+    def noisy_batches(self, batches: StepBatches) -> Iterator[NoisyBatch]:
+        """Return the micro-batches of a step with their noise; each draw depends on seed, step and place alone."""
+        device, seed = self.denoiser.device, self.job.train.seed
+        for number, items in enumerate(batches.micro_batches):
+            generator = torch.Generator().manual_seed(derived_seed(seed, "noise", batches.step, number))
+            batch = self.data.batch(items, batches.epoch)
+            latents, conditioning = to_device(batch.latents, device), to_device(batch.conditioning, device)
+            noisy = self.noise.draw(latents, conditioning, batches.step, generator)
+            yield noisy if batch.weights is None else replace(noisy, weights=to_device(batch.weights, device))
+
+
+def make_trainer(plan: TrainingPlan, denoiser: Denoiser, data: EncodedDataset, state: TrainState) -> Trainer:
+    """Return the trainer of a planned run; `state` is the one that its first step starts from."""
+    if denoiser.device.type != "cpu" and data.size_bytes <= _RESIDENT_SHARE * free_bytes(denoiser.device):
+        data.keep_on(denoiser.device)
+    return Trainer(
+        job=plan.job,
+        data=data,
+        denoiser=denoiser,
+        state=state,
+        schedule=plan.schedule,
+        noise=NoiseProcess(denoiser.alphas_cumprod, denoiser.prediction, plan.job.loss, plan.intervals.noise_cycle),
+        clip_limits=plan.clip_limits,
+        guard=RollbackGuard(state, plan.job.train),
+        computing=plan.memory.computing,
+    )
