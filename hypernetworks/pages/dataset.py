@@ -25,6 +25,7 @@ _EXAMPLES = 5
 _EXAMPLE_PX, _CARD_PX, _CHOSEN_PX = 96, 192, 320
 _PROBLEMS_SHOWN = 200
 _TAGS_SHOWN = 1_000
+_TAG = 2_000
 _CROPS_SHOWN = 12
 _CAPTION = 240
 _ORIGINS = {
@@ -47,7 +48,7 @@ def render(survey: Survey) -> str:
         problem_count=f"{len(survey.problems):,}",
         problems=list(_problems(survey)),
         tag_count=f"{len(tags):,}",
-        tags=[(tag, count, f"{count:,}", f"{6 * count / tags[0][1]:.2f}") for tag, count in tags[:_TAGS_SHOWN]],
+        tags=[_tag(tag, count, tags[0][1]) for tag, count in tags[:_TAGS_SHOWN]],
         rarer=_beyond(len(tags), _TAGS_SHOWN),
     )
 
@@ -118,6 +119,11 @@ def _problems(survey: Survey) -> Iterator[tuple[str, str, Sequence[Sequence[str]
         if found:
             rows = [(_link(problem), elements.text(problem.sentence, 400)) for problem in found[:_PROBLEMS_SHOWN]]
             yield kind.capitalize(), f"{len(found):,}", rows, _beyond(len(found), _PROBLEMS_SHOWN)
+
+
+def _tag(tag: str, count: int, most: int) -> tuple[str, int, str, str]:
+    """Return a tag as far as pictures are found by it, how many have it, that as words, and the length of its bar."""
+    return tag[:_TAG], count, f"{count:,}", f"{6 * count / most:.2f}"
 
 
 def _link(problem: Problem) -> str:

@@ -1,0 +1,263 @@
+"""No text reaches a page but as text: whatever a file or a person says, the page has the elements of its templates."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from html.parser import HTMLParser
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from hypernetwork_workbench.hypernetworks import files, pages, report
+from hypernetwork_workbench.hypernetworks.base.errors import SettingsError
+from hypernetwork_workbench.hypernetworks.data.reading import LeftOut, Reading
+from hypernetwork_workbench.hypernetworks.data.settings import DataSettings
+from hypernetwork_workbench.hypernetworks.data.survey.survey import Helpers, Survey, SurveyRequest, survey
+from hypernetwork_workbench.hypernetworks.data.survey.thumbnails import Thumbnails
+from hypernetwork_workbench.hypernetworks.merge.check import Difference
+from hypernetwork_workbench.hypernetworks.merge.plan import Plan
+from hypernetwork_workbench.hypernetworks.network.structure import Structure
+from hypernetwork_workbench.hypernetworks.pages import charts, create, dataset, elements, merge, sentences
+from hypernetwork_workbench.hypernetworks.pages import report as report_page
+from hypernetwork_workbench.hypernetworks.report.comparison import Comparison, FactDifference, WeightDistance
+from hypernetwork_workbench.hypernetworks.train.settings.job import TrainSettings
+from markupsafe import Markup
+from PIL import Image
+
+from tests.support.networks import random_network
+
+#: Short, as names of weights are cut at 60 characters.
+HOSTILE = "'\"onload='x><script>&\x00\x1b\u200f\u202e"
+#: Attributes that carry a text; all others are the same whatever the texts are.
+SPOKEN = {"alt", "aria-label", "data-tag", "title"}
+#: It finds the pictures that have exactly this tag, and is never shown.
+EXACT = "data-tag"
+LONG = 100_000
+
+
+@dataclass
+class Texts:
+    """Texts of one kind for every place where a page shows one; each begins with the name of its place."""
+
+    kind: str
+    length: int = 0
+    places: list[str] = field(default_factory=list)
+
+    def __call__(self, place: str, is_name: bool = False) -> str:
+        """Return the text for a place; names of files cannot be endless."""
+        self.places.append(place)
+        text = f"[{place}]{self.kind}"
+        return text if is_name else text.ljust(self.length, "x")
+
+    def path(self, place: str) -> Path:
+        """Return a path whose name is the text for a place."""
+        return Path(f"/data/{self(place, is_name=True)}.png")
+
+
+class Skeleton(HTMLParser):
+    """What a page is made of, apart from its texts; these are in `texts`."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.parts: list[object] = []
+        self.texts: list[str] = []
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Take an element with its attributes."""
+        self.parts.append((tag, *((name, None if name in SPOKEN else value) for name, value in attrs)))
+        self.texts += [value or "" for name, value in attrs if name != EXACT]
+
+    def handle_endtag(self, tag: str) -> None:
+        """Take the end of an element."""
+        self.parts.append(tag)
+
+    def handle_comment(self, data: str) -> None:
+        """Take a comment; no page has one."""
+        self.parts.append(("comment", data))
+
+    def handle_data(self, data: str) -> None:
+        """Take a text."""
+        self.texts.append(data)
+
+
+def a_report(texts: Texts, folder: Path, **changes) -> report.Report:
+    network = random_network(0)
+    files.save(network, folder / "n.pt")
+    found = report.describe(folder / "n.pt", bins=4)
+    return replace(
+        found,
+        path=texts.path("file"),
+        name=texts("name inside"),
+        sd_checkpoint=texts("hash"),
+        sd_checkpoint_name=texts("checkpoint"),
+        optional_info=texts("notes"),
+        dtypes=(texts("dtype of the file"),),
+        training={texts("key"): texts("value"), "a": {texts("inner key"): [texts("inner value")]}},
+        extra={texts("extra key"): [texts("extra value")]},
+        layers=tuple(replace(one, name=texts("layer"), dtype=texts("dtype")) for one in found.layers),
+        readers={texts("reader"): replace(found.readers["WebUI"], reason=texts("reason"))},
+        problem=texts("problem"),
+        **changes,
+    )
+
+
+def an_outline(texts: Texts) -> report.Outline:
+    return report.Outline(1, texts("hash"), "zip", (texts("key 1"), texts("key 2")))
+
+
+def a_comparison(texts: Texts) -> Comparison:
+    weights = WeightDistance(8, "k", texts("weight"), 1.0, None, None, 0.5)
+    return Comparison((FactDifference("layer_norm", texts("first"), texts("second")),), (weights,), ())
+
+
+def a_survey(texts: Texts, folder: Path) -> Survey:
+    """Return a survey of three pictures of two sizes, with texts wherever a file or a person can put one."""
+    for number, size in enumerate(((48, 48), (48, 24), (48, 24))):
+        Image.new("RGB", size, (90 * number, 0, 0)).save(folder / f"{number}.png")
+    data = DataSettings(folder=str(folder), width=24, height=24, framing="buckets", bucket_step=8, min_side=8)
+    found = survey(
+        SurveyRequest(data, TrainSettings()),
+        Thumbnails(),
+        SimpleNamespace(report=lambda *_: None, is_interrupted=lambda: False),
+        Helpers(lambda captions: [1_000] * len(captions)),
+    )
+    samples = [
+        replace(sample, path=texts.path(f"picture {number}"), written=f"{texts(f'tag {number}')}, b")
+        for number, sample in enumerate(found.samples)
+    ]
+    left_out = LeftOut(texts.path("left out"), texts("why"), samples[0].subset)
+    reading = Reading(tuple(samples), (left_out,), {texts("passed over"): 2})
+    return replace(found, reading=reading)
+
+
+def an_entry(texts: Texts) -> SimpleNamespace:
+    problems = [SettingsError(texts("unknown field", is_name=True), ""), SettingsError("name", "")]
+    return SimpleNamespace(problems=problems, structure=Structure(), widths=(8,))
+
+
+def a_plan(texts: Texts) -> Plan:
+    return Plan("weighted_sum", texts("reason"), None)
+
+
+def a_composition(texts: Texts) -> SimpleNamespace:
+    name = texts("network")
+    return SimpleNamespace(as_hns=lambda: texts(".hns form"), names=[name])
+
+
+def curves(texts: Texts) -> tuple[list[charts.Curve], charts.Curve]:
+    return [charts.Curve(texts("curve"), [(0, 1.0), (1, 2.0)])], charts.Curve(texts("right"), [(0, 1.0)])
+
+
+Case = Callable[[Texts, Path], str]
+CASES: dict[str, Case] = {
+    "charts.draw_chart": lambda texts, _: charts.draw_chart(*curves(texts), 1),
+    "charts.draw_histogram": lambda texts, _: charts.draw_histogram(report.Histogram(-1, 1, (1, 2)), texts("title")),
+    "create.draw": lambda _texts, _: create.draw(Structure(), (8,)),
+    "create.drawing": lambda texts, _: create.drawing(an_entry(texts)),
+    "create.summary": lambda texts, _: create.summary(an_entry(texts), (8,), {"name": texts("label")}),
+    "dataset.render": lambda texts, folder: dataset.render(a_survey(texts, folder)),
+    "dataset.cards": lambda texts, folder: dataset.cards(a_survey(texts, folder), range(3), 1),
+    "dataset.large": lambda texts, folder: dataset.large(a_survey(texts, folder), 2),
+    "merge.methods_table": lambda texts, _: merge.methods_table([a_plan(texts)], "weighted_sum"),
+    "merge.check_table": lambda texts, _: merge.check_table([Difference(8, "k", 1.0, 1.0, 1.0)], texts("with")),
+    "merge.composition_table": lambda texts, _: merge.composition_table(
+        a_composition(texts), texts("readable form"), a_plan(texts)
+    ),
+    "report.render": lambda texts, folder: report_page.render(a_report(texts, folder)),
+    "report.render_broken": lambda texts, _: report_page.render_broken(
+        texts.path("file"), texts("problem"), an_outline(texts)
+    ),
+    "report.render_comparison": lambda texts, _: report_page.render_comparison(
+        a_comparison(texts), texts("one"), texts("other")
+    ),
+    "sentences.done": lambda texts, _: sentences.done(texts("first"), texts("second")),
+    "sentences.refused": lambda texts, _: sentences.refused([texts("first"), texts("second")]),
+    "sentences.refused_by_host": lambda texts, _: sentences.refused_by_host([texts("first"), texts("second")]),
+    "sentences.note": lambda texts, _: sentences.note(texts("sentence")),
+    "sentences.paragraph": lambda texts, _: sentences.paragraph(texts("sentence")),
+    "sentences.plain": lambda texts, _: sentences.plain(texts("words")),
+    "sentences.progress": lambda texts, _: sentences.progress(texts("words"), Markup()),
+}
+#: Places whose texts the page of a case does not show.
+UNSEEN = {
+    "create.drawing": {"unknown field"},
+    "dataset.cards": {"left out", "why", "passed over"},
+    "dataset.large": {"left out", "why", "passed over", "picture 0", "picture 1", "tag 0", "tag 1"},
+}
+#: What other pages take in.
+PIECES = {"charts.draw_chart", "charts.draw_histogram", "create.draw"}
+#: Functions that give no page: words for one, and the templates themselves.
+WORDS = {"merge.sentence", "merge.reason", *(f"elements.{name}" for name in ("text", "number", "size", "share"))}
+WORDS |= {"elements.page", "elements.piece"}
+
+
+def page_functions() -> Iterator[str]:
+    for found in pkgutil.iter_modules(pages.__path__):
+        module = importlib.import_module(f"{pages.__name__}.{found.name}")
+        for name, function in inspect.getmembers(module, inspect.isfunction):
+            is_page = function.__annotations__.get("return") in ("str", "Markup")
+            if is_page and function.__module__ == module.__name__ and not name.startswith("_"):
+                yield f"{found.name}.{name}"
+
+
+def check(name: str, texts: Texts, tmp_path: Path) -> str:
+    """Assert that a page with `texts` is made of the same as one with plain texts, and shows all of them."""
+    folders = [tmp_path / "plain", tmp_path / "hostile"]
+    for folder in folders:
+        folder.mkdir(parents=True)
+    plain = Skeleton(CASES[name](Texts("words"), folders[0]))
+    page = CASES[name](texts, folders[1])
+    found = Skeleton(page)
+    assert found.parts == plain.parts
+    shown = " ".join(found.texts)
+    assert not [sign for sign in shown if not sign.isprintable() and sign != "\n"]
+    missing = {place for place in texts.places if f"[{place}]".lower() not in shown.lower()}
+    assert missing == UNSEEN.get(name, set())
+    return page
+
+
+def test_every_page_is_tried():
+    assert set(CASES) | WORDS == set(page_functions())
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_hostile_text_is_text(name, tmp_path):
+    page = check(name, Texts(HOSTILE), tmp_path)
+    assert "onload='x>" not in page
+    assert "<script>" not in page
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_an_endless_text_leaves_a_page_that_can_be_shown(name, tmp_path):
+    texts = Texts(HOSTILE, LONG)
+    page = check(name, texts, tmp_path)
+    assert len(page) < 15_000 * (1 + len(texts.places))
+
+
+@pytest.mark.parametrize("name", sorted(CASES.keys() - {"create.draw", "create.drawing"}))
+def test_the_check_sees_a_page_that_does_not_escape(name, tmp_path, monkeypatch):
+    unsafe = elements.environment().overlay(autoescape=False)
+    monkeypatch.setattr(elements, "environment", lambda: unsafe)
+    with pytest.raises(AssertionError):
+        check(name, Texts(HOSTILE), tmp_path)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_what_the_host_adds_to_a_page_stays_html(name, tmp_path):
+    """The WebUI writes the time that a job took behind what its handler gave; Markup would escape that."""
+    page = CASES[name](Texts("words"), tmp_path)
+    assert type(page) is (Markup if name in PIECES else str)
+
+
+def test_a_chart_goes_under_its_sentence_as_it_is():
+    chart = charts.draw_chart([charts.Curve("a", [(0, 1.0)])], None, 1)
+    for page in (sentences.done("b", chart=chart), sentences.note("b", chart), sentences.progress("b", chart)):
+        assert chart in page
+        assert type(page) is str
+    assert sentences.note("b", "<svg>").startswith("&lt;svg")
