@@ -1,1 +1,1 @@
-"""What people enter: forms, files and requests, judged and turned into settings."""
+"""User input: forms, files and requests, checked and turned into settings."""

@@ -86,8 +86,8 @@ def problems(values: Mapping[str, Any]) -> tuple[SettingsError, ...]:
     return tuple(_in_words(error, values) for error in wrong.values())
 
 
-def beside(error: SettingsError) -> str:
-    """Return the sentence that stands beside the field."""
+def as_sentence(error: SettingsError) -> str:
+    """Return the reason as a sentence, for display at the field."""
     return f"{error.reason[:1].upper()}{error.reason[1:]}."
 
 

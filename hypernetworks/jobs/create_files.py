@@ -31,19 +31,19 @@ _ORIGINAL = {
     "skip_connection": "skip_connection",
     "upsample_linear": "upsample_linear",
 }
-"""Key of the original's file to ours."""
+"""Keys of the original's file, each with ours."""
 
 _ORIGINAL_ALIASES = {"hardswish": "swish"}
 _NOT_LOADED = {"overwrite", "overwrite_old"}
 """A file must not tick the box that lets another file be replaced."""
 
 _OWN = tuple(name for name in _KINDS if name not in _SHAPE and name not in _NOT_LOADED)
-"""What a settings file holds beside the shape."""
+"""What a settings file holds besides the shape."""
 
 
 @dataclass
 class LoadedSettings:
-    """What a settings file gives.
+    """The content of a settings file.
 
     Attributes:
         values: plain values for fields of `CreateSettings`; a field that is missing stays as it is.
@@ -58,7 +58,7 @@ def settings_text(settings: CreateSettings, is_named: bool = True) -> str:
     """Return the settings as TOML: the shape as `[network]`, which a job file takes too, and the rest as `[create]`.
 
     Args:
-        is_named: with the name of the network.
+        is_named: whether the name of the network is included.
     """
     values = settings.to_mapping()
     shape = table_text("network", {name: values[name] for name in _SHAPE})
@@ -67,7 +67,7 @@ def settings_text(settings: CreateSettings, is_named: bool = True) -> str:
 
 
 def save(settings: CreateSettings, folder: Path, is_named: bool = True) -> Path:
-    """Write the settings to a new file in `folder`, called after the network; returns its path.
+    """Write the settings to a new file in `folder`, named after the network, and return its path.
 
     Raises:
         HypernetworkFileError: the folder or the disk refuses it.
@@ -115,7 +115,7 @@ def _from_json(entries: dict[str, Any], file_name: str) -> tuple[dict[str, Any],
 
 
 def _original_dropout(entries: Mapping[str, Any], values: Mapping[str, Any]) -> Any:
-    """Return the dropout that the original means: none unless `use_dropout`, its own default where none is written."""
+    """Return the dropout that the original means: with `use_dropout` that of the file or its default, else none."""
     try:
         if not convert("use_dropout", entries.get("use_dropout", False) or False, bool):
             return ()

@@ -17,7 +17,7 @@ _TYPES = {str: "string", bool: "boolean", int: "integer", float: "number"}
 
 
 def of_settings(*kinds: type[Settings], required: tuple[str, ...] = ()) -> dict[str, Any]:
-    """Return the schema of an object with the fields of these settings classes; all but `required` may be left out."""
+    """Return the schema of an object with the fields of these settings classes; only `required` ones must be there."""
     properties: dict[str, Any] = {}
     for kind in kinds:
         defaults = {field.name: field.default for field in dataclasses.fields(kind)}
@@ -48,7 +48,7 @@ def of_job() -> dict[str, Any]:
 
 
 def plain(value: Any) -> Any:
-    """Return a value as JSON takes it: dataclasses and mappings as objects, numbers that are none as null."""
+    """Return a value for JSON: dataclasses and mappings as objects, NaN and infinite numbers as null."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
     if isinstance(value, Mapping):

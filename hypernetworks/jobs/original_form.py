@@ -1,4 +1,4 @@
-"""The training settings of the original extension, its `*_train_.json`, in the words of a job."""
+"""The training settings of the original extension, its `*_train_.json`, translated to those of a job."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from ..base.errors import SettingsError
 from ..base.options import convert
 
-#: Key of the original's file to `section.key`.
+#: Keys of the original's file, each with its `section.key`.
 _SAME = {
     "learn_rate": "schedule.rate",
     "batch_size": "data.batch_size",
@@ -46,7 +46,7 @@ _WITH_A_SWITCH = (
     "noise_training_scheduler_repeat",
     "noise_training_scheduler_cycle",
 )
-#: Keys without a counterpart, and the texts of the values with which they change nothing.
+#: Keys without a counterpart, and the values, as text, with which they change nothing.
 _NO_COUNTERPART: dict[str, tuple[str, ...]] = {
     "latent_sampling_std": ("-1", "-1.0"),
     "template_file": (),
@@ -58,7 +58,7 @@ KEYS = frozenset({*_SAME, *_SWITCHES, *_WITH_A_SWITCH, *_NO_COUNTERPART, *_OF_TH
 
 
 def translate(entries: Mapping[str, Any]) -> tuple[dict[str, Any], list[str], list[SettingsError]]:
-    """Values by `section.key`, what has no counterpart as `key = value`, and what cannot be read."""
+    """Return values by `section.key`, settings without a counterpart as `key = value`, and errors for wrong values."""
     values = {address: entries[key] for key, address in _SAME.items() if entries.get(key) not in (None, "")}
     errors: list[SettingsError] = []
     on = {key: _is_on(entries, key, errors) for key in _SWITCHES}

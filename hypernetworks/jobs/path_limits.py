@@ -1,4 +1,4 @@
-"""Paths that come from elsewhere, held inside the folders that are meant for them."""
+"""Paths in requests, confined to the folders that are allowed for them."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _PATHS_OF_CONFIG = ("image_dir", "metadata_file")
 
 
 def placed(text: str, roots: Sequence[PurePath]) -> PurePath | None:
-    """Return the path of `text` below one of `roots`, a relative one below the first; None where it leads out of all.
+    """Return the path of `text` below one of `roots`, a relative one below the first; None where it is outside of all.
 
-    Looks at the words alone, so that no other drive and no other computer is asked for anything.
+    Only the text is looked at, so that no other drive and no other computer is accessed.
     """
     given = type(roots[0])(text)
     if ".." in given.parts or "\0" in text:
@@ -29,10 +29,10 @@ def placed(text: str, roots: Sequence[PurePath]) -> PurePath | None:
 
 
 def inside(text: str, field: str, roots: Sequence[Path]) -> str:
-    """Return the path of `text` below one of `roots`, links followed; a relative one is taken from the first.
+    """Return the path of `text` below one of `roots`, links followed; a relative one counts from the first.
 
     Raises:
-        SettingsError: it leads elsewhere; names `field`.
+        SettingsError: it is outside of all of them; names `field`.
     """
     resolved = [root.resolve() for root in roots]
     path = placed(text, [*roots, *resolved])
@@ -46,10 +46,10 @@ def inside(text: str, field: str, roots: Sequence[Path]) -> str:
 def confined(tables: Mapping[str, Any], roots: Sequence[Path], outputs: Sequence[Path]) -> dict[str, Any]:
     """Return the tables of a job with all paths made absolute and inside `roots`, the output folder inside `outputs`.
 
-    The network is left as it is: it is a name of the host's list.
+    The network stays as it is: a name in the host's list.
 
     Raises:
-        SettingsError: a path leads elsewhere; names the field.
+        SettingsError: a path is outside of the folders; names the field.
     """
     checked: dict[str, Any] = {}
     for section, table in tables.items():
@@ -72,20 +72,20 @@ def confined(tables: Mapping[str, Any], roots: Sequence[Path], outputs: Sequence
 
 
 def _line(line: str, address: str, roots: Sequence[Path]) -> str:
-    """Return a path with options after a bar."""
+    """Return a line of a path with options after a bar, the path confined."""
     path, bar, options = line.partition("|")
     return f"{inside(path.strip(), address, roots)} {bar}{options}".rstrip() if path.strip() else line
 
 
 def _check_config(path: Path, roots: Sequence[Path]) -> None:
-    """Raise SettingsError where a dataset file names a folder elsewhere; what else is wrong with it is told later."""
+    """Raise SettingsError where a dataset file names a folder outside; other mistakes in it are found later."""
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError):
         return
     for name, value in _entries(tables):
         if name in _PATHS_OF_CONFIG and isinstance(value, str):
-            # It takes relative paths from its own folder.
+            # Relative paths in it count from its own folder.
             inside(str(path.parent / value), _CONFIG, roots)
 
 

@@ -1,4 +1,4 @@
-"""Settings files as text: what a page uploads, and what it saves."""
+"""Settings files as text: uploaded to a page, and saved by it."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from ..base.errors import HypernetworkFileError, SettingsError
 from ..base.toml import tomllib
 
 MAX_BYTES = 1_000_000
-"""Settings take a few kilobytes; what is larger is something else."""
+"""Settings take a few kilobytes; a larger file is something else."""
 
 
 def is_json(file_name: str) -> bool:
-    """Tell whether the file is the original extension's, by its name; all others are TOML."""
+    """Tell by its name whether the file is the original extension's JSON; all others are TOML."""
     return file_name.lower().endswith(".json")
 
 
@@ -24,7 +24,7 @@ def parse(content: bytes, file_name: str) -> dict[str, Any]:
     """Return the tables of a TOML or JSON file.
 
     Raises:
-        SettingsError: it is too large, no text, or neither; names the file.
+        SettingsError: it is too large, no text, or neither TOML nor JSON; names the file.
     """
     if len(content) > MAX_BYTES:
         raise SettingsError(file_name, "is too large for a file with settings")
@@ -44,7 +44,7 @@ def parse(content: bytes, file_name: str) -> dict[str, Any]:
 
 
 def save_new(text: str, folder: Path, name: str) -> Path:
-    """Write `text` to a new file in `folder`, `NAME.toml` or `NAME 2.toml` and so on; returns its path.
+    """Write `text` to a new file in `folder`, `NAME.toml` or `NAME 2.toml` and so on, and return its path.
 
     Raises:
         HypernetworkFileError: the folder or the disk refuses it.

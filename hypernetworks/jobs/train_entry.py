@@ -1,4 +1,4 @@
-"""What somebody is entering for a training job, judged as it stands: each problem with its field, and the rates."""
+"""The form for a training job while somebody fills it in: what is wrong in which field, and the rates as they stand."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from ..train.settings.training import TrainSettings
 LABELS = {f"{section}.{name}": option.label for section, kind in SECTIONS.items() for name, _, option in kind.options()}
 _ADDRESS = re.compile(r"\b(" + "|".join(re.escape(address) for address in LABELS) + r")\b")
 _POINTS = 400
-#: Fields that are empty in a form nobody has touched; that alone is no reproach.
+#: Fields that are empty in an untouched form; that alone is not reported as a problem.
 _TO_BE_FILLED_IN = ("data.folder", "output.name", "network.file")
 
 
@@ -33,8 +33,8 @@ class PlannedRates:
 
     Attributes:
         schedule: the rate of each step.
-        end_step: the step the run ends at.
-        steps_per_epoch: of the pictures found; None where they were not looked for.
+        end_step: the step at which the run ends.
+        steps_per_epoch: for the pictures that were counted; None where that was not needed.
     """
 
     schedule: Schedule
@@ -42,26 +42,26 @@ class PlannedRates:
     steps_per_epoch: int | None
 
     def chart(self) -> Markup:
-        """Return the rates over the steps, as SVG."""
+        """Return the rates over the steps as a chart in SVG."""
         stride = max(1, self.end_step // _POINTS)
         steps = sorted({*range(0, self.end_step, stride), *self._corners(), self.end_step - 1})
         return draw_chart([Curve("learning rate", [(s, self.schedule.rate(s)) for s in steps])], None, self.end_step)
 
     def line(self) -> str:
-        """Return the same as a sentence."""
+        """Return length and rates of the run as a sentence."""
         first, last = self.schedule.rate(0), self.schedule.rate(self.end_step - 1)
         course = f"{first:.3g}" if first == last else f"{first:.3g} at first, {last:.3g} at last"
         epochs = f" ({self.end_step / self.steps_per_epoch:.3g} epochs)" if self.steps_per_epoch else ""
         return f"{self.end_step} steps{epochs}; learning rate {course}."
 
     def _corners(self) -> list[int]:
-        """Return the steps on both sides of a jump, so that it stands upright in a chart of few points."""
+        """Return the steps on both sides of each jump, so that it is vertical in a chart of few points."""
         pieces = getattr(self.schedule, "pieces", ())
         return [step for _, end in pieces for step in (end - 1, end) if step < self.end_step]
 
 
 def problems(tables: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
-    """Return a sentence for each field, by `section.key`, that a job cannot have as it was entered."""
+    """Return a sentence for each field with a wrong value, by `section.key`."""
     try:
         Job.from_mapping(tables)
     except SettingsError as error:
@@ -69,14 +69,14 @@ def problems(tables: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
     else:
         return {}
     empty = {address for address in _TO_BE_FILLED_IN if not _entered(tables, address)}
-    return {error.field: sentence(error) for error in reversed(errors) if error.field not in empty}
+    return {error.field: as_sentence(error) for error in reversed(errors) if error.field not in empty}
 
 
 def planned_rates(tables: Mapping[str, Mapping[str, Any]]) -> PlannedRates:
-    """Return the rates of what was entered; pictures are counted only where a length in epochs needs it.
+    """Return the rates for the values entered; pictures are counted only where a length in epochs needs it.
 
     Raises:
-        SettingsError: schedule, length or folder are wrong.
+        SettingsError: schedule, length or folder is wrong; names the field without its section.
     """
     schedule = ScheduleSettings.from_mapping(tables["schedule"])
     train = TrainSettings.from_mapping(tables["train"])
@@ -91,14 +91,14 @@ def planned_rates(tables: Mapping[str, Mapping[str, Any]]) -> PlannedRates:
 
 
 def in_words(error: WorkbenchError) -> WorkbenchError:
-    """Return the error with the labels of the form in place of `section.key` within its sentences."""
+    """Return the error with the labels of the form in place of each `section.key` in its sentences."""
     if isinstance(error, SettingsError):
         return error.reworded(_worded)
     return type(error)(_worded(str(error)))
 
 
-def sentence(error: SettingsError) -> str:
-    """Return the sentence that stands beside the field."""
+def as_sentence(error: SettingsError) -> str:
+    """Return the reason as a sentence in the words of the form, for display at the field."""
     reason = _worded(error.reason)
     return f"{reason[:1].upper()}{reason[1:]}."
 

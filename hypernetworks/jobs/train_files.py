@@ -18,16 +18,16 @@ _SHAPE = ShapeSettings().to_mapping()
 _OPTIONS = {
     f"{section}.{name}": (kind, option) for section, cls in SECTIONS.items() for name, kind, option in cls.options()
 }
-#: What a form keeps where a file is silent.
+#: Fields that a form keeps where the file has no value for them.
 _OWN = {"data.folder", "network.file", "output.name", *(f"network.{name}" for name in _SHAPE)}
-#: Tables that only the command line, or only the tab for new networks, has a use for.
+#: Tables that only the command line, or only the tab for new networks, uses.
 _FOREIGN = {"evaluation": None, "create": "belongs to a new network; load the file in Create Beta Hypernetwork"}
 _RELATIVE = "is relative to the place of the file, which a page is not told; enter the whole path"
 
 
 @dataclass
 class LoadedJob:
-    """What a settings file gives.
+    """The content of a settings file.
 
     Attributes:
         values: plain values by `section.key`; a field that is missing stays as it is.
@@ -43,7 +43,7 @@ class LoadedJob:
 def read(content: bytes, file_name: str) -> LoadedJob:
     """Read a settings file; a `.json` is the original extension's, anything else a job file.
 
-    A job file without a word on a field means its default; the original's file leaves such a field as it is.
+    A field that is missing from a job file gets its default; from the original's file, it stays as it is.
 
     Raises:
         SettingsError: the file is no settings file at all; names it.
@@ -55,10 +55,10 @@ def read(content: bytes, file_name: str) -> LoadedJob:
 
 
 def save(job: Job, folder: Path, is_named: bool) -> Path:
-    """Write the job to a new file in `folder`; returns its path.
+    """Write the job to a new file in `folder` and return its path.
 
     Args:
-        is_named: whether the name is one that a person gave; another is left out.
+        is_named: whether somebody entered the name; otherwise it is left out.
 
     Raises:
         HypernetworkFileError: the folder or the disk refuses it.
@@ -118,7 +118,7 @@ def _of_original(entries: dict[str, Any], file_name: str) -> LoadedJob:
 
 
 def _keep_valid(loaded: LoadedJob) -> None:
-    """Keep the values that their fields can hold, as these hold them."""
+    """Convert the values to the types of their fields, and move those that cannot be to the errors."""
     for address, value in list(loaded.values.items()):
         try:
             loaded.values[address] = _plain(address, value)
@@ -128,7 +128,7 @@ def _keep_valid(loaded: LoadedJob) -> None:
 
 
 def _plain(address: str, value: Any) -> Any:
-    """Return the value as its field holds it; raises SettingsError if it cannot."""
+    """Return the value converted to the type of its field; raises SettingsError if that fails."""
     kind, option = _OPTIONS[address]
     converted = convert(address, value, kind)
     check_limits(address, converted, option)

@@ -1,4 +1,4 @@
-"""What is entered in the WebUI's own tabs Train and Create hypernetwork, as settings of ours."""
+"""The WebUI's own tabs Train and Create hypernetwork, translated to our settings."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from ..base.errors import ScheduleError, SettingsError, WorkbenchError
 from ..train.optim import schedules
 
-#: Argument of the WebUI's function, our setting, and the label in its form.
+#: Each argument of the WebUI's function with our setting and the label in its form.
 _TRAINING = (
     ("hypernetwork_name", "network.file", "Hypernetwork"),
     ("learn_rate", "schedule.rate", "Hypernetwork Learning rate"),
@@ -47,23 +47,23 @@ _CREATION = (
 )
 _ARGUMENTS = {address: argument for argument, address, _ in (*_TRAINING, *_CREATION)}
 _LABELS = {address: label for _, address, label in (*_TRAINING, *_CREATION)}
-#: What the WebUI's functions must take, or they are others than we know.
+#: Arguments that the WebUI's functions must have; otherwise they are unknown versions.
 TRAINING_ARGUMENTS = tuple(argument for argument, _, _ in _TRAINING if not argument.startswith("preview_"))
 CREATION_ARGUMENTS = tuple(argument for argument, _, _ in _CREATION)
 _CLIPS = {"disabled": "none", "": "none"}
-#: Pictures are kept at their size up to this many pixels a side.
+#: Largest side, in pixels, up to which pictures keep their size.
 _LARGEST_PX = 2048
 
 
 @dataclass(frozen=True)
 class WebuiSettings:
-    """What the WebUI's function looks up elsewhere.
+    """What the WebUI's function takes from its settings and files.
 
     Attributes:
-        template: path of the prompt template, or None where there is none of that name.
-        trained: steps that the network was trained for before; the WebUI counts on from there.
-        filename_regex, filename_join: its settings for captions made of file names.
-        save_state, tensorboard: its settings for the optimizer's state and for TensorBoard.
+        template: path of the prompt template; None where no template has that name.
+        trained: steps that the network was trained for before, from which the WebUI counts on.
+        filename_regex, filename_join: the WebUI's settings for captions made of file names.
+        save_state, tensorboard: the WebUI's settings for the optimizer's state and for TensorBoard.
     """
 
     template: str | None
@@ -75,10 +75,10 @@ class WebuiSettings:
 
 
 def training_tables(entered: Mapping[str, Any], webui: WebuiSettings) -> dict[str, dict[str, Any]]:
-    """Return the tables of a job for the arguments of the WebUI's `train_hypernetwork`, previews aside.
+    """Return the tables of a job for the arguments of the WebUI's `train_hypernetwork`, without previews.
 
     Raises:
-        SettingsError: the template is not there, or the steps are done already; names our setting.
+        SettingsError: the template is missing, or the steps are done already; names our setting.
     """
     if webui.template is None:
         raise SettingsError("data.template_file", f"there is no prompt template {entered['template_filename']!r}")
@@ -105,7 +105,7 @@ def training_tables(entered: Mapping[str, Any], webui: WebuiSettings) -> dict[st
         },
         "optimizer": {"clip": _CLIPS.get(clip, clip), **limit},
         "schedule": {"rate": _rest(entered["learn_rate"], webui.trained, steps, True)},
-        # A run that goes on from the file must not see the noise of the one before it again.
+        # A run that continues from the file must not get the noise of the previous run again.
         "train": {
             "max_steps": steps - webui.trained,
             "gradient_accumulation": entered["gradient_step"],
@@ -124,7 +124,7 @@ def training_tables(entered: Mapping[str, Any], webui: WebuiSettings) -> dict[st
 
 
 def creation_values(entered: Mapping[str, Any]) -> dict[str, Any]:
-    """Values of `CreateSettings` for the arguments of the WebUI's `create_hypernetwork`.
+    """Return values of `CreateSettings` for the arguments of the WebUI's `create_hypernetwork`.
 
     Raises:
         SettingsError: no width is ticked.
@@ -150,7 +150,7 @@ def in_labels(error: WorkbenchError) -> list[str]:
 
 
 def in_arguments(error: WorkbenchError) -> str:
-    """Return the same with the names of the arguments, as one line."""
+    """Return the sentences with the names of the arguments, in one line."""
     lines = [f"{_ARGUMENTS.get(one.field, one.field)}: {one.reason}" for one in _settings(error)]
     return "; ".join(lines) or str(error)
 
@@ -160,7 +160,7 @@ def _settings(error: WorkbenchError) -> Sequence[SettingsError]:
 
 
 def _steps(value: Any, trained: int) -> int:
-    """Return the step at which the run ends, counted from the network's first one."""
+    """Return the step at which training ends; like the WebUI it is counted from the network's first step."""
     try:
         steps = int(value)
     except (TypeError, ValueError):
@@ -172,7 +172,7 @@ def _steps(value: Any, trained: int) -> int:
 
 
 def _rest(value: Any, trained: int, steps: int, is_rate: bool) -> str:
-    """Return a text of rates or limits with the ends counted from where the network is now; a wrong one as it is."""
+    """Return rates or limits with their end steps counted from the present step of the network, or a wrong text."""
     text = str(value if value is not None else "")
     try:
         pieces = schedules.parse(text, steps).pieces

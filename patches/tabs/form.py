@@ -47,23 +47,23 @@ class Form:
 
     Args:
         prefix: ids of the components start with it.
-        beside: each field has a place under it for what is wrong with it.
+        shows_problems: each field has a place under it for what is wrong with it.
         own: by address, what makes the components of a setting in place of the one that its type would get.
     """
 
     def __init__(
-        self, prefix: str, beside: bool = False, own: Mapping[str, Callable[[Form], None]] | None = None
+        self, prefix: str, shows_problems: bool = False, own: Mapping[str, Callable[[Form], None]] | None = None
     ) -> None:
         self._prefix = prefix
-        self._beside = beside
+        self._shows_problems = shows_problems
         self._own = own or {}
         self.fields: list[Field] = []
-        self._places: dict[str, Any] = {}
+        self._messages: dict[str, Any] = {}
 
     @property
-    def places(self) -> list[Any]:
+    def messages(self) -> list[Any]:
         """The components under the fields, in the order `sentences` gives."""
-        return list(self._places.values())
+        return list(self._messages.values())
 
     @property
     def components(self) -> list[Any]:
@@ -112,7 +112,7 @@ class Form:
 
     def column(self) -> Any:
         """Return the block around a field and the place for its problems."""
-        return gr.Column(min_width=160, elem_classes="hnw-field") if self._beside else contextlib.nullcontext()
+        return gr.Column(min_width=160, elem_classes="hnw-field") if self._shows_problems else contextlib.nullcontext()
 
     def add_component(self, section: str, name: str, option: Option, component: Any) -> Any:
         """Take a component just made into the form; the place for its problems comes under it."""
@@ -120,14 +120,14 @@ class Form:
         component.do_not_save_to_config = True
         field = Field(section, name, option, component)
         self.fields.append(field)
-        if self._beside:
+        if self._shows_problems:
             id_ = "_".join(filter(None, (self._prefix, section, name, "problem")))
-            self._places[field.address] = gr.HTML(visible=False, elem_id=id_, elem_classes="hnw-problem")
+            self._messages[field.address] = gr.HTML(visible=False, elem_id=id_, elem_classes="hnw-problem")
         return component
 
-    def sentences(self, said: Mapping[str, str]) -> list[Any]:
-        """Update of the places under the fields: the sentence for each address in `said`, nothing elsewhere."""
-        return [gr.update(value=plain(said.get(one, "")), visible=one in said) for one in self._places]
+    def message_updates(self, problems: Mapping[str, str]) -> list[Any]:
+        """Update of the places under the fields: the sentence for each address in `problems`, nothing elsewhere."""
+        return [gr.update(value=plain(problems.get(one, "")), visible=one in problems) for one in self._messages]
 
     def filled(self, values: Mapping[str, Any]) -> list[Any]:
         """Update of the components: the new value for each address in `values`, the others as they are."""

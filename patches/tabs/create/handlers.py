@@ -14,7 +14,7 @@ from ....hypernetworks.base.errors import SettingsError, WorkbenchError
 from ....hypernetworks.base.options import as_text
 from ....hypernetworks.files.create import create_file
 from ....hypernetworks.jobs import create_files
-from ....hypernetworks.jobs.create_entry import FORM_LABELS, Entry, beside, check_entry
+from ....hypernetworks.jobs.create_entry import FORM_LABELS, Entry, as_sentence, check_entry
 from ....hypernetworks.jobs.settings_text import MAX_BYTES
 from ....hypernetworks.network import presets
 from ....hypernetworks.pages import create as create_view
@@ -66,7 +66,7 @@ class Handlers:
         """Components that `look` updates."""
         panel = self.panel
         beside_form = [panel.drawing, panel.summary, panel.preset, panel.advice]
-        return [self._ticks, panel.offered, *self.form.places, *beside_form]
+        return [self._ticks, panel.offered, *self.form.messages, *beside_form]
 
     @property
     def filled(self) -> list[Any]:
@@ -141,7 +141,7 @@ class Handlers:
         return [
             ticks,
             now,
-            *self.form.sentences({error.field: beside(error) for error in entry.problems}),
+            *self.form.message_updates({error.field: as_sentence(error) for error in entry.problems}),
             create_view.drawing(entry),
             create_view.summary(entry, now, FORM_LABELS),
             preset.name if preset else OWN,

@@ -32,7 +32,7 @@ def make_tab(start: Mapping[str, Mapping[str, Any]]) -> Handlers:
     """
     values = {**start["network"], "name": start["output"].get("name", ""), "seed": start["train"].get("seed", 0)}
     wanted = tuple(values.get("widths", ()))
-    form = Form("hnw_create", beside=True, own={"widths": lambda form: _width_fields(form, wanted)})
+    form = Form("hnw_create", shows_problems=True, own={"widths": lambda form: _width_fields(form, wanted)})
     with gr.Tab("Create Beta Hypernetwork", elem_id="hnw_create_tab") as tab, gr.Row():
         with gr.Column(elem_id="hnw_create_form"):
             preset, advice = _preset_fields()

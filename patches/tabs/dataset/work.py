@@ -97,8 +97,8 @@ def caption_all(seen: Survey, tagger: str, values: Mapping[str, Any]) -> tuple[S
     stopped = _describe(seen, numbers, tagger, found)
     if not found:
         raise DatasetError(stopped)
-    after, said = _applied(seen, f"captions by {tagger}", captioning.changes_of_tagger(seen, found, settings))
-    return after, f"{stopped[:1].upper()}{stopped[1:]}. {said}" if stopped else said
+    after, sentence = _applied(seen, f"captions by {tagger}", captioning.changes_of_tagger(seen, found, settings))
+    return after, f"{stopped[:1].upper()}{stopped[1:]}. {sentence}" if stopped else sentence
 
 
 def make_copies(seen: Survey, values: Mapping[str, Any]) -> str:

@@ -93,14 +93,14 @@ class InspectTab:
             ("rename", self.rename, [*lists, self._report]),
             ("notes", self.write_notes, [self._report]),
         ):
-            self.handlers[section] = self._told(section, work, len(outputs))
+            self.handlers[section] = self._handler(section, work, len(outputs))
             self._buttons[section].click(
                 self.handlers[section],
                 inputs=self.form.components,
                 outputs=[self._statuses[section], *outputs],
             )
 
-    def _told(
+    def _handler(
         self, section: str, work: Callable[[dict[str, Any]], tuple[Any, ...]], outputs: int
     ) -> Callable[..., tuple[Any, ...]]:
         """Return the handler of a button: an error is one sentence at the button, and all else stays as it is."""

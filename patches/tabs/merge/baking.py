@@ -9,7 +9,7 @@ import gradio as gr
 from modules import paths, sd_models, shared
 
 from ....hypernetworks.base.errors import HypernetworkFileError, MergeError, SettingsError, WorkbenchError
-from ....hypernetworks.jobs.create_entry import beside
+from ....hypernetworks.jobs.create_entry import as_sentence
 from ....hypernetworks.merge.bake import attention_layers, changed_layers
 from ....hypernetworks.merge.bake_files import BakeSettings, bake, target
 from ....hypernetworks.merge.checkpoint_file import CheckpointError, CheckpointFile
@@ -36,18 +36,18 @@ class BakeHandlers:
     @property
     def shown(self) -> list[Any]:
         """Components that `look` updates."""
-        return [*self.form.places, self._preview]
+        return [*self.form.messages, self._preview]
 
     def look(self, *entered: Any) -> list[Any]:
         """Say what would change, or beside a field why it cannot."""
         values = self.form.values(entered)
         if not values["network"] or not values["checkpoint"]:
-            return [*self.form.sentences({}), note(_EMPTY)]
+            return [*self.form.message_updates({}), note(_EMPTY)]
         try:
             sentence = _plan(values["network"], _checkpoint(values["checkpoint"]))
         except SettingsError as error:
-            return [*self.form.sentences({error.field: beside(error)}), note(_EMPTY)]
-        return [*self.form.sentences({}), note(sentence)]
+            return [*self.form.message_updates({error.field: as_sentence(error)}), note(_EMPTY)]
+        return [*self.form.message_updates({}), note(sentence)]
 
     def bake(self, *entered: Any) -> tuple[str, Any]:
         """Write the new checkpoint; gives the outcome and the list of checkpoints."""

@@ -13,7 +13,7 @@ from ....hypernetworks.base.atomic import write_text
 from ....hypernetworks.base.errors import CompositionError, HypernetworkFileError, SettingsError, WorkbenchError
 from ....hypernetworks.base.options import Option
 from ....hypernetworks.compose import Composition
-from ....hypernetworks.jobs.create_entry import beside
+from ....hypernetworks.jobs.create_entry import as_sentence
 from ....hypernetworks.merge.composition import merge_composition, plan_composition
 from ....hypernetworks.merge.outlines import outline
 from ....hypernetworks.merge.saving import ResultSettings, free_path, with_hashes
@@ -49,17 +49,17 @@ class CompositionHandlers:
     @property
     def shown(self) -> list[Any]:
         """Components that `look` updates."""
-        return [*self.form.places, self._preview]
+        return [*self.form.messages, self._preview]
 
     def look(self, *entered: Any) -> list[Any]:
         """Show the composition in both forms, or where it is wrong."""
         values = self.form.values(entered)
         if not values[_FIELD].strip():
-            return [*self.form.sentences({}), note(_EMPTY)]
+            return [*self.form.message_updates({}), note(_EMPTY)]
         try:
-            return [*self.form.sentences({}), _preview(_read(values[_FIELD]))]
+            return [*self.form.message_updates({}), _preview(_read(values[_FIELD]))]
         except SettingsError as error:
-            return [*self.form.sentences({_FIELD: beside(error)}), note(_EMPTY)]
+            return [*self.form.message_updates({_FIELD: as_sentence(error)}), note(_EMPTY)]
 
     def save(self, *entered: Any) -> str:
         """Write the composition as a `.hns` file into the folder of networks."""

@@ -14,7 +14,7 @@ from modules import shared
 
 from ....hypernetworks import files
 from ....hypernetworks.base.errors import HypernetworkFileError, SettingsError, WorkbenchError, raise_all
-from ....hypernetworks.jobs.create_entry import beside
+from ....hypernetworks.jobs.create_entry import as_sentence
 from ....hypernetworks.merge import Plan, check, merge, method_names, plan
 from ....hypernetworks.merge.inputs import check_inputs
 from ....hypernetworks.merge.outlines import outline
@@ -51,7 +51,7 @@ class MergeHandlers:
     @property
     def shown(self) -> list[Any]:
         """Components that `look` updates."""
-        return [*self.form.places, *self._columns.values(), *self._rows, self._table]
+        return [*self.form.messages, *self._columns.values(), *self._rows, self._table]
 
     @property
     def lists(self) -> list[Any]:
@@ -65,7 +65,7 @@ class MergeHandlers:
         problems, table = _judge(values, chosen)
         used = used_fields(values["method"], chosen if len(chosen) > 1 else (1, 2))
         return [
-            *self.form.sentences({error.field: beside(error) for error in problems}),
+            *self.form.message_updates({error.field: as_sentence(error) for error in problems}),
             *(gr.update(visible=name in used) for name in self._columns),
             gr.update(visible=not used.isdisjoint(OWN_OPTIONS)),
             *(gr.update(visible=row in chosen or row - 1 in chosen) for row in range(3, ROWS + 1)),

@@ -59,7 +59,7 @@ def make_tab() -> Tab:
 
 def _merge_part() -> tuple[MergeHandlers, Any, Any]:
     """Return the merge itself; gives its handlers, the event that it is over, and the button for the lists."""
-    form = Form(_ID, beside=True)
+    form = Form(_ID, shows_problems=True)
     columns: dict[str, Any] = {}
     with gr.Column(scale=1, min_width=420, elem_id=f"{_ID}_form"):
         rows = [_network_row(form, columns, row) for row in range(1, ROWS + 1)]
@@ -93,7 +93,7 @@ def _network_row(form: Form, columns: dict[str, Any], row: int) -> Any:
 
 def _composition_part() -> CompositionHandlers:
     id_ = f"{_ID}_composition"
-    form = Form(id_, beside=True)
+    form = Form(id_, shows_problems=True)
     with gr.Column(scale=1, min_width=420):
         text = gr.Textbox("", label=TEXT.label, info=TEXT.help, lines=TEXT.lines, elem_id=f"{id_}_text")
         form.add_component("", "text", TEXT, text)
@@ -115,7 +115,7 @@ def _bake_part() -> BakeHandlers:
     id_ = f"{_ID}_bake"
     lists = {"network": work.names(), "checkpoint": baking.checkpoints()}
     own = {name: partial(_dropdown, BakeSettings, name, choices, id_) for name, choices in lists.items()}
-    form = Form(id_, beside=True, own=own)
+    form = Form(id_, shows_problems=True, own=own)
     with gr.Column(scale=1, min_width=420):
         form.add_rows({"": BakeSettings})
     with gr.Column(scale=1, min_width=420):

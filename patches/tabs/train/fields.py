@@ -24,7 +24,7 @@ _ABOVE_PLOT = ("data", "train", "schedule")
 
 def make_form() -> Form:
     """Return the form of a job, without fields yet."""
-    return Form("hnw_train", beside=True, own={"output.name": _save_as})
+    return Form("hnw_train", shows_problems=True, own={"output.name": _save_as})
 
 
 def above_plot(form: Form, start: Start) -> None:

@@ -13,7 +13,7 @@ from modules import paths, shared
 from ....hypernetworks.base.errors import SettingsError, WorkbenchError
 from ....hypernetworks.jobs import train_files
 from ....hypernetworks.jobs.settings_text import MAX_BYTES
-from ....hypernetworks.jobs.train_entry import in_words, planned_rates, problems, sentence
+from ....hypernetworks.jobs.train_entry import as_sentence, in_words, planned_rates, problems
 from ....hypernetworks.pages.sentences import done, note, plain
 from ....hypernetworks.train.settings import presets
 from ....hypernetworks.train.settings.job import Job
@@ -43,7 +43,7 @@ class Handlers:
     @property
     def shown(self) -> list[Any]:
         """Components that `look` updates."""
-        return [self.panel.plot, self.panel.preset, self.panel.advice, *self.form.places]
+        return [self.panel.plot, self.panel.preset, self.panel.advice, *self.form.messages]
 
     @property
     def filled(self) -> list[Any]:
@@ -85,8 +85,8 @@ class Handlers:
         if loaded.errors:
             status = self.form.explain(in_words(SettingsError.joined(loaded.errors)))
         if loaded.left_out:
-            said = f"Without a counterpart here, and so left out: {', '.join(loaded.left_out)}"
-            status += self.form.explain(WorkbenchError(said))
+            sentence = f"Without a counterpart here, and so left out: {', '.join(loaded.left_out)}"
+            status += self.form.explain(WorkbenchError(sentence))
         rest = "the rest of " if status else ""
         return [status + done(f"Loaded {rest}{path.name}."), *self._fill(loaded.values, entered)]
 
@@ -99,17 +99,17 @@ class Handlers:
         return [*self.form.filled(changes), *self._look(tables)]
 
     def _look(self, tables: dict[str, Any]) -> list[Any]:
-        said = problems(draft(tables))
+        sentences = problems(draft(tables))
         network = tables["network"]["file"]
         if network and network not in shared.hypernetworks:
-            said["network.file"] = sentence(SettingsError("network.file", not_there(network)))
+            sentences["network.file"] = as_sentence(SettingsError("network.file", not_there(network)))
         entered = {f"{section}.{name}": value for section, table in tables.items() for name, value in table.items()}
         preset = presets.matching(entered)
         return [
             _plot(draft(tables)),
             preset.name if preset else OWN,
             gr.update(value=plain(preset.advice if preset else ""), visible=preset is not None),
-            *self.form.sentences(said),
+            *self.form.message_updates(sentences),
         ]
 
 

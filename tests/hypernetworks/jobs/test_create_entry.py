@@ -15,9 +15,9 @@ from hypernetwork_workbench.hypernetworks.network.settings import CreateSettings
 RIGHT = {"name": "ink", "widths": ["24", "32"], "more_widths": ""}
 
 
-def said(**changes):
+def sentences(**changes):
     return {
-        error.field: create_entry.beside(error)
+        error.field: create_entry.as_sentence(error)
         for error in create_entry.check_entry({**RIGHT, **changes}, (24, 32)).problems
     }
 
@@ -45,7 +45,7 @@ WRONG = {
 
 @pytest.mark.parametrize("field", WRONG)
 def test_one_sentence_beside_the_field_that_is_wrong(field):
-    found = said(**{field: WRONG[field]})
+    found = sentences(**{field: WRONG[field]})
     assert list(found) == [field]
     assert found[field][0].isupper()
     assert found[field].endswith(".")
@@ -53,17 +53,17 @@ def test_one_sentence_beside_the_field_that_is_wrong(field):
 
 
 def test_every_wrong_field_is_named_at_once():
-    assert set(said(**{**WRONG, "layer_structure": "1, 2, 1"})) == set(WRONG) - {"layer_structure"}
+    assert set(sentences(**{**WRONG, "layer_structure": "1, 2, 1"})) == set(WRONG) - {"layer_structure"}
 
 
 def test_what_depends_on_a_wrong_field_is_not_blamed():
-    assert list(said(layer_structure="1, x, 2, 1", dropout_structure="0, 0.1, 0.1, 0")) == ["layer_structure"]
+    assert list(sentences(layer_structure="1, x, 2, 1", dropout_structure="0, 0.1, 0.1, 0")) == ["layer_structure"]
 
 
 def test_the_example_in_a_sentence_is_accepted():
-    sentence = said(layer_structure="1, 2, 3, 2, 1", dropout_structure="0, 0.1, 0")["dropout_structure"]
+    sentence = sentences(layer_structure="1, 2, 3, 2, 1", dropout_structure="0, 0.1, 0")["dropout_structure"]
     example = sentence.split("for example ")[1].rstrip(".")
-    assert said(layer_structure="1, 2, 3, 2, 1", dropout_structure=example) == {}
+    assert sentences(layer_structure="1, 2, 3, 2, 1", dropout_structure=example) == {}
 
 
 def test_no_width_is_a_problem_only_where_some_can_be_ticked():
@@ -73,7 +73,7 @@ def test_no_width_is_a_problem_only_where_some_can_be_ticked():
 
 
 def test_a_width_too_small_for_the_layers_is_named():
-    assert "24" in said(layer_structure="1, 0.01, 1", widths=["24"])["widths"]
+    assert "24" in sentences(layer_structure="1, 0.01, 1", widths=["24"])["widths"]
 
 
 def test_a_taken_name_needs_the_box():
@@ -91,11 +91,11 @@ def test_the_structure_is_known_as_long_as_its_own_fields_are_right():
 def test_every_choice_the_form_offers_is_accepted():
     for activation in ACTIVATIONS:
         for weight_init in WEIGHT_INITS:
-            assert said(activation=activation, weight_init=weight_init) == {}
+            assert sentences(activation=activation, weight_init=weight_init) == {}
 
 
 def test_a_network_too_large_to_be_meant_is_refused():
-    found = said(layer_structure="1, 64, 64, 1", more_widths="16384")
+    found = sentences(layer_structure="1, 64, 64, 1", more_widths="16384")
     assert list(found) == ["layer_structure"]
     assert "GB" in found["layer_structure"]
 

@@ -29,7 +29,7 @@ class Tab:
             self.handlers = tab_create.make_tab({**EMPTY, **start})
         self.entered = {field.name: field.component.value for field in self.handlers.form.fields}
         self.offered = ()
-        self.said = {}
+        self.outputs = {}
         self.status = ""
 
     def inputs(self):
@@ -46,7 +46,7 @@ class Tab:
                 if isinstance(update, dict) and "value" in update:
                     self.entered[names[id(component)]] = value
             elif value is not None and getattr(component, "elem_id", None):
-                self.said[component.elem_id.removeprefix("hnw_create_")] = value
+                self.outputs[component.elem_id.removeprefix("hnw_create_")] = value
 
     def look(self, **entered):
         self.entered.update(entered)
@@ -64,7 +64,7 @@ class Tab:
         self.take(self.handlers.shown, updates)
 
     def problems(self):
-        return {key: text for key, text in self.said.items() if key.endswith("_problem") and text}
+        return {key: text for key, text in self.outputs.items() if key.endswith("_problem") and text}
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ def test_looking_does_not_load_a_checkpoint(patched, monkeypatch):
         opened = Tab()
         opened.look(name="ink")
         assert opened.offered == ()
-        assert "No checkpoint" in opened.said["summary"]
+        assert "No checkpoint" in opened.outputs["summary"]
     finally:
         shared.sd_model = model
 
@@ -123,11 +123,11 @@ def test_a_checkpoint_changed_unseen_stops_the_creation_once(tab, folder, monkey
 def test_a_problem_stands_beside_its_field_and_goes(tab):
     tab.look(layer_structure="1, 2, 2, 1", dropout_structure="0, 0.1, 0")
     assert list(tab.problems()) == ["dropout_structure_problem"]
-    assert "Dropout" in tab.said["summary"]
-    assert "<svg" not in tab.said["drawing"]
+    assert "Dropout" in tab.outputs["summary"]
+    assert "<svg" not in tab.outputs["drawing"]
     tab.look(dropout_structure="0, 0.1, 0.2, 0")
     assert tab.problems() == {}
-    assert "Dropout 20 %" in tab.said["drawing"]
+    assert "Dropout 20 %" in tab.outputs["drawing"]
 
 
 def test_what_is_entered_is_not_taken_as_html(tab):
@@ -136,18 +136,18 @@ def test_what_is_entered_is_not_taken_as_html(tab):
 
 
 def test_the_drawing_and_the_sizes_follow_the_entry(tab):
-    before = tab.said["drawing"], tab.said["summary"]
+    before = tab.outputs["drawing"], tab.outputs["summary"]
     tab.look(layer_structure="1, 3, 1")
-    assert (tab.said["drawing"], tab.said["summary"]) != before
-    assert "× 3" in tab.said["drawing"]
+    assert (tab.outputs["drawing"], tab.outputs["summary"]) != before
+    assert "× 3" in tab.outputs["drawing"]
 
 
 def test_every_preset_fills_the_form_and_makes_a_file(tab, folder):
     for preset in presets.PRESETS:
         tab.choose_preset(preset.name)
         assert tab.problems() == {}
-        assert tab.said["preset"] == preset.name
-        assert preset.rate in tab.said["advice"]
+        assert tab.outputs["preset"] == preset.name
+        assert preset.rate in tab.outputs["advice"]
         tab.entered.update(overwrite=True, more_widths="40")
         tab.create()
         assert tab.status.startswith("<p class='hnw-done'>Created ink"), tab.status
@@ -159,7 +159,7 @@ def test_every_preset_fills_the_form_and_makes_a_file(tab, folder):
 def test_a_change_leaves_the_preset(tab):
     tab.choose_preset("Style")
     tab.look(layer_structure="1, 1.5, 1.6, 1")
-    assert tab.said["preset"] == "Own settings"
+    assert tab.outputs["preset"] == "Own settings"
 
 
 def test_the_file_carries_name_seed_and_notes(tab, folder):
@@ -240,4 +240,4 @@ def test_a_job_starts_the_form(patched):
     opened.look()
     assert opened.entered["name"] == "night"
     assert opened.entered["widths"] == ["32"]
-    assert "× 3" in opened.said["drawing"]
+    assert "× 3" in opened.outputs["drawing"]

@@ -138,9 +138,9 @@ def test_a_look_shows_what_will_be_trained(tab):
 def test_wrong_input_is_one_sentence_that_names_the_field(tab, entered, sentence):
     tab.look()
     before = tab.overview
-    said = tab.look(**entered)
-    assert sentence in said
-    assert said.count("<li>") == 1
+    status = tab.look(**entered)
+    assert sentence in status
+    assert status.count("<li>") == 1
     assert tab.overview == before
 
 
@@ -230,8 +230,8 @@ def test_pictures_are_paged_and_filtered(tab, folder):
 
 
 def test_before_the_first_look_every_button_says_so(tab, folder):
-    for said in (tab.save("x"), tab.undo_edit(), tab.tags(tag="x"), tab.copies()):
-        assert "press Look first" in said
+    for status in (tab.save("x"), tab.undo_edit(), tab.tags(tag="x"), tab.copies()):
+        assert "press Look first" in status
     tab.pick(0)
     assert tab.held[id(tab.handlers.parts.number)] == -1
     tab.look()
@@ -242,8 +242,8 @@ def test_copies_are_written_into_a_new_folder(tab, folder, tmp_path):
     tab.look()
     held = sorted(folder.iterdir())
     assert "no picture is that long" in tab.copies(target=str(tmp_path / "new"), split_threshold=0.4)
-    said = tab.copies(mirror=True)
-    assert "Wrote 6 pictures to" in said
+    status = tab.copies(mirror=True)
+    assert "Wrote 6 pictures to" in status
     assert "exists already; name a new folder" in tab.copies()
     assert "Split threshold: must be at most 1, not 2" in tab.copies(split_threshold=2)
     assert sorted(folder.iterdir()) == held
@@ -292,12 +292,12 @@ def test_the_hosts_tagger_captions_the_pictures_and_keeps_what_is_there(deepboor
 def test_a_tagger_that_fails_is_named_and_what_it_has_done_is_kept(deepbooru, folder):
     tab = Tab(folder)
     tab.look()
-    said = []
+    status = []
 
     def failing(picture: Any) -> str:
-        if said:
+        if status:
             raise RuntimeError("out of memory")
-        said.append(picture)
+        status.append(picture)
         return "one"
 
     deepbooru.model.tag_multi = failing

@@ -114,8 +114,8 @@ def test_only_what_the_host_lists_can_be_chosen(name, tab, press, folder, patche
     assert f"Network: there is no network {name}; press Refresh list" in shown[2]
     assert shown[0] == ""
     for section in ("compare", "convert", "rename", "notes"):
-        said = press(section, file=name, convert__name="x", rename__name="x", compare__other="n")[0]
-        assert f"Network: there is no network {name}" in said
+        status = press(section, file=name, convert__name="x", rename__name="x", compare__other="n")[0]
+        assert f"Network: there is no network {name}" in status
     assert (folder.parent / "secret.pt").exists()
     assert [path.name for path in folder.iterdir()] == ["n.pt"]
     assert "Network: choose a network" in tab.show(None)[2]
@@ -134,18 +134,18 @@ def test_a_broken_file_shows_its_problem_and_what_can_be_known(tab, folder, patc
 def test_a_converted_file_is_listed_and_makes_the_same_picture(press, folder, patched):
     save(folder / "n.pt", activation="mish")
     listed(patched)
-    said, first, second = press("convert", file="n", convert__name="m", convert__form=".safetensors")
-    assert "Wrote m.safetensors" in said
-    assert "its name in prompts is m" in said
+    status, first, second = press("convert", file="n", convert__name="m", convert__form=".safetensors")
+    assert "Wrote m.safetensors" in status
+    assert "its name in prompts is m" in status
     assert first["choices"] == second["choices"] == ["m", "n"]
     assert np.array_equal(
         generate(patched, "a red circle<hypernet:n:1>")[0], generate(patched, "a red circle<hypernet:m:1>")[0]
     )
-    said, *_ = press("convert", file="m", convert__name="n", convert__dtype="float16")
-    assert "New name: n.pt exists already; choose another name, or tick “Replace an existing file”" in said
+    status, *_ = press("convert", file="m", convert__name="n", convert__dtype="float16")
+    assert "New name: n.pt exists already; choose another name, or tick “Replace an existing file”" in status
     assert files.load(folder / "n.pt").metadata.name == "n"
-    said, *_ = press("convert", file="m", convert__name="n", convert__dtype="float16", convert__overwrite=True)
-    assert "Wrote n.pt" in said
+    status, *_ = press("convert", file="m", convert__name="n", convert__dtype="float16", convert__overwrite=True)
+    assert "Wrote n.pt" in status
     assert files.read_document(folder / "n.pt").tensors()[0].dtype == torch.float16
 
 
@@ -162,9 +162,9 @@ def test_a_converted_file_is_listed_and_makes_the_same_picture(press, folder, pa
 def test_a_conversion_that_cannot_be_says_why(values, sentence, press, folder, patched):
     save(folder / "n.pt", activation="gelu")
     listed(patched)
-    said, *others = press("convert", file="n", **values)
-    assert sentence in said
-    assert said.count("<li>") == 1
+    status, *others = press("convert", file="n", **values)
+    assert sentence in status
+    assert status.count("<li>") == 1
     assert others == [gr.update(), gr.update()]
     assert [path.name for path in folder.iterdir()] == ["n.pt"]
 
@@ -173,14 +173,14 @@ def test_renaming_shows_the_network_under_its_new_name(press, folder, patched):
     path = save(folder / "styles" / "n.pt")
     files.optimizer_path(path).write_bytes(b"state")
     listed(patched)
-    said, chosen, other, report = press("rename", file="n", rename__name="夜")
-    assert "n.pt is 夜.pt now, and with it 夜.pt.optim." in said
+    status, chosen, other, report = press("rename", file="n", rename__name="夜")
+    assert "n.pt is 夜.pt now, and with it 夜.pt.optim." in status
     assert (chosen["value"], chosen["choices"]) == ("夜", ["夜"])
     assert "value" not in other
     assert "夜.pt" in report
     assert listed(patched) == {"夜": "styles/夜.pt"}
-    said, *_ = press("rename", file="夜", rename__name="a:b")
-    assert "Rename to: must not contain :" in said
+    status, *_ = press("rename", file="夜", rename__name="a:b")
+    assert "Rename to: must not contain :" in status
     assert listed(patched) == {"夜": "styles/夜.pt"}
 
 
@@ -188,14 +188,14 @@ def test_notes_are_written_and_shown(press, folder, patched):
     path = save(folder / "n.pt")
     listed(patched)
     before = files.load(path).metadata
-    said, report = press("notes", file="n", notes__optional_info="new <i>notes</i>")
-    assert "n.pt has the new notes" in said
+    status, report = press("notes", file="n", notes__optional_info="new <i>notes</i>")
+    assert "n.pt has the new notes" in status
     assert "new &lt;i&gt;notes&lt;/i&gt;" in report
     after = files.load(path).metadata
     assert after.optional_info == "new <i>notes</i>"
     assert (after.extra, after.step, after.name) == (before.extra, before.step, before.name)
-    said, _ = press("notes", file="n", notes__optional_info="x" * 100_001)
-    assert "Notes in the file: must be at most 100,000 characters long" in said
+    status, _ = press("notes", file="n", notes__optional_info="x" * 100_001)
+    assert "Notes in the file: must be at most 100,000 characters long" in status
     assert files.load(path).metadata == after
 
 
@@ -203,14 +203,14 @@ def test_two_networks_are_compared(press, folder, patched):
     save(folder / "a.pt", 1)
     save(folder / "b.safetensors", 2, layer_structure=(1, 1.5, 1))
     listed(patched)
-    said, table = press("compare", file="a", compare__other="b")
-    assert said == ""
+    status, table = press("compare", file="a", compare__other="b")
+    assert status == ""
     assert "1, 1.5, 1" in table
     assert "Their outputs differ." in table
     (folder / "b.safetensors").write_bytes(b"broken")
     for other, sentence in (("b", "Compare with: b.safetensors: "), (None, "Compare with: choose a network")):
-        said, table = press("compare", file="a", compare__other=other)
-        assert sentence in said
+        status, table = press("compare", file="a", compare__other=other)
+        assert sentence in status
         assert table == gr.update()
 
 

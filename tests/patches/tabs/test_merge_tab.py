@@ -69,11 +69,11 @@ def look(tab: Any) -> Press:
     def looked(**given: Any) -> tuple[dict[str, str], dict[str, bool], str]:
         updates = tab.merge.look(*values(tab.merge.form, **given))
         assert len(updates) == len(tab.merge.shown)
-        count = len(tab.merge.form.places)
+        count = len(tab.merge.form.messages)
         names = [field.address for field in tab.merge.form.fields]
-        said = {name: one["value"] for name, one in zip(names, updates[:count], strict=True) if one["visible"]}
+        status = {name: one["value"] for name, one in zip(names, updates[:count], strict=True) if one["visible"]}
         visible = {name: one["visible"] for name, one in zip(tab.merge._columns, updates[count:-4], strict=True)}
-        return said, visible | {"rows": [one["visible"] for one in updates[-3:-1]]}, updates[-1]
+        return status, visible | {"rows": [one["visible"] for one in updates[-3:-1]]}, updates[-1]
 
     return looked
 
@@ -88,12 +88,12 @@ def added(network: Any, width: int = 32) -> torch.Tensor:
 
 
 def test_the_methods_are_judged_as_networks_are_chosen(look):
-    said, visible, table = look()
-    assert said == {}
+    status, visible, table = look()
+    assert status == {}
     assert "Choose two networks" in table
     assert visible["rows"] == [False, False]
-    said, visible, table = look(network_1="a", network_2="b")
-    assert said == {}
+    status, visible, table = look(network_1="a", network_2="b")
+    assert status == {}
     assert table.count(">yes<") == 5
     assert "It needs exactly 3 networks, not 2." in table
     assert "and only affine networks can be multiplied out" in table
@@ -130,16 +130,16 @@ def test_a_method_in_one_file_is_in_the_list_and_the_table_and_merges(tmp_path, 
     _, visible, table = look(network_1="a", network_2="b", method=label)
     assert {name for name, is_shown in visible.items() if is_shown is True} == {"weight_2", "density"}
     assert f"<b>{label}</b>" in table
-    said, compared = merge(name="m", method=label, density=0.25)
-    assert "Wrote m.pt" in said
+    status, compared = merge(name="m", method=label, density=0.25)
+    assert "Wrote m.pt" in status
     assert "what lies between them" in compared
     assert files.load(folder / "m.pt").metadata.training["merge"]["density"] == 0.25
 
 
 def test_a_weighted_sum_carries_its_recipe_and_is_compared(merge, folder, patched):
-    said, table = merge(name="sum", weight_1=0.75, weight_2=0.25)
-    assert "Wrote sum.pt" in said
-    assert "its name in prompts is sum" in said
+    status, table = merge(name="sum", weight_1=0.75, weight_2=0.25)
+    assert "Wrote sum.pt" in status
+    assert "its name in prompts is sum" in status
     assert "The result differs from the weighted sum" in table
     result, a, b = (files.load(folder / f"{name}.pt") for name in ("sum", "a", "b"))
     for name, tensor in result.state_dict().items():
@@ -156,8 +156,8 @@ def test_an_exact_merge_does_what_the_networks_do_and_fits_every_form(merge, fol
         ("q", ".pt for every reader", "float16", "q.pt"),
         ("r", ".safetensors", "bfloat16", "r.safetensors"),
     ):
-        said, table = merge(name=name, form=form, dtype=dtype, method=PARALLEL, weight_1=2, weight_2=-0.5)
-        assert f"Wrote {file}" in said
+        status, table = merge(name=name, form=form, dtype=dtype, method=PARALLEL, weight_1=2, weight_2=-0.5)
+        assert f"Wrote {file}" in status
         assert "The result does the same as the weighted sum" in table
         assert {str(t.dtype) for t in files.read_document(folder / file).tensors()} == {f"torch.{dtype}"}
     wanted = 2 * added(files.load(folder / "a.pt")) - 0.5 * added(files.load(folder / "b.pt"))
@@ -166,8 +166,8 @@ def test_an_exact_merge_does_what_the_networks_do_and_fits_every_form(merge, fol
 
 def test_blocks_and_the_multiplier_reach_the_merge(merge, save, folder):
     save("e", 5, activation="relu")
-    said, _ = merge(name="m", network_3="e", method=ADD, multiplier=0.5, block_weights="32.v=0, k=2")
-    assert "Wrote m.pt" in said
+    status, _ = merge(name="m", network_3="e", method=ADD, multiplier=0.5, block_weights="32.v=0, k=2")
+    assert "Wrote m.pt" in status
     a, b, e, m = (files.load(folder / f"{n}.pt").state_dict() for n in "abem")
     for name, tensor in m.items():
         factor = 2 if ".0.linear" in name else 0 if name.startswith("pairs.32.") else 0.5
@@ -176,8 +176,8 @@ def test_blocks_and_the_multiplier_reach_the_merge(merge, save, folder):
 
 def test_an_existing_file_is_replaced_only_if_asked(merge, look, folder):
     before = (folder / "a.pt").read_bytes()
-    said, table = merge(name="a")
-    assert "Name of the result: the file a.pt exists already" in said
+    status, table = merge(name="a")
+    assert "Name of the result: the file a.pt exists already" in status
     assert table == gr.update()
     assert (folder / "a.pt").read_bytes() == before
     assert "The file a.pt exists already" in look(network_1="a", network_2="b", name="a")[0]["name"]
@@ -206,17 +206,17 @@ def test_an_existing_file_is_replaced_only_if_asked(merge, look, folder):
 )
 def test_wrong_input_is_named_and_nothing_is_written(given, sentence, merge, folder):
     before = listed(folder)
-    said, table = merge(**{"name": "new", **given})
-    assert sentence in said.replace("layer structure", "layer_structure")
-    assert said.count("<li>") == 1
+    status, table = merge(**{"name": "new", **given})
+    assert sentence in status.replace("layer structure", "layer_structure")
+    assert status.count("<li>") == 1
     assert table == gr.update()
     assert listed(folder) == before
 
 
 def test_a_broken_file_is_said_beside_its_field(look, merge, folder):
     (folder / "b.pt").write_bytes(b"broken")
-    said, _, table = look(network_1="a", network_2="b")
-    assert said["network_2"].startswith("Its file cannot be used (b.pt: ")
+    status, _, table = look(network_1="a", network_2="b")
+    assert status["network_2"].startswith("Its file cannot be used (b.pt: ")
     assert "returns when the fields are right" in table
     assert "Network B: its file cannot be used (b.pt: " in merge(name="new")[0]
 
@@ -299,16 +299,16 @@ def test_a_baked_checkpoint_makes_the_networks_pictures(baking, save, folder, pa
     *_, note = baking.look(*values(baking.form, network="n", checkpoint=title))
     assert "attention layers change" in note
     plain, with_network = (generate(patched, f"a red circle{tag}")[0] for tag in ("", "<hypernet:n:0.8>"))
-    said, tiles = baking.bake(*values(baking.form, network="n", checkpoint=title, strength=0.8, name="baked"))
-    assert "Wrote baked.safetensors" in said
+    status, tiles = baking.bake(*values(baking.form, network="n", checkpoint=title, strength=0.8, name="baked"))
+    assert "Wrote baked.safetensors" in status
     baked_title = next(one for one in tiles["choices"] if one.startswith("baked"))
     models.reload_model_weights(info=models.checkpoints_list[baked_title])
     baked, _ = generate(patched, "a red circle")
 
     assert np.abs(plain.astype(int) - with_network.astype(int)).max() > 20
     assert np.abs(baked.astype(int) - with_network.astype(int)).max() <= 1
-    said, _ = baking.bake(*values(baking.form, network="n", checkpoint=title, name="baked"))
-    assert "baked.safetensors exists already; choose another name" in said
+    status, _ = baking.bake(*values(baking.form, network="n", checkpoint=title, name="baked"))
+    assert "baked.safetensors exists already; choose another name" in status
 
 
 @pytest.mark.parametrize(
@@ -326,9 +326,9 @@ def test_a_baked_checkpoint_makes_the_networks_pictures(baking, save, folder, pa
 )
 def test_what_cannot_be_baked_is_said(given, sentence, baking, patched):
     title = patched.module("sd_models").checkpoint_tiles()[0]
-    said, _ = baking.bake(*values(baking.form, **{"network": "c", "checkpoint": title, "name": "baked", **given}))
-    assert sentence in said
-    assert said.count("<li>") == 1
+    status, _ = baking.bake(*values(baking.form, **{"network": "c", "checkpoint": title, "name": "baked", **given}))
+    assert sentence in status
+    assert status.count("<li>") == 1
 
 
 def test_every_field_has_an_id_and_stays_out_of_the_hosts_defaults(tab):
@@ -342,12 +342,12 @@ def test_every_field_has_an_id_and_stays_out_of_the_hosts_defaults(tab):
 
 def test_weights_of_blocks_are_judged_for_the_chosen_method_alone(look):
     two = {"network_1": "a", "network_2": "b"}
-    said, _, table = look(**two, block_weights="32.k=1/2")
-    assert said == {}
+    status, _, table = look(**two, block_weights="32.k=1/2")
+    assert status == {}
     assert table.count(">yes<") == 5
     assert table.count("are written in another way for it") == 3
-    said, _, table = look(**two, block_weights="32.k=1/2", method="TIES (differences from A that agree)")
-    assert said["block_weights"].startswith("&#39;32.k=1/2&#39; needs one number")
+    status, _, table = look(**two, block_weights="32.k=1/2", method="TIES (differences from A that agree)")
+    assert status["block_weights"].startswith("&#39;32.k=1/2&#39; needs one number")
     assert table.count(">yes<") == 5
     assert "in another way" not in table
 
@@ -362,6 +362,6 @@ def test_a_saved_composition_can_be_named_where_the_host_lists_it(composition, f
     assert "yes</span>: The one file has layer structure [1, 4, 1]" in preview
     place, *_ = composition.look(*values(composition.form, text="bad"))
     assert "The file bad.hns is wrong, line 1" in place["value"]
-    said = composition.save(*values(composition.form, text="mix > c", name="mix", overwrite=True))
-    assert "the composition names mix itself" in said
+    status = composition.save(*values(composition.form, text="mix > c", name="mix", overwrite=True))
+    assert "the composition names mix itself" in status
     assert (folder / "mix.hns").read_text(encoding="utf-8") == "{'a': 1, 'b': 3}"

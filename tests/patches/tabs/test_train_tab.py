@@ -31,7 +31,7 @@ class Tab:
             self.handlers = tab_train.make_tab({**EMPTY, **(start or {})})
         form = self.handlers.form
         self.entered = {field.address: field.component.value for field in form.fields}
-        self.said = {}
+        self.outputs = {}
         self.status = ""
 
     def take(self, components, values):
@@ -43,7 +43,7 @@ class Tab:
                 if isinstance(update, dict) and "value" in update:
                     self.entered[addresses[id(component)]] = value
             elif value is not None:
-                self.said[component.elem_id.removeprefix("hnw_train_")] = value
+                self.outputs[component.elem_id.removeprefix("hnw_train_")] = value
 
     def look(self, **entered):
         for name, value in entered.items():
@@ -74,7 +74,9 @@ class Tab:
 
     def problems(self):
         return {
-            key.removesuffix("_problem"): text for key, text in self.said.items() if key.endswith("_problem") and text
+            key.removesuffix("_problem"): text
+            for key, text in self.outputs.items()
+            if key.endswith("_problem") and text
         }
 
 
@@ -117,21 +119,21 @@ def tab(network, dataset):
 
 
 def test_the_rates_are_plotted_as_they_are_entered(tab):
-    assert "<svg" in tab.said["plot"]
-    assert "3 steps; learning rate 0.001." in tab.said["plot"]
+    assert "<svg" in tab.outputs["plot"]
+    assert "3 steps; learning rate 0.001." in tab.outputs["plot"]
     assert tab.problems() == {}
     tab.look(schedule__kind="cosine restarts", schedule__cycle="2 epochs", train__max_steps=12)
-    assert "12 steps (4 epochs)" in tab.said["plot"]
+    assert "12 steps (4 epochs)" in tab.outputs["plot"]
     tab.look(schedule__rate="fast")
-    assert "<svg" not in tab.said["plot"]
+    assert "<svg" not in tab.outputs["plot"]
     assert list(tab.problems()) == ["schedule_rate"]
 
 
 def test_problems_stand_beside_their_fields_and_go(tab):
     tab.look(train__max_steps=None, data__width=63, output__save_best=True, network__file="nobody")
-    said = tab.problems()
-    assert set(said) == {"train_max_steps", "data_width", "network_file"}
-    assert said["network_file"] == "There is no network nobody; create it, or refresh the list."
+    status = tab.problems()
+    assert set(status) == {"train_max_steps", "data_width", "network_file"}
+    assert status["network_file"] == "There is no network nobody; create it, or refresh the list."
     tab.look(train__max_steps=3, data__width=64, network__file="ink")
     assert tab.problems() == {"output_save_best": "Needs a “Validation share” to measure on."}
     tab.look(output__save_best=False)
@@ -142,7 +144,7 @@ def test_an_untouched_tab_reproaches_nobody(patched):
     opened = Tab()
     opened.look()
     assert opened.problems() == {}
-    assert "<svg" in opened.said["plot"]
+    assert "<svg" in opened.outputs["plot"]
 
 
 def test_what_is_entered_is_not_taken_as_html(tab):
@@ -156,11 +158,11 @@ def test_every_recipe_fills_the_form_and_can_be_planned(tab):
     for preset in presets.PRESETS:
         tab.choose_preset(preset.name)
         assert tab.problems() == {}
-        assert (tab.said["preset"], tab.said["advice"]) == (preset.name, preset.advice)
-        assert "<svg" in tab.said["plot"]
+        assert (tab.outputs["preset"], tab.outputs["advice"]) == (preset.name, preset.advice)
+        assert "<svg" in tab.outputs["plot"]
         assert {address: tab.entered[address] for address in preset.values()} == preset.values()
     tab.look(train__max_steps=77)
-    assert tab.said["preset"] == "Own settings"
+    assert tab.outputs["preset"] == "Own settings"
 
 
 def test_saved_settings_come_back_and_are_a_job_for_the_command_line(tab, host, network):
