@@ -18,3 +18,10 @@ def test_every_replaced_function_is_named(host):
     expected["xyz_grid"] = {"axis_options"}
     assert named == expected
     assert list(named) == [patch_set.name for patch_set in PATCH_SETS]
+
+
+def test_no_two_patches_have_one_target(host):
+    """The second would take the first for what an earlier copy of itself left behind, and throw it out."""
+    patches = [patch for patch_set in PATCH_SETS for patch in patch_set.patches if isinstance(patch, Patch)]
+    targets = [target for patch in patches for target in patch.targets]
+    assert len(targets) == len(set(targets))
