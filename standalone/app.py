@@ -61,15 +61,17 @@ def start(argv: list[str]) -> embedded.Host:
 
 
 def _check_port(options: argparse.Namespace) -> None:
-    family = socket.AF_INET6 if ":" in options.listen else socket.AF_INET
+    family = socket.AF_INET6 if ":" in options.server_name else socket.AF_INET
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1 if sys.platform != "win32" else 0)
         try:
-            probe.bind((options.listen, options.port))
+            probe.bind((options.server_name, options.port))
         except OSError as error:
             reason = error.strerror or str(error)
             if error.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
-                raise StartError(f"--listen {options.listen}: this machine has no such address ({reason}).") from error
+                raise StartError(
+                    f"--listen {options.server_name}: this machine has no such address ({reason})."
+                ) from error
             message = f"--port {options.port}: the port cannot be used ({reason}); choose another one."
             raise StartError(message) from error
 
@@ -115,7 +117,7 @@ def launch(host: embedded.Host) -> Any:
     options = shared.cmd_opts
     with ldm_support.quiet():
         app, _, _ = shared.demo.launch(
-            server_name=_in_address(options.listen),
+            server_name=_in_address(options.server_name),
             server_port=options.port,
             prevent_thread_lock=True,
             quiet=True,
@@ -148,8 +150,8 @@ def _in_address(listen: str) -> str:
 
 def _page_address(options: argparse.Namespace) -> str:
     """Return where a browser of this machine finds the page."""
-    address = ip_address(options.listen)
-    here = {4: "127.0.0.1", 6: "::1"}[address.version] if address.is_unspecified else options.listen
+    address = ip_address(options.server_name)
+    here = {4: "127.0.0.1", 6: "::1"}[address.version] if address.is_unspecified else options.server_name
     return f"http://{_in_address(here)}:{options.port}"
 
 
@@ -160,7 +162,7 @@ def run(host: embedded.Host) -> None:
     demo = launch(host)
     address = _page_address(shared.cmd_opts)
     log.info("The page is at %s after %.1fs", address, time.monotonic() - _STARTED)
-    if not is_loopback(shared.cmd_opts.listen):
+    if not is_loopback(shared.cmd_opts.server_name):
         log.warning("The page has no password: with --listen, whoever can reach this machine can use it.")
     if not shared.cmd_opts.no_browser:
         webbrowser.open(address)

@@ -25,7 +25,7 @@ def middleware(options: argparse.Namespace) -> Middleware:
     named = options.allow_origin or []
     frames = " ".join(["frame-ancestors", "'self'", *named])
     headers = [(b"content-security-policy", frames.encode())]
-    return Middleware(Gate, rules=rules(options.listen, named), flag=FLAG, headers=headers)
+    return Middleware(Gate, rules=rules(options.server_name, named), flag=FLAG, headers=headers)
 
 
 def rules(listen: str, named: list[str]) -> Rules:

@@ -45,7 +45,8 @@ class Rules:
         hosts: tells whether the page may be reached by this name; None: by any, where the names are not known.
         origins: tells whether the user named this origin, given as the browser wrote it.
         behind_proxy: a proxy that nobody named may stand before the server: it may speak https, send X-Forwarded-Host
-            (which no page can make a browser send elsewhere), and leave the port out of the names it passes on.
+            (which no page can make a browser send elsewhere), leave the port out of the names it passes on, and give
+            the page a name of its own.
     """
 
     hosts: Callable[[Authority], bool] | None
@@ -97,12 +98,24 @@ def foreign(scope: Mapping[str, Any], rules: Rules) -> Foreign | None:
     """
     hosts = _values(scope, b"host")
     reached = parse_authority(hosts[0]) if len(hosts) == 1 else None
-    if rules.hosts is not None and (reached is None or not rules.hosts(reached)):
+    is_named = rules.hosts is None or (reached is not None and rules.hosts(reached))
+    if not is_named and not (rules.behind_proxy and _came_by_proxy(scope)):
         return Foreign("host", ", ".join(hosts))
     origins = _values(scope, b"origin") or _hidden_origins(scope)
     if not origins or (len(origins) == 1 and _is_own(origins[0], reached, scope, rules)):
         return None
     return Foreign("origin", ", ".join(origins))
+
+
+def _came_by_proxy(scope: Mapping[str, Any]) -> bool:
+    """Tell whether a proxy passed a request on, by what no page that borrows a name can make a browser send.
+
+    Such a page was loaded over http, from where a browser sends Sec-Fetch-Site to the machine's own names only; and no
+    page can add a header to a WebSocket.
+    """
+    names = (b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto", b"forwarded")
+    names = names if scope["type"] == "websocket" else (b"sec-fetch-site",)
+    return any(_values(scope, name) for name in names)
 
 
 def _hidden_origins(scope: Mapping[str, Any]) -> list[str]:

@@ -48,6 +48,7 @@ def make_parser() -> argparse.ArgumentParser:
     add("--port", type=_port, default=7860, help="port (7860)")
     add(
         "--listen",
+        dest="server_name",
         metavar="ADDRESS",
         type=_address,
         nargs="?",

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+import json
 import sys
+import types
+import warnings
 
 import pytest
 from hypernetwork_workbench.standalone import host as embedded
@@ -47,3 +51,29 @@ def test_the_extensions_options_and_tabs_are_registered(carrying):
     callbacks = carrying.module("script_callbacks").callback_map
     assert len(callbacks["callbacks_ui_train_tabs"]) >= 2
     assert len(callbacks["callbacks_script_unloaded"]) >= 1
+
+
+def test_the_gate_knows_every_function_of_our_tabs_by_the_element_that_starts_it(carrying):
+    from hypernetwork_workbench.patches.api.gate import CallGate, Calls
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        demo = carrying.module("ui").create_ui()
+    calls, whose = Calls(demo.config), {True: set(), False: set()}
+    for number, block in enumerate(demo.fns):
+        function = getattr(block, "fn", None)
+        while isinstance(function, functools.partial):
+            function = function.func
+        is_ours = getattr(function, "__module__", "").startswith("hypernetwork_workbench.patches.")
+        if function is not None:
+            whose[is_ours].add(number)
+            assert calls.has(json.dumps({"fn_index": number})) or not is_ours, function
+    assert len(whose[True]) > 50
+    submit = next(n for n, one in enumerate(demo.dependencies) if one["js"] == "submit")
+    assert submit in whose[False]
+    assert not calls.has(json.dumps({"fn_index": submit}))
+    registered = carrying.module("script_callbacks").callback_map["callbacks_app_started"]
+    app = types.SimpleNamespace(user_middleware=[], middleware_stack="built", add_api_route=lambda *_, **__: None)
+    registered[0].callback(demo, app)
+    assert [one.cls for one in app.user_middleware] == [CallGate]
+    assert app.middleware_stack is None

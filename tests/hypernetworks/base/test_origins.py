@@ -199,6 +199,23 @@ def test_behind_a_proxy_that_nobody_named_another_page_is_foreign(headers):
     assert judged(OPEN, **headers).header == "origin"
 
 
+#: On the machine only, where a proxy may stand that nobody named.
+LOCAL = Rules(own, lambda text: False, behind_proxy=True)
+
+
+def test_a_name_that_a_proxy_gave_passes_and_a_borrowed_one_does_not():
+    name = {"host": "sd.example", "origin": "https://sd.example"}
+    https, added = {"sec_fetch_site": "same-origin"}, {"x_forwarded_for": "10.0.0.1"}
+    assert judged(LOCAL, **name, **https) is None
+    assert judged(LOCAL, kind="websocket", **name, **added) is None
+    assert judged(LOCAL, **{**name, "origin": "https://evil.example"}, **https).header == "origin"
+    # A page can add this to what it fetches, and a browser sends neither for it.
+    assert judged(LOCAL, **name, **added).header == "host"
+    assert judged(LOCAL, **name).header == "host"
+    assert judged(LOCAL, kind="websocket", **name).header == "host"
+    assert judged(LOCAL, x_forwarded_host="localhost:7860", **name).header == "host"
+
+
 def test_addresses_are_read():
     assert origins.parse_origin("HTTPS://Draw.Example") == Origin("https", "draw.example", 443)
     assert origins.parse_origin("http://[0:0::1]:9") == Origin("http", "::1", 9)
