@@ -81,7 +81,7 @@ def planned_rates(tables: Mapping[str, Mapping[str, Any]]) -> PlannedRates:
     schedule = ScheduleSettings.from_mapping(tables["schedule"])
     train = TrainSettings.from_mapping(tables["train"])
     per_epoch = None
-    if "epoch" in schedule.cycle.lower():
+    if schedule.counts_epochs:
         data = DataSettings.from_mapping(tables["data"])
         if not data.folder:
             raise SettingsError("folder", "the pictures of other folders are counted by Check; this needs a folder")

@@ -6,6 +6,10 @@ from pathlib import Path
 
 import pytest
 from hypernetwork_workbench.hypernetworks.merge.method import METHODS
+from hypernetwork_workbench.hypernetworks.train.optim.cosine_restarts import CosineRestarts
+from hypernetwork_workbench.hypernetworks.train.optim.losses import LOSSES, loss
+from hypernetwork_workbench.hypernetworks.train.optim.optimizers import KINDS
+from hypernetwork_workbench.hypernetworks.train.optim.schedule import SCHEDULES, schedule
 
 from tests.support import rooms
 
@@ -86,9 +90,102 @@ def slide(inputs: Tensors):
     return inputs.tensors[0].lerp(inputs.tensors[1], inputs.options.slide)
 '''
 
+OPTIMIZER = '''
+"""Steps of one size."""
+
+import torch
+
+from .optimizers import KINDS, Kind
+
+
+class Sign(torch.optim.Optimizer):
+    """Go one rate against the sign of the gradient, and more with `zeal`."""
+
+    def __init__(self, params, lr, zeal=1.0):
+        super().__init__(params, {"lr": lr, "zeal": zeal})
+
+    @torch.no_grad()
+    def step(self, closure=None):
+        """Step."""
+        for group in self.param_groups:
+            for weight in group["params"]:
+                if weight.grad is not None:
+                    weight.sub_(weight.grad.sign(), alpha=group["lr"] * group["zeal"])
+
+
+KINDS.add("Sign", Kind(__name__, "Sign"))
+'''
+
+SCHEDULE = '''
+"""A rate that falls by the same share every step."""
+
+from dataclasses import dataclass
+
+from ...base.options import setting
+from .schedule import RATE, WARMUP, schedule
+
+
+@dataclass(frozen=True)
+class Falling:
+    """Falls to `left` of the rate."""
+
+    max_rate: float
+    min_rate: float
+    steps: int
+    left: float
+    end_step: None = None
+
+    def rate(self, step):
+        """Return the rate of `step`."""
+        return max(self.max_rate * self.left ** (step / self.steps), self.min_rate)
+
+    def is_end_of_cycle(self, step):
+        """Tell whether it is the last one."""
+        return step == self.steps - 1
+
+
+OPTIONS = {
+    "left": setting(0.5, "Rate left", "Share of the rate at the end.", group=RATE, minimum=0, maximum=1),
+    "falling": setting("0", "Falls for", "Steps or epochs; 0 takes the whole run.", group=RATE),
+}
+
+
+@schedule("falling", order=15, options={**WARMUP, **OPTIONS}, lengths=("falling",))
+def falling(asked):
+    """Fall."""
+    settings = asked.settings
+    return Falling(asked.max_rate, settings.min_rate, asked.length("falling") or asked.steps, settings.left)
+'''
+
+LOSS = '''
+"""The logarithm of the hyperbolic cosine."""
+
+import torch
+
+from ...base.options import setting
+from .losses import LOSS, loss
+
+SCALE = setting(2.0, "Log-cosh scale", "Where it turns from square to straight.", group=LOSS, above=0)
+
+
+@loss("log cosh", order=15, options={"log_cosh_scale": SCALE})
+def log_cosh(errors, settings):
+    """Give the distance."""
+    return torch.log(torch.cosh(errors.differences / settings.log_cosh_scale)) * settings.log_cosh_scale**2
+'''
+
 
 def merge_method(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Add the merge method `middle` for one test."""
     rooms.keep(METHODS, monkeypatch)
     room = f"{rooms.PACKAGE}.merge.methods"
     rooms.put_in(room, MERGE, folder / "middle.py", monkeypatch)
+
+
+def training_members(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Add the optimizer `Sign`, the schedule `plain` and the loss `l1` for one test."""
+    for registry in (KINDS, SCHEDULES, LOSSES):
+        rooms.keep(registry, monkeypatch)
+    rooms.put_in(f"{rooms.PACKAGE}.train.optim", OPTIMIZER, folder / "sign.py", monkeypatch)
+    schedule("plain", order=25)(lambda asked: CosineRestarts(asked.steps, max_rate=asked.max_rate))
+    loss("l1", order=5)(lambda errors, settings: errors.differences.abs())

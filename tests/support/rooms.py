@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 
@@ -37,17 +38,20 @@ def put_in(room: str, source: str, path: Path, monkeypatch: pytest.MonkeyPatch) 
     return module
 
 
-def answer(file: str, source: str, code: str, folder: Path) -> str:
-    """Run `code` with a copy of the package that has one more file, in a process of its own; gives its last line.
+def answer(files: Mapping[str, str], code: str, folder: Path) -> str:
+    """Run `code` with a copy of the package that has more files, in a process of its own; gives its last line.
 
     Args:
-        file: relative to the repository.
+        files: the source of each, by its path below the repository.
     """
     for name in ("hypernetworks", "patches"):
         shutil.copytree(sources.ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(sources.ROOT / "hypernetwork_workbench.py", folder)
-    (folder / file).write_text(source, encoding="utf-8")
-    environment = os.environ | {"PYTHONPATH": str(folder), "OMP_NUM_THREADS": "1"}
+    for file, source in files.items():
+        (folder / file).write_text(source, encoding="utf-8")
+    # The tests' own modules come from here, and take the package from there.
+    search = os.pathsep.join((str(folder), str(sources.ROOT)))
+    environment = os.environ | {"PYTHONPATH": search, "OMP_NUM_THREADS": "1"}
     result = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=folder, env=environment
     )

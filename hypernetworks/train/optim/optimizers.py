@@ -1,4 +1,7 @@
-"""Optimizers by name, from torch and from well-kept libraries; nothing is installed while training."""
+"""Optimizers by name, from torch and from well-kept libraries; nothing is installed while training.
+
+One of those is a row of `KINDS`; one of our own is a file of this room that adds itself.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ import torch
 from torch import Tensor
 
 from ...base.errors import SettingsError
+from ...base.registry import Registry
 
 #: Parameters of every optimizer that are the trainer's business, not the user's.
 _OURS = {"params", "lr", "kwargs", "maximize", "differentiable", "capturable"}
@@ -27,47 +31,50 @@ class Kind:
         module: what to import.
         attribute: the class in it.
         package: what to install where the module is missing.
+        is_fused: it has a fused step on every GPU that torch supports, and on the CPU.
         defaults: options that must differ from the class's own for a rate set from outside.
     """
 
     module: str
     attribute: str
     package: str = "torch"
+    is_fused: bool = False
     defaults: dict[str, Any] = field(default_factory=dict)
 
 
-#: Torch's optimizers with a fused step on every GPU that it supports.
-_FUSED = ("AdamW", "Adam", "SGD")
-#: Version of torch that has them on the CPU.
+#: Version of torch that has fused steps on the CPU.
 _FUSED_ON_CPU = (2, 4)
 
 
 def _from_library(attribute: str, **defaults: Any) -> Kind:
-    return Kind("pytorch_optimizer", attribute, "pytorch-optimizer", defaults)
+    return Kind("pytorch_optimizer", attribute, "pytorch-optimizer", defaults=defaults)
 
 
-KINDS: dict[str, Kind] = {
-    "AdamW": Kind("torch.optim", "AdamW"),
-    "Adam": Kind("torch.optim", "Adam"),
-    "NAdam": Kind("torch.optim", "NAdam"),
-    "RAdam": Kind("torch.optim", "RAdam"),
-    "Adagrad": Kind("torch.optim", "Adagrad"),
-    "RMSprop": Kind("torch.optim", "RMSprop"),
-    "SGD": Kind("torch.optim", "SGD"),
-    "AdamW8bit": Kind("bitsandbytes.optim", "AdamW8bit", "bitsandbytes"),
-    "Lion8bit": Kind("bitsandbytes.optim", "Lion8bit", "bitsandbytes"),
-    "Lion": _from_library("Lion"),
-    "AdaFactor": _from_library("AdaFactor", relative_step=False, scale_parameter=False),
-    "Prodigy": _from_library("Prodigy"),
-    "DAdaptAdam": _from_library("DAdaptAdam"),
-    "DAdaptAdaGrad": _from_library("DAdaptAdaGrad"),
-    "DAdaptSGD": _from_library("DAdaptSGD"),
-    "DAdaptLion": _from_library("DAdaptLion"),
-    "ScheduleFreeAdamW": _from_library("ScheduleFreeAdamW"),
-    "ScheduleFreeSGD": _from_library("ScheduleFreeSGD"),
-    "CAME": _from_library("CAME"),
-    "Adan": _from_library("Adan"),
-}
+KINDS = Registry(
+    {
+        "AdamW": Kind("torch.optim", "AdamW", is_fused=True),
+        "Adam": Kind("torch.optim", "Adam", is_fused=True),
+        "NAdam": Kind("torch.optim", "NAdam"),
+        "RAdam": Kind("torch.optim", "RAdam"),
+        "Adagrad": Kind("torch.optim", "Adagrad"),
+        "RMSprop": Kind("torch.optim", "RMSprop"),
+        "SGD": Kind("torch.optim", "SGD", is_fused=True),
+        "AdamW8bit": Kind("bitsandbytes.optim", "AdamW8bit", "bitsandbytes"),
+        "Lion8bit": Kind("bitsandbytes.optim", "Lion8bit", "bitsandbytes"),
+        "Lion": _from_library("Lion"),
+        "AdaFactor": _from_library("AdaFactor", relative_step=False, scale_parameter=False),
+        "Prodigy": _from_library("Prodigy"),
+        "DAdaptAdam": _from_library("DAdaptAdam"),
+        "DAdaptAdaGrad": _from_library("DAdaptAdaGrad"),
+        "DAdaptSGD": _from_library("DAdaptSGD"),
+        "DAdaptLion": _from_library("DAdaptLion"),
+        "ScheduleFreeAdamW": _from_library("ScheduleFreeAdamW"),
+        "ScheduleFreeSGD": _from_library("ScheduleFreeSGD"),
+        "CAME": _from_library("CAME"),
+        "Adan": _from_library("Adan"),
+    },
+    room=__package__,
+)
 
 
 def build(parameters: Iterable[Tensor], name: str, arguments: str) -> torch.optim.Optimizer:
@@ -78,7 +85,7 @@ def build(parameters: Iterable[Tensor], name: str, arguments: str) -> torch.opti
     """
     kind, cls = KINDS[name], _class(name)
     weights = list(parameters)
-    fused = {"fused": True} if name in _FUSED and _can_be_fused(weights) else {}
+    fused = {"fused": True} if kind.is_fused and _can_be_fused(weights) else {}
     options = kind.defaults | fused | _checked(name, cls, arguments)
     try:
         optimizer = cls(weights, lr=1.0, **options)

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ...base.errors import ScheduleError
-from .schedules import check_numbers
+from ...base.options import setting
+from .schedule import RATE, WARMUP, Asked, check_numbers, schedule
 
 #: Our names and those of `transformers.get_scheduler`.
 KINDS = {
@@ -70,3 +71,14 @@ def _curve(kind: str, warmup: int, steps: int, power: float) -> Callable[[int], 
     options = {"power": power, "lr_end": 0.0} if kind == "polynomial" else {}
     scheduler = get_scheduler(KINDS[kind], optimizer, warmup, steps, scheduler_specific_kwargs=options)
     return scheduler.lr_lambdas[0]
+
+
+def _make(kind: str, asked: Asked) -> WarmupSchedule:
+    settings = asked.settings
+    return WarmupSchedule(kind, asked.max_rate, settings.min_rate, settings.warmup, asked.steps, settings.power)
+
+
+_POWER = setting(1.0, "Power", "Of the polynomial schedule.", group=RATE, minimum=0.1, maximum=10.0)
+for place, name in enumerate(KINDS):
+    options = {**WARMUP, "power": _POWER} if name == "polynomial" else WARMUP
+    schedule(name, order=20 + place, options=options)(functools.partial(_make, name))

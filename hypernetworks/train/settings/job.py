@@ -72,7 +72,7 @@ class Job:
             if name not in SECTIONS
         ]
         job = cls(**from_tables(SECTIONS, values, unknown))
-        if "epoch" not in job.schedule.cycle.lower():  # a length in epochs is known with the dataset alone
+        if not job.schedule.counts_epochs:
             job.learning_rates()
         if job.output.save_best and not job.train.validation_share:
             raise SettingsError("output.save_best", "needs a train.validation_share to measure on")

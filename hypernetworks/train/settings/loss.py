@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 from ...base.errors import SettingsError
 from ...base.intervals import parse_interval
-from ...base.options import Group, Settings, setting
-
-LOSS = Group("loss", "Loss and noise")
+from ...base.options import Settings, setting
+from ...base.registry import gather, with_options
+from ..optim.losses import LOSS, LOSSES
 
 
 @dataclass(frozen=True)
+@with_options(gather(loss.options for loss in LOSSES.values()), after="kind")
 class LossSettings(Settings):
     """How far the prediction is from the noise, and which noise."""
 
@@ -21,10 +22,7 @@ class LossSettings(Settings):
         "Loss",
         "l2 is the usual one; huber minds outliers less, scheduled huber only at noisy timesteps.",
         group=LOSS,
-        choices=("l2", "huber", "scheduled huber"),
-    )
-    huber_delta: float = setting(
-        0.1, "Huber delta", "Where huber turns from square to straight.", group=LOSS, minimum=1e-6, maximum=100.0
+        choices=LOSSES,
     )
     min_snr_gamma: float = setting(
         0.0, "Min-SNR gamma", "5 weighs timesteps evenly; 0 is off.", group=LOSS, minimum=0.0, maximum=100.0

@@ -21,7 +21,7 @@ class OptimizerSettings(Settings):
         "Optimizer",
         "AdamW suits nearly everything; Prodigy and DAdapt find the rate themselves (rate 1).",
         group=OPTIMIZER,
-        choices=tuple(optimizers.KINDS),
+        choices=optimizers.KINDS,
     )
     arguments: str = setting(
         "",

@@ -15,7 +15,7 @@ from .training import TrainSettings
 #: What every recipe decides; all else stays as a person has it.
 _DECIDED: dict[str, tuple[type[Settings], tuple[str, ...]]] = {
     "optimizer": (OptimizerSettings, ("name", "arguments", "clip", "clip_limit")),
-    "schedule": (ScheduleSettings, ("rate", "kind", "warmup", "min_rate", "power", "cycle", "multiplier", "decay")),
+    "schedule": (ScheduleSettings, tuple(name for name, _, _ in ScheduleSettings.options())),
     "train": (TrainSettings, ("max_steps", "gradient_accumulation")),
     "preview": (PreviewSettings, ("at_cycle_end",)),
     "output": (OutputSettings, ("save_at_cycle_end",)),

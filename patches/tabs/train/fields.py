@@ -9,8 +9,8 @@ from modules import shared
 from modules.ui_common import create_refresh_button
 
 from ....hypernetworks.base.options import Option, groups
+from ....hypernetworks.train.optim.schedule import RATE
 from ....hypernetworks.train.settings.job import SECTIONS
-from ....hypernetworks.train.settings.schedule import RATE
 from ..form import Form, Start
 from ..inspect import work
 

@@ -102,8 +102,8 @@ print(json.dumps([
 
 
 def test_an_option_of_its_own_stands_in_the_same_file(tmp_path):
-    file = "hypernetworks/merge/methods/slide.py"
-    found = json.loads(rooms.answer(file, made_up.MERGE_WITH_AN_OPTION, ITS_OWN, tmp_path))
+    one_more = {"hypernetworks/merge/methods/slide.py": made_up.MERGE_WITH_AN_OPTION}
+    found = json.loads(rooms.answer(one_more, ITS_OWN, tmp_path))
     name, last, used, schema, refused, chosen, default = found
     assert (name, last, used) == ("slide", "slide", ["block_weights", "slide", "weight_1", "weight_2"])
     assert (schema["title"], schema["default"], schema["maximum"]) == ("Slide", 0.5, 1)
