@@ -1,24 +1,24 @@
 """Reads and writes `.safetensors`: weights as `WIDTH.k.linear.N.weight`, all metadata as text in the header."""
 
+import io
 import json
-import math
+from collections.abc import Mapping
 from typing import IO, Any
 
 import torch
 
 from ..base.errors import HypernetworkFileError
+from ..kernels.tensors import raw_bytes
 from ..network.hypernetwork import Hypernetwork
+from . import safetensors_header
 from .format import KNOWN_KEYS, metadata_state, weights_state
+from .safetensors_header import BROKEN, Entry, Header, HeaderError
 
 MAX_HEADER_BYTES = 8 << 20
 FORMAT = "hypernetwork"
 _TEXTS = ("name", "activation_func", "weight_initialization", "sd_checkpoint", "sd_checkpoint_name", "optional_info")
-_PREFIX_BYTES = 8
-_DTYPES = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
-_DTYPE_NAMES = {dtype: name for name, dtype in _DTYPES.items()}
 _ARCHITECTURES = {2048: "stable-diffusion-xl-v1-base", 1024: "stable-diffusion-v2-768-v", 768: "stable-diffusion-v1"}
 _SIDES = ("k", "v")
-_BROKEN = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
 
 
 def write(file: IO[bytes], network: Hypernetwork, dtype: torch.dtype | None) -> None:
@@ -29,15 +29,9 @@ def write(file: IO[bytes], network: Hypernetwork, dtype: torch.dtype | None) -> 
         for side, state in zip(_SIDES, pair, strict=True)
         for name, tensor in state.items()
     }
-    header: dict[str, Any] = {"__metadata__": _header_texts(network)}
-    position = 0
-    for name, tensor in tensors.items():
-        end = position + tensor.numel() * tensor.dtype.itemsize
-        header[name] = {"dtype": _dtype_name(tensor), "shape": list(tensor.shape), "data_offsets": [position, end]}
-        position = end
-    file.write(_header_bytes(header))
+    file.write(_header_bytes(safetensors_header.placed(tensors), _header_texts(network)))
     for tensor in tensors.values():
-        file.write(tensor.contiguous().reshape(-1).view(torch.uint8).numpy().data)
+        file.write(raw_bytes(tensor))
 
 
 def read(file: IO[bytes], size: int) -> dict[Any, Any]:
@@ -46,83 +40,50 @@ def read(file: IO[bytes], size: int) -> dict[Any, Any]:
     Raises:
         HypernetworkFileError: the file is damaged, or its tensors do not have the names of a hypernetwork's.
     """
-    length = int.from_bytes(file.read(_PREFIX_BYTES), "little")
-    if length > min(MAX_HEADER_BYTES, size - _PREFIX_BYTES):
-        raise HypernetworkFileError("its header is longer than the file or far too large")
     try:
-        header = json.loads(file.read(length), object_pairs_hook=_no_doubles)
-        texts = dict(header.pop("__metadata__", {}))
-        json.dumps(texts, ensure_ascii=False).encode("utf-8")  # lone surrogates could not be written
-        state: dict[Any, Any] = _metadata(texts)
-        entries = [_Entry(key, value) for key, value in header.items()]
-    except _BROKEN as reason:
-        raise HypernetworkFileError(f"its header is damaged ({type(reason).__name__})") from reason
-    entries.sort(key=lambda entry: entry.start)
-    position = 0
-    for entry in entries:
-        if entry.start != position:
-            raise HypernetworkFileError("its header leaves a gap or an overlap in the data")
-        position = entry.end
-    if position != size - _PREFIX_BYTES - length:
-        raise HypernetworkFileError("its data has another length than its header says")
-    for entry in entries:
-        pair = state.setdefault(entry.width, ({}, {}))
-        pair[entry.side][entry.name] = entry.read(file)
+        header = safetensors_header.read(file, size, MAX_HEADER_BYTES)
+        state, places = _understood(header)
+        for name, (width, side, key) in places.items():
+            pair = state.setdefault(width, ({}, {}))
+            pair[side][key] = header.tensor(file, name)
+    except HeaderError as reason:
+        raise HypernetworkFileError(str(reason)) from reason
     return state
 
 
 def with_text(data: bytes, key: str, text: str | None) -> tuple[bytes, memoryview]:
     """Return the header of a valid file with one text changed, or removed where None, and the bytes of its tensors."""
-    length = int.from_bytes(data[:_PREFIX_BYTES], "little")
-    header = json.loads(data[_PREFIX_BYTES : _PREFIX_BYTES + length])
-    texts = {**dict(header.get("__metadata__", {})), key: text}
+    header = safetensors_header.read(io.BytesIO(data), len(data), MAX_HEADER_BYTES)
+    texts = {**header.texts, key: text}
     if text is None:
         del texts[key]
-    header["__metadata__"] = texts
-    return _header_bytes(header), memoryview(data)[_PREFIX_BYTES + length :]
+    return _header_bytes(header.entries, texts), memoryview(data)[header.data_start :]
 
 
-class _Entry:
-    """One tensor of the header."""
-
-    def __init__(self, key: str, value: dict[str, Any]) -> None:
-        width, side, self.name = key.split(".", 2)
-        self.width = int(width[:20])
-        self.side = _SIDES.index(side)
-        self.dtype = _DTYPES[value["dtype"]]
-        self.shape = [int(length) for length in value["shape"]]
-        self.start, self.end = (int(place) for place in value["data_offsets"])
-        count = math.prod(self.shape)
-        if min([0, *self.shape]) < 0 or self.end - self.start != count * self.dtype.itemsize:
-            raise ValueError(key)
-
-    def read(self, file: IO[bytes]) -> torch.Tensor:
-        data = bytearray(file.read(self.end - self.start))
-        if len(data) != self.end - self.start:
-            raise HypernetworkFileError("its data is cut short")
-        if not data:
-            return torch.empty(self.shape, dtype=self.dtype)
-        return torch.frombuffer(data, dtype=self.dtype).reshape(self.shape)
-
-
-def _header_bytes(header: dict[str, Any]) -> bytes:
+def _understood(header: Header) -> tuple[dict[Any, Any], dict[str, tuple[int, int, str]]]:
+    """Return the metadata, and of each tensor its width, side and name; the order is that of the data."""
     try:
-        data = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
+        json.dumps(header.texts, ensure_ascii=False).encode("utf-8")  # lone surrogates could not be written
+        return _metadata(dict(header.texts)), {
+            name: _place(name, entry.dtype)
+            for name, entry in sorted(header.entries.items(), key=lambda item: item[1].start)
+        }
+    except BROKEN as reason:
+        raise HeaderError(f"its header is damaged ({type(reason).__name__})") from reason
+
+
+def _place(name: str, dtype: str) -> tuple[int, int, str]:
+    width, side, key = name.split(".", 2)
+    if dtype not in safetensors_header.DTYPES:
+        raise ValueError(dtype)
+    return int(width[:20]), _SIDES.index(side), key
+
+
+def _header_bytes(entries: Mapping[str, Entry], texts: Mapping[str, str | None]) -> bytes:
+    try:
+        return safetensors_header.to_bytes(entries, texts)
     except UnicodeEncodeError as reason:
         raise HypernetworkFileError(f"its metadata cannot be written as text ({reason.reason})") from reason
-    data += b" " * (-len(data) % _PREFIX_BYTES)
-    return len(data).to_bytes(_PREFIX_BYTES, "little") + data
-
-
-def _no_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    values = dict(pairs)
-    if len(values) != len(pairs):
-        raise ValueError("a name is there twice")
-    return values
-
-
-def _dtype_name(tensor: torch.Tensor) -> str:
-    return _DTYPE_NAMES[tensor.dtype]
 
 
 def _header_texts(network: Hypernetwork) -> dict[str, str]:

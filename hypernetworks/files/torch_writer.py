@@ -11,6 +11,7 @@ import torch
 from torch._utils import _rebuild_tensor_v2
 
 from ..base.errors import HypernetworkFileError
+from ..kernels.tensors import raw_bytes
 from .pickle_names import STORAGES
 
 ARCHIVE = "archive"
@@ -64,7 +65,7 @@ def write(file: IO[bytes], value: Any) -> None:
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         _write_member(archive, "data.pkl", description.getbuffer())
         for index, tensor in enumerate(tensors):
-            _write_member(archive, f"data/{index}", _bytes_of(tensor))
+            _write_member(archive, f"data/{index}", raw_bytes(tensor))
         _write_member(archive, "version", memoryview(b"3\n"))
 
 
@@ -98,11 +99,6 @@ def _plain_scalar(value: Any, place: str) -> Any:
     if type(value).__module__ == "numpy" and hasattr(value, "item"):
         return _plain_scalar(value.item(), place)
     raise HypernetworkFileError(f"{place or 'the value'} is a {type(value).__name__}, which a file cannot hold")
-
-
-def _bytes_of(tensor: torch.Tensor) -> memoryview:
-    flat = tensor.cpu().contiguous().reshape(-1)
-    return flat.view(torch.uint8).numpy().data if flat.numel() else memoryview(b"")
 
 
 def _write_member(archive: zipfile.ZipFile, name: str, data: memoryview) -> None:

@@ -1,10 +1,18 @@
-"""The version of a tensor's content."""
+"""Tensors as they lie in memory."""
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 
 def version(tensor: Tensor) -> int | None:
     """Return the count of writes into a tensor; None in inference mode, which keeps no count."""
     return None if tensor.is_inference() else tensor._version
+
+
+def raw_bytes(tensor: Tensor) -> memoryview:
+    """Return the bytes of a tensor in the order of its numbers, without a copy where they lie so on the CPU."""
+    flat = tensor.detach().cpu().contiguous().reshape(-1)
+    # An empty tensor has no memory that could be looked at.
+    return flat.view(torch.uint8).numpy().data if flat.numel() else memoryview(b"")

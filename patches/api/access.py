@@ -50,6 +50,7 @@ def check_user(request: Request, known: Sequence[tuple[str, str]]) -> None:
     """Raise RequestError unless the request carries one of the `known` users and passwords; with none, all may."""
     if not known:
         return
+    # FastAPI's HTTPBasic refuses every name and password with a letter that is not ASCII.
     kind, _, coded = request.headers.get("Authorization", "").partition(" ")
     try:
         given = base64.b64decode(coded.strip(), validate=True) if kind.lower() == "basic" else b""

@@ -6,9 +6,10 @@ import hashlib
 from collections.abc import Iterator
 from typing import Any
 
-import torch
 from modules import shared
 from torch import nn
+
+from ...hypernetworks.kernels.tensors import raw_bytes
 
 #: Settings of the host that change what its text encoder gives.
 _TEXT_OPTIONS = (
@@ -25,8 +26,7 @@ def of_module(module: nn.Module, *more: Any) -> str:
     digest = hashlib.sha256(repr(more).encode())
     for name, tensor in sorted(module.state_dict().items()):
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        plain = tensor.detach().cpu().contiguous().flatten()
-        digest.update(plain.view(torch.uint8).numpy().data)
+        digest.update(raw_bytes(tensor))
     return digest.hexdigest()
 
 

@@ -166,8 +166,8 @@ def test_a_failure_leaves_no_file(source, tmp_path):
         (lambda data: data[:-1], "its data has another length"),
         (lambda data: data[:4], "its header"),
         (lambda data: b"\xff" * 8 + data[8:], "far too large"),
-        (lambda data: data[:8] + b"x" + data[9:], "its header cannot be read"),
-        (lambda data: data.replace(b'"F16"', b'"F32"', 1), "its header cannot be read"),
+        (lambda data: data[:8] + b"x" + data[9:], "its header is damaged"),
+        (lambda data: data.replace(b'"F16"', b'"F32"', 1), "its header is damaged"),
     ],
 )
 def test_broken_checkpoints_are_refused(spoil, reason, source):
