@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ..base.randomness import derived_seed
 from ..kernels.devices import move, to_device
+from ..kernels.memory import free_bytes
 from ..ports import Encoder, Ports, Progress
 from .cache import Cache, fingerprint
 from .conditionings import Conditionings
@@ -21,6 +22,8 @@ from .encoding_progress import report
 from .images import framed, on_background, open_raw, to_tensor
 from .masks import mask_of, mask_weights
 
+#: Latents and conditionings stay on the GPU where they take no more than this share of its free memory.
+_RESIDENT_SHARE = 0.1
 _ENCODED_AT_ONCE = 8
 _PIXELS_AT_ONCE = 8 * 512 * 512
 _log = logging.getLogger(__name__)
@@ -78,8 +81,10 @@ class EncodedDataset:
         tensors = [part for view in self._views for part in (view.mean, view.std, view.mask) if part is not None]
         return sum(tensor.nbytes for tensor in tensors) + self._texts.size_bytes
 
-    def keep_on(self, device: torch.device) -> None:
-        """Move everything to `device`, where batches are then put together."""
+    def keep_on_if_it_fits(self, device: torch.device) -> None:
+        """Move everything to `device`, where batches are then put together, if it takes little of what is free."""
+        if device.type == "cpu" or self.size_bytes > _RESIDENT_SHARE * free_bytes(device):
+            return
         self._views = [
             EncodedView(
                 move(view.mean, device), move(view.std, device), None if view.mask is None else move(view.mask, device)

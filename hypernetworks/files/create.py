@@ -1,4 +1,4 @@
-"""Makes a new network and its file."""
+"""New networks, in memory and as files, and the one that a training job starts from."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from .. import files
-from ..base.errors import SettingsError
+from ..base.errors import HypernetworkFileError, SettingsError
 from ..network.hypernetwork import Hypernetwork
-from ..network.settings import CreateSettings, ShapeSettings
+from ..network.settings import CreateSettings, NetworkSettings, ShapeSettings
 from ..network.sizes import check_size
 
 
@@ -25,6 +25,31 @@ def new_network(settings: ShapeSettings, model_widths: Sequence[int], seed: int)
     structure = settings.structure()
     check_size(structure, widths)
     return Hypernetwork.create(structure, widths, seed)
+
+
+def starting_network(settings: NetworkSettings, model_widths: Sequence[int], seed: int) -> Hypernetwork:
+    """Return the network that a training job starts from: that of its file, in float32, or a new one.
+
+    Raises:
+        SettingsError: the file cannot be read, a new network cannot be made, or none of its widths is one of the
+            model's; names the field as `network.key`.
+    """
+    if settings.file:
+        field = "network.file"
+        try:
+            network = files.load(Path(settings.file)).float()
+        except HypernetworkFileError as error:
+            raise SettingsError(field, str(error)) from error
+    else:
+        field = "network.widths"
+        try:
+            network = new_network(settings, model_widths, seed)
+        except SettingsError as error:
+            raise error.within("network") from error
+    if not set(network.widths) & set(model_widths):
+        reason = f"its widths {network.widths} fit none of the model's attention layers {tuple(model_widths)}"
+        raise SettingsError(field, reason)
+    return network
 
 
 def create_file(settings: CreateSettings, model_widths: Sequence[int], folder: Path) -> Path:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from pathlib import Path
 
-from .. import files
-from ..base.errors import ErrorCollector, HypernetworkFileError, SettingsError, TrainingError
+import torch
+
+from ..base.errors import ErrorCollector, SettingsError, TrainingError
 from ..base.intervals import parse_interval
 from ..data.cache import Cache
 from ..data.dataset import Dataset
 from ..data.reading import read_dataset
-from ..files.create import new_network
+from ..files.create import starting_network
 from ..kernels import attention
 from ..network.hypernetwork import Hypernetwork
 from ..ports import PictureRequest, Ports
@@ -119,27 +119,29 @@ def make_plan(job: Job, ports: Ports, resume: bool = False) -> TrainingPlan:
         TrainingError: there is no state to go on from, or it has ended.
     """
     errors, denoiser = ErrorCollector(), ports.denoiser
-    steps_per_epoch = 1  # until there is a dataset to tell
+    caption, steps_per_epoch = "", 1  # until there is a dataset to tell
     with errors:
         paths = OutputPaths.of(job, ports, resume)
     with errors:
         Precision(job.train.precision, denoiser.device, denoiser.dtype)
+    with errors:  # on any weight: whether it can be had, and takes its options
+        optimizers.build([torch.nn.Parameter(torch.zeros(1, 1))], job.optimizer.name, job.optimizer.arguments)
     with errors:
         cache = _latent_cache(job, ports)
-        dataset = read_dataset(
-            job.data, job.output.name, job.train.seed, cache.known_pictures() if cache else None, ports
-        )
+        known = cache.known_pictures() if cache else {}
+        dataset = read_dataset(job.data, job.output.name, job.train.seed, known, ports)
         training, held_out, steps_per_epoch = dataset.divided(
             job.train.validation_share, job.train.gradient_accumulation
         )
-        previews = preview_requests(job, dataset)
+        caption = dataset.samples[0].caption
     with errors:
-        network = starting_network(job, ports)
-        optimizers.build(network.parameters(), job.optimizer.name, job.optimizer.arguments)
+        network = starting_network(job.network, denoiser.widths, job.train.seed)
     with errors:
         attention.kernel(job.train.attention, denoiser.device)
     with errors:
         schedule = job.learning_rates(steps_per_epoch)
+    with errors:
+        previews = preview_requests(job, caption)
     errors.raise_all()
     end_step = min(job.train.max_steps, schedule.end_step or job.train.max_steps)
     return TrainingPlan(
@@ -161,26 +163,6 @@ def make_plan(job: Job, ports: Ports, resume: bool = False) -> TrainingPlan:
     )
 
 
-def starting_network(job: Job, ports: Ports) -> Hypernetwork:
-    """Return the network of `network.file`, or a new one.
-
-    Raises:
-        SettingsError: the file cannot be read, or the network has no width that the model has.
-    """
-    if not job.network.file:
-        field, network = "network.widths", new_network(job.network, ports.denoiser.widths, job.train.seed)
-    else:
-        field = "network.file"
-        try:
-            network = files.load(Path(job.network.file)).float()
-        except HypernetworkFileError as error:
-            raise SettingsError(field, str(error)) from error
-    if not set(network.widths) & set(ports.denoiser.widths):
-        reason = f"its widths {network.widths} fit none of the model's attention layers {ports.denoiser.widths}"
-        raise SettingsError(field, reason)
-    return network
-
-
 def _latent_cache(job: Job, ports: Ports) -> Cache | None:
     if not job.data.cache:
         return None
@@ -188,7 +170,8 @@ def _latent_cache(job: Job, ports: Ports) -> Cache | None:
 
 
 def _state_to_resume(job: Job, paths: OutputPaths, end_step: int) -> SavedRun:
-    saved = newest_state(paths.states())
+    states = paths.states()
+    saved = newest_state(states)
     if saved is None:
         raise TrainingError(f"there is no saved state of {job.output.name} to go on from")
     if saved.optimizer_name != job.optimizer.name:

@@ -146,7 +146,7 @@ class _Run:
         After a failure the weights, where they are still good, are kept beside the log, never under the name.
         """
         plan, encoder = self.plan, self.ports.encoder
-        logs = self._logs()
+        logs = self._open_logs()
         callbacks: list[Callback] = [self.validation, self.monitor, *logs, self.previews, self.saver]
         _log.info(plan.memory.line())
         self.started = time.monotonic()
@@ -200,7 +200,7 @@ class _Run:
         with self.state.weights_to_show(), unloaded(self.state.optimizer) if makes_room else nullcontext():
             yield
 
-    def _logs(self) -> list[Log]:
+    def _open_logs(self) -> list[Log]:
         plan, logs = self.plan, list[Log]()
         if plan.job.output.tensorboard:
             logs.append(TensorBoardLog(plan.paths.folder / "tensorboard", plan.job, self.validation))

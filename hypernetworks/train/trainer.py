@@ -14,7 +14,6 @@ from ..base.randomness import derived_seed, seeded
 from ..data.batches import StepBatches, step_batches
 from ..data.latents import EncodedDataset
 from ..kernels.devices import to_device
-from ..kernels.memory import free_bytes
 from ..ports import Computing, Denoiser
 from .loss import diffusion_loss
 from .noise import NoiseProcess, NoisyBatch
@@ -25,9 +24,6 @@ from .rollback import RollbackGuard
 from .settings.job import Job
 from .state import TrainState
 from .tracking.metrics import Callback, StepRecord, StepReporter, StepResult
-
-#: Latents and conditionings stay on the GPU where they take no more than this share of its free memory.
-_RESIDENT_SHARE = 0.1
 
 
 @dataclass
@@ -56,7 +52,7 @@ class Trainer:
         return self.denoiser.training(self.state.network, self.computing)
 
     def batches(self, start: int, end: int) -> Iterator[StepBatches]:
-        """Deal the batches of the optimizer steps from `start` up to `end`."""
+        """Yield the batches of each optimizer step from `start` up to `end`."""
         settings = self.job.train
         dealt = step_batches(self.data.dataset.kinds, settings.gradient_accumulation, settings.seed, start)
         return islice(dealt, end - start)
@@ -136,8 +132,7 @@ class Trainer:
 
 def make_trainer(plan: TrainingPlan, denoiser: Denoiser, data: EncodedDataset, state: TrainState) -> Trainer:
     """Return the trainer of a planned run; `state` is the one that its first step starts from."""
-    if denoiser.device.type != "cpu" and data.size_bytes <= _RESIDENT_SHARE * free_bytes(denoiser.device):
-        data.keep_on(denoiser.device)
+    data.keep_on_if_it_fits(denoiser.device)
     return Trainer(
         job=plan.job,
         data=data,

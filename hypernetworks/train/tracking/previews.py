@@ -15,7 +15,6 @@ from PIL.PngImagePlugin import PngInfo
 
 from ...base.atomic import atomic_write
 from ...base.errors import SettingsError
-from ...data.dataset import Dataset
 from ...network.hypernetwork import Hypernetwork
 from ...ports import PictureRequest, Ports
 from ..optim.schedules import Schedule
@@ -97,15 +96,18 @@ class Previews:
         return list(moments.items())
 
 
-def preview_requests(job: Job, dataset: Dataset) -> tuple[PictureRequest, ...]:
+def preview_requests(job: Job, caption: str) -> tuple[PictureRequest, ...]:
     """Return what each preview of a run shows.
+
+    Args:
+        caption: of the first picture, for previews without a prompt.
 
     Raises:
         SettingsError: the prompt file is wrong; see `read_prompts`.
     """
     preview = job.preview
     base = PictureRequest(
-        prompt=preview.prompt or dataset.samples[0].caption,
+        prompt=preview.prompt or caption,
         negative_prompt=preview.negative_prompt,
         seed=preview.preview_seed,
         width_px=preview.width or job.data.width,

@@ -1,7 +1,7 @@
 """One class of error for one wrong setting and for several."""
 
 import pytest
-from hypernetwork_workbench.hypernetworks.base.errors import SettingsError, raise_all
+from hypernetwork_workbench.hypernetworks.base.errors import ErrorCollector, SettingsError, TrainingError, raise_all
 
 WIDTH = SettingsError("width", "must be at least 8")
 NAME = SettingsError("name", "give the network a name")
@@ -54,3 +54,31 @@ def test_errors_are_raised_as_one_and_none_not_at_all():
         raise_all(error for error in (WIDTH, NAME))
     assert one.value is NAME
     assert told(several.value) == [*told(WIDTH), *told(NAME)]
+
+
+def test_checks_go_on_after_an_error_and_all_are_told_at_the_end():
+    errors, passed = ErrorCollector(), []
+    for error in (WIDTH, None, TrainingError("no model"), NAME):
+        with errors:
+            if error is not None:
+                raise error
+            passed.append(True)
+    assert passed
+    with pytest.raises(SettingsError) as caught:
+        errors.raise_all()
+    assert told(caught.value) == [*told(WIDTH), *told(NAME)]
+
+
+def test_without_a_wrong_setting_the_first_other_error_is_told():
+    errors = ErrorCollector()
+    errors.raise_all()
+    for text in ("first", "second"):
+        with errors:
+            raise TrainingError(text)
+    with pytest.raises(TrainingError, match=r"^first$"):
+        errors.raise_all()
+
+
+def test_what_is_no_error_of_ours_is_not_held_back():
+    with pytest.raises(KeyError), ErrorCollector():
+        raise KeyError

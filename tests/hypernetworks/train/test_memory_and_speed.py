@@ -276,7 +276,7 @@ def test_latents_and_conditionings_stay_on_the_device_where_they_fit(pictures, t
     moved = []
     for module in (latents, conditionings):
         monkeypatch.setattr(module, "move", lambda tensor, device: (moved.append(tensor.shape), tensor)[1])
-    monkeypatch.setattr(trainer, "free_bytes", lambda _: free_mb * MB)
+    monkeypatch.setattr(latents, "free_bytes", lambda _: free_mb * MB)
     ports = fake_ports(tmp_path)
     plan = make_plan(make_job(pictures, data__shuffle_tags=True, data__latents="random"), ports)
     data = encode(plan.training, ports.encoder, ports.progress)

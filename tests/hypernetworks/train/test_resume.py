@@ -5,7 +5,9 @@ import shutil
 import pytest
 import torch
 from hypernetwork_workbench.hypernetworks import files
+from hypernetwork_workbench.hypernetworks.base.atomic import atomic_write
 from hypernetwork_workbench.hypernetworks.base.errors import HypernetworkFileError, SettingsError, TrainingError
+from hypernetwork_workbench.hypernetworks.files import torch_writer
 from hypernetwork_workbench.hypernetworks.train.run import train
 from hypernetwork_workbench.hypernetworks.train.state import SUFFIX
 
@@ -93,6 +95,10 @@ def test_there_must_be_a_state_that_fits(pictures, tmp_path):
     before = result.network.read_bytes()
     state.write_bytes(state.read_bytes()[:500])
     with pytest.raises(HypernetworkFileError, match=r"^fake\.pt\.state: "):
+        train(make_job(pictures, **longer), fake_ports(tmp_path), resume=True)
+    with atomic_write(state) as file:
+        torch_writer.write(file, {"version": 1, "step": 3})
+    with pytest.raises(HypernetworkFileError, match="no saved state of a run"):
         train(make_job(pictures, **longer), fake_ports(tmp_path), resume=True)
     shutil.copy(result.network, state)
     with pytest.raises(HypernetworkFileError, match="no saved state of a run"):

@@ -181,3 +181,21 @@ def _with_widths(denoiser, widths):
 def test_the_job_in_the_metadata_is_plain_json(pictures, tmp_path):
     network = files.load(train(make_job(pictures), fake_ports(tmp_path)).network)
     assert json.loads(json.dumps(network.metadata.training)) == network.metadata.training
+
+
+def test_all_that_does_not_fit_is_told_at_once(pictures, tmp_path):
+    wrong = {
+        "data__folder": str(tmp_path / "nowhere"),
+        "network__file": str(tmp_path / "none.pt"),
+        "optimizer__arguments": "weight_decay=-1.0",
+        "train__precision": "fp16",
+        "preview__prompt_file": str(tmp_path / "prompts.txt"),
+        "schedule__kind": "cosine restarts",
+        "schedule__cycle": "1 epoch",
+        "schedule__warmup": 5,
+    }
+    fields = ["train.precision", "optimizer.arguments", "data.folder", "network.file"]
+    with pytest.raises(SettingsError) as caught:
+        train(make_job(pictures, **wrong), fake_ports(tmp_path))
+    assert [error.field for error in caught.value.errors] == [*fields, "schedule.warmup", "preview.prompt_file"]
+    assert not list((tmp_path / "networks").glob("*"))
