@@ -99,7 +99,7 @@ def listing(_body: Body) -> dict[str, Any]:
 
 def inspect(_body: Body, name: str = "") -> dict[str, Any]:
     """Describe what is in the file of a network."""
-    path = work.place(name, "name")
+    path = work.network_path(name, "name")
     described = plain(report.describe(path))
     return {**described, "path": path.name, "name": name}
 
@@ -177,7 +177,7 @@ def _listed(path: Path, name: str | None = None) -> dict[str, Any]:
     except OSError:
         size = None  # deleted since it was listed
     kind = "composition" if is_composition(path) else "network"
-    return {"name": name or work.listed(path), "file": path.name, "kind": kind, "bytes": size}
+    return {"name": name or work.name_of(path), "file": path.name, "kind": kind, "bytes": size}
 
 
 def _only(body: Body, known: set[str]) -> None:

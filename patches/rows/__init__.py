@@ -1,1 +1,1 @@
-"""The rows of hypernetworks beside txt2img and img2img."""
+"""The rows of hypernetworks next to txt2img and img2img."""

@@ -1,8 +1,8 @@
-"""The rows of hypernetworks beside txt2img and img2img: what they say, and how prompts, infotexts and grids carry it.
+"""The content of the rows of hypernetworks, and how prompts, infotexts and grids represent it.
 
 Pictures carry a row twice: as `<hypernet:NAME:STRENGTH>` at the end of the prompt, which every WebUI can read, and as
-`Hypernetwork 1: "NAME:STRENGTH"` among the values, from which the rows are filled again. An alias stands in the tag
-for a name that it cannot carry: a composition typed as text, a name with `:` or `>`.
+`Hypernetwork 1: "NAME:STRENGTH"` among the values, from which the rows are filled again. A name that
+a tag cannot contain has an alias there: a composition typed as text, a name with `:` or `>`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Row:
     """One row.
 
     Attributes:
-        name: a listed network or composition, or a composition as text; `NONE` for nothing.
+        name: a listed network or composition, or a composition as text; `NONE` for none.
         strength: any finite number.
         is_on: whether it is used.
     """
@@ -47,19 +47,19 @@ class Row:
 
     @property
     def tag(self) -> str:
-        """The row as it stands in a prompt."""
-        return f"<hypernet:{in_tag(self.name)}:{spell(self.strength)}>"
+        """The tag of the row for a prompt."""
+        return f"<hypernet:{tag_name(self.name)}:{spell(self.strength)}>"
 
     def is_named_in(self, prompt: str) -> bool:
-        """Tell whether a prompt asks for the same by a tag of its own."""
-        return re.search(rf"<hypernet:{re.escape(in_tag(self.name))}[:>]", prompt) is not None
+        """Tell whether a prompt has a tag for the same network or composition already."""
+        return re.search(rf"<hypernet:{re.escape(tag_name(self.name))}[:>]", prompt) is not None
 
 
 def read(values: Sequence[Any]) -> tuple[list[Row], list[str]]:
-    """Return the rows that the page's or a request's values give, name, strength and on or off in turn.
+    """Return the rows for the values of the page or of a request: name, strength and on or off of each in turn.
 
     Returns:
-        All rows in order, and a sentence for each that cannot be used as it stands, which is off in the result.
+        All rows in order, and a sentence for each that cannot be used, which is off in the result.
     """
     rows: list[Row] = []
     problems: list[str] = []
@@ -76,23 +76,23 @@ def read(values: Sequence[Any]) -> tuple[list[Row], list[str]]:
     return rows, problems
 
 
-def in_use(rows: Iterable[Row]) -> list[Row]:
-    """Those that are on and not empty."""
+def used_rows(rows: Iterable[Row]) -> list[Row]:
+    """Return the rows that are on and not empty."""
     return [row for row in rows if row.is_on and not row.is_empty]
 
 
 def write(rows: Iterable[Row]) -> dict[str, str]:
-    """Values for an infotext by key."""
+    """Return the rows as values of an infotext, by key."""
     return {f"{_KEY} {number}": f"{row.name}:{spell(row.strength)}" for number, row in enumerate(rows, 1)}
 
 
 def is_written_by_us(key: str) -> bool:
-    """Tell whether an infotext's key is one of `write`."""
+    """Tell whether a key of an infotext is one that `write` makes."""
     return re.fullmatch(rf"{_KEY} \d+", key) is not None
 
 
 def from_infotext(params: Mapping[str, Any]) -> list[Row] | None:
-    """Return the rows that an infotext's values ask for; None for a mere text, which says nothing about them."""
+    """Return the rows that the values of an infotext describe; None where they are only a text, without any values."""
     rows = []
     for number in range(1, ROWS + 1):
         name, _, strength = str(params.get(f"{_KEY} {number}", "")).rpartition(":")
@@ -111,8 +111,8 @@ def without_tags(prompt: str, rows: Iterable[Row]) -> str:
     return prompt
 
 
-def in_tag(name: str) -> str:
-    """`name`, or the name that stands for it where a tag cannot carry it; the same for the same name, always."""
+def tag_name(name: str) -> str:
+    """Return `name`, or an alias, always the same, if a tag cannot contain the name."""
     if not _UNFIT.search(name):
         return name
     alias = f"mix-{hashlib.sha256(name.encode()).hexdigest()[:_DIGITS]}"
@@ -120,14 +120,14 @@ def in_tag(name: str) -> str:
     return alias
 
 
-def meaning(name: str) -> str:
-    """Tell what a name of a tag stands for, itself where it is no alias."""
+def named_by(name: str) -> str:
+    """Return the name that an alias in a tag stands for; a name that is no alias stands for itself."""
     return _meanings.get(name, name)
 
 
-def with_axes(p: Any, asked: Sequence[Row]) -> tuple[list[Row], list[str]]:
-    """Return the rows with what the axes of a grid put in their place, and a sentence for each that changes nothing."""
-    result, problems = list(asked), []
+def with_axes(p: Any, rows: Sequence[Row]) -> tuple[list[Row], list[str]]:
+    """Return the rows with the values of a grid's axes, and a sentence for each axis that changes nothing."""
+    result, problems = list(rows), []
     changes: Mapping[tuple[int, str], Any] = getattr(p, _CHANGES, {})
     for (index, field), value in sorted(changes.items()):  # names before strengths
         row = result[index]
@@ -142,15 +142,15 @@ def with_axes(p: Any, asked: Sequence[Row]) -> tuple[list[Row], list[str]]:
 
 
 def axis_label(index: int, field: str) -> str:
-    """Name the axis of a row's name or strength."""
+    """Return the label of the axis for a row's name or strength."""
     return f"Hypernetwork {index + 1}" if field == "name" else f"Hypernetwork {index + 1} {field}"
 
 
 def apply_axis(index: int, field: str) -> Callable[[Any, Any, Any], None]:
-    """Return what the grid calls with a value of the axis of a row's name or strength."""
+    """Return the function that a grid calls with each value of the axis for a row's name or strength."""
 
     def put(p: Any, value: Any, _values: Any) -> None:
-        # The copies of `p` that a grid makes share what they hold.
+        # The copies of `p` that a grid makes share their attributes' objects.
         setattr(p, _CHANGES, {**getattr(p, _CHANGES, {}), (index, field): value})
 
     return put

@@ -1,4 +1,4 @@
-"""What pictures carry of the hypernetworks they were made with, and what is said when they are read back."""
+"""The hypernetworks in the infotext of pictures, and remarks when it is read back."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _ONE_HASH = re.compile(rf"(.+?): ([0-9a-f]{{{_HASH_LENGTH}}})(?:, |$)")
 
 
 def write_rows(p: Any, used: Iterable[Row]) -> None:
-    """Write the rows among the values of the pictures that `p` makes, in the place of those of an earlier job."""
+    """Write the rows into the infotext of the pictures that `p` makes, instead of those of an earlier job."""
     params = p.extra_generation_params
     for key in [key for key in params if entries.is_written_by_us(key)]:
         del params[key]
@@ -27,7 +27,7 @@ def write_rows(p: Any, used: Iterable[Row]) -> None:
 
 
 def note_hashes(p: Any) -> None:
-    """Write among the values which files are loaded now, by name and the start of their sha256, as far as known."""
+    """Write the names of the loaded files with the start of their SHA-256, where that is known, into the infotext."""
     from modules import shared  # noqa: PLC0415
 
     params = getattr(p, "extra_generation_params", None)
@@ -43,19 +43,19 @@ def note_hashes(p: Any) -> None:
 
 
 def short_hash(name: str) -> str | None:
-    """Start of the sha256 of a listed file; None without such a file, and where the host is told not to hash."""
+    """Return the start of a listed file's SHA-256; None without such a file, and where hashing is switched off."""
     from modules import hashes, shared  # noqa: PLC0415
 
     path = shared.hypernetworks.get(name)
     try:
         digest = hashes.sha256(path, f"hypernet/{name}") if path else None
-    except OSError:  # it is gone since the list was made
+    except OSError:  # it was deleted since the list was made
         return None
     return digest[:_HASH_LENGTH] if digest else None
 
 
 def strip_tags(_infotext: str, params: dict[str, Any]) -> None:
-    """Take out of a read prompt what the rows will put there again."""
+    """Remove the tags that the rows will add again from a prompt that was read from an infotext."""
     found = entries.from_infotext(params) or []
     for key in ("Prompt", "Hires prompt"):
         if params.get(key):
@@ -63,7 +63,7 @@ def strip_tags(_infotext: str, params: dict[str, Any]) -> None:
 
 
 def remarks(params: Mapping[str, Any]) -> str:
-    """HTML with a sentence for each file that is missing or another one than that of the picture; else empty."""
+    """Return HTML with a sentence for each file that is missing or differs from that of the picture; else empty."""
     return refused(list(_sentences(params)))
 
 
@@ -71,10 +71,10 @@ def _sentences(params: Mapping[str, Any]) -> Iterator[str]:
     from modules import shared  # noqa: PLC0415
 
     wanted = dict(_ONE_HASH.findall(str(params.get(_HASHES, ""))))
-    asked = [name for row in entries.from_infotext(params) or [] for name in _names_in(row.name)]
-    if any(name not in shared.hypernetworks for name in [*asked, *wanted]):
+    chosen = [name for row in entries.from_infotext(params) or [] for name in _names_in(row.name)]
+    if any(name not in shared.hypernetworks for name in [*chosen, *wanted]):
         shared.reload_hypernetworks()
-    for name in dict.fromkeys([*asked, *wanted]):
+    for name in dict.fromkeys([*chosen, *wanted]):
         if name not in shared.hypernetworks:
             yield f"Hypernetwork {name}, which this picture was made with, is not in your folder."
         elif name in wanted and (here := short_hash(name)) not in (None, wanted[name]):
@@ -85,15 +85,15 @@ def _sentences(params: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _names(loaded: Any) -> list[str]:
-    """Return the listed names of all files that something loaded was read from."""
+    """Return the listed names of all files that `loaded` was read from."""
     if isinstance(loaded, LoadedComposition):
         inner = loaded.composition
-        return [entries.meaning(loaded.name), *inner.resolve, *inner.names]
-    return [entries.meaning(loaded.name)] if isinstance(loaded, Loaded) else []
+        return [entries.named_by(loaded.name), *inner.resolve, *inner.names]
+    return [entries.named_by(loaded.name)] if isinstance(loaded, Loaded) else []
 
 
 def _names_in(name: str) -> list[str]:
-    """Return the names that a row needs: its own, or those in the composition that it is."""
+    """Return the names that a row needs: its own, or those in its composition."""
     from modules import shared  # noqa: PLC0415
 
     if name in shared.hypernetworks:

@@ -1,4 +1,4 @@
-"""Rows of hypernetworks with their strengths beside txt2img and img2img."""
+"""The host's script for the rows of hypernetworks next to txt2img and img2img."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from .view import RowsView
 
 
 class HypernetworkStrength(scripts.Script):
-    """Adds `<hypernet:NAME:STRENGTH>` to the prompts, so that pictures carry in their infotext what made them."""
+    """Adds `<hypernet:NAME:STRENGTH>` to the prompts, so that the infotext of pictures says what made them."""
 
     def title(self) -> str:
-        """Name of the block."""
+        """Return the name of the block."""
         return "Hypernetwork"
 
     def show(self, is_img2img: bool) -> Any:
@@ -33,13 +33,13 @@ class HypernetworkStrength(scripts.Script):
         """Add the rows' tags, in their order, to every prompt that does not name the network itself.
 
         Args:
-            values: name, strength and on or off of each row in turn; what is left out is None, 1 and on.
+            values: name, strength and on or off of each row in turn; missing ones are None, 1 and on.
         """
-        asked, problems = entries.read(values)
-        asked, more = entries.with_axes(p, asked)
+        rows, problems = entries.read(values)
+        rows, more = entries.with_axes(p, rows)
         for problem in (*problems, *more):
             p.comment(problem)
-        used = entries.in_use(asked)
+        used = entries.used_rows(rows)
         if any(row.name not in shared.hypernetworks for row in used):
             shared.reload_hypernetworks()
         added: dict[int, Row] = {}

@@ -18,7 +18,7 @@ Values = tuple[Any, ...]
 
 
 class PasteKey(str):
-    """The name of a value in an infotext that also reads it.
+    """The name of a value in an infotext that can also be called to read it.
 
     The host's buttons "Send to ..." look for names, its reading of an infotext calls what can be called.
     """
@@ -26,13 +26,13 @@ class PasteKey(str):
     read: Callable[[Mapping[str, Any]], Any]
 
     def __new__(cls, name: str, read: Callable[[Mapping[str, Any]], Any]) -> PasteKey:
-        """Return a name with its reader."""
+        """Return `name` as a key with the function that reads it."""
         key = super().__new__(cls, name)
         key.read = read
         return key
 
     def __call__(self, params: Mapping[str, Any]) -> Any:
-        """Tell what the component shall show."""
+        """Return what the component should show."""
         return self.read(params)
 
 
@@ -41,8 +41,8 @@ class RowsView:
 
     Attributes:
         inputs: picker, strength and checkbox of each row in turn.
-        infotext_fields: what an infotext fills, as the host wants it.
-        names: those of the fields that "Send to ..." copies.
+        infotext_fields: components with the keys or functions that fill them from an infotext.
+        names: names of the fields that "Send to ..." copies.
     """
 
     def __init__(self, suffix: str) -> None:
@@ -51,7 +51,7 @@ class RowsView:
         self._suffix = suffix
         actions: list[tuple[Any, Callable[..., Any]]] = []
         with gr.Column(elem_id=f"hnw_generation{suffix}", elem_classes="hnw-generation"):
-            # A state would not take what an infotext is read into.
+            # A gr.State cannot be filled from an infotext.
             self._shown = gr.Number(1, visible=False, precision=0, elem_id=f"hnw_rows_shown{suffix}")
             for index in range(ROWS):
                 actions += self._line(index)
@@ -66,10 +66,10 @@ class RowsView:
         self.infotext_fields = self._infotext_fields()
         self.names = [key for _, key in self.infotext_fields if isinstance(key, PasteKey)]
         for component in (self._shown, *self.inputs, *(button for button, _ in actions), self._add):
-            component.do_not_save_to_config = True  # defaults of single rows would go without their order
+            component.do_not_save_to_config = True  # the host would store defaults without the order of the rows
 
     def _line(self, index: int) -> list[tuple[Any, Callable[..., Any]]]:
-        """Build one row; gives its buttons with what they do."""
+        """Build one row and return its buttons with what they do."""
         end = (f"_{index + 1}" if index else "") + self._suffix
         with gr.Row(visible=index == 0, elem_id=f"hnw_row{end}", elem_classes="hnw-row") as line:
             is_on = gr.Checkbox(True, label="On", elem_id=f"hnw_on{end}", min_width=80, scale=0)
@@ -155,7 +155,7 @@ def _shown_if_filled(name: Any) -> Any:
 
 
 def _edit(act: Callable[[list[Values], int], tuple[list[Values], int]]) -> Callable[..., list[Any]]:
-    """Return a button's handler around what it does to the rows' values and their number."""
+    """Return the handler of a button whose function changes the rows' values and their number."""
 
     def handle(shown: float | None, *values: Any) -> list[Any]:
         lines = [tuple(values[start : start + _FIELDS]) for start in range(0, len(values), _FIELDS)]

@@ -1,4 +1,4 @@
-"""The job that the tab Train Gamma describes: its entries, the chosen network, and txt2img where that is asked for."""
+"""The job that the tab Train Gamma describes: its fields, the chosen network, and the settings of txt2img if ticked."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _TXT2IMG = (
 
 
 def job_from(tables: dict[str, Any]) -> Job:
-    """Return the job of what was entered: the chosen network goes on, and is replaced unless another name is given.
+    """Return the job for the values entered: the chosen network is trained, and replaced unless another name is given.
 
     Raises:
         SettingsError: names the field.
@@ -33,18 +33,18 @@ def job_from(tables: dict[str, Any]) -> Job:
     name = tables["network"]["file"]
     path = shared.hypernetworks.get(name)
     if path is None:
-        raise SettingsError("network.file", not_there(name))
+        raise SettingsError("network.file", missing_network(name))
     return Job.from_mapping(_with_network(tables, name, path))
 
 
 def draft(tables: dict[str, Any]) -> dict[str, Any]:
-    """Return the tables as far as they go; for a network that is not there its name stands in."""
+    """Return the tables of an unfinished entry; a network that does not exist is represented by its name."""
     name = tables["network"]["file"] or ""
     return _with_network(tables, name, shared.hypernetworks.get(name, ""))
 
 
-def not_there(name: str) -> str:
-    """Tell why this network cannot be trained."""
+def missing_network(name: str) -> str:
+    """Return the sentence for a network that is not in the list."""
     return (
         f"there is no network {name}; create it, or refresh the list" if name else "choose a network; create one first"
     )
@@ -60,7 +60,7 @@ def listed_name(path: str) -> str | None:
 
 
 def with_txt2img(tables: dict[str, Any], values: Sequence[Any]) -> dict[str, Any]:
-    """Return the tables with the previews of the txt2img tab; a random seed there leaves the seed of the previews."""
+    """Return the tables with the settings of txt2img for previews; if its seed is random, their own seed stays."""
     taken = dict(zip(_TXT2IMG, values, strict=True))
     if taken["preview_seed"] is None or float(taken["preview_seed"]) < 0:
         del taken["preview_seed"]

@@ -1,4 +1,4 @@
-"""The training run of this process: there is one at a time; who asks meanwhile is told of it."""
+"""The training run of this process; there is one at a time."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ class Run:
     """A training run, waiting for its turn, running or over.
 
     Attributes:
-        name: of the network; empty until it is known.
+        name: name of the network; empty until it is known.
         done, total: optimizer steps, or pictures while they are encoded.
-        text: the line of progress.
+        text: progress in one line.
         started, ended: seconds since the epoch.
         is_cancelled: whether it was interrupted before its turn came.
-        problem: why it failed, where it did so with a sentence.
+        problem: the error it failed with, if it was one with a sentence for users.
     """
 
     id: str = field(default_factory=lambda: secrets.token_hex(8))
@@ -50,13 +50,13 @@ class Run:
     over: threading.Event = field(default_factory=threading.Event)
 
     def line(self) -> str:
-        """Tell what another user is told of it."""
+        """Return a sentence about the run for another user."""
         name = self.name or "a network"
         return f"{name} is being trained ({self.text or 'it is about to start'}); wait for its end, or interrupt it"
 
 
 class Runs:
-    """The run that holds the place, and those before it."""
+    """The active run, and those before it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -65,7 +65,7 @@ class Runs:
 
     @property
     def active(self) -> Run | None:
-        """The run that waits for its turn or goes on."""
+        """The run that waits for its turn or is running."""
         return self._active
 
     def known(self) -> list[Run]:
@@ -77,10 +77,10 @@ class Runs:
         return self._known.get(id_)
 
     def claim(self, name: str = "") -> Run:
-        """Take the one place.
+        """Register a new run as the active one.
 
         Raises:
-            RunBusyError: it is taken; tells by what.
+            RunBusyError: another run is active; says which.
         """
         with self._lock:
             if self._active is not None:
@@ -92,19 +92,19 @@ class Runs:
             return run
 
     def release(self, run: Run) -> None:
-        """Give the place back; a run that has not told how it ended has failed."""
+        """End the active run; one that was neither finished nor interrupted has failed."""
         with self._lock:
             if run.state in (WAITING, RUNNING):
                 run.state = INTERRUPTED if run.is_cancelled and run.state == WAITING else FAILED
             run.ended = time.time()
             self._active = None
-            if run.job is None:  # a check, or something that never was a job
+            if run.job is None:  # only a check, without a job
                 self._known.pop(run.id, None)
         run.over.set()
 
     @contextmanager
     def hold(self, name: str = "") -> Iterator[Run]:
-        """For its length the place is taken; raises RunBusyError as `claim`."""
+        """Keep a run active inside the `with`; raises RunBusyError as `claim` does."""
         run = self.claim(name)
         try:
             yield run
@@ -115,7 +115,7 @@ class Runs:
             self.release(run)
 
     def begin(self, job: Job) -> None:
-        """Start the run that holds the place with `job`; raise TrainingError where it was interrupted before."""
+        """Start the active run with `job`; raises TrainingError if it was interrupted before."""
         run = self._active
         if run is not None:
             if run.is_cancelled:
@@ -123,13 +123,13 @@ class Runs:
             run.state, run.job, run.name, run.total = RUNNING, job, job.output.name, job.train.max_steps
 
     def note(self, done: int, total: int, text: str) -> None:
-        """Tell how far it is."""
+        """Record the progress of the active run."""
         run = self._active
         if run is not None:
             run.done, run.total, run.text = done, total, text
 
     def finish(self, result: TrainResult) -> None:
-        """Note that it has ended well, or was interrupted and saved."""
+        """Record the result of the active run, finished or interrupted and saved."""
         run = self._active
         if run is not None:
             run.result = result

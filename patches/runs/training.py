@@ -1,4 +1,4 @@
-"""A training job on the host: what the tab, the command line and the HTTP API call."""
+"""Training jobs on the host: the functions that the tab, the command line and the HTTP API call."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ _PATIENCE_S = 120.0
 def run_job(
     job: Job, progress: Progress | None = None, resume: bool = False, log_dir: Path | None = None
 ) -> TrainResult:
-    """Train as `job` says on the loaded checkpoint, and lets the host list the result.
+    """Train as `job` says on the loaded checkpoint, and let the host list the result.
 
     Args:
-        resume: goes on from the newest saved state of the run of this name.
-        log_dir: where logs and pictures go for a job that names no folder; None: where the host's are.
+        resume: whether to continue from the newest saved state of the run of this name.
+        log_dir: folder of logs and pictures of a job that names no folder; None: the host's own.
 
     Raises:
         WorkbenchError: see `hypernetworks.train.run.train`; also where the GPU has too little memory, or where the
             host keeps most of the model outside of it.
     """
     runs.begin(job)
-    with _tidied():
+    with _freed_memory():
         ports = _ports(job, progress)
         if log_dir is not None:
             ports = replace(ports, log_dir=log_dir, latent_dir=ports.log_dir / "latents")
@@ -52,22 +52,22 @@ def run_job(
 
 
 def check_job(job: Job, resume: bool = False) -> list[str]:
-    """Do all but the steps: reads the pictures, plans the run, and says what it will do, a sentence a line.
+    """Do all but the steps: read the pictures, plan the run, and return what it will do, one sentence per line.
 
     Raises:
-        WorkbenchError: as `run_job`, all settings that do not fit at once.
+        WorkbenchError: as in `run_job`, but all settings that do not fit at once.
     """
     return make_plan(job, _ports(job, None), resume).lines()
 
 
 def find_rate_for(job: Job, progress: Progress | None = None) -> FoundRate:
     """Try rising rates on a copy that is thrown away; raises WorkbenchError as `run_job` does."""
-    with _tidied():
+    with _freed_memory():
         return find_rate(job, _ports(job, progress))
 
 
 def start(job: Job, resume: bool = False) -> Run:
-    """Start a run and gives it at once; it begins when the host's queue comes to it.
+    """Start a run and return it at once; it begins when the host's queue reaches it.
 
     Raises:
         RunBusyError: another run has not ended yet.
@@ -79,7 +79,7 @@ def start(job: Job, resume: bool = False) -> Run:
 
 
 def interrupt() -> Run | None:
-    """Ask the active run to end and to save; gives it, or None where there is none."""
+    """Ask the active run to save and end; return it, or None if there is none."""
     run = runs.active
     if run is not None:
         run.is_cancelled = True
@@ -89,7 +89,7 @@ def interrupt() -> Run | None:
 
 
 def end() -> None:
-    """Interrupts a run and waits until it has saved; one that waits for its turn never gets it."""
+    """Interrupt the active run and wait until it has saved; one that still waits for its turn never starts."""
     run = interrupt()
     if run is not None and run.state == RUNNING and not run.over.wait(_PATIENCE_S):
         _log.warning("The training of %s did not end within %.0f s.", run.name, _PATIENCE_S)
@@ -117,10 +117,10 @@ def _ports(job: Job, progress: Progress | None) -> Ports:
     if reason is not None:
         raise TrainingError(f"training is not possible here: {reason}")
     if getattr(shared.cmd_opts, "lowvram", False):
-        # The host then sends each block of the U-Net to the GPU by turns, and has no place for gradients.
+        # The host then moves each block of the U-Net to the GPU in turn, which leaves no way to keep gradients.
         raise TrainingError("training is not possible with --lowvram; start the WebUI with --medvram or without it")
     if getattr(devices, "fp8", False) and host.casts_by_itself():
-        # It casts the weights to and fro for each call, and the backward pass would find them in FP8.
+        # The host casts the weights from and to FP8 in each call, so the backward pass would find them in FP8.
         raise TrainingError(
             "training is not possible with FP8 weights here; set Settings > Optimizations > FP8 weight to Disable"
         )
@@ -129,8 +129,8 @@ def _ports(job: Job, progress: Progress | None) -> Ports:
 
 
 @contextmanager
-def _tidied() -> Iterator[None]:
-    """Afterwards the memory is free again and the host lists what is there; too little of it is one sentence."""
+def _freed_memory() -> Iterator[None]:
+    """Free the memory and refresh the host's lists afterwards; running out of memory becomes a TrainingError."""
     try:
         yield
     except torch.cuda.OutOfMemoryError as error:

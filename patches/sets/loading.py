@@ -62,7 +62,7 @@ def _make_load_one(_original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _load(name: str, listed: Mapping[str, str]) -> Loaded:
-    meant = entries.meaning(name)
+    meant = entries.named_by(name)
     path = listed.get(meant)
     if path is None:
         return _load_typed(name, meant, listed)
@@ -112,7 +112,7 @@ def _make_activate(original: Callable[..., Any]) -> Callable[..., Any]:
             name = params.items[0] if params.items else ""
             if name not in loaded and hasattr(p, "comment"):
                 reason = _failures.get(name, "it was not loaded")
-                p.comment(f"Hypernetwork {entries.meaning(name)} was not used: {reason}.")
+                p.comment(f"Hypernetwork {entries.named_by(name)} was not used: {reason}.")
         infotext.note_hashes(p)
         return result
 

@@ -1,4 +1,4 @@
-"""Where our tabs stand: inside the host's Train tab, or in one of their own where the host has none."""
+"""Registers our tabs: inside the host's Train tab, or in one of their own where the host has none."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ _registry = TabRegistry()
 
 
 def register(name: str) -> None:
-    """Show the tab that the room `name` of this package builds; one that the host cannot carry is off alone."""
+    """Show the tab that the room `name` of this package builds; if this WebUI cannot show it, only this tab is off."""
     from modules import script_callbacks  # noqa: PLC0415
 
     try:

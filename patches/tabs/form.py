@@ -1,4 +1,4 @@
-"""Settings as widgets: one component for each field of a settings class, and back."""
+"""Forms: components made from settings classes, one for each field, and their values read back."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class Field:
     """A component of a form.
 
     Attributes:
-        section: section of the job it belongs to; empty in a form of one settings class.
+        section: section of the job; empty in a form of one settings class.
         name: name of the setting.
-        option: what the settings class says of it.
+        option: how the settings class describes it.
         component: the widget.
     """
 
@@ -43,12 +43,12 @@ class Field:
 
 
 class Form:
-    """Components made of settings classes; knows their order, and reads their values back.
+    """Components made from settings classes; knows their order, and reads their values back.
 
     Args:
-        prefix: ids of the components start with it.
-        shows_problems: each field has a place under it for what is wrong with it.
-        own: by address, what makes the components of a setting in place of the one that its type would get.
+        prefix: start of the ids of the components.
+        shows_problems: whether each field has a message under it for what is wrong with it.
+        own: functions by address that make the components of a setting, instead of the one for its type.
     """
 
     def __init__(
@@ -62,12 +62,12 @@ class Form:
 
     @property
     def messages(self) -> list[Any]:
-        """The components under the fields, in the order `sentences` gives."""
+        """The messages under the fields, in the order of `message_updates`."""
         return list(self._messages.values())
 
     @property
     def components(self) -> list[Any]:
-        """All components, in the order `values` expects."""
+        """All components, in the order that `values` expects."""
         return [field.component for field in self.fields]
 
     def add(
@@ -76,7 +76,7 @@ class Form:
         """Make components for the settings class `kind` inside the gradio block that is open now.
 
         Args:
-            values: what the fields start with; the default of the class for those it lacks.
+            values: initial values; those that are missing are the defaults of the class.
             names: only these fields, in this order; empty: all.
         """
         options = {name: (type_, option) for name, type_, option in kind.options()}
@@ -93,11 +93,11 @@ class Form:
                 self.add_component(section, name, option, component)
 
     def add_rows(self, kinds: Sections, start: Start = _EMPTY, group: Group | None = None) -> None:
-        """Make components for the settings that stand in `group`, or with None in sight, row by row as declared.
+        """Make components for the settings of `group`, or with None for those in sight, row by row as declared.
 
         Args:
             kinds: the settings class of each section.
-            start: what the fields start with, by section and name; the default of the class where there is nothing.
+            start: initial values by section and name; those that are missing are the defaults of the class.
         """
         for section, kind in kinds.items():
             for names in kind.rows(group):
@@ -111,11 +111,11 @@ class Form:
                 self.add_rows(kinds, start, group)
 
     def column(self) -> Any:
-        """Return the block around a field and the place for its problems."""
+        """Return the block around a field and its message."""
         return gr.Column(min_width=160, elem_classes="hnw-field") if self._shows_problems else contextlib.nullcontext()
 
     def add_component(self, section: str, name: str, option: Option, component: Any) -> Any:
-        """Take a component just made into the form; the place for its problems comes under it."""
+        """Add a component just made to the form, with its message under it."""
         # The host stores defaults by tab and label; ours come from the settings classes alone.
         component.do_not_save_to_config = True
         field = Field(section, name, option, component)
@@ -126,18 +126,18 @@ class Form:
         return component
 
     def message_updates(self, problems: Mapping[str, str]) -> list[Any]:
-        """Update of the places under the fields: the sentence for each address in `problems`, nothing elsewhere."""
+        """Return updates of the messages: the sentence for each address in `problems`; the others are hidden."""
         return [gr.update(value=plain(problems.get(one, "")), visible=one in problems) for one in self._messages]
 
     def filled(self, values: Mapping[str, Any]) -> list[Any]:
-        """Update of the components: the new value for each address in `values`, the others as they are."""
+        """Return updates of the components: a new value for each address in `values`; the others stay."""
         return [
             gr.update(value=_shown(values[field.address])) if field.address in values else gr.update()
             for field in self.fields
         ]
 
     def values(self, entered: Sequence[Any]) -> dict[str, Any]:
-        """Tell what was entered, by section and name; by name alone where the form has no sections."""
+        """Return what was entered, by section and name; by name alone where the form has no sections."""
         tables: dict[str, Any] = {}
         for field, value in zip(self.fields, entered, strict=True):
             table = tables.setdefault(field.section, {}) if field.section else tables
@@ -145,18 +145,18 @@ class Form:
         return tables
 
     def on_input(self, *handler: Any, **how: Any) -> None:
-        """Connect a handler, as gradio's events take it, to every entry that a person makes."""
+        """Call a handler, given as gradio's events take it, for everything that a user enters."""
         for component in self.components:
             component.input(*handler, **how)
             if isinstance(component, gr.Number):
-                for event in when_left(component):  # an emptied number sends no input event
+                for event in blur_events(component):  # an emptied number sends no input event
                     event(*handler, **how)
 
     def explain(self, error: WorkbenchError, section: str = "") -> str:
-        """Return the error as HTML, each line one sentence that names the field as the form does.
+        """Return the error as HTML, one sentence per line with the field's label in the form.
 
         Args:
-            section: where a field is looked for first, by its name alone.
+            section: section in which a field without one is looked for first.
         """
         several = error.errors if isinstance(error, SettingsError) else ()
         sentences = [self._sentence(one, section) for one in several] or [str(error)]
@@ -193,6 +193,6 @@ def _shown(value: Any) -> Any:
     return as_text(value) if isinstance(value, (tuple, list)) else value
 
 
-def when_left(number: Any) -> list[Callable[..., Any]]:
-    """Return the event of a number that is left; none in the gradio of Forge."""
+def blur_events(number: Any) -> list[Callable[..., Any]]:
+    """Return the event of a number that loses the focus; none in the gradio of Forge."""
     return [number.blur] if hasattr(number, "blur") else []

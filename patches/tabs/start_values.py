@@ -1,5 +1,4 @@
-"""What the forms start with: the job file named on the command line, else the defaults of the settings, or what suits
-new jobs better."""
+"""The initial values of the forms: those of the job file named on the command line, else the defaults."""
 
 from __future__ import annotations
 
@@ -14,13 +13,13 @@ from ...hypernetworks.data.buckets import BUCKETS
 from ...hypernetworks.train.settings.job import SECTIONS, Job
 from ...hypernetworks.train.settings.job_file import read_tables
 
-#: Where a new job differs from a job file without a word on it: heads are not cropped away unless that is asked for.
+#: Initial values that differ from the defaults of a job file: pictures are not cropped unless somebody chooses that.
 _NEW: dict[str, dict[str, Any]] = {"data": {"framing": BUCKETS}}
 _log = logging.getLogger(__name__)
 
 
 def tables() -> dict[str, dict[str, Any]]:
-    """Values by section and name. A job file that cannot be read is said in the log, and the defaults serve."""
+    """Return values by section and name. If the job file cannot be read, that is logged and the defaults are used."""
     path = getattr(shared.cmd_opts, "hnw_job", None)
     values: dict[str, dict[str, Any]] = {name: dict(_NEW.get(name, {})) for name in SECTIONS}
     if not path:

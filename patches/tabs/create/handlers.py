@@ -1,4 +1,4 @@
-"""What happens in the tab Create Beta Hypernetwork: it looks at the entry, fills it, saves, loads, makes the file."""
+"""The handlers of the tab Create Beta Hypernetwork: check, fill in, save and load the entry, and make the file."""
 
 from __future__ import annotations
 
@@ -74,16 +74,16 @@ class Handlers:
         return [*(one for one in self.form.components if one is not self._ticks), *self.shown]
 
     def look(self, offered: Sequence[int], *entered: Any) -> list[Any]:
-        """Draw and judges the entry; offers the widths of the checkpoint where they are other ones."""
+        """Draw and check the entry; offer the widths of the checkpoint where they have changed."""
         return self._look(self.form.values(entered), offered)
 
     def choose_preset(self, name: str, offered: Sequence[int], *entered: Any) -> list[Any]:
-        """Fill the shape of a preset in."""
+        """Fill in the shape of a preset."""
         preset = presets.by_name(name)
         return self._fill(preset.values() if preset else {}, offered, entered)
 
     def load(self, file: Any, offered: Sequence[int], *entered: Any) -> list[Any]:
-        """Fill the settings of an uploaded file in, as far as they can be used."""
+        """Fill in the settings of an uploaded file, as far as they can be used."""
         path = Path(file.name)
         try:
             with path.open("rb") as stream:
@@ -96,7 +96,7 @@ class Handlers:
         return [status, *self._fill(loaded.values, offered, entered)]
 
     def save(self, offered: Sequence[int], *entered: Any) -> tuple[str, Any]:
-        """Save the settings as TOML and offers the file."""
+        """Save the settings as TOML and offer the file for download."""
         values = {**self.form.values(entered), "overwrite": True}
         entry = self._check(values, offered)
         is_named = all(error.field != "name" for error in entry.problems)
@@ -149,7 +149,7 @@ class Handlers:
         ]
 
     def _fill(self, changes: Mapping[str, Any], offered: Sequence[int], entered: Sequence[Any]) -> list[Any]:
-        """Update of the form for new values, with a look at the result."""
+        """Return updates that fill in new values, with those of `look` for the result."""
         changes = dict(changes)
         is_ticked_anew = "widths" in changes
         if is_ticked_anew:

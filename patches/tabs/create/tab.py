@@ -1,4 +1,4 @@
-"""The tab Create Beta Hypernetwork: its layout, and which event calls what."""
+"""The layout of the tab Create Beta Hypernetwork, and the connections of its events."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def make_tab(start: Mapping[str, Mapping[str, Any]]) -> Handlers:
     """Make the tab in the block that is open now.
 
     Args:
-        start: tables of a job, with what the fields start with.
+        start: tables of a job with the initial values of the fields.
     """
     values = {**start["network"], "name": start["output"].get("name", ""), "seed": start["train"].get("seed", 0)}
     wanted = tuple(values.get("widths", ()))

@@ -1,4 +1,4 @@
-"""What the page of the tab Dataset is told when a person does something in it."""
+"""The handlers of the tab Dataset: what the page shows after each action."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _NOTHING = -1
 
 
 @dataclass(frozen=True)
-class Parts:
+class Components:
     """The components that show a survey."""
 
     survey: Any
@@ -38,36 +38,36 @@ class Parts:
 
 
 class Handlers:
-    """Functions for the events of the tab; what they give is for the components that each of them names."""
+    """Functions for the events of the tab; each returns updates of the components that it names."""
 
-    def __init__(self, form: Form, parts: Parts) -> None:
+    def __init__(self, form: Form, components: Components) -> None:
         self.form = form
-        self.parts = parts
+        self.components = components
 
     @property
     def view(self) -> list[Any]:
-        """Values that say which pictures are shown: the survey, the choice, the words, the page."""
-        return [self.parts.survey, self.parts.show, self.parts.words, self.parts.page]
+        """Components that decide which pictures are shown: the survey, the choice, the words, the page."""
+        return [self.components.survey, self.components.show, self.components.words, self.components.page]
 
     @property
     def pictures(self) -> list[Any]:
         """Components that `turn` updates."""
-        return [self.parts.page, self.parts.pager, *self.parts.turns, self.parts.cards]
+        return [self.components.page, self.components.pager, *self.components.turns, self.components.cards]
 
     @property
     def editor(self) -> list[Any]:
         """Components that `pick` updates."""
-        return [self.parts.number, self.parts.chosen, self.parts.caption, self.parts.editor]
+        return [self.components.number, self.components.chosen, self.components.caption, self.components.editor]
 
     @property
     def shown(self) -> list[Any]:
         """Components that an action updates, before its status."""
-        parts = self.parts
-        first = [parts.survey, parts.overview, parts.undo, parts.show, parts.words]
+        components = self.components
+        first = [components.survey, components.overview, components.undo, components.show, components.words]
         return [*first, *self.pictures, *self.editor]
 
     def look(self, _task: str, *entered: Any) -> tuple[Any, ...]:
-        """Surveys the dataset of the form."""
+        """Survey the dataset that the form describes."""
         try:
             found = dataset_work.look(self.form.values(entered))
         except WorkbenchError as error:
@@ -76,7 +76,7 @@ class Handlers:
         return (*self._all(found, dataset.ALL, "", 1, _NOTHING), status)
 
     def turn(self, seen: Survey | None, show: str, words: str, page_number: Any, by: int = 0) -> tuple[Any, ...]:
-        """Show a page of the pictures that are chosen, `by` pages on."""
+        """Show the chosen pictures, `by` pages after the given one."""
         if seen is None:
             return tuple(gr.update() for _ in self.pictures)
         numbers = dataset.chosen(seen, show, words)
@@ -105,7 +105,7 @@ class Handlers:
         return self._edit(view, number, lambda seen: dataset_work.set_caption(seen, int(number), text or ""))
 
     def undo(self, *given: Any) -> tuple[Any, ...]:
-        """Take the newest edit back; `given` are `view` and the number of the picture that is shown."""
+        """Undo the newest edit; `given` are `view` and the number of the picture that is shown."""
         *view, number = given
         return self._edit(view, number, dataset_work.undo)
 
@@ -115,14 +115,14 @@ class Handlers:
         return self._edit(view, number, lambda seen: dataset_work.set_tags(seen, tables["tags"]), "tags")
 
     def caption_all(self, _task: str, *given: Any) -> tuple[Any, ...]:
-        """Captions pictures with a tagger of the host; `given` as for `change_tags`."""
+        """Caption pictures with a tagger of the host; `given` as for `change_tags`."""
         view, number, tables = self._split(given)
         values = dict(tables["taggers"])
         tagger = values.pop("tagger")
         return self._edit(view, number, lambda seen: dataset_work.caption_all(seen, tagger, values), "taggers")
 
     def make_copies(self, _task: str, seen: Survey | None, *entered: Any) -> tuple[Any, ...]:
-        """Split and mirrors; gives the status, twice updated."""
+        """Split and mirror pictures; return the status."""
         try:
             return gr.update(), done(dataset_work.make_copies(_looked(seen), self.form.values(entered)["copies"]))
         except WorkbenchError as error:
@@ -135,7 +135,7 @@ class Handlers:
     def _edit(
         self, view: list[Any], number: Any, work: Callable[[Survey], tuple[Survey, str]], section: str = ""
     ) -> tuple[Any, ...]:
-        """Everything as it is after an edit; after an error one sentence, and all else as it stands."""
+        """Return all updates after an edit; after an error only one sentence."""
         seen, show, words, page_number = view
         try:
             found, sentence = work(_looked(seen))

@@ -1,4 +1,4 @@
-"""The tab Dataset: its layout, and which event calls what."""
+"""The layout of the tab Dataset, and the connections of its events."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from ....hypernetworks.pages.sentences import note
 from ....hypernetworks.train.settings.job import SECTIONS
 from ...model import taggers
 from .. import start_values
-from ..form import Form, when_left
+from ..form import Form, blur_events
 from ..train import tab
-from .handlers import Handlers, Parts
+from .handlers import Components, Handlers
 
 _ID = "hnw_dataset"
 _QUICK: dict[str, Any] = {"queue": False, "show_progress": "hidden"}
@@ -42,7 +42,7 @@ def make_tab(start: dict[str, dict[str, Any]], train: Form | None = None) -> Han
     """Make the tab in the block that is open now.
 
     Args:
-        start: tables of a job, with what the fields start with.
+        start: tables of a job with the initial values of the fields.
         train: the form of the tab Train Gamma, if it is on this page.
     """
     return _Tab(start, train).handlers
@@ -62,8 +62,8 @@ class _Tab:
                 self._fields(train)
                 self._actions()
             with gr.Column(scale=2, min_width=420, elem_id=f"{_ID}_panel"):
-                parts = self._panel()
-        self.handlers = Handlers(self._form, parts)
+                components = self._panel()
+        self.handlers = Handlers(self._form, components)
         self._connect_view()
         self._connect_edits()
         self._connect_statuses()
@@ -83,7 +83,7 @@ class _Tab:
             with gr.Row():
                 self._button("take", "Fill in from Train Gamma", size="sm", min_width=140)
                 self._button("give", "Use in Train Gamma", size="sm", min_width=140)
-        # How pictures are encoded changes nothing in what is seen here.
+        # The encoding of pictures makes no difference to what this tab shows.
         self._form.add_folds(data, self._start, [one for one in groups(data.values()) if one != ENCODING])
         with gr.Accordion("Run and problems", open=False, elem_id=f"{_ID}_limits"):
             self._train_row("validation_share", "seed")
@@ -92,7 +92,7 @@ class _Tab:
             self._form.add(SurveySettings, {}, (), "limits")
 
     def _train_row(self, *names: str) -> None:
-        """Make a row of those settings of a run that change its batches."""
+        """Make a row of the settings of a run that change its batches."""
         with gr.Row():
             self._form.add(SECTIONS["train"], self._start["train"], names, "train")
 
@@ -117,7 +117,7 @@ class _Tab:
 
     @contextlib.contextmanager
     def _action(self, section: str, title: str, button: str) -> Iterator[None]:
-        """Return a fold for the fields of an action; below them come its button and the place for its outcome."""
+        """Make a fold for the fields of an action, with its button and its status below them."""
         with gr.Accordion(title, open=False, elem_id=f"{_ID}_{section}"):
             yield
             if button:
@@ -127,7 +127,7 @@ class _Tab:
     def _button(self, name: str, text: str, **options: Any) -> None:
         self._buttons[name] = gr.Button(text, elem_id=f"{_ID}_{name}_button", **options)
 
-    def _panel(self) -> Parts:
+    def _panel(self) -> Components:
         self._task = gr.Textbox(visible=False)
         gr.HTML(elem_id=f"{_ID}_progress")
         self._statuses["look"] = gr.HTML(elem_id=f"{_ID}_status")
@@ -158,26 +158,28 @@ class _Tab:
             component.do_not_save_to_config = True
         turns = (self._buttons["before"], self._buttons["after"])
         undo = self._buttons["undo"]
-        return Parts(survey, overview, undo, show, words, page, pager, turns, cards, number, chosen, caption, editor)
+        return Components(
+            survey, overview, undo, show, words, page, pager, turns, cards, number, chosen, caption, editor
+        )
 
     def _connect_view(self) -> None:
-        handlers, parts, buttons = self.handlers, self.handlers.parts, self._buttons
+        handlers, components, buttons = self.handlers, self.handlers.components, self._buttons
         self._job("look", handlers.look, self._form.components, handlers.shown)
         buttons["interrupt"].click(shared.state.interrupt, **_QUICK)
-        for event in (parts.show.input, parts.words.change):
+        for event in (components.show.input, components.words.change):
             event(partial(handlers.turn, page_number=1), handlers.view[:3], handlers.pictures, **_QUICK)
-        for event in (parts.page.submit, *when_left(parts.page)):
+        for event in (components.page.submit, *blur_events(components.page)):
             event(handlers.turn, handlers.view, handlers.pictures, **_QUICK)
         for name, by in (("before", -1), ("after", 1)):
             buttons[name].click(partial(handlers.turn, by=by), handlers.view, handlers.pictures, **_QUICK)
-        chosen = [parts.survey, parts.number]
+        chosen = [components.survey, components.number]
         buttons["pick"].click(handlers.pick, chosen, handlers.editor, _js="hnwDatasetPicked", **_QUICK)
 
     def _connect_edits(self) -> None:
-        handlers, parts = self.handlers, self.handlers.parts
-        now = [*handlers.view, parts.number]
+        handlers, components = self.handlers, self.handlers.components
+        now = [*handlers.view, components.number]
         for name, handler, inputs in (
-            ("save", handlers.save_caption, [*now, parts.caption]),
+            ("save", handlers.save_caption, [*now, components.caption]),
             ("undo", handlers.undo, now),
             ("tags", handlers.change_tags, [*now, *self._form.components]),
         ):
@@ -185,10 +187,10 @@ class _Tab:
             self._buttons[name].click(handler, inputs, outputs, show_progress="hidden")
         if self._has_taggers:
             self._job("taggers", handlers.caption_all, [*now, *self._form.components], handlers.shown)
-        self._job("copies", handlers.make_copies, [parts.survey, *self._form.components], [self._task])
+        self._job("copies", handlers.make_copies, [components.survey, *self._form.components], [self._task])
 
     def _job(self, name: str, handler: Any, inputs: list[Any], outputs: list[Any]) -> None:
-        """Return a button that starts a long job, with the host's progress."""
+        """Connect a button to a long job, with the host's progress."""
         self._buttons[name].click(
             call_queue.wrap_gradio_gpu_call(handler, extra_outputs=[gr.update()] * len(outputs)),
             _js="hnwStartDataset",
@@ -198,13 +200,13 @@ class _Tab:
         )
 
     def _connect_statuses(self) -> None:
-        """Tell what was said before is wiped as soon as another button is pressed."""
+        """Clear the status of all actions as soon as another button is pressed."""
         for name in (*self._statuses, "pick"):
             others = [status for one, status in self._statuses.items() if one != name]
             self._buttons[name].click(partial(_wiped, len(others)), outputs=others, **_QUICK)
 
     def _connect_train(self, train: Form) -> None:
-        """Both forms have fields of the same addresses; each can be filled in from the other."""
+        """Let each form be filled in from the other; both have fields of the same addresses."""
         there = {field.address: field.component for field in train.fields}
         pairs = [(there[one.address], one.component) for one in self._form.fields if one.address in there]
         theirs, ours = [pair[0] for pair in pairs], [pair[1] for pair in pairs]

@@ -1,4 +1,4 @@
-"""What the tab Dataset does: looks at a dataset, changes captions and takes that back, makes copies."""
+"""The actions of the tab Dataset: survey a dataset, change captions and undo that, make copies."""
 
 from __future__ import annotations
 
@@ -37,15 +37,15 @@ def look(tables: Mapping[str, Any]) -> Survey:
 
 
 def edits(seen: Survey) -> list[Edit]:
-    """Edits of these captions that can be taken back, the newest first."""
+    """Return the edits of these captions that can be undone, the newest first."""
     return _history().edits({sample.path.parent for sample in seen.samples})
 
 
 def set_caption(seen: Survey, number: int, text: str) -> tuple[Survey, str]:
-    """Give one picture a caption; the survey as it is now, and a sentence.
+    """Give one picture a caption; return the new survey and a sentence.
 
     Raises:
-        SettingsError, DatasetError: it cannot be; everything is as it was.
+        SettingsError, DatasetError: captions cannot be changed; everything is as it was.
     """
     if not 0 <= number < len(seen.samples):
         raise SettingsError("Caption", "press a picture first")
@@ -57,17 +57,17 @@ def set_caption(seen: Survey, number: int, text: str) -> tuple[Survey, str]:
 
 
 def set_tags(seen: Survey, values: Mapping[str, Any]) -> tuple[Survey, str]:
-    """Change tags everywhere as `TagSettings` of `values` say; the survey as it is now, and a sentence.
+    """Change tags everywhere as `TagSettings` of `values` say; return the new survey and a sentence.
 
     Raises:
-        SettingsError, DatasetError: it cannot be; everything is as it was.
+        SettingsError, DatasetError: captions cannot be changed; everything is as it was.
     """
     settings = TagSettings.from_mapping(values)
     return _applied(seen, settings.title, captioning.changes_of_tags(seen, settings))
 
 
 def undo(seen: Survey) -> tuple[Survey, str]:
-    """Take the newest edit of these captions back.
+    """Undo the newest edit of these captions; return the new survey and a sentence.
 
     Raises:
         DatasetError: there is none, or a file has been changed since or cannot be written.
@@ -81,7 +81,9 @@ def undo(seen: Survey) -> tuple[Survey, str]:
 
 
 def caption_all(seen: Survey, tagger: str, values: Mapping[str, Any]) -> tuple[Survey, str]:
-    """Captions pictures with a tagger of the host. After an interrupt or an error the captions made so far are kept.
+    """Caption pictures with a tagger of the host; return the new survey and a sentence.
+
+    After an interrupt or an error the captions made so far are kept.
 
     Raises:
         SettingsError, DatasetError: nothing could be captioned; everything is as it was.
@@ -102,10 +104,10 @@ def caption_all(seen: Survey, tagger: str, values: Mapping[str, Any]) -> tuple[S
 
 
 def make_copies(seen: Survey, values: Mapping[str, Any]) -> str:
-    """Split and mirrors as `CopySettings` of `values` say; a sentence.
+    """Split and mirror pictures as `CopySettings` of `values` say; return a sentence.
 
     Raises:
-        SettingsError, DatasetError: it cannot be; nothing was written.
+        SettingsError, DatasetError: the copies cannot be made; nothing was written.
     """
     settings = copies.CopySettings.from_mapping(values)
     planned = copies.plan_copies(seen, settings)
@@ -116,7 +118,7 @@ def make_copies(seen: Survey, values: Mapping[str, Any]) -> str:
 
 
 def _describe(seen: Survey, numbers: Sequence[int], tagger: str, found: dict[int, str]) -> str:
-    """Put what a tagger says of pictures into `found`; why it ended early, or nothing."""
+    """Put a tagger's captions into `found`; return why it ended early, or an empty text."""
     progress = HostProgress()
     progress.report(0, len(numbers), f"Loading {tagger}")
     try:

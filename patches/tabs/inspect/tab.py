@@ -31,17 +31,17 @@ def build(_params: Any = None) -> None:
 
 
 class InspectTab:
-    """The widgets of the tab, and what happens when they are used."""
+    """The widgets of the tab and their handlers."""
 
     def __init__(self) -> None:
         self.form = Form(_ID)
-        #: What the button of each action does with the values of the form.
+        #: Handlers of the buttons, by action.
         self.handlers: dict[str, Callable[..., tuple[Any, ...]]] = {}
         self._statuses: dict[str, Any] = {}
         self._buttons: dict[str, Any] = {}
 
     def build(self) -> None:
-        """Make the widgets inside the gradio block that is open now, and connects them."""
+        """Make the widgets inside the gradio block that is open now, and connect them."""
         with gr.Tab("Inspect Hypernetwork", elem_id=f"{_ID}_tab") as tab, gr.Row():
             with gr.Column(scale=1, min_width=300, elem_id=f"{_ID}_form"):
                 self._inputs()
@@ -73,7 +73,7 @@ class InspectTab:
 
     @contextlib.contextmanager
     def _action(self, section: str, title: str, button: str) -> Iterator[None]:
-        """Return a fold for the fields of an action; below them come its button and the place for its outcome."""
+        """Make a fold for the fields of an action, with its button and its status below them."""
         with gr.Accordion(title, open=False, elem_id=f"{_ID}_{section}"):
             yield
             self._buttons[section] = gr.Button(button, elem_id=f"{_ID}_{section}_button")
@@ -103,7 +103,7 @@ class InspectTab:
     def _handler(
         self, section: str, work: Callable[[dict[str, Any]], tuple[Any, ...]], outputs: int
     ) -> Callable[..., tuple[Any, ...]]:
-        """Return the handler of a button: an error is one sentence at the button, and all else stays as it is."""
+        """Return the handler of a button; an error becomes a sentence at the button, and all else stays."""
 
         def handler(*entered: Any) -> tuple[Any, ...]:
             try:
@@ -114,10 +114,10 @@ class InspectTab:
         return handler
 
     def show(self, name: Any) -> tuple[Any, ...]:
-        """Return the report of the chosen network, no comparison, no messages, and the fields filled in for it."""
+        """Show the report of the chosen network, clear comparison and messages, and fill in its fields."""
         quiet = [""] * len(self._statuses)
         try:
-            path = inspecting.place(name)
+            path = inspecting.network_path(name)
         except SettingsError as error:
             quiet[0] = self.form.explain(error)
             return ("", "", *quiet, *[gr.update()] * 3)
@@ -128,26 +128,26 @@ class InspectTab:
         return "", inspecting.compare(tables["file"], tables["compare"]["other"])
 
     def convert(self, tables: dict[str, Any]) -> tuple[Any, ...]:
-        """Write the converted file, and lists it."""
-        sentence = inspecting.write_converted(inspecting.place(tables["file"]), tables["convert"])
+        """Write the converted file and list it."""
+        sentence = inspecting.write_converted(inspecting.network_path(tables["file"]), tables["convert"])
         return (done(sentence), *refreshed())
 
     def rename(self, tables: dict[str, Any]) -> tuple[Any, ...]:
-        """Rename the file, and shows it under its new name."""
-        name, sentence = inspecting.rename(inspecting.place(tables["file"]), tables["rename"])
+        """Rename the file and show it under its new name."""
+        name, sentence = inspecting.rename(inspecting.network_path(tables["file"]), tables["rename"])
         chosen, other = refreshed()
-        page = inspecting.page(inspecting.place(name))
+        page = inspecting.page(inspecting.network_path(name))
         return done(sentence), {**chosen, "value": name}, other, page
 
     def write_notes(self, tables: dict[str, Any]) -> tuple[Any, ...]:
-        """Write the notes, and shows the file anew."""
-        path = inspecting.place(tables["file"])
+        """Write the notes and show the file again."""
+        path = inspecting.network_path(tables["file"])
         sentence = inspecting.write_notes(path, tables["notes"])
         return done(sentence), inspecting.page(path)
 
 
 def refreshed() -> tuple[Any, Any]:
-    """Both lists, read anew from the folder."""
+    """Return both lists, read again from the folder."""
     shared.reload_hypernetworks()
     names = inspecting.names()
     return gr.update(choices=names), gr.update(choices=names)

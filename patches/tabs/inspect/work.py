@@ -1,4 +1,4 @@
-"""What the tab Inspect Hypernetwork does with the networks of the host's folder."""
+"""The actions of the tab Inspect Hypernetwork on the networks of the host's folder."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _BINS = 48
 
 
 def names() -> list[str]:
-    """Networks of the host's folder that are files of one network, as the host calls them."""
+    """Return the host's names of the files that hold one network."""
     return [name for name, path in shared.hypernetworks.items() if Path(path).suffix in files.SUFFIXES]
 
 
-def place(name: Any, field: str = "file") -> Path:
-    """Return the file of a network. Only what the host lists can be named, so nothing outside its folder is reached.
+def network_path(name: Any, field: str = "file") -> Path:
+    """Return the file of a network. Only networks in the host's list are allowed, so nothing outside its folder is.
 
     Raises:
         SettingsError: there is no such network; names `field`.
@@ -36,7 +36,7 @@ def place(name: Any, field: str = "file") -> Path:
 
 
 def page(path: Path) -> str:
-    """Return the report of a file as HTML; of a broken one its problem and what can be known."""
+    """Return the report of a file as HTML; of a broken one its problem and what is known of it."""
     try:
         return report_page.render(report.describe(path, _BINS))
     except HypernetworkFileError as error:
@@ -44,7 +44,7 @@ def page(path: Path) -> str:
 
 
 def notes(path: Path) -> str:
-    """Return the notes in a file; none where it cannot be read."""
+    """Return the notes in a file; empty where it cannot be read."""
     try:
         return files.read_document(path).metadata.optional_info or ""
     except HypernetworkFileError:
@@ -52,18 +52,18 @@ def notes(path: Path) -> str:
 
 
 def write_converted(path: Path, values: dict[str, Any]) -> str:
-    """Write a network anew as `ConversionSettings` of `values` say; gives a sentence about the new file.
+    """Convert a network as `ConversionSettings` of `values` say; return a sentence about the new file.
 
     Raises:
         SettingsError, HypernetworkFileError: it cannot be done.
     """
     target = convert(path, ConversionSettings.from_mapping(values))
     shared.reload_hypernetworks()
-    return f"Wrote {target.name} ({target.stat().st_size / 1e6:.1f} MB); its name in prompts is {listed(target)}."
+    return f"Wrote {target.name} ({target.stat().st_size / 1e6:.1f} MB); its name in prompts is {name_of(target)}."
 
 
 def rename(path: Path, values: dict[str, Any]) -> tuple[str, str]:
-    """Rename a network as `RenamingSettings` of `values` say; gives its new name in the list, and a sentence.
+    """Rename a network as `RenamingSettings` of `values` say; return its new name in the list and a sentence.
 
     Raises:
         SettingsError, HypernetworkFileError: it cannot be done.
@@ -71,11 +71,11 @@ def rename(path: Path, values: dict[str, Any]) -> tuple[str, str]:
     moved = edit.rename(path, edit.RenamingSettings.from_mapping(values))
     shared.reload_hypernetworks()
     others = f", and with it {', '.join(other.name for other in moved[1:])}" if moved[1:] else ""
-    return listed(moved[0]), f"{path.name} is {moved[0].name} now{others}."
+    return name_of(moved[0]), f"{path.name} is {moved[0].name} now{others}."
 
 
 def write_notes(path: Path, values: dict[str, Any]) -> str:
-    """Write the notes of `NotesSettings` into a file; gives a sentence.
+    """Write the notes of `NotesSettings` into a file; return a sentence.
 
     Raises:
         SettingsError, HypernetworkFileError: it cannot be done.
@@ -85,7 +85,7 @@ def write_notes(path: Path, values: dict[str, Any]) -> str:
 
 
 def compare(name: Any, other: Any) -> str:
-    """Compare two networks of the list; gives the table as HTML.
+    """Return the comparison of two networks of the list as HTML.
 
     Raises:
         SettingsError: one of them is not there or cannot be read; names `file` or `compare.other`.
@@ -93,12 +93,12 @@ def compare(name: Any, other: Any) -> str:
     networks = []
     for field, chosen in (("file", name), ("compare.other", other)):
         try:
-            networks.append(files.load(place(chosen, field)))
+            networks.append(files.load(network_path(chosen, field)))
         except HypernetworkFileError as error:
             raise SettingsError(field, str(error)) from error
     return report_page.render_comparison(comparison.compare(*networks), str(name), str(other))
 
 
-def listed(path: Path) -> str:
+def name_of(path: Path) -> str:
     """Return the name under which the host lists a file."""
-    return next(name for name, place in shared.hypernetworks.items() if Path(place) == path)
+    return next(name for name, file in shared.hypernetworks.items() if Path(file) == path)

@@ -1,4 +1,4 @@
-"""What happens in the tab Merge Hypernetworks when a network is baked into a checkpoint."""
+"""The handlers for baking a network into a checkpoint, in the tab Merge Hypernetworks."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ....hypernetworks.merge.outlines import outline
 from ....hypernetworks.pages.sentences import done, note
 from ..form import Form
 from ..inspect import work
-from .handlers import unusable
+from .handlers import file_problem
 
 _EMPTY = "Choose a network and a checkpoint; then it is said here how many attention layers change."
 
@@ -27,7 +27,7 @@ class BakeHandlers:
 
     Args:
         form: the fields of `BakeSettings`.
-        preview: where it is said what would change.
+        preview: shows what would change.
     """
 
     def __init__(self, form: Form, preview: Any) -> None:
@@ -39,7 +39,7 @@ class BakeHandlers:
         return [*self.form.messages, self._preview]
 
     def look(self, *entered: Any) -> list[Any]:
-        """Say what would change, or beside a field why it cannot."""
+        """Show what would change, or at a field why it cannot."""
         values = self.form.values(entered)
         if not values["network"] or not values["checkpoint"]:
             return [*self.form.message_updates({}), note(_EMPTY)]
@@ -50,7 +50,7 @@ class BakeHandlers:
         return [*self.form.message_updates({}), note(sentence)]
 
     def bake(self, *entered: Any) -> tuple[str, Any]:
-        """Write the new checkpoint; gives the outcome and the list of checkpoints."""
+        """Write the new checkpoint; return the outcome and the list of checkpoints."""
         values = self.form.values(entered)
         try:
             sentence = _bake(BakeSettings.from_mapping(values))
@@ -60,7 +60,7 @@ class BakeHandlers:
 
 
 def refreshed() -> list[Any]:
-    """Return the lists of networks and checkpoints; the host's own list of networks is as fresh as its last reading."""
+    """Return the lists of networks and checkpoints; that of networks is as the host read it last."""
     return [gr.update(choices=work.names()), gr.update(choices=checkpoints())]
 
 
@@ -73,7 +73,7 @@ def _bake(settings: BakeSettings) -> str:
     source = _checkpoint(settings.checkpoint)
     _plan(settings.network, source)
     path = target(_folder(source), source, settings)
-    layers = bake(work.place(settings.network, "network"), source, path, settings)
+    layers = bake(work.network_path(settings.network, "network"), source, path, settings)
     sd_models.list_models()
     size_mb = path.stat().st_size / 1e6
     return (
@@ -83,9 +83,9 @@ def _bake(settings: BakeSettings) -> str:
 
 
 def _plan(name: str, source: Path) -> str:
-    """Tell what would change, in one sentence; raises SettingsError for the network or the checkpoint."""
+    """Return what would change in one sentence; raises SettingsError for the network or the checkpoint."""
     try:
-        network = outline(work.place(name, "network"), name)
+        network = outline(work.network_path(name, "network"), name)
         with CheckpointFile(source) as checkpoint:
             shapes = checkpoint.shapes
         if not attention_layers(shapes):
@@ -94,7 +94,7 @@ def _plan(name: str, source: Path) -> str:
     except CheckpointError as error:
         raise SettingsError("checkpoint", str(error)) from error
     except HypernetworkFileError as error:
-        raise SettingsError("network", unusable(error)) from error
+        raise SettingsError("network", file_problem(error)) from error
     except MergeError as error:
         raise SettingsError("network", str(error)) from error
     every = len(attention_layers(shapes))
@@ -106,7 +106,7 @@ def _plan(name: str, source: Path) -> str:
 
 
 def _checkpoint(title: str) -> Path:
-    """Return the file of a checkpoint. Only what the host lists can be named.
+    """Return the file of a checkpoint. Only checkpoints in the host's list are allowed.
 
     Raises:
         SettingsError: there is no such checkpoint.
@@ -115,7 +115,7 @@ def _checkpoint(title: str) -> Path:
         raise SettingsError("checkpoint", "choose a checkpoint")
     info = sd_models.checkpoints_list.get(title)
     if info is None:
-        # The title gets the file's hash once the host knows it.
+        # The title contains the hash of the file once the host knows it.
         bare = title.partition(" [")[0]
         info = next((one for one in sd_models.checkpoints_list.values() if one.name == bare), None)
     if info is None:
@@ -124,7 +124,7 @@ def _checkpoint(title: str) -> Path:
 
 
 def _folder(source: Path) -> Path:
-    """Tell where the new checkpoint goes: beside its source, if the host looks there, else where it does."""
+    """Return the folder of the new checkpoint: that of its source, if the host looks there, else the host's."""
     folder = Path(paths.models_path) / "Stable-diffusion"
     own = getattr(shared.cmd_opts, "ckpt_dir", None)
     looked_at = [folder, *([Path(own)] if own else [])]

@@ -1,4 +1,4 @@
-"""What happens to compositions in the tab Merge Hypernetworks: they are read as they are written, and saved."""
+"""The handlers for compositions in the tab Merge Hypernetworks: checked as they are typed, and saved."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class CompositionHandlers:
 
     Args:
         form: the text and the fields of `ResultSettings`.
-        preview: where what was read is shown.
+        preview: shows how the text is understood.
     """
 
     def __init__(self, form: Form, preview: Any) -> None:
@@ -70,7 +70,7 @@ class CompositionHandlers:
         return done(f"Saved as {path.name}.")
 
     def save_one(self, *entered: Any) -> str:
-        """Merge the composition exactly into one network, and writes that."""
+        """Merge the composition exactly into one network, and write that."""
         try:
             return done(write_one(self.form.values(entered))[1])
         except WorkbenchError as error:
@@ -78,7 +78,7 @@ class CompositionHandlers:
 
 
 def write_hns(values: Mapping[str, Any]) -> Path:
-    """Write a composition as a `.hns` file into the folder of networks; gives the file.
+    """Write a composition as a `.hns` file into the folder of networks; return the file.
 
     Args:
         values: the text and the fields of `ResultSettings`.
@@ -96,7 +96,7 @@ def write_hns(values: Mapping[str, Any]) -> Path:
 
 
 def write_one(values: Mapping[str, Any]) -> tuple[Path, str]:
-    """Merge a composition exactly into one network; gives its file and a sentence.
+    """Merge a composition exactly into one network; return its file and a sentence.
 
     Args:
         values: the text and the fields of `ResultSettings`.
@@ -109,7 +109,7 @@ def write_one(values: Mapping[str, Any]) -> tuple[Path, str]:
     planned = plan_composition(composition, _outlines(composition))
     if not planned.possible:
         raise SettingsError(_FIELD, f"it cannot be one file, as {planned.reason}")
-    paths = {name: work.place(name, _FIELD) for name in composition.names}
+    paths = {name: work.network_path(name, _FIELD) for name in composition.names}
     networks = {name: handlers.load(path, name, _FIELD) for name, path in paths.items()}
     merged = merge_composition(composition, networks)
     hashes = [files.short_hash(path) for path in paths.values()]
@@ -118,15 +118,15 @@ def write_one(values: Mapping[str, Any]) -> tuple[Path, str]:
 
 
 def _read(text: str) -> Composition:
-    """Return the composition of a text whose networks are all there.
+    """Return the composition of a text, whose networks must all exist.
 
     Raises:
-        SettingsError: broken text or an unknown name, with the place.
+        SettingsError: the text is wrong or a name unknown; says where.
     """
     saved, broken = _saved()
     try:
         composition = compose.parse(text, saved)
-        # Only the names count here.
+        # Only the names matter here.
         known: dict[str, Any] = dict.fromkeys([*work.names(), *broken])
         composition.check(known)
     except CompositionError as error:
@@ -138,7 +138,7 @@ def _read(text: str) -> Composition:
 
 
 def _saved() -> tuple[dict[str, Composition], dict[str, str]]:
-    """Return the compositions of the host's list by name, and of broken ones the reason."""
+    """Return the compositions of the host's list by name, and for broken ones the reason."""
     saved, broken = {}, {}
     for name, path in shared.hypernetworks.items():
         if Path(path).suffix != SUFFIX:
@@ -153,7 +153,7 @@ def _saved() -> tuple[dict[str, Composition], dict[str, str]]:
 
 
 def _check_circle(composition: Composition, name: str) -> None:
-    """Raise SettingsError where a composition saved under `name` would name itself."""
+    """Raise SettingsError if a composition saved as `name` would contain itself."""
     try:
         compose.parse(composition.as_hns(), {**composition.resolve, name: composition})
     except CompositionError as error:
@@ -162,7 +162,7 @@ def _check_circle(composition: Composition, name: str) -> None:
 
 def _outlines(composition: Composition) -> dict[str, Hypernetwork]:
     try:
-        return {name: outline(work.place(name, _FIELD), name) for name in composition.names}
+        return {name: outline(work.network_path(name, _FIELD), name) for name in composition.names}
     except HypernetworkFileError as error:
         raise SettingsError(_FIELD, f"a file cannot be used ({error})") from error
 

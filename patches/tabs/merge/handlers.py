@@ -1,4 +1,4 @@
-"""What happens in the tab Merge Hypernetworks: networks are judged as they are chosen, and merged into one file."""
+"""The handlers of the tab Merge Hypernetworks: check the chosen networks, and merge them into one file."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ class MergeHandlers:
 
     Args:
         form: the fields of `MergeSettings` and `ResultSettings`.
-        columns: the fields that are shown only where they matter, by name.
+        columns: the fields that are shown only where they have an effect, by name.
         rows: the row of the options that only some methods have, and those of the third and fourth network.
-        table: where the methods are listed.
+        table: shows the methods.
     """
 
     def __init__(self, form: Form, columns: Mapping[str, Any], rows: Sequence[Any], table: Any) -> None:
@@ -59,7 +59,7 @@ class MergeHandlers:
         return [field.component for field in self.form.fields if field.name in _FIELDS]
 
     def look(self, *entered: Any) -> list[Any]:
-        """Show the fields that matter, what is wrong beside them, and which method can do it."""
+        """Show the fields that have an effect, what is wrong with them, and which methods are possible."""
         values = self.form.values(entered)
         chosen = chosen_rows(values)
         problems, table = _judge(values, chosen)
@@ -73,7 +73,7 @@ class MergeHandlers:
         ]
 
     def merge(self, *entered: Any) -> tuple[str, Any]:
-        """Merge the networks, writes the file, and compares what it does with what they do."""
+        """Merge the networks, write the file, and compare its effect with theirs."""
         values = self.form.values(entered)
         try:
             return _merge(values)
@@ -82,19 +82,19 @@ class MergeHandlers:
 
 
 def refreshed() -> list[Any]:
-    """Return the dropdowns of networks, read anew from the folder."""
+    """Return updates of the dropdowns of networks, read again from the folder."""
     shared.reload_hypernetworks()
     names = inspecting.names()
     return [gr.update(choices=names if row <= _TWO else [NONE, *names]) for row in range(1, ROWS + 1)]
 
 
 def _judge(values: Mapping[str, Any], chosen: Sequence[int]) -> tuple[list[SettingsError], str]:
-    """Tell what is wrong with the fields that are filled in, and the table of the methods or why there is none."""
+    """Return what is wrong with the fields that are filled in, and the table of the methods or why there is none."""
     problems: list[SettingsError] = []
-    outlines = [_tried(problems, partial(_outline, values, row)) for row in chosen]
-    settings = _tried(problems, partial(_settings, values, chosen))
+    outlines = [_collect_errors(problems, partial(_outline, values, row)) for row in chosen]
+    settings = _collect_errors(problems, partial(_settings, values, chosen))
     if values["name"]:
-        _tried(problems, partial(_target, values))
+        _collect_errors(problems, partial(_target, values))
     if len(chosen) < _TWO:
         return problems, note("Choose two networks at least; then a table tells what each method can do with them.")
     networks = [network for network in outlines if network is not None]
@@ -105,8 +105,8 @@ def _judge(values: Mapping[str, Any], chosen: Sequence[int]) -> tuple[list[Setti
 
 
 def _plans(settings: MergeSettings, networks: Sequence[Hypernetwork], problems: list[SettingsError]) -> list[Plan]:
-    """Tell what each method would do; weights of blocks that do not fit the chosen one are a problem, and left out."""
-    fitting = _tried(problems, partial(settings.merge_options, settings.method_name, _widths(networks)))
+    """Return the plan of each method; block weights that do not fit the chosen method are a problem, and left out."""
+    fitting = _collect_errors(problems, partial(settings.merge_options, settings.method_name, _widths(networks)))
     plans = []
     for method in method_names():
         weighted = _weighted(settings, networks, method)
@@ -133,9 +133,9 @@ class Merged:
 
     Attributes:
         path: the new file.
-        sentence: what a person is told.
+        sentence: the report for users.
         method: its name in the registry.
-        differences: what it does compared with what the networks do.
+        differences: how its effect differs from that of the networks.
     """
 
     path: Path
@@ -160,7 +160,7 @@ def merge_files(values: Mapping[str, Any]) -> Merged:
     planned = plan(_weighted(settings, outlines, method), method, options)
     if not planned.possible:
         raise SettingsError("method", page.reason(planned))
-    paths = [inspecting.place(values[_FIELDS[row - 1]], _FIELDS[row - 1]) for row in chosen]
+    paths = [inspecting.network_path(values[_FIELDS[row - 1]], _FIELDS[row - 1]) for row in chosen]
     networks = [load(path, values[_FIELDS[row - 1]], _FIELDS[row - 1]) for path, row in zip(paths, chosen, strict=True)]
     weighted = _weighted(settings, networks, method)
     merged = merge(weighted, method, options)
@@ -174,14 +174,14 @@ def _check(values: Mapping[str, Any], chosen: Sequence[int]) -> None:
     """Raise SettingsError for all fields that are wrong or missing."""
     problems = [SettingsError(_FIELDS[row - 1], "choose a network") for row in (1, 2) if row not in chosen]
     for row in chosen:
-        _tried(problems, partial(_outline, values, row))
-    _tried(problems, partial(_settings, values, chosen))
-    _tried(problems, partial(_target, values))
+        _collect_errors(problems, partial(_outline, values, row))
+    _collect_errors(problems, partial(_settings, values, chosen))
+    _collect_errors(problems, partial(_target, values))
     raise_all(problems)
 
 
-def unusable(error: HypernetworkFileError) -> str:
-    """Tell what is wrong with a field that names a broken file."""
+def file_problem(error: HypernetworkFileError) -> str:
+    """Return the reason for the field of a broken file."""
     return f"its file cannot be used ({error})"
 
 
@@ -194,29 +194,29 @@ def load(path: Path, name: str, field: str) -> Hypernetwork:
     try:
         network = files.load(path)
     except HypernetworkFileError as error:
-        raise SettingsError(field, unusable(error)) from error
+        raise SettingsError(field, file_problem(error)) from error
     network.metadata = replace(network.metadata, name=name)
     return network
 
 
 def write(network: Hypernetwork, target: Path, settings: ResultSettings) -> str:
-    """Write a merged network and lists it; gives a sentence. Raises HypernetworkFileError where it cannot be."""
+    """Write a merged network and list it; return a sentence. Raises HypernetworkFileError where that fails."""
     save(network, target, settings)
     shared.reload_hypernetworks()
     size_mb = target.stat().st_size / 1e6
-    return f"Wrote {target.name} ({size_mb:.1f} MB); its name in prompts is {inspecting.listed(target)}."
+    return f"Wrote {target.name} ({size_mb:.1f} MB); its name in prompts is {inspecting.name_of(target)}."
 
 
 def _outline(values: Mapping[str, Any], row: int) -> Hypernetwork:
     name, field = values[_FIELDS[row - 1]], _FIELDS[row - 1]
     try:
-        return outline(inspecting.place(name, field), name)
+        return outline(inspecting.network_path(name, field), name)
     except HypernetworkFileError as error:
-        raise SettingsError(field, unusable(error)) from error
+        raise SettingsError(field, file_problem(error)) from error
 
 
 def _settings(values: Mapping[str, Any], chosen: Sequence[int]) -> MergeSettings:
-    """Return the settings, with what a hidden field holds left out; raises SettingsError."""
+    """Return the settings without the values of hidden fields; raises SettingsError."""
     used = used_fields(values["method"], chosen) | {"method", *(_FIELDS[row - 1] for row in chosen)}
     return MergeSettings.from_mapping({name: values[name] for name in _MERGE_FIELDS & used})
 
@@ -239,8 +239,8 @@ def _widths(networks: Sequence[Hypernetwork]) -> tuple[int, ...]:
     return tuple(dict.fromkeys(width for network in networks for width in network.widths))
 
 
-def _tried(problems: list[SettingsError], work: Callable[[], ResultT]) -> ResultT | None:
-    """Tell what `work` gives; None where settings are wrong, whose errors are added to `problems`."""
+def _collect_errors(problems: list[SettingsError], work: Callable[[], ResultT]) -> ResultT | None:
+    """Return what `work` returns, or None where it raises SettingsError, whose errors are added to `problems`."""
     try:
         return work()
     except SettingsError as error:

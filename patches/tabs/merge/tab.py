@@ -1,4 +1,4 @@
-"""The tab Merge Hypernetworks: its layout, and which event calls what."""
+"""The layout of the tab Merge Hypernetworks, and the connections of its events."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _OPTIONAL_ROW = 3
 
 @dataclass(frozen=True)
 class Tab:
-    """What the parts of the tab do."""
+    """The handlers of the parts of the tab."""
 
     merge: MergeHandlers
     composition: CompositionHandlers
@@ -58,7 +58,7 @@ def make_tab() -> Tab:
 
 
 def _merge_part() -> tuple[MergeHandlers, Any, Any]:
-    """Return the merge itself; gives its handlers, the event that it is over, and the button for the lists."""
+    """Make the merge; return its handlers, the event of its end, and the button that refreshes the lists."""
     form = Form(_ID, shows_problems=True)
     columns: dict[str, Any] = {}
     with gr.Column(scale=1, min_width=420, elem_id=f"{_ID}_form"):
@@ -130,7 +130,7 @@ def _bake_part() -> BakeHandlers:
 
 
 def _dropdown(kind: type[Settings], name: str, choices: list[str], id_: str, form: Form) -> None:
-    """Make a field whose choices the host gives; it starts with "None" where that is one."""
+    """Make a field with choices from the host; its initial value is "None" where that is one."""
     _, option = _declared(kind, name)
     value = NONE if NONE in choices[:1] else None
     with gr.Column(scale=2, min_width=160, elem_classes="hnw-field"):
@@ -139,7 +139,7 @@ def _dropdown(kind: type[Settings], name: str, choices: list[str], id_: str, for
 
 
 def _sometimes(form: Form, name: str) -> Any:
-    """Make a field that is shown only where it matters; returns the column to show."""
+    """Make a field that is shown only where it has an effect; return its column."""
     kind, option = _declared(MergeSettings, name)
     is_visible = name in used_fields(MergeSettings.method, (1, 2)) or name.startswith("weight_")
     with gr.Column(scale=1, min_width=160, elem_classes="hnw-field", visible=is_visible) as column:
@@ -149,7 +149,7 @@ def _sometimes(form: Form, name: str) -> Any:
 
 
 def _declared(kind: type[Settings], name: str) -> tuple[Any, Option]:
-    """Return type and option of a setting."""
+    """Return the type and the option of a setting."""
     return next((type_, option) for one, type_, option in kind.options() if one == name)
 
 

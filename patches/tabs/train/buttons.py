@@ -1,4 +1,4 @@
-"""What the buttons of the tab Train Gamma start, and what the page is told at the end."""
+"""The buttons of the tab Train Gamma: what they start, and what the page shows at the end."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from ..form import Form
 
 Answer = tuple[Any, str]
 
-#: What the last run ended with, for a page that was closed meanwhile.
+#: The result of the last run, for a page that was closed meanwhile.
 _last_answer: list[Any] = [gr.update(), ""]
 
 
 def handler(form: Form, action: Callable[[Job], Answer], txt2img: int) -> Callable[..., Answer]:
-    """Return the handler of a button: `action` on the job of the form, its errors as sentences that name the fields.
+    """Return the handler of a button: call `action` with the job of the form, and show errors as sentences.
 
     Args:
-        txt2img: how many values of the txt2img tab come between the task, the tick for them, and those of the form.
+        txt2img: number of values of the txt2img tab; they come after the task and the tick, before the form's.
     """
 
     def handle(_task: str, is_like_txt2img: bool, *entered: Any) -> Answer:
@@ -47,10 +47,10 @@ def handler(form: Form, action: Callable[[Job], Answer], txt2img: int) -> Callab
 
 
 def one_at_a_time(handle: Callable[..., Any]) -> Callable[..., Any]:
-    """Return the handler of a button in the host's queue, for the user whose turn it is; others hear of the run.
+    """Wrap the handler of a button so that one user's job runs at a time; others get a sentence about it.
 
     Args:
-        handle: as `wrap_gradio_gpu_call` gives it; its first argument is the task.
+        handle: what `wrap_gradio_gpu_call` returns; its first argument is the task.
     """
 
     def start(task: str, *entered: Any) -> Any:
@@ -58,50 +58,50 @@ def one_at_a_time(handle: Callable[..., Any]) -> Callable[..., Any]:
             with runs.hold():
                 return handle(task, *entered)
         except RunBusyError as busy:
-            progress.finish_task(task)  # its page waits for it
+            progress.finish_task(task)  # the page waits for that
             return gr.update(), refused([f"{busy}."])
 
     return start
 
 
 def train(job: Job, resume: bool = False) -> Answer:
-    """Train; the pictures and the sentence of the end."""
+    """Train; return the pictures and a sentence about the end."""
     result = run_job(job, resume=resume)
     pictures = [str(path) for path in (result.sheet, result.strip, *reversed(result.previews)) if path]
     return gr.update(value=pictures), done(summary(result), chart=result.chart)
 
 
 def resume(job: Job) -> Answer:
-    """Go on from the last saved state."""
+    """Continue from the last saved state."""
     return train(job, resume=True)
 
 
 def check(job: Job) -> Answer:
-    """Say what a run would do."""
+    """Show what a run would do."""
     return gr.update(), done(*check_job(job))
 
 
 def find_rate(job: Job) -> Answer:
-    """Try rising rates."""
+    """Try rising learning rates."""
     found = find_rate_for(job)
     sentence = f"A rate near {found.rate:.2g} learns fastest; for a long run take a half to a tenth of it."
     return gr.update(), done(sentence, chart=found.chart())
 
 
 def interrupt() -> Any:
-    """Ask the run to end; says so where something runs."""
+    """Ask the active run, if there is one, to end; return a sentence."""
     is_running = bool(shared.state.job)
     shared.state.interrupt()
     return done("The run ends after this step, and saves.") if is_running else gr.update()
 
 
 def last_answer() -> list[Any]:
-    """Tell what the last run ended with."""
+    """Return what the last run ended with."""
     return list(_last_answer)
 
 
 def summary(result: TrainResult) -> str:
-    """Return a few sentences about a run that ended well."""
+    """Return sentences about a run that ended well."""
     ended = "Stopped by hand after" if result.interrupted else "Trained"
     goes_on = " Press Continue to go on." if result.interrupted else ""
     left_out = f" {result.skipped_steps} steps were left out, their loss was no number." if result.skipped_steps else ""

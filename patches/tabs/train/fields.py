@@ -1,4 +1,4 @@
-"""The fields of the tab Train Gamma that are no plain settings, and where the others stand."""
+"""The fields of the tab Train Gamma: those that are no plain settings, and the order of the others."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SAVE_AS = Option(
     "Save as", "Name of the trained network. Empty: the chosen one is replaced when the run has ended well."
 )
 _ABOVE_PLOT = ("data", "train", "schedule")
-"""Sections whose settings in sight stand above the plot of the rates."""
+"""Sections whose settings in sight are above the plot of the rates."""
 
 
 def make_form() -> Form:
@@ -28,24 +28,24 @@ def make_form() -> Form:
 
 
 def above_plot(form: Form, start: Start) -> None:
-    """Make the network and the fields that most runs change."""
+    """Make the choice of the network and the fields that most runs change."""
     _network_row(form, start["output"].get("name", ""))
     form.add_rows({name: SECTIONS[name] for name in _ABOVE_PLOT}, start)
 
 
 def below_plot(form: Form, start: Start) -> None:
-    """Make the others that are in sight."""
+    """Make the other fields that are in sight."""
     form.add_rows({name: kind for name, kind in _sections().items() if name not in _ABOVE_PLOT}, start)
 
 
 def folds(form: Form, start: Start) -> None:
-    """Make the folds: that of the rate first, since it goes on with what is above it."""
+    """Make the folds, first that of the rate, since it continues the fields above."""
     sections = _sections()
     form.add_folds(sections, start, sorted(groups(sections.values()), key=lambda group: group != RATE))
 
 
 def _sections() -> dict[str, Any]:
-    """Sections of a job but that of a new network: here it is a file, chosen from the list."""
+    """Return the sections of a job but `network`, of which only the file is used here."""
     return {name: kind for name, kind in SECTIONS.items() if name != "network"}
 
 
@@ -58,7 +58,7 @@ def _save_as(form: Form) -> None:
 def _network_row(form: Form, wanted: str) -> None:
     with gr.Row(elem_classes="hnw-with-tool"):
         with form.column():
-            # A name that is not in the list yet stays allowed: the demo's network is named before it is made.
+            # A name that is not in the list yet is allowed: the demo's network is named before it is made.
             chosen = gr.Dropdown(
                 work.names(),
                 value=wanted or None,

@@ -1,4 +1,4 @@
-"""What happens in the tab Train Gamma while a person enters things: it judges, plots, fills, saves and loads."""
+"""The handlers of the tab Train Gamma: check, plot, fill in, save and load the entry."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ....hypernetworks.jobs.train_entry import as_sentence, in_words, planned_ra
 from ....hypernetworks.pages.sentences import done, note, plain
 from ....hypernetworks.train.settings import presets
 from ....hypernetworks.train.settings.job import Job
-from ...runs.job import draft, listed_name, not_there
+from ...runs.job import draft, listed_name, missing_network
 from ..form import Form
 
 OWN = "Own settings"
@@ -51,16 +51,16 @@ class Handlers:
         return [*self.form.components, *self.shown]
 
     def look(self, *entered: Any) -> list[Any]:
-        """Plot the rates and judges the entry."""
+        """Plot the rates and check the entry."""
         return self._look(self.form.values(entered))
 
     def choose_preset(self, name: str, *entered: Any) -> list[Any]:
-        """Fill a recipe in."""
+        """Fill in a preset."""
         preset = presets.by_name(name)
         return self._fill(preset.values() if preset else {}, entered)
 
     def save(self, *entered: Any) -> tuple[str, Any]:
-        """Save the settings as a job file and offers it."""
+        """Save the settings as a job file and offer it for download."""
         tables = draft(self.form.values(entered))
         is_named = bool(tables["output"]["name"])
         if not is_named:
@@ -73,7 +73,7 @@ class Handlers:
         return done(f"Saved as {path}."), gr.update(value=str(path), visible=True)
 
     def load(self, file: Any, *entered: Any) -> list[Any]:
-        """Fill the settings of an uploaded file in, as far as they can be used."""
+        """Fill in the settings of an uploaded file, as far as they can be used."""
         path = Path(file.name)
         try:
             with path.open("rb") as stream:
@@ -91,7 +91,7 @@ class Handlers:
         return [status + done(f"Loaded {rest}{path.name}."), *self._fill(loaded.values, entered)]
 
     def _fill(self, changes: Mapping[str, Any], entered: Sequence[Any]) -> list[Any]:
-        """Update of the form for new values, with a look at the result."""
+        """Return updates that fill in new values, with those of `look` for the result."""
         tables = self.form.values(entered)
         for address, value in changes.items():
             section, _, name = address.partition(".")
@@ -102,7 +102,7 @@ class Handlers:
         sentences = problems(draft(tables))
         network = tables["network"]["file"]
         if network and network not in shared.hypernetworks:
-            sentences["network.file"] = as_sentence(SettingsError("network.file", not_there(network)))
+            sentences["network.file"] = as_sentence(SettingsError("network.file", missing_network(network)))
         entered = {f"{section}.{name}": value for section, table in tables.items() for name, value in table.items()}
         preset = presets.matching(entered)
         return [
@@ -114,7 +114,7 @@ class Handlers:
 
 
 def _choose_network(loaded: train_files.LoadedJob) -> None:
-    """Turn the path of the network into its name in the list."""
+    """Replace the path of the network by its name in the list."""
     path = loaded.values.pop("network.file", "")
     if not path:
         return
@@ -130,5 +130,5 @@ def _plot(tables: Mapping[str, Mapping[str, Any]]) -> str:
         planned = planned_rates(tables)
         return note(planned.line(), planned.chart())
     except SettingsError:
-        # The sentence stands beside the field.
+        # The reason is shown at the field.
         return note("The plot of the learning rate returns when the entries are right.")

@@ -1,4 +1,4 @@
-"""The tab Train Gamma: its layout, and which event calls what."""
+"""The layout of the tab Train Gamma, and the connections of its events."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class _Txt2img:
     components: Sequence[Any]
 
 
-#: The page that the tab was built into last, and the form there.
+#: The page that the tab was built into last, and its form.
 _built: list[tuple[Any, Form]] = []
 
 
@@ -43,7 +43,7 @@ def build(params: Any = None) -> None:
 
 
 def form_of_page() -> Form | None:
-    """Return the form of this tab in the page that is being built now; None where it has none."""
+    """Return the form of this tab in the page that is being built now; None where the page has none."""
     return next((form for page, form in _built if page is Context.root_block), None)
 
 
@@ -51,8 +51,8 @@ def make_tab(start: dict[str, dict[str, Any]], txt2img: Sequence[Any] = ()) -> H
     """Make the tab in the block that is open now.
 
     Args:
-        start: tables of a job, with what the fields start with.
-        txt2img: the host's eight components of the txt2img tab, where it gives them.
+        start: tables of a job with the initial values of the fields.
+        txt2img: the eight components of the txt2img tab, where the host gives them.
     """
     form = fields.make_form()
     with gr.Tab("Train Gamma", elem_id="hnw_train_tab") as tab, gr.Row():
@@ -96,7 +96,7 @@ def _tick(is_visible: bool) -> Any:
 
 
 def _panel() -> dict[str, Any]:
-    """Return the buttons, and where a run is seen."""
+    """Make the buttons and the display of a run; return them by name."""
     parts: dict[str, Any] = {}
     _why_off()
     with gr.Row():
@@ -139,7 +139,7 @@ def _why_off() -> None:
 
 
 def _listed() -> Any:
-    """Return the networks there are now: one may just have been made in another tab."""
+    """Return an update with the present networks; one may have been made in another tab."""
     shared.reload_hypernetworks()
     return gr.update(choices=work.names())
 

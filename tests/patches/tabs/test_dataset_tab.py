@@ -44,13 +44,18 @@ class Tab:
             start = {**EMPTY, "data": {"folder": str(folder), "width": 64, "height": 64, "batch_size": 2}}
             self.handlers = tab_dataset.make_tab(start, tab_train.form_of_page())
         self.entered = {field.address: field.component.value for field in self.handlers.form.fields}
-        parts = self.handlers.parts
-        self.held = {id(parts.survey): None, id(parts.show): "all pictures", id(parts.words): "", id(parts.page): 1}
-        self.held[id(parts.number)] = -1
+        components = self.handlers.components
+        self.held = {
+            id(components.survey): None,
+            id(components.show): "all pictures",
+            id(components.words): "",
+            id(components.page): 1,
+        }
+        self.held[id(components.number)] = -1
         self.status = ""
 
     def __getattr__(self, name: str) -> Any:
-        return self.held.get(id(getattr(self.handlers.parts, name)), "")
+        return self.held.get(id(getattr(self.handlers.components, name)), "")
 
     def enter(self, **entered: Any) -> Tab:
         for name, value in entered.items():
@@ -73,7 +78,7 @@ class Tab:
         self.held[id(component)] = value
 
     def _view(self, *more: Any) -> list[Any]:
-        return [self.held[id(one)] for one in [*self.handlers.view, self.handlers.parts.number]] + list(more)
+        return [self.held[id(one)] for one in [*self.handlers.view, self.handlers.components.number]] + list(more)
 
     def look(self, **entered: Any) -> str:
         return self._take(self.handlers.look("task(x)", *self.enter(**entered).entered.values()))
@@ -233,7 +238,7 @@ def test_before_the_first_look_every_button_says_so(tab, folder):
     for status in (tab.save("x"), tab.undo_edit(), tab.tags(tag="x"), tab.copies()):
         assert "press Look first" in status
     tab.pick(0)
-    assert tab.held[id(tab.handlers.parts.number)] == -1
+    assert tab.held[id(tab.handlers.components.number)] == -1
     tab.look()
     assert "Caption: press a picture first" in tab.save("x")
 
