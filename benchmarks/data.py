@@ -45,14 +45,14 @@ def measure(rounds: int) -> dict[str, Any]:
 
 def second_start(rounds: int) -> list[dict[str, Any]]:
     """Return the seconds from the job to encoded latents, first and second time, with the model's own encoders."""
-    from hypernetwork_workbench.patches.model import host as patched  # noqa: PLC0415 (needs the running host)
+    from hypernetwork_workbench.patches.model.encoders import HostEncoder  # noqa: PLC0415 (needs the running host)
 
     times: dict[str, list[float]] = {"first": [], "second": []}
     for _ in range(rounds):
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             pictures = draw_pictures(folder / "pictures", _ENCODED_PICTURES, _ENCODED_PX)
-            ports = trainings.ports(folder, patched.HostEncoder())
+            ports = trainings.ports(folder, HostEncoder())
             job = trainings.job(pictures, Case("demo", _ENCODED_PX))
             for found in times.values():
                 start = time.perf_counter()

@@ -51,7 +51,7 @@ class EvaluationSettings(Settings):
         """
         if self.measures == "none":
             return {}
-        from hypernetwork_workbench.patches.model.host import HostEncoder  # noqa: PLC0415 (needs the running host)
+        from hypernetwork_workbench.patches.model.encoders import HostEncoder  # noqa: PLC0415 (needs the running host)
         from hypernetwork_workbench.patches.model.previews import HostPreviewer  # noqa: PLC0415
 
         from examples.shapes import captions, draw, measures  # noqa: PLC0415 (only the demo needs it)

@@ -24,9 +24,11 @@ def simulated_autocast(dtype: torch.dtype | None) -> Iterator[None]:
 
 
 def to_device(tensor: Tensor, device: torch.device) -> Tensor:
-    """Return the tensor on `device`. A copy from main memory to a GPU goes on in the background: it is made from pinned
-    memory, which the GPU reads by itself.
-    stay where they are, which is what a GPU can read on its own."""
+    """Return the tensor on `device`.
+
+    A copy from main memory to a GPU goes on in the background: it is made from pinned memory, which the GPU reads by
+    itself.
+    """
     if device.type != "cuda" or tensor.device.type != "cpu":
         return tensor.to(device)
     return tensor.pin_memory().to(device, non_blocking=True)

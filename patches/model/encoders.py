@@ -1,19 +1,91 @@
-"""VAE and text encoder off the GPU while only the U-Net works."""
+"""VAE and text encoder of the loaded checkpoint: what they give, and where they are while only the U-Net works."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import hashlib
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
 
 import torch
 from modules import devices, shared
-from torch import nn
+from torch import Tensor, nn
+
+from ...hypernetworks.base.errors import TrainingError
+from ...hypernetworks.kernels.tensors import raw_bytes
 
 VAE, TEXT = "first_stage_model", "cond_stage_model"
 _CPU = torch.device("cpu")
 
 #: The names of those that are away now.
 _away: set[str] = set()
+
+#: What gives words a weight, in the host's prompts.
+_WEIGHTS = re.compile(r"[()\[\]]")
+#: Of one part of a text: 75 tokens between two marks.
+_PART_TOKENS = 77
+#: Settings of the host that change what its text encoder gives.
+_TEXT_OPTIONS = (
+    "CLIP_stop_at_last_layers",
+    "emphasis",
+    "use_old_emphasis_implementation",
+    "enable_emphasis",
+    "comma_padding_backtrack",
+)
+
+
+class HostEncoder:
+    """VAE and text encoder of the loaded checkpoint."""
+
+    def encode_pictures(self, pictures: Tensor) -> Tensor:
+        """Most likely latents [batch, 4, height / 8, width / 8], scaled, of pictures [batch, 3, height, width]."""
+        return self.encode_posterior(pictures)[0]
+
+    def encode_posterior(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation of the latents, each [batch, 4, height / 8, width / 8], scaled."""
+        model = shared.sd_model
+        with needed(VAE), torch.no_grad(), devices.autocast():
+            posterior = model.encode_first_stage(pictures.to(devices.device, devices.dtype_vae))
+        scale = model.scale_factor
+        return (scale * posterior.mean).float(), (scale * posterior.std).float()
+
+    def picture_fingerprint(self) -> str:
+        """Hash of the VAE's weights, so that a VAE chosen by hand or edited in place is told from another."""
+        model = shared.sd_model
+        return _fingerprint(model.first_stage_model, float(model.scale_factor), str(devices.dtype_vae))
+
+    def text_fingerprint(self) -> str:
+        """Hash of the text encoder's weights, with the settings and embeddings that change what it gives."""
+        return _fingerprint(shared.sd_model.cond_stage_model, *_text_settings())
+
+    def encode_texts(self, texts: Sequence[str]) -> Sequence[Tensor]:
+        """Conditionings [tokens, width] of the texts, each as the host encodes it alone.
+
+        Raises:
+            TrainingError: the checkpoint's conditioning is more than one tensor, or no finite numbers.
+        """
+        found: dict[str, Tensor] = {}
+        # The host restores the mean of weighted texts over all that it encodes at once ...
+        plain = [text for text in texts if not _WEIGHTS.search(text)]
+        with self.text_encoder_loaded():
+            together = _conditionings(plain) if plain else torch.empty(0, 0, 0)
+            if together.shape[1] == _PART_TOKENS:
+                found = dict(zip(plain, together, strict=True))
+            # ... and fills short texts up with empty parts beside long ones.
+            found |= {text: _conditionings([text])[0] for text in dict.fromkeys(texts) if text not in found}
+        for text, conditioning in found.items():
+            if not conditioning.isfinite().all():
+                raise TrainingError(f"the text encoder gives no finite numbers for the caption {text!r}")
+        return [found[text] for text in texts]
+
+    def text_encoder_loaded(self) -> AbstractContextManager[None]:
+        """For its length the text encoder stays where it computes, so that many texts need no more than one move."""
+        return needed(TEXT)
+
+    def unloaded(self) -> AbstractContextManager[None]:
+        """For its length VAE and text encoder are off the GPU; whatever needs one brings it back for that long."""
+        return unloaded()
 
 
 @contextmanager
@@ -65,3 +137,35 @@ def move(module: nn.Module, device: torch.device) -> None:
 
 def _is_on_gpu(module: nn.Module) -> bool:
     return any(parameter.device.type not in ("cpu", "meta") for parameter in module.parameters())
+
+
+def _conditionings(texts: list[str]) -> Tensor:
+    """[batch, tokens, width], float32; all of them as long as the longest."""
+    with torch.no_grad(), devices.autocast():
+        conditioning = shared.sd_model.get_learned_conditioning(texts)
+    if not isinstance(conditioning, Tensor):
+        raise TrainingError("checkpoints of this kind cannot be trained on yet; load an SD1 or SD2 checkpoint")
+    return conditioning.float()
+
+
+def _fingerprint(module: nn.Module, *more: Any) -> str:
+    """SHA-256 of all weights of `module`, and of plain values beside them."""
+    digest = hashlib.sha256(repr(more).encode())
+    for name, tensor in sorted(module.state_dict().items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(raw_bytes(tensor))
+    return digest.hexdigest()
+
+
+def _text_settings() -> list[Any]:
+    """Plain values that a text's encoding depends on beside the weights."""
+    values = [getattr(shared.opts, name, None) for name in _TEXT_OPTIONS]
+    return [*values, *_embeddings()]
+
+
+def _embeddings() -> Iterator[tuple[str, str]]:
+    """Name and checksums of the textual inversions that captions may call."""
+    hijack = getattr(shared.sd_model.cond_stage_model, "hijack", None)
+    database = getattr(hijack, "embedding_db", None)
+    for name, embedding in sorted(getattr(database, "word_embeddings", {}).items()):
+        yield name, str(embedding.checksum())

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
@@ -23,15 +22,12 @@ from ...hypernetworks.network.hypernetwork import Hypernetwork
 from ...hypernetworks.pages import sentences
 from ...hypernetworks.ports import Checkpoint, Computing, Ports, Progress
 from ..patching import patch_set
-from . import activations, attention_layers, encoders, fingerprints, lean_layers, recomputing, temporary, unet_attention
+from . import activations, attention_layers, lean_layers, recomputing, temporary, unet_attention
+from .encoders import HostEncoder
 from .previews import HostPreviewer
 from .shortcuts import shortcuts
 from .subject import find_subject
 
-#: What gives words a weight, in the host's prompts.
-_WEIGHTS = re.compile(r"[()\[\]]")
-#: Of one part of a text: 75 tokens between two marks.
-_PART_TOKENS = 77
 _PREDICTIONS = {"eps": "epsilon", "v": "v"}
 
 
@@ -56,68 +52,6 @@ def model_widths() -> tuple[int, ...]:
     """Attention widths of the loaded checkpoint; none where no checkpoint is loaded."""
     found = attention_layers.loaded_unet()
     return () if found is None else attention_layers.widths(found)
-
-
-class HostEncoder:
-    """VAE and text encoder of the loaded checkpoint."""
-
-    def encode_pictures(self, pictures: Tensor) -> Tensor:
-        """Most likely latents [batch, 4, height / 8, width / 8], scaled, of pictures [batch, 3, height, width]."""
-        return self.encode_posterior(pictures)[0]
-
-    def encode_posterior(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and standard deviation of the latents, each [batch, 4, height / 8, width / 8], scaled."""
-        model = shared.sd_model
-        with encoders.needed(encoders.VAE), torch.no_grad(), devices.autocast():
-            posterior = model.encode_first_stage(pictures.to(devices.device, devices.dtype_vae))
-        scale = model.scale_factor
-        return (scale * posterior.mean).float(), (scale * posterior.std).float()
-
-    def picture_fingerprint(self) -> str:
-        """Hash of the VAE's weights, so that a VAE chosen by hand or edited in place is told from another."""
-        model = shared.sd_model
-        return fingerprints.of_module(model.first_stage_model, float(model.scale_factor), str(devices.dtype_vae))
-
-    def text_fingerprint(self) -> str:
-        """Hash of the text encoder's weights, with the settings and embeddings that change what it gives."""
-        return fingerprints.of_module(shared.sd_model.cond_stage_model, *fingerprints.text_settings())
-
-    def encode_texts(self, texts: Sequence[str]) -> Sequence[Tensor]:
-        """Conditionings [tokens, width] of the texts, each as the host encodes it alone.
-
-        Raises:
-            TrainingError: the checkpoint's conditioning is more than one tensor, or no finite numbers.
-        """
-        found: dict[str, Tensor] = {}
-        # The host restores the mean of weighted texts over all that it encodes at once ...
-        plain = [text for text in texts if not _WEIGHTS.search(text)]
-        with self.text_encoder_loaded():
-            together = _conditionings(plain) if plain else torch.empty(0, 0, 0)
-            if together.shape[1] == _PART_TOKENS:
-                found = dict(zip(plain, together, strict=True))
-            # ... and fills short texts up with empty parts beside long ones.
-            found |= {text: _conditionings([text])[0] for text in dict.fromkeys(texts) if text not in found}
-        for text, conditioning in found.items():
-            if not conditioning.isfinite().all():
-                raise TrainingError(f"the text encoder gives no finite numbers for the caption {text!r}")
-        return [found[text] for text in texts]
-
-    def text_encoder_loaded(self) -> AbstractContextManager[None]:
-        """For its length the text encoder stays where it computes, so that many texts need no more than one move."""
-        return encoders.needed(encoders.TEXT)
-
-    def unloaded(self) -> AbstractContextManager[None]:
-        """For its length VAE and text encoder are off the GPU; whatever needs one brings it back for that long."""
-        return encoders.unloaded()
-
-
-def _conditionings(texts: list[str]) -> Tensor:
-    """[batch, tokens, width], float32; all of them as long as the longest."""
-    with torch.no_grad(), devices.autocast():
-        conditioning = shared.sd_model.get_learned_conditioning(texts)
-    if not isinstance(conditioning, Tensor):
-        raise TrainingError("checkpoints of this kind cannot be trained on yet; load an SD1 or SD2 checkpoint")
-    return conditioning.float()
 
 
 class HostDenoiser:

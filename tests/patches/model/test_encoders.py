@@ -43,7 +43,7 @@ def test_both_leave_and_come_back_also_after_an_error(patched, moves):
 
 
 def test_captions_bring_the_text_encoder_back_once_for_all_of_them(patched, moves):
-    from hypernetwork_workbench.patches.model.host import HostEncoder
+    from hypernetwork_workbench.patches.model.encoders import HostEncoder
 
     encoder = HostEncoder()
     with encoder.unloaded():

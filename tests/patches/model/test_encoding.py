@@ -9,7 +9,7 @@ from hypernetwork_workbench.hypernetworks.base.errors import TrainingError
 
 def encoder_of(host):
     """Return the port, which can be imported only once the host runs."""
-    from hypernetwork_workbench.patches.model.host import HostEncoder
+    from hypernetwork_workbench.patches.model.encoders import HostEncoder
 
     assert host.model is not None
     return HostEncoder()
