@@ -57,8 +57,8 @@ def epoch_batches(kinds: Sequence[Kind], seed: int, epoch: int) -> list[tuple[in
 
 def steps_per_epoch(kinds: Sequence[Kind], accumulation: int) -> int:
     """Return the number of optimizer steps of one epoch."""
-    batches = sum(-(-count // kind.batch_size) for kind, count in Counter(kinds).items())
-    return -(-batches // accumulation)
+    batch_count = sum(-(-count // kind.batch_size) for kind, count in Counter(kinds).items())
+    return -(-batch_count // accumulation)
 
 
 def step_batches(kinds: Sequence[Kind], accumulation: int, seed: int, start: int = 0) -> Iterator[StepBatches]:

@@ -115,8 +115,8 @@ def _entered(tables: Mapping[str, Mapping[str, Any]], address: str) -> Any:
 def _epoch_steps(data: DataSettings, train: TrainSettings, pictures: int) -> int:
     """Optimizer steps of a pass over so many pictures, before any is opened: as if all had one size."""
     trained = (pictures - held_out_count(pictures, train.validation_share)) * data.repeats
-    batches = -(-trained // data.batch_size)
-    return -(-batches // train.gradient_accumulation)
+    batch_count = -(-trained // data.batch_size)
+    return -(-batch_count // train.gradient_accumulation)
 
 
 def _count_pictures(folder: Path) -> int:

@@ -82,13 +82,13 @@ def _facts(survey: Survey) -> Iterator[tuple[str, str]]:
 def _epoch(survey: Survey) -> Markup:
     steps, accumulation = survey.division.steps_per_epoch, survey.request.train.gradient_accumulation
     shown = sum(bucket.shown for bucket in survey.buckets)
-    batches = sum(bucket.batches for bucket in survey.buckets)
+    batch_count = sum(bucket.batch_count for bucket in survey.buckets)
     return elements.piece(
         _FILE,
         "epoch",
         steps=_count(steps, "{} step", "{} steps"),
         pictures=_count(shown, "{} picture", "{} pictures"),
-        batches=_count(batches, "{} batch", "{} batches"),
+        batches=_count(batch_count, "{} batch", "{} batches"),
         gathered=f", {accumulation} of them a step" if accumulation > 1 else "",
     )
 
@@ -101,7 +101,7 @@ def _bucket(survey: Survey, bucket: Bucket) -> Sequence[str]:
         f"{kind.width_px / kind.height_px:.2f}",
         f"{len(bucket.samples):,}",
         f"{bucket.shown:,}",
-        f"{bucket.batches:,}",
+        f"{bucket.batch_count:,}",
         f"{bucket.last_batch} of {kind.batch_size}",
         elements.piece(_FILE, "examples", examples, _beyond(len(bucket.samples), _EXAMPLES)),
     )

@@ -126,14 +126,14 @@ class Bucket:
     shown: int
 
     @property
-    def batches(self) -> int:
+    def batch_count(self) -> int:
         """Batches of an epoch."""
         return -(-self.shown // self.kind.batch_size)
 
     @property
     def last_batch(self) -> int:
         """Pictures in the last batch."""
-        return self.shown - (self.batches - 1) * self.kind.batch_size
+        return self.shown - (self.batch_count - 1) * self.kind.batch_size
 
 
 @dataclass(frozen=True)

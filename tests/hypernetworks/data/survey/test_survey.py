@@ -102,7 +102,7 @@ def assert_they_agree(plan, found, accumulation=1):
         sample.path for sample in plan.held_out.samples
     ]
     assert sum(bucket.shown for bucket in found.buckets) == len(plan.training.items)
-    assert -(-sum(bucket.batches for bucket in found.buckets) // accumulation) == plan.steps_per_epoch
+    assert -(-sum(bucket.batch_count for bucket in found.buckets) // accumulation) == plan.steps_per_epoch
 
 
 @examples(15)
