@@ -10,7 +10,7 @@ import pytest
 import torch
 from hypernetwork_workbench.hypernetworks import files
 from hypernetwork_workbench.hypernetworks.base.errors import HypernetworkFileError, NonFiniteLossError
-from hypernetwork_workbench.hypernetworks.train import rollback
+from hypernetwork_workbench.hypernetworks.train import trainer
 from hypernetwork_workbench.hypernetworks.train.run import train
 
 from tests.support.fake_ports import FakeDenoiser, fake_ports
@@ -48,7 +48,7 @@ def test_one_bad_step_is_left_out_and_the_run_goes_on(pictures, tmp_path):
 
 @pytest.mark.parametrize("is_halving", [False, True])
 def test_bad_steps_in_a_row_bring_the_last_good_state_back(pictures, tmp_path, monkeypatch, caplog, is_halving):
-    monkeypatch.setattr(rollback, "SNAPSHOT_EVERY", 5)
+    monkeypatch.setattr(trainer, "SNAPSHOT_EVERY", 5)
     job = make_job(pictures, train__max_steps=40, train__rollback_halves_rate=is_halving)
     result = train(job, poisoned_ports(tmp_path, {20, 21, 22}))
     assert (result.steps, result.skipped_steps, result.rollbacks) == (40, 3, 1)
@@ -58,7 +58,7 @@ def test_bad_steps_in_a_row_bring_the_last_good_state_back(pictures, tmp_path, m
 
 
 def test_a_rollback_gives_weights_and_optimizer_back_exactly(pictures, tmp_path, monkeypatch):
-    monkeypatch.setattr(rollback, "SNAPSHOT_EVERY", 10)
+    monkeypatch.setattr(trainer, "SNAPSHOT_EVERY", 10)
     # Steps 11 to 13 go wrong at once: what is left is the state after step 10.
     broken = train(make_job(pictures, train__max_steps=13), poisoned_ports(tmp_path / "a", {11, 12, 13}))
     ten = train(make_job(pictures, train__max_steps=10), fake_ports(tmp_path / "b"))
