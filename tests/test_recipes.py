@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -22,6 +23,8 @@ from hypernetwork_workbench.hypernetworks import merge
 from hypernetwork_workbench.hypernetworks.jobs import json_schema
 from hypernetwork_workbench.hypernetworks.network.hypernetwork import Hypernetwork
 from hypernetwork_workbench.hypernetworks.network.structure import Structure
+from hypernetwork_workbench.hypernetworks.train.optim import optimizers
+from hypernetwork_workbench.hypernetworks.train.optim.losses import LOSSES, Errors
 from hypernetwork_workbench.hypernetworks.train.settings.job import Job
 from hypernetwork_workbench.hypernetworks.train.settings.job_file import job_text
 
@@ -38,6 +41,30 @@ def network(value):
             parameter.fill_(value)
     return made
 
+schema = json_schema.of_job()["properties"]
+chosen = {
+    "optimizer": {"name": "Sign"},
+    "loss": {"kind": "log cosh", "log_cosh_scale": 1.0},
+    "schedule": {"kind": "falling", "rate": "0.1", "rate_left": 0.25},
+}
+job = Job.from_mapping({"data": {"folder": "."}, "output": {"name": "n"}, "train": {"max_steps": 10}, **chosen})
+weight = torch.nn.Parameter(torch.ones(2))
+optimizer = optimizers.build([weight], job.optimizer.name, "")
+optimizer.param_groups[0]["lr"] = 0.5
+weight.grad = torch.tensor([3.0, -1.0])
+optimizer.step()
+found["optimizer"] = [weight.tolist(), set(schema["optimizer"]["properties"]["name"]["enum"]) >= {"Sign", "Adadelta"}]
+errors = Errors(torch.full((1, 1, 1, 1), 2.0), torch.tensor([5]), 1000)
+distance = LOSSES[job.loss.kind].distance(errors, job.loss)
+found["loss"] = [distance.item(), "log_cosh_scale" in schema["loss"]["properties"]]
+rates = job.learning_rates(1)
+found["schedule"] = [rates.rate(0), rates.rate(10), "rate_left" in schema["schedule"]["properties"]]
+
+made = Hypernetwork.create(Structure(layer_structure=(1, 2, 1), activation="hardelu"), (8,), 1)
+found["activation"] = [
+    list(made.transform(torch.ones(1, 2, 8))[0].shape),
+    "hardelu" in json_schema.of_job()["properties"]["network"]["properties"]["activation"]["enum"],
+]
 merged = merge.merge([(network(value), 1) for value in (5.0, 1.0, 2.0)], "middle")
 found["merge"] = [merged.state_dict()[name].unique().tolist() for name in list(merged.state_dict())[:1]]
 
@@ -51,7 +78,8 @@ found["patch"].append(extra_networks.activate is before)
 
 page = running.module("ui").create_ui().get_config_file()["components"]
 ids = {component["props"].get("elem_id") for component in page}
-found["ids"] = sorted({"hnw_hello_name", "hnw_hello_times", "hnw_train_output_days_kept"} & ids)
+found["ids"] = sorted({"hnw_hello_name", "hnw_hello_times", "hnw_train_output_days_kept",
+    "hnw_train_loss_log_cosh_scale", "hnw_train_schedule_rate_left"} & ids)
 methods = next(one["props"]["choices"] for one in page if one["props"].get("elem_id") == "hnw_merge_method")
 found["methods"] = "Middle (median)" in str(methods)
 print(json.dumps(found))
@@ -108,6 +136,17 @@ def test_the_examples_keep_the_rules_of_the_project(command, place):
 def test_a_setting_shows_up(followed):
     assert followed["setting"] == ["Days to keep copies", True]
     assert "hnw_train_output_days_kept" in followed["ids"]
+
+
+def test_an_optimizer_a_loss_and_a_schedule_show_up(followed):
+    assert followed["optimizer"] == [[0.5, 1.5], True]
+    assert followed["loss"] == [pytest.approx(math.log(math.cosh(2.0))), True]
+    assert followed["schedule"] == [pytest.approx(0.1), pytest.approx(0.025), True]
+    assert {"hnw_train_loss_log_cosh_scale", "hnw_train_schedule_rate_left"} <= set(followed["ids"])
+
+
+def test_an_activation_shows_up(followed):
+    assert followed["activation"] == [[1, 2, 8], True]
 
 
 def test_a_merge_method_shows_up(followed):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import shutil
 from dataclasses import dataclass
@@ -28,7 +29,7 @@ class Example:
 
     Attributes:
         file: the file it stands in.
-        owner: the class whose fields it joins; empty where the code is the whole file.
+        owner: the class whose fields it joins, or the table; empty where the code is the whole file.
     """
 
     file: str
@@ -71,7 +72,19 @@ def _with(path: Path, example: Example) -> str:
     if not example.owner:
         assert not path.exists(), f"{example.file} is there already"
         return example.code
-    before = path.read_text(encoding="utf-8")
-    found = re.search(rf"^class {example.owner}\b.*?\n(?=\n    def |\n\n)", before, re.MULTILINE | re.DOTALL)
-    assert found, f"{example.file} has no class {example.owner}"
-    return before[: found.end()] + example.code + before[found.end() :]
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    end = _last_line(ast.parse("".join(lines)), example.owner)
+    assert end, f"{example.file} has no class and no table {example.owner}"
+    return "".join([*lines[:end], example.code, *lines[end:]])
+
+
+def _last_line(tree: ast.Module, owner: str) -> int | None:
+    """Return the last line of the fields of a class, or of the members of a table."""
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef) and node.name == owner:
+            return max(field.end_lineno for field in node.body if isinstance(field, ast.AnnAssign))
+        target = node.target if isinstance(node, ast.AnnAssign) else getattr(node, "targets", [None])[0]
+        if isinstance(target, ast.Name) and target.id == owner:
+            table = node.value.args[0] if isinstance(node.value, ast.Call) else node.value
+            return (table.values if isinstance(table, ast.Dict) else table.elts)[-1].end_lineno
+    return None
