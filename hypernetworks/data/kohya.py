@@ -133,6 +133,26 @@ def read_config(path: Path, base: Subset) -> list[Subset]:
     return found
 
 
+def named_paths(path: Path) -> Iterator[Path]:
+    """Yield the files and folders that a dataset_config file names; mistakes in it are found when it is read."""
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError):
+        return
+    for name, value in _entries(tables):
+        if name in _PATHS and isinstance(value, str):
+            # Relative paths in it count from its own folder.
+            yield path.parent / value
+
+
+def _entries(value: Any) -> Iterator[tuple[str, Any]]:
+    for name, one in value.items() if isinstance(value, Mapping) else ():
+        yield name, one
+        yield from _entries(one)
+    for one in value if isinstance(value, list) else ():
+        yield from _entries(one)
+
+
 def _of_dataset(table: Mapping[str, Any], base: Subset, folder: Path) -> Iterator[Subset]:
     place = f"[[datasets]] {base.dataset}"
     own = {key: value for key, value in table.items() if key not in _TABLES}

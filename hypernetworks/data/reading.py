@@ -20,11 +20,11 @@ from .captions import metadata_weight, read_caption
 from .dataset import Dataset, Sample
 from .encoding_progress import report
 from .images import EXTENSIONS, on_background, open_raw
-from .kohya import read_config, read_lines
 from .masks import SUFFIX, mask_beside, read_mask
 from .settings import DataSettings
+from .source import SOURCES
 from .subject import subject_centre
-from .subsets import Subset, base_subset, own_subsets
+from .subsets import Subset, base_subset
 
 _SHOWN_PROBLEMS = 8
 _TOLD_EVERY = 20
@@ -194,9 +194,8 @@ def read_pictures(settings: DataSettings, name: str, seed: int, watch: Watch) ->
         SettingsError: a folder does not exist or has no pictures; names the field.
     """
     base = base_subset(settings, name)
-    subsets = [*own_subsets(settings, base), *read_lines(settings.more_folders, base)]
-    if settings.dataset_config:
-        subsets += read_config(Path(settings.dataset_config), base)
+    named = [source for source in SOURCES.values() if getattr(settings, source.name)]
+    subsets = [subset for source in named for subset in source.subsets(settings, base)]
     subsets = [_weighted(subset, settings.regularisation_weight) for subset in subsets]
     passed_over: Counter[str] = Counter()
     found = []

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 
 from ..base.errors import SettingsError
 from ..base.options import Group, Settings, setting
+from ..base.registry import gather, with_options
 from .buckets import BUCKETS, MODES, Framing, bucket_problem
 from .images import is_colour
+from .source import FOLDERS, SOURCES
 
 FRAMING = Group("framing", "Framing and buckets")
 CAPTIONS = Group("captions", "Captions")
-FOLDERS = Group("folders", "Folders, repeats and weights")
 ENCODING = Group("latents", "Latents and broken pictures")
 
 CROPS = ("centre", "random", "subject")
@@ -21,7 +22,11 @@ MASKS = ("off", "alpha", "file")
 LATENTS = ("deterministic", "once", "random")
 
 
+_BY_USE = sorted(SOURCES.values(), key=lambda one: not one.is_taught)
+
+
 @dataclass(frozen=True)
+@with_options(gather(one.options for one in _BY_USE), after="weight")
 class DataSettings(Settings):
     """Pictures and their captions."""
 
@@ -190,31 +195,6 @@ class DataSettings(Settings):
         minimum=0.0001,
         maximum=1000.0,
     )
-    more_folders: str = setting(
-        "",
-        "More folders",
-        "One a line, with options after a bar: cats | num_repeats=10, flip_aug=true. The options are those of a subset "
-        "in a dataset file; a value with a comma stands in double quotes.",
-        group=FOLDERS,
-        starts_row=True,
-        starts_with_paths=True,
-        lines=2,
-    )
-    dataset_config: str = setting(
-        "",
-        "Dataset file",
-        "A dataset_config .toml of kohya's trainer; what it says goes before this form.",
-        group=FOLDERS,
-        is_path=True,
-    )
-    regularisation_folder: str = setting(
-        "",
-        "Regularisation folder",
-        "Pictures of what should stay as it is; as many are shown as of the others.",
-        group=FOLDERS,
-        starts_row=True,
-        is_path=True,
-    )
     regularisation_weight: float = setting(
         1.0, "Regularisation weight", "Of these pictures in the loss.", group=FOLDERS, minimum=0.0001, maximum=1000.0
     )
@@ -239,7 +219,7 @@ class DataSettings(Settings):
 
     def problems(self) -> Iterator[SettingsError]:
         """Yield what is wrong between fields, and with a colour, a regex, or a side that is no multiple of 8."""
-        if not (self.folder or self.dataset_config or self.more_folders):
+        if not any(getattr(self, one.name) for one in SOURCES.values() if one.is_taught):
             yield SettingsError("folder", "name the folder that holds the pictures")
         for name in ("width", "height", "bucket_step"):
             if getattr(self, name) % 8:

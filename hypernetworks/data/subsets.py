@@ -6,12 +6,15 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..base.errors import SettingsError
 from .buckets import Framing
 from .caption_rules import CaptionRules
 from .captions import CaptionSource, Metadata, read_metadata
-from .settings import DataSettings
+
+if TYPE_CHECKING:
+    from .settings import DataSettings
 
 _REPEATS = re.compile(r"^(\d+)_(.+)$")
 
@@ -110,24 +113,12 @@ def base_subset(settings: DataSettings, name: str) -> Subset:
     )
 
 
-def own_subsets(settings: DataSettings, base: Subset) -> Iterator[Subset]:
-    """Yield the subsets of `data.folder` and of the folder for regularisation.
+def of_folder(settings: DataSettings, subset: Subset) -> Iterator[Subset]:
+    """Yield the folder of a subset or, where the names of its folders give repeats, each of them.
 
     Raises:
-        SettingsError: a folder does not exist.
+        SettingsError: it does not exist.
     """
-    if settings.folder:
-        yield from _of_folder(settings, base)
-    if settings.regularisation_folder:
-        folder = Path(settings.regularisation_folder)
-        regular = replace(base, folder=folder, weight=1.0, is_regularisation=True)
-        # Masks and metadata belong to the pictures that teach something, not to regularisation pictures.
-        regular = replace(regular, repeats=1, masks="off", source=replace(base.source, metadata=Metadata()))
-        yield from _of_folder(settings, replace(regular, setting="regularisation_folder"))
-
-
-def _of_folder(settings: DataSettings, subset: Subset) -> Iterator[Subset]:
-    """Yield the folder itself or, where the names of its folders give repeats, each of them."""
     if not subset.folder.is_dir():
         raise SettingsError(f"data.{subset.setting}", f"{subset.folder} is not a folder")
     numbered = []

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePath
 from typing import Any
 
 from ..base.errors import SettingsError
-from ..base.toml import tomllib
+from ..data.source import SOURCES
 from ..train.settings.job import SECTIONS
 
 _NETWORK = "network.file"
 _OUTPUT = "output.dir"
-_CONFIG = "data.dataset_config"
-_PATHS_OF_CONFIG = ("image_dir", "metadata_file")
 
 
 def placed(text: str, roots: Sequence[PurePath]) -> PurePath | None:
@@ -65,9 +63,9 @@ def confined(tables: Mapping[str, Any], roots: Sequence[Path], outputs: Sequence
                 checked[section][name] = inside(value.strip(), address, outputs if address == _OUTPUT else roots)
             elif option.starts_with_paths:
                 checked[section][name] = "\n".join(_line(line, address, roots) for line in value.splitlines())
-    config = checked.get("data")
-    if isinstance(config, dict) and config.get("dataset_config"):
-        _check_config(Path(config["dataset_config"]), roots)
+    data = checked.get("data")
+    if isinstance(data, dict):
+        _check_files(data, roots)
     return checked
 
 
@@ -77,21 +75,10 @@ def _line(line: str, address: str, roots: Sequence[Path]) -> str:
     return f"{inside(path.strip(), address, roots)} {bar}{options}".rstrip() if path.strip() else line
 
 
-def _check_config(path: Path, roots: Sequence[Path]) -> None:
-    """Raise SettingsError where a dataset file names a folder outside; other mistakes in it are found later."""
-    try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError):
-        return
-    for name, value in _entries(tables):
-        if name in _PATHS_OF_CONFIG and isinstance(value, str):
-            # Relative paths in it count from its own folder.
-            inside(str(path.parent / value), _CONFIG, roots)
-
-
-def _entries(value: Any) -> Iterator[tuple[str, Any]]:
-    for name, one in value.items() if isinstance(value, Mapping) else ():
-        yield name, one
-        yield from _entries(one)
-    for one in value if isinstance(value, list) else ():
-        yield from _entries(one)
+def _check_files(data: Mapping[str, Any], roots: Sequence[Path]) -> None:
+    """Raise SettingsError where a file that names pictures, such as a dataset file, names some outside."""
+    for source in SOURCES.values():
+        value = data.get(source.name)
+        if isinstance(value, str) and value:
+            for path in source.names_paths(Path(value)):
+                inside(str(path), f"data.{source.name}", roots)

@@ -13,6 +13,7 @@ import torch
 
 from .. import files
 from ..base.errors import NonFiniteLossError
+from ..data.source import SOURCES
 from ..network.hypernetwork import Metadata
 from ..ports import Checkpoint
 from .plan import TrainingPlan
@@ -133,6 +134,6 @@ class Saver:
 
 
 def _dataset_name(job: Job) -> str:
-    """Name of the folder or file that the pictures come from."""
-    first = job.data.folder or job.data.dataset_config or job.data.more_folders.partition("|")[0].strip()
-    return Path(first).name
+    """Name of the first folder or file that the pictures come from."""
+    named = ((source, getattr(job.data, source.name)) for source in SOURCES.values() if source.is_taught)
+    return next(Path(source.first(text)).name for source, text in named if text)

@@ -174,6 +174,38 @@ def log_cosh(errors, settings):
     return torch.log(torch.cosh(errors.differences / settings.log_cosh_scale)) * settings.log_cosh_scale**2
 '''
 
+SOURCE = '''
+"""A list of pictures, one a line."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from ...base.errors import SettingsError
+from ...base.options import setting
+from ..source import FOLDERS, source
+
+OPTIONS = {
+    "list_file": setting("", "List of pictures", "A text file with a picture a line.", group=FOLDERS, is_path=True),
+    "list_repeats": setting(1, "Repeats of the list", "How often each is seen.", group=FOLDERS, minimum=1),
+}
+
+
+def pictures(path):
+    """Give the pictures that the file names."""
+    return [path.parent / line for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+@source("list_file", order=25, options=OPTIONS, names_paths=pictures)
+def list_file(settings, base):
+    """Give one subset of all pictures."""
+    path = Path(settings.list_file)
+    try:
+        files = tuple(pictures(path))
+    except OSError as error:
+        raise SettingsError("data.list_file", f"{path} cannot be read: {error.strerror}") from error
+    return [replace(base, folder=path.parent, files=files, repeats=settings.list_repeats, setting="list_file")]
+'''
+
 
 def merge_method(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Add the merge method `middle` for one test."""

@@ -1,0 +1,1 @@
+"""The sources of pictures, a file each. A new file here is a new source everywhere."""

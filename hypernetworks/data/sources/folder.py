@@ -1,0 +1,15 @@
+"""The dataset folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ..source import source
+from ..subsets import Subset, of_folder
+
+
+@source("folder", order=10)
+def folder(settings: Any, base: Subset) -> Iterator[Subset]:
+    """Yield the folder, or those in it whose names give repeats."""
+    return of_folder(settings, base)

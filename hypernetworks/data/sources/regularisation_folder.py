@@ -1,0 +1,32 @@
+"""A folder of what should stay as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ...base.options import setting
+from ..captions import Metadata
+from ..source import FOLDERS, source
+from ..subsets import Subset, of_folder
+
+_FOLDER = setting(
+    "",
+    "Regularisation folder",
+    "Pictures of what should stay as it is; as many are shown as of the others.",
+    group=FOLDERS,
+    starts_row=True,
+    is_path=True,
+)
+
+
+@source("regularisation_folder", order=20, options={"regularisation_folder": _FOLDER}, is_taught=False)
+def regularisation_folder(settings: Any, base: Subset) -> Iterator[Subset]:
+    """Yield the folder, or those in it whose names give repeats."""
+    folder = Path(settings.regularisation_folder)
+    regular = replace(base, folder=folder, weight=1.0, is_regularisation=True, setting="regularisation_folder")
+    # Masks and metadata belong to the pictures that teach something, not to regularisation pictures.
+    regular = replace(regular, repeats=1, masks="off", source=replace(base.source, metadata=Metadata()))
+    return of_folder(settings, regular)
