@@ -21,10 +21,13 @@ FLAG = "--allow-origin"
 
 
 def middleware(options: argparse.Namespace) -> Middleware:
-    """Return the middleware that refuses other pages; no other page may frame this one and have its buttons pressed."""
+    """Return the middleware that refuses other pages, and tells browsers to let none frame this one or show its parts.
+
+    In a frame its buttons could be pressed unseen, and in a network a browser does not say which page asks for parts.
+    """
     named = options.allow_origin or []
     frames = " ".join(["frame-ancestors", "'self'", *named])
-    headers = [(b"content-security-policy", frames.encode())]
+    headers = [(b"content-security-policy", frames.encode()), (b"cross-origin-resource-policy", b"same-origin")]
     return Middleware(Gate, rules=rules(options.server_name, named), flag=FLAG, headers=headers)
 
 

@@ -44,7 +44,7 @@ def register(demo: Any, app: FastAPI) -> None:
     """Put the gate before the host's server; the host calls it once for each server that it starts."""
     calls = Calls(demo.config if demo is not None else {})
     gate = Middleware(CallGate, rules=rules(demo), flag=FLAG, calls=calls, has_password=bool(access.credentials()))
-    app.user_middleware.insert(0, gate)
+    app.user_middleware.append(gate)  # behind all that the host has
     app.middleware_stack = None  # it is built anew, with this
 
 

@@ -10,6 +10,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,15 +70,13 @@ def chromium() -> None:
         pytest.skip(reason)
 
 
-@pytest.fixture(scope="session")
-def server(chromium: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """Return the page on a free port, with an empty data folder."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+@contextmanager
+def serving(tmp_path_factory: pytest.TempPathFactory, *flags: str) -> Iterator[Server]:
+    """Serve the page on a free port with an empty data folder; `flags` are more of its command line."""
+    port = free_port()
     data = tmp_path_factory.mktemp("data")
     log = tmp_path_factory.mktemp("log") / "server.log"
-    command = [sys.executable, "-c", SERVE, "--port", str(port), "--data-dir", str(data), "--no-browser"]
+    command = [sys.executable, "-c", SERVE, "--port", str(port), "--data-dir", str(data), "--no-browser", *flags]
     address = f"http://127.0.0.1:{port}"
     start = time.monotonic()
     with (
@@ -98,6 +97,20 @@ def server(chromium: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator
                 process.wait(10)
             except subprocess.TimeoutExpired:
                 process.kill()
+
+
+def free_port() -> int:
+    """Return a port of this machine that nobody uses now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def server(chromium: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Return the page; the tests of this folder share it."""
+    with serving(tmp_path_factory) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

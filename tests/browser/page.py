@@ -8,7 +8,7 @@ import itertools
 import shutil
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -33,7 +33,6 @@ FLAGS = (
     "--disable-gpu",
     "--hide-scrollbars",
     "--window-size=1280,1000",
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",  # the page must do without the network
 )
 # Svelte listens to input events; gradio's numbers take over on change and on blur.
 SET_VALUE = """
@@ -61,13 +60,19 @@ def missing() -> str:
     return "" if shutil.which("chromedriver") else "there is no chromedriver on this machine"
 
 
-def open_browser() -> webdriver.Chrome:
-    """Start a headless Chromium of this machine."""
+def open_browser(names: Sequence[str] = ()) -> webdriver.Chrome:
+    """Start a headless Chromium of this machine.
+
+    Args:
+        names: of machines, each of which it takes for this one; there are no others, the page must do without.
+    """
     options = webdriver.ChromeOptions()
     options.binary_location = next(filter(None, map(shutil.which, BROWSERS)))
-    for flag in FLAGS:
+    rules = [*(f"MAP {name} 127.0.0.1" for name in names), "MAP * ~NOTFOUND", "EXCLUDE 127.0.0.1"]
+    for flag in (*FLAGS, f"--host-resolver-rules={', '.join(rules)}"):
         options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    # What was asked and answered is kept where there is more than one server to ask.
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", **({"performance": "ALL"} if names else {})})
     options.page_load_strategy = "eager"
     return webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver")))
 

@@ -62,6 +62,7 @@ def test_the_own_page_is_answered(client, demo, port):
         answer = client.get("/config", headers=headers)
         assert answer.status_code == 200
         assert answer.headers["content-security-policy"] == f"frame-ancestors 'self' {PROXY}"
+        assert answer.headers["cross-origin-resource-policy"] == "same-origin"
         sent = client.post("/upload", files={"files": ("a.txt", b"x")}, headers=headers)
         assert sent.status_code == 200
         assert client.get(f"/file={sent.json()[0]}", headers=headers).content == b"x"

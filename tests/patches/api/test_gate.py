@@ -107,7 +107,7 @@ class Host:
         except (websocket.WebSocketException, ValueError):
             return None
         finally:
-            line.close()
+            line.shutdown()
 
 
 @pytest.fixture
