@@ -73,11 +73,11 @@ def test_the_queue_is_opened_for_the_own_page_alone(client, port):
     for headers in ({}, {"Origin": f"http://127.0.0.1:{port}"}, {"Origin": PROXY}):
         greetings = []
         # gradio ends so when its guest leaves early.
-        with pytest.raises(WebSocketDisconnect), client.websocket_connect(address, headers=headers) as opened:
+        with pytest.raises(WebSocketDisconnect), client.websocket_connect(address, headers=dict(headers)) as opened:
             greetings.append(opened.receive_json())
         assert greetings == [{"msg": "send_hash"}]
     for headers in (EVIL, {"Host": "evil.example"}, {"Origin": f"http://127.0.0.1:{port + 1}"}, {"Origin": "null"}):
-        with pytest.raises(WebSocketDisconnect), client.websocket_connect(address, headers=headers):
+        with pytest.raises(WebSocketDisconnect), client.websocket_connect(address, headers=dict(headers)):
             pytest.fail("it was opened")
 
 

@@ -58,7 +58,7 @@ def test_other_pages_get_403_and_nothing_hears_of_it(client, seen, path, method)
 @pytest.mark.parametrize("path", ["/talk", "/inner/talk"])
 def test_the_websocket_of_another_page_is_refused_before_it_is_open(client, seen, path):
     for headers in (EVIL, {"Host": "evil.example"}):
-        with pytest.raises(WebSocketDisconnect), client.websocket_connect(SOCKET + path, headers=headers):
+        with pytest.raises(WebSocketDisconnect), client.websocket_connect(SOCKET + path, headers=dict(headers)):
             pytest.fail("it was opened")
     assert seen == []
 
@@ -67,7 +67,7 @@ def test_the_page_itself_passes_and_its_answers_carry_the_headers(client):
     for headers in ({}, {"Origin": HERE}, {"Origin": "https://draw.example"}):
         answer = client.post("/", headers=headers)
         assert (answer.status_code, answer.text, answer.headers["x-frame"]) == (200, "secret", "none")
-        with client.websocket_connect(SOCKET + "/inner/talk", headers=headers) as opened:
+        with client.websocket_connect(SOCKET + "/inner/talk", headers=dict(headers)) as opened:
             assert opened.receive_text() == "secret"
 
 
