@@ -5,7 +5,7 @@
 - Callbacks: registered by `scripts/` and `tabs/`.
 - A script in txt2img and img2img: the rows, in `rows/`.
 - Settings and flags: `patching/switches.py` and `preload.py`.
-- HTTP routes: `api/`.
+- The host's server: routes, and a gate that keeps other pages out, in `api/`.
 - State for a while: in `model/`, on the U-Net and its attention, the encoders, the loaded networks and the generators
   of chance.
 - The host's own lists and jobs: networks, checkpoints, and the state of the job that runs.

@@ -99,6 +99,16 @@ def test_every_file_that_changes_something_of_the_host_is_named():
     assert all((sources.ROOT / name).is_file() for name in named)
 
 
+def test_every_file_that_changes_the_server_is_named():
+    changing = {
+        _relative(path)
+        for path in _paths()
+        for node in ast.walk(sources.tree(path))
+        if isinstance(node, ast.arg) and isinstance(node.annotation, ast.Name) and node.annotation.id == "FastAPI"
+    }
+    assert {name for names in architecture.named("The host's server") for name in names} == changing
+
+
 def test_every_setting_and_flag_is_named():
     from hypernetwork_workbench.patches.patching import switches
     from hypernetwork_workbench.preload import preload
