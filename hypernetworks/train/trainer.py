@@ -107,7 +107,7 @@ class Trainer:
                 precision.skip()
         optimizer.zero_grad(set_to_none=True)
         if state.average and result.is_finite:
-            state.average.update(state.network)
+            state.average.update_parameters(state.network)
         self.done = batches.step + 1
         return result
 

@@ -2,50 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from ...network.hypernetwork import Hypernetwork
 
 
-class WeightAverage:
+class WeightAverage(AveragedModel):
     """A running mean of all weights, after Polyak & Juditsky (1992).
 
-    The first steps count more: the decay is at most steps / (steps + 10). Torch's `AveragedModel` has a function for a
-    constant decay only, and one of our own in it would take five times as long on a CPU.
+    The first steps count more: the decay is at most steps / (steps + 10).
     """
 
     def __init__(self, network: Hypernetwork, decay: float) -> None:
-        self._decay = decay
-        self._steps = 0
-        self._weights = {name: weight.detach().clone() for name, weight in network.named_parameters()}
+        def move(means: Any, weights: Any, steps: Any) -> None:
+            get_ema_multi_avg_fn(min(decay, int(steps) / (int(steps) + 10)))(means, weights, steps)
 
-    @torch.no_grad()
-    def update(self, network: Hypernetwork) -> None:
-        """Move the mean towards the weights after an optimizer step."""
-        self._steps += 1
-        decay = min(self._decay, self._steps / (self._steps + 10))
-        for name, weight in network.named_parameters():
-            self._weights[name].lerp_(weight.detach(), 1 - decay)
+        super().__init__(network, multi_avg_fn=move)
+        self.n_averaged.fill_(1)  # at 0 the first update would take the weights for their mean
 
-    def state_dict(self) -> dict[str, Any]:
-        """Return steps and weights."""
-        return {"steps": self._steps, "weights": dict(self._weights)}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take steps and weights back."""
-        self._steps = state["steps"]
-        for name, weight in self._weights.items():
-            weight.copy_(state["weights"][name])
-
-    @property
-    def weights(self) -> dict[str, Tensor]:
-        """The mean of each weight by its name."""
-        return self._weights
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
+        """Take back what `state_dict` gave, also in version 0.1."""
+        if "weights" in state_dict:
+            means = {f"module.{name}": weight for name, weight in state_dict["weights"].items()}
+            state_dict = {"n_averaged": torch.tensor(state_dict["steps"] + 1), **means}
+        return super().load_state_dict(state_dict, strict, assign)
 
 
 @contextmanager
@@ -60,8 +45,8 @@ def weights_to_show(
     trained = [weight.detach().clone() for weight in network.parameters()]
     with torch.no_grad():
         if average is not None:
-            for name, weight in network.named_parameters():
-                weight.copy_(average.weights[name])
+            for weight, mean in zip(network.parameters(), average.parameters(), strict=True):
+                weight.copy_(mean)
         elif switch is not None:
             switch()
     try:
