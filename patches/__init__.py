@@ -1,4 +1,4 @@
-"""Every place where this extension touches the host. `docs/ARCHITECTURE.md` tells each with its file.
+"""Every place where this extension touches the host; `docs/ARCHITECTURE.md` lists each with its file.
 
 - Functions replaced: the patch sets below. `install_all` switches on those that the settings allow, `uninstall_all`
   gives the host back as it was.
@@ -6,8 +6,8 @@
 - A script in txt2img and img2img: the rows, in `rows/`.
 - Settings and flags: `patching/switches.py` and `preload.py`.
 - The host's server: routes, and a gate that keeps other pages out, in `api/`.
-- State for a while: in `model/`, on the U-Net and its attention, the encoders, the loaded networks and the generators
-  of chance.
+- Temporary state: in `model/`, on the U-Net and its attention, the encoders, the loaded networks and the random
+  generators.
 - The host's own lists and jobs: networks, checkpoints, and the state of the job that runs.
 - Files in the host's folders: networks, checkpoints, logs, settings and edits of captions.
 - Modules of the host that are used: read or called as they are.
@@ -82,7 +82,7 @@ def install_on_top() -> None:
 
 
 def uninstall_all() -> None:
-    """Switch every patch set off, the last one first, and let go of the networks that only our path can run."""
+    """Switch every patch set off, the last one first, and unload the networks that only our path can run."""
     if runs.active is not None:
         # Without our k/v path the run would train a network that the U-Net does not use. It saves before it ends.
         from .runs import training  # noqa: PLC0415 - needs the running host

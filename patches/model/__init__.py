@@ -1,1 +1,1 @@
-"""The core's ports on the host's model, and what is done to that model for a while."""
+"""The core's ports on the host's model, and temporary changes of that model."""

@@ -1,4 +1,4 @@
-"""What a training step of the loaded U-Net would keep in memory, counted without computing it."""
+"""Counts the memory that a training step of the loaded U-Net would need, without computing it."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from .unet_attention import on_kernel
 _log = logging.getLogger(__name__)
 _TOKENS = 77
 _LATENT_CHANNELS = 4
-#: Gradients of activations that are alive beside what was kept, in sizes of the largest tensor.
+#: Gradients of activations that exist at the same time, besides what is kept, in sizes of the largest tensor.
 _ALIVE = 3
-#: What autocast computes in fewer bits on a GPU, and what in float32, beside attention.
+#: Functions that autocast computes in fewer bits on a GPU, and those in float32, besides attention.
 _LOWER = frozenset({functional.linear, functional.conv2d})
 _FULL = frozenset({functional.layer_norm, functional.group_norm})
 
 
 class _Fused(torch.autograd.Function):
-    """Keeps what a fused attention keeps: its inputs, its output and a number per query."""
+    """Keeps what a fused attention keeps for the backward pass: inputs, output and one number per query."""
 
     @staticmethod
     def forward(ctx: Any, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
@@ -44,16 +44,16 @@ class _Fused(torch.autograd.Function):
 
 
 class _Autocast(TorchFunctionMode):
-    """What torch's autocast on a GPU does, for tensors without numbers, for which torch has none.
+    """Imitates torch's autocast on a GPU for tensors of the meta device, for which torch has none.
 
     Args:
-        dtype: that autocast computes in.
+        dtype: the dtype that autocast computes in.
     """
 
     def __init__(self, dtype: torch.dtype) -> None:
         super().__init__()
         self._dtype = dtype
-        #: Of weights that learn autocast makes a copy once.
+        #: The copies that autocast makes once of weights that learn.
         self._copies: dict[int, tuple[Tensor, Tensor]] = {}
 
     def __torch_function__(
@@ -79,10 +79,10 @@ class _Autocast(TorchFunctionMode):
 
 
 class _Counter:
-    """Adds up what autograd keeps; each storage once, weights not at all."""
+    """Adds up what autograd keeps for the backward pass: each storage once, weights not at all."""
 
     def __init__(self, weights: list[Tensor]) -> None:
-        # Held, so that no other storage takes the place of one that was counted.
+        # Held, so that no other storage gets the address of one that was counted.
         self._seen = {weight.untyped_storage()._cdata: weight.untyped_storage() for weight in weights}
         self.total = self.largest = 0
         self._starts: list[int] = []
@@ -103,7 +103,7 @@ class _Counter:
         self.blocks.append((block, self.total - self._starts.pop(), inputs[0].nbytes))
 
     def with_checkpoints(self, blocks: list[nn.Module]) -> int:
-        """Bytes where of these blocks only the inputs are kept, and one at a time is computed again."""
+        """Return the bytes if these blocks keep only their inputs and are computed again one at a time."""
         chosen = set(blocks)
         kept = [(inside, around) for block, inside, around in self.blocks if block in chosen]
         again = max((inside for inside, _ in kept), default=0)
@@ -117,13 +117,14 @@ def count(
     device_type: str,
     autocast: torch.dtype | None = None,
 ) -> Activations | None:
-    """Bytes for a batch (pictures, width and height in pixels); None where the U-Net does not run without a device.
+    """Return the bytes for a batch (pictures, width and height in pixels), or None.
 
-    A forward on torch's meta device, where tensors have shapes and no numbers.
+    They are counted in a forward on torch's meta device, where tensors have shapes but no numbers; None where the
+    U-Net cannot run there.
 
     Args:
-        device_type: where the step will be computed.
-        autocast: what autocast on a GPU computes in; None without it.
+        device_type: type of the device for the step.
+        autocast: dtype of autocast on a GPU; None without it.
     """
     with torch.device("meta"):
         twin = Hypernetwork(network.structure, network.widths)
@@ -134,7 +135,7 @@ def count(
         with simulated_autocast(autocast), _Autocast(autocast) if autocast else nullcontext():
             _forward(unet, twin, hollow, batch, counter, device_type)
     except (RuntimeError, NotImplementedError, TypeError, AttributeError, IndexError) as error:
-        # Another extension may have put something in its place that needs real numbers.
+        # Another extension may have replaced something by what needs real numbers.
         _log.info("The memory of a step cannot be estimated for this U-Net: %s", str(error).partition("\n")[0])
         return None
     alive = _ALIVE * counter.largest

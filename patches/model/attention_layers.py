@@ -14,7 +14,7 @@ from torch import nn
 
 @dataclass(frozen=True)
 class Layers:
-    """Attention layers of a U-Net, on itself and on the text, and the input widths that only the latter have."""
+    """The self- and cross-attention layers of a U-Net, and the input widths that only cross-attention has."""
 
     own: tuple[Any, ...]
     text: tuple[Any, ...]
@@ -31,12 +31,12 @@ _known_widths: WeakKeyDictionary[nn.Module, tuple[int, ...]] = WeakKeyDictionary
 
 
 def loaded_unet() -> nn.Module | None:
-    """Return the U-Net of the loaded checkpoint; None where there is none or it is of another kind."""
+    """Return the U-Net of the loaded checkpoint; None where none is loaded or it is of another kind."""
     return unet_of(shared.sd_model)
 
 
 def unet_of(checkpoint: Any) -> nn.Module | None:
-    """Return the U-Net of a checkpoint as the host holds it, None where it has none; in Forge a patcher holds it."""
+    """Return the U-Net in the host's object for a checkpoint, or None; in Forge it is inside a patcher."""
     patcher = getattr(getattr(checkpoint, "forge_objects", None), "unet", None)
     for holder in (checkpoint, patcher):
         unet = getattr(getattr(holder, "model", None), "diffusion_model", None)
@@ -46,7 +46,7 @@ def unet_of(checkpoint: Any) -> nn.Module | None:
 
 
 def of(unet: nn.Module) -> Layers:
-    """Return the layers of `unet`, looked up once."""
+    """Return the attention layers of `unet`, found once and cached."""
     global _known  # noqa: PLW0603 - one U-Net is in use at a time
     if _known is None or _known[0]() is not unet:
         _known = weakref.ref(unet), _find(unet)
@@ -54,7 +54,7 @@ def of(unet: nn.Module) -> Layers:
 
 
 def loaded_model() -> Any:
-    """Return the model, if there is one: asking `shared.sd_model` for it would load it or wait until it is loaded."""
+    """Return the model if one is loaded; reading `shared.sd_model` would load one, or wait until that is done."""
     data = getattr(sd_models, "model_data", None)
     return data.sd_model if data is not None else shared.__dict__.get("sd_model")
 
@@ -68,9 +68,9 @@ def widths(unet: nn.Module) -> tuple[int, ...]:
 
 
 def loaded_widths() -> tuple[int, ...]:
-    """Return the widths of the checkpoint that is loaded; none where none is, and none is loaded for the answer.
+    """Return the attention widths of the loaded checkpoint; empty where none is loaded, which this does not change.
 
-    Quick enough for every key stroke.
+    Fast enough to be called at every key stroke.
     """
     unet = unet_of(loaded_model())
     if unet is None:
@@ -91,9 +91,9 @@ def _find(unet: nn.Module) -> Layers:
 
 
 def _attention(unet: nn.Module) -> Iterator[tuple[Any, bool]]:
-    """Go through the attention layers, also those of Forge, which are not torch's; each with whether it is on the text.
+    """Yield the attention layers, also Forge's, which are not torch modules, each with whether it is cross-attention.
 
-    A self-attention layer takes its keys from what it takes its queries from.
+    A self-attention layer has keys and queries of the same input width.
     """
     for module in unet.modules():
         q_width, k_width = (getattr(getattr(module, name, None), "in_features", None) for name in ("to_q", "to_k"))

@@ -18,7 +18,7 @@ from ...hypernetworks.kernels.tensors import raw_bytes
 VAE, TEXT = "first_stage_model", "cond_stage_model"
 _CPU = torch.device("cpu")
 
-#: The names of those that are away now.
+#: The names of the parts that are in main memory now.
 _away: set[str] = set()
 
 #: What gives words a weight, in the host's prompts.
@@ -90,9 +90,9 @@ class HostEncoder:
 
 @contextmanager
 def unloaded() -> Iterator[None]:
-    """For its length both are in main memory; `needed` brings one back for its own length.
+    """Keep both in main memory; `needed` brings one back for a while.
 
-    A host that moves its parts itself, for GPUs with little memory, is left to do so.
+    A host that moves its parts by itself, for GPUs with little memory, keeps doing so.
     """
     model = shared.sd_model
     if getattr(model, "lowvram", False):
@@ -114,7 +114,7 @@ def unloaded() -> Iterator[None]:
 
 @contextmanager
 def needed(*names: str) -> Iterator[None]:
-    """Those of the names that are away are back for the length of this."""
+    """Bring those of the names that are in main memory back to the GPU for a while."""
     model = shared.sd_model
     brought = [name for name in names if name in _away]
     try:

@@ -21,9 +21,9 @@ Tails = tuple["Affine | None", "Affine | None"]
 
 
 class Folds:
-    """What is folded into the layers of a U-Net right now.
+    """The maps that are folded into the layers of a U-Net at present.
 
-    The weights are written over in place and a copy of the old ones waits in RAM, so that moves between devices,
+    The weights are overwritten in place and a copy of the old ones is kept in RAM, so that moves between devices,
     other extensions' references and the layers' identity stay as they are.
     """
 
@@ -39,9 +39,9 @@ class Folds:
 
     @torch.no_grad()
     def fold(self, layers: tuple[Any, ...], tails: Callable[[int], Tails]) -> None:
-        """Folds into every layer that can take it what `tails` gives for its width.
+        """Fold into every layer that allows it what `tails` returns for its width.
 
-        While a folded layer runs, `current` is that layer.
+        `current` is the folded layer that is running, if one is.
         """
         try:
             for layer in layers:
@@ -57,7 +57,7 @@ class Folds:
             raise
 
     def undo(self) -> None:
-        """Give every weight its old bits and takes the hooks away."""
+        """Give every weight its old bits back and remove the hooks."""
         while self._linears:
             self._linears.pop().undo()
         while self._hooks:
@@ -72,7 +72,7 @@ class Folds:
 
 
 def is_foldable(linear: nn.Linear) -> bool:
-    """Tell whether a layer is the plain one of torch, that nobody has hooked, quantised or changed the weights of."""
+    """Tell whether a layer is torch's own, without hooks, quantisation or weights that others have changed."""
     return (
         type(linear) is nn.Linear
         and has_own_weights(linear)
@@ -83,20 +83,20 @@ def is_foldable(linear: nn.Linear) -> bool:
 
 
 def has_own_weights(layer: nn.Module) -> bool:
-    """Tell whether a layer computes with its weight and bias as they are, without another forward put into it."""
+    """Tell whether a layer computes with its weight and bias as they are, without another forward."""
     forward = vars(layer).get("forward")
     return (
-        (forward is None or getattr(forward, "gives_same", False))
+        (forward is None or getattr(forward, "is_equivalent", False))
         and set(layer._parameters) == {"weight", "bias"}
         and getattr(layer.weight, "dtype", None) in _DTYPES
         and getattr(layer, "fp16_weight", None) is None
-        # The host's LoRA keeps here which of its networks are in the weights.
+        # Here the host's LoRA keeps which of its networks are in the weights.
         and not getattr(layer, "network_current_names", ())
     )
 
 
 def lora_is_active() -> bool:
-    """Tell whether the host's LoRA will write into weights, for which it would keep a copy of ours as the old ones."""
+    """Tell whether the host's LoRA will write into weights; it would back up our weights as the original ones."""
     return bool(getattr(sys.modules.get("networks"), "loaded_networks", ()))
 
 
@@ -135,9 +135,9 @@ class _FoldedLinear:
 
 
 def _folded(weight: Tensor, tail: Affine) -> tuple[Tensor, Tensor | None]:
-    """M (1 + W) and M b; float32 on the CPU, where it costs half as much and rounds far below the weights' own error.
+    """Return M (1 + W) and M b; on the CPU in float32, which takes half the time and is exact enough for the weights.
 
-    GPUs may round float32 products to ten bits by a setting of the host, so there it is done in float64.
+    On a GPU in float64, because a setting of the host may round float32 products to ten bits there.
     """
     dtype = torch.float32 if weight.device.type == "cpu" else tail.weight.dtype
     with torch.autocast(weight.device.type, enabled=False):
@@ -148,6 +148,6 @@ def _folded(weight: Tensor, tail: Affine) -> tuple[Tensor, Tensor | None]:
 
 
 def _samples(weight: Tensor) -> Tensor:
-    """Return a few values by which a weight is known again, also on another device."""
+    """Return a few values by which a weight is recognised, also on another device."""
     flat = weight.detach().flatten()
     return flat[:: max(1, flat.numel() // _SAMPLES)].to("cpu", copy=True)

@@ -49,7 +49,7 @@ def casts_by_itself() -> bool:
 
 
 def model_widths() -> tuple[int, ...]:
-    """Attention widths of the loaded checkpoint; none where no checkpoint is loaded."""
+    """Return the attention widths of the loaded checkpoint; empty where none is loaded."""
     found = attention_layers.loaded_unet()
     return () if found is None else attention_layers.widths(found)
 
@@ -64,7 +64,7 @@ class HostDenoiser:
         self.dtype = devices.dtype_unet
         self.alphas_cumprod = model.alphas_cumprod.to(self.device, torch.float32)
         self.prediction = _PREDICTIONS.get(model.parameterization, model.parameterization)
-        # While it trains; previews are made with the host's own.
+        # The attention in training; previews use the host's own.
         self._attention: Callable[[], AbstractContextManager[None]] = nullcontext
 
     @contextmanager
@@ -73,11 +73,11 @@ class HostDenoiser:
         network: Hypernetwork,
         computing: Computing = Computing(),  # noqa: B008 - it cannot change
     ) -> Iterator[None]:
-        """For its length the U-Net is frozen and `network` alone bends its attention inputs, at strength 1.
+        """Freeze the U-Net and let `network` alone, at strength 1, transform its attention inputs.
 
         Raises:
             TrainingError: the k/v path is switched off.
-            SettingsError: the attention that was asked for cannot be had.
+            SettingsError: the chosen attention is not available.
         """
         path = patch_set("attention")
         if not path.is_installed:
@@ -98,18 +98,18 @@ class HostDenoiser:
             self._attention = before
 
     def offloaded_bytes(self) -> int:
-        """Tell how much of it is in main memory yet, as with --medvram, and comes to the GPU for the first step."""
+        """Return the bytes of weights in main memory, as with --medvram, that come to the GPU with the first step."""
         return sum(weight.nbytes for weight in unet().parameters() if weight.device.type != self.device.type)
 
     def activations(self, network: Hypernetwork, batch: tuple[int, int, int]) -> Activations | None:
-        """Bytes that a step on a batch (pictures, width and height in pixels) keeps; None where nobody can tell."""
+        """Return what a step on a batch (pictures, width and height in pixels) keeps; None where that is unknown."""
         with self._casting():
             autocast = autocast_dtype(self.device) if self.device.type == "cuda" else None
         return activations.count(unet(), network, batch, self.device.type, autocast)
 
     def predict(self, noisy: Tensor, timesteps: Tensor, conditioning: Tensor) -> Tensor:
-        """Prediction, shaped like `noisy` [batch, 4, height, width]."""
-        # The host's own checkpoints run a layer again in the backward pass, which must do again what it did.
+        """Return the prediction, shaped like `noisy` [batch, 4, height, width]."""
+        # The host's own checkpoints run layers again in the backward pass, where they must compute the same again.
         once = nullcontext() if getattr(sd_hijack_checkpoint, "stored", ()) else shortcuts.one_forward()
         with self._surroundings(), once:
             return shared.sd_model.apply_model(
@@ -126,7 +126,7 @@ class HostDenoiser:
 
     @contextmanager
     def _casting(self) -> Iterator[None]:
-        """Return the host's own way to fewer bits. For some GPUs that is not autocast, which then must stay off."""
+        """Compute in fewer bits in the host's way; for some GPUs that is not autocast, which must be off then."""
         is_other = self.device.type == "cuda" and casts_by_itself()
         with torch.autocast("cuda", enabled=False) if is_other else nullcontext(), devices.autocast():
             yield
@@ -145,7 +145,7 @@ class HostProgress:
             self._note(done, total, text)
         shared.state.job_count = total
         shared.state.job_no = done
-        # A text of one line would be put into the bar as it is; ours is HTML for the page's script.
+        # The host puts a text of one line into the bar as it is; ours is HTML for the page's script.
         shared.state.textinfo = sentences.progress(text, self._chart)
 
     def draw(self, chart: Markup) -> None:
@@ -162,7 +162,7 @@ class HostProgress:
 
 
 def ports(progress: Progress | None = None) -> Ports:
-    """All ports on the running host.
+    """Return all ports on the running host.
 
     Raises:
         TrainingError: no checkpoint is loaded.

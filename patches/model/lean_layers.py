@@ -14,16 +14,16 @@ from ...hypernetworks.kernels.frozen_layers import FrozenConvolution, FrozenGate
 from ...hypernetworks.kernels.frozen_norms import FrozenNorm
 from .folding import has_own_weights, lora_is_active
 
-#: Where the forward of a plain layer's class comes from: torch, or the host's LoRA, which does nothing without a LoRA.
+#: Modules that define the forward of plain layers: torch's, and the host's LoRA, which does nothing without a LoRA.
 _PLAIN_FORWARDS = ("torch.nn.modules.linear", "torch.nn.modules.conv", "torch.nn.modules.normalization", "networks")
 _LIBRARIES = ("ldm.modules.attention", "sgm.modules.attention")
 _NORM_LIBRARIES = ("ldm.modules.diffusionmodules.util", "sgm.modules.diffusionmodules.util")
-#: The host wraps gates and norms for devices on which the U-Net computes in another dtype than it is kept in.
+#: Wraps gates and norms where the U-Net computes in another dtype than its weights have.
 _WRAPPED = "modules.sd_hijack_utils"
 
-#: Others may need more than the shape of a convolution's input for its gradient.
+#: On other devices the gradient of a convolution may need more than the shape of its input.
 _DEVICES = ("cpu", "cuda", "mps")
-#: On MPS some versions of torch write wrong numbers into tensors with gaps, as the gradient of a gate's half is.
+#: On MPS some versions of torch write wrong numbers into non-contiguous tensors, such as the gradient of a gate's half.
 _GATE_DEVICES = ("cpu", "cuda")
 #: On a CPU autocast leaves norms as they are.
 _NORM_DEVICES = ("cuda",)
@@ -32,13 +32,13 @@ _Frozen = Callable[[Tensor], Tensor]
 
 
 class LeanForward:
-    """The forward of one layer: with gradients through our own, else the layer's as ever.
+    """The forward of one layer: our own where gradients are needed, else that of its class.
 
     Attributes:
-        gives_same: read where somebody asks whether a layer is a plain one.
+        is_equivalent: marks this forward for `has_own_weights`, as one that computes the same.
     """
 
-    gives_same = True
+    is_equivalent = True
 
     def __init__(self, layer: Any, frozen: _Frozen) -> None:
         self.layer = layer
@@ -53,17 +53,17 @@ class LeanForward:
         return self._frozen(x)
 
     def _is_cast(self, x: Tensor) -> bool:
-        """Tell whether the casts change something that the host puts into the forward of the class for some GPUs."""
+        """Tell whether the casts that the host adds to forwards for some GPUs would change x or the weights."""
         weight = getattr(self.layer, "weight", x)
         return not x.dtype == weight.dtype == getattr(devices, "dtype_inference", x.dtype)
 
 
 @contextmanager
 def lean(unet: nn.Module, device_type: str) -> Iterator[None]:
-    """Plain layers of `unet`, whose weights must take no gradient, run through our own forward in training.
+    """Let plain layers of `unet`, whose weights must take no gradient, run through our own forward in training.
 
     Args:
-        device_type: where they compute; with little memory the host keeps them elsewhere until then.
+        device_type: type of the device for computing; the host may keep them elsewhere until then.
     """
     changed: list[nn.Module] = []
     try:
@@ -80,7 +80,7 @@ def lean(unet: nn.Module, device_type: str) -> Iterator[None]:
 
 
 def _frozen(layer: nn.Module, device_type: str) -> _Frozen | None:
-    """Tell what takes the place of a layer's forward; None where that stays."""
+    """Return the replacement of a layer's forward; None where it stays."""
     if type(layer) is nn.Conv2d and _is_plain(layer):
         return FrozenConvolution(layer)
     if type(layer) is nn.Linear and device_type == "cpu" and _is_plain(layer):
@@ -95,7 +95,7 @@ def _frozen_norm(layer: Any) -> _Frozen | None:
         return None
     if type(layer) in (nn.GroupNorm, nn.LayerNorm) and _is_plain(layer):
         return FrozenNorm(layer)
-    # Also where the host upcasts: it puts the weights into float32 for good, and then casts them for each call.
+    # Also where the host upcasts: then the weights are in float32, and it casts them in each call.
     is_casting = _is_from(layer, "GroupNorm32", _NORM_LIBRARIES) and _has_frozen_weights(layer)
     return FrozenNorm(layer, casts=True) if is_casting else None
 
@@ -104,7 +104,7 @@ def _is_plain(layer: nn.Module) -> bool:
     return (
         _has_frozen_weights(layer)
         and _origin(layer) in _PLAIN_FORWARDS
-        # Tiling pads with the other side's pixels; extensions for it replace the convolution of single layers.
+        # Extensions for tiling, which pads with the opposite side's pixels, replace the convolution of single layers.
         and getattr(layer, "padding_mode", "zeros") == "zeros"
         and not isinstance(getattr(layer, "padding", ()), str)
         and "_conv_forward" not in vars(layer)
@@ -116,7 +116,7 @@ def _has_frozen_weights(layer: Any) -> bool:
 
 
 def _is_from(layer: nn.Module, name: str, libraries: tuple[str, ...]) -> bool:
-    """Tell whether a layer is of the class of this name, with the forward that the library gave it."""
+    """Tell whether a layer is of the class `name`, with the forward of one of the libraries."""
     return (
         type(layer).__name__ == name
         and type(layer).__module__ in libraries
@@ -133,5 +133,5 @@ def _is_plain_gate(layer: nn.Module) -> bool:
 
 
 def _origin(layer: nn.Module) -> str:
-    """Return the module in which the forward of a layer's class was written."""
+    """Return the name of the module that defines the forward of a layer's class."""
     return getattr(type(layer).forward, "__module__", "")

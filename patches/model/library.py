@@ -1,4 +1,4 @@
-"""Networks and compositions read from disk: each once, and again only when its file has changed."""
+"""A cache of networks and compositions read from disk; a file is read again only when it has changed."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ def is_composition(path: str | Path) -> bool:
 
 @dataclasses.dataclass(frozen=True)
 class _Read:
-    """A composition, the stamps of the files it was read from, and the path that each name in it stood for."""
+    """A composition, the stamps of the files it was read from, and the path of each name in it."""
 
     composition: Composition
     stamps: Mapping[str, Stamp | None]
     paths: Mapping[str, str | None]
 
-    def holds(self, listed: Mapping[str, str]) -> bool:
-        """Tell whether reading it again would give the same."""
+    def is_current(self, listed: Mapping[str, str]) -> bool:
+        """Tell whether it would still be the same if it was read again."""
         return all(listed.get(name) == path for name, path in self.paths.items()) and all(
             stamp(path) == before for path, before in self.stamps.items()
         )
 
 
 class Library:
-    """Keeps what was read, the networks used last up to a number."""
+    """Caches what was read; of the networks those used last."""
 
     def __init__(self) -> None:
         self._networks: OrderedDict[str, tuple[Stamp | None, Hypernetwork]] = OrderedDict()
@@ -60,7 +60,7 @@ class Library:
         kept = self._networks.get(path)
         if kept is None or kept[0] != now or now is None:
             self._networks.pop(path, None)
-            with torch.inference_mode(False):  # Forge generates in that mode, and its tensors are of no use outside it
+            with torch.inference_mode(False):  # Forge generates in that mode; its tensors cannot be used outside
                 kept = now, files.load(path).eval().requires_grad_(False)
             self._networks[path] = kept
         self._networks.move_to_end(path)
@@ -73,19 +73,19 @@ class Library:
             listed: name to path of all networks and compositions.
 
         Raises:
-            CompositionError: broken text, a circle or an unknown name, with the place.
+            CompositionError: the text is wrong, has a circle or an unknown name; says where.
             HypernetworkFileError: a network it needs cannot be read.
         """
         read = self._compositions.get(path)
-        if read is None or not read.holds(listed):
+        if read is None or not read.is_current(listed):
             self._compositions.pop(path, None)
             stamps = {path: stamp(path)}
             read = _read(_text(path), listed, stamps)
             self._compositions[path] = read
         return self._with_networks(read, listed)
 
-    def typed(self, text: str, listed: Mapping[str, str]) -> tuple[Composition, dict[str, Hypernetwork]]:
-        """Return the composition that a text is, and the networks it needs, by name; as `composition`."""
+    def from_text(self, text: str, listed: Mapping[str, str]) -> tuple[Composition, dict[str, Hypernetwork]]:
+        """Return the composition of a text and the networks it needs, by name; raises what `composition` does."""
         return self._with_networks(_read(text, listed, {}), listed)
 
     def _with_networks(self, read: _Read, listed: Mapping[str, str]) -> tuple[Composition, dict[str, Hypernetwork]]:
@@ -94,7 +94,7 @@ class Library:
         return read.composition, {name: self.network(place) for name, place in known.items()}
 
     def tidy(self, in_use: Iterable[Hypernetwork], limit: int) -> None:
-        """Move networks that are not in use to the CPU, and forgets those used longest ago beyond `limit`."""
+        """Move unused networks to the CPU, and forget those unused for longest beyond `limit`."""
         used = {id(network) for network in in_use}
         for path, (_, network) in list(self._networks.items()):
             if id(network) in used:
@@ -111,10 +111,10 @@ class Library:
 
 
 def _read(text: str, listed: Mapping[str, str], stamps: dict[str, Stamp | None]) -> _Read:
-    """Read a composition with all those that it names, each once.
+    """Return a composition with all those that it names, each read once.
 
     Args:
-        stamps: of the files read so far; those read here are added.
+        stamps: stamps of the files read so far; those read here are added.
     """
     paths: dict[str, str | None] = {}
     inner: dict[str, Composition] = {}
@@ -149,5 +149,5 @@ def _text(path: str) -> str:
         raise CompositionError(f"{Path(path).name} is not a text in UTF-8") from error
 
 
-#: What this process has read.
+#: The one library of this process.
 library = Library()

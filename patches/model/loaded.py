@@ -1,4 +1,4 @@
-"""What stands in `shared.loaded_hypernetworks`: a network or a composition with its strength, and chains of these."""
+"""The items of `shared.loaded_hypernetworks`: networks and compositions, each with its strength, and chains of them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _Side: TypeAlias = Callable[[Tensor], Tensor]
 
 
 class Loaded(ABC):
-    """The surface that the host expects, around something that transforms attention inputs."""
+    """Base of what the host can load as a hypernetwork: it transforms attention inputs."""
 
     def __init__(self, name: str, path: Path | None = None) -> None:
         self.name = name
@@ -34,17 +34,17 @@ class Loaded(ABC):
     @property
     @abstractmethod
     def step_of_chain(self) -> Step:
-        """What it does, its strength included."""
+        """The step that applies it at its strength."""
 
     @property
     def step(self) -> int:
-        """Optimizer steps the network was trained for; of several the most."""
+        """Optimizer steps that the network was trained for; the most of several."""
         return max((network.metadata.step for network in self.networks), default=0)
 
     @property
     def layers(self) -> dict[int, tuple[_Side, _Side]]:
-        """Functions for k and v by width, the strength in them, as extensions and the host's own path look for them."""
-        # Functions, not modules: the host sets them on its attention layers, and would take modules into the U-Net.
+        """Functions for k and v by width, at its strength, in the form that extensions and the host's own path use."""
+        # Functions, not modules: the host sets them on attention layers, where modules would become part of the U-Net.
         widths = dict.fromkeys(width for network in self.networks for width in network.widths)
         return {width: (partial(self._side, 0), partial(self._side, 1)) for width in widths}
 
@@ -56,11 +56,11 @@ class Loaded(ABC):
         self.multiplier = float(multiplier)
 
     def shorthash(self) -> str | None:
-        """First ten hexadecimal digits of the file's sha256, where there is a file."""
+        """Return the first ten hexadecimal digits of the file's SHA-256; None without a file."""
         return files.short_hash(self.filename) if self.filename else None
 
     def transform(self, k_in: Tensor, v_in: Tensor) -> tuple[Tensor, Tensor]:
-        """Pass the inputs of `to_k` and `to_v` [batch, tokens, width] through it, part by part."""
+        """Pass the inputs of `to_k` and `to_v` [batch, tokens, width] through it."""
         return self.step_of_chain.transform(k_in, v_in)
 
 
@@ -100,7 +100,7 @@ class LoadedComposition(Loaded):
 
     @property
     def step_of_chain(self) -> Step:
-        """The composition, what it adds multiplied by the strength."""
+        """The composition at its strength."""
         if self._step is None or self._step[0] != self.multiplier:
             self._step = self.multiplier, self.composition.as_step(self._networks, self.multiplier)
         return self._step[1]

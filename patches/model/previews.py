@@ -1,4 +1,4 @@
-"""Pictures made with the host's own sampler while a run goes on, without a trace on the run or the host."""
+"""Preview pictures made with the host's own sampler, without any effect on the run or the host."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from ...hypernetworks.network.hypernetwork import Hypernetwork
 from ...hypernetworks.ports import PictureRequest
 from . import encoders, temporary
 
-#: Pictures of together this many pixels are sampled at once: many small ones, but one of 512 x 512 at a time.
+#: Pixels of the pictures that are sampled together: many small pictures, but one of 512 x 512 at a time.
 _PIXELS_AT_ONCE = 512 * 512
 
 
 class HostPreviewer:
-    """Makes pictures as the txt2img tab does."""
+    """Makes pictures in the same way as the txt2img tab."""
 
     def generate(
         self, requests: Sequence[PictureRequest], network: Hypernetwork | None, strength: float
@@ -36,7 +36,7 @@ class HostPreviewer:
             stack.enter_context(temporary.mode(network, is_training=False))
             stack.enter_context(temporary.attached(network, strength))
             stack.enter_context(encoders.needed(encoders.VAE, encoders.TEXT))
-            for batch in _alike(requests):
+            for batch in _batches(requests):
                 pictures += _process(batch)
         return pictures
 
@@ -48,8 +48,8 @@ def check_sampler(name: str) -> None:
         raise SettingsError("preview.sampler", f"must be one of {', '.join(names)}, not {name!r}")
 
 
-def _alike(requests: Sequence[PictureRequest]) -> Iterator[list[PictureRequest]]:
-    """Run of requests that differ in prompt and seed alone, as long as one batch may be."""
+def _batches(requests: Sequence[PictureRequest]) -> Iterator[list[PictureRequest]]:
+    """Yield batches of successive requests that differ only in prompt and seed, at most as many as fit."""
     batch: list[PictureRequest] = []
     for request in requests:
         at_once = max(1, _PIXELS_AT_ONCE // (request.width_px * request.height_px))
@@ -79,7 +79,7 @@ def _process(batch: list[PictureRequest]) -> list[Image.Image]:
         do_not_save_samples=True,
         do_not_save_grid=True,
     )
-    # The prompt must not load or unload networks: the one to be seen is attached already.
+    # The prompt must not load or unload networks: the one to be shown is attached already.
     p.disable_extra_networks = True
     try:
         processed = processing.process_images(p)

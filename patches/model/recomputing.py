@@ -1,6 +1,6 @@
 """Blocks of the U-Net that keep no activations and compute them again in the backward pass, to save memory.
 
-Not re-entrant, so that gradients also pass through blocks whose inputs need none, as the first ones' do here.
+Not re-entrant, so that gradients also reach networks in blocks whose inputs need none, such as the first ones.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .shortcuts import shortcuts
 
 
 def blocks(unet: nn.Module, which: str) -> list[nn.Module]:
-    """Return the blocks that a choice of checkpointing means: transformer blocks, with "all" the residual ones too."""
+    """Return the blocks that a choice of checkpointing means: transformer blocks, and with "all" also residual ones."""
     if which == "none":
         return []
     return [

@@ -44,11 +44,11 @@ class Shortcuts:
         self.text_cache = TextCache()
         self.folds = Folds()
         self._depth = 0
-        #: Of the forward in training that runs.
+        #: The cache of the running forward in training.
         self.training_cache: TextCache | None = None
         self._is_read_only = False
         self._reduced: OrderedDict[Hashable, _Reduction] = OrderedDict()
-        #: What was reduced in the forward that runs, to be looked up without a look at the weights.
+        #: Reductions of the running forward, which are found without looking at the weights.
         self._of_this_forward: dict[Hashable, _Reduction] | None = None
         self._folded: tuple[Step, Hashable] | None = None
         self._hooked: weakref.ref[nn.Module] | None = None
@@ -124,7 +124,7 @@ class Shortcuts:
         return Chain(tuple(each.step_of_chain for each in chain)).transform(context, context)
 
     def leave_layer(self) -> None:
-        """Take the folded maps out if the layer that runs now has one and is about to go another way."""
+        """Unfold everything if the running layer has a folded map but is about to take another path."""
         if self.folds.current is not None:
             self.unfold()
 
@@ -162,7 +162,7 @@ class Shortcuts:
         if self.training_cache is None:
             cache, key = self.text_cache, (step, key_of(networks, width))
         else:
-            # Nothing writes into weights during one forward, and a look at all of them in each layer takes time.
+            # Nothing writes into weights during one forward, and checking all of them in each layer takes time.
             cache, key = self.training_cache, (step, state_of(networks))
         if self._is_read_only:
             found = cache.find(key, context)
@@ -191,7 +191,7 @@ class Shortcuts:
                 whole = reduce(step, width, False, device), reduce(step, width, True, device)
                 held = [weight.detach() for weight in weights_of(networks, width)]
                 found = _Reduction(networks, held, whole)
-                # Their move to the device gave the weights another place in memory.
+                # Moving the weights to the device changed their addresses.
                 key = (*quick, _weights(networks, width))
                 self._reduced[key] = found
                 while len(self._reduced) > _KEPT_REDUCTIONS:
@@ -252,7 +252,7 @@ class Shortcuts:
 
 
 class _Reduction:
-    """Functions for k and v of one width, whole and without the maps that are folded, and what they were made of."""
+    """Functions for k and v of one width, whole and without the folded maps, and what they were made from."""
 
     def __init__(self, networks: tuple[Hypernetwork, ...], held: list[Tensor], whole: Sides) -> None:
         self.networks, self.held, self.whole = networks, held, whole
@@ -263,5 +263,5 @@ def _weights(networks: tuple[Hypernetwork, ...], width: int) -> Hashable:
     return tuple((weight.data_ptr(), weight.dtype, version(weight)) for weight in weights_of(networks, width))
 
 
-#: What the patches use.
+#: The one instance, which the patches use.
 shortcuts = Shortcuts()

@@ -13,14 +13,14 @@ from PIL import Image
 from ...hypernetworks.data.subject import face_centre
 
 _MODULE = "modules.textual_inversion.autocrop"
-#: How much faces, edges and entropy count, as the host's page sets them.
+#: Weights of faces, edges and entropy, as the host's page sets them.
 _FACE, _EDGES, _ENTROPY = 0.9, 0.5, 0.15
 _EDGES_PX = 192
 _log = logging.getLogger(__name__)
 
 
 def find_subject(picture: Image.Image, size: tuple[int, int]) -> tuple[float, float] | None:
-    """Place of the subject for a crop of `size` (width, height) pixels, as shares of width and height.
+    """Return the position of the subject for a crop of `size` (width, height) pixels, as shares of width and height.
 
     None where the host has no autocrop, or where that finds nothing. Nothing is downloaded: without the host's face
     model, faces are found by OpenCV's older detector and the rest by the host.
@@ -32,7 +32,7 @@ def find_subject(picture: Image.Image, size: tuple[int, int]) -> tuple[float, fl
     face = None if model else face_centre(picture)
     if face is not None:
         return face
-    # The host scales a picture to the crop first; its weights and sizes are made for that. Edges and entropy are seen
+    # The host scales a picture to the crop first; its weights and sizes suit that. Edges and entropy are found
     # at a smaller size as well, in a tenth of the time.
     smaller = 1.0 if model else min(1.0, _EDGES_PX / max(size))
     size = (round(size[0] * smaller), round(size[1] * smaller))
@@ -51,14 +51,14 @@ def find_subject(picture: Image.Image, size: tuple[int, int]) -> tuple[float, fl
     except autocrop.cv2.error as error:
         _say(f"The WebUI's autocrop failed, and subjects are found without it: {error}")
         return None
-    if not (focus.x or focus.y):  # what it answers where it found nothing at all
+    if not (focus.x or focus.y):  # its result where it found nothing at all
         return None
     return min(focus.x / scaled.width, 1.0), min(focus.y / scaled.height, 1.0)
 
 
 @cache
 def _autocrop() -> Any:
-    """Return the host's module, or None, which is told once."""
+    """Return the host's module, or None, which is logged once."""
     try:
         module = importlib.import_module(_MODULE)
         _ = module.focal_point, module.Settings, module.cv2.error
@@ -70,7 +70,7 @@ def _autocrop() -> Any:
 
 @cache
 def _face_model() -> str | None:
-    """Path of the host's face model, if it was downloaded; where not, that is told once."""
+    """Return the path of the host's face model if it was downloaded, or None, which is logged once."""
     path = getattr(_autocrop(), "model_file_path", None)
     if path and Path(path).is_file():
         return str(path)

@@ -1,4 +1,4 @@
-"""The host's own taggers and its token counter, as far as it has them."""
+"""The host's own taggers and its token counter, where it has them."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from PIL import Image
 from ...hypernetworks.data.survey.survey import TokenCounter
 from .attention_layers import loaded_model
 
-#: Says what an RGB picture shows.
+#: Returns a description of an RGB picture.
 Describe = Callable[[Image.Image], str]
-#: What goes wrong in a tagger: it cannot be imported, its model not be fetched or run.
+#: Errors of a tagger: it cannot be imported, or its model cannot be fetched or run.
 ERRORS = (ImportError, AttributeError, OSError, RuntimeError, ValueError)
 
 
 def available() -> dict[str, Callable[[], AbstractContextManager[Describe]]]:
-    """Return the taggers that this host has, by name; each is loaded for as long as its context lasts."""
+    """Return the taggers that this host has, by name; each is loaded while its context is open."""
     found: dict[str, Callable[[], AbstractContextManager[Describe]]] = {}
     if importlib.util.find_spec("modules.deepbooru") is not None:
         found["deepbooru (tags)"] = _deepbooru
@@ -32,7 +32,7 @@ def available() -> dict[str, Callable[[], AbstractContextManager[Describe]]]:
 
 
 def token_counter() -> TokenCounter | None:
-    """Count tokens as the loaded checkpoint's text encoder does; None where no checkpoint is loaded."""
+    """Return a function that counts tokens as the text encoder does; None where no checkpoint is loaded."""
     encoder: Any = getattr(loaded_model(), "cond_stage_model", None)
     if hasattr(encoder, "get_token_count"):
         count = encoder.get_token_count

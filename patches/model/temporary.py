@@ -21,7 +21,7 @@ _STATE_FIELDS = ("job", "job_no", "job_count", "sampling_step", "sampling_steps"
 
 @contextmanager
 def training(model: nn.Module, network: Hypernetwork) -> Iterator[None]:
-    """`model` frozen and without checkpointing of its own, `network` alone attached and in training mode."""
+    """Freeze `model`, switch its own checkpointing off, and attach `network` alone, in training mode."""
     with ExitStack() as stack:
         stack.enter_context(frozen(model))
         stack.enter_context(without_checkpointing(model))
@@ -33,7 +33,7 @@ def training(model: nn.Module, network: Hypernetwork) -> Iterator[None]:
 
 @contextmanager
 def frozen(model: nn.Module) -> Iterator[None]:
-    """No parameter of `model` takes a gradient, and its layers are in evaluation mode."""
+    """Let no parameter of `model` take a gradient, and put its layers into evaluation mode."""
     thawed = [parameter for parameter in model.parameters() if parameter.requires_grad]
     trained = [module for module in model.modules() if module.training]
     try:
@@ -50,9 +50,9 @@ def frozen(model: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def without_checkpointing(model: nn.Module) -> Iterator[None]:
-    """Return the checkpointing that `ldm`, the host or another extension gave the blocks is off.
+    """Switch off the checkpointing that `ldm`, the host or another extension gave the blocks.
 
-    It is re-entrant: it fails on frozen weights and passes networks no gradient. Ours takes its place where wanted.
+    It is re-entrant: it fails with frozen weights and gives networks no gradient. Ours replaces it where wanted.
     """
     changed: list[tuple[nn.Module, str]] = []
     bypassed: list[nn.Module] = []
@@ -76,7 +76,7 @@ def without_checkpointing(model: nn.Module) -> Iterator[None]:
 def _forward_checkpoints(module: nn.Module) -> bool:
     """Tell whether the forward of a module's class does nothing but checkpoint its `_forward`.
 
-    The host's and other extensions' take the place of `ldm`'s own on the class, and ask no flag.
+    Those of the host and of other extensions replace `ldm`'s own on the class, and ignore its flag.
     """
     code = getattr(inspect.unwrap(type(module).forward), "__code__", None)
     if code is None or "forward" in vars(module):
@@ -86,7 +86,7 @@ def _forward_checkpoints(module: nn.Module) -> bool:
 
 @contextmanager
 def attached(network: Hypernetwork | None, strength: float) -> Iterator[None]:
-    """`network`, or none, is the only one that bends the host's attention inputs."""
+    """Let only `network`, or none, transform the host's attention inputs."""
     before: Sequence[Any] = list(shared.loaded_hypernetworks)
     try:
         shared.loaded_hypernetworks[:] = []
@@ -101,7 +101,7 @@ def attached(network: Hypernetwork | None, strength: float) -> Iterator[None]:
 
 @contextmanager
 def mode(network: nn.Module | None, is_training: bool) -> Iterator[None]:
-    """`network` is in training or in evaluation mode."""
+    """Put `network` into training or evaluation mode."""
     if network is None:
         yield
         return
@@ -115,7 +115,7 @@ def mode(network: nn.Module | None, is_training: bool) -> Iterator[None]:
 
 @contextmanager
 def preserved_rng() -> Iterator[None]:
-    """Return the generators of torch, numpy and Python give afterwards what they would have given."""
+    """Restore the random generators of torch, numpy and Python afterwards."""
     python_state, numpy_state = random.getstate(), np.random.get_state()
     try:
         with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
@@ -127,7 +127,7 @@ def preserved_rng() -> Iterator[None]:
 
 @contextmanager
 def preserved_state() -> Iterator[None]:
-    """Return the host's progress shows afterwards what it showed."""
+    """Restore what the host's progress shows afterwards."""
     before = {name: getattr(shared.state, name) for name in _STATE_FIELDS}
     try:
         yield

@@ -1,4 +1,4 @@
-"""Attention of the U-Net on a kernel of our choice, for the length of a forward that trains."""
+"""Runs the U-Net's attention on a chosen kernel during a forward in training."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from . import attention_layers
 
 @contextmanager
 def on_kernel(unet: nn.Module, kernel: Kernel | None) -> Iterator[None]:
-    """All attention layers of `unet` run on `kernel`; None leaves the host's own attention."""
+    """Run all attention layers of `unet` on `kernel`; None leaves the host's own attention."""
     if kernel is None:
         yield
         return
@@ -31,7 +31,7 @@ def on_kernel(unet: nn.Module, kernel: Kernel | None) -> Iterator[None]:
     finally:
         for cls, own in before.items():
             if vars(cls).get("forward") is not forward:
-                continue  # the host was told to take another one meanwhile
+                continue  # the host has changed to another one meanwhile
             if own is None:
                 del cls.forward
             else:
@@ -40,7 +40,7 @@ def on_kernel(unet: nn.Module, kernel: Kernel | None) -> Iterator[None]:
 
 def _forward(kernel: Kernel) -> Callable[..., Tensor]:
     def forward(self: Any, x: Tensor, context: Tensor | None = None, mask: Tensor | None = None, **_: Any) -> Tensor:
-        """Attention of x [batch, tokens, width] on itself or on `context`, whose inputs hypernetworks bend."""
+        """Return the attention of x [batch, tokens, width] to itself or to `context`, with hypernetworks applied."""
         context = x if context is None else context
         k_in, v_in = hypernetwork.apply_hypernetworks(shared.loaded_hypernetworks, context, self)
         parts = (self.to_q(x), self.to_k(k_in), self.to_v(v_in))
@@ -50,7 +50,7 @@ def _forward(kernel: Kernel) -> Callable[..., Tensor]:
         if is_upcast:
             q, k, v = q.float(), k.float(), v.float()
         allowed = None if mask is None else mask.flatten(1)[:, None, None, :]
-        # Autocast would take them down again.
+        # Autocast would cast them down again.
         with devices.without_autocast() if is_upcast else nullcontext():
             out = kernel(q, k, v, allowed)
         return self.to_out(out.transpose(1, 2).flatten(2).to(dtype))

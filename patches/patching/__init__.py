@@ -1,4 +1,4 @@
-"""What a patch of the host is: an object that can be taken back, in a set that is on or off as a whole."""
+"""Patches of the host: objects that can be undone, in sets that are on or off as a whole."""
 
 from .patch import Patch, PatchSet, Reversible, UnsupportedHostError, patch_set, signature_with
 

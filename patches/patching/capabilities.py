@@ -1,16 +1,16 @@
-"""What the running host can carry: found out by looking at it, never by its version."""
+"""The capabilities of the running host, found by looking at it, never by its version."""
 
 from __future__ import annotations
 
 import importlib.util
 
-#: Packages that Forge and its kin bring, with a way of their own to hold and run checkpoints: all have the first one,
+#: Packages of Forge and its relatives, which hold and run checkpoints in another way: all have the first one,
 #: and one of the others.
 _FORGE, _BACKENDS = "modules_forge", ("backend", "ldm_patched")
 
 
 def attention_has_hooks() -> bool:
-    """Tell whether the host's attention no longer asks for hypernetworks, but has hooks for what changes its inputs."""
+    """Tell whether the host's attention does not apply hypernetworks, but has hooks that can change its inputs."""
     return _is_there(_FORGE) and any(map(_is_there, _BACKENDS))
 
 
@@ -20,7 +20,7 @@ def attention_asks_for_networks() -> bool:
 
 
 def why_no_training() -> str | None:
-    """Tell why this host cannot train, as the end of a sentence; None where it can."""
+    """Return why this host cannot train, as the end of a sentence; None where it can."""
     if not attention_has_hooks():
         return None
     return (

@@ -27,7 +27,7 @@ class UnsupportedHostError(WorkbenchError):
 
 
 class Reversible(Protocol):
-    """A change of the host that can be taken back."""
+    """A change of the host that can be undone."""
 
     @property
     def is_installed(self) -> bool:
@@ -35,26 +35,26 @@ class Reversible(Protocol):
 
     @property
     def is_needed(self) -> bool:
-        """Whether this run of the host has use for it."""
+        """Whether this run of the host needs it."""
 
     def install(self) -> None:
         """Put it in place once; raises UnsupportedHostError where the host lacks something."""
 
     def uninstall(self) -> None:
-        """Take it back."""
+        """Undo it."""
 
 
 class Patch:
     """Replaces one function of the host.
 
     Args:
-        target: where it is, as `package.module:name` or `package.module:Class.name`.
-        make: takes the original function and gives the one that takes its place.
+        target: the function, as `package.module:name` or `package.module:Class.name`.
+        make: takes the original function and returns the one that replaces it.
         otherwise: the target in a host that lacks the first one.
         when: whether this run of the host needs the patch; where it does not, its set goes without it.
 
     Attributes:
-        targets: all places where it may be.
+        targets: all the names that the function may have.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class Patch:
 
     @property
     def target(self) -> str:
-        """Where it is: the first place that the host has."""
+        """The first of `targets` that the host has."""
         return next((target for target in self.targets if _exists(target)), self.targets[0])
 
     @property
@@ -81,27 +81,27 @@ class Patch:
 
     @property
     def is_needed(self) -> bool:
-        """Whether this run of the host has use for it."""
+        """Whether this run of the host needs it."""
         return self._when is None or self._when()
 
     def install(self) -> None:
-        """Put our function in place, on top again where another one took it; does nothing if it runs already.
+        """Put our function in place, again on top if another one replaced it; do nothing if it runs already.
 
         Raises:
-            UnsupportedHostError: the host has no such function, or another one than we know; names it.
+            UnsupportedHostError: the host lacks the function, or has an unknown version of it; names it.
         """
         owner, name = self._resolve()
         current = inspect.getattr_static(owner, name)
         if self._installation is not None:
             if _runs_below(self._installation.wrapper, current):
-                self._installation.is_active = True  # where it was off, another patch on top of it had kept it there
+                self._installation.is_active = True  # if it was off, another patch on top of it had kept it there
                 return
             if self._installation.owner is owner and self._installation.raw is current:
-                # The same one again: what took it by value before it was off, as a page does, runs it again too.
+                # The same wrapper again, so that a page that imported it by value before it was off runs it again too.
                 setattr(owner, name, self._installation.wrapper)
                 self._installation.is_active = True
                 return
-            self._installation.is_active = False  # somebody took its place since: ours goes on top of theirs
+            self._installation.is_active = False  # another one replaced it since: ours goes on top of that
         raw = self._without_ours(current)
         installation = _Installation(owner, name, raw)
         installation.wrapper = self._wrap(installation)
@@ -110,7 +110,7 @@ class Patch:
 
     @property
     def rivals(self) -> set[str]:
-        """Names of the other extensions whose functions run around ours, as far as `functools.wraps` tells."""
+        """Names of other extensions whose functions run around ours, as far as `functools.wraps` shows."""
         if self._installation is None or not self._installation.is_active:
             return set()
         found: set[str] = set()
@@ -122,7 +122,7 @@ class Patch:
         return found
 
     def uninstall(self) -> None:
-        """Put the raw attribute back; where another patch stands on top of ours, ours becomes a pass-through."""
+        """Put the raw attribute back; if another patch is on top of ours, ours becomes a pass-through."""
         installation = self._installation
         if installation is None or not installation.is_active:
             return
@@ -163,7 +163,7 @@ def signature_with(function: Callable[..., Any], *parameters: str) -> inspect.Si
     """Return the signature of a function of the host that must have these parameters.
 
     Raises:
-        UnsupportedHostError: it lacks some of them, so that it is another function than we know.
+        UnsupportedHostError: it lacks some of them, so it is an unknown version.
     """
     signature = inspect.signature(function)
     lacking = [name for name in parameters if name not in signature.parameters]
@@ -192,7 +192,7 @@ def _exists(target: str) -> bool:
 
 @dataclass
 class _Installation:
-    """One replacement of an attribute: `raw` is what stood in `owner` under `name`, `wrapper` what stands there now."""
+    """One replacement of the attribute `name` of `owner`: `raw` is the old value, `wrapper` the new one."""
 
     owner: Any
     name: str
@@ -202,7 +202,7 @@ class _Installation:
 
 
 def _extension_of(function: Any) -> set[str]:
-    """Name the extension's folder that a function's file lies in; empty for the host's and for our own."""
+    """Return the name of the other extension that a function belongs to; empty for the host's and for our own."""
     parts = Path(getattr(getattr(function, "__code__", None), "co_filename", "")).parts
     if Path(*parts).is_relative_to(_OURS):
         return set()
@@ -210,7 +210,7 @@ def _extension_of(function: Any) -> set[str]:
 
 
 def _runs_below(wrapper: Any, current: Any) -> bool:
-    """Tell whether `current` is `wrapper` or wraps it, as far as `functools.wraps` tells."""
+    """Tell whether `current` is `wrapper` or wraps it, as far as `functools.wraps` shows."""
     while current is not None:
         if current is wrapper:
             return True
@@ -223,9 +223,9 @@ class PatchSet:
 
     Args:
         name: short name, for the log and the settings.
-        title: what it gives the user, for the message when it is off.
-        patches: installed in this order, removed in the other.
-        mends: it mends a part of the host that not every host has; where the part is missing nothing is lost.
+        title: the feature in the user's words, for the message when it is off.
+        patches: installed in this order, removed in reverse.
+        mends: whether it repairs a part of the host that not every host has; without the part nothing is lost.
     """
 
     def __init__(self, name: str, title: str, patches: Sequence[Reversible], mends: bool = False) -> None:
@@ -242,7 +242,7 @@ class PatchSet:
         return all(patch.is_installed for patch in self.patches if patch.is_needed)
 
     def install(self) -> bool:
-        """Switch the feature on. If the host cannot carry it, say so once in the log and give False."""
+        """Switch the feature on and return True. If the host does not support it, log that once and return False."""
         try:
             for patch in self.patches:
                 if patch.is_needed:
@@ -262,10 +262,10 @@ class PatchSet:
             patch.uninstall()
 
 
-#: The sets that this process has, by name.
+#: The sets of this process, by name.
 _sets: dict[str, PatchSet] = {}
 
 
 def patch_set(name: str) -> PatchSet:
-    """Return the set of this name, for whoever must know whether a feature is on and why it is not."""
+    """Return the set of this name, to find out whether a feature is on, and if not, why."""
     return _sets[name]

@@ -13,12 +13,12 @@ KEPT = "hnw_networks_kept"
 SHORTCUTS = "hnw_exact_shortcuts"
 _DEFAULT_KEPT = 4
 _SECTION = ("hypernetworks", "Hypernetworks")
-#: This set has a setting of its own.
+#: The sets that have a setting of their own.
 _OWN_SWITCHES = {"generation": SHORTCUTS}
 
 
 def register(sets: Sequence[PatchSet], apply: Callable[[], None]) -> None:
-    """Add the options to the host's: a switch for each of `sets`; `apply` puts what was switched in force."""
+    """Add options to the host's: a switch for each of `sets`; `apply` is called after a change."""
     import gradio as gr  # noqa: PLC0415
     from modules import shared  # noqa: PLC0415
 
@@ -57,7 +57,7 @@ def allows(patch_set: PatchSet) -> bool:
 
 
 def networks_kept() -> int:
-    """Tell how many networks stay in memory."""
+    """Return how many unused networks stay in memory."""
     return max(1, int(_value(KEPT, _DEFAULT_KEPT)))
 
 
@@ -67,7 +67,7 @@ def shortcuts_are_on() -> bool:
 
 
 def _after_the_job(apply: Callable[[], None]) -> None:
-    """Put the settings in force once the running job is over."""
+    """Call `apply` once the running job is over."""
     from modules import call_queue  # noqa: PLC0415
 
     with call_queue.queue_lock:
@@ -81,7 +81,7 @@ def _state(patch_set: PatchSet) -> str:
 
 
 def _value(key: str, default: Any) -> Any:
-    """Without a page the host never asks for our options, so that it has no value for them."""
+    """Return an option, or `default`: without a page the host never asks for our options and has no values for them."""
     from modules import shared  # noqa: PLC0415
 
     return getattr(shared.opts, key, default)

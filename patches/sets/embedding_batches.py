@@ -17,7 +17,7 @@ from ..patching import Patch, PatchSet
 
 @functools.cache
 def sampler_refuses_data() -> bool:
-    """Tell whether the torch that runs has a `Sampler` that takes no dataset."""
+    """Tell whether this version of torch has a `Sampler` that takes no dataset."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -33,8 +33,8 @@ def _make_init(_original: Callable[..., Any]) -> Callable[..., Any]:
         self.groups = data_source.groups
         count = len(data_source)
         self.len = count // batch_size
-        # Each group of pictures of one size gets whole batches for its share of an epoch. What is left of the shares
-        # is the chance of each group at the batches that are left.
+        # Each group of pictures of one size gets the whole batches of its share of an epoch. What remains of the shares
+        # is the probability of each group to get one of the remaining batches.
         shares = [len(group) * self.len / count for group in self.groups]
         self.base = [int(share) for share in shares]
         self.n_rand_batches = left = self.len - sum(self.base)

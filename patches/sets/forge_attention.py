@@ -1,6 +1,6 @@
 """The k/v path on Forge and reForge: through the hooks of their own transformer blocks.
 
-Their attention does not ask for hypernetworks. But each block calls `transformer_options["patches"]["attn1_patch"]`
+Their attention does not apply hypernetworks. But each block calls `transformer_options["patches"]["attn1_patch"]`
 in self-attention and `"attn2_patch"` on the text with what `to_q`, `to_k` and `to_v` are about to get. Ours are among
 them for the length of one call of the U-Net, so that nothing is left behind however a generation ends.
 """
@@ -40,7 +40,7 @@ def _make_apply_model(original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def with_networks(options: Mapping[str, Any], networks: Sequence[Any]) -> dict[str, Any]:
-    """Return the options of a call of the U-Net, with `networks` last of what changes the inputs of `to_k`, `to_v`."""
+    """Return the options of a call of the U-Net with `networks` as the last change of its attention inputs."""
     patches = dict(options.get("patches", {}))
     for name, is_text in (("attn1_patch", False), ("attn2_patch", True)):
         patches[name] = [*patches.get(name, ()), _hook(networks, is_text)]
@@ -55,7 +55,7 @@ def _hook(networks: Sequence[Any], is_text: bool) -> Hook:
 
         if v_in is k_in and all(isinstance(network, Loaded) for network in networks):
             return q_in, *shortcuts.transform_hooked(networks, k_in, is_text)
-        # Another extension gives keys and values different inputs, or has networks of its own kind.
+        # Another extension gave keys and values different inputs, or has loaded networks of its own kind.
         return q_in, *transform_chain(networks, k_in, v_in)
 
     return transform_inputs

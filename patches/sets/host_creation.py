@@ -25,7 +25,7 @@ class CreationRefusedError(WorkbenchError, AssertionError):
 
 
 def _make_create(original: Callable[..., Any]) -> Callable[..., Any]:
-    """For whoever calls the host's function: the path of the file, or an exception."""
+    """Return the function for callers of the host's: it returns the path of the file, or raises."""
     signature = signature_with(original, *CREATION_ARGUMENTS)
 
     def create_hypernetwork(*args: Any, **kwargs: Any) -> str:
@@ -38,7 +38,7 @@ def _make_create(original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _make_page(_original: Callable[..., Any]) -> Callable[..., Any]:
-    """Return the handler of the button: the list of networks to train, the text and the HTML of the end."""
+    """Return the handler of the button; it returns the list of networks to train, and text and HTML for the end."""
 
     def create_hypernetwork(*args: Any, **kwargs: Any) -> tuple[Any, str, str]:
         import gradio as gr  # noqa: PLC0415
@@ -57,10 +57,10 @@ def _make_page(_original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def create(entered: Mapping[str, Any]) -> Path:
-    """Make a network as the arguments of the host's function say; gives its file.
+    """Make a network as the arguments of the host's function say; return its file.
 
     Raises:
-        WorkbenchError: what was entered cannot be made, or the file cannot be written.
+        WorkbenchError: an argument is wrong, or the file cannot be written.
     """
     from modules import shared  # noqa: PLC0415
 

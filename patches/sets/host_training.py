@@ -21,14 +21,14 @@ _ROUTE = "modules.api.api:train_hypernetwork"
 
 
 def api_is_on() -> bool:
-    """Tell whether the host serves its HTTP API, and has the modules of it loaded or will have."""
+    """Tell whether the host serves its HTTP API, whose modules it has loaded then or will load."""
     from modules import shared  # noqa: PLC0415
 
     return any(getattr(shared.cmd_opts, flag, False) for flag in ("api", "nowebui"))
 
 
 def _make_train(original: Callable[..., Any]) -> Callable[..., Any]:
-    """For whoever calls the host's function: the network and the path of its file, or an exception."""
+    """Return the function for callers of the host's: it returns the network and the path of its file, or raises."""
     signature = signature_with(original, *TRAINING_ARGUMENTS)
 
     def train_hypernetwork(*args: Any, **kwargs: Any) -> tuple[Any, str]:
@@ -37,7 +37,7 @@ def _make_train(original: Callable[..., Any]) -> Callable[..., Any]:
         from ..model.library import library  # noqa: PLC0415
         from ..model.loaded import LoadedNetwork  # noqa: PLC0415
 
-        # Its callers take the optimized attention out before, and put it back in afterwards.
+        # The host's function also applies the optimized attention, which its callers have removed before.
         sd_hijack.apply_optimizations()
         try:
             with runs.hold():
@@ -51,7 +51,7 @@ def _make_train(original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _make_route(original: Callable[..., Any]) -> Callable[..., Any]:
-    """Return the same in the host's queue: its route trains beside whatever else uses the GPU."""
+    """Return that function in the host's queue; the host's own route trains while other jobs use the GPU."""
     run = _make_train(original)
 
     def train_hypernetwork(*args: Any, **kwargs: Any) -> tuple[Any, str]:
@@ -64,7 +64,7 @@ def _make_route(original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _make_page(_original: Callable[..., Any]) -> Callable[..., Any]:
-    """Return the handler of the button: the text and the HTML of the end. It runs in the host's queue."""
+    """Return the handler of the button; it returns text and HTML for the end, and runs in the host's queue."""
 
     def train_hypernetwork(*args: Any) -> tuple[str, str]:
         from modules.hypernetworks import hypernetwork  # noqa: PLC0415
@@ -75,7 +75,7 @@ def _make_page(_original: Callable[..., Any]) -> Callable[..., Any]:
             with runs.hold():
                 result, steps = train(entered)
         except WorkbenchError as error:
-            # Not as the HTML of errors: pressing the button takes the place of that out of the page (v1.10.1).
+            # Not as the HTML of errors: its component is removed from the page when the button is pressed (v1.10.1).
             return "Nothing was trained.\n" + "\n".join(in_labels(error)), ""
         ended = "interrupted" if result.interrupted else "finished"
         return (
@@ -89,10 +89,10 @@ def _make_page(_original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def train(entered: Mapping[str, Any]) -> tuple[TrainResult, int]:
-    """Train as the arguments of the host's function say; the result, and the steps of the network's whole life.
+    """Train as the arguments of the host's function say; return the result, and all steps the network was trained for.
 
     Raises:
-        WorkbenchError: what was entered cannot be done, or the run failed.
+        WorkbenchError: an argument is wrong, or the run failed.
     """
     from ..runs.job import job_from, with_txt2img  # noqa: PLC0415 - these need the running host
     from ..runs.training import run_job  # noqa: PLC0415
@@ -108,7 +108,7 @@ def train(entered: Mapping[str, Any]) -> tuple[TrainResult, int]:
 
 
 def _trained(name: str) -> int:
-    """Return the steps the network was trained for; raise SettingsError for one that this form cannot train."""
+    """Return the steps that the network was trained for; raises SettingsError for one that this form cannot train."""
     from modules import shared  # noqa: PLC0415
 
     path = shared.hypernetworks.get(name)
@@ -138,13 +138,13 @@ def _settings(template: str, trained: int) -> WebuiSettings:
 
 
 def _preview(entered: Mapping[str, Any]) -> list[Any]:
-    """Return the eight values of txt2img, the sampler by the name that the host lists it under."""
+    """Return the eight values of txt2img, the sampler by its name in the host's list."""
     from modules import sd_samplers  # noqa: PLC0415
 
     names = [name for name in entered if name.startswith("preview_") and name != "preview_from_txt2img"]
     values = [entered[name] for name in names]
     sampler = next(number for number, name in enumerate(names) if name.startswith("preview_sampler"))
-    if isinstance(values[sampler], int):  # its place in the list, before v1.7
+    if isinstance(values[sampler], int):  # its position in the list, before v1.7
         values[sampler] = sd_samplers.all_samplers[values[sampler]].name
     else:
         aliases = getattr(sd_samplers, "samplers_map", {})
@@ -156,7 +156,7 @@ patch_set = PatchSet(
     "training",
     "The WebUI's own button Train Hypernetwork runs this trainer",
     [
-        # First the route: importing its module takes the host's function over by value.
+        # First the route, because its module imports the host's function by value.
         Patch(_ROUTE, _make_route, when=api_is_on),
         Patch(_HOST, _make_train),
         Patch(_PAGE, _make_page),

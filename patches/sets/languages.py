@@ -15,12 +15,12 @@ from typing import Any
 from ..patching import Patch, PatchSet
 
 FOLDER = Path(__file__).resolve().parents[2] / "localizations"
-#: How the names of a language's localizations begin, in small letters, and our file for it.
+#: First letters of the names of a language's localizations, in lower case, and our file for them.
 _FILES = {"ja": "ja_JP.json", "zh": "zh_CN.json"}
 
 
 def file_for(name: Any) -> Path | None:
-    """Our file for a localization, by its name in the settings."""
+    """Return our file for a localization, by its name in the settings; None for other languages."""
     start = str(name).lower()[:2]
     return FOLDER / _FILES[start] if start in _FILES else None
 
@@ -38,11 +38,11 @@ def _make_table(original: Callable[..., str]) -> Callable[..., str]:
 
 @contextmanager
 def _read_first(ours: Path, name: str) -> Iterator[None]:
-    """Ours stands before all other files of this name, and nowhere else among them."""
+    """Let our file be read once, before all others of this name."""
     from modules.localization import localizations  # noqa: PLC0415 - the host's list
 
     listed = localizations.get(name)
-    if not isinstance(listed, list):  # the WebUI before 1.7 reads one file only: the user's is that one
+    if not isinstance(listed, list):  # the WebUI before 1.7 reads only one file: the user's
         yield
         return
     localizations[name] = [str(ours), *(file for file in listed if not _is(file, ours))]

@@ -20,10 +20,10 @@ from ..rows import entries, infotext
 
 _log = logging.getLogger(__name__)
 _HOST = "modules.hypernetworks.hypernetwork"
-#: Without any of these a text is a name, not a composition.
+#: A text without any of these characters is a name, not a composition.
 _SIGNS = frozenset("+>:()[]{},")
 
-#: Why a network asked for by name could not be loaded, for the message under the picture.
+#: Why a network could not be loaded, by its name, for the message under the picture.
 _failures: dict[str, str] = {}
 
 
@@ -39,7 +39,7 @@ def _make_reload(_original: Callable[..., Any]) -> Callable[..., Any]:
         from modules import shared  # noqa: PLC0415
         from modules.hypernetworks import hypernetwork  # noqa: PLC0415
 
-        # Another extension's puts a list of its own here, in which half of the files are missing.
+        # Another extension puts a list of its own here, in which half of the files are missing.
         shared.hypernetworks = hypernetwork.list_hypernetworks(shared.cmd_opts.hypernetwork_dir)
 
     return reload_hypernetworks
@@ -75,7 +75,7 @@ def _load_typed(name: str, text: str, listed: Mapping[str, str]) -> Loaded:
     if not _SIGNS & set(text):
         raise CompositionError("there is no hypernetwork of this name")
     try:
-        return LoadedComposition(*library.typed(text, listed), name)
+        return LoadedComposition(*library.from_text(text, listed), name)
     except CompositionError as error:
         raise CompositionError(f"there is no hypernetwork of this name, and read as a composition, {error}") from error
 
@@ -84,8 +84,8 @@ def _make_load_several(original: Callable[..., Any]) -> Callable[..., Any]:
     def load_hypernetworks(names: Sequence[str], multipliers: Sequence[float] | None = None) -> Any:
         from modules import shared  # noqa: PLC0415
 
-        # The host would keep what is loaded under the same name, also when its file was written anew meanwhile, and
-        # use one strength for a name that is there twice. The library knows what need not be read again.
+        # The host would keep what is loaded under the same name, even if its file was replaced meanwhile, and
+        # use one strength for a name that occurs twice. The library knows what need not be read again.
         shared.loaded_hypernetworks[:] = []
         result = original(names, multipliers)
         release_unused()
@@ -95,7 +95,7 @@ def _make_load_several(original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def release_unused() -> None:
-    """Take networks that nothing uses out of the GPU's memory, and beyond the number in the settings out of RAM."""
+    """Remove unused networks from GPU memory, and those beyond the number in the settings from RAM."""
     from modules import shared  # noqa: PLC0415
 
     loaded = [each for each in shared.loaded_hypernetworks if isinstance(each, Loaded)]

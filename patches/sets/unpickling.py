@@ -1,6 +1,6 @@
 """Patch set: the host's check of `.pt` files knows the members that newer versions of torch write.
 
-It compares the names in the zip file with a list from the time of torch 2.1, and takes all others for an attack.
+It compares the names in the zip file with a list of the time of torch 2.1, and takes all others for an attack.
 """
 
 from __future__ import annotations

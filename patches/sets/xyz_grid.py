@@ -11,14 +11,14 @@ from ..patching import PatchSet, UnsupportedHostError
 from ..rows.entries import NONE, apply_axis, axis_label
 
 _MARK = "hnw_axis"
-#: Rows that have axes: two of them make a table of two strengths.
+#: Number of rows that have axes; two make a table of two strengths.
 _AXIS_ROWS = 2
-#: How slow a change is, from 0 to 1, by which the grid orders its axes: it may have to read a file.
+#: Cost of a change, from 0 to 1, by which the grid orders its axes: it may mean reading a file.
 _COST = 0.3
 
 
 class Axes:
-    """Our axes in every script that has a list of them, as a patch."""
+    """A patch that adds our axes to every script with a list of axes."""
 
     @property
     def is_installed(self) -> bool:
@@ -28,11 +28,11 @@ class Axes:
 
     @property
     def is_needed(self) -> bool:
-        """Always."""
+        """True: every run of the host may use a grid."""
         return True
 
     def install(self) -> None:
-        """Add them, in the place of those that an earlier copy of this module left.
+        """Add them, or replace those that an earlier copy of this module left.
 
         Raises:
             UnsupportedHostError: there is no grid, or none yet.
@@ -45,7 +45,7 @@ class Axes:
             grid.axis_options.extend(_make(grid.AxisOption))
 
     def uninstall(self) -> None:
-        """Take them out."""
+        """Remove them."""
         for grid in _grids():
             grid.axis_options[:] = [option for option in grid.axis_options if not _is_ours(option)]
 

@@ -24,7 +24,7 @@ def model():
 
 
 def names(model):
-    return [type(layer).__name__ for layer in model.modules() if hasattr(vars(layer).get("forward"), "gives_same")]
+    return [type(layer).__name__ for layer in model.modules() if hasattr(vars(layer).get("forward"), "is_equivalent")]
 
 
 def test_plain_layers_take_it_and_have_their_own_again(lean, model):
