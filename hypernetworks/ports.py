@@ -46,7 +46,7 @@ class Encoder(Protocol):
         """Return a context in which the text encoder stays on its device, so that many texts need only one move."""
 
     def unloaded(self) -> AbstractContextManager[None]:
-        """Return a context in which VAE and text encoder are off the GPU, but for as long as something needs one."""
+        """Return a context in which VAE and text encoder are off the GPU, except while something needs one."""
 
 
 class SubjectFinder(Protocol):

@@ -1,4 +1,4 @@
-"""VAE and text encoder of the loaded checkpoint: what they give, and where they are while only the U-Net works."""
+"""VAE and text encoder of the loaded checkpoint: their output, and where they are while only the U-Net works."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _CPU = torch.device("cpu")
 #: The names of the parts that are in main memory now.
 _away: set[str] = set()
 
-#: What gives words a weight, in the host's prompts.
+#: The characters that give words a weight in the host's prompts.
 _WEIGHTS = re.compile(r"[()\[\]]")
-#: Of one part of a text: 75 tokens between two marks.
+#: Length of one part of a text: 75 tokens between two marks.
 _PART_TOKENS = 77
-#: Settings of the host that change what its text encoder gives.
+#: Settings of the host that change the output of its text encoder.
 _TEXT_OPTIONS = (
     "CLIP_stop_at_last_layers",
     "emphasis",
@@ -39,11 +39,11 @@ class HostEncoder:
     """VAE and text encoder of the loaded checkpoint."""
 
     def encode_pictures(self, pictures: Tensor) -> Tensor:
-        """Most likely latents [batch, 4, height / 8, width / 8], scaled, of pictures [batch, 3, height, width]."""
+        """Return the most likely latents [batch, 4, height / 8, width / 8], scaled."""
         return self.encode_posterior(pictures)[0]
 
     def encode_posterior(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and standard deviation of the latents, each [batch, 4, height / 8, width / 8], scaled."""
+        """Return mean and standard deviation of the latents, each [batch, 4, height / 8, width / 8], scaled."""
         model = shared.sd_model
         with needed(VAE), torch.no_grad(), devices.autocast():
             posterior = model.encode_first_stage(pictures.to(devices.device, devices.dtype_vae))
@@ -51,28 +51,28 @@ class HostEncoder:
         return (scale * posterior.mean).float(), (scale * posterior.std).float()
 
     def picture_fingerprint(self) -> str:
-        """Hash of the VAE's weights, so that a VAE chosen by hand or edited in place is told from another."""
+        """Return the hash of the VAE's weights, so that a VAE chosen by hand or edited in place differs too."""
         model = shared.sd_model
         return _fingerprint(model.first_stage_model, float(model.scale_factor), str(devices.dtype_vae))
 
     def text_fingerprint(self) -> str:
-        """Hash of the text encoder's weights, with the settings and embeddings that change what it gives."""
+        """Return the hash of the text encoder's weights and of the settings and embeddings that change its output."""
         return _fingerprint(shared.sd_model.cond_stage_model, *_text_settings())
 
     def encode_texts(self, texts: Sequence[str]) -> Sequence[Tensor]:
-        """Conditionings [tokens, width] of the texts, each as the host encodes it alone.
+        """Return the conditionings [tokens, width] of the texts, each as the host encodes it alone.
 
         Raises:
-            TrainingError: the checkpoint's conditioning is more than one tensor, or no finite numbers.
+            TrainingError: the checkpoint's conditioning is more than one tensor, or not finite.
         """
         found: dict[str, Tensor] = {}
-        # The host restores the mean of weighted texts over all that it encodes at once ...
+        # The host restores the mean of weighted texts over all texts that it encodes together ...
         plain = [text for text in texts if not _WEIGHTS.search(text)]
         with self.text_encoder_loaded():
             together = _conditionings(plain) if plain else torch.empty(0, 0, 0)
             if together.shape[1] == _PART_TOKENS:
                 found = dict(zip(plain, together, strict=True))
-            # ... and fills short texts up with empty parts beside long ones.
+            # ... and fills up short texts with empty parts if others are longer.
             found |= {text: _conditionings([text])[0] for text in dict.fromkeys(texts) if text not in found}
         for text, conditioning in found.items():
             if not conditioning.isfinite().all():
@@ -80,11 +80,11 @@ class HostEncoder:
         return [found[text] for text in texts]
 
     def text_encoder_loaded(self) -> AbstractContextManager[None]:
-        """For its length the text encoder stays where it computes, so that many texts need no more than one move."""
+        """Return a context in which the text encoder stays on its device, so that many texts need only one move."""
         return needed(TEXT)
 
     def unloaded(self) -> AbstractContextManager[None]:
-        """For its length VAE and text encoder are off the GPU; whatever needs one brings it back for that long."""
+        """Return a context in which VAE and text encoder are off the GPU, except while something needs one."""
         return unloaded()
 
 
@@ -140,7 +140,7 @@ def _is_on_gpu(module: nn.Module) -> bool:
 
 
 def _conditionings(texts: list[str]) -> Tensor:
-    """[batch, tokens, width], float32; all of them as long as the longest."""
+    """Return [batch, tokens, width] in float32; all are as long as the longest."""
     with torch.no_grad(), devices.autocast():
         conditioning = shared.sd_model.get_learned_conditioning(texts)
     if not isinstance(conditioning, Tensor):
@@ -149,7 +149,7 @@ def _conditionings(texts: list[str]) -> Tensor:
 
 
 def _fingerprint(module: nn.Module, *more: Any) -> str:
-    """SHA-256 of all weights of `module`, and of plain values beside them."""
+    """Return the SHA-256 of all weights of `module`, and of the plain values `more`."""
     digest = hashlib.sha256(repr(more).encode())
     for name, tensor in sorted(module.state_dict().items()):
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
@@ -158,13 +158,13 @@ def _fingerprint(module: nn.Module, *more: Any) -> str:
 
 
 def _text_settings() -> list[Any]:
-    """Plain values that a text's encoding depends on beside the weights."""
+    """Return plain values on which the encoding of a text depends besides the weights."""
     values = [getattr(shared.opts, name, None) for name in _TEXT_OPTIONS]
     return [*values, *_embeddings()]
 
 
 def _embeddings() -> Iterator[tuple[str, str]]:
-    """Name and checksums of the textual inversions that captions may call."""
+    """Yield name and checksum of the textual inversions that captions may use."""
     hijack = getattr(shared.sd_model.cond_stage_model, "hijack", None)
     database = getattr(hijack, "embedding_db", None)
     for name, embedding in sorted(getattr(database, "word_embeddings", {}).items()):
