@@ -16,10 +16,14 @@ from tests.support import recipes
 
 FOLLOWED = """
 import json, sys
+from pathlib import Path
 import torch
+from PIL import Image
 from standalone import host
 running = host.start(data_dir=sys.argv[1], load_model=False)
 from hypernetwork_workbench.hypernetworks import merge
+from hypernetwork_workbench.hypernetworks.data.reading import read_dataset
+from hypernetwork_workbench.hypernetworks.data.settings import DataSettings
 from hypernetwork_workbench.hypernetworks.jobs import json_schema
 from hypernetwork_workbench.hypernetworks.network.hypernetwork import Hypernetwork
 from hypernetwork_workbench.hypernetworks.network.structure import Structure
@@ -40,6 +44,13 @@ def network(value):
         for parameter in made.parameters():
             parameter.fill_(value)
     return made
+
+pictures = Path(sys.argv[1], "pictures")
+pictures.mkdir()
+Image.new("RGB", (64, 64)).save(pictures / "a.png")
+(pictures / "list.txt").write_text("a.png\\n")
+dataset = read_dataset(DataSettings(list_file=str(pictures / "list.txt")), "n")
+found["source"] = [sample.path.name for sample in dataset.samples]
 
 schema = json_schema.of_job()["properties"]
 chosen = {
@@ -79,7 +90,7 @@ found["patch"].append(extra_networks.activate is before)
 page = running.module("ui").create_ui().get_config_file()["components"]
 ids = {component["props"].get("elem_id") for component in page}
 found["ids"] = sorted({"hnw_hello_name", "hnw_hello_times", "hnw_train_output_days_kept",
-    "hnw_train_loss_log_cosh_scale", "hnw_train_schedule_rate_left"} & ids)
+    "hnw_train_loss_log_cosh_scale", "hnw_train_schedule_rate_left", "hnw_train_data_list_file"} & ids)
 methods = next(one["props"]["choices"] for one in page if one["props"].get("elem_id") == "hnw_merge_method")
 found["methods"] = "Middle (median)" in str(methods)
 print(json.dumps(found))
@@ -136,6 +147,11 @@ def test_the_examples_keep_the_rules_of_the_project(command, place):
 def test_a_setting_shows_up(followed):
     assert followed["setting"] == ["Days to keep copies", True]
     assert "hnw_train_output_days_kept" in followed["ids"]
+
+
+def test_a_source_of_pictures_shows_up(followed):
+    assert followed["source"] == ["a.png"]
+    assert "hnw_train_data_list_file" in followed["ids"]
 
 
 def test_an_optimizer_a_loss_and_a_schedule_show_up(followed):
