@@ -7,6 +7,7 @@ import errno
 import importlib
 import logging
 import os
+import signal
 import socket
 import sys
 import tempfile
@@ -42,6 +43,7 @@ def serve(argv: list[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="hypernetwork-workbench-", ignore_cleanup_errors=True) as folder:
         # gradio's own is shared by all pages of this machine, and would be served whole.
         os.environ.setdefault("GRADIO_TEMP_DIR", folder)
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C, so that the folder goes
         run(host)
     return 0
 

@@ -18,6 +18,7 @@ _AUTHORITY = re.compile(_HOST, re.IGNORECASE | re.ASCII)
 _ORIGIN = re.compile(rf"(?P<scheme>https?)://{_HOST}", re.IGNORECASE | re.ASCII)
 _OF_REFERER = re.compile(r"[^/]*//[^/?#]*")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+_FORWARDED = (b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto", b"forwarded")
 #: In place of the origin of a request of another site whose page does not say which it is.
 HIDDEN = "null"
 
@@ -113,9 +114,8 @@ def _came_by_proxy(scope: Mapping[str, Any]) -> bool:
     Such a page was loaded over http, from where a browser sends Sec-Fetch-Site to the machine's own names only; and no
     page can add a header to a WebSocket.
     """
-    names = (b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto", b"forwarded")
-    names = names if scope["type"] == "websocket" else (b"sec-fetch-site",)
-    return any(_values(scope, name) for name in names)
+    proofs = _FORWARDED if scope["type"] == "websocket" else (b"sec-fetch-site",)
+    return any(_values(scope, name) for name in proofs)
 
 
 def _hidden_origins(scope: Mapping[str, Any]) -> list[str]:
