@@ -49,7 +49,7 @@ def render(survey: Survey) -> str:
         problems=list(_problems(survey)),
         tag_count=f"{len(tags):,}",
         tags=[_tag(tag, count, tags[0][1]) for tag, count in tags[:_TAGS_SHOWN]],
-        rarer=_beyond(len(tags), _TAGS_SHOWN),
+        rarer=elements.beyond(len(tags), _TAGS_SHOWN),
     )
 
 
@@ -103,7 +103,7 @@ def _bucket(survey: Survey, bucket: Bucket) -> Sequence[str]:
         f"{bucket.shown:,}",
         f"{bucket.batch_count:,}",
         f"{bucket.last_batch} of {kind.batch_size}",
-        elements.piece(_FILE, "examples", examples, _beyond(len(bucket.samples), _EXAMPLES)),
+        elements.piece(_FILE, "examples", examples, elements.beyond(len(bucket.samples), _EXAMPLES)),
     )
 
 
@@ -118,7 +118,7 @@ def _problems(survey: Survey) -> Iterator[tuple[str, str, Sequence[Sequence[str]
         found = [problem for problem in survey.problems if problem.kind == kind]
         if found:
             rows = [(_link(problem), elements.text(problem.sentence, 400)) for problem in found[:_PROBLEMS_SHOWN]]
-            yield kind.capitalize(), f"{len(found):,}", rows, _beyond(len(found), _PROBLEMS_SHOWN)
+            yield kind.capitalize(), f"{len(found):,}", rows, elements.beyond(len(found), _PROBLEMS_SHOWN)
 
 
 def _tag(tag: str, count: int, most: int) -> tuple[str, int, str, str]:
@@ -133,11 +133,6 @@ def _link(problem: Problem) -> str:
 
 def _name(sample: Sample) -> str:
     return elements.text(sample.path.name, 120)
-
-
-def _beyond(count: int, shown: int) -> str:
-    """Tell how many are left when so many are shown; empty where none is."""
-    return f"{count - shown:,}" if count > shown else ""
 
 
 def _count(count: int, one: str, many: str) -> str:

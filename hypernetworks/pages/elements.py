@@ -89,6 +89,11 @@ def share(part_of_all: float) -> str:
     return f"{part_of_all:.2%}" if part_of_all else "0"
 
 
+def beyond(count: int, shown: int) -> str:
+    """Tell how many of `count` are left when so many are shown; empty where none is."""
+    return f"{count - shown:,}" if count > shown else ""
+
+
 def values(mapping: Mapping[Any, Any]) -> list[tuple[str, str]]:
     """Nested values as rows of a table of facts, with dotted names; many rows are cut, and said to be."""
     rows = list(_flat("", mapping))

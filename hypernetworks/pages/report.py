@@ -37,7 +37,7 @@ def render(report: Report) -> str:
         training=elements.values(report.training) if report.training else (),
         extra=elements.values(report.extra) if report.extra else (),
         weights=groups.items(),
-        left=len(report.layers) - _WEIGHTS_SHOWN,
+        left=elements.beyond(len(report.layers), _WEIGHTS_SHOWN),
     )
 
 
@@ -51,8 +51,9 @@ def render_broken(path: Path, sentence: str, outline: Outline) -> str:
     if outline.form:
         rows.append(("Form", _FORMS[outline.form]))
     if outline.keys:
-        more = f" and {len(outline.keys) - _KEYS_SHOWN:,} more" if len(outline.keys) > _KEYS_SHOWN else ""
-        rows.append(("Keys", ", ".join(elements.text(key, 60) for key in outline.keys[:_KEYS_SHOWN]) + more))
+        left = elements.beyond(len(outline.keys), _KEYS_SHOWN)
+        keys = ", ".join(elements.text(key, 60) for key in outline.keys[:_KEYS_SHOWN])
+        rows.append(("Keys", f"{keys} and {left} more" if left else keys))
     return elements.page(_FILE, "broken_file", name=path.name, problem=sentence, known=rows)
 
 
@@ -134,9 +135,8 @@ def _output(output: OutputDistance) -> Sequence[str]:
 def _distances(comparison: Comparison) -> Iterator[Sequence[str]]:
     for weight in comparison.weights[:_WEIGHTS_SHOWN]:
         yield _distance(weight)
-    left = len(comparison.weights) - _WEIGHTS_SHOWN
-    if left > 0:
-        yield (f"and {left:,} more", "", "", "", "")
+    if left := elements.beyond(len(comparison.weights), _WEIGHTS_SHOWN):
+        yield (f"and {left} more", "", "", "", "")
 
 
 def _distance(weight: WeightDistance) -> Sequence[str]:

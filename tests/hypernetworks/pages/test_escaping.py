@@ -193,8 +193,8 @@ UNSEEN = {
 #: What other pages take in.
 PIECES = {"charts.draw_chart", "charts.draw_histogram", "create.draw"}
 #: Functions that give no page: words for one, and the templates themselves.
-WORDS = {"merge.sentence", "merge.reason", *(f"elements.{name}" for name in ("text", "number", "size", "share"))}
-WORDS |= {"elements.page", "elements.piece"}
+WORDS = {"elements.page", "elements.piece", "merge.reason", "merge.sentence"}
+WORDS |= {f"elements.{name}" for name in ("beyond", "number", "share", "size", "text")}
 
 
 def page_functions() -> Iterator[str]:
