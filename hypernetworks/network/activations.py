@@ -38,6 +38,7 @@ class Activation:
 
     make: Callable[[], nn.Module]
     passes_zero: bool = False
+    is_torchs: bool = True
     is_common: bool = False
     is_random: bool = False
 

@@ -49,6 +49,8 @@ def _common(content: Content, document: Document) -> str | None:
         return "takes only numbers as widths, and this file has them as text"
     if document.structure.skip_connection:
         return "does not know residual blocks (skip_connection), an idea of the original extension"
+    if not ACTIVATIONS[document.structure.activation].is_torchs:
+        return f"does not know the activation {document.structure.activation}"
     return None
 
 

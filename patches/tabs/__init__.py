@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+import pkgutil
 from collections.abc import Callable
 from typing import Any
 
@@ -58,23 +59,48 @@ class TabRegistry:
 _registry = TabRegistry()
 
 
+def register_all() -> None:
+    """Show every tab of this package: each module or room with a function `build`, in the order of their `ORDER`.
+
+    A tab that cannot be imported is off alone.
+    """
+    orders = {}
+    for module in pkgutil.iter_modules(__path__):
+        try:
+            face = _import(module.name)
+        except Exception:  # whatever is wrong with one tab, the others stand
+            _log.exception("The part %s is off.", module.name)
+            continue
+        if hasattr(face, "build"):
+            orders[module.name] = face.ORDER
+    for name in sorted(orders, key=orders.__getitem__):
+        register(name)
+
+
 def register(name: str) -> None:
-    """Show the tab that the room `name` of this package builds; if this WebUI cannot show it, only this tab is off."""
+    """Show the tab `name` of this package; if this WebUI cannot show it, only this tab is off."""
     from modules import script_callbacks  # noqa: PLC0415
 
-    try:
-        build = importlib.import_module(f"{__package__}.{name}").build
-    except ImportError as error:
-        if not (error.name or "").startswith("modules"):
-            raise
-        _log.warning("The part %s is off: this WebUI lacks something that it needs (%s).", name, error)
+    face = _import(name)
+    if face is None:
         return
     if _registry.is_empty:
         script_callbacks.on_ui_tabs(_registry.own_tab)
         script_callbacks.on_script_unloaded(forget)
-    _registry.add(name, build)
+    _registry.add(name, face.build)
     if hasattr(script_callbacks, "on_ui_train_tabs"):
         script_callbacks.on_ui_train_tabs(lambda params: _registry.build_in_train(name, params))
+
+
+def _import(name: str) -> Any:
+    """Import a tab; None where this WebUI lacks something that it needs, which the log tells."""
+    try:
+        return importlib.import_module(f"{__package__}.{name}")
+    except ImportError as error:
+        if not (error.name or "").startswith("modules"):
+            raise
+        _log.warning("The part %s is off: this WebUI lacks something that it needs (%s).", name, error)
+        return None
 
 
 def forget() -> None:

@@ -2,4 +2,7 @@
 
 from .tab import build
 
-__all__ = ["build"]
+__all__ = ["ORDER", "build"]
+
+#: Place among our tabs.
+ORDER = 20

@@ -62,6 +62,17 @@ def test_a_row_says_whether_every_reader_knows_it(is_common, add, tmp_path):
             files.save(network, path, portable=True)
 
 
+@pytest.mark.parametrize("is_torchs", [True, False])
+def test_a_row_says_whether_any_other_program_knows_it(is_torchs, add, tmp_path):
+    add(is_torchs=is_torchs)
+    files.save(random_network(1, activation="halved"), tmp_path / "n.pt")
+    readers = report.describe(tmp_path / "n.pt").readers
+    assert bool(readers["WebUI"]) is bool(readers["sdkit"]) is is_torchs
+    assert readers["WebUI"].reason == (
+        "reads it as it is meant" if is_torchs else "does not know the activation halved"
+    )
+
+
 @pytest.mark.parametrize("passes_zero", [True, False])
 def test_a_row_says_whether_a_silent_start_can_learn(passes_zero, add):
     add(passes_zero=passes_zero)

@@ -8,6 +8,9 @@ import warnings
 
 import pytest
 
+#: Ids of our tabs in their order.
+TABS = [f"hnw_{name}_tab" for name in ("create", "train", "inspect", "merge", "dataset")]
+
 
 @pytest.fixture
 def callbacks(host):
@@ -82,3 +85,34 @@ def test_an_error_of_our_own_is_not_taken_for_one(callbacks, monkeypatch, tmp_pa
     monkeypatch.setattr(tabs, "__path__", [*tabs.__path__, str(tmp_path)])
     with pytest.raises(ModuleNotFoundError):
         tabs.register("tab_four")
+
+
+HELLO = """
+import gradio as gr
+
+ORDER = {order}
+
+
+def build(params):
+    gr.HTML("hello", elem_id="hnw_{name}")
+"""
+
+
+def test_a_tab_in_one_file_stands_at_its_place(callbacks, monkeypatch, tmp_path, caplog):
+    import gradio as gr
+    from hypernetwork_workbench.patches import tabs
+
+    for name, order in (("hello_first", 5), ("hello_middle", 35), ("hello_last", 99)):
+        (tmp_path / f"{name}.py").write_text(HELLO.format(order=order, name=name))
+        monkeypatch.setitem(sys.modules, f"{tabs.__package__}.{name}", None)
+        monkeypatch.delitem(sys.modules, f"{tabs.__package__}.{name}")
+    (tmp_path / "broken.py").write_text("ORDER = 1\nraise RuntimeError('broken')\n")
+    monkeypatch.setattr(tabs, "__path__", [*tabs.__path__, str(tmp_path)])
+    tabs.register_all()
+    with warnings.catch_warnings(), gr.Blocks() as page, gr.Tabs():
+        warnings.simplefilter("ignore")
+        callbacks.ui_train_tabs_callback("params")
+    ids = [block.elem_id for block in page.blocks.values() if getattr(block, "elem_id", None)]
+    shown = [id_ for id_ in ids if id_.startswith("hnw_hello") or id_ in TABS]
+    assert shown == ["hnw_hello_first", *TABS[:3], "hnw_hello_middle", *TABS[3:], "hnw_hello_last"]
+    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == ["The part broken is off."]

@@ -1,8 +1,0 @@
-"""Registers the tab Merge Hypernetworks."""
-
-from hypernetwork_workbench.patches import tabs
-
-from hypernetwork_workbench import patches
-
-patches.install_all()
-tabs.register("merge")
