@@ -96,7 +96,7 @@ class Sides:
         return times
 
     def _ours(self) -> None:
-        self.trainer.settle(self.trainer.step(next(self.batches)))
+        self.trainer.checked_record(self.trainer.step(next(self.batches)))
 
     def _theirs(self, reference: Reference) -> None:
         for batch in self.trainer.noisy_batches(next(self.batches)):

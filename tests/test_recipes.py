@@ -28,7 +28,7 @@ from hypernetwork_workbench.hypernetworks.jobs import json_schema
 from hypernetwork_workbench.hypernetworks.network.hypernetwork import Hypernetwork
 from hypernetwork_workbench.hypernetworks.network.structure import Structure
 from hypernetwork_workbench.hypernetworks.train.optim import optimizers
-from hypernetwork_workbench.hypernetworks.train.optim.losses import LOSSES, Errors
+from hypernetwork_workbench.hypernetworks.train.optim.losses import LOSSES, Residuals
 from hypernetwork_workbench.hypernetworks.train.settings.job import Job
 from hypernetwork_workbench.hypernetworks.train.settings.job_file import job_text
 
@@ -65,8 +65,8 @@ optimizer.param_groups[0]["lr"] = 0.5
 weight.grad = torch.tensor([3.0, -1.0])
 optimizer.step()
 found["optimizer"] = [weight.tolist(), set(schema["optimizer"]["properties"]["name"]["enum"]) >= {"Sign", "Adadelta"}]
-errors = Errors(torch.full((1, 1, 1, 1), 2.0), torch.tensor([5]), 1000)
-distance = LOSSES[job.loss.kind].distance(errors, job.loss)
+residuals = Residuals(torch.full((1, 1, 1, 1), 2.0), torch.tensor([5]), 1000)
+distance = LOSSES[job.loss.kind].distance(residuals, job.loss)
 found["loss"] = [distance.item(), "log_cosh_scale" in schema["loss"]["properties"]]
 rates = job.learning_rates(1)
 found["schedule"] = [rates.rate(0), rates.rate(10), "rate_left" in schema["schedule"]["properties"]]

@@ -12,7 +12,7 @@ import torch
 from ..base.randomness import derived_seed
 
 
-class Kind(NamedTuple):
+class BatchKind(NamedTuple):
     """What pictures must share to stand in one batch: the size in pixels, and how many go together."""
 
     width_px: int
@@ -39,10 +39,10 @@ class StepBatches(NamedTuple):
         return sum(map(len, self.micro_batches))
 
 
-def epoch_batches(kinds: Sequence[Kind], seed: int, epoch: int) -> list[tuple[int, ...]]:
+def epoch_batches(kinds: Sequence[BatchKind], seed: int, epoch: int) -> list[tuple[int, ...]]:
     """Return the batches of one epoch, as indices into `kinds`; the last batch of a kind may be smaller."""
     generator = torch.Generator().manual_seed(derived_seed(seed, "order", epoch))
-    groups: dict[Kind, list[int]] = {}
+    groups: dict[BatchKind, list[int]] = {}
     for index in torch.randperm(len(kinds), generator=generator).tolist():
         groups.setdefault(kinds[index], []).append(index)
     batches = [
@@ -55,13 +55,13 @@ def epoch_batches(kinds: Sequence[Kind], seed: int, epoch: int) -> list[tuple[in
     return [batches[place] for place in torch.randperm(len(batches), generator=generator).tolist()]
 
 
-def steps_per_epoch(kinds: Sequence[Kind], accumulation: int) -> int:
+def steps_per_epoch(kinds: Sequence[BatchKind], accumulation: int) -> int:
     """Return the number of optimizer steps of one epoch."""
     batch_count = sum(-(-count // kind.batch_size) for kind, count in Counter(kinds).items())
     return -(-batch_count // accumulation)
 
 
-def step_batches(kinds: Sequence[Kind], accumulation: int, seed: int, start: int = 0) -> Iterator[StepBatches]:
+def step_batches(kinds: Sequence[BatchKind], accumulation: int, seed: int, start: int = 0) -> Iterator[StepBatches]:
     """Yield the micro-batches of each optimizer step from step `start` on, without an end.
 
     A step gathers `accumulation` of them; the last step of an epoch takes what is left, so that no picture is dropped.

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import torch
 
 from ..base.randomness import derived_seed
-from .batches import Kind, steps_per_epoch
+from .batches import BatchKind, steps_per_epoch
 from .buckets import Frame
 from .subsets import Subset
 
@@ -118,10 +118,10 @@ class Dataset:
         return self._shown[1]
 
     @cached_property
-    def kinds(self) -> list[Kind]:
+    def kinds(self) -> list[BatchKind]:
         """The kind of each item: what it must share with its batch."""
         views = (self.views[item.views[0]] for item in self.items)
-        return [Kind(v.frame.width_px, v.frame.height_px, self.samples[v.sample].subset.batch_size) for v in views]
+        return [BatchKind(v.frame.width_px, v.frame.height_px, self.samples[v.sample].subset.batch_size) for v in views]
 
     @property
     def varies(self) -> bool:

@@ -6,15 +6,15 @@ from torch import Tensor
 
 from ..ports import Denoiser
 from .noise import NoisyBatch
-from .optim.losses import LOSSES, Errors
+from .optim.losses import LOSSES, Residuals
 from .settings.loss import LossSettings
 
 
 def diffusion_loss(denoiser: Denoiser, batch: NoisyBatch, settings: LossSettings) -> Tensor:
-    """Mean weighted distance between prediction and target over the batch, float32 scalar."""
+    """Return the mean weighted distance between prediction and target over the batch, a float32 scalar."""
     prediction = denoiser.predict(batch.noisy, batch.timesteps, batch.conditioning).float()
-    errors = Errors(prediction - batch.target.float(), batch.timesteps, len(denoiser.alphas_cumprod))
-    distances = LOSSES[settings.kind].distance(errors, settings)
+    residuals = Residuals(prediction - batch.target.float(), batch.timesteps, len(denoiser.alphas_cumprod))
+    distances = LOSSES[settings.kind].distance(residuals, settings)
     if batch.weights is not None:
         distances = distances * batch.weights
     losses = distances.mean((1, 2, 3))
@@ -24,9 +24,9 @@ def diffusion_loss(denoiser: Denoiser, batch: NoisyBatch, settings: LossSettings
 
 
 def min_snr_weights(denoiser: Denoiser, timesteps: Tensor, gamma: float) -> Tensor:
-    """Weights [batch] after Hang et al., "Efficient Diffusion Training via Min-SNR Weighting Strategy" (2023).
+    """Return weights [batch] after Hang et al., "Efficient Diffusion Training via Min-SNR Weighting Strategy" (2023).
 
-    A timestep of pure noise has no signal: its weight is that of the limit, 1 for epsilon and 0 for v.
+    A timestep of pure noise has no signal; its weight is the limit, 1 for epsilon and 0 for v.
     """
     signal = denoiser.alphas_cumprod[timesteps].clamp(min=1e-8)
     snr = signal / (1 - signal).clamp(min=1e-8)

@@ -1,18 +1,18 @@
-"""The memory that a run will take, told before it, and the checkpointing that fits."""
+"""The memory that a run will take, estimated beforehand, and the checkpointing that fits."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..data.batches import Kind
+from ..data.batches import BatchKind
 from ..kernels.memory import CHECKPOINTING, MB, Activations, free_bytes
 from ..network.hypernetwork import Hypernetwork
 from ..ports import Computing, Denoiser
 from .optim.precision import Precision
 from .settings.training import TrainSettings
 
-#: Share of the free memory that the steps may take: allocators waste some, and previews need a little.
+#: Share of the free memory that the steps may take; allocators waste some, and previews need a little.
 _USABLE = 0.85
 _FLOAT_BYTES = 4
 _TRAINED_COPIES = 3  # gradients and two moments, as AdamW has them
@@ -21,13 +21,13 @@ _GUARDED_COPIES = 3  # weights and two moments to roll back to, always in main m
 
 @dataclass(frozen=True)
 class MemoryPlan:
-    """What the steps take beside model and network.
+    """What the steps take besides model and network.
 
     Attributes:
-        computing: attention and checkpointing, decided.
-        activations: what the largest batch keeps; None where the model cannot tell.
-        state_bytes: gradients and optimizer state, with what roll-backs need where that is in the same memory.
-        free: bytes that were free, without those that the rest of the model needs.
+        computing: the attention and checkpointing to use.
+        activations: what the largest batch keeps; None where that is unknown.
+        state_bytes: gradients and optimizer state, and the copy for roll-backs where that is in the same memory.
+        free: free bytes, less those that the rest of the model needs.
     """
 
     computing: Computing
@@ -37,7 +37,7 @@ class MemoryPlan:
 
     @property
     def estimated_mb(self) -> float | None:
-        """MiB that the steps take at most; None where the model cannot tell."""
+        """MiB that the steps take at most; None where that is unknown."""
         if self.activations is None:
             return None
         return (self.activations.of(self.computing.checkpointing) + self.state_bytes) / MB
@@ -60,9 +60,9 @@ class MemoryPlan:
 
 
 def plan_memory(
-    settings: TrainSettings, network: Hypernetwork, denoiser: Denoiser, kinds: Sequence[Kind]
+    settings: TrainSettings, network: Hypernetwork, denoiser: Denoiser, kinds: Sequence[BatchKind]
 ) -> MemoryPlan:
-    """Plan the steps of a run over batches of these `kinds`, with the checkpointing that was asked for or fits."""
+    """Plan the steps of a run over batches of these `kinds`, with the chosen checkpointing or one that fits."""
     largest = max(kinds, key=lambda kind: kind.width_px * kind.height_px * kind.batch_size)
     with Precision(settings.precision, denoiser.device, denoiser.dtype).autocast():
         activations = denoiser.activations(network, (largest.batch_size, largest.width_px, largest.height_px))

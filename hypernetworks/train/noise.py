@@ -1,4 +1,4 @@
-"""The forward process: noise, timesteps and the target the U-Net is asked for."""
+"""The forward process: noise, timesteps and the target of the U-Net's prediction."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _MAX_COARSENING = 16
 
 @dataclass(frozen=True)
 class NoisyBatch:
-    """A micro-batch as the U-Net sees it.
+    """A micro-batch in the form that the U-Net takes.
 
     Attributes:
         noisy: [batch, 4, height, width].
         timesteps: [batch], int64.
         conditioning: [batch, tokens, width].
         target: what the prediction should be, shaped like `noisy`.
-        weights: of every place in the loss, [batch, 1, height, width]; None where all are 1.
+        weights: in the loss, [batch, 1, height, width]; None where all are 1.
     """
 
     noisy: Tensor
@@ -37,13 +37,13 @@ class NoisyBatch:
 
 @dataclass(frozen=True)
 class NoiseProcess:
-    """Draws timesteps and noise as the settings ask.
+    """Draws timesteps and noise as the settings say.
 
     Attributes:
         alphas_cumprod: share of signal at each timestep, [timesteps], float32.
         prediction: "epsilon" or "v".
-        settings: of the loss.
-        cycle: optimizer steps in which the highest timestep rises; 0 is off.
+        settings: the settings of the loss.
+        cycle: optimizer steps during which the highest timestep rises; 0 is off.
     """
 
     alphas_cumprod: Tensor
@@ -56,13 +56,13 @@ class NoiseProcess:
             raise TrainingError(f"the checkpoint predicts {self.prediction!r}; only epsilon and v can be trained")
 
     def draw(self, latents: Tensor, conditioning: Tensor, step: int, generator: torch.Generator) -> NoisyBatch:
-        """Return a timestep and noise for each latent, after Ho et al., DDPM (2020); v after Salimans & Ho (2022).
+        """Return the batch with a timestep and noise for each latent (DDPM, Ho et al. 2020; v, Salimans & Ho 2022).
 
         Args:
             latents: [batch, 4, height, width].
             conditioning: [batch, tokens, width].
             step: optimizer step, for the noise scheduler.
-            generator: on the CPU, so that every device sees the same draw.
+            generator: on the CPU, so that every device gets the same numbers.
         """
         low, high = self.timestep_range(step)
         timesteps = torch.randint(low, high + 1, (len(latents),), generator=generator)
@@ -77,7 +77,7 @@ class NoiseProcess:
         return NoisyBatch(noisy, timesteps, conditioning, target)
 
     def timestep_range(self, step: int) -> tuple[int, int]:
-        """Lowest and highest timestep of an optimizer step.
+        """Return the lowest and the highest timestep of an optimizer step.
 
         A noise scheduler starts at the lowest timestep and lets the highest rise in proportion to the steps done. A
         schedule with zero terminal SNR (Lin et al., 2023) has a last timestep of pure noise: epsilon says nothing
@@ -92,7 +92,7 @@ class NoiseProcess:
 
     @cached_property
     def _last_timestep(self) -> int:
-        """Looked up once: a look at a number on a GPU waits for all work there."""
+        """The last timestep to train; found once, because reading a number from a GPU waits for all work there."""
         last = len(self.alphas_cumprod) - 1
         if self.prediction == "epsilon":
             shares = self.alphas_cumprod.tolist()
@@ -101,7 +101,7 @@ class NoiseProcess:
         return last
 
     def noise(self, latents: Tensor, generator: torch.Generator) -> Tensor:
-        """Noise shaped like `latents` [batch, 4, height, width] and beside them, with all that is added to it."""
+        """Return noise like `latents` [batch, 4, height, width], on their device, with all that is added to it."""
         noise = torch.randn(latents.shape, generator=generator)
         settings = self.settings
         if settings.multires_iterations:
@@ -116,7 +116,7 @@ class NoiseProcess:
 
 
 def _pyramid(noise: Tensor, iterations: int, discount: float, generator: torch.Generator) -> Tensor:
-    """Multi-resolution noise after Whitaker, "Multi-Resolution Noise for Diffusion Model Training" (2023)."""
+    """Return multi-resolution noise after Whitaker, "Multi-Resolution Noise for Diffusion Model Training" (2023)."""
     batch, channels, height, width = noise.shape
     rows, columns = height, width
     for layer in range(1, iterations + 1):

@@ -1,4 +1,4 @@
-"""Optimizer state away from the GPU: always, with steps on the CPU, or for as long as something else needs the room."""
+"""Optimizer state off the GPU: always, with steps on the CPU, or while something else needs the memory."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ CPU = torch.device("cpu")
 
 
 class OptimizerOnCpu(torch.optim.Optimizer):
-    """An optimizer whose state, and the copy of the weights that it steps on, are in main memory.
+    """An optimizer with its state, and a copy of the weights that it changes, in main memory.
 
-    Gradients go there and weights come back with every step; those that autograd sees stay where they are. With the
-    weights on the CPU anyway it does the same as the optimizer inside, bit for bit.
+    With every step the gradients go there and the weights come back; those that autograd uses stay in place. With the
+    weights on the CPU anyway the result is that of the inner optimizer, bit for bit.
 
     Args:
         parameters: the weights that are trained.
-        build: makes the optimizer inside of copies of them.
+        build: makes the inner optimizer for copies of them.
     """
 
     def __init__(self, parameters: Iterable[Tensor], build: Callable[[list[Tensor]], torch.optim.Optimizer]) -> None:
@@ -32,11 +32,11 @@ class OptimizerOnCpu(torch.optim.Optimizer):
         super().__init__(weights, dict(self.inside.defaults))
         self._pairs = list(zip(weights, copies, strict=True))
         switches: Any = self.inside
-        if hasattr(switches, "eval"):  # schedule-free optimizers show other weights than they train
+        if hasattr(switches, "eval"):  # schedule-free optimizers show weights that differ from those they train
             self.eval, self.train = self._then_give(switches.eval), self._then_give(switches.train)
 
     def step(self, closure: Any = None) -> None:  # type: ignore[override]
-        """Take a step on the CPU with the gradients of now."""
+        """Take a step on the CPU with the current gradients."""
         for outer, inner in zip(self.param_groups, self.inside.param_groups, strict=True):
             inner["lr"] = outer["lr"]
         for weight, copy in self._pairs:
@@ -46,11 +46,11 @@ class OptimizerOnCpu(torch.optim.Optimizer):
         self._give()
 
     def state_dict(self) -> dict[str, Any]:
-        """Return that of the optimizer inside, so that Continue may switch between both places."""
+        """Return that of the inner optimizer, so that a continued run may keep its state elsewhere."""
         return self.inside.state_dict()
 
     def load_state_dict(self, state_dict: Any) -> None:
-        """Take the state back, for the weights of now."""
+        """Restore the state, for the current weights."""
         with torch.no_grad():
             for weight, copy in self._pairs:
                 copy.copy_(weight)
@@ -71,7 +71,7 @@ class OptimizerOnCpu(torch.optim.Optimizer):
 
 @contextmanager
 def unloaded(optimizer: torch.optim.Optimizer) -> Iterator[None]:
-    """Keep the state of `optimizer` in main memory for the length of this; then it is back, bit for bit."""
+    """Keep the state of `optimizer` in main memory; afterwards it is back, bit for bit."""
     places: list[tuple[Any, Any, torch.device]] = []
     for state in optimizer.state.values():
         for name, value in state.items():

@@ -1,4 +1,4 @@
-"""Where a run writes."""
+"""The files that a run writes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class OutputPaths:
 
     Attributes:
         network: the `.pt`.
-        folder: the run's own folder, for all that is not the network.
+        folder: the run's own folder, for everything but the network.
     """
 
     network: Path
@@ -26,7 +26,7 @@ class OutputPaths:
 
     @classmethod
     def of(cls, job: Job, ports: Ports, is_resumed: bool = False) -> OutputPaths:
-        """Return the files of `job`; makes nothing yet.
+        """Return the files of `job`, without making any.
 
         Raises:
             SettingsError: the file exists and may not be replaced.
@@ -41,7 +41,7 @@ class OutputPaths:
 
     @property
     def log(self) -> Path:
-        """The CSV."""
+        """The CSV log."""
         return self.folder / "log.csv"
 
     @property
@@ -61,7 +61,7 @@ class OutputPaths:
 
     @property
     def unfinished(self) -> Path:
-        """What a run that failed had learnt."""
+        """The weights of a run that failed."""
         return self.folder / f"{self.network.stem}-unfinished.pt"
 
     @property
@@ -74,13 +74,13 @@ class OutputPaths:
         return self.folder / f"{self.network.stem}-{step:06d}.pt"
 
     def all_numbered(self) -> list[Path]:
-        """Return the numbered copies there are, oldest first."""
+        """Return the existing numbered copies, oldest first."""
         form = re.compile(re.escape(self.network.stem) + r"-(\d{6,})\.pt")
         found = [(int(match[1]), path) for path in self.folder.glob("*.pt") if (match := form.fullmatch(path.name))]
         return [path for _, path in sorted(found)]
 
     def states(self) -> list[Path]:
-        """Return the saved states there are."""
+        """Return the existing state files."""
         networks = [self.network, self.best, *self.all_numbered()]
         states = [path.with_name(path.name + SUFFIX) for path in networks]
         return [path for path in states if path.exists()]

@@ -1,4 +1,4 @@
-"""A run planned: everything found, read and checked, nothing trained and nothing written yet."""
+"""The plan of a run: everything is found, read and checked, but nothing trained or written yet."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ _SHOWN_SIZES = 8
 
 @dataclass(frozen=True)
 class Intervals:
-    """Lengths among the settings in optimizer steps; 0 stands for never.
+    """Lengths in the settings, converted to optimizer steps; 0 means never.
 
     Attributes:
-        validation, preview, save: from one to the next.
-        noise_cycle: in which the highest timestep rises.
+        validation, preview, save: steps from one to the next.
+        noise_cycle: steps during which the highest timestep rises.
     """
 
     validation: int
@@ -43,7 +43,7 @@ class Intervals:
 
     @classmethod
     def of(cls, job: Job, steps_per_epoch: int) -> Intervals:
-        """Return those of `job`."""
+        """Return the intervals of `job`."""
         return cls(
             validation=parse_interval("train.validation_every", job.train.validation_every, steps_per_epoch),
             preview=parse_interval("preview.every", job.preview.every, steps_per_epoch),
@@ -58,15 +58,15 @@ class TrainingPlan:
 
     Attributes:
         dataset: all pictures that can be used.
-        training, held_out: what is trained on, and what is kept for the validation loss.
-        cache: where encoded pictures and captions are kept for the next run, or None.
-        previews: what each preview shows.
-        network: the one to train, in its first state.
-        schedule, clip_limits: learning rate, and limit of the gradient, at each step.
-        end_step: optimizer step the run ends at.
+        training, held_out: the pictures to train on, and those for the validation loss.
+        cache: stores encoded pictures and captions for later runs, or None.
+        previews: the pictures of each preview.
+        network: the network to train, in its first state.
+        schedule, clip_limits: the learning rate, and the limit of the gradient, of each step.
+        end_step: optimizer step at which the run ends.
         steps_per_epoch: optimizer steps of a pass over the training pictures.
-        memory: what the steps take, and how they are computed for it.
-        resumed: the state to go on from, or None.
+        memory: the memory that the steps take, and how they are computed.
+        resumed: the state to continue from, or None.
     """
 
     job: Job
@@ -86,7 +86,7 @@ class TrainingPlan:
     resumed: SavedRun | None
 
     def lines(self) -> list[str]:
-        """Return the plan as a person reads it, a sentence a line."""
+        """Return the plan for display, one sentence per line."""
         job, network = self.job, self.network
         weights = sum(parameter.numel() for parameter in network.parameters())
         sizes = " and ".join(map(str, sorted({kind.batch_size for kind in self.training.kinds})))
@@ -116,15 +116,15 @@ def make_plan(job: Job, ports: Ports, resume: bool = False) -> TrainingPlan:
     Raises:
         SettingsError: settings do not fit the model, the files or the dataset; all of them at once.
         DatasetError: pictures or captions cannot be read.
-        TrainingError: there is no state to go on from, or it has ended.
+        TrainingError: there is no state to continue from, or its run has reached its end.
     """
     errors, denoiser = ErrorCollector(), ports.denoiser
-    caption, steps_per_epoch = "", 1  # until there is a dataset to tell
+    caption, steps_per_epoch = "", 1  # until there is a dataset
     with errors:
         paths = OutputPaths.of(job, ports, resume)
     with errors:
         Precision(job.train.precision, denoiser.device, denoiser.dtype)
-    with errors:  # on any weight: whether it can be had, and takes its options
+    with errors:  # for any weight: whether it is installed and takes its options
         optimizers.build([torch.nn.Parameter(torch.zeros(1, 1))], job.optimizer.name, job.optimizer.arguments)
     with errors:
         cache = _latent_cache(job, ports)
@@ -182,7 +182,7 @@ def _state_to_resume(job: Job, paths: OutputPaths, end_step: int) -> SavedRun:
 
 
 def _sizes(dataset: Dataset) -> str:
-    """Tell how the pictures are framed, in words."""
+    """Return a description of the sizes of the pictures."""
     sizes = Counter((kind.width_px, kind.height_px) for kind in dataset.kinds)
     common = ", ".join(f"{width} x {height} ({count})" for (width, height), count in sizes.most_common(_SHOWN_SIZES))
     rest = len(sizes) - _SHOWN_SIZES

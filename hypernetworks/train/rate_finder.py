@@ -1,4 +1,4 @@
-"""A learning rate found by trying: the range test of Smith, "Cyclical Learning Rates" (2017)."""
+"""Finds a learning rate: the range test of Smith, "Cyclical Learning Rates" (2017)."""
 
 from __future__ import annotations
 
@@ -49,11 +49,11 @@ class RisingRate:
 
 @dataclass(frozen=True)
 class FoundRate:
-    """What the test found.
+    """The result of the test.
 
     Attributes:
         rate: the suggestion.
-        rates, losses: what was tried, and the smoothed loss after it.
+        rates, losses: the rates tried, and the smoothed loss after each.
     """
 
     rate: float
@@ -61,7 +61,7 @@ class FoundRate:
     losses: tuple[float, ...]
 
     def chart(self) -> Markup:
-        """Return the smoothed loss over the steps and the rate beside it, as SVG; the rate as its power of ten."""
+        """Return the smoothed loss and the common logarithm of the rate over the steps, as SVG."""
         loss = Curve("loss", list(enumerate(self.losses)))
         rate = Curve("log10 of the rate", [(step, math.log10(value)) for step, value in enumerate(self.rates)])
         return draw_chart([loss], rate, len(self.rates) - 1)
@@ -77,7 +77,7 @@ class _Recorder:
         self._mean = 0.0
 
     def after_step(self, record: StepRecord) -> bool:
-        """Take the step down; True to end the test."""
+        """Record the step; return True to end the test."""
         self._ports.progress.report(record.step, self._steps, f"Trying a rate of {record.rate:.3g}")
         if record.skipped:
             # The first steps in fp16 may be left out because the scale of the loss is too large yet.
@@ -90,16 +90,16 @@ class _Recorder:
 
 
 def find_rate(job: Job, ports: Ports, steps: int = STEPS) -> FoundRate:
-    """Train for `steps` at a rising rate on a copy that is thrown away, and suggests the rate of the steepest fall.
+    """Train a copy of the network for `steps` at a rising rate, and return the rate of the steepest descent.
 
-    Nothing is written but encoded pictures, for the run to come; the seed makes the answer the same every time.
+    Only encoded pictures are written, for the run itself; the seed makes the result reproducible.
 
     Raises:
         SettingsError: settings do not fit the model, the files or the dataset.
-        TrainingError: the loss fell at no rate.
+        TrainingError: the loss did not fall at any rate.
     """
     changes = replace(job.output, overwrite=True)
-    # Every timestep is tried at every rate: how the noise would rise in a long run says nothing about this one.
+    # Every timestep may occur at every rate; a noise scheduler is for the length of a real run.
     loss, settings = replace(job.loss, noise_cycle="0"), replace(job.train, ema_decay=0.0)
     tried = replace(job, output=changes, loss=loss, train=settings)
     plan = replace(make_plan(tried, ports), schedule=RisingRate(LOWEST, HIGHEST, steps), end_step=steps)
@@ -115,7 +115,7 @@ def find_rate(job: Job, ports: Ports, steps: int = STEPS) -> FoundRate:
 
 
 def _steepest(rates: list[float], losses: list[float]) -> FoundRate:
-    first = int(len(losses) * _SKIPPED_SHARE)  # the mean of few losses says little
+    first = int(len(losses) * _SKIPPED_SHARE)  # a mean of few losses means little
     slopes = [(losses[i + 1] - losses[i - 1], rates[i]) for i in range(max(first, 1), len(losses) - 1)]
     slope, rate = min(slopes, default=(0.0, 0.0))
     if slope >= 0:

@@ -35,19 +35,19 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class TrainResult:
-    """What a run did and where it put things.
+    """The result of a run, and the files that it wrote.
 
     Attributes:
-        steps: optimizer steps done, those before a Continue included.
-        seconds: of the steps since the run was started or continued, without encoding, sheet and saving at the end.
+        steps: optimizer steps done, including those before it was continued.
+        seconds: duration of the steps since the run was started or continued, without encoding and saving.
         loss_first, loss_last: means over the first and the last tenth of the run, at most 50 steps.
-        validation_loss: the last one measured, or None.
+        validation_loss: the last validation loss, or None.
         skipped_steps, rollbacks: how often a step was left out, and how often the last good state came back.
-        peak_memory_mb: most memory the process (on a GPU: the device) held during the run.
-        memory_mb: of that what came on top of model and network.
-        estimated_mb: what that was expected to be; None where nobody could tell.
+        peak_memory_mb: the most memory that the process (on a GPU: the device) used during the run.
+        memory_mb: the part of that above model and network.
+        estimated_mb: the estimate of that; None where there was none.
         interrupted: whether the user ended it early.
-        network, sheet, strip, log: files; None for what was not asked for, a sheet also after an interrupt.
+        network, sheet, strip, log: files; None for those that were not wanted, and for the sheet after an interrupt.
         previews: preview pictures, in order.
         chart: the curves of the run, as SVG.
     """
@@ -75,13 +75,13 @@ def train(job: Job, ports: Ports, resume: bool = False) -> TrainResult:
     """Train the network that `job` describes on the model behind `ports`, and save it.
 
     Args:
-        resume: goes on from the newest saved state of the run of this name.
+        resume: whether to continue from the newest saved state of the run of this name.
 
     Raises:
         SettingsError: settings do not fit the model, the files or the dataset; names them.
         DatasetError: pictures or captions cannot be read.
-        TrainingError: there is nothing to go on from.
-        NonFiniteLossError: loss or weights stay without a finite number; the file of that name is untouched.
+        TrainingError: there is nothing to continue from.
+        NonFiniteLossError: loss or weights do not become finite again; a file of that name is untouched.
         HypernetworkFileError: a network file cannot be read or written.
     """
     plan = make_plan(job, ports, resume)  # settings, with all that they name read and checked
@@ -100,7 +100,7 @@ def train(job: Job, ports: Ports, resume: bool = False) -> TrainResult:
 
 
 class _Run:
-    """The parts of a run, put together: what learns, what watches, what writes."""
+    """The parts of a run: trainer, callbacks and files."""
 
     def __init__(self, plan: TrainingPlan, ports: Ports, training: EncodedDataset, held_out: EncodedDataset) -> None:
         self.plan, self.ports = plan, ports
@@ -128,7 +128,7 @@ class _Run:
         self.started = self.seconds = 0.0
 
     def _resume(self, resumable: Mapping[str, Resumable]) -> int:
-        """Take a saved state back, or an optimizer state of the WebUI's; gives the step to start at."""
+        """Restore a saved state, or an optimizer state of the WebUI's; return the step to start at."""
         saved, file = self.plan.resumed, self.plan.job.network.file
         if saved is None:
             if file:
@@ -141,9 +141,9 @@ class _Run:
 
     @contextmanager
     def working(self) -> Iterator[StepReporter]:
-        """For its length the U-Net is frozen, the encoders are out of the way and the logs are open.
+        """Freeze the U-Net, unload the encoders if so set, open the logs, and yield the reporter of the steps.
 
-        After a failure the weights, where they are still good, are kept beside the log, never under the name.
+        After a failure the weights, if they are still finite, are saved next to the log, never under the name.
         """
         plan, encoder = self.plan, self.ports.encoder
         logs = self._open_logs()
@@ -161,7 +161,7 @@ class _Run:
                 log.close()
 
     def save(self) -> None:
-        """Write the network under its name, with its state; tells what the steps took."""
+        """Write the network under its name, with its state, and log the memory that the steps took."""
         self.seconds = time.monotonic() - self.started
         estimated = self.plan.memory.estimated_mb
         expected = "" if estimated is None else f"; {estimated:.0f} MB were expected"
@@ -169,7 +169,7 @@ class _Run:
         self.saver.save(self.plan.paths.network)
 
     def result(self) -> TrainResult:
-        """Draw the sheet, and tell what the run did."""
+        """Draw the sheet and return the result."""
         monitor, guard, paths = self.monitor, self.trainer.guard, self.plan.paths
         is_interrupted = self.saver.step < self.plan.end_step
         latest = self.validation.latest
@@ -195,7 +195,7 @@ class _Run:
 
     @contextmanager
     def _weights_of_previews(self) -> Iterator[None]:
-        """While a preview is made: the weights worth seeing, and what makes room for it."""
+        """Use the weights to show, and free memory if so set, while a preview is made."""
         makes_room = self.plan.job.train.preview_unloads_optimizer
         with self.state.weights_to_show(), unloaded(self.state.optimizer) if makes_room else nullcontext():
             yield
@@ -207,11 +207,11 @@ class _Run:
         if plan.job.output.wandb:
             logs.append(WandbLog(plan.paths.folder, plan.job, self.validation))
         self.previews.listeners += [log.add_pictures for log in logs if isinstance(log, PictureLog)]
-        # Last, because it changes the log of the run that goes on: a package that is missing must not.
+        # Last, because it changes an existing log, which must stay as it is if a package is missing.
         return [CsvLog(plan.paths.log, self.validation, self.start_step), *logs]
 
     def _keep_unfinished(self) -> None:
-        self.saver.step = max(self.saver.step, self.trainer.done)  # steps that nobody was told of yet
+        self.saver.step = max(self.saver.step, self.trainer.done)  # steps may not have been reported yet
         if not self.saver.step:
             return
         path = self.plan.paths.unfinished

@@ -1,4 +1,4 @@
-"""Saves while a run goes on: numbered copies, the best one, the end, each with the state that Continue needs."""
+"""Saves during a run: numbered copies, the best one, the end, each with the state to continue from."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ _log = logging.getLogger(__name__)
 
 
 class Resumable(Protocol):
-    """A callback whose history Continue needs."""
+    """A callback whose history is needed to continue a run."""
 
     def state(self) -> dict[str, Any]:
-        """Plain values."""
+        """Return the history as plain values."""
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Take the history back."""
+        """Restore the history."""
 
 
 @dataclass
@@ -53,7 +53,7 @@ class Saver:
     step: int
 
     def __post_init__(self) -> None:
-        #: Metadata that the network came with; its step counts on.
+        #: Metadata of the network before the run; steps are added to its step.
         self.first = replace(self.plan.network.metadata)
         if self.plan.resumed is not None:
             self.first.step = self.plan.resumed.first_step
@@ -68,7 +68,7 @@ class Saver:
         return is_cycle_end or bool(every and step % every == 0)
 
     def after_step(self, record: StepRecord) -> None:
-        """Save a numbered copy or the best one when the step has come."""
+        """Save a numbered copy or the best one where one is due."""
         self.step = record.step
         paths = self.plan.paths
         if self._is_numbered(record.step):
@@ -78,11 +78,11 @@ class Saver:
             self._save_unless_broken(paths.best)
 
     def save(self, path: Path) -> None:
-        """Write the network to `path`, and the state beside it where the settings ask for that.
+        """Write the network to `path`, and the state next to it if the settings say so.
 
         Raises:
             NonFiniteLossError: a weight is NaN or infinite; nothing was written.
-            HypernetworkFileError: the disk refuses the file; the old one is whole.
+            HypernetworkFileError: the disk refuses the file; the old one is intact.
         """
         network = self.state.network
         if not all(torch.isfinite(weight).all() for weight in network.parameters()):
@@ -95,7 +95,7 @@ class Saver:
             self.save_state(path)
 
     def save_state(self, path: Path) -> None:
-        """Write the state of the run beside the network at `path`."""
+        """Write the state of the run next to the network at `path`."""
         progress = {name: callback.state() for name, callback in self.resumable.items()}
         saved = SavedRun(self.step, self.first.step, self.state.capture(), self.plan.job.optimizer.name, progress)
         write_state(path.with_name(path.name + SUFFIX), saved)
@@ -118,7 +118,7 @@ class Saver:
         )
 
     def _save_unless_broken(self, path: Path) -> None:
-        """Save a copy, or none where the weights are broken: the guard brings good ones back."""
+        """Save a copy, but not if weights are not finite; a roll-back will restore them."""
         try:
             self.save(path)
         except NonFiniteLossError as error:
@@ -134,6 +134,6 @@ class Saver:
 
 
 def _dataset_name(job: Job) -> str:
-    """Name of the first folder or file that the pictures come from."""
+    """Return the name of the first folder or file that the pictures come from."""
     named = ((source, getattr(job.data, source.name)) for source in SOURCES.values() if source.is_taught)
     return next(Path(source.first(text)).name for source, text in named if text)

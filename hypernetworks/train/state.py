@@ -1,4 +1,4 @@
-"""The whole state of a run, in memory for a roll-back and on disk for Continue.
+"""The whole state of a run, in memory for a roll-back and on disk to continue from.
 
 Random generators are not part of it: every draw of a run is addressed by seed and step (see `randomness`), so the step
 number alone gives noise, timesteps, dropout, captions and order back.
@@ -41,8 +41,8 @@ class TrainState:
     """All that changes from step to step: weights, optimizer state, loss scale, average, learning rate factor.
 
     Attributes:
-        average: of the weights, or None.
-        rate_factor: what roll-backs have left of the learning rate.
+        average: the average of the weights, or None.
+        rate_factor: factor of the learning rate after roll-backs.
     """
 
     network: Hypernetwork
@@ -52,7 +52,7 @@ class TrainState:
     rate_factor: float = 1.0
 
     def weights_to_show(self) -> AbstractContextManager[None]:
-        """For its length the network has the weights worth saving; those being trained come back bit for bit."""
+        """Return a context in which the network has the weights to save and show instead of those being trained."""
         return weights_to_show(self.network, self.optimizer, self.average)
 
     def capture(self) -> dict[str, Any]:
@@ -68,7 +68,7 @@ class TrainState:
         )
 
     def restore(self, captured: Mapping[str, Any]) -> None:
-        """Take everything back.
+        """Restore everything.
 
         Raises:
             TrainingError: it is the state of another network, optimizer or average.
@@ -88,7 +88,7 @@ class TrainState:
         self.rate_factor = captured["rate_factor"]
 
     def read_optimizer_file(self, network: Path, optimizer_name: str) -> None:
-        """Go on with the optimizer state that the WebUI keeps beside the file `network`, where there is one that fits.
+        """Take over the optimizer state that the WebUI keeps next to the file `network`, if there is one that fits.
 
         Raises:
             HypernetworkFileError: the file cannot be read.
@@ -110,14 +110,14 @@ class TrainState:
 
 @dataclass(frozen=True)
 class SavedRun:
-    """What a state file holds.
+    """The content of a state file.
 
     Attributes:
         step: optimizer steps done.
-        captured: what `TrainState.capture` gave.
+        captured: what `TrainState.capture` returned.
         first_step: steps the network had been trained for before the run.
         optimizer_name: name of the optimizer the state belongs to.
-        progress: losses and the like of the callbacks that asked to be remembered, by name.
+        progress: histories of the callbacks, by name.
     """
 
     step: int
@@ -155,7 +155,7 @@ def read_state(path: Path) -> SavedRun:
     """Read a state file without executing anything.
 
     Raises:
-        HypernetworkFileError: the file cannot be read, or is none of ours.
+        HypernetworkFileError: the file cannot be read, or is no state file of this version.
     """
     content = files.read_plain(path)
     if not isinstance(content, dict) or content.get("version") != _VERSION or not content.keys() >= _KEYS:
@@ -170,7 +170,7 @@ def read_state(path: Path) -> SavedRun:
 
 
 def newest_state(candidates: Iterable[Path]) -> SavedRun | None:
-    """Read the state with the most steps, or None; unreadable ones only count where there is no other."""
+    """Return the state with the most steps, or None; an unreadable file is an error only if there is no other."""
     newest: SavedRun | None = None
     failure: HypernetworkFileError | None = None
     for path in candidates:

@@ -1,4 +1,4 @@
-"""Loss and optimizer: the gradients of the batches of a step, the step along them, and the way back from a bad one."""
+"""The optimizer steps: gradients of the batches, the step along them, and the roll-back after bad ones."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from .tracking.metrics import Callback, StepRecord, StepReporter, StepResult
 
 _log = logging.getLogger(__name__)
 
-#: Good steps from one state that a roll-back may give back to the next.
+#: Good steps between the states that a roll-back may restore.
 SNAPSHOT_EVERY = 50
 #: Roll-backs to the same state before the run ends.
 MAX_ROLLBACKS = 3
@@ -51,13 +51,13 @@ class Trainer:
 
     def __post_init__(self) -> None:
         optimizer, device = self.state.optimizer, self.denoiser.device
-        #: Whether steps leave their outcome on the device, to be read a few at a time.
+        #: Whether the outcomes of steps stay on the device, to be read a few at a time.
         self.reads_later = device.type == "cuda" and leaves_out_on_device(optimizer) and not self.state.average
-        #: Optimizer steps done in this run, read or not.
+        #: Optimizer steps done in this run, reported or not.
         self.done = 0
 
     def working(self) -> AbstractContextManager[None]:
-        """For its length the U-Net is frozen, and the network in training alone bends its attention inputs."""
+        """Return a context in which the U-Net is frozen and uses the network, which is in training mode."""
         return self.denoiser.training(self.state.network, self.computing)
 
     def batches(self, start: int, end: int) -> Iterator[StepBatches]:
@@ -71,9 +71,9 @@ class Trainer:
         return self.update(batches, self.backward(batches))
 
     def backward(self, batches: StepBatches) -> Tensor:
-        """Add up the gradients of the batches of a step; gives the mean loss over their pictures, a scalar.
+        """Add up the gradients of the batches of a step; return the mean loss over their pictures, a scalar.
 
-        Every picture weighs the same, in whichever micro-batch it is.
+        Every picture has the same weight, in whichever micro-batch it is.
         """
         losses = []
         with seeded(derived_seed(self.job.train.seed, "step", batches.step), self.denoiser.device):
@@ -85,9 +85,9 @@ class Trainer:
         return torch.stack(losses).sum()
 
     def update(self, batches: StepBatches, loss: Tensor) -> StepResult:
-        """Take the optimizer's step along the gradients, or leave it out where they or `loss` are no finite numbers.
+        """Take the optimizer's step along the gradients, or leave it out if they or `loss` are not finite.
 
-        Where the optimizer leaves out a bad step by itself nothing here waits for the device.
+        If the optimizer leaves out a bad step by itself, nothing here waits for the device.
         """
         state, optimizer, precision = self.state, self.state.optimizer, self.state.precision
         rate = self.schedule.rate(batches.step) * state.rate_factor
@@ -112,14 +112,14 @@ class Trainer:
         return result
 
     def reporter(self, callbacks: Sequence[Callback], end: int) -> StepReporter:
-        """Return what tells `callbacks` of the steps of a run that ends at step `end`."""
-        return StepReporter(self.settle, callbacks, end, at_once=not self.reads_later)
+        """Return the reporter that calls `callbacks` for the steps of a run that ends at step `end`."""
+        return StepReporter(self.checked_record, callbacks, end, at_once=not self.reads_later)
 
-    def settle(self, result: StepResult) -> StepRecord:
-        """Tell the guard how a step went, which may roll back; gives the record of it.
+    def checked_record(self, result: StepResult) -> StepRecord:
+        """Roll back if there were too many bad steps, and return the record of a step.
 
         Raises:
-            NonFiniteLossError: rolling back does not help any more.
+            NonFiniteLossError: rolling back does not help.
         """
         result = result.read()
         if result.is_finite:
@@ -129,7 +129,7 @@ class Trainer:
         return result.record()
 
     def noisy_batches(self, batches: StepBatches) -> Iterator[NoisyBatch]:
-        """Return the micro-batches of a step with their noise; each draw depends on seed, step and place alone."""
+        """Yield the micro-batches of a step with noise; each draw depends only on seed, step and batch number."""
         device, seed = self.denoiser.device, self.job.train.seed
         for number, items in enumerate(batches.micro_batches):
             generator = torch.Generator().manual_seed(derived_seed(seed, "noise", batches.step, number))
@@ -158,7 +158,7 @@ class RollbackGuard:
         self.rollbacks = 0
 
     def after_good_step(self) -> None:
-        """Remember a state to come back to every so many good steps."""
+        """Capture the state to roll back to, once in `SNAPSHOT_EVERY` good steps."""
         self._bad_in_a_row = 0
         self._good += 1
         if self._good % SNAPSHOT_EVERY == 0:
@@ -166,10 +166,10 @@ class RollbackGuard:
             self._rollbacks_in_a_row = 0
 
     def after_bad_step(self, step: int) -> None:
-        """Count the step; rolls back when there were too many in a row.
+        """Count the step; roll back if there were too many in a row.
 
         Raises:
-            NonFiniteLossError: roll-backs do not help.
+            NonFiniteLossError: rolling back does not help.
         """
         self.skipped += 1
         self._bad_in_a_row += 1
@@ -190,7 +190,7 @@ class RollbackGuard:
 
 
 def make_trainer(plan: TrainingPlan, denoiser: Denoiser, data: EncodedDataset, state: TrainState) -> Trainer:
-    """Return the trainer of a planned run; `state` is the one that its first step starts from."""
+    """Return the trainer of a planned run, which starts from `state`."""
     data.keep_on_if_it_fits(denoiser.device)
     return Trainer(
         job=plan.job,

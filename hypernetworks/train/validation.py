@@ -1,4 +1,4 @@
-"""The validation loss: the same pictures, noise and timesteps every time, so that numbers compare between runs."""
+"""The validation loss: always the same pictures, noise and timesteps, so that runs can be compared."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _AT_ONCE = 8
 
 
 class Validation:
-    """Measures the plain square loss on held-out pictures every so many steps.
+    """Measures the plain square loss on held-out pictures at intervals.
 
     Attributes:
         latest: (step, loss) of the last measurement.
@@ -45,7 +45,7 @@ class Validation:
         return bool(len(self._data)) and step % self._every == 0
 
     def after_step(self, record: StepRecord) -> None:
-        """Measure when the step has come."""
+        """Measure where it is due."""
         if not self.is_due(record.step):
             return
         loss = self.measure()
@@ -53,11 +53,11 @@ class Validation:
         self.best = min(self.best, loss)
 
     def state(self) -> dict[str, Any]:
-        """Tell what Continue needs."""
+        """Return the history to continue with."""
         return {"latest": list(self.latest) if self.latest else None, "best": self.best}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Take the measurements back."""
+        """Restore the history."""
         self.latest = (state["latest"][0], state["latest"][1]) if state["latest"] else None
         self.best = state["best"]
 
@@ -67,7 +67,7 @@ class Validation:
 
     @torch.no_grad()
     def measure(self) -> float:
-        """Mean loss over the held-out pictures at fixed noise and timesteps."""
+        """Return the mean loss over the held-out pictures at fixed noise and timesteps."""
         network = self._state.network
         was_training = network.training
         total = 0.0
@@ -99,7 +99,7 @@ class Validation:
 
 
 def _groups(data: EncodedDataset) -> list[list[int]]:
-    """Return the items, a few of one size at a time."""
+    """Return the numbers of the items, a few of one size at a time."""
     sizes: dict[tuple[int, int], list[int]] = {}
     for item, kind in enumerate(data.dataset.kinds):
         sizes.setdefault((kind.width_px, kind.height_px), []).append(item)

@@ -95,7 +95,7 @@ OPTIMIZER = '''
 
 import torch
 
-from .optimizers import KINDS, Kind
+from .optimizers import KINDS, OptimizerKind
 
 
 class Sign(torch.optim.Optimizer):
@@ -113,7 +113,7 @@ class Sign(torch.optim.Optimizer):
                     weight.sub_(weight.grad.sign(), alpha=group["lr"] * group["zeal"])
 
 
-KINDS.add("Sign", Kind(__name__, "Sign"))
+KINDS.add("Sign", OptimizerKind(__name__, "Sign"))
 '''
 
 SCHEDULE = '''
@@ -151,10 +151,10 @@ OPTIONS = {
 
 
 @schedule("falling", order=15, options={**WARMUP, **OPTIONS}, lengths=("falling",))
-def falling(asked):
+def falling(request):
     """Fall."""
-    settings = asked.settings
-    return Falling(asked.max_rate, settings.min_rate, asked.length("falling") or asked.steps, settings.left)
+    settings = request.settings
+    return Falling(request.max_rate, settings.min_rate, request.length("falling") or request.steps, settings.left)
 '''
 
 LOSS = '''
@@ -169,9 +169,9 @@ SCALE = setting(2.0, "Log-cosh scale", "Where it turns from square to straight."
 
 
 @loss("log cosh", order=15, options={"log_cosh_scale": SCALE})
-def log_cosh(errors, settings):
+def log_cosh(residuals, settings):
     """Give the distance."""
-    return torch.log(torch.cosh(errors.differences / settings.log_cosh_scale)) * settings.log_cosh_scale**2
+    return torch.log(torch.cosh(residuals.differences / settings.log_cosh_scale)) * settings.log_cosh_scale**2
 '''
 
 SOURCE = '''
@@ -219,5 +219,5 @@ def training_members(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for registry in (KINDS, SCHEDULES, LOSSES):
         rooms.keep(registry, monkeypatch)
     rooms.put_in(f"{rooms.PACKAGE}.train.optim", OPTIMIZER, folder / "sign.py", monkeypatch)
-    schedule("plain", order=25)(lambda asked: CosineRestarts(asked.steps, max_rate=asked.max_rate))
-    loss("l1", order=5)(lambda errors, settings: errors.differences.abs())
+    schedule("plain", order=25)(lambda request: CosineRestarts(request.steps, max_rate=request.max_rate))
+    loss("l1", order=5)(lambda residuals, settings: residuals.differences.abs())

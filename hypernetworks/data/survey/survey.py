@@ -12,7 +12,7 @@ from ...base.errors import DatasetError
 from ...base.options import Settings, setting
 from ...ports import Progress, SubjectFinder
 from ...train.settings.training import TrainSettings
-from ..batches import Kind
+from ..batches import BatchKind
 from ..buckets import lost_share
 from ..captions import CLASS, NAME, caption_origin, read_caption
 from ..dataset import Dataset, Division, Sample
@@ -121,7 +121,7 @@ class Bucket:
         shown: how many pictures are shown in an epoch, repeats counted.
     """
 
-    kind: Kind
+    kind: BatchKind
     samples: tuple[int, ...]
     shown: int
 
@@ -181,7 +181,7 @@ class Survey:
         """The sizes that are trained, the most frequent first."""
         training = self.division.training
         number = {id(sample): place for place, sample in enumerate(self.samples)}
-        found: dict[Kind, dict[int, int]] = {}
+        found: dict[BatchKind, dict[int, int]] = {}
         for kind, item in zip(training.kinds, training.items, strict=True):
             place = number[id(training.samples[item.sample])]
             members = found.setdefault(kind, {})

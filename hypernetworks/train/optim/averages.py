@@ -26,7 +26,7 @@ class WeightAverage(AveragedModel):
         self.n_averaged.fill_(1)  # at 0 the first update would take the weights for their mean
 
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
-        """Take back what `state_dict` gave, also in version 0.1."""
+        """Restore what `state_dict` returned, also that of version 0.1."""
         if "weights" in state_dict:
             means = {f"module.{name}": weight for name, weight in state_dict["weights"].items()}
             state_dict = {"n_averaged": torch.tensor(state_dict["steps"] + 1), **means}
@@ -37,7 +37,7 @@ class WeightAverage(AveragedModel):
 def weights_to_show(
     network: Hypernetwork, optimizer: torch.optim.Optimizer, average: WeightAverage | None
 ) -> Iterator[None]:
-    """For its length `network` has the weights worth saving; those being trained come back bit for bit."""
+    """Give `network` the weights to save and show; afterwards those being trained are back, bit for bit."""
     switch = getattr(optimizer, "eval", None)
     if average is None and switch is None:
         yield
@@ -55,6 +55,6 @@ def weights_to_show(
         if average is None and switch is not None:
             optimizer.train()  # type: ignore[attr-defined]
         with torch.no_grad():
-            # Schedule-free optimizers come back by arithmetic, which is not exact.
+            # Schedule-free optimizers restore the weights by arithmetic, which is not exact.
             for weight, before in zip(network.parameters(), trained, strict=True):
                 weight.copy_(before)

@@ -10,9 +10,9 @@ from functools import cached_property
 from ...base.errors import ScheduleError
 from ...base.options import setting
 from ...base.registry import OwnOptions
-from .schedule import RATE, WARMUP, Asked, check_numbers, schedule
+from .schedule import RATE, WARMUP, ScheduleRequest, check_numbers, schedule
 
-#: Most times that a cosine cycle may be as long as the one before.
+#: Largest factor by which a cycle may be longer than the one before.
 MAX_MULTIPLIER = 100
 _CYCLES: OwnOptions = {
     "cycle": setting(
@@ -44,9 +44,9 @@ class CosineRestarts:
         cycle: steps of the first cycle, warm-up included.
         multiplier: cycle n (0, 1, ...) is `int(cycle * multiplier**n)` steps long, and at least one after its warm-up.
         max_rate: peak of the first cycle.
-        min_rate: where each cycle starts and ends.
-        warmup: steps in which a cycle rises linearly to its peak.
-        decay: each cycle peaks at this share of the one before.
+        min_rate: the rate at which each cycle starts and ends.
+        warmup: steps during which a cycle rises linearly to its peak.
+        decay: the peak of each cycle as a share of the previous one.
     """
 
     cycle: int
@@ -92,13 +92,13 @@ class CosineRestarts:
 
     @cached_property
     def _starts(self) -> list[int]:
-        """First steps of the cycles, as far as they were asked for."""
+        """First steps of the cycles, as far as they are computed."""
         return [0]
 
     def _locate(self, step: int) -> tuple[int, int, int]:
         """Return the number of the cycle that holds `step`, the position in it, and its length."""
         starts, shortest = self._starts, self.warmup + 1
-        # Once a cycle has this length all further ones have it too.
+        # Once a cycle has this length, all later ones have it too.
         settled = self.cycle if self.multiplier == 1 else shortest if self.multiplier < 1 else None
         while starts[-1] <= step:
             length = max(int(self.cycle * self.multiplier ** (len(starts) - 1)), shortest)
@@ -111,9 +111,9 @@ class CosineRestarts:
 
 
 @schedule("cosine restarts", order=60, options={**WARMUP, **_CYCLES}, lengths=("cycle",))
-def cosine_restarts(asked: Asked) -> CosineRestarts:
-    """Make cycles of the length that is asked for, or one as long as the run."""
-    settings, cycle = asked.settings, asked.length("cycle") or asked.steps
+def cosine_restarts(request: ScheduleRequest) -> CosineRestarts:
+    """Return cycles of the length in the settings, or one as long as the run."""
+    settings, cycle = request.settings, request.length("cycle") or request.steps
     return CosineRestarts(
-        cycle, settings.multiplier, asked.max_rate, settings.min_rate, settings.warmup, settings.decay
+        cycle, settings.multiplier, request.max_rate, settings.min_rate, settings.warmup, settings.decay
     )

@@ -1,4 +1,4 @@
-"""How far a prediction is from its target. Each loss is one decorated function, here or in another file here."""
+"""The losses. Each is one decorated function, in this file or in another of this room."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from torch import Tensor
 from ...base.options import Group, setting
 from ...base.registry import OwnOptions, Registry
 
-#: The fold of the form that options of losses stand in.
+#: The fold of the form for the options of losses.
 LOSS = Group("loss", "Loss and noise")
 
 
 @dataclass(frozen=True)
-class Errors:
-    """What a loss is made of.
+class Residuals:
+    """The errors of a prediction.
 
     Attributes:
-        differences: of prediction and target, float32 [batch, channels, height, width].
-        timesteps: of the pictures, [batch]; 0 is nearly clean.
-        count: how many timesteps the model has.
+        differences: prediction minus target, float32 [batch, channels, height, width].
+        timesteps: the pictures' timesteps, [batch]; 0 is nearly clean.
+        count: number of timesteps of the model.
     """
 
     differences: Tensor
@@ -32,18 +32,18 @@ class Errors:
     count: int
 
 
-Distance = Callable[[Errors, Any], Tensor]
-"""Gives the distance of every number, of the shape of the differences, from the errors and the `LossSettings`."""
+Distance = Callable[[Residuals, Any], Tensor]
+"""Takes the residuals and the `LossSettings`, and returns the distance of every number, shaped like the differences."""
 
 
 @dataclass
 class Loss:
-    """A loss, and the decorator of the function that measures it.
+    """A loss, and the decorator of its function.
 
     Attributes:
-        name: in forms and job files.
-        order: its place in the list; smaller ones come first.
-        options: those that it has, also where others have them too.
+        name: its name in forms and job files.
+        order: position in the list; smaller numbers come first.
+        options: all its options, also those that other losses have too.
         distance: the decorated function.
     """
 
@@ -53,7 +53,7 @@ class Loss:
     distance: Distance = field(init=False)
 
     def __call__(self, distance: Distance) -> Distance:
-        """Take the loss into `LOSSES`."""
+        """Add the loss to `LOSSES`."""
         self.distance = distance
         LOSSES.add(self.name, self, self.order)
         return distance
@@ -71,31 +71,31 @@ _DELTA: OwnOptions = {
 
 
 @loss("l2", order=10)
-def l2(errors: Errors, settings: Any) -> Tensor:
-    """Give the square."""
-    return errors.differences.square()
+def l2(residuals: Residuals, settings: Any) -> Tensor:
+    """Return the square."""
+    return residuals.differences.square()
 
 
 @loss("huber", order=20, options=_DELTA)
-def huber(errors: Errors, settings: Any) -> Tensor:
-    """Give the square near zero, and go on straight far from it.
+def huber(residuals: Residuals, settings: Any) -> Tensor:
+    """Return the square near zero, and a straight line far from it.
 
     Huber (1964), in the smooth form of Charbonnier et al. (1994).
     """
-    return _charbonnier(errors, torch.full_like(errors.timesteps, settings.huber_delta, dtype=torch.float32))
+    return _charbonnier(residuals, torch.full_like(residuals.timesteps, settings.huber_delta, dtype=torch.float32))
 
 
 @loss("scheduled huber", order=30, options=_DELTA)
-def scheduled_huber(errors: Errors, settings: Any) -> Tensor:
-    """Let the delta fall with the noise, so that clean timesteps keep the square.
+def scheduled_huber(residuals: Residuals, settings: Any) -> Tensor:
+    """Return Huber's loss with a delta that falls with the noise, so that clean timesteps keep the square.
 
-    Khrapov et al. (2024). It goes from 1 at a clean picture down to the delta of the settings at pure noise.
+    Khrapov et al. (2024). The delta falls from 1 at a clean picture to that of the settings at pure noise.
     """
-    falling = math.log(settings.huber_delta) * errors.timesteps.float() / max(errors.count - 1, 1)
-    return _charbonnier(errors, torch.exp(falling))
+    falling = math.log(settings.huber_delta) * residuals.timesteps.float() / max(residuals.count - 1, 1)
+    return _charbonnier(residuals, torch.exp(falling))
 
 
-def _charbonnier(errors: Errors, delta: Tensor) -> Tensor:
-    """Give the smooth Huber distance for the delta [batch] of each picture."""
+def _charbonnier(residuals: Residuals, delta: Tensor) -> Tensor:
+    """Return the smooth Huber distance for the delta [batch] of each picture."""
     delta = delta.view(-1, 1, 1, 1)
-    return 2 * delta * (torch.sqrt(errors.differences.square() + delta**2) - delta)
+    return 2 * delta * (torch.sqrt(residuals.differences.square() + delta**2) - delta)

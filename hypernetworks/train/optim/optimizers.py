@@ -19,20 +19,20 @@ from torch import Tensor
 from ...base.errors import SettingsError
 from ...base.registry import Registry
 
-#: Parameters of every optimizer that are the trainer's business, not the user's.
+#: Parameters of every optimizer that the trainer sets, not the user.
 _OURS = {"params", "lr", "kwargs", "maximize", "differentiable", "capturable"}
 
 
 @dataclass(frozen=True)
-class Kind:
-    """Where an optimizer comes from.
+class OptimizerKind:
+    """An optimizer class and its library.
 
     Attributes:
-        module: what to import.
-        attribute: the class in it.
-        package: what to install where the module is missing.
-        is_fused: it has a fused step on every GPU that torch supports, and on the CPU.
-        defaults: options that must differ from the class's own for a rate set from outside.
+        module: the module to import.
+        attribute: name of the class in it.
+        package: the package to install where the module is missing.
+        is_fused: whether it has a fused step on every GPU that torch supports, and on the CPU.
+        defaults: options that must differ from the class's own, since the rate is set from outside.
     """
 
     module: str
@@ -42,25 +42,25 @@ class Kind:
     defaults: dict[str, Any] = field(default_factory=dict)
 
 
-#: Version of torch that has fused steps on the CPU.
+#: First version of torch with fused steps on the CPU.
 _FUSED_ON_CPU = (2, 4)
 
 
-def _from_library(attribute: str, **defaults: Any) -> Kind:
-    return Kind("pytorch_optimizer", attribute, "pytorch-optimizer", defaults=defaults)
+def _from_library(attribute: str, **defaults: Any) -> OptimizerKind:
+    return OptimizerKind("pytorch_optimizer", attribute, "pytorch-optimizer", defaults=defaults)
 
 
 KINDS = Registry(
     {
-        "AdamW": Kind("torch.optim", "AdamW", is_fused=True),
-        "Adam": Kind("torch.optim", "Adam", is_fused=True),
-        "NAdam": Kind("torch.optim", "NAdam"),
-        "RAdam": Kind("torch.optim", "RAdam"),
-        "Adagrad": Kind("torch.optim", "Adagrad"),
-        "RMSprop": Kind("torch.optim", "RMSprop"),
-        "SGD": Kind("torch.optim", "SGD", is_fused=True),
-        "AdamW8bit": Kind("bitsandbytes.optim", "AdamW8bit", "bitsandbytes"),
-        "Lion8bit": Kind("bitsandbytes.optim", "Lion8bit", "bitsandbytes"),
+        "AdamW": OptimizerKind("torch.optim", "AdamW", is_fused=True),
+        "Adam": OptimizerKind("torch.optim", "Adam", is_fused=True),
+        "NAdam": OptimizerKind("torch.optim", "NAdam"),
+        "RAdam": OptimizerKind("torch.optim", "RAdam"),
+        "Adagrad": OptimizerKind("torch.optim", "Adagrad"),
+        "RMSprop": OptimizerKind("torch.optim", "RMSprop"),
+        "SGD": OptimizerKind("torch.optim", "SGD", is_fused=True),
+        "AdamW8bit": OptimizerKind("bitsandbytes.optim", "AdamW8bit", "bitsandbytes"),
+        "Lion8bit": OptimizerKind("bitsandbytes.optim", "Lion8bit", "bitsandbytes"),
         "Lion": _from_library("Lion"),
         "AdaFactor": _from_library("AdaFactor", relative_step=False, scale_parameter=False),
         "Prodigy": _from_library("Prodigy"),
@@ -78,7 +78,7 @@ KINDS = Registry(
 
 
 def build(parameters: Iterable[Tensor], name: str, arguments: str) -> torch.optim.Optimizer:
-    """Return the optimizer `name` over `parameters`; its rate is set anew before each step.
+    """Return the optimizer `name` for `parameters`; its rate is set before each step.
 
     Raises:
         SettingsError: the package is missing, or an option is unknown or refused; names `name` or `arguments`.
@@ -112,15 +112,17 @@ def check_arguments(name: str, text: str) -> None:
 
 
 def _can_be_fused(weights: list[Tensor]) -> bool:
-    """Tell whether torch has a step in one kernel where the weights are: six times as fast on a CPU; on a GPU it leaves
-    out a bad step without being told by way of the CPU."""
+    """Tell whether torch has a fused step for the device of the weights.
+
+    It is six times as fast on a CPU, and on a GPU it leaves out a bad step by itself, without waiting for the CPU.
+    """
     devices = {weight.device.type for weight in weights}
     version = tuple(int(part) for part in torch.__version__.split(".")[:2])
     return devices == {"cuda"} or (devices == {"cpu"} and version >= _FUSED_ON_CPU)
 
 
 def parse_arguments(text: str) -> dict[str, Any]:
-    """Read `weight_decay=0.01, betas=(0.9, 0.99)`.
+    """Return the options in a text such as `weight_decay=0.01, betas=(0.9, 0.99)`.
 
     Raises:
         SettingsError: the text has another form; names `arguments`.

@@ -21,11 +21,11 @@ class Precision:
 
     Args:
         name: "auto", "fp32", "bf16" or "fp16".
-        device: of the model.
-        model_dtype: of its weights. In fp16 the loss is scaled whatever is chosen: gradients go through the model.
+        device: the device of the model.
+        model_dtype: dtype of its weights. With fp16 the loss is always scaled, since gradients go through the model.
 
     Raises:
-        SettingsError: fp16 was asked for on a CPU, which has no fp16 backward worth the name.
+        SettingsError: fp16 was chosen on a CPU, which has no usable fp16 backward pass.
     """
 
     def __init__(self, name: str, device: torch.device, model_dtype: torch.dtype = torch.float32) -> None:
@@ -33,17 +33,17 @@ class Precision:
         self.dtype = _DTYPES[_chosen(name, device, model_dtype)]
         self._scaler: Any = None
         if device.type == "cuda" and torch.float16 in (self.dtype, model_dtype):
-            # Its place before torch 2.3 is deprecated since.
+            # The name before torch 2.3 is deprecated since.
             scaler = torch.amp.GradScaler if hasattr(torch.amp, "GradScaler") else torch.cuda.amp.GradScaler
             self._scaler = scaler()
 
     def autocast(self) -> AbstractContextManager[Any]:
-        """Return the forward pass runs in the chosen dtype."""
+        """Return the context in which the forward pass runs in the chosen dtype."""
         return torch.autocast(self._device.type, self.dtype) if self.dtype else nullcontext()
 
     @property
     def is_searching_scale(self) -> bool:
-        """Whether a non-finite gradient may only mean that the scaler still looks for its scale."""
+        """Whether a non-finite gradient may only mean that the scaler is still searching its scale."""
         return self._scaler is not None and self._scaler.get_scale() > 1.0
 
     def backward(self, loss: Tensor) -> None:
@@ -51,14 +51,14 @@ class Precision:
         (self._scaler.scale(loss) if self._scaler else loss).backward()
 
     def unscale(self, optimizer: torch.optim.Optimizer) -> None:
-        """Give the gradients their true size."""
+        """Divide the gradients by the scale of the loss."""
         if self._scaler:
             self._scaler.unscale_(optimizer)
 
     def step_where(self, optimizer: torch.optim.Optimizer, is_good: Tensor) -> None:
-        """Take the step where `is_good` [], a tensor of the device, holds; nobody looks at it here.
+        """Take the step if `is_good` [], a tensor on the device, is true; it is not read on the CPU.
 
-        For optimizers that `leave_out_on_device`. The scaler asks them the same by itself.
+        For optimizers of which `leaves_out_on_device` is true; the scaler makes them do the same by itself.
         """
         if self._scaler:
             self._scaler.step(optimizer)
@@ -72,7 +72,7 @@ class Precision:
             del fused.grad_scale, fused.found_inf
 
     def step(self, optimizer: torch.optim.Optimizer) -> None:
-        """Take the step; the scaler leaves it out where a gradient is not finite, and lowers its scale."""
+        """Take the step; if a gradient is not finite, the scaler leaves it out and lowers its scale."""
         if self._scaler:
             self._scaler.step(optimizer)
             self._scaler.update()
@@ -80,7 +80,7 @@ class Precision:
             optimizer.step()
 
     def skip(self) -> None:
-        """Leave the step out; the scaler refuses to unscale the next one before it has heard of this one's end."""
+        """Leave the step out and update the scaler, which otherwise refuses to unscale the next step."""
         if self._scaler:
             self._scaler.update()
 
@@ -89,7 +89,7 @@ class Precision:
         return self._scaler.state_dict() if self._scaler else {}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take the scaler's state back."""
+        """Restore the scaler's state."""
         if self._scaler and state:
             self._scaler.load_state_dict(state)
 
@@ -100,7 +100,7 @@ def leaves_out_on_device(optimizer: torch.optim.Optimizer) -> bool:
 
 
 def clip(parameters: Sequence[nn.Parameter], kind: str, limit: float) -> Tensor:
-    """Bounds the gradients by their norm, or each number by its value; gives the norm before, a scalar tensor."""
+    """Limit the gradients by their norm, or each number by its value; return the norm before that, a scalar tensor."""
     if kind == "norm":
         return torch.nn.utils.clip_grad_norm_(parameters, limit)
     norm = _norm(parameters)
@@ -118,8 +118,8 @@ def _norm(parameters: Sequence[nn.Parameter]) -> Tensor:
 
 def _chosen(name: str, device: torch.device, model_dtype: torch.dtype) -> str:
     if name == "auto":
-        # In another one autocast would keep a second copy of most weights for each step; and who has the host take a
-        # model in fp32 often has a GPU that gives no numbers in fp16.
+        # With another dtype autocast would keep a second copy of most weights in each step; and a GPU for which the
+        # host is set to fp32 often computes NaN in fp16.
         return _NAMES.get(model_dtype, "fp32") if device.type == "cuda" else "fp32"
     if name == "fp16" and device.type == "cpu":
         raise SettingsError("train.precision", "fp16 needs a GPU; choose auto, fp32 or bf16 on the CPU")

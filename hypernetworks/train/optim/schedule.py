@@ -1,4 +1,4 @@
-"""What a learning-rate schedule is. Each kind is one decorated function in a file of this room."""
+"""Learning-rate schedules: their interface and registry. Each kind is one decorated function in a file of this room."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ...base.intervals import parse_interval
 from ...base.options import Group, setting
 from ...base.registry import OwnOptions, Registry
 
-#: The fold of the form that options of schedules stand in.
+#: The fold of the form for the options of schedules.
 RATE = Group("rate", "More about the learning rate")
 
 
@@ -23,7 +23,7 @@ class Schedule(Protocol):
         """Return the rate of step 0, 1, 2, ..."""
 
     def is_end_of_cycle(self, step: int) -> bool:
-        """Tell whether `step` is the last of a cycle, where a save is worth most."""
+        """Tell whether `step` is the last of a cycle, when the network is usually best."""
 
     @property
     def end_step(self) -> int | None:
@@ -31,14 +31,14 @@ class Schedule(Protocol):
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What a schedule is made for.
+class ScheduleRequest:
+    """What a schedule is made from.
 
     Attributes:
         settings: the `ScheduleSettings`, with the options of the schedule.
-        max_rate: the learning rate, the first one where there are several.
+        max_rate: the learning rate; the first if there are several.
         steps: optimizer steps of the run.
-        steps_per_epoch: those of a pass over the pictures.
+        steps_per_epoch: optimizer steps of a pass over the pictures.
     """
 
     settings: Any
@@ -47,23 +47,23 @@ class Asked:
     steps_per_epoch: int
 
     def length(self, name: str) -> int:
-        """Return the optimizer steps that an option among `lengths` means."""
+        """Return the value of an option in `lengths` in optimizer steps."""
         return parse_interval(name, getattr(self.settings, name), self.steps_per_epoch)
 
 
-Make = Callable[[Asked], Schedule]
-"""Makes a schedule; raises ScheduleError, with the field, for numbers that do not fit each other."""
+Make = Callable[[ScheduleRequest], Schedule]
+"""Returns a schedule; raises ScheduleError, with the field, for numbers that do not fit each other."""
 
 
 @dataclass
 class ScheduleKind:
-    """A kind of schedule, and the decorator of the function that makes it.
+    """A kind of schedule, and the decorator of its function.
 
     Attributes:
-        name: in forms and job files.
-        order: its place in the list; smaller ones come first.
-        options: those that it has beside the learning rate, also where others have them too.
-        lengths: the options among them that are a number of steps or epochs.
+        name: its name in forms and job files.
+        order: position in the list; smaller numbers come first.
+        options: all its options besides the learning rate, also those that other kinds have too.
+        lengths: names of the options that are a number of steps or epochs.
         shapes_one_rate: whether the learning rate must be one number.
         make: the decorated function.
     """
@@ -76,7 +76,7 @@ class ScheduleKind:
     make: Make = field(init=False)
 
     def __call__(self, make: Make) -> Make:
-        """Take the kind into `SCHEDULES`."""
+        """Add the kind to `SCHEDULES`."""
         self.make = make
         SCHEDULES.add(self.name, self, self.order)
         return make
@@ -101,7 +101,7 @@ WARMUP: OwnOptions = {
 
 
 def check_numbers(**numbers: float) -> None:
-    """Raise ScheduleError, which names the field, for a number that is below 0, infinite or none."""
+    """Raise ScheduleError, which names the field, for a number that is negative, infinite or NaN."""
     for name, number in numbers.items():
         if not math.isfinite(number):
             raise ScheduleError(f"must be a finite number, not {number}", name)

@@ -1,4 +1,4 @@
-"""Learning-rate schedules for those who call them by themselves: the WebUI's text, and cosine restarts."""
+"""The public learning-rate schedules: the WebUI's text, and cosine restarts."""
 
 from .cosine_restarts import CosineRestarts
 from .schedule import Schedule

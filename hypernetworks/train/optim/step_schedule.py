@@ -1,4 +1,4 @@
-"""The WebUI's schedule text: constant rates, each up to a step of its own."""
+"""The WebUI's schedule text: constant rates, each up to a given step."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import math
 from dataclasses import dataclass
 
 from ...base.errors import ScheduleError
-from .schedule import Asked, check_numbers, schedule
+from .schedule import ScheduleRequest, check_numbers, schedule
 
 _EXAMPLE = "it must be a number, or rates with the step each ends at, such as 4e-05:2000,4e-06:4000"
 
 
 @dataclass(frozen=True)
 class StepSchedule:
-    """Constant rates, each up to a step of its own.
+    """Constant rates, each up to a given step.
 
     Attributes:
         pieces: pairs (rate, step at which the piece ends), in order.
@@ -38,12 +38,12 @@ class StepSchedule:
 
     @property
     def end_step(self) -> int:
-        """The WebUI ends a run where its text ends."""
+        """The end of the last piece, where the WebUI ends a run."""
         return self.pieces[-1][1]
 
 
 def parse(text: str, max_steps: int) -> StepSchedule:
-    """Read the WebUI's schedule text: `0.00004`, or `4e-05:2000,4e-06:4000`; an end of -1 means the end of the run.
+    """Return the schedule of the WebUI's text: `0.00004`, or `4e-05:2000,4e-06:4000`; -1 means the end of the run.
 
     Raises:
         ScheduleError: the text is not such a schedule.
@@ -54,7 +54,7 @@ def parse(text: str, max_steps: int) -> StepSchedule:
         rate, end = _pair(text, pair, max_steps)
         if end == 0:
             continue
-        # The WebUI stays at least one step with each rate, also where the ends do not grow.
+        # The WebUI keeps each rate for at least one step, even if the ends do not ascend.
         start = max(min(end, max_steps), start + 1)
         pieces.append((rate, start))
         if end >= max_steps:
@@ -65,7 +65,7 @@ def parse(text: str, max_steps: int) -> StepSchedule:
 
 
 def _pair(text: str, pair: str, max_steps: int) -> tuple[float, int]:
-    """Rate and end of one `rate:end`; an end of 0 marks a pair that applies to no step."""
+    """Return rate and end of one `rate:end`; an end of 0 marks a pair for no step."""
     rate_text, colon, end_text = pair.partition(":")
     try:
         rate = float(rate_text)
@@ -78,6 +78,6 @@ def _pair(text: str, pair: str, max_steps: int) -> tuple[float, int]:
 
 
 @schedule("steps", order=10, shapes_one_rate=False)
-def as_written(asked: Asked) -> StepSchedule:
-    """Keep to the learning rate as it is written."""
-    return parse(asked.settings.rate, asked.steps)
+def as_written(request: ScheduleRequest) -> StepSchedule:
+    """Return the learning rate as it is written."""
+    return parse(request.settings.rate, request.steps)

@@ -1,4 +1,4 @@
-"""Schedules with a warm-up, from the library that users of other trainers know them from."""
+"""Schedules with a warm-up from transformers, as in other trainers."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from ...base.errors import ScheduleError
 from ...base.options import setting
-from .schedule import RATE, WARMUP, Asked, check_numbers, schedule
+from .schedule import RATE, WARMUP, ScheduleRequest, check_numbers, schedule
 
-#: Our names and those of `transformers.get_scheduler`.
+#: Our names, each with that of `transformers.get_scheduler`.
 KINDS = {
     "constant": "constant_with_warmup",
     "linear": "linear",
@@ -27,7 +27,7 @@ class WarmupSchedule:
         kind: one of `KINDS`.
         warmup: steps of the rise.
         steps: optimizer steps of the whole run.
-        power: of the polynomial curve.
+        power: exponent of the polynomial curve.
     """
 
     kind: str
@@ -73,9 +73,9 @@ def _curve(kind: str, warmup: int, steps: int, power: float) -> Callable[[int], 
     return scheduler.lr_lambdas[0]
 
 
-def _make(kind: str, asked: Asked) -> WarmupSchedule:
-    settings = asked.settings
-    return WarmupSchedule(kind, asked.max_rate, settings.min_rate, settings.warmup, asked.steps, settings.power)
+def _make(kind: str, request: ScheduleRequest) -> WarmupSchedule:
+    settings = request.settings
+    return WarmupSchedule(kind, request.max_rate, settings.min_rate, settings.warmup, request.steps, settings.power)
 
 
 _POWER = setting(1.0, "Power", "Of the polynomial schedule.", group=RATE, minimum=0.1, maximum=10.0)

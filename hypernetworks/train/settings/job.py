@@ -60,7 +60,7 @@ class Job:
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> Job:
-        """Make a job of the tables of a job file.
+        """Return the job of the tables of a job file.
 
         Raises:
             SettingsError: names each wrong field as `section.key`; all of them at once.

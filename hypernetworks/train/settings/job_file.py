@@ -13,7 +13,7 @@ from .job import SECTIONS, Job
 
 
 def read_tables(path: Path) -> dict[str, Any]:
-    """Return the tables of a job file; relative paths in it are taken from its folder.
+    """Return the tables of a job file; relative paths in it count from its folder.
 
     Raises:
         SettingsError: the file does not exist or is no TOML; names it.
@@ -34,10 +34,10 @@ def read_tables(path: Path) -> dict[str, Any]:
 
 
 def apply_overrides(tables: dict[str, Any], overrides: Sequence[str]) -> None:
-    """Put `section.key=value` texts over the tables. A value is read as TOML where it is TOML, else as text.
+    """Apply `section.key=value` texts to the tables. A value is read as TOML if it is valid TOML, else as text.
 
     Raises:
-        SettingsError: a text has no such form.
+        SettingsError: a text has another form.
     """
     for text in overrides:
         address, equals, value = text.partition("=")
@@ -76,7 +76,7 @@ def _anchor_paths(section: dict[str, Any], kind: Any, folder: Path) -> None:
 
 
 def _anchored(line: str, folder: Path) -> str:
-    """Return a path, with options after a bar where it has any, taken from `folder`."""
+    """Return a line of a path, with options after a bar if it has any; a relative path counts from `folder`."""
     path, bar, options = line.partition("|")
     return f"{(folder / path.strip()).resolve()} {bar}{options}".rstrip() if path.strip() else line
 

@@ -15,7 +15,7 @@ from ..optim.losses import LOSS, LOSSES
 @dataclass(frozen=True)
 @with_options(gather(loss.options for loss in LOSSES.values()), after="kind")
 class LossSettings(Settings):
-    """How far the prediction is from the noise, and which noise."""
+    """Settings of the loss and the noise."""
 
     kind: str = setting(
         "l2",
@@ -74,7 +74,7 @@ class LossSettings(Settings):
     )
 
     def problems(self) -> Iterator[SettingsError]:
-        """Return an empty range of timesteps, a length that is none."""
+        """Yield an error for an empty range of timesteps, or for a text that is no length."""
         if self.min_timestep > self.max_timestep:
             yield SettingsError("min_timestep", f"must not be above the highest timestep {self.max_timestep}")
         try:

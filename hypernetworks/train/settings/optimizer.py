@@ -14,7 +14,7 @@ OPTIMIZER = Group("optimizer", "Optimizer and precision")
 
 @dataclass(frozen=True)
 class OptimizerSettings(Settings):
-    """How weights follow the gradients."""
+    """Settings of the optimizer and of gradient clipping."""
 
     name: str = setting(
         "AdamW",
@@ -42,7 +42,7 @@ class OptimizerSettings(Settings):
     )
 
     def problems(self) -> Iterator[SettingsError]:
-        """Options that the optimizer does not have, and limits that are none."""
+        """Yield errors for options that the optimizer does not have, and for wrong limits."""
         try:
             optimizers.check_arguments(self.name, self.arguments)
         except SettingsError as error:

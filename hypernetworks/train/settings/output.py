@@ -74,7 +74,7 @@ class PreviewSettings(Settings):
     )
 
     def problems(self) -> Iterator[SettingsError]:
-        """Return a length that is none, sides that the VAE cannot make."""
+        """Yield an error for a text that is no length, or for sides that the VAE cannot make."""
         yield from interval_problems("every", self.every)
         for name in ("width", "height"):
             if getattr(self, name) % SIDE_STEP_PX:
@@ -83,7 +83,7 @@ class PreviewSettings(Settings):
 
 @dataclass(frozen=True)
 class OutputSettings(Settings):
-    """Where the results go."""
+    """Settings of the results."""
 
     name: str = setting("", "Name", "Name of the trained network and of its file.", group=OUTPUT)
     overwrite: bool = setting(False, "Overwrite", "A finished run may replace the file of this name.", group=OUTPUT)
@@ -129,13 +129,13 @@ class OutputSettings(Settings):
     )
 
     def problems(self) -> Iterator[SettingsError]:
-        """Return a name that no file can have, a length that is none."""
+        """Yield an error for a name that no file can have, or for a text that is no length."""
         yield from name_problems(self.name)
         yield from interval_problems("save_every", self.save_every)
 
 
 def interval_problems(name: str, text: str) -> Iterator[SettingsError]:
-    """Tell what is wrong with `text` as a length."""
+    """Yield what is wrong with `text` as a length."""
     try:
         parse_interval(name, text, 1)
     except SettingsError as error:

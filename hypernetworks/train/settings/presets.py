@@ -1,4 +1,4 @@
-"""Recipes that people trust for the Train tab, as values for the fields of a job."""
+"""Proven recipes for the Train tab, as values for the fields of a job."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .output import OutputSettings, PreviewSettings
 from .schedule import ScheduleSettings
 from .training import TrainSettings
 
-#: What every recipe decides; all else stays as a person has it.
+#: The settings that every recipe sets; all others stay as they are.
 _DECIDED: dict[str, tuple[type[Settings], tuple[str, ...]]] = {
     "optimizer": (OptimizerSettings, ("name", "arguments", "clip", "clip_limit")),
     "schedule": (ScheduleSettings, tuple(name for name, _, _ in ScheduleSettings.options())),
@@ -29,7 +29,7 @@ class TrainPreset:
     Attributes:
         name: the name in the list.
         advice: one sentence on what it suits.
-        changes: `section.key` and value, where it differs from the defaults.
+        changes: the values that differ from the defaults, by `section.key`.
     """
 
     name: str
@@ -37,7 +37,7 @@ class TrainPreset:
     changes: Mapping[str, Any]
 
     def values(self) -> dict[str, Any]:
-        """All that the recipe decides, as `section.key` and plain value."""
+        """Return all values that the recipe sets, as plain values by `section.key`."""
         defaults = {
             f"{section}.{name}": getattr(kind, name) for section, (kind, names) in _DECIDED.items() for name in names
         }
@@ -114,10 +114,10 @@ def by_name(name: str) -> TrainPreset | None:
 
 
 def matching(values: Mapping[str, Any]) -> TrainPreset | None:
-    """Return the recipe whose every value is in `values` (by `section.key`); None where none is."""
+    """Return the recipe whose values are all in `values` (by `section.key`); None where there is none."""
     return next((one for one in PRESETS if all(_same(values.get(k), v) for k, v in one.values().items())), None)
 
 
 def _same(entered: Any, wanted: Any) -> bool:
-    """Tell whether a form shows this value; a page gives whole numbers for 1.0, and texts with blanks."""
+    """Tell whether a form shows the value wanted; a page returns a whole number for 1.0, and texts with blanks."""
     return entered.strip() == wanted if isinstance(entered, str) else entered == wanted

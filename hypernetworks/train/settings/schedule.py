@@ -10,7 +10,7 @@ from ...base.intervals import parse_interval
 from ...base.options import Settings, setting
 from ...base.registry import gather, with_options
 from ..optim import schedules
-from ..optim.schedule import SCHEDULES, Asked
+from ..optim.schedule import SCHEDULES, ScheduleRequest
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class ScheduleSettings(Settings):
     )
 
     def problems(self) -> Iterator[SettingsError]:
-        """Texts that are no rate and no cycle, and more than one rate where one is needed."""
+        """Yield errors for texts that are no rate or no length, and for several rates where one is needed."""
         try:
             schedules.parse(self.rate, 1)
         except ScheduleError as error:
@@ -44,7 +44,7 @@ class ScheduleSettings(Settings):
 
     @property
     def counts_epochs(self) -> bool:
-        """Whether a length is in epochs, so that the schedule is known with the dataset alone."""
+        """Whether a length is in epochs, so that the schedule depends on the dataset."""
         return any("epoch" in text.lower() for text in self._lengths().values())
 
     def _lengths(self) -> dict[str, str]:
@@ -59,6 +59,6 @@ class ScheduleSettings(Settings):
         """
         rate = schedules.parse(self.rate, max_steps).rate(0)
         try:
-            return SCHEDULES[self.kind].make(Asked(self, rate, max_steps, steps_per_epoch))
+            return SCHEDULES[self.kind].make(ScheduleRequest(self, rate, max_steps, steps_per_epoch))
         except ScheduleError as error:
             raise SettingsError(error.field, error.reason) from error

@@ -112,7 +112,7 @@ class TrainSettings(Settings):
     )
 
     def problems(self) -> Iterator[SettingsError]:
-        """Return a length that is none."""
+        """Yield an error for a text that is no length."""
         try:
             if not parse_interval("validation_every", self.validation_every, 1):
                 yield SettingsError("validation_every", "must not be 0; a validation share of 0 switches it off")

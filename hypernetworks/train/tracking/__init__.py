@@ -1,1 +1,1 @@
-"""What a run shows and keeps of itself: metrics, logs, previews, sheets."""
+"""What a run shows and records: metrics, logs, previews, sheets."""

@@ -1,4 +1,4 @@
-"""Logs of a run: CSV always, TensorBoard and wandb where they are asked for."""
+"""Logs of a run: always CSV, and TensorBoard and wandb if they are chosen."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ class Log(Protocol):
     """A log that is closed at the end of a run."""
 
     def after_step(self, record: StepRecord) -> None:
-        """Take the step down."""
+        """Log the step."""
 
     def close(self) -> None:
-        """End the log."""
+        """Close the log."""
 
 
 @runtime_checkable
 class PictureLog(Protocol):
-    """A log that holds preview pictures too."""
+    """A log that also takes preview pictures."""
 
     def add_pictures(self, step: int, pictures: Sequence[Image.Image]) -> None:
-        """Take the pictures of a step down."""
+        """Log the pictures of a step."""
 
 
 class CsvLog:
@@ -44,8 +44,8 @@ class CsvLog:
     seconds since the run was started or continued.
 
     Args:
-        resumed_step: lines up to this step are kept of an existing log, later ones are of steps that will be taken
-            again; 0 starts anew.
+        resumed_step: lines of an existing log up to this step are kept; later ones are of steps that will be taken
+            again; 0 starts a new log.
     """
 
     def __init__(self, path: Path, validation: Measured | None, resumed_step: int = 0) -> None:
@@ -59,7 +59,7 @@ class CsvLog:
             self._writer.writerow(COLUMNS)
 
     def after_step(self, record: StepRecord) -> None:
-        """Write the step's line."""
+        """Write the line of the step."""
         measured = validation_of(self._validation, record.step)
         seconds = round(time.monotonic() - self._started, 3)
         row = [repr(v) if isinstance(v, float) else v for v in dataclasses.astuple(record)]
@@ -105,7 +105,7 @@ class TensorBoardLog:
             self._writer.add_image(f"preview/{number + 1}", array, step, dataformats="HWC")
 
     def close(self) -> None:
-        """Add the settings with the last loss, and closes the files."""
+        """Add the settings with the last loss, and close the files."""
         self._writer.add_hparams(flat(self._job), {"hparam/loss": self._last_loss}, run_name=".")
         self._writer.close()
 

@@ -1,4 +1,4 @@
-"""What a person sees while a run goes on: one line of text, the curves, and the end when Interrupt is pressed."""
+"""The display of a run: one line of text, the curves, and its end when Interrupt is pressed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _CHART_POINTS = 240
 
 
 class _History:
-    """Points of a curve, thinned out as they grow in number, so that a long run takes no more memory."""
+    """Points of a curve, thinned out as they become many, so that a long run takes no more memory."""
 
     def __init__(self) -> None:
         self.points: list[tuple[int, float]] = []
@@ -46,10 +46,10 @@ class _History:
 
 
 class Monitor:
-    """Smooths losses, measures speed, and tells the host.
+    """Smooths losses, measures speed, and reports both to the host.
 
     Attributes:
-        taken: steps that were taken, not left out.
+        taken: number of steps taken, without those left out.
     """
 
     def __init__(self, progress: Progress, total: int, memory: PeakMemory, validation: Measured | None) -> None:
@@ -66,7 +66,7 @@ class Monitor:
         self._drawn = 0.0
 
     def after_step(self, record: StepRecord) -> bool:
-        """Report the step; True if the run should end."""
+        """Report the step; return True if the run should end."""
         self._remember(record)
         self._progress.report(record.step, self._total, self._text(record))
         now = time.monotonic()
@@ -81,7 +81,7 @@ class Monitor:
         return draw_chart([loss, validation], rate, self._total)
 
     def mean_loss(self, last: bool) -> float:
-        """Mean of the first or the last tenth of the run, at most 50 steps; NaN before the first step."""
+        """Return the mean of the first or the last tenth of the run, at most 50 steps; NaN before the first step."""
         if not self.taken:
             return math.nan
         span = max(1, min(_MEAN_STEPS, self.taken // 10))
@@ -89,7 +89,7 @@ class Monitor:
         return sum(part) / len(part)
 
     def state(self) -> dict[str, Any]:
-        """Tell what Continue needs."""
+        """Return the history to continue with."""
         return {
             "taken": self.taken,
             "first": list(self._first),
@@ -99,7 +99,7 @@ class Monitor:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Take the history back."""
+        """Restore the history."""
         self.taken, self._first, self._smoothed = state["taken"], list(state["first"]), state["smoothed"]
         self._last.extend(state["last"])
         for name, history in self._curves.items():

@@ -1,4 +1,4 @@
-"""Preview pictures: which ones, when, and the strip they grow into."""
+"""Preview pictures: which ones, when, and the strip of all of them."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ _FLAG = re.compile(r"\s+--([nwhdls])\s+")
 
 @dataclass
 class Previews:
-    """The same prompts and seeds again and again, each row of the strip one moment of the run.
+    """Pictures of the same prompts and seeds at intervals; each column of the strip is one moment of the run.
 
     Attributes:
         every: optimizer steps between previews; 0 for none.
-        cycle_ends: also where a cycle of this schedule ends.
-        weights: makes the network show what is worth seeing, for as long as pictures are made.
+        cycle_ends: a schedule at whose ends of cycles there are previews too, or None.
+        weights: returns a context in which the network has the weights to show.
         paths: the pictures so far, in order.
-        listeners: are given the pictures of a step.
+        listeners: called with each step and its pictures.
     """
 
     ports: Ports
@@ -54,20 +54,20 @@ class Previews:
         return self.folder / "strip.png"
 
     def state(self) -> dict[str, Any]:
-        """Tell what Continue needs."""
+        """Return the history to continue with."""
         return {"paths": [str(path) for path in self.paths]}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Take the pictures back that are still there."""
+        """Restore the pictures that still exist."""
         self.paths = [path for path in map(Path, state["paths"]) if path.exists()]
 
     def is_due(self, step: int) -> bool:
-        """Tell whether there are pictures after `step`."""
+        """Tell whether pictures are made after `step`."""
         is_cycle_end = self.cycle_ends is not None and self.cycle_ends.is_end_of_cycle(step - 1)
         return is_cycle_end or bool(self.every and step % self.every == 0)
 
     def after_step(self, record: StepRecord) -> bool:
-        """Make, save and show the pictures when their step has come, unless the run is to end; True if it is."""
+        """Make, save and show pictures where they are due, unless the run is to end; return True if it is."""
         if not self.is_due(record.step):
             return False
         if self.ports.progress.is_interrupted():
@@ -75,7 +75,7 @@ class Previews:
         with self.weights():
             pictures = self.ports.previewer.generate(self.requests, self.network, 1.0)
         if self.ports.progress.is_interrupted():
-            return True  # the host leaves off in the middle of a picture
+            return True  # the host may have stopped in the middle of a picture
         for number, picture in enumerate(pictures):
             suffix = f"-{number + 1}" if len(pictures) > 1 else ""
             path = self.folder / f"step-{record.step:06d}{suffix}.png"
@@ -89,7 +89,7 @@ class Previews:
         return False
 
     def _moments(self) -> list[tuple[int, list[Path]]]:
-        """Optimizer step and pictures of each time, as the file names tell them."""
+        """Return optimizer step and pictures of each moment, by the names of the files."""
         moments: dict[int, list[Path]] = {}
         for path in self.paths:
             moments.setdefault(int(path.stem.split("-")[1]), []).append(path)
@@ -97,10 +97,10 @@ class Previews:
 
 
 def preview_requests(job: Job, caption: str) -> tuple[PictureRequest, ...]:
-    """Return what each preview of a run shows.
+    """Return the pictures of each preview of a run.
 
     Args:
-        caption: of the first picture, for previews without a prompt.
+        caption: caption of the first picture, for previews without a prompt.
 
     Raises:
         SettingsError: the prompt file is wrong; see `read_prompts`.
@@ -120,11 +120,11 @@ def preview_requests(job: Job, caption: str) -> tuple[PictureRequest, ...]:
 
 
 def read_prompts(path: Path, base: PictureRequest) -> list[PictureRequest]:
-    """Read a prompt file: a prompt a line, with kohya's `--n` negative, `--w`, `--h` size, `--d` seed,
+    """Read a prompt file: one prompt per line, with kohya's `--n` negative, `--w`, `--h` size, `--d` seed,
     `--l` CFG scale and `--s` steps; what a line leaves out is that of `base`.
 
     Raises:
-        SettingsError: the file is unreadable or empty, or a value is none; names `preview.prompt_file` and the line.
+        SettingsError: the file is unreadable or empty, or a value is wrong; names `preview.prompt_file` and the line.
     """
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()

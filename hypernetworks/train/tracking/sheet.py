@@ -25,7 +25,7 @@ _FOOT_PX = 12
 
 
 def write(requests: Sequence[PictureRequest], network: Hypernetwork, previewer: Previewer, path: Path) -> Path:
-    """Make a column for each request and a row for each of `STRENGTHS`, and saves them as one PNG."""
+    """Make a column for each request and a row for each of `STRENGTHS`, save them as one PNG, and return its path."""
     columns = len(requests)
     canvas = Image.new("RGB", (_column(columns), _row(len(STRENGTHS)) + _FOOT_PX), "white")
     draw = ImageDraw.Draw(canvas)
@@ -41,11 +41,11 @@ def write(requests: Sequence[PictureRequest], network: Hypernetwork, previewer: 
 
 
 def requests(job: Job, dataset: Dataset, previews: Sequence[PictureRequest]) -> list[PictureRequest]:
-    """Return what the sheet shows: the prompts of the previews that a person chose, else captions of the dataset."""
+    """Return the pictures of the sheet: the prompts chosen for previews, else captions of the dataset."""
     chosen = list(previews) if job.preview.prompt or job.preview.prompt_file else []
     captions = sorted({sample.caption for sample in dataset.samples} - {request.prompt for request in chosen})
     room, base = max(COLUMNS - len(chosen), 0), previews[0]
-    if len(captions) > room:  # evenly from the whole list, so that neighbours in the alphabet do not fill the sheet
+    if len(captions) > room:  # evenly from the whole list, not only neighbours in the alphabet
         captions = [captions[number * len(captions) // room] for number in range(room)]
     more = [replace(base, prompt=text, seed=base.seed + number) for number, text in enumerate(captions)]
     return [*chosen[:COLUMNS], *more]

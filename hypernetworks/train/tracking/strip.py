@@ -1,4 +1,4 @@
-"""The strip of previews: the same prompts and seeds, moment after moment of a run."""
+"""The strip of previews: the same prompts and seeds at successive moments of a run."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from ...base.pillow import label_font
 
 CELL_PX = 192
 FOOT_PX = 20
-#: Moments in a line; a longer strip goes on below, so that it can be seen as a whole.
+#: Moments per line; a longer strip continues below, so that it can be seen as a whole.
 LINE = 8
 _MOMENTS = 24
 
 
 def draw_strip(moments: Sequence[tuple[int, Sequence[Path]]]) -> Image.Image:
-    """Draw a column for each moment, of a long run for some of them, with a row for each prompt and the step below.
+    """Draw a column for each moment, or for some of a long run, with a row for each prompt and the step below.
 
     Args:
         moments: optimizer step and pictures, one for each prompt, in order.

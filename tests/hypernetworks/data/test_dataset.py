@@ -5,7 +5,7 @@ from itertools import islice
 import numpy as np
 import pytest
 from hypernetwork_workbench.hypernetworks.base.errors import DatasetError
-from hypernetwork_workbench.hypernetworks.data.batches import Kind, epoch_batches, step_batches, steps_per_epoch
+from hypernetwork_workbench.hypernetworks.data.batches import BatchKind, epoch_batches, step_batches, steps_per_epoch
 from hypernetwork_workbench.hypernetworks.data.buckets import SQUARE, Framing, frame
 from hypernetwork_workbench.hypernetworks.data.caption_rules import CaptionRules
 from hypernetwork_workbench.hypernetworks.data.captions import read_caption
@@ -102,11 +102,11 @@ def test_a_dataset_is_read_in_order_with_its_sub_folders(tmp_path):
             Image.new("RGB", (8, 8)).save(tmp_path / name, format={"G": "JPEG"}.get(name[-1]))
     dataset = read_dataset(DataSettings(folder=str(tmp_path), width=16, height=8, template="[name] [filewords]"), "n")
     assert [sample.caption for sample in dataset.samples] == ["n a", "n b", "n c"]
-    assert set(dataset.kinds) == {Kind(16, 8, 1)}
+    assert set(dataset.kinds) == {BatchKind(16, 8, 1)}
 
 
 KINDS = st.lists(
-    st.builds(Kind, st.sampled_from([8, 16]), st.sampled_from([8, 16]), st.sampled_from([1, 3])), min_size=1
+    st.builds(BatchKind, st.sampled_from([8, 16]), st.sampled_from([8, 16]), st.sampled_from([1, 3])), min_size=1
 )
 SEEDS = st.integers(0, 2**63 - 1)
 
@@ -124,7 +124,7 @@ def test_every_picture_once_per_epoch_and_one_size_per_batch(kinds, seed, epoch)
 
 
 def test_every_epoch_has_an_order_of_its_own():
-    kinds = [Kind(8, 8, 2)] * 20 + [Kind(16, 8, 2)] * 20
+    kinds = [BatchKind(8, 8, 2)] * 20 + [BatchKind(16, 8, 2)] * 20
     orders = {str(epoch_batches(kinds, seed, epoch)) for seed in range(3) for epoch in range(5)}
     assert len(orders) == 15
     first = epoch_batches(kinds, 0, 0)

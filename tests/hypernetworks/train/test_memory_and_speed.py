@@ -107,7 +107,7 @@ def run(job, folder, callbacks, reads_later, spoil=()):
 
 @pytest.mark.parametrize("spoil", [(), (3, 8, 9)])
 def test_steps_read_later_give_the_same_weights_and_reach_every_callback(pictures, tmp_path, monkeypatch, spoil):
-    monkeypatch.setattr(metrics, "LONGEST_UNREAD_S", 1e9)
+    monkeypatch.setattr(metrics, "MAX_UNREAD_S", 1e9)
     job = make_job(pictures, **FUSED, train__max_steps=40, train__rollback_after=10)
     told = [Periodic(), Deaf()]
     at_once, first = run(job, tmp_path / "1", [Deaf()], False, spoil)
@@ -119,18 +119,18 @@ def test_steps_read_later_give_the_same_weights_and_reach_every_callback(picture
 
 
 def test_steps_are_read_in_time_for_who_needs_the_network(monkeypatch):
-    monkeypatch.setattr(metrics, "LONGEST_UNREAD_S", 1e9)
+    monkeypatch.setattr(metrics, "MAX_UNREAD_S", 1e9)
     watched = Periodic()
     reporter = metrics.StepReporter(lambda result: result.read().record(), [watched], 100, False)
     for step in range(41):
         reporter.report(metrics.StepResult(step, 0, 0.1, 1, torch.tensor([1.0, 2.0])))
         read = len(watched.steps)
-        assert step + 1 - read < min(metrics.MOST_UNREAD, 7)
+        assert step + 1 - read < min(metrics.MAX_UNREAD, 7)
         assert (step + 1) % 7 or read == step + 1
 
 
 def test_a_slow_step_is_read_at_once(monkeypatch):
-    monkeypatch.setattr(metrics, "LONGEST_UNREAD_S", 0.0)
+    monkeypatch.setattr(metrics, "MAX_UNREAD_S", 0.0)
     watched = Deaf()
     reporter = metrics.StepReporter(lambda result: result.read().record(), [watched], 100, False)
     reporter.report(metrics.StepResult(0, 0, 0.1, 1, torch.tensor([1.0, 2.0])))
@@ -195,13 +195,13 @@ def test_previews_take_the_optimizer_state_away_and_bring_it_back(pictures, tmp_
 def test_checkpointing_is_the_fastest_that_fits_into_the_free_memory(pictures, monkeypatch):
     settings = make_job(pictures).train
     network = make_job(pictures)
-    from hypernetwork_workbench.hypernetworks.data.batches import Kind
+    from hypernetwork_workbench.hypernetworks.data.batches import BatchKind
     from hypernetwork_workbench.hypernetworks.files.create import new_network
 
     network = new_network(network.network, FakeDenoiser.widths, 0)
     denoiser = FakeDenoiser()
     denoiser.activations = lambda network, batch: Activations(*(batch[0] * size * MB for size in (300, 200, 100)))
-    kinds = [Kind(64, 64, 1), Kind(64, 64, 2), Kind(32, 32, 4)]
+    kinds = [BatchKind(64, 64, 1), BatchKind(64, 64, 2), BatchKind(32, 32, 4)]
     found = []
     for free in (1000, 600, 400, 100):
         monkeypatch.setattr(memory_plan, "free_bytes", lambda _, free=free: free * MB)

@@ -55,8 +55,8 @@ def test_members_have_their_own_refusals(members, pictures):
 
 def test_a_row_says_whether_its_steps_are_fused(monkeypatch):
     rooms.keep(optimizers.KINDS, monkeypatch)
-    optimizers.KINDS.add("Plain", optimizers.Kind("torch.optim", "Adam"))
-    optimizers.KINDS.add("Fused", optimizers.Kind("torch.optim", "Adam", is_fused=True))
+    optimizers.KINDS.add("Plain", optimizers.OptimizerKind("torch.optim", "Adam"))
+    optimizers.KINDS.add("Fused", optimizers.OptimizerKind("torch.optim", "Adam", is_fused=True))
     weight = torch.nn.Parameter(torch.zeros(2))
     plain, fused = (optimizers.build([weight], name, "").param_groups[0]["fused"] for name in ("Plain", "Fused"))
     assert not plain
