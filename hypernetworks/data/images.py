@@ -77,7 +77,7 @@ def _upright(picture: Image.Image) -> Image.Image:
     # another entry is broken.
     for name in _RAW_EXIF:
         picture.info.pop(name, None)
-    return ImageOps.exif_transpose(picture)
+    return ImageOps.exif_transpose(picture) or picture  # never None, which Pillow only says where it works in place
 
 
 def _converted(picture: Image.Image) -> Image.Image:
