@@ -93,7 +93,7 @@ def test_every_module_of_the_host_is_named():
 def test_every_file_that_changes_something_of_the_host_is_named():
     own = {"patches/patching/patch.py", "patches/model/library.py"}  # the patches; our own networks
     changing = {_relative(path) for path in _paths() if _changes(path)} - own
-    headings = ("State for a while", "The host's own lists and jobs")
+    headings = ("Temporary state", "The host's own lists and jobs")
     named = {name for heading in headings for names in architecture.named(heading) for name in names}
     assert changing <= named
     assert all((sources.ROOT / name).is_file() for name in named)
