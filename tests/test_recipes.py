@@ -22,7 +22,7 @@ from PIL import Image
 from standalone import host
 running = host.start(data_dir=sys.argv[1], load_model=False)
 from hypernetwork_workbench.hypernetworks import merge
-from hypernetwork_workbench.hypernetworks.data.reading import read_dataset
+from hypernetwork_workbench.hypernetworks.data.scan import read_dataset
 from hypernetwork_workbench.hypernetworks.data.settings import DataSettings
 from hypernetwork_workbench.hypernetworks.jobs import json_schema
 from hypernetwork_workbench.hypernetworks.network.hypernetwork import Hypernetwork

@@ -54,11 +54,11 @@ def render(survey: Survey) -> str:
 
 
 def _facts(survey: Survey) -> Iterator[tuple[str, str]]:
-    left_out, held_out = len(survey.reading.left_out), len(survey.held_out)
+    left_out, held_out = len(survey.scan.left_out), len(survey.held_out)
     others = sum(sample.subset.is_regularisation for sample in survey.samples)
     counts = [
         (left_out, "{} left out"),
-        *((count, f"{{}} passed over by {reason}") for reason, count in survey.reading.passed_over.items()),
+        *((count, f"{{}} passed over by {reason}") for reason, count in survey.scan.passed_over.items()),
         (held_out, "{} held out for validation"),
         (others, "{} for regularisation"),
     ]

@@ -11,7 +11,7 @@ from ..base.errors import ErrorCollector, SettingsError, TrainingError
 from ..base.intervals import parse_interval
 from ..data.cache import Cache
 from ..data.dataset import Dataset
-from ..data.reading import read_dataset
+from ..data.scan import read_dataset
 from ..files.create import starting_network
 from ..kernels import attention
 from ..network.hypernetwork import Hypernetwork

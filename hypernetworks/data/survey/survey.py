@@ -16,7 +16,7 @@ from ..batches import BatchKind
 from ..buckets import lost_share
 from ..captions import CLASS, NAME, caption_origin, read_caption
 from ..dataset import Dataset, Division, Sample
-from ..reading import LeftOut, Reading, Watch, read_pictures
+from ..scan import LeftOut, PictureScan, ScanHooks, scan_pictures
 from ..settings import DataSettings
 from .duplicates import find_duplicates
 from .thumbnails import Thumbnails
@@ -145,19 +145,19 @@ class Survey:
     """
 
     request: SurveyRequest
-    reading: Reading
+    scan: PictureScan
     thumbnails: Thumbnails
     tokens: tuple[int, ...] | None
 
     @property
     def samples(self) -> tuple[Sample, ...]:
         """The pictures that can be used."""
-        return self.reading.samples
+        return self.scan.samples
 
     @cached_property
     def dataset(self) -> Dataset:
         """The pictures that can be used, as a run takes them."""
-        return self.reading.dataset(self.request.train.seed, self.request.data.latents)
+        return self.scan.dataset(self.request.train.seed, self.request.data.latents)
 
     @cached_property
     def division(self) -> Division:
@@ -174,7 +174,7 @@ class Survey:
     @cached_property
     def obstacle(self) -> str:
         """Why a run on this dataset would not start, as a sentence without its field; empty where it would."""
-        return self.reading.obstacle(self.request.data.stop_at_broken)
+        return self.scan.obstacle(self.request.data.stop_at_broken)
 
     @cached_property
     def buckets(self) -> list[Bucket]:
@@ -196,7 +196,7 @@ class Survey:
         return sorted(found, key=lambda problem: KINDS.index(problem.kind))
 
     def _of_left_out(self) -> Iterator[Problem]:
-        for one in self.reading.left_out:
+        for one in self.scan.left_out:
             kind = SMALL if one.is_too_small else UNREADABLE
             yield Problem(kind, one.path, f"{one.sentence.removeprefix(f'{one.path.name}: ')}; it is left out")
 
@@ -246,14 +246,14 @@ class Survey:
 
     def recaptioned(self, count_tokens: TokenCounter | None) -> Survey:
         """Return the survey with all captions read again, and nothing else."""
-        samples, left_out = [], list(self.reading.left_out)
+        samples, left_out = [], list(self.scan.left_out)
         for sample in self.samples:
             try:
                 samples.append(replace(sample, written=read_caption(sample.path, sample.subset.source)))
             except DatasetError as error:
                 left_out.append(LeftOut(sample.path, str(error), sample.subset))
-        reading = Reading(tuple(samples), tuple(left_out), self.reading.passed_over)
-        return replace(self, reading=reading, tokens=_tokens(reading, count_tokens))
+        scan = PictureScan(tuple(samples), tuple(left_out), self.scan.passed_over)
+        return replace(self, scan=scan, tokens=_tokens(scan, count_tokens))
 
 
 def survey(
@@ -272,15 +272,15 @@ def survey(
             raise SurveyInterruptedError(f"stopped after {done} of {total} pictures; press Look to go on")
 
     helpers = helpers or Helpers()
-    watch = Watch(thumbnails.sizes(), helpers.find_subject, thumbnails.add, step)
-    reading = read_pictures(request.data, request.name, request.train.seed, watch)
-    return Survey(request, reading, thumbnails, _tokens(reading, helpers.count_tokens))
+    hooks = ScanHooks(thumbnails.sizes(), helpers.find_subject, thumbnails.add, step)
+    scan = scan_pictures(request.data, request.name, request.train.seed, hooks)
+    return Survey(request, scan, thumbnails, _tokens(scan, helpers.count_tokens))
 
 
-def _tokens(reading: Reading, count_tokens: TokenCounter | None) -> tuple[int, ...] | None:
+def _tokens(scan: PictureScan, count_tokens: TokenCounter | None) -> tuple[int, ...] | None:
     if count_tokens is None:
         return None
-    texts = [sample.subset.captions.every(sample.written) for sample in reading.samples]
+    texts = [sample.subset.captions.every(sample.written) for sample in scan.samples]
     counts = iter(count_tokens([text for group in texts for text in group]))
     return tuple(max(itertools.islice(counts, len(group))) for group in texts)
 

@@ -72,7 +72,7 @@ class Handlers:
             found = dataset_work.look(self.form.values(entered))
         except WorkbenchError as error:
             return (*[gr.update()] * len(self.shown), self.form.explain(error))
-        status = done(f"{len(found.samples) + len(found.reading.left_out):,} pictures were found.")
+        status = done(f"{len(found.samples) + len(found.scan.left_out):,} pictures were found.")
         return (*self._all(found, dataset.ALL, "", 1, _NOTHING), status)
 
     def turn(self, seen: Survey | None, show: str, words: str, page_number: Any, by: int = 0) -> tuple[Any, ...]:

@@ -15,7 +15,7 @@ from hypernetwork_workbench.hypernetworks.data.buckets import (
     lost_share,
 )
 from hypernetwork_workbench.hypernetworks.data.images import framed
-from hypernetwork_workbench.hypernetworks.data.reading import read_dataset
+from hypernetwork_workbench.hypernetworks.data.scan import read_dataset
 from hypernetwork_workbench.hypernetworks.train.settings.job import DataSettings
 from hypothesis import example, given
 from hypothesis import strategies as st

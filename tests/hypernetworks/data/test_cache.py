@@ -10,7 +10,7 @@ import torch
 from hypernetwork_workbench.hypernetworks.base.errors import DatasetError
 from hypernetwork_workbench.hypernetworks.data.cache import Cache
 from hypernetwork_workbench.hypernetworks.data.latents import encode, encode_parts
-from hypernetwork_workbench.hypernetworks.data.reading import read_dataset
+from hypernetwork_workbench.hypernetworks.data.scan import read_dataset
 from hypernetwork_workbench.hypernetworks.train.plan import make_plan
 from hypernetwork_workbench.hypernetworks.train.settings.job import DataSettings
 from PIL import Image
@@ -63,7 +63,7 @@ import hypernetwork_workbench
 import torch
 from hypernetwork_workbench.hypernetworks.data.cache import Cache
 from hypernetwork_workbench.hypernetworks.data.latents import encode, encode_parts
-from hypernetwork_workbench.hypernetworks.data.reading import read_dataset
+from hypernetwork_workbench.hypernetworks.data.scan import read_dataset
 from hypernetwork_workbench.hypernetworks.train.settings.job import DataSettings
 from tests.support.fake_ports import FakeEncoder, FakeProgress
 

@@ -11,7 +11,7 @@ from hypernetwork_workbench.hypernetworks.data.caption_rules import CaptionRules
 from hypernetwork_workbench.hypernetworks.data.captions import read_caption
 from hypernetwork_workbench.hypernetworks.data.dataset import held_out_count
 from hypernetwork_workbench.hypernetworks.data.images import framed, open_picture, to_tensor
-from hypernetwork_workbench.hypernetworks.data.reading import read_dataset
+from hypernetwork_workbench.hypernetworks.data.scan import read_dataset
 from hypernetwork_workbench.hypernetworks.train.settings.job import DataSettings
 from hypothesis import given
 from hypothesis import strategies as st

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypernetwork_workbench.hypernetworks.base.errors import DatasetError, SettingsError
 from hypernetwork_workbench.hypernetworks.data.images import is_colour, open_picture
-from hypernetwork_workbench.hypernetworks.data.reading import read_dataset
+from hypernetwork_workbench.hypernetworks.data.scan import read_dataset
 from hypernetwork_workbench.hypernetworks.train.run import train
 from hypernetwork_workbench.hypernetworks.train.settings.job import DataSettings
 from PIL import Image, ImageFile, features

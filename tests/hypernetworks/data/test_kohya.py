@@ -3,7 +3,7 @@
 import pytest
 from hypernetwork_workbench.hypernetworks.base.errors import SettingsError
 from hypernetwork_workbench.hypernetworks.data.batches import steps_per_epoch
-from hypernetwork_workbench.hypernetworks.data.reading import read_dataset
+from hypernetwork_workbench.hypernetworks.data.scan import read_dataset
 from hypernetwork_workbench.hypernetworks.train.settings.job import DataSettings
 from PIL import Image
 

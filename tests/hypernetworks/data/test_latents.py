@@ -8,7 +8,7 @@ import torch
 from hypernetwork_workbench.hypernetworks.data.cache import Cache
 from hypernetwork_workbench.hypernetworks.data.conditionings import padded
 from hypernetwork_workbench.hypernetworks.data.latents import encode
-from hypernetwork_workbench.hypernetworks.data.reading import read_dataset
+from hypernetwork_workbench.hypernetworks.data.scan import read_dataset
 from hypernetwork_workbench.hypernetworks.train.run import train
 from hypernetwork_workbench.hypernetworks.train.settings.job import DataSettings
 from PIL import Image

@@ -5,7 +5,7 @@ import pytest
 import torch
 from hypernetwork_workbench.hypernetworks.data.buckets import SQUARE, Framing, frame
 from hypernetwork_workbench.hypernetworks.data.masks import mask_weights
-from hypernetwork_workbench.hypernetworks.data.reading import read_dataset
+from hypernetwork_workbench.hypernetworks.data.scan import read_dataset
 from hypernetwork_workbench.hypernetworks.train.loss import diffusion_loss
 from hypernetwork_workbench.hypernetworks.train.noise import NoisyBatch
 from hypernetwork_workbench.hypernetworks.train.run import train

@@ -13,7 +13,7 @@ from tests.support import made_up, rooms
 RUN = """
 import json, pathlib
 from hypernetwork_workbench.hypernetworks import files
-from hypernetwork_workbench.hypernetworks.data.reading import read_dataset
+from hypernetwork_workbench.hypernetworks.data.scan import read_dataset
 from hypernetwork_workbench.hypernetworks.data.settings import DataSettings
 from hypernetwork_workbench.hypernetworks.data.source import FOLDERS
 from hypernetwork_workbench.hypernetworks.jobs import json_schema

@@ -14,7 +14,7 @@ from types import SimpleNamespace
 import pytest
 from hypernetwork_workbench.hypernetworks import files, pages, report
 from hypernetwork_workbench.hypernetworks.base.errors import SettingsError
-from hypernetwork_workbench.hypernetworks.data.reading import LeftOut, Reading
+from hypernetwork_workbench.hypernetworks.data.scan import LeftOut, PictureScan
 from hypernetwork_workbench.hypernetworks.data.settings import DataSettings
 from hypernetwork_workbench.hypernetworks.data.survey.survey import Helpers, Survey, SurveyRequest, survey
 from hypernetwork_workbench.hypernetworks.data.survey.thumbnails import Thumbnails
@@ -132,8 +132,8 @@ def a_survey(texts: Texts, folder: Path) -> Survey:
         for number, sample in enumerate(found.samples)
     ]
     left_out = LeftOut(texts.path("left out"), texts("why"), samples[0].subset)
-    reading = Reading(tuple(samples), (left_out,), {texts("passed over"): 2})
-    return replace(found, reading=reading)
+    scan = PictureScan(tuple(samples), (left_out,), {texts("passed over"): 2})
+    return replace(found, scan=scan)
 
 
 def an_entry(texts: Texts) -> SimpleNamespace:

@@ -91,7 +91,7 @@ def assert_they_agree(plan, found, accumulation=1):
     if found.obstacle:
         assert found.obstacle in plan
         assert f"A run would not start: {found.obstacle}." in dataset.render(found)
-        for one in found.reading.left_out:
+        for one in found.scan.left_out:
             assert one.sentence in plan
             assert one.path.name in [problem.path.name for problem in found.problems]
         return

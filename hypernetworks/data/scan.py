@@ -27,7 +27,7 @@ from .subject import subject_centre
 from .subsets import Subset, base_subset
 
 _SHOWN_PROBLEMS = 8
-_TOLD_EVERY = 20
+_REPORT_EVERY = 20
 _BY_SIZE, _BY_REPEATS = "skip_image_resolution", "a folder name with 0 repeats"
 _log = logging.getLogger(__name__)
 
@@ -37,18 +37,18 @@ class _Reader:
     """Opens pictures one by one."""
 
     seed: int
-    watch: Watch
+    hooks: ScanHooks
 
     def read(self, path: Path, subset: Subset) -> Sample | None:
         """Return the sample of a picture, or None where it is passed over; raises DatasetError."""
         digest = _digest(path)
         picture = None
-        size = self.watch.known.get(digest)
+        size = self.hooks.known.get(digest)
         if size is None or subset.crop == "subject":
             picture = open_raw(path)
             size = picture.size
-            if self.watch.look is not None:
-                self.watch.look(digest, picture)
+            if self.hooks.on_opened is not None:
+                self.hooks.on_opened(digest, picture)
         if size[0] * size[1] <= subset.skipped_area_px:
             return None
         try:
@@ -70,7 +70,7 @@ class _Reader:
         return Sample(path, read_caption(path, subset.source), subset, full, size, frames, weight, mask)
 
     def _subject(self, picture: Image.Image, size: tuple[int, int]) -> tuple[float, float]:
-        find = self.watch.find_subject
+        find = self.hooks.find_subject
         found = find(picture, size) if find is not None else None
         return found or subject_centre(picture)
 
@@ -92,7 +92,7 @@ class LeftOut:
 
 
 @dataclass(frozen=True)
-class Reading:
+class PictureScan:
     """All pictures found in the folders.
 
     Attributes:
@@ -139,19 +139,19 @@ class Reading:
 
 
 @dataclass(frozen=True)
-class Watch:
+class ScanHooks:
     """What a caller knows of the pictures already, and the functions called while they are read.
 
     Attributes:
         known: sizes of pictures, by digest, that need not be opened again.
         find_subject: tried first where a crop should follow the subject.
-        look: called with the digest and each picture that is opened.
+        on_opened: called with the digest and each picture that is opened.
         step: called before each picture with the number of those read and of all; an exception ends the reading.
     """
 
     known: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     find_subject: SubjectFinder | None = None
-    look: Callable[[str, Image.Image], None] | None = None
+    on_opened: Callable[[str, Image.Image], None] | None = None
     step: Callable[[int, int], None] | None = None
 
 
@@ -177,17 +177,17 @@ def read_dataset(
     """
 
     def step(done: int, total: int) -> None:
-        if ports is not None and done % _TOLD_EVERY == 0:
+        if ports is not None and done % _REPORT_EVERY == 0:
             report(ports.progress, done, total, "Reading pictures")
 
-    watch = Watch(known or {}, ports.find_subject if ports else None, step=step)
-    reading = read_pictures(settings, name, seed, watch)
-    reading.check(settings.stop_at_broken)
-    _tell(reading)
-    return reading.dataset(seed, settings.latents)
+    hooks = ScanHooks(known or {}, ports.find_subject if ports else None, step=step)
+    scan = scan_pictures(settings, name, seed, hooks)
+    scan.check(settings.stop_at_broken)
+    _log_left_out(scan)
+    return scan.dataset(seed, settings.latents)
 
 
-def read_pictures(settings: DataSettings, name: str, seed: int, watch: Watch) -> Reading:
+def scan_pictures(settings: DataSettings, name: str, seed: int, hooks: ScanHooks) -> PictureScan:
     """Read what `read_dataset` reads, whether it can be trained on or not.
 
     Raises:
@@ -206,11 +206,11 @@ def read_pictures(settings: DataSettings, name: str, seed: int, watch: Watch) ->
         else:
             passed_over[_BY_REPEATS] += len(pictures)
     left_out = [one for subset in subsets if subset.is_listed for one in _missing(subset, found)]
-    reader = _Reader(seed, watch)
+    reader = _Reader(seed, hooks)
     samples: list[Sample] = []
     for done, (path, owner) in enumerate(found):
-        if watch.step is not None:
-            watch.step(done, len(found))
+        if hooks.step is not None:
+            hooks.step(done, len(found))
         try:
             sample = reader.read(path, owner)
         except DatasetError as error:
@@ -220,17 +220,17 @@ def read_pictures(settings: DataSettings, name: str, seed: int, watch: Watch) ->
             passed_over[_BY_SIZE] += 1
         else:
             samples.append(sample)
-    return Reading(tuple(samples), tuple(left_out), passed_over)
+    return PictureScan(tuple(samples), tuple(left_out), passed_over)
 
 
 def _weighted(subset: Subset, weight: float) -> Subset:
     return replace(subset, weight=subset.weight * weight) if subset.is_regularisation else subset
 
 
-def _tell(reading: Reading) -> None:
-    for one in reading.left_out:
+def _log_left_out(scan: PictureScan) -> None:
+    for one in scan.left_out:
         _log.warning("Left out: %s", one.sentence)
-    for reason, count in reading.passed_over.items():
+    for reason, count in scan.passed_over.items():
         _log.info("%d pictures are passed over by %s.", count, reason)
 
 
