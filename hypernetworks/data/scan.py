@@ -22,7 +22,7 @@ from .encoding_progress import report
 from .images import EXTENSIONS, on_background, open_raw
 from .masks import SUFFIX, mask_beside, read_mask
 from .settings import DataSettings
-from .source import SOURCES
+from .source import described, named_subsets
 from .subject import subject_centre
 from .subsets import Subset, base_subset
 
@@ -193,10 +193,8 @@ def scan_pictures(settings: DataSettings, name: str, seed: int, hooks: ScanHooks
     Raises:
         SettingsError: a folder does not exist or has no pictures; names the field.
     """
-    base = base_subset(settings, name)
-    named = [source for source in SOURCES.values() if getattr(settings, source.name)]
-    subsets = [subset for source in named for subset in source.subsets(settings, base)]
-    subsets = [_weighted(subset, settings.regularisation_weight) for subset in subsets]
+    base = described(settings, base_subset(settings, name))
+    subsets = [_weighted(subset, settings.regularisation_weight) for subset in named_subsets(settings, base)]
     passed_over: Counter[str] = Counter()
     found = []
     for subset in subsets:

@@ -11,10 +11,9 @@ from ..base.options import Group, Settings, setting
 from ..base.registry import gather, with_options
 from .buckets import BUCKETS, MODES, Framing, bucket_problem
 from .images import is_colour
-from .source import FOLDERS, SOURCES
+from .source import CAPTIONS, DESCRIPTIONS, FOLDERS, SOURCES
 
 FRAMING = Group("framing", "Framing and buckets")
-CAPTIONS = Group("captions", "Captions")
 ENCODING = Group("latents", "Latents and broken pictures")
 
 CROPS = ("centre", "random", "subject")
@@ -27,6 +26,7 @@ _BY_USE = sorted(SOURCES.values(), key=lambda one: not one.is_taught)
 
 @dataclass(frozen=True)
 @with_options(gather(one.options for one in _BY_USE), after="weight")
+@with_options(gather(one.options for one in DESCRIPTIONS.values()), after="caption_extension")
 class DataSettings(Settings):
     """Pictures and their captions."""
 
@@ -151,13 +151,6 @@ class DataSettings(Settings):
         "Endings of caption files; the first one found counts.",
         group=CAPTIONS,
         starts_row=True,
-    )
-    metadata_file: str = setting(
-        "",
-        "Metadata file",
-        "kohya's JSON of captions and tags by picture; goes before caption files.",
-        group=CAPTIONS,
-        is_path=True,
     )
     filename_regex: str = setting(
         "",

@@ -1,4 +1,4 @@
-"""Where pictures come from. Each source is one decorated function in a file of the room `sources`."""
+"""Where pictures come from, and what tells more about them. Each is one decorated function in the room `sources`."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from ..base.options import Group
 from ..base.registry import OwnOptions, Registry
 from .subsets import Subset
 
-#: The fold of the form that options of sources stand in.
+#: The folds of the form that options of sources and of descriptions stand in.
 FOLDERS = Group("folders", "Folders, repeats and weights")
+CAPTIONS = Group("captions", "Captions")
 
 Find = Callable[[Any, Subset], Iterable[Subset]]
 """Gives the subsets of a source from the `DataSettings` and the subset that all others are made from."""
@@ -50,3 +51,53 @@ class Source:
 source = Source
 SOURCES: Registry[Source] = Registry(room=f"{__package__}.sources")
 """All sources by the setting that names them."""
+
+
+Describe = Callable[[Any, Subset], Subset]
+"""Puts what it tells into the subset that all others are made from; takes the `DataSettings` too."""
+
+
+@dataclass
+class Description:
+    """A file that tells about pictures found elsewhere, and the decorator of the function that reads it.
+
+    Attributes:
+        name: the setting that names the file; it counts where that is not empty.
+        order: smaller ones are read first.
+        options: its settings, `name` among them.
+        describe: the decorated function; raises SettingsError for what it cannot read.
+    """
+
+    name: str
+    order: float
+    options: OwnOptions
+    describe: Describe = field(init=False)
+
+    def __call__(self, describe: Describe) -> Describe:
+        """Take the description into `DESCRIPTIONS`."""
+        self.describe = describe
+        DESCRIPTIONS.add(self.name, self, self.order)
+        return describe
+
+
+description = Description
+DESCRIPTIONS: Registry[Description] = Registry(room=f"{__package__}.sources")
+"""All descriptions by the setting that names them."""
+
+
+def described(settings: Any, base: Subset) -> Subset:
+    """Return the subset with all that the files of the settings tell about its pictures."""
+    for one in DESCRIPTIONS.values():
+        if getattr(settings, one.name):
+            base = one.describe(settings, base)
+    return base
+
+
+def named_subsets(settings: Any, base: Subset) -> list[Subset]:
+    """Return the subsets of all sources that the settings name.
+
+    Raises:
+        SettingsError: something cannot be read; names the field.
+    """
+    named = (one for one in SOURCES.values() if getattr(settings, one.name))
+    return [subset for one in named for subset in one.subsets(settings, base)]

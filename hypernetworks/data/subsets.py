@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from ..base.errors import SettingsError
 from .buckets import Framing
 from .caption_rules import CaptionRules
-from .captions import CaptionSource, Metadata, read_metadata
+from .captions import CaptionSource
 
 if TYPE_CHECKING:
     from .settings import DataSettings
@@ -94,9 +94,6 @@ def base_subset(settings: DataSettings, name: str) -> Subset:
         name_regex=settings.filename_regex,
         # A blank, the usual separator of words, cannot be seen in a form.
         name_join=settings.filename_join or " ",
-        metadata=read_metadata(Path(settings.metadata_file), "data.metadata_file")
-        if settings.metadata_file
-        else Metadata(),
     )
     return Subset(
         Path(settings.folder),

@@ -206,6 +206,27 @@ def list_file(settings, base):
     return [replace(base, folder=path.parent, files=files, repeats=settings.list_repeats, setting="list_file")]
 '''
 
+DESCRIPTION = '''
+"""A table of captions."""
+
+import csv
+from dataclasses import replace
+
+from ...base.options import setting
+from ..captions import Metadata
+from ..source import CAPTIONS, description
+
+TABLE = setting("", "Caption table", "A .csv of names and captions.", group=CAPTIONS, is_path=True)
+
+
+@description("caption_table", order=20, options={"caption_table": TABLE})
+def caption_table(settings, base):
+    """Take the captions."""
+    with open(settings.caption_table, encoding="utf-8", newline="") as file:
+        entries = {name: {"caption": caption} for name, caption in csv.reader(file)}
+    return replace(base, source=replace(base.source, metadata=Metadata(entries)))
+'''
+
 
 def merge_method(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Add the merge method `middle` for one test."""

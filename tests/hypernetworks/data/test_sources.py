@@ -1,11 +1,11 @@
-"""A source of pictures is one file: settings, reading, limits and runs know it, and no list names it by hand."""
+"""A source of pictures is one file, and so is what tells about them: settings, limits and runs know it by itself."""
 
 from __future__ import annotations
 
 import ast
 import json
 
-from hypernetwork_workbench.hypernetworks.data.source import SOURCES
+from hypernetwork_workbench.hypernetworks.data.source import DESCRIPTIONS, SOURCES
 
 from tests import sources
 from tests.support import made_up, rooms
@@ -35,12 +35,15 @@ def refusal(make):
         make()
     except ValueError as error:
         return str(error)
-dataset = read_dataset(DataSettings(list_file=str(listed), list_repeats=3, width=32, height=32), "n")
 job = make_job("", data__list_file=str(listed), output__sheet=False, train__max_steps=1)
 result = train(job, fake_ports(here / "host"))
 body = {"data": {"list_file": "some.list"}}
 (here / "others.list").write_text("/elsewhere/1.png\\n")
+(here / "captions.csv").write_text("20,dark\\n")
+data = {"list_file": str(listed), "list_repeats": 3, "caption_table": str(here / "captions.csv")}
+dataset = read_dataset(DataSettings(**data, width=32, height=32), "n")
 print(json.dumps([
+    [sample.caption for sample in dataset.samples],
     [sample.path.name for sample in dataset.samples], [sample.subset.repeats for sample in dataset.samples],
     files.load(result.network).metadata.training["dataset"],
     json_schema.of_job()["properties"]["data"]["properties"]["list_file"]["title"],
@@ -54,9 +57,11 @@ print(json.dumps([
 """
 
 
-def test_one_file_is_a_source_with_its_settings(tmp_path):
-    one_more = {"hypernetworks/data/sources/list_file.py": made_up.SOURCE}
-    names, repeats, dataset, title, form, is_inside, *refused = json.loads(rooms.answer(one_more, RUN, tmp_path))
+def test_one_file_is_a_source_or_a_description_with_its_settings(tmp_path):
+    room = "hypernetworks/data/sources"
+    more = {f"{room}/list_file.py": made_up.SOURCE, f"{room}/caption_table.py": made_up.DESCRIPTION}
+    captions, names, repeats, dataset, title, form, is_inside, *refused = json.loads(rooms.answer(more, RUN, tmp_path))
+    assert captions == ["dark", ""]
     assert names == ["20.png", "200.png"]
     assert repeats == [3, 3]
     assert dataset["name"] == "some.list"
@@ -77,7 +82,7 @@ def test_one_file_is_a_source_with_its_settings(tmp_path):
 
 
 def test_no_other_source_file_names_a_source():
-    names = {name for source in SOURCES.values() for name in source.options}
+    names = {name for kind in (SOURCES, DESCRIPTIONS) for one in kind.values() for name in one.options}
     files = [
         path for path in sources.paths() if path.relative_to(sources.ROOT).parts[0] in ("hypernetworks", "patches")
     ]
