@@ -56,6 +56,13 @@ class Global:
     name: str
 
 
+class Skipped:
+    """An object of a library that is left out, and all that it is asked for."""
+
+
+SKIPPED = Skipped()
+
+
 @dataclasses.dataclass(frozen=True)
 class NumpyType:
     """The type of a numpy value, by numpy's short code."""

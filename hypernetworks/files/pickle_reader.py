@@ -9,12 +9,15 @@ import io
 import pickletools
 import struct
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, TypeAlias
 
 from ..base.errors import HypernetworkFileError
-from .pickle_names import CALLS, Global, NumpyType, RefusedError, StorageRef, TensorRef, find, storage
+from .pickle_names import CALLS, SKIPPED, Global, NumpyType, RefusedError, Skipped, StorageRef, TensorRef, find, storage
 
-__all__ = ["StorageRef", "TensorRef", "read"]
+__all__ = ["SKIPPED", "Skips", "StorageRef", "TensorRef", "read"]
+
+#: Tells of a name whether what it names is left out.
+Skips: TypeAlias = Callable[[str], bool]
 
 MAX_PICKLE_BYTES = 8 << 20
 MAX_OPERATIONS = 400_000
@@ -29,10 +32,13 @@ _MARK = _Mark()
 _BROKEN = (ValueError, IndexError, KeyError, TypeError, OverflowError, AttributeError, struct.error)
 
 
-def read(data: bytes, start: int = 0) -> tuple[Any, int]:
+def read(data: bytes, start: int = 0, skips: Skips = lambda name: False) -> tuple[Any, int]:
     """Return the value of one pickle of `data` from byte `start`, and the position of the byte after its end.
 
     Dicts, lists, tuples, strings, bytes, numbers, None and TensorRef come out; everything else is refused.
+
+    Args:
+        skips: names to leave out; what would be made by one of them is `SKIPPED`, and no key of a dict.
 
     Raises:
         HypernetworkFileError: the pickle is broken, too large, or uses a name that is not on the list.
@@ -42,7 +48,7 @@ def read(data: bytes, start: int = 0) -> tuple[Any, int]:
     stream = io.BytesIO(data)
     stream.seek(start)
     try:
-        return _Machine().run(pickletools.genops(stream)), stream.tell()
+        return _Machine(skips).run(pickletools.genops(stream)), stream.tell()
     except RefusedError as reason:
         raise HypernetworkFileError(str(reason)) from None
     except _BROKEN as reason:
@@ -52,7 +58,8 @@ def read(data: bytes, start: int = 0) -> tuple[Any, int]:
 class _Machine:
     """The stack and memo of one pickle."""
 
-    def __init__(self) -> None:
+    def __init__(self, skips: Skips) -> None:
+        self.skips = skips
         self.stack: list[Any] = []
         self.memo: dict[int, Any] = {}
 
@@ -98,12 +105,16 @@ class _Machine:
 
     def append(self, values: list[Any]) -> None:
         target = self.stack[-1]
+        if target is SKIPPED:
+            return
         if type(target) is not list:
             raise RefusedError("its description is damaged (append to no list)")
         target.extend(values)
 
     def set_items(self, values: list[Any]) -> None:
         target = self.stack[-1]
+        if target is SKIPPED:
+            return
         if type(target) is not dict:
             raise RefusedError("its description is damaged (items for no dict)")
         target.update(_pairs(values))
@@ -117,23 +128,36 @@ class _Machine:
             raise RefusedError("its description is damaged (stray mark)")
         self.memo[int(index)] = self.stack[-1]
 
+    def find(self, name: str) -> None:
+        name = name.replace(" ", ".")
+        self.stack.append(SKIPPED if self.skips(name) else find(name))
+
     def stack_global(self) -> None:
         name, module = self._pop(), self._pop()
-        self.stack.append(find(f"{module} {name}"))
+        self.find(f"{module} {name}")
 
     def persistent(self) -> None:
         self.stack.append(storage(self._pop()))
 
     def reduce(self) -> None:
         arguments, function = self._pop(), self._pop()
+        if function is SKIPPED:
+            self.stack.append(SKIPPED)
+            return
         if not isinstance(function, Global) or type(arguments) is not tuple:
             raise RefusedError("its description calls something that is no function")
         self.stack.append(CALLS[function.name](*arguments))
 
+    def new_object(self) -> None:
+        self._pop()
+        if self._pop() is not SKIPPED:
+            raise RefusedError("its description uses the pickle operation NEWOBJ, which no network needs")
+        self.stack.append(SKIPPED)
+
     def build(self) -> None:
         """Ignore the state of a dict (torch's `_metadata`) or of a numpy type; nothing else has one."""
         self._pop()
-        if not isinstance(self.stack[-1], (dict, NumpyType)):
+        if not isinstance(self.stack[-1], (dict, NumpyType, Skipped)):
             raise RefusedError("its description sets attributes of something that has none")
 
 
@@ -146,12 +170,17 @@ def _checked_value(value: Any) -> Any:
 
 
 def _pairs(values: list[Any]) -> dict[Any, Any]:
-    keys = values[::2]
+    pairs = dict(zip(_checked_keys(values[::2]), values[1::2], strict=True))
+    pairs.pop(SKIPPED, None)
+    return pairs
+
+
+def _checked_keys(keys: list[Any]) -> list[Any]:
     for key in keys:
         # Tuples as keys would let a small file ask for endless hashing.
-        if not isinstance(key, (str, int, float, type(None))):
+        if not isinstance(key, (str, int, float, type(None), Skipped)):
             raise RefusedError(f"its description has a key of type {type(key).__name__}")
-    return dict(zip(keys, values[1::2], strict=True))
+    return keys
 
 
 _VALUES = frozenset(
@@ -187,9 +216,10 @@ _OPERATIONS: dict[str, Callable[[_Machine, Any], None]] = {
     "GET": lambda machine, index: machine.push(machine.memo[int(index)]),
     "BINGET": lambda machine, index: machine.push(machine.memo[index]),
     "LONG_BINGET": lambda machine, index: machine.push(machine.memo[index]),
-    "GLOBAL": lambda machine, name: machine.push(find(name)),
+    "GLOBAL": lambda machine, name: machine.find(name),
     "STACK_GLOBAL": lambda machine, _: machine.stack_global(),
     "REDUCE": lambda machine, _: machine.reduce(),
+    "NEWOBJ": lambda machine, _: machine.new_object(),
     "BUILD": lambda machine, _: machine.build(),
     "BINPERSID": lambda machine, _: machine.persistent(),
 }

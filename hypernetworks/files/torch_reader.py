@@ -1,9 +1,12 @@
 """Reads torch's `.pt` container: a zip, or before 2020 a series of pickles. Nothing in a file is executed."""
 
 import io
+import mmap
 import struct
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import PurePosixPath
 from typing import IO, Any, cast
 
@@ -11,13 +14,14 @@ import torch
 
 from ..base.errors import HypernetworkFileError
 from . import pickle_reader
-from .pickle_reader import StorageRef, TensorRef
+from .pickle_reader import SKIPPED, Skips, StorageRef, TensorRef
 
 MAX_DIRECTORY_BYTES = 4 << 20
 MAX_DEPTH = 32
 MAX_VALUES = 500_000
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 _LEGACY_PICKLES = 5
+_HEADER_BYTES = 30
 _BROKEN_ZIP = (
     zipfile.BadZipFile,
     NotImplementedError,
@@ -61,16 +65,43 @@ def read_zip(file: IO[bytes], size: int) -> tuple[Any, tuple[str, ...]]:
     Raises:
         HypernetworkFileError: the file is no torch file, damaged, compressed, or holds more than plain values.
     """
+    with _opened(file) as archive:
+        read = partial(_read_member, archive)
+        return _read_archive(archive, _checked_members(archive, size), read), tuple(archive.namelist())
+
+
+def read_mapped(file: IO[bytes], size: int, skips: Skips) -> Any:
+    """Return the value of an open torch file, however large: its tensors are views of the file, mapped into memory.
+
+    Args:
+        skips: names that are left out with all that they make; None stands in their place.
+
+    Raises:
+        HypernetworkFileError: the file is no torch file, damaged, compressed, or holds more than plain values.
+    """
+    with _opened(file) as archive:
+        # The mapping lives as long as the tensors. What is written into them does not reach the file.
+        read = partial(_map_member, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY))
+        return _read_archive(archive, _checked_members(archive, size), read, skips)
+
+
+@contextmanager
+def _opened(file: IO[bytes]) -> Iterator[zipfile.ZipFile]:
     opening = _Opening(file)
     try:
         with zipfile.ZipFile(opening) as archive:
             opening.limit = None
-            return _read_archive(archive, _checked_members(archive, size)), tuple(archive.namelist())
+            yield archive
     except _BROKEN_ZIP as reason:
         raise HypernetworkFileError(f"it is damaged ({reason})") from reason
 
 
-def _read_archive(archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo]) -> Any:
+def _read_archive(
+    archive: zipfile.ZipFile,
+    members: dict[str, zipfile.ZipInfo],
+    read: Callable[[zipfile.ZipInfo], bytearray | memoryview],
+    skips: Skips = lambda name: False,
+) -> Any:
     description = members.get("data.pkl")
     if description is None:
         raise HypernetworkFileError("it is a zip, but has no data.pkl")
@@ -78,12 +109,12 @@ def _read_archive(archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo])
         raise HypernetworkFileError("its description is too large")
     if "byteorder" in members and _read_member(archive, members["byteorder"]) != b"little":
         raise HypernetworkFileError("its numbers are stored for a big-endian machine")
-    value, _ = pickle_reader.read(bytes(_read_member(archive, description)))
+    value, _ = pickle_reader.read(bytes(_read_member(archive, description)), skips=skips)
 
-    def load(reference: StorageRef) -> bytearray:
+    def load(reference: StorageRef) -> bytearray | memoryview:
         if f"data/{reference.key}" not in members:
             raise HypernetworkFileError("a part of its data is missing")
-        return _read_member(archive, members[f"data/{reference.key}"])
+        return read(members[f"data/{reference.key}"])
 
     return _Filler(load).fill(value)
 
@@ -94,6 +125,13 @@ def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytearray
         if cast(zipfile.ZipExtFile, file).readinto(data) != len(data) or file.read(1):
             raise HypernetworkFileError("a part of its data is cut short")
     return data
+
+
+def _map_member(memory: mmap.mmap, member: zipfile.ZipInfo) -> memoryview:
+    # Its header is of a fixed length but for the name and more, whose lengths stand at the end.
+    name, more = struct.unpack_from("<HH", memory, member.header_offset + _HEADER_BYTES - 4)
+    start = member.header_offset + _HEADER_BYTES + name + more
+    return memoryview(memory)[start : start + member.file_size]
 
 
 def _checked_members(archive: zipfile.ZipFile, size: int) -> dict[str, zipfile.ZipInfo]:
@@ -175,6 +213,8 @@ def _walk(value: Any, replace: Callable[[TensorRef], Any]) -> Any:
             return type(node)(visit(item, depth + 1) for item in node)
         if node is None or isinstance(node, (bool, int, float, str, bytes)):
             return node
+        if node is SKIPPED:
+            return None
         raise HypernetworkFileError("its description holds something that is no value")
 
     return visit(value, 0)
@@ -183,7 +223,7 @@ def _walk(value: Any, replace: Callable[[TensorRef], Any]) -> Any:
 class _Filler:
     """Puts tensors in place of references; each block of numbers is read once, each tensor made once."""
 
-    def __init__(self, load: Callable[[StorageRef], bytearray]) -> None:
+    def __init__(self, load: Callable[[StorageRef], bytearray | memoryview]) -> None:
         self.load = load
         self.storages: dict[str, torch.Tensor] = {}
         self.tensors: dict[int, torch.Tensor] = {}

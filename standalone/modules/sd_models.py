@@ -11,6 +11,7 @@ from typing import Any
 
 import safetensors
 import torch
+from hypernetwork_workbench.hypernetworks.base.errors import HypernetworkFileError
 from safetensors.torch import load_file
 
 from modules import devices, hashes, paths, safe, script_callbacks, sd_models_config, shared
@@ -78,7 +79,7 @@ def read_state_dict(checkpoint_file: str) -> dict[str, torch.Tensor]:
         raise CheckpointError(f"{path.name} is neither a .safetensors nor a .ckpt file.")
     try:
         content: Any = load_file(path) if path.suffix.lower() == ".safetensors" else safe.load(path)
-    except (OSError, ValueError, safetensors.SafetensorError, safe.UnsafeFileError) as error:
+    except (OSError, ValueError, safetensors.SafetensorError, HypernetworkFileError) as error:
         raise CheckpointError(f"{path.name} cannot be read: {error}.") from error
     content = content.get("state_dict", content) if isinstance(content, dict) else {}
     # The first checkpoints name the text encoder's parts without `text_model`.

@@ -80,7 +80,7 @@ def test_old_training_checkpoints_are_read_without_their_objects(host, tmp_path)
             target.writestr(name, data)
     read = host.module("safe").load(path)
     assert torch.equal(read["state_dict"]["a"], torch.ones(2))
-    assert type(read["callbacks"]).__name__ == "Inert"
+    assert read["callbacks"] is None
 
 
 def test_hostile_ckpt_is_refused_and_nothing_runs(sd_models, tmp_path):
