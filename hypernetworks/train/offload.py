@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ..kernels.devices import move
+from .optim.optimizer_state import put_back
 
 CPU = torch.device("cpu")
 
@@ -54,7 +55,7 @@ class OptimizerOnCpu(torch.optim.Optimizer):
         with torch.no_grad():
             for weight, copy in self._pairs:
                 copy.copy_(weight)
-        self.inside.load_state_dict(state_dict)
+        put_back(self.inside, state_dict)
 
     @torch.no_grad()
     def _give(self) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from ..base.errors import SettingsError
 from ..ports import Ports
 from .settings.job import Job
-from .state import SUFFIX
+from .state_file import SUFFIX
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from .optim import optimizers, schedules
 from .optim.precision import Precision
 from .paths import OutputPaths
 from .settings.job import Job
-from .state import SavedRun, newest_state
+from .state_file import SavedRun, newest_state
 from .tracking.previews import preview_requests
 
 _SHOWN_SIZES = 8
@@ -159,7 +159,7 @@ def make_plan(job: Job, ports: Ports, resume: bool = False) -> TrainingPlan:
         steps_per_epoch=steps_per_epoch,
         intervals=Intervals.of(job, steps_per_epoch),
         memory=plan_memory(job.train, network, denoiser, training.kinds),
-        resumed=_state_to_resume(job, paths, end_step) if resume else None,
+        resumed=_state_to_resume(job, paths, end_step).checked(job, network, denoiser) if resume else None,
     )
 
 

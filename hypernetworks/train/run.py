@@ -132,7 +132,7 @@ class _Run:
         saved, file = self.plan.resumed, self.plan.job.network.file
         if saved is None:
             if file:
-                self.state.read_optimizer_file(Path(file), self.plan.job.optimizer.name)
+                self.state.read_optimizer_file(Path(file), self.plan.job)
             return 0
         self.state.restore(saved.captured)
         for name, callback in resumable.items():

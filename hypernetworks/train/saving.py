@@ -18,7 +18,8 @@ from ..network.hypernetwork import Metadata
 from ..ports import Checkpoint
 from .plan import TrainingPlan
 from .settings.job import Job
-from .state import SUFFIX, SavedRun, TrainState, write_state
+from .state import TrainState
+from .state_file import SUFFIX, SavedRun, write_state
 from .tracking.metrics import StepRecord
 from .validation import Validation
 

@@ -1,4 +1,4 @@
-"""The whole state of a run, in memory for a roll-back and on disk to continue from.
+"""The whole state of a run in memory, for a roll-back and for the file to continue from.
 
 Random generators are not part of it: every draw of a run is addressed by seed and step (see `randomness`), so the step
 number alone gives noise, timesteps, dropout, captions and order back.
@@ -7,7 +7,7 @@ number alone gives noise, timesteps, dropout, captions and order back.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
@@ -18,22 +18,21 @@ import torch
 from torch import Tensor
 
 from .. import files
-from ..base.atomic import atomic_write
-from ..base.errors import HypernetworkFileError, TrainingError
-from ..files import torch_writer
+from ..base.errors import HypernetworkFileError
+from ..base.forms import Number, Record, UnfitError
 from ..network.hypernetwork import Hypernetwork
 from ..ports import Denoiser
-from .offload import OptimizerOnCpu
+from .offload import CPU, OptimizerOnCpu
 from .optim import optimizers
-from .optim.averages import WeightAverage, weights_to_show
-from .optim.precision import Precision
+from .optim.averages import WeightAverage, average_form, weights_form, weights_to_show
+from .optim.optimizer_state import Build, OptimizerForm, put_back
+from .optim.precision import SCALER, Precision
 from .settings.job import Job
 
 _log = logging.getLogger(__name__)
 
-SUFFIX = ".state"
-_VERSION = 1
-_KEYS = {"step", "first_step", "learner", "optimizer_name", "progress"}
+#: Of the learning rate; roll-backs halve it.
+_LEAST_FACTOR = 2.0**-100
 
 
 @dataclass
@@ -68,122 +67,91 @@ class TrainState:
         )
 
     def restore(self, captured: Mapping[str, Any]) -> None:
-        """Restore everything.
-
-        Raises:
-            TrainingError: it is the state of another network, optimizer or average.
-        """
-        if bool(captured["average"]) != bool(self.average):
-            raise TrainingError("the saved state was made with another train.ema_decay; set it as it was")
-        try:
-            with torch.no_grad():
-                for name, weight in self.network.named_parameters():
-                    weight.copy_(captured["network"][name])
-            self.optimizer.load_state_dict(_copied(captured["optimizer"]))
-        except (KeyError, RuntimeError, ValueError) as error:
-            raise TrainingError("the saved state belongs to another network or optimizer; start anew") from error
+        """Restore what `capture` or `check_captured` returned."""
+        with torch.no_grad():
+            for name, weight in self.network.named_parameters():
+                weight.copy_(captured["network"][name])
+        self._restore_optimizer(captured["optimizer"])
         self.precision.load_state_dict(captured["precision"])
         if self.average:
             self.average.load_state_dict(captured["average"])
         self.rate_factor = captured["rate_factor"]
 
-    def read_optimizer_file(self, network: Path, optimizer_name: str) -> None:
+    def read_optimizer_file(self, network: Path, job: Job) -> None:
         """Take over the optimizer state that the WebUI keeps next to the file `network`, if there is one that fits.
 
-        Raises:
-            HypernetworkFileError: the file cannot be read.
+        One that does not is named in the log with the reason, and the optimizer starts anew.
         """
-        found = files.load_optimizer_state(files.optimizer_path(network), files.short_hash(network))
-        if found is None:
-            return
-        name, state = found
-        if name != optimizer_name:
-            _log.warning("The saved optimizer state is of %s and was not used.", name)
-            return
+        path, device = files.optimizer_path(network), next(self.network.parameters()).device
         try:
-            self.optimizer.load_state_dict(state)
-        except (ValueError, KeyError) as error:
-            _log.warning("The saved optimizer state does not fit and was not used: %s", error)
+            found = files.load_optimizer_state(path, files.short_hash(network))
+            if found is None:
+                return
+            name, state = found
+            if name != job.optimizer.name:
+                _log.warning("%s: the saved optimizer state is of %s and was not used.", path.name, name)
+                return
+            self._restore_optimizer(_optimizer_form(job, self.network, device).take(state))
+        except HypernetworkFileError as error:
+            _log.warning("The saved optimizer state was not used: %s", error)
+        except UnfitError as error:
+            _log.warning("%s: the saved optimizer state does not fit and was not used: %s", path.name, error)
         else:
             _log.info("Going on with the optimizer state beside %s.", network.name)
 
-
-@dataclass(frozen=True)
-class SavedRun:
-    """The content of a state file.
-
-    Attributes:
-        step: optimizer steps done.
-        captured: what `TrainState.capture` returned.
-        first_step: steps the network had been trained for before the run.
-        optimizer_name: name of the optimizer the state belongs to.
-        progress: histories of the callbacks, by name.
-    """
-
-    step: int
-    first_step: int
-    captured: dict[str, Any]
-    optimizer_name: str
-    progress: dict[str, Any]
+    def _restore_optimizer(self, state: Mapping[str, Any]) -> None:
+        if isinstance(self.optimizer, OptimizerOnCpu):
+            self.optimizer.load_state_dict(state)
+        else:
+            put_back(self.optimizer, state)
 
 
 def make_state(job: Job, network: Hypernetwork, denoiser: Denoiser) -> TrainState:
     """Return the state of step 0: `network` on the device of the model, with a new optimizer."""
     network = network.to(denoiser.device)
-    build = partial(optimizers.build, name=job.optimizer.name, arguments=job.optimizer.arguments)
-    weights = network.parameters()
+    weights, build = list(network.parameters()), _builder(job)
     optimizer = OptimizerOnCpu(weights, build) if job.train.optimizer_on_cpu else build(weights)
     average = WeightAverage(network, job.train.ema_decay) if job.train.ema_decay else None
     return TrainState(network, optimizer, Precision(job.train.precision, denoiser.device, denoiser.dtype), average)
 
 
-def write_state(path: Path, saved: SavedRun) -> None:
-    """Write a state file, whole or not at all; raises HypernetworkFileError."""
-    content = {
-        "version": _VERSION,
-        "step": saved.step,
-        "first_step": saved.first_step,
-        "learner": saved.captured,
-        "optimizer_name": saved.optimizer_name,
-        "progress": saved.progress,
-    }
-    with atomic_write(path) as file:
-        torch_writer.write(file, content)
+def check_captured(
+    captured: Mapping[str, Any], job: Job, network: Hypernetwork, denoiser: Denoiser, has_stepped: bool
+) -> dict[str, Any]:
+    """Return what `TrainState.capture` gave and a file has kept, sure to fit the state of a new run of `job`.
 
-
-def read_state(path: Path) -> SavedRun:
-    """Read a state file without executing anything.
+    Args:
+        has_stepped: whether the optimizer had taken steps.
 
     Raises:
-        HypernetworkFileError: the file cannot be read, or is no state file of this version.
+        UnfitError: it is of another network or optimizer, or damaged.
     """
-    content = files.read_plain(path)
-    if not isinstance(content, dict) or content.get("version") != _VERSION or not content.keys() >= _KEYS:
-        raise HypernetworkFileError(f"{path.name}: this is no saved state of a run that this version can go on with")
-    return SavedRun(
-        step=content["step"],
-        first_step=content["first_step"],
-        captured=content["learner"],
-        optimizer_name=content["optimizer_name"],
-        progress=content["progress"],
+    weights = dict(network.named_parameters())
+    optimizer = _optimizer_form(job, network, denoiser.device)
+    form = Record(
+        {
+            "network": weights_form(weights),
+            "optimizer": optimizer,
+            "precision": SCALER if captured["precision"] else Record({}),
+            "average": average_form(weights, captured["average"]) if captured["average"] else Record({}),
+            "rate_factor": Number(_LEAST_FACTOR, 1),
+        }
     )
+    found = form.take(captured)
+    if has_stepped and optimizer.keeps_for_weights and not found["optimizer"]["state"]:
+        raise UnfitError("optimizer.state is empty although steps were taken")
+    return found
 
 
-def newest_state(candidates: Iterable[Path]) -> SavedRun | None:
-    """Return the state with the most steps, or None; an unreadable file is an error only if there is no other."""
-    newest: SavedRun | None = None
-    failure: HypernetworkFileError | None = None
-    for path in candidates:
-        try:
-            saved = read_state(path)
-        except HypernetworkFileError as error:
-            failure = error
-            continue
-        if newest is None or saved.step > newest.step:
-            newest = saved
-    if newest is None and failure is not None:
-        raise failure
-    return newest
+def _optimizer_form(job: Job, network: Hypernetwork, device: torch.device) -> OptimizerForm:
+    """Return the form of what the optimizer of a run keeps, with the network on `device`."""
+    device = CPU if job.train.optimizer_on_cpu else device
+    groups = [list(pair.parameters()) for pair in network.pairs.values()]
+    return OptimizerForm.of(groups, _builder(job), device)
+
+
+def _builder(job: Job) -> Build:
+    return partial(optimizers.build, name=job.optimizer.name, arguments=job.optimizer.arguments)
 
 
 def _copied(value: Any) -> Any:

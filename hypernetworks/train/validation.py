@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from ..base.forms import STEPS, Maybe, Number, Record, Row
 from ..base.randomness import derived_seed
 from ..data.latents import EncodedDataset
 from ..ports import Denoiser
@@ -20,6 +21,10 @@ from .tracking.metrics import StepRecord
 
 _TIMESTEPS = 4
 _AT_ONCE = 8
+#: What Continue needs, in a file; a measurement may have gone wrong.
+FORM = Record(
+    {"latest": Maybe(Row((STEPS, Number(is_finite=False)))), "best": Number(is_finite=False)},
+)
 
 
 class Validation:

@@ -7,6 +7,7 @@ import csv
 import torch
 from hypernetwork_workbench.hypernetworks import files
 from hypernetwork_workbench.hypernetworks.train.settings.job import Job
+from PIL import Image
 
 
 def make_job(pictures, **changes):
@@ -21,6 +22,15 @@ def make_job(pictures, **changes):
         section, key = address.split("__")
         tables.setdefault(section, {})[key] = value
     return Job.from_mapping(tables)
+
+
+def draw_pictures(folder):
+    """Make a folder of five pictures of different shapes, with captions."""
+    folder.mkdir()
+    for index in range(5):
+        Image.new("RGB", (40 + 8 * index, 48), (40 * index, 90, 200 - 30 * index)).save(folder / f"{index}.png")
+        (folder / f"{index}.txt").write_text(f"picture {'x' * index}", encoding="utf-8")
+    return folder
 
 
 def weights(path):

@@ -7,9 +7,24 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
+from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from ...base.forms import STEPS, Array, Record
 from ...network.hypernetwork import Hypernetwork
+
+
+def weights_form(weights: Mapping[str, Tensor]) -> Record:
+    """Return the form of these weights in a file, by their names."""
+    return Record({name: Array(tuple(weight.shape), weight.dtype) for name, weight in weights.items()})
+
+
+def average_form(weights: Mapping[str, Tensor], saved: Mapping[str, Any]) -> Record:
+    """Return the form of the average of these weights in a file; `saved` tells whether it is of version 0.1."""
+    if "weights" in saved:
+        return Record({"steps": STEPS, "weights": weights_form(weights)})
+    means = weights_form({f"module.{name}": weight for name, weight in weights.items()})
+    return Record({"n_averaged": Array((), torch.int64, 1, STEPS.maximum), **means.fields})
 
 
 class WeightAverage(AveragedModel):

@@ -11,9 +11,20 @@ import torch
 from torch import Tensor, nn
 
 from ...base.errors import SettingsError
+from ...base.forms import Number, Record, Whole
 
 _DTYPES = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
 _NAMES = {torch.bfloat16: "bf16", torch.float16: "fp16"}
+#: The scaler's state in a file.
+SCALER = Record(
+    {
+        "scale": Number(2.0**-126, 2.0**127),
+        "growth_factor": Number(1, 1e6),
+        "backoff_factor": Number(1e-6, 1),
+        "growth_interval": Whole(1, 1_000_000_000),
+        "_growth_tracker": Whole(0, 1_000_000_000),
+    }
+)
 
 
 class Precision:

@@ -9,6 +9,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from ...base.forms import STEPS, ListOf, Maybe, Number, Record, Row, UnfitError, Whole
 from ...kernels.memory import PeakMemory
 from ...pages.charts import Curve, draw_chart
 from ...ports import Progress
@@ -20,6 +21,39 @@ _MEAN_STEPS = 50
 _SPEED_STEPS = 20
 _CHART_EVERY_S = 1.0
 _CHART_POINTS = 240
+_LOSS = Number(-3.5e38, 3.5e38)  # what float32 has
+
+
+class _HistoryForm(Record):
+    """What Continue needs, in a file."""
+
+    def take(self, value: Any, place: str = "") -> dict[str, Any]:
+        """Return it, with as many losses as the steps tell."""
+        history = super().take(value, place)
+        for name in ("first", "last"):
+            if len(history[name]) != min(history["taken"], _MEAN_STEPS):
+                raise UnfitError(f"{place}.{name} has {len(history[name])} losses of {history['taken']} steps")
+        if (history["smoothed"] is None) != (history["taken"] == 0):
+            raise UnfitError(f"{place}.smoothed does not fit {history['taken']} steps")
+        return history
+
+
+def _curve(value: Number) -> Record:
+    points = ListOf(Row((STEPS, value)), _CHART_POINTS)
+    return Record({"points": points, "stride": Whole(1, STEPS.maximum)})
+
+
+FORM = _HistoryForm(
+    {
+        "taken": STEPS,
+        "first": ListOf(_LOSS, _MEAN_STEPS),
+        "last": ListOf(_LOSS, _MEAN_STEPS),
+        "smoothed": Maybe(_LOSS),
+        "curves": Record(
+            {"loss": _curve(_LOSS), "validation": _curve(Number(is_finite=False)), "rate": _curve(Number(0, 1e9))}
+        ),
+    }
+)
 
 
 class _History:

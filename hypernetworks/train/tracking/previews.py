@@ -15,6 +15,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from ...base.atomic import atomic_write
 from ...base.errors import SettingsError
+from ...base.forms import ListOf, Record, Text
 from ...network.hypernetwork import Hypernetwork
 from ...ports import PictureRequest, Ports
 from ..optim.schedules import Schedule
@@ -24,6 +25,8 @@ from .metrics import StepRecord
 from .strip import draw_strip
 
 _FLAG = re.compile(r"\s+--([nwhdls])\s+")
+#: What Continue needs, in a file.
+FORM = Record({"paths": ListOf(Text(4096, r"[^\0]*step-\d{6,10}(-\d{1,5})?\.png"), 1_000_000)})
 
 
 @dataclass
@@ -58,8 +61,9 @@ class Previews:
         return {"paths": [str(path) for path in self.paths]}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Restore the pictures that still exist."""
-        self.paths = [path for path in map(Path, state["paths"]) if path.exists()]
+        """Restore the pictures that still exist, even if the folder was moved."""
+        names = [re.split(r"[/\\]", path)[-1] for path in state["paths"]]
+        self.paths = [path for name in names if (path := self.folder / name).is_file()]
 
     def is_due(self, step: int) -> bool:
         """Tell whether pictures are made after `step`."""

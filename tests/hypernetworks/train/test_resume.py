@@ -9,7 +9,7 @@ from hypernetwork_workbench.hypernetworks.base.atomic import atomic_write
 from hypernetwork_workbench.hypernetworks.base.errors import HypernetworkFileError, SettingsError, TrainingError
 from hypernetwork_workbench.hypernetworks.files import torch_writer
 from hypernetwork_workbench.hypernetworks.train.run import train
-from hypernetwork_workbench.hypernetworks.train.state import SUFFIX
+from hypernetwork_workbench.hypernetworks.train.state_file import SUFFIX
 
 from tests.support.fake_ports import fake_ports
 from tests.support.runs import make_job, read_log, same, weights

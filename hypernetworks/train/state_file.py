@@ -1,0 +1,142 @@
+"""The state of a run on disk, for Continue: written, read, and checked before anything uses it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from .. import files
+from ..base.atomic import atomic_write
+from ..base.errors import HypernetworkFileError, TrainingError
+from ..base.forms import STEPS, Anything, Exactly, Record, Table, Text, UnfitError, check_memory
+from ..files import torch_writer
+from ..network.hypernetwork import Hypernetwork
+from ..ports import Denoiser
+from . import validation
+from .settings.job import Job
+from .state import check_captured
+from .tracking import monitor, previews
+
+_log = logging.getLogger(__name__)
+
+SUFFIX = ".state"
+_VERSION = 1
+#: Depends on the run, and is checked when that is known.
+_PART = Table(Anything(), Anything(), 1_000_000)
+_FORM = Record(
+    {
+        "version": Exactly(_VERSION),
+        "step": STEPS,
+        "first_step": STEPS,
+        "learner": Record(
+            {**dict.fromkeys(("network", "optimizer", "precision", "average"), _PART), "rate_factor": Anything()}
+        ),
+        "optimizer_name": Text(100),
+        "progress": Record({"monitor": monitor.FORM, "validation": validation.FORM, "previews": previews.FORM}),
+    }
+)
+
+
+@dataclass(frozen=True)
+class SavedRun:
+    """What a state file holds.
+
+    Attributes:
+        step: optimizer steps done.
+        first_step: steps the network had been trained for before the run.
+        captured: what `TrainState.capture` gave.
+        optimizer_name: name of the optimizer the state belongs to.
+        progress: losses and the like of the callbacks that asked to be remembered, by name.
+        file: name of the file.
+    """
+
+    step: int
+    first_step: int
+    captured: dict[str, Any]
+    optimizer_name: str
+    progress: dict[str, Any]
+    file: str = ""
+
+    def checked(self, job: Job, network: Hypernetwork, denoiser: Denoiser) -> SavedRun:
+        """Return the state, sure to be one of this run.
+
+        Raises:
+            TrainingError: it is of another network, optimizer or average, or damaged.
+        """
+        if bool(self.captured["average"]) != bool(job.train.ema_decay):
+            raise TrainingError(f"{self.file}: the saved state was made with another train.ema_decay; set it as it was")
+        try:
+            has_stepped = self.progress["monitor"]["taken"] > 0
+            captured = check_captured(self.captured, job, network, denoiser, has_stepped)
+        except UnfitError as error:
+            reason = f"it belongs to another network or optimizer, or is damaged ({error}); start anew"
+            raise TrainingError(f"{self.file}: the saved state does not fit: {reason}") from error
+        return replace(self, captured=captured)
+
+
+def write_state(path: Path, saved: SavedRun) -> None:
+    """Write a state file, whole or not at all; raises HypernetworkFileError."""
+    content = {
+        "version": _VERSION,
+        "step": saved.step,
+        "first_step": saved.first_step,
+        "learner": saved.captured,
+        "optimizer_name": saved.optimizer_name,
+        "progress": saved.progress,
+    }
+    with atomic_write(path) as file:
+        torch_writer.write(file, content)
+
+
+def read_state(path: Path) -> SavedRun:
+    """Read a state file without executing anything; what depends on the run is left to `SavedRun.checked`.
+
+    Raises:
+        HypernetworkFileError: the file cannot be read, or is none of ours.
+    """
+    content = files.read_plain(path)
+    try:
+        _check_version(content)
+        found = _FORM.take(content)
+        check_memory(found)
+    except UnfitError as error:
+        reason = f"this is no saved state of a run that this version can go on with: {error}"
+        raise HypernetworkFileError(f"{path.name}: {reason}") from error
+    return SavedRun(
+        step=found["step"],
+        first_step=found["first_step"],
+        captured=found["learner"],
+        optimizer_name=found["optimizer_name"],
+        progress=found["progress"],
+        file=path.name,
+    )
+
+
+def newest_state(candidates: Iterable[Path]) -> SavedRun | None:
+    """Read the state with the most steps, or None; unreadable ones only count where there is no other."""
+    newest: SavedRun | None = None
+    failures: list[HypernetworkFileError] = []
+    for path in candidates:
+        try:
+            saved = read_state(path)
+        except HypernetworkFileError as error:
+            failures.append(error)
+            continue
+        if newest is None or saved.step > newest.step:
+            newest = saved
+    if newest is None and failures:
+        raise failures[-1]
+    for failure in failures:
+        _log.warning("Passed over: %s", failure)
+    return newest
+
+
+def _check_version(content: Any) -> None:
+    """Tell a state of another version from one that is damaged; raises UnfitError."""
+    version = content.get("version") if isinstance(content, dict) else None
+    if type(version) is int and version != _VERSION:
+        advice = "update the extension" if version > _VERSION else "use the version of the extension that wrote it"
+        raise UnfitError(f"it has the form of version {version}, not of {_VERSION}; {advice}")

@@ -1,0 +1,12 @@
+"""Saved states that do not fit: Continue refuses each with one sentence."""
+
+import pytest
+
+from tests.support.faults import states
+
+
+@pytest.mark.parametrize("case", list(states.cases()), ids=lambda case: case.name)
+def test_a_state_that_does_not_fit_is_refused_by_name(case, tmp_path):
+    sentence = case.act(tmp_path)
+    assert sentence
+    assert "\n" not in sentence
