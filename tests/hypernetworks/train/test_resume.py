@@ -80,6 +80,24 @@ def test_a_network_trained_in_place_counts_its_steps_once(pictures, tmp_path):
     assert files.load(first.network).metadata.step == 13
 
 
+def test_a_state_of_version_0_1_goes_on_to_the_same_weights(pictures, tmp_path):
+    whole = train(make_job(pictures, **EVERYTHING), fake_ports(tmp_path / "whole"))
+    half = train(make_job(pictures, **EVERYTHING), fake_ports(tmp_path / "halves", stop_after=13))
+    path = half.network.with_name(half.network.name + SUFFIX)
+    content = files.read_plain(path)
+    means = content["learner"].pop("average")
+    steps = means.pop("n_averaged").item() - 1
+    content["learner"]["average"] = {
+        "steps": steps,
+        "weights": {name.removeprefix("module."): mean for name, mean in means.items()},
+    }
+    content["progress"]["previews"]["paths"] = [r"D:\\webui\\step-000004.png"]
+    torch.save(content, path)
+    rest = train(make_job(pictures, **EVERYTHING), fake_ports(tmp_path / "halves"), resume=True)
+    assert same(weights(whole.network), weights(rest.network))
+    assert rest.previews == ()
+
+
 def test_there_must_be_a_state_that_fits(pictures, tmp_path):
     with pytest.raises(TrainingError, match="no saved state of fake"):
         train(make_job(pictures), fake_ports(tmp_path), resume=True)

@@ -60,8 +60,10 @@ def _add_one(draw: random.Random, content: Content) -> None:
 
 def _spoil_one(draw: random.Random, content: Content) -> None:
     address = draw.choice(list(_addresses(content)))
-    kinds = [[], "many", {"a": 1}, True, 2**79, b"bytes", [[[[[[1]]]]]]]
-    _put(address, draw.choice([one for one in kinds if type(one) is not type(_at(content, address))]), content)
+    kinds = [[], "many", {"a": 1}, True, b"bytes", [[[[[[1]]]]]]]
+    before = _at(content, address)
+    fitting = [2**79] if type(before) is int else []
+    _put(address, draw.choice([*fitting, *(one for one in kinds if type(one) is not type(before))]), content)
 
 
 def _act(change: Callable[[Content], Any], folder: Path) -> str:
@@ -141,7 +143,7 @@ def _deep(depth: int) -> Any:
 
 
 _WEIGHT: Address = ("learner", "network", "pairs.12.0.linear.0.weight")
-_MEAN: Address = ("learner", "average", "weights", "pairs.12.1.linear.0.bias")
+_MEAN: Address = ("learner", "average", "module.pairs.12.1.linear.0.bias")
 _MOMENT: Address = ("learner", "optimizer", "state", 0, "exp_avg")
 _SQUARE: Address = ("learner", "optimizer", "state", 2, "exp_avg_sq")
 _COUNT: Address = ("learner", "optimizer", "state", 1, "step")
@@ -186,7 +188,8 @@ _NAMED: dict[str, Callable[[Content], Any]] = {
     "optimizer state of one weight missing": partial(_drop, ("learner", "optimizer", "state", 3)),
     "optimizer state missing": partial(_put, ("learner", "optimizer", "state"), {}),
     "moment of another optimizer": partial(_put, (*_MOMENT[:-1], "momentum_buffer"), torch.zeros(24, 12)),
-    "average steps below 0": partial(_put, ("learner", "average", "steps"), -1),
+    "average of steps below 0": partial(_put, ("learner", "average", "n_averaged"), torch.tensor(-1)),
+    "average as of version 0.1 without steps": partial(_put, ("learner", "average"), {"weights": {}}),
     "scaler of a part": partial(_put, ("learner", "precision"), {"scale": 1.0}),
     "scaler of scale 0": partial(
         _put,
