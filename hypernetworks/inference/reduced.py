@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ..compose.bound import Apply, Chain, Step, mix
-from ..kernels.packed_linear import PackedLinear
+from ..kernels.linear import PackedLinear
 from ..network.affine import added_map
 from ..network.hypernetwork import HypernetworkModule
 

@@ -4,8 +4,8 @@ import gc
 
 import pytest
 import torch
-from hypernetwork_workbench.hypernetworks.kernels import packed_linear
-from hypernetwork_workbench.hypernetworks.kernels.packed_linear import PackedLinear
+from hypernetwork_workbench.hypernetworks.kernels import linear
+from hypernetwork_workbench.hypernetworks.kernels.linear import PackedLinear
 from torch import nn
 
 
@@ -46,13 +46,13 @@ def test_a_layer_is_laid_out_once_and_again_when_its_weights_change():
 
 def test_nothing_is_kept_of_a_layer_that_is_gone():
     gc.collect()
-    before = len(packed_linear._known)
+    before = len(linear._known)
     plain = layer()
     PackedLinear.of(plain)
-    assert len(packed_linear._known) == before + 1
+    assert len(linear._known) == before + 1
     del plain
     gc.collect()
-    assert len(packed_linear._known) == before
+    assert len(linear._known) == before
 
 
 def test_where_torch_lacks_it_the_plain_layer_runs(without_onednn):
