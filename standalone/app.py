@@ -146,12 +146,12 @@ def _served(host: embedded.Host) -> served_files.Served:
 
 
 def _in_address(listen: str) -> str:
-    """Return an IP address as it is written before a port."""
+    """Return an IP address in the form that it has before a port."""
     return f"[{listen}]" if ":" in listen else listen
 
 
 def _page_address(options: argparse.Namespace) -> str:
-    """Return where a browser of this machine finds the page."""
+    """Return the address of the page for a browser on this machine."""
     address = ip_address(options.server_name)
     here = {4: "127.0.0.1", 6: "::1"}[address.version] if address.is_unspecified else options.server_name
     return f"http://{_in_address(here)}:{options.port}"

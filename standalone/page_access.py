@@ -1,4 +1,4 @@
-"""Who may use the page: its own window, under the addresses of this machine and those that the command line names."""
+"""Who may use the page: the page itself, under the addresses of this machine and those on the command line."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ FLAG = "--allow-origin"
 
 
 def middleware(options: argparse.Namespace) -> Middleware:
-    """Return the middleware that refuses other pages, and tells browsers to let none frame this one or show its parts.
+    """Return the middleware that refuses other pages, and makes browsers let none frame this page or embed its files.
 
-    In a frame its buttons could be pressed unseen, and in a network a browser does not say which page asks for parts.
+    In a frame its buttons could be pressed unseen, and in a network a browser does not say which page embeds a file.
     """
     named = options.allow_origin or []
     frames = " ".join(["frame-ancestors", "'self'", *named])
@@ -35,8 +35,8 @@ def rules(listen: str, named: list[str]) -> Rules:
     """Return what belongs to the page.
 
     Args:
-        listen: the IP address at which it is served.
-        named: the origins of the command line, each one of a web page.
+        listen: the IP address at which the page is served.
+        named: the origins given on the command line.
     """
     origins = {origin for text in named if (origin := parse_origin(text))}
     hosts = {origin.host for origin in origins} | {listen}
@@ -51,7 +51,7 @@ def rules(listen: str, named: list[str]) -> Rules:
 
 
 def _own_addresses() -> set[str]:
-    """Return the addresses of this machine, as they are now."""
+    """Return the present addresses of this machine."""
     kinds = (socket.AF_INET, socket.AF_INET6)
     listed = [one.address for several in psutil.net_if_addrs().values() for one in several if one.family in kinds]
     return {str(ip_address(address.partition("%")[0])) for address in listed}

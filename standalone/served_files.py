@@ -1,6 +1,6 @@
-"""The files that the page gives out: its own scripts and styles, finished pictures, and what gradio copied for it.
+"""The files that the server gives out: the page's scripts and styles, finished pictures, and gradio's copies.
 
-gradio's own route gives whatever lies below the folder in which the server was started; these routes stand before it.
+gradio's own route gives out anything below the folder in which the server was started; these routes come before it.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ PICTURES = {
     ".png": "image/png",
     ".webp": "image/webp",
 }
-#: What a browser may show or run; the rest it can only save. Not asked of the system, which may say anything.
+#: Types that a browser may show or run; others it can only save. Fixed here, as the system's own table may differ.
 _KINDS = {**PICTURES, ".css": "text/css", ".js": "text/javascript"}
 _FORBIDDEN, _MISSING = 403, 404
 
 
 class Served:
-    """What may be given out.
+    """The files that may be given out.
 
     Args:
         files: these files.
-        pictures: the pictures below these folders.
+        pictures: pictures below these folders.
         copies: all files below this folder.
     """
 
@@ -46,10 +46,10 @@ class Served:
         )
 
     def find(self, text: str) -> Path | None:
-        """Return the file of a path as the page asks for it; None where it may not be given out."""
+        """Return the file for a path in a request; None where it may not be given out."""
         try:
             path = Path(os.path.abspath(text))  # noqa: PTH100 - Path.resolve would look at the disk
-            # The name comes first: on Windows, to look for a file can mean to ask another machine for it.
+            # The name is checked first: on Windows, looking for a file may mean asking another machine for it.
             if not _is_among(path, *self._named):
                 return None
             path = path.resolve()
@@ -71,12 +71,12 @@ class Served:
         return FileResponse(path, headers=headers, media_type=kind)
 
     def routes(self) -> list[BaseRoute]:
-        """Return the routes, under gradio's addresses."""
+        """Return the routes, which replace gradio's own."""
         return [Route(start + "{path:path}", self.answer, methods=["GET", "HEAD"]) for start in ("/file=", "/file/")]
 
 
 def copies_folder() -> Path:
-    """Return the folder into which gradio copies what it gives to the page, and takes what the page gives."""
+    """Return the folder of gradio's copies for the page, and of uploads."""
     return Path(os.environ.get("GRADIO_TEMP_DIR") or Path(tempfile.gettempdir(), "gradio"))
 
 

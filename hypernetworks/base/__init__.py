@@ -1,1 +1,1 @@
-"""What every room stands on: errors, how a setting is declared, names, atomic writes, randomness."""
+"""The foundation of all rooms: errors, declared settings, registries, names, atomic writes, randomness."""

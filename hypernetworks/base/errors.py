@@ -59,9 +59,9 @@ def raise_all(errors: Iterable[SettingsError]) -> None:
 
 
 class ErrorCollector:
-    """Holds the errors of independent checks back, so that a person sees all of them at once.
+    """Collects the errors of independent checks, so that a user sees all of them at once.
 
-    Each check stands in a `with` block of its own, which ends at the first error in it.
+    Each check is a `with` block of its own, which ends at the first error in it.
     """
 
     def __init__(self) -> None:
@@ -77,7 +77,7 @@ class ErrorCollector:
         return False
 
     def raise_all(self) -> None:
-        """Raise the wrong settings as one error, or else the first other error; nothing where all checks passed."""
+        """Raise all SettingsErrors as one, or else the first other error; do nothing if all checks passed."""
         raise_all(error for error in self._errors if isinstance(error, SettingsError))
         if self._errors:
             raise self._errors[0]

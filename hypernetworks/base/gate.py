@@ -1,4 +1,4 @@
-"""The door of a web server: requests of other pages, and such to other names, are refused before anything sees them."""
+"""The gate of a web server: requests of other pages, or to other names, are refused before anything sees them."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ App = Callable[[Message, Receive, Send], Awaitable[None]]
 _log = logging.getLogger(__name__)
 _FORBIDDEN = 403
 _POLICY = 1008
-_MOST_TOLD = 100
-_MOST_SHOWN = 100
+_MAX_LOGGED = 100
+_MAX_SHOWN = 100
 _ANSWER = b"This request was made by another page, or sent to another name, and is refused. The log says which.\n"
 
 
@@ -25,9 +25,9 @@ class Gate:
     """ASGI middleware that lets a page's own requests pass.
 
     Args:
-        app: what stands behind it.
-        rules: what is the page's own.
-        flag: of the command line, names what else may pass.
+        app: the application behind it.
+        rules: what belongs to the page.
+        flag: the command-line flag that names what else may pass.
         headers: added to every answer.
     """
 
@@ -36,10 +36,10 @@ class Gate:
         self._rules = rules
         self._flag = flag
         self._headers = list(headers)
-        self._told: set[Foreign] = set()
+        self._logged: set[Foreign] = set()
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        """Answer one request, as ASGI has it."""
+        """Handle one request in the form of ASGI."""
 
         async def answer(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -50,22 +50,22 @@ class Gate:
         if found is None:
             await self.app(scope, receive, answer if self._headers else send)
         else:
-            await self.meet(found, scope, receive, send)
+            await self.handle_foreign(found, scope, receive, send)
 
-    async def meet(self, found: Foreign, scope: Message, _receive: Receive, send: Send) -> None:
-        """Answer a request that is not the page's own: it gets status 403, a WebSocket before it is open."""
-        self.tell(found)
+    async def handle_foreign(self, found: Foreign, scope: Message, _receive: Receive, send: Send) -> None:
+        """Refuse a request that is not the page's own with status 403, a WebSocket before it opens."""
+        self.log_refusal(found)
         await refuse(scope, send)
 
-    def tell(self, found: Foreign) -> None:
-        """Say in the log what was refused, once for each origin and name."""
-        if found not in self._told and len(self._told) < _MOST_TOLD:
-            self._told.add(found)
-            _log.warning("%s", sentence(found, self._flag))
+    def log_refusal(self, found: Foreign) -> None:
+        """Log what was refused, once for each origin and name."""
+        if found not in self._logged and len(self._logged) < _MAX_LOGGED:
+            self._logged.add(found)
+            _log.warning("%s", refusal_sentence(found, self._flag))
 
 
-def sentence(found: Foreign, flag: str) -> str:
-    """Return what the log says of a refused request, with the flag that would let it pass."""
+def refusal_sentence(found: Foreign, flag: str) -> str:
+    """Return the sentence about a refused request for the log, with the flag that would let it pass."""
     if found.header == "host" and parse_authority(found.text):
         it = f"http://{found.text}"
         return f"A request to {it} was refused; if that is an address of this page, start it with {flag} {it}."
@@ -73,12 +73,12 @@ def sentence(found: Foreign, flag: str) -> str:
         it = found.text
         return f"A request of the page {it} was refused; if that page may use this one, start it with {flag} {it}."
     what = "to another name" if found.header == "host" else "of a page that hides its address"
-    shown = ascii(found.text[:_MOST_SHOWN])
+    shown = ascii(found.text[:_MAX_SHOWN])
     return f"A request {what} ({shown}) was refused; {flag} names the addresses that may use this page."
 
 
 async def refuse(scope: Message, send: Send) -> None:
-    """Answer a request with status 403; a WebSocket that is open is closed."""
+    """Answer a request with status 403; close a WebSocket."""
     if scope["type"] == "websocket":
         await send({"type": "websocket.close", "code": _POLICY, "reason": ""})
         return

@@ -1,8 +1,8 @@
-"""Whether a request comes from a page's own browser window: the decision, from the request's headers alone.
+"""Decides from the headers of a request whether it comes from the page itself or from another one.
 
-A browser says with each request by which name it reached the server (Host), and of requests that another page makes
-which page that is (Origin, or Sec-Fetch-Site and Referer). No page can forge these. A program that is no browser says
-nothing of other pages, and may ask. What is decided here keeps other pages out, it is no password.
+A browser sends with each request the name by which it reached the server (Host), and with requests of another page
+which page that is (Origin, or Sec-Fetch-Site and Referer). No page can forge these. A program that is no browser names
+no other page, and is let in. This keeps other pages out; it does not replace a password.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ _ORIGIN = re.compile(rf"(?P<scheme>https?)://{_HOST}", re.IGNORECASE | re.ASCII)
 _OF_REFERER = re.compile(r"[^/]*//[^/?#]*")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _FORWARDED = (b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto", b"forwarded")
-#: In place of the origin of a request of another site whose page does not say which it is.
+#: Stands for the origin of a request of another site that does not name its page.
 HIDDEN = "null"
 
 
 class Authority(NamedTuple):
-    """A name with a port, as in the header Host: the name in lower case, an IPv6 address without its brackets."""
+    """A name with a port, from the header Host: the name in lower case, an IPv6 address without its brackets."""
 
     host: str
     port: int | None
 
 
 class Origin(NamedTuple):
-    """A page's scheme, name and port; the port is that of the scheme where none is written."""
+    """A page's scheme, name and port; without a port, that of the scheme."""
 
     scheme: str
     host: str
@@ -43,8 +43,8 @@ class Rules:
     """What belongs to a page.
 
     Attributes:
-        hosts: tells whether the page may be reached by this name; None: by any, where the names are not known.
-        origins: tells whether the user named this origin, given as the browser wrote it.
+        hosts: tells whether the page may be reached by a name; None: by any, as its names are unknown.
+        origins: tells whether the user has allowed an origin, given as the browser wrote it.
         behind_proxy: a proxy that nobody named may stand before the server: it may speak https, send X-Forwarded-Host
             (which no page can make a browser send elsewhere), leave the port out of the names it passes on, and give
             the page a name of its own.
@@ -56,20 +56,20 @@ class Rules:
 
 
 class Foreign(NamedTuple):
-    """Why a request is refused: its header `host` or `origin`, and what stands there."""
+    """Why a request is refused: its header `host` or `origin`, and the text of that."""
 
     header: str
     text: str
 
 
 def parse_authority(text: str) -> Authority | None:
-    """Return what a header Host says; None where that is no name with a port."""
+    """Return the content of a header Host; None where that is no name with a port."""
     found = _AUTHORITY.fullmatch(text)
     return Authority(_canonical(found["host"]), int(found["port"]) if found["port"] else None) if found else None
 
 
 def parse_origin(text: str) -> Origin | None:
-    """Return what a header Origin says; None for `null` and all else that is no address of a web page."""
+    """Return the content of a header Origin; None for `null` and anything else that is no address of a web page."""
     found = _ORIGIN.fullmatch(text)
     if found is None:
         return None
@@ -78,7 +78,7 @@ def parse_origin(text: str) -> Origin | None:
 
 
 def is_address(host: str) -> bool:
-    """Tell whether a name is an IP address, which no name server can lead elsewhere."""
+    """Tell whether a name is an IP address, which no name server can redirect."""
     try:
         ip_address(host)
     except ValueError:
@@ -87,7 +87,7 @@ def is_address(host: str) -> bool:
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether a name always leads to the machine itself."""
+    """Tell whether a name always means the machine itself."""
     return host == "localhost" or (is_address(host) and ip_address(host).is_loopback)
 
 
@@ -109,9 +109,9 @@ def foreign(scope: Mapping[str, Any], rules: Rules) -> Foreign | None:
 
 
 def _came_by_proxy(scope: Mapping[str, Any]) -> bool:
-    """Tell whether a proxy passed a request on, by what no page that borrows a name can make a browser send.
+    """Tell whether a proxy passed a request on, by headers that no page under a borrowed name can make a browser send.
 
-    Such a page was loaded over http, from where a browser sends Sec-Fetch-Site to the machine's own names only; and no
+    Such a page was loaded over http, from which a browser sends Sec-Fetch-Site only to the machine's own names; and no
     page can add a header to a WebSocket.
     """
     proofs = _FORWARDED if scope["type"] == "websocket" else (b"sec-fetch-site",)
@@ -119,26 +119,26 @@ def _came_by_proxy(scope: Mapping[str, Any]) -> bool:
 
 
 def _hidden_origins(scope: Mapping[str, Any]) -> list[str]:
-    """Return what a request without Origin says of the page it comes from; nothing where that is the page itself."""
+    """Return the origins of a request without Origin, by its other headers; empty where that is the page itself."""
     sites = _values(scope, b"sec-fetch-site")
-    if (sites and set(sites) <= {"same-origin", "none"}) or _opens_page(scope, is_told=bool(sites)):
+    if (sites and set(sites) <= {"same-origin", "none"}) or _is_followed_link(scope, has_sites=bool(sites)):
         return []
     referers = [found[0] if (found := _OF_REFERER.match(text)) else text for text in _values(scope, b"referer")]
     return referers or ([HIDDEN] if sites else [])
 
 
-def _opens_page(scope: Mapping[str, Any], is_told: bool) -> bool:
-    """Tell whether a link was followed: the page opens in a window of its own, which other pages cannot see into.
+def _is_followed_link(scope: Mapping[str, Any], has_sites: bool) -> bool:
+    """Tell whether a link was followed: the page opens in its own window, whose content other pages cannot read.
 
     Args:
-        is_told: the browser says what the answer is for; over http it does so on the machine itself only.
+        has_sites: whether the browser sends Sec-Fetch-*, which over http it does only to the machine itself.
     """
     if scope["type"] != "http" or scope["path"] != "/" or scope["method"] not in ("GET", "HEAD"):
         return False
     is_navigation = _values(scope, b"sec-fetch-mode") == ["navigate"] and _values(scope, b"sec-fetch-dest") == [
         "document"
     ]
-    return is_navigation or not is_told
+    return is_navigation or not has_sites
 
 
 def _is_own(text: str, reached: Authority | None, scope: Mapping[str, Any], rules: Rules) -> bool:

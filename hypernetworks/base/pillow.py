@@ -14,5 +14,5 @@ def label_font(size_px: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     """Return the built-in font for labels, in `size_px` where this Pillow can."""
     try:
         return ImageFont.load_default(size_px)
-    except TypeError:  # before Pillow 10.1 there is one size
+    except TypeError:  # before Pillow 10.1 there is only one size
         return ImageFont.load_default()

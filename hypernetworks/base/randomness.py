@@ -26,7 +26,7 @@ def seeded(seed: int, device: torch.device) -> Iterator[None]:
             torch.manual_seed(seed)
             yield
         return
-    # Torch's manual_seed would seed every kind of device there may be, at each step.
+    # torch.manual_seed would seed all kinds of devices at each step.
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.default_generator.manual_seed(seed)
         if device.type == "cuda":

@@ -1,4 +1,4 @@
-"""The members of one kind by name: each is added where it is defined, and found by all who ask."""
+"""Registries: the members of one kind by name, each added where it is defined."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 ClassT = TypeVar("ClassT")
-#: Options that only some members have, each as `setting` gives it, by name.
+#: Options that only some members have, as `setting` returns them, by name.
 OwnOptions = Mapping[str, dataclasses.Field[Any]]
 
 
 class Registry(Mapping[str, T]):
-    """Members of one kind by name, in the order in which people see them.
+    """Members of one kind by name, in the order of forms and lists.
 
     Args:
-        members: those to begin with.
-        room: a package of which any module may add members; all are imported before the first look.
+        members: the first members.
+        room: a package whose modules may add members; all are imported at the first access.
     """
 
     def __init__(self, members: Mapping[str, T] | None = None, room: str = "") -> None:
@@ -29,7 +29,7 @@ class Registry(Mapping[str, T]):
         self._orders: dict[str, float] = dict.fromkeys(self._members, 0)
 
     def add(self, name: str, member: T, order: float = 0) -> None:
-        """Take a member in, behind those of a smaller `order` and those of the same that are there already.
+        """Add a member after those of a smaller `order` and earlier ones of the same.
 
         Raises:
             ValueError: another member has this name.
@@ -58,7 +58,7 @@ class Registry(Mapping[str, T]):
 
 
 def gather(members: Iterable[OwnOptions]) -> dict[str, dataclasses.Field[Any]]:
-    """Return the options of all members in their order; several members may share one.
+    """Return the options of all members in their order; members may share options.
 
     Raises:
         ValueError: two members have different options of one name.
@@ -71,9 +71,9 @@ def gather(members: Iterable[OwnOptions]) -> dict[str, dataclasses.Field[Any]]:
 
 
 def with_options(options: OwnOptions, after: str) -> Callable[[type[ClassT]], type[ClassT]]:
-    """Add options of members to a settings class, behind its field `after`; to be written under `@dataclass`.
+    """Return a decorator that adds members' options to a settings class after its field `after`; below `@dataclass`.
 
-    The type of each is that of its default. Only the member itself reads it, so type checkers need not know it.
+    The type of each is that of its default. Only the members read them, so type checkers need not know them.
     """
 
     def decorate(cls: type[ClassT]) -> type[ClassT]:

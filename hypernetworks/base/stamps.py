@@ -1,4 +1,4 @@
-"""Stamps of files, to tell when one was written anew."""
+"""Stamps of files, to find out when one was replaced."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import os
 from pathlib import Path
 from typing import TypeAlias
 
-#: Time of the last writing in nanoseconds, and size in bytes.
+#: Time of the last change in nanoseconds, and size in bytes.
 Stamp: TypeAlias = tuple[int, int]
 
 
 def stamp(path: str | os.PathLike[str]) -> Stamp | None:
-    """Return the stamp of the file at `path`; None where there is none that can be looked at."""
+    """Return the stamp of the file at `path`; None where there is none or it cannot be read."""
     try:
         status = Path(path).stat()
     except OSError:

@@ -1,4 +1,4 @@
-"""Python's reader of TOML; in Python 3.10 the library that it was before."""
+"""Python's TOML reader, or in Python 3.10 the library from which it was made."""
 
 import sys
 

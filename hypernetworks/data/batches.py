@@ -13,7 +13,7 @@ from ..base.randomness import derived_seed
 
 
 class BatchKind(NamedTuple):
-    """What pictures must share to stand in one batch: the size in pixels, and how many go together."""
+    """What the pictures of one batch must share: the size in pixels, and the batch size."""
 
     width_px: int
     height_px: int
@@ -21,12 +21,12 @@ class BatchKind(NamedTuple):
 
 
 class StepBatches(NamedTuple):
-    """The micro-batches that one optimizer step gathers.
+    """The micro-batches of one optimizer step.
 
     Attributes:
-        step: optimizer steps before this one.
-        epoch: from 0.
-        micro_batches: the items of the dataset in each.
+        step: number of optimizer steps before this one.
+        epoch: its pass over the dataset, from 0.
+        micro_batches: numbers of the items in each.
     """
 
     step: int
@@ -35,7 +35,7 @@ class StepBatches(NamedTuple):
 
     @property
     def pictures(self) -> int:
-        """How many pictures the step sees."""
+        """The number of pictures of the step."""
         return sum(map(len, self.micro_batches))
 
 
@@ -62,9 +62,9 @@ def steps_per_epoch(kinds: Sequence[BatchKind], accumulation: int) -> int:
 
 
 def step_batches(kinds: Sequence[BatchKind], accumulation: int, seed: int, start: int = 0) -> Iterator[StepBatches]:
-    """Yield the micro-batches of each optimizer step from step `start` on, without an end.
+    """Yield the micro-batches of each optimizer step from `start` on, without an end.
 
-    A step gathers `accumulation` of them; the last step of an epoch takes what is left, so that no picture is dropped.
+    A step has `accumulation` of them; the last step of an epoch has the rest, so that no picture is dropped.
     """
     per_epoch = steps_per_epoch(kinds, accumulation)
     step = start

@@ -82,7 +82,7 @@ class EncodedDataset:
         return sum(tensor.nbytes for tensor in tensors) + self._texts.size_bytes
 
     def keep_on_if_it_fits(self, device: torch.device) -> None:
-        """Move everything to `device`, where batches are then put together, if it takes little of what is free."""
+        """Move everything to `device`, if it takes a small share of the free memory, so that batches are made there."""
         if device.type == "cpu" or self.size_bytes > _RESIDENT_SHARE * free_bytes(device):
             return
         self._views = [
@@ -159,10 +159,10 @@ def encode(dataset: Dataset, encoder: Encoder, progress: Progress, cache: Cache 
 
 
 def encode_parts(parts: Sequence[Dataset], ports: Ports, cache: Cache | None) -> list[EncodedDataset]:
-    """Encode parts of a dataset, or take what `cache` kept of them; it keeps what is new, within its limit.
+    """Encode parts of a dataset, or take them from `cache`, which stores what is new and is then pruned.
 
     Raises:
-        DatasetError: a picture cannot be read any more, or the user stopped it.
+        DatasetError: a picture can no longer be read, or the user stopped the run.
     """
     encoded = [encode(part, ports.encoder, ports.progress, cache) for part in parts]
     if cache is not None:

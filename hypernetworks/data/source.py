@@ -16,7 +16,7 @@ FOLDERS = Group("folders", "Folders, repeats and weights")
 CAPTIONS = Group("captions", "Captions")
 
 Find = Callable[[Any, Subset], Iterable[Subset]]
-"""Gives the subsets of a source from the `DataSettings` and the subset that all others are made from."""
+"""Takes the `DataSettings` and the subset that all others are made from; returns the subsets of a source."""
 
 
 @dataclass
@@ -24,12 +24,12 @@ class Source:
     """A source of pictures, and the decorator of the function that finds their subsets.
 
     Attributes:
-        name: the setting that names the pictures; the source counts where it is not empty.
-        order: pictures of smaller ones come first.
+        name: the setting that names the pictures; the source is used where that is not empty.
+        order: position among the sources; pictures of smaller numbers come first.
         options: its settings, `name` among them.
-        is_taught: whether its pictures are to be learned; others only keep the rest as it is.
-        names_paths: the files and folders that the file of this setting names, for a host that confines them.
-        first: the first folder or file in the text of this setting, which names the dataset.
+        is_taught: whether its pictures are to be learned; others are for regularisation.
+        names_paths: returns the files and folders that the file of this setting names, for a host that confines them.
+        first: returns the first folder or file in the text of this setting, which names the dataset.
         subsets: the decorated function; raises SettingsError for what it cannot read.
     """
 
@@ -42,7 +42,7 @@ class Source:
     subsets: Find = field(init=False)
 
     def __call__(self, subsets: Find) -> Find:
-        """Take the source into `SOURCES`."""
+        """Add the source to `SOURCES`."""
         self.subsets = subsets
         SOURCES.add(self.name, self, self.order)
         return subsets

@@ -1,4 +1,4 @@
-"""Merge hypernetworks into one, by a method of the registry, with the recipe kept in the result."""
+"""Merges hypernetworks into one, by a method of the registry, and keeps the recipe in the result."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ __all__ = ["Options", "Plan", "merge", "method_names", "plan", "plans"]
 def merge(
     networks: Iterable[tuple[Hypernetwork, float]], method: str = "weighted_sum", options: Options | None = None
 ) -> Hypernetwork:
-    """Merge networks, each with its weight, into a new one, float32 on the CPU; they themselves stay as they are.
+    """Merge networks, each with its weight, into a new one, float32 on the CPU; the networks do not change.
 
-    What a method does, and what it takes the weights for, is told in its file of the room `methods`.
+    What a method does, and what the weights mean to it, is described in its file in the room `methods`.
 
-    The recipe is kept as `metadata.training["merge"]`; the name is left to the file.
+    The recipe is kept as `metadata.training["merge"]`; the new network has no name yet.
 
     Args:
-        networks: in order; the names in messages are those of their metadata.
+        networks: pairs of network and weight, in order; messages use the names of their metadata.
         method: one of `method_names()`.
-        options: weights per block, and the options that methods have.
+        options: block weights, and the options of the methods.
 
     Raises:
-        MergeError: the method cannot merge these networks, with their names and the reason, or a wrong setting.
+        MergeError: the method cannot merge these networks, with their names and the reason, or an option is wrong.
     """
     inputs = check_inputs(networks, options or Options())
     chosen = method_of(method)
@@ -67,7 +67,7 @@ def _metadata(inputs: Inputs, method: Method) -> Metadata:
 
 
 def _recipe(inputs: Inputs, method: Method) -> dict[str, Any]:
-    """Write down how the result was made, in plain values; networks that are merges bring their own recipe."""
+    """Return how the result was made, as plain values; networks that are merges include their own recipe."""
     recipe: dict[str, Any] = {"method": method.name, "networks": []}
     for network, weight in zip(inputs.networks, inputs.weights, strict=True):
         entry: dict[str, Any] = {"name": network.metadata.name, "step": network.metadata.step, "weight": weight}

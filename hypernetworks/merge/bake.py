@@ -1,4 +1,4 @@
-"""Bake an affine hypernetwork into a checkpoint, which then gives the network's pictures by itself."""
+"""Bakes an affine hypernetwork into a checkpoint, which then makes the network's pictures by itself."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class Layer:
 
     Attributes:
         name: its key up to `.to_k`.
-        width: of its attention input, the text's in `attn2`.
-        carries_bias: whether its `to_out` has a bias, which can carry what is added to all values of v.
+        width: width of its attention input, in `attn2` that of the text.
+        carries_bias: whether its `to_out` has a bias, to which what is added to all values of v can be moved.
     """
 
     name: str
@@ -33,10 +33,10 @@ class Layer:
 
 
 def attention_layers(shapes: Mapping[str, tuple[int, ...]]) -> tuple[Layer, ...]:
-    """Find the attention layers of the U-Net in a checkpoint's keys, as ldm and sgm name them.
+    """Return the attention layers of the U-Net, found by the names that ldm and sgm give their weights.
 
     Args:
-        shapes: of all tensors of the checkpoint, by name.
+        shapes: the shapes of all tensors of the checkpoint, by name.
     """
     found = []
     for name, shape in shapes.items():
@@ -47,17 +47,17 @@ def attention_layers(shapes: Mapping[str, tuple[int, ...]]) -> tuple[Layer, ...]
 
 
 class Baking(Mapping[str, Tensor]):
-    """The tensors of a checkpoint that a network changes, each made when it is asked for, in its own dtype.
+    """The tensors of a checkpoint that a network changes, each computed when it is read, in its own dtype.
 
     With x + s (W x + b) for its input, `to_k` becomes M (1 + s W), and so does `to_v`. Both lack a bias. That of k,
-    s M b, moves all scores of a query alike, which the softmax takes out again. That of v is added to whatever the
-    attention gives, as its shares sum to 1, and so goes through `to_out` into its bias. Nothing is lost but rounding.
+    s M b, shifts all scores of a query alike, which the softmax removes again. That of v is added to whatever the
+    attention returns, since its shares sum to 1, and so moves through `to_out` into its bias. Only rounding differs.
 
     Args:
-        state: tensors of the checkpoint by name; read only when needed.
-        shapes: of all its tensors.
-        network: an affine one.
-        strength: as at generation.
+        state: the tensors of the checkpoint by name; read only when needed.
+        shapes: the shapes of all its tensors.
+        network: an affine network.
+        strength: the strength, as at generation.
 
     Raises:
         MergeError: the network is not affine, shares no width with the checkpoint, or a bias cannot be carried.
@@ -96,7 +96,7 @@ class Baking(Mapping[str, Tensor]):
 
     @torch.no_grad()
     def __getitem__(self, name: str) -> Tensor:
-        """Make one tensor; raises MergeError where it does not fit into its dtype."""
+        """Return one tensor; raises MergeError where it does not fit into its dtype."""
         layer = self._owners[name]
         for_v = not name.endswith("to_k.weight")
         weight, bias = self._maps[layer.width][int(for_v)]
@@ -114,7 +114,7 @@ class Baking(Mapping[str, Tensor]):
 
 
 def changed_layers(network: Hypernetwork, shapes: Mapping[str, tuple[int, ...]]) -> tuple[Layer, ...]:
-    """Find the attention layers that a network acts on, from its structure and the checkpoint's shapes alone.
+    """Return the attention layers that a network changes, found from its structure and the checkpoint's shapes alone.
 
     Raises:
         MergeError: the network is not affine, or shares no width with the checkpoint.

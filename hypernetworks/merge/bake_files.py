@@ -1,4 +1,4 @@
-"""Bake a network's file into a checkpoint's file."""
+"""Bakes a network's file into a checkpoint's file."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _RECIPE = "hypernetwork_bake"
 
 @dataclass(frozen=True)
 class BakeSettings(Settings):
-    """Which network goes into which checkpoint, and how the result is called."""
+    """Which network is baked into which checkpoint, and the name of the result."""
 
     network: str = setting("", "Network to bake", "One without activation, LayerNorm and residual blocks.")
     strength: float = setting(1.0, "Strength", "As at generation.", minimum=-MAX_WEIGHT, maximum=MAX_WEIGHT)
@@ -55,7 +55,7 @@ def bake(network_path: Path, source: Path, path: Path, settings: BakeSettings) -
     The recipe, with the hash of the network's file, goes into the metadata.
 
     Returns:
-        How many attention layers the network changed.
+        The number of attention layers that the network changed.
 
     Raises:
         CheckpointError: the checkpoint is no `.safetensors` file or broken, or the disk refuses the new one.
@@ -75,7 +75,7 @@ def bake(network_path: Path, source: Path, path: Path, settings: BakeSettings) -
         with contextlib.ExitStack() as undo:
             config = source.with_suffix(".yaml")
             if config.exists():
-                # Without it a host would guess the kind of the new checkpoint by its name and shapes.
+                # Without it a host would guess the kind of the new checkpoint from its name and shapes.
                 write_bytes(path.with_suffix(".yaml"), config.read_bytes())
                 undo.callback(path.with_suffix(".yaml").unlink, missing_ok=True)
             checkpoint.write_changed(path, baking, {_RECIPE: json.dumps(recipe, ensure_ascii=False)})

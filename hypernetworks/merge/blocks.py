@@ -15,18 +15,18 @@ _BLOCK = re.compile(r"(?:(\d{1,6})(?:\.[kv])?|[kv])", re.ASCII)
 
 
 def parse(text: str, method: str, count: int, widths: Sequence[int]) -> dict[str, tuple[float, ...]]:
-    """Read the weights of single blocks as `Options` takes them, one for each network.
+    """Return the weights of single blocks in the form of `Options`, one for each network.
 
-    Pieces stand between commas: a block (`k`, `v`, a width, or both as `768.k`), `=`, and numbers with `/` between
-    them; how many, and what they mean, the method's `weights` know.
+    Pieces are separated by commas: a block (`k`, `v`, a width, or both as `768.k`), `=`, and numbers separated by `/`;
+    their number and meaning depend on the method's `weights`.
 
     Args:
-        method: its name.
-        count: how many networks there are.
+        method: name of the method.
+        count: number of networks.
         widths: their attention widths.
 
     Raises:
-        SettingsError: a piece that is wrong; names it.
+        SettingsError: a piece is wrong; names it.
     """
     weights = METHODS[method].weights
     found: dict[str, tuple[float, ...]] = {}

@@ -1,4 +1,4 @@
-"""How near a merged network comes to what the merged ones do together, measured on random contexts."""
+"""Compares a merged network with what the merged ones do together, on random contexts."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _SEED = 0
 
 @dataclass(frozen=True)
 class Difference:
-    """How far the result is from what the networks give together, for one MLP.
+    """How far the result is from what the networks do together, for one MLP.
 
     Attributes:
         side: `k` or `v`.
-        change: mean size of what the networks together add to a value of the context.
-        largest: the largest difference, as a share of the largest change; None where nothing is changed.
-        mean: the mean difference, as a share of the mean change; None where nothing is changed.
+        change: mean absolute value that the networks together add to a value of the context.
+        largest: the largest difference as a share of the largest change; None where nothing is changed.
+        mean: the mean difference as a share of the mean change; None where nothing is changed.
     """
 
     width: int
@@ -34,16 +34,16 @@ class Difference:
 
 
 def compared_with(method: str) -> str:
-    """Tell what `differences` compares the result of `method` with, in words."""
+    """Return in words what `differences` compares the result of `method` with."""
     return method_of(method).comparison.words
 
 
 @torch.inference_mode()
 def differences(result: Hypernetwork, inputs: Inputs, method: str) -> tuple[Difference, ...]:
-    """Measure the result of `method` on 256 normal random vectors of each width, always the same ones.
+    """Return the differences of `method`'s result, on 256 normal random vectors of each width, always the same ones.
 
     Args:
-        result: as it was merged of `inputs`, in evaluation mode, float32 on the CPU like them.
+        result: merged from `inputs`; in evaluation mode, float32 on the CPU like them.
     """
     return tuple(
         _difference(result, inputs, method, (width, bool(side)))
@@ -69,7 +69,7 @@ def _difference(result: Hypernetwork, inputs: Inputs, method: str, block: tuple[
 
 
 def _transform(network: Hypernetwork, block: tuple[int, bool]) -> Transform:
-    """Return what one network makes of a context; a network without the width leaves it as it is."""
+    """Return the transform of one block of a network; without the width it leaves the context as it is."""
     width, for_v = block
     if width not in network.widths:
         return lambda context, strength: context

@@ -25,10 +25,10 @@ class CheckpointError(WorkbenchError):
 
 
 class CheckpointFile(Mapping[str, Tensor]):
-    """An open checkpoint; the tensors are read when they are asked for. A context manager that closes the file.
+    """An open checkpoint whose tensors are read on access; a context manager that closes the file.
 
     Raises:
-        CheckpointError: no `.safetensors` file, or a broken one.
+        CheckpointError: the file is no `.safetensors` file, or broken.
     """
 
     def __init__(self, path: Path) -> None:
@@ -62,7 +62,7 @@ class CheckpointFile(Mapping[str, Tensor]):
         return len(self._header.entries)
 
     def __getitem__(self, name: str) -> Tensor:
-        """Read one tensor; raises CheckpointError for a dtype that nothing can be baked into."""
+        """Return one tensor; raises CheckpointError for a dtype that nothing can be baked into."""
         entry = self._header.entries[name]
         if entry.dtype not in safetensors_header.DTYPES:
             raise CheckpointError(f"{self._name}: {name} is kept as {entry.dtype}; 16 bits at least are needed")
@@ -78,10 +78,10 @@ class CheckpointFile(Mapping[str, Tensor]):
         self._file.close()
 
     def write_changed(self, path: Path, changes: Mapping[str, Tensor], texts: Mapping[str, str]) -> None:
-        """Write a copy, whole or not at all, in which `changes` replace tensors; all others stay bit for bit.
+        """Write a copy, whole or not at all, in which `changes` replace tensors; all others are the same bit for bit.
 
         Args:
-            changes: tensors of the dtype and shape they replace; asked for one at a time.
+            changes: tensors of the dtype and shape that they replace; read one at a time.
             texts: added to the metadata.
 
         Raises:
@@ -108,7 +108,7 @@ class CheckpointFile(Mapping[str, Tensor]):
 
     @contextlib.contextmanager
     def _named(self) -> Iterator[None]:
-        """Put the name of the file before what is wrong with it."""
+        """Put the name of the file in front of the reason of an error."""
         try:
             yield
         except HeaderError as reason:

@@ -1,4 +1,4 @@
-"""What the outputs of a merged network are compared with: what the networks do together."""
+"""The targets that the outputs of a merged network are compared with: what the networks do together."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import torch
 from torch import Tensor
 
 Transform = Callable[[Tensor, float], Tensor]
-"""What one network makes of the context [batch, tokens, width] at a strength."""
+"""Takes the context [batch, tokens, width] and a strength; returns the output of one network."""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """What a merge is measured against.
+    """The target that a merge is compared with.
 
     Attributes:
-        words: what it is, as a part of a sentence.
-        change: what the networks together add to the context, from their transforms, the context and their weights.
+        words: its description, as a part of a sentence.
+        change: takes transforms, context and weights; returns what the networks together add to the context.
     """
 
     words: str

@@ -1,4 +1,4 @@
-"""A composition as one file, where it can be merged exactly."""
+"""Merges a composition into one network, where that is exact."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _METHOD = "composition"
 
 
 def merge_composition(composition: Composition, networks: Mapping[str, Hypernetwork]) -> Hypernetwork:
-    """Merge a composition into one network, float32 on the CPU, whose outputs are the composition's.
+    """Return one network, float32 on the CPU, with the outputs of a composition.
 
     Parallel branches become one wider network, sequences of affine networks one affine map. The recipe is kept as
-    `metadata.training["merge"]`; the name is left to the file.
+    `metadata.training["merge"]`; the network has no name yet.
 
     Raises:
         CompositionError: it names a network that is not in `networks`.
-        MergeError: a part of it cannot be merged exactly, with the reason.
+        MergeError: a part of it cannot be merged exactly; says why.
     """
     composition.check(networks)
     result = _fold(composition, networks, merge)
@@ -44,7 +44,7 @@ def merge_composition(composition: Composition, networks: Mapping[str, Hypernetw
 
 
 def plan_composition(composition: Composition, networks: Mapping[str, Hypernetwork]) -> Plan:
-    """Tell what `merge_composition` would do, from the structures alone, without merging.
+    """Return what `merge_composition` would do, from the structures alone, without merging.
 
     Raises:
         CompositionError: it names a network that is not in `networks`.
@@ -63,13 +63,13 @@ def plan_composition(composition: Composition, networks: Mapping[str, Hypernetwo
 def _fold(composition: Composition, networks: Mapping[str, Hypernetwork], combine: _Combine) -> Hypernetwork:
     network, strength = _Fold(composition.resolve, networks, combine).node(composition.root)
     if strength == 1:
-        # One network alone, as it is; a copy, so that naming the result leaves the network its name.
+        # A single network as it is, but a copy, so that naming the result does not rename the network.
         return combine([(network, 1.0)], "weighted_sum")
     return combine([(network, strength)], "exact_parallel")
 
 
 class _Fold:
-    """One pass through a tree, from the leaves up; each node becomes a network and its strength."""
+    """Merges a tree from the leaves up; each node becomes a network and its strength."""
 
     def __init__(
         self, resolve: Mapping[str, Composition], networks: Mapping[str, Hypernetwork], combine: _Combine
@@ -92,7 +92,7 @@ class _Fold:
         return self._named(node, self.combine(pairs, "exact_parallel")), 1.0
 
     def _named(self, node: Node, network: Hypernetwork) -> Hypernetwork:
-        """Return the network of a part, which messages call by the part's text."""
+        """Return the network of a part, named by the part's text for messages."""
         part = Composition(node)
         try:
             network.metadata.name = part.as_text()
@@ -102,7 +102,7 @@ class _Fold:
 
 
 def _outline(pairs: list[tuple[Hypernetwork, float]], method: str) -> Hypernetwork:
-    """Tell what `merge` would give, on the meta device."""
+    """Return the result of `merge` on the meta device."""
     made = plan(pairs, method)
     if made.structure is None:
         raise MergeError(made.reason)

@@ -1,4 +1,4 @@
-"""The networks that a merge is given with their weights, checked once."""
+"""The networks to merge with their weights, checked once."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ class Inputs:
 
     @property
     def widths(self) -> tuple[int, ...]:
-        """Every attention width that one of the networks has, in the order they come."""
+        """All attention widths of the networks, in the order in which they occur."""
         return tuple(dict.fromkeys(width for network in self.networks for width in network.widths))
 
     def block(self, width: int, for_v: bool) -> tuple[float, ...]:
-        """Give the weights for one MLP of one width."""
+        """Return the weights for one MLP of one width."""
         side = SIDES[for_v]
         for key in (f"{width}.{side}", str(width), side):
             if key in self.options.block_weights:
@@ -41,10 +41,10 @@ class Inputs:
 
 
 def check_inputs(networks: Iterable[tuple[Hypernetwork, float]], options: Options) -> Inputs:
-    """Check the networks, their weights and the block weights.
+    """Return the networks with their weights and the block weights, checked.
 
     Raises:
-        MergeError: nothing to merge, or a wrong weight or block, by name.
+        MergeError: there is nothing to merge, or a weight or block is wrong; names it.
     """
     pairs = list(networks)
     if not pairs:
@@ -71,7 +71,7 @@ def is_weight(value: Any) -> bool:
 
 
 def _names(networks: Sequence[Hypernetwork]) -> tuple[str, ...]:
-    """Name each network for a message: its own name, with its place in the list where that is not enough."""
+    """Return a name of each network for messages: its own, with its position if that is not unique."""
     own = [network.metadata.name for network in networks]
     return tuple(
         repr(name) if name and own.count(name) == 1 else f"network {index + 1}" + (f" ({name!r})" if name else "")

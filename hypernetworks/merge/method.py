@@ -1,4 +1,4 @@
-"""What a merge method is. Each stands in one file of the room `methods`, as one decorated function."""
+"""Merge methods: their interface and registry. Each is one decorated function in a file of the room `methods`."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from .weights import Weights
 
 @dataclass(frozen=True)
 class Block:
-    """One MLP of the result, and what it is made of.
+    """One MLP of the result, and what it is made from.
 
     Attributes:
-        inputs: the networks, of which some may lack the width.
-        structure: of the result.
+        inputs: the networks; some may lack the width.
+        structure: structure of the result.
         width: its attention width.
-        for_v: whether it is that of `to_v`, not of `to_k`.
-        generator: what a method draws from that has the option `seed`.
+        for_v: whether it is for `to_v`, not `to_k`.
+        generator: random numbers for methods with the option `seed`.
     """
 
     inputs: Inputs
@@ -43,7 +43,7 @@ class Block:
 
 
 Merge = Callable[[Block], Sequence[Tensor]]
-"""Gives the merged weights of one MLP in the order of the format."""
+"""Returns the merged weights of one MLP in the order of the format."""
 
 
 @dataclass
@@ -51,15 +51,15 @@ class Method:
     """A merge method, and the decorator of the function that merges.
 
     Attributes:
-        name: in code and recipes.
-        label: as people read it.
+        name: its name in code and recipes.
+        label: its name in forms.
         summary: what it does, as a part of a sentence.
-        order: its place among the methods; smaller ones come first.
+        order: position in lists; smaller numbers come first.
         weights: what the weights of the networks mean.
-        comparison: what the result's outputs are compared with.
+        comparison: the target that the outputs of the result are compared with.
         counts: the smallest and the largest number of networks.
-        options: those beside weights that it uses.
-        structure: gives the structure of the result; raises MergeError, with the network's name and the reason, for
+        options: the options besides weights that it uses.
+        structure: returns the structure of the result; raises MergeError, with the network's name and the reason, for
             networks that the method cannot merge.
         merge: the decorated function.
     """
@@ -76,7 +76,7 @@ class Method:
     merge: Merge = field(init=False)
 
     def __call__(self, merge: Merge) -> Merge:
-        """Take the method into `METHODS`."""
+        """Add the method to `METHODS`."""
         self.merge = merge
         METHODS.add(self.name, self, self.order)
         return merge
@@ -104,5 +104,5 @@ class Labels(Mapping[str, Method]):
 
 
 def own_options() -> tuple[OwnOption, ...]:
-    """List the options that methods use, each once, in the order of the methods."""
+    """Return the options that methods use, each once, in the order of the methods."""
     return tuple(dict.fromkeys(own for method in METHODS.values() for own in method.options))

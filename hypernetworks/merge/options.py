@@ -1,4 +1,4 @@
-"""What code asks of a merge beside the networks, their weights and the method."""
+"""The options of a merge in code, besides the networks, their weights and the method."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class Options:
     Wrong values raise MergeError with the field's name.
 
     Attributes:
-        block_weights: weights that stand in for the networks' own in some blocks: `"768.k"` for one of the pair of a
+        block_weights: weights that replace the networks' own in some blocks: `"768.k"` for one of the pair of a
             width, `"768"` for a width, `"k"` or `"v"` for one of every pair, each with one weight per network; the
-            most exact key counts.
+            most specific key counts.
     """
 
     block_weights: Mapping[str, Sequence[float]] = dataclasses.field(default_factory=dict)

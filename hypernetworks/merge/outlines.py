@@ -1,4 +1,4 @@
-"""Networks without their weights: enough to tell what can be merged, and small enough to be kept."""
+"""Networks without their weights: enough to find out what can be merged, and small enough to be cached."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _KEPT = 128
 
 
 def outline(path: Path, name: str) -> Hypernetwork:
-    """Return the network of a file on the meta device, under `name`; read again only once the file has changed.
+    """Return the network of a file on the meta device, named `name`; the file is read again only when it has changed.
 
     Raises:
         HypernetworkFileError: there is no such file, or it is broken.

@@ -1,6 +1,6 @@
 """Options that only some merge methods have, each declared once: code, forms, HTTP API and recipes derive from it.
 
-An option of one method stands in that method's file; here are those that several share.
+An option of a single method is in that method's file; here are those that several share.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ class OwnOption:
     """An option of a merge method.
 
     Attributes:
-        name: the same in code, forms and recipes.
-        setting: its default, what a person is told, and the limits of what can be entered, as `setting` gives it.
-        accepts: tells whether a value from code can be used.
-        wanted: the same in words.
+        name: its name in code, forms and recipes.
+        setting: its default, description and limits, as `setting` returns them.
+        accepts: tells whether a value given in code can be used.
+        wanted: the accepted values in words.
     """
 
     name: str
@@ -34,7 +34,7 @@ class OwnOption:
 
     @property
     def default(self) -> Any:
-        """The value where none is given; its type is that of every value."""
+        """The default; its type is that of every value."""
         return self.setting.default
 
 

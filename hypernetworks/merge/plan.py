@@ -1,4 +1,4 @@
-"""Which methods can merge given networks, which cannot and why; known before anything is computed."""
+"""Finds out which methods can merge given networks, which cannot and why, before anything is computed."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class Plan:
 
     Attributes:
         method: its name.
-        reason: one sentence: what comes out, or why it cannot be.
-        structure: of the result; None where the method cannot merge these networks.
+        reason: one sentence: the result, or why it is impossible.
+        structure: structure of the result; None where the method cannot merge these networks.
     """
 
     method: str
@@ -34,10 +34,10 @@ class Plan:
 
 
 def plan(networks: Iterable[tuple[Hypernetwork, float]], method: str, options: Options | None = None) -> Plan:
-    """Tell what `method` would do with the networks and weights, without merging.
+    """Return what `method` would do with the networks and weights, without merging.
 
     Raises:
-        MergeError: the method is unknown, or the weights or blocks are wrong whatever the method.
+        MergeError: the method is unknown, or the weights or blocks are wrong for any method.
     """
     inputs = check_inputs(networks, options or Options())
     chosen = method_of(method)
@@ -51,13 +51,13 @@ def plan(networks: Iterable[tuple[Hypernetwork, float]], method: str, options: O
 
 
 def plans(networks: Iterable[tuple[Hypernetwork, float]], options: Options | None = None) -> tuple[Plan, ...]:
-    """Tell for every method what it would do; raises MergeError for wrong weights or blocks."""
+    """Return the plan of every method; raises MergeError for wrong weights or blocks."""
     pairs = list(networks)
     return tuple(plan(pairs, method, options) for method in method_names())
 
 
 def method_names() -> tuple[str, ...]:
-    """List all methods."""
+    """Return the names of all methods."""
     return tuple(METHODS)
 
 
@@ -70,7 +70,7 @@ def method_of(name: str) -> Method:
 
 
 def result_structure(inputs: Inputs, method: Method) -> Structure:
-    """Give the structure that `method` makes of the networks; raises MergeError with the reason where it cannot."""
+    """Return the structure of `method`'s result; raises MergeError with the reason where it cannot merge them."""
     fewest, most = method.counts
     if not fewest <= len(inputs.networks) <= most:
         wanted = f"exactly {fewest}" if fewest == most else f"at least {fewest}"

@@ -1,4 +1,4 @@
-"""Name, form and dtype of the file that a merge makes."""
+"""The file that a merge makes: name, form and dtype."""
 
 from __future__ import annotations
 
@@ -58,15 +58,15 @@ def save(network: Hypernetwork, path: Path, settings: ResultSettings) -> None:
     """Write the network to `path` under the name of the settings.
 
     Raises:
-        HypernetworkFileError: the network has no such form, does not fit into the dtype, or the disk refuses the file.
+        HypernetworkFileError: the network cannot have this form or dtype, or the disk refuses the file.
     """
-    # Programs that keep loaded networks by the name inside the file would take it for another one.
+    # Programs that know loaded networks by the name inside the file would confuse it with another one.
     network.metadata = dataclasses.replace(network.metadata, name=settings.name)
     path.parent.mkdir(parents=True, exist_ok=True)
     files.save(network, path, FORMS[settings.form].is_portable, DTYPES[settings.dtype])
 
 
 def with_hashes(recipe: Mapping[str, Any], hashes: Sequence[str]) -> dict[str, Any]:
-    """Return a recipe of `merge` with the short hash of each network's file in it, in the order of its networks."""
+    """Return a recipe of `merge` with the short hash of each network's file, in the order of its networks."""
     pairs = zip(recipe["networks"], hashes, strict=True)
     return {**recipe, "networks": [{**network, "hash": file_hash} for network, file_hash in pairs]}

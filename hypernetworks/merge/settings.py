@@ -1,4 +1,4 @@
-"""What a person enters for a merge: the networks, their weights, the method and its options."""
+"""The settings of a merge in a form: the networks, their weights, the method and its options."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from .method import METHODS, Labels
 from .options import FIELDS, Options
 
 ROWS = 4
-#: The host keeps this name for "no network".
+#: The name that means "no network" to the host.
 NONE = "None"
-#: The methods by the name that people read.
+#: The methods by their labels.
 LABELS = Labels()
 #: The fields that only some methods have.
 OWN_OPTIONS = ("multiplier", *FIELDS)
@@ -65,7 +65,7 @@ class MergeSettings(Settings):
         return chosen_rows({f"network_{row}": getattr(self, f"network_{row}") for row in range(1, ROWS + 1)})
 
     def weights(self, method: str) -> tuple[float, ...]:
-        """Return the weights of the chosen networks as `method` takes them: a base has 1, and `m` is in B's place."""
+        """Return the weights of the chosen networks for `method`: a base has 1, and `m` replaces that of B."""
         entered = tuple(getattr(self, f"weight_{row}") for row in self.network_rows)
         return METHODS[method].weights.of_form(entered, self.multiplier)
 
@@ -73,7 +73,7 @@ class MergeSettings(Settings):
         """Return the options of `method` for networks with these attention widths.
 
         Raises:
-            SettingsError: the text of the block weights does not fit; names the field.
+            SettingsError: the text of the block weights is wrong for these networks; names the field.
         """
         parsed = blocks.parse(self.block_weights, method, len(self.network_rows), widths)
         return Options(block_weights=parsed, **{name: getattr(self, name) for name in FIELDS})
@@ -85,7 +85,7 @@ def chosen_rows(values: Mapping[str, Any]) -> tuple[int, ...]:
 
 
 def used_fields(method: str, rows: Sequence[int]) -> frozenset[str]:
-    """Return the fields beside the networks' names that matter for `method`, one of `LABELS`, and the rows."""
+    """Return the fields besides the networks' names that have an effect for `method`, one of `LABELS`, and the rows."""
     chosen = LABELS.get(method)
     if chosen is None:
         return frozenset({*(f"weight_{row}" for row in rows), "block_weights"})

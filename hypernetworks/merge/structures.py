@@ -1,4 +1,4 @@
-"""Structures of results: what networks share that are merged tensor by tensor, and that of an affine map."""
+"""Structures of results: the one that networks merged tensor by tensor share, and that of an affine map."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _FIELDS = ("activation", "layer_norm", "activate_output", "skip_connection", "up
 
 
 def shared_structure(inputs: Inputs) -> Structure:
-    """Give the structure that all networks share, with their dropout where they share that too.
+    """Return the structure that all networks share, with their dropout if they share that too.
 
     Raises:
-        MergeError: the tensors of two networks do not stand for the same thing, by name.
+        MergeError: the tensors of two networks do not correspond; names them.
     """
     _check_form(inputs)
     first = inputs.networks[0].structure

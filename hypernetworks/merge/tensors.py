@@ -1,7 +1,7 @@
-"""Merges that work tensor by tensor: the same tensor of every network gives that of the result.
+"""Merges that work tensor by tensor: each tensor of the result comes from the same tensor of every network.
 
-They merge weights, not outputs: between nonlinear networks the result is near the mix of the outputs only where the
-networks are near each other, as after training on from the same file. Exact methods merge outputs.
+They merge weights, not outputs: with nonlinear networks the result is near the mix of the outputs only if the
+networks are close to each other, as after training that started from the same file. Exact methods merge outputs.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from .method import Block, Merge
 
 @dataclass(frozen=True)
 class Tensors:
-    """One tensor of every network, float32 on the CPU and of one shape, and what they are merged with.
+    """One tensor of every network, float32 on the CPU and of one shape, with the parameters of the merge.
 
     Attributes:
-        weights: of the networks in the block of the tensor.
-        options: the `Options` of the merge, with those of the method.
-        generator: what a method draws from that has the option `seed`.
+        weights: weights of the networks in the block of the tensor.
+        options: the `Options` of the merge, including those of the method.
+        generator: random numbers for methods with the option `seed`.
     """
 
     tensors: Sequence[Tensor]
@@ -33,13 +33,13 @@ class Tensors:
     generator: torch.Generator
 
     def differences(self) -> list[tuple[Tensor, float]]:
-        """Give what each network has beyond the first one, with its weight."""
+        """Return the difference of each network from the first one, with its weight."""
         base = self.tensors[0]
         return [(tensor - base, weight) for tensor, weight in zip(self.tensors[1:], self.weights[1:], strict=True)]
 
 
 def tensor_by_tensor(function: Callable[[Tensors], Tensor]) -> Merge:
-    """Make a merge of networks of one form from the merge of one of their tensors."""
+    """Return the merge of networks of one form, made from the function that merges one of their tensors."""
 
     @functools.wraps(function)
     def merge(block: Block) -> list[Tensor]:
@@ -61,7 +61,7 @@ def tensor_by_tensor(function: Callable[[Tensors], Tensor]) -> Merge:
 
 
 def added(base: Tensor, parts: Iterable[tuple[Tensor, float]]) -> Tensor:
-    """Add parts of its shape to a tensor, each times its weight."""
+    """Return a tensor plus parts of its shape, each times its weight."""
     result = base.clone()
     for part, weight in parts:
         result.add_(part, alpha=weight)

@@ -1,4 +1,4 @@
-"""What the weights of the networks mean to a merge method, and how a person writes them."""
+"""The meanings of the networks' weights for merge methods, and how they are entered."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ class Weights:
     """Every network counts with its own weight."""
 
     def fields(self, rows: Sequence[int]) -> tuple[str, ...]:
-        """Name the fields of the form that matter for networks in these rows."""
+        """Return the fields of the form that have an effect for networks in these rows."""
         return tuple(f"weight_{row}" for row in rows)
 
     def of_form(self, entered: tuple[float, ...], multiplier: float) -> tuple[float, ...]:
-        """Return the weights of the networks from what is entered for each and for `m`."""
+        """Return the weights of the networks from the values entered for each and for `m`."""
         return entered
 
     def of_block(self, numbers: Sequence[float], count: int) -> tuple[float, ...]:
-        """Return the weights of one block from the numbers that are written for it.
+        """Return the weights of one block from the numbers entered for it.
 
         Args:
-            count: how many networks there are.
+            count: number of networks.
 
         Raises:
             MergeError: there are too many or too few numbers.
@@ -34,11 +34,11 @@ class Weights:
         return _one_each(numbers, count)
 
     def check(self, names: Sequence[str], weights: Sequence[float]) -> None:
-        """Raise MergeError, with the network's name, for weights that mean nothing."""
+        """Raise MergeError, with the network's name, for weights without a meaning."""
 
 
 class Strengths(Weights):
-    """Every network has its own strength; those of two are no shares of one whole."""
+    """Every network has a strength of its own; strengths are not shares of a whole."""
 
     def of_block(self, numbers: Sequence[float], count: int) -> tuple[float, ...]:
         """Return the numbers, one for each network."""
@@ -46,10 +46,10 @@ class Strengths(Weights):
 
 
 class FromBase(Weights):
-    """The first network, of weight 1, is what the weighted differences of the others are added to."""
+    """The weighted differences of the others are added to the first network, whose weight is 1."""
 
     def fields(self, rows: Sequence[int]) -> tuple[str, ...]:
-        """Leave the weight of the first network out."""
+        """Return the fields without the weight of the first network."""
         return super().fields(rows[1:])
 
     def of_form(self, entered: tuple[float, ...], multiplier: float) -> tuple[float, ...]:
@@ -64,7 +64,7 @@ class FromBase(Weights):
         return (1.0, *(numbers if len(numbers) > 1 else [numbers[0]] * (count - 1)))
 
     def check(self, names: Sequence[str], weights: Sequence[float]) -> None:
-        """Refuse another weight than 1 for the first network."""
+        """Raise MergeError for a weight of the first network other than 1."""
         if weights[0] != 1:
             raise MergeError(
                 f"{names[0]} is the base that the differences of the others are added to, so its weight must be 1"
@@ -72,14 +72,14 @@ class FromBase(Weights):
 
 
 class Multiplier(Weights):
-    """Of three networks the second one's weight is m in A + m (B - C)."""
+    """Of three networks the weight of the second is m in A + m (B - C)."""
 
     def fields(self, rows: Sequence[int]) -> tuple[str, ...]:
-        """Name the field of m."""
+        """Return the field of m."""
         return ("multiplier",)
 
     def of_form(self, entered: tuple[float, ...], multiplier: float) -> tuple[float, ...]:
-        """Put m in the place of B."""
+        """Return the weights with m as that of B."""
         return self._around(multiplier, len(entered))
 
     def of_block(self, numbers: Sequence[float], count: int) -> tuple[float, ...]:
@@ -89,7 +89,7 @@ class Multiplier(Weights):
         return self._around(numbers[0], count)
 
     def check(self, names: Sequence[str], weights: Sequence[float]) -> None:
-        """Refuse weights of A and C that are others than 1 and m."""
+        """Raise MergeError for weights of A and C other than 1 and m."""
         if weights[0] != 1 or abs(weights[2]) not in {1, abs(weights[1])}:
             roles = f"{names[0]} must have the weight 1 and {names[2]} 1 or the weight of {names[1]}"
             raise MergeError(f"in A + m (B - C) the weight of {names[1]} is m, so {roles}")

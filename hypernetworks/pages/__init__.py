@@ -1,1 +1,1 @@
-"""Every text that a page shows as HTML or SVG."""
+"""All texts that a page shows as HTML or SVG."""

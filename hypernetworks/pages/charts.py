@@ -61,10 +61,10 @@ def draw_chart(curves: Sequence[Curve], right: Curve | None, last_step: int) -> 
 
 
 def draw_histogram(histogram: Histogram, title: str = "") -> Markup:
-    """Return an SVG element: a bar for each bin, the highest as high as the picture, and a line where 0 is.
+    """Return an SVG element: a bar for each bin, the highest as high as the picture, and a line at 0.
 
     Args:
-        title: shown while the pointer rests on it.
+        title: shown while the pointer is over it.
     """
     return elements.piece(
         _FILE,
@@ -127,7 +127,7 @@ def _bars(histogram: Histogram) -> Iterator[tuple[str, str, str, str]]:
 
 
 def _zero(histogram: Histogram) -> str:
-    """Tell where the line at 0 begins; empty where 0 is not in the picture."""
+    """Return where the line at 0 begins; empty where 0 is not in the picture."""
     low, high = histogram.low, histogram.high
     if not low < 0 < high:
         return ""

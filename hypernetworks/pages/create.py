@@ -27,8 +27,8 @@ _WIDTHS_SHOWN = 8
 _WIDE = 900
 
 
-class Judged(Protocol):
-    """An entry for a new network, as far as it is shown."""
+class CheckedEntry(Protocol):
+    """The parts of an entry for a new network that are shown."""
 
     @property
     def problems(self) -> Sequence[SettingsError]:
@@ -36,20 +36,20 @@ class Judged(Protocol):
 
     @property
     def structure(self) -> Structure | None:
-        """The layers, None where they cannot be told."""
+        """The layers; None while a field that decides them is wrong."""
 
     @property
     def widths(self) -> tuple[int, ...]:
         """The attention widths chosen, as far as they can be read."""
 
 
-def drawing(entry: Judged) -> str:
-    """Return the network as a picture, or why there is none yet."""
+def drawing(entry: CheckedEntry) -> str:
+    """Return a drawing of the network, or why there is none yet."""
     picture = draw(entry.structure, entry.widths) if entry.structure is not None else None
     return elements.page(_FILE, "drawing", picture)
 
 
-def summary(entry: Judged, offered: tuple[int, ...], labels: Mapping[str, str]) -> str:
+def summary(entry: CheckedEntry, offered: tuple[int, ...], labels: Mapping[str, str]) -> str:
     """Return the size of the network and of its training, and what keeps it from being made; `labels` by field."""
     return elements.page(
         _FILE,
@@ -75,7 +75,7 @@ def _sizes(structure: Structure, widths: tuple[int, ...]) -> Sequence[tuple[str,
 
 @dataclass
 class _Shapes:
-    """The parts of a drawing, each kind in the order of the layers; numbers are texts already.
+    """The parts of a drawing, each kind in the order of the layers; numbers are formatted as text.
 
     Attributes:
         maps: corners of the linear maps between the layers.
@@ -99,7 +99,7 @@ class _Shapes:
         self.sums.append((f"{x:g}", f"{y:g}", cross))
 
     def add_label(self, x: float, y: float, words: str, is_bold: bool = False) -> None:
-        """Add words whose middle is at `x`."""
+        """Add words centred at `x`."""
         self.labels.append((f"{x:g}", f"{y:g}", words, is_bold))
 
 
@@ -172,7 +172,7 @@ def _add_layers(shapes: _Shapes, xs: Sequence[float], structure: Structure, midd
 
 
 def _add_addition(shapes: _Shapes, xs: Sequence[float], middle: float) -> None:
-    """Add the input passing by, and joining what the layers made of it."""
+    """Add the input that bypasses the layers, and its sum with their output."""
     plus, top = xs[-1] + 52, 22
     start = xs[0]
     rise = f"M {start:g} {_ARC_ROOM - 6} C {start:g} {top} {start:g} {top} {start + 24:g} {top}"

@@ -1,4 +1,4 @@
-"""What the tab Dataset shows as HTML: what an epoch holds, sizes, problems and tags; and the pictures themselves."""
+"""The HTML of the tab Dataset: the content of an epoch, sizes, problems and tags, and the pictures themselves."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _ORIGINS = {
 
 
 def render(survey: Survey) -> str:
-    """Return the whole survey but the pictures."""
+    """Return the whole survey without the pictures."""
     tags = count_tags((sample.written, sample.subset.captions) for sample in survey.samples)
     return elements.page(
         _FILE,
@@ -122,7 +122,7 @@ def _problems(survey: Survey) -> Iterator[tuple[str, str, Sequence[Sequence[str]
 
 
 def _tag(tag: str, count: int, most: int) -> tuple[str, int, str, str]:
-    """Return a tag as far as pictures are found by it, how many have it, that as words, and the length of its bar."""
+    """Return the text of a tag to search for, how many pictures have it, that in words, and the length of its bar."""
     return tag[:_TAG], count, f"{count:,}", f"{6 * count / most:.2f}"
 
 
@@ -140,7 +140,7 @@ def _count(count: int, one: str, many: str) -> str:
 
 
 def choices(survey: Survey) -> list[str]:
-    """Tell which pictures can be chosen to be shown."""
+    """Return the choices of which pictures to show."""
     others = any(sample.subset.is_regularisation for sample in survey.samples)
     optional = [(TROUBLED, bool(_sentences(survey))), (HELD_OUT, bool(survey.held_out)), (REGULAR, others)]
     sizes = dict.fromkeys(f"{one.kind.width_px} x {one.kind.height_px}" for one in survey.buckets)
@@ -152,7 +152,7 @@ def chosen(survey: Survey, show: str, words: str) -> list[int]:
 
     Args:
         show: one of `choices`; anything else is all of them.
-        words: what their name or caption must contain, in letters of any case.
+        words: text that the name or the caption must contain, in any case.
     """
     troubled = _sentences(survey)
     of_size = [one for one in survey.buckets if f"{one.kind.width_px} x {one.kind.height_px}" == show]
@@ -171,19 +171,19 @@ def chosen(survey: Survey, show: str, words: str) -> list[int]:
 
 
 def page_count(numbers: Sequence[int]) -> int:
-    """Pages that so many pictures take; one at least."""
+    """Return the number of pages for this number of pictures; at least one."""
     return max(1, -(-len(numbers) // PER_PAGE))
 
 
 def cards(survey: Survey, numbers: Sequence[int], page: int) -> str:
-    """Return a page of pictures, counted from 1."""
+    """Return a page of pictures; pages count from 1."""
     shown = itertools.islice(numbers, (page - 1) * PER_PAGE, page * PER_PAGE)
     troubled = _sentences(survey)
     return elements.page(_FILE, "cards", [_card(survey, one, troubled.get(one, [])) for one in shown])
 
 
 def large(survey: Survey, number: int) -> str:
-    """One picture, with all that is known of it."""
+    """Return one picture with all that is known of it."""
     sample = survey.samples[number]
     known = [("Picture", elements.text(sample.path, 400)), ("Size", _size(sample))]
     known.append(("Seen as", elements.text(sample.caption)))
@@ -227,7 +227,7 @@ def _size(sample: Sample) -> str:
 
 
 def _marks(survey: Survey, number: int) -> list[str]:
-    """Tell what else is to be known of a picture, in a few words each."""
+    """Return other facts about a picture, in a few words each."""
     sample = survey.samples[number]
     subset = sample.subset
     marks = [
@@ -244,7 +244,7 @@ def _marks(survey: Survey, number: int) -> list[str]:
 
 
 def _sentences(survey: Survey) -> dict[int, list[str]]:
-    """Tell what is wrong with samples, by number."""
+    """Return what is wrong with samples, by number."""
     found: dict[int, list[str]] = {}
     for problem in survey.problems:
         if problem.sample is not None:

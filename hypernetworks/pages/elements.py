@@ -1,7 +1,7 @@
-"""HTML and SVG made from templates, and how values are written in them.
+"""HTML and SVG made from templates, and the format of values in them.
 
-A template holds macros, one for each thing that it can show. Whatever it takes in is made printable, cut where it is
-endless, and escaped, unless a template made it.
+A template consists of macros, one for each thing that it can show. Every value is made printable, cut where it is
+too long, and escaped, unless a template made it.
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ _TEXT = 2_000
 _LONGEST = 10_000
 _ROWS = 300
 _MEGABYTE = 1_000_000
-#: Signs without a picture that text needs: line breaks, tabs, and the joiners of several scripts and emoji.
+#: Invisible characters that text needs: line breaks, tabs, and the joiners of several scripts and emoji.
 _UNSEEN = "\n\t\u200c\u200d"
 
 
 def piece(file: str, macro: str, *values: Any, **named: Any) -> Markup:
-    """Return what a macro of a template makes, for another template to take in as it is."""
+    """Return the output of a macro of a template, to be used in another template as it is."""
     return getattr(environment().get_template(file).module, macro)(*values, **named)
 
 
 def page(file: str, macro: str, *values: Any, **named: Any) -> str:
-    """Return the same for the page, as plain text: the host adds HTML to it, which Markup would escape."""
+    """Return the output of a macro for the page, as a plain string: the host adds HTML, which Markup would escape."""
     return str(piece(file, macro, *values, **named))
 
 
 @functools.cache
 def environment() -> Environment:
-    """Return what makes text of templates. Every value is escaped; a name without a value is an error."""
+    """Return the environment of the templates. Every value is escaped; a name without a value is an error."""
     from jinja2 import Environment, FunctionLoader, StrictUndefined  # noqa: PLC0415 - at the first page, not at start
 
     made = Environment(
@@ -54,7 +54,7 @@ def environment() -> Environment:
 
 
 def _source(name: str) -> str:
-    """Return a template without the line breaks that are there for its reader: none between tags, else one space."""
+    """Return a template without the line breaks that only make it readable: none between tags, else one space."""
     lines = (FOLDER / name).read_text(encoding="utf-8").strip()
     return re.sub(r"\s*\n\s*", " ", re.sub(r"(?<=[>}])\s*\n\s*(?=[<{])", "", lines))
 
@@ -64,7 +64,7 @@ def _shown(value: Any) -> Any:
 
 
 def text(value: Any, limit: int = _TEXT) -> str:
-    """Return a value as text of at most `limit` characters; signs that cannot be shown become U+FFFD."""
+    """Return a value as text of at most `limit` characters; unprintable characters become U+FFFD."""
     if isinstance(value, Tensor):
         value = f"tensor {list(value.shape)} of {value.dtype}".replace("torch.", "")
     plain = str(value)
@@ -75,27 +75,27 @@ def text(value: Any, limit: int = _TEXT) -> str:
 
 
 def number(value: float | None) -> str:
-    """Return a number with four digits that count; a dash where there is none."""
+    """Return a number with four significant digits; a dash for None."""
     return "–" if value is None else f"{value:.4g}"
 
 
 def size(count: int) -> str:
-    """Return a number of bytes as people read it."""
+    """Return a number of bytes in a readable unit."""
     return f"{count / 1e6:.1f} MB" if count >= _MEGABYTE else f"{count / 1e3:.1f} kB"
 
 
 def share(part_of_all: float) -> str:
-    """Return a share in percent; 0 only where it is exactly 0."""
+    """Return a share in percent, as 0 only if it is exactly 0."""
     return f"{part_of_all:.2%}" if part_of_all else "0"
 
 
 def beyond(count: int, shown: int) -> str:
-    """Tell how many of `count` are left when so many are shown; empty where none is."""
+    """Return how many of `count` are left when `shown` are shown, in words; empty where none is."""
     return f"{count - shown:,}" if count > shown else ""
 
 
 def values(mapping: Mapping[Any, Any]) -> list[tuple[str, str]]:
-    """Nested values as rows of a table of facts, with dotted names; many rows are cut, and said to be."""
+    """Return nested values as rows of a table of facts, with dotted names; if there are too many, it says so."""
     rows = list(_flat("", mapping))
     shown = [(name, text(value, 300)) for name, value in rows[:_ROWS]]
     return [*shown, ("…", f"and {len(rows) - _ROWS:,} more")] if len(rows) > _ROWS else shown

@@ -1,4 +1,4 @@
-"""What the tab Merge Hypernetworks shows as HTML: what methods can do, what came out, and compositions."""
+"""The HTML of the tab Merge Hypernetworks: the methods, the check of a result, and compositions."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _NEAR = 1e-4
 
 
 def methods_table(plans: Sequence[Plan], chosen: str) -> str:
-    """Tell which methods can merge the chosen networks, which cannot, and why.
+    """Return a table of the methods that can merge the chosen networks, and of those that cannot, with the reasons.
 
     Args:
-        chosen: name of the method that is chosen.
+        chosen: name of the chosen method.
     """
     rows = [
         (
@@ -32,7 +32,7 @@ def methods_table(plans: Sequence[Plan], chosen: str) -> str:
 
 
 def check_table(differences: Sequence[Difference], compared_with: str) -> str:
-    """Tell how near the result is to what the networks give together."""
+    """Return a table of how near the result is to what the networks do together."""
     rows = [
         (f"{one.width} {one.side}", elements.number(one.change), _percent(one.mean), _percent(one.largest))
         for one in differences
@@ -42,11 +42,11 @@ def check_table(differences: Sequence[Difference], compared_with: str) -> str:
 
 
 def composition_table(composition: Composition, text: str, plan: Plan) -> str:
-    """Tell how a composition is read.
+    """Return a table that shows how a composition is understood.
 
     Args:
         text: its readable form, or why it has none.
-        plan: of merging it into one file.
+        plan: the plan of merging it into one file.
     """
     rows = [
         ("Readable form", elements.piece(_FILE, "code", text)),
@@ -64,7 +64,7 @@ def sentence(plan: Plan) -> str:
 
 
 def reason(plan: Plan) -> str:
-    """Return the reason of a plan in words that a page uses."""
+    """Return the reason of a plan in the words of the page."""
     words = plan.reason.replace("layer_structure", "layer structure")
     return f"it{words[len(plan.method) :]}" if words.startswith(plan.method) else words
 

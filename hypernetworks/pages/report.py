@@ -1,4 +1,4 @@
-"""What the tab Inspect Hypernetwork shows as HTML: a file with all its weights, or how two networks differ."""
+"""The HTML of the tab Inspect Hypernetwork: a file with all its weights, or how two networks differ."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Rows = Sequence[Sequence[Any]]
 
 
 def render(report: Report) -> str:
-    """Return the whole report: what the file is, who reads it, and every weight with its histogram."""
+    """Return the whole report: the file, the programs that read it, and every weight with its histogram."""
     groups: dict[int, list[Sequence[Any]]] = {}
     for layer in report.layers[:_WEIGHTS_SHOWN]:
         groups.setdefault(layer.width, []).append(_layer(layer))
@@ -42,7 +42,7 @@ def render(report: Report) -> str:
 
 
 def render_broken(path: Path, sentence: str, outline: Outline) -> str:
-    """Tell what can be said of a file that is no network."""
+    """Return what is known of a file that is no network."""
     rows = []
     if outline.file_bytes is not None:
         rows.append(("File", f"{elements.size(outline.file_bytes)}, {outline.file_bytes:,} bytes"))

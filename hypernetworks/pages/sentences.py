@@ -1,4 +1,4 @@
-"""Sentences as HTML: what a button did, what is wrong, and how far a job is."""
+"""Sentences as HTML: results, errors, remarks, and the progress of a job."""
 
 from __future__ import annotations
 
@@ -13,35 +13,35 @@ _NONE = Markup()
 
 
 def done(*sentences: str, chart: Markup = _NONE) -> str:
-    """Return good results, one under the other, with a chart below them."""
+    """Return results, one per line, with a chart below them."""
     return elements.page(_FILE, "done", sentences, chart)
 
 
 def refused(sentences: Sequence[str]) -> str:
-    """Return what is wrong as a list; nothing where nothing is."""
+    """Return errors as a list; an empty text where there are none."""
     return elements.page(_FILE, "refused", sentences)
 
 
 def refused_by_host(sentences: Sequence[str]) -> str:
-    """Return what is wrong as the WebUI's own pages show it."""
+    """Return errors as the WebUI's own pages show them."""
     return elements.page(_FILE, "refused_by_host", sentences)
 
 
 def note(sentence: str, chart: Markup = _NONE) -> str:
-    """Return a remark, under the chart that it is about."""
+    """Return a remark, below the chart that it is about."""
     return elements.page(_FILE, "note", sentence, chart)
 
 
 def paragraph(sentence: str) -> str:
-    """Return a sentence without a look of its own."""
+    """Return a sentence without a style of its own."""
     return elements.page(_FILE, "paragraph", sentence)
 
 
 def plain(words: str) -> str:
-    """Return words for a place that has its look from the page."""
+    """Return text for an element that the page styles."""
     return elements.page(_FILE, "plain", words)
 
 
 def progress(words: str, chart: Markup) -> str:
-    """Return how far a job is, with the chart of its run below."""
+    """Return the progress of a job, with the chart of its run below."""
     return elements.page(_FILE, "progress", words, chart)

@@ -122,20 +122,20 @@ class CallGate(Gate):
         self._calls = calls
         self._has_password = has_password
 
-    async def meet(self, found: Foreign, scope: Message, receive: Receive, send: Send) -> None:
+    async def handle_foreign(self, found: Foreign, scope: Message, receive: Receive, send: Send) -> None:
         """Answer a request of another page: refuses what is for ours, and gives the rest to the host."""
         path, call = scope["path"], _CALL.search(scope["path"])
         if f"{PREFIX}/" in path:
             if found.header == "host" and self._has_password:
                 await self.app(scope, receive, send)
             else:
-                await super().meet(found, scope, receive, send)
+                await super().handle_foreign(found, scope, receive, send)
         elif call and scope["type"] == "websocket":
             await self._listen(found, scope, receive, send)
         elif call:
             messages, body = await _read(receive)
             if self._calls.has(body, call["name"] or _IN_QUEUE):
-                await super().meet(found, scope, receive, send)
+                await super().handle_foreign(found, scope, receive, send)
             else:
                 await self.app(scope, _again(messages, receive), send)
         else:
@@ -152,7 +152,7 @@ class CallGate(Gate):
             if is_over or message["type"] != "websocket.receive" or not self._calls.has(said or ""):
                 return message
             is_over = True
-            self.tell(found)
+            self.log_refusal(found)
             await refuse(scope, send)
             talk.cancel()  # gradio would wait for ever for a guest that left while it was asked for its data
             return {"type": "websocket.disconnect", "code": _POLICY}

@@ -1,1 +1,1 @@
-"""The sources of pictures, a file each. A new file here is a new source everywhere."""
+"""The sources of pictures, one per file. A new file here is a new source everywhere."""

@@ -11,5 +11,5 @@ from ..subsets import Subset, of_folder
 
 @source("folder", order=10)
 def folder(settings: Any, base: Subset) -> Iterator[Subset]:
-    """Yield the folder, or those in it whose names give repeats."""
+    """Yield the folder or, where the names of its folders give repeats, each of them."""
     return of_folder(settings, base)

@@ -1,4 +1,4 @@
-"""More folders, one a line, with options."""
+"""More folders, one per line, with options."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A folder of what should stay as it is."""
+"""The folder of regularisation pictures, which show what should not change."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _FOLDER = setting(
 
 @source("regularisation_folder", order=20, options={"regularisation_folder": _FOLDER}, is_taught=False)
 def regularisation_folder(settings: Any, base: Subset) -> Iterator[Subset]:
-    """Yield the folder, or those in it whose names give repeats."""
+    """Yield the folder or, where the names of its folders give repeats, each of them."""
     folder = Path(settings.regularisation_folder)
     regular = replace(base, folder=folder, weight=1.0, is_regularisation=True, setting="regularisation_folder")
     # Masks and metadata belong to the pictures that teach something, not to regularisation pictures.

@@ -1,1 +1,1 @@
-"""The merge methods, a file each. A new file here is a new method everywhere; its texts want their translations."""
+"""The merge methods, one per file. A new file here is a new method everywhere; its texts need translations."""

@@ -21,7 +21,7 @@ from ..weights import Multiplier
 )
 @tensor_by_tensor
 def add_difference(inputs: Tensors) -> Tensor:
-    """Give A + m (B - C), with m the weight of B.
+    """Return A + m (B - C), with m the weight of B.
 
     Ilharco et al., "Editing Models with Task Arithmetic", 2022 (arXiv:2212.04089).
     """

@@ -26,7 +26,7 @@ from ..weights import FromBase
 )
 @tensor_by_tensor
 def dare(inputs: Tensors) -> Tensor:
-    """Add each difference to the first network, a random part of it dropped and the rest made larger for that.
+    """Add each difference to the first network, with a random part of it dropped and the rest enlarged to make up.
 
     Yu et al., "Language Models are Super Mario: Absorbing Abilities from Homologous Models as a Free Lunch", 2023
     (arXiv:2311.03099). `density` is the share kept, and 1 / density the factor.

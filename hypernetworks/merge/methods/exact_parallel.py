@@ -23,15 +23,15 @@ Layer: TypeAlias = tuple[Tensor, Tensor]
 
 
 def _structure(inputs: Inputs) -> Structure:
-    """Give the structure that holds all networks side by side.
+    """Return the structure that holds all networks side by side.
 
-    Hidden widths add up; where no multiple of the attention width gives that sum for every width of the file, the
-    next larger layer is taken, whose spare values stay 0 and add nothing. An activated output becomes a hidden layer
-    with one more linear layer behind it, as weights cannot reach through an activation. Affine networks of different
-    depth become one affine map.
+    Hidden widths add up; if no multiple of the attention width gives that sum for every width of the file, the
+    next larger layer is used, whose spare values stay 0 and add nothing. An activated output becomes a hidden layer
+    with one more linear layer after it, since weights cannot be applied through an activation. Affine networks of
+    different depth become one affine map.
 
     Raises:
-        MergeError: LayerNorm, residual blocks, different activations or depths, or too large a layer, by name.
+        MergeError: a network has LayerNorm, residual blocks, another activation or depth, or a layer is too large.
     """
     for name, network in zip(inputs.names, inputs.networks, strict=True):
         if network.structure.layer_norm:
@@ -93,7 +93,7 @@ def _activation(structure: Structure) -> str:
 
 
 def _multipliers(structure: Structure) -> tuple[float, ...]:
-    """Give the hidden layers of a network written without an activated output."""
+    """Return the hidden layers of a network rewritten without an activated output."""
     hidden = structure.layer_structure[1:-1]
     return (*hidden, 1) if _activates_output(structure) else hidden
 
@@ -103,7 +103,7 @@ def _activates_output(structure: Structure) -> bool:
 
 
 def _multiplier(inputs: Inputs, index: int) -> float:
-    """Find the multiplier whose layer holds that hidden layer of all networks, for each width of the file.
+    """Return the multiplier whose layer holds that hidden layer of all networks, for each width of the file.
 
     The format makes a layer of `int(width * multiplier)` values, so a fraction may round each width differently.
     """
@@ -130,7 +130,7 @@ def _multiplier(inputs: Inputs, index: int) -> float:
 
 
 def _plain(structure: Structure, module: HypernetworkModule) -> list[Layer]:
-    """List the linear layers, an activated output with the identity behind it."""
+    """Return the linear layers, with the identity after an activated output."""
     layers = [(layer.weight.detach(), layer.bias.detach()) for layer in module.linear if isinstance(layer, nn.Linear)]
     if _activates_output(structure):
         layers.append((torch.eye(module.width), torch.zeros(module.width)))

@@ -1,4 +1,4 @@
-"""Exact sequence: affine networks one after the other multiply out into one matrix and one vector for each width."""
+"""Exact sequence: affine networks in a row are multiplied out into one matrix and one vector for each width."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..weights import Strengths
 
 
 def _structure(inputs: Inputs) -> Structure:
-    """Give the structure of affine networks multiplied out; raises MergeError for one that is not affine."""
+    """Return the structure of affine networks multiplied out; raises MergeError for one that is not affine."""
     for name, network in zip(inputs.names, inputs.networks, strict=True):
         check_affine(network.structure, name)
     return AFFINE
@@ -31,7 +31,7 @@ def _structure(inputs: Inputs) -> Structure:
     structure=_structure,
 )
 def exact_sequence(block: Block) -> tuple[Tensor, Tensor]:
-    """Multiply x + s1 (W1 x + b1), then the same with the next network and so on, into x + (W x + b)."""
+    """Multiply x + s1 (W1 x + b1), followed by the other networks in the same form, out into x + (W x + b)."""
     weight = torch.zeros(block.width, block.width, dtype=torch.float64)
     bias = torch.zeros(block.width, dtype=torch.float64)
     for network, strength in zip(block.inputs.networks, block.weights, strict=True):
@@ -39,6 +39,6 @@ def exact_sequence(block: Block) -> tuple[Tensor, Tensor]:
             continue
         module = network.pair(block.width)[int(block.for_v)]
         matrix, vector = (tensor.cpu() * strength for tensor in multiply_out(module))
-        # Kept as what is added to x: near 0, where a product with the identity in it would lose digits.
+        # Only what is added to x is kept: near 0 a product that includes the identity would lose digits.
         weight, bias = weight + matrix + matrix @ weight, bias + vector + matrix @ bias
     return weight, bias

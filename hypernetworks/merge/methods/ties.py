@@ -1,4 +1,4 @@
-"""TIES: what the differences from the first network agree in."""
+"""TIES: the differences from the first network as far as they agree."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def ties(inputs: Tensors) -> Tensor:
     """Add the mean of those differences that agree in sign to the first network.
 
     Yadav et al., "TIES-Merging: Resolving Interference When Merging Models", 2023 (arXiv:2306.01708). Of each
-    difference the share `density` of largest size is kept; each value takes the sign of the weighted sum, and the mean
-    of what has that sign, weighted and times the sum of all weights (the paper's lambda).
+    difference the share `density` of the largest values is kept; each value gets the sign of the weighted sum, and the
+    mean of the values with that sign, weighted and times the sum of all weights (the paper's lambda).
     """
     differences = inputs.differences()
     scaled = torch.stack([_trim(difference, inputs.options.density) * weight for difference, weight in differences])
@@ -42,7 +42,7 @@ def ties(inputs: Tensors) -> Tensor:
 
 
 def _trim(tensor: Tensor, density: float) -> Tensor:
-    """Keep the largest values by size, as many as `density` says and at least one."""
+    """Return the tensor with only the share `density` of its largest values, at least one, and zeros."""
     count = max(1, round(tensor.numel() * density))
     if count >= tensor.numel():
         return tensor

@@ -21,7 +21,7 @@ from ..weights import Weights
 )
 @tensor_by_tensor
 def weighted_sum(inputs: Tensors) -> Tensor:
-    """Add the weights up, each times its network's weight, which are taken as they are.
+    """Sum the tensors, each times its network's weight, which is taken as it is.
 
     With weights that sum to 1 this is the averaging of Wortsman et al., "Model soups", 2022 (arXiv:2203.05482).
     """

@@ -85,15 +85,15 @@ def test_the_log_says_once_for_each_origin_what_would_let_it_in(client, caplog):
 
 
 def test_the_log_does_not_grow_without_end(client, caplog):
-    for number in range(gate._MOST_TOLD + 20):
+    for number in range(gate._MAX_LOGGED + 20):
         client.get("/", headers={"Origin": f"http://{number}.example"})
-    assert len(caplog.records) == gate._MOST_TOLD
+    assert len(caplog.records) == gate._MAX_LOGGED
 
 
 @pytest.mark.parametrize("header", ["origin", "host"])
 @pytest.mark.parametrize("text", ["null", "", "a\nERROR: forged", "http://a\x1b[31m", "x" * 5000, "ü"])
 def test_what_cannot_be_an_address_is_shown_on_one_short_line(header, text):
-    said = gate.sentence(Foreign(header, text), "--let-in")
+    said = gate.refusal_sentence(Foreign(header, text), "--let-in")
     assert said.isprintable()
     assert said.isascii()
     assert len(said) < 300
