@@ -104,6 +104,12 @@ def test_the_methods_are_judged_as_networks_are_chosen(look):
     assert "has the activation mish and" in table
 
 
+def test_each_of_several_wrong_fields_has_its_sentence(look):
+    status, _, table = look(network_1="a", network_2="b", weight_1=None, weight_2=1e9, name="a/b")
+    assert set(status) == {"weight_1", "weight_2", "name"}
+    assert "The table of the methods returns when the fields are right." in table
+
+
 @pytest.mark.parametrize(
     ("method", "shown"),
     [
