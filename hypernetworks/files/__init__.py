@@ -13,6 +13,7 @@ import torch
 
 from ..base.atomic import atomic_write
 from ..base.errors import HypernetworkFileError, SettingsError
+from ..base.forms import Text, UnfitError, check_memory
 from ..network.file_forms import DTYPES, SUFFIXES
 from ..network.hypernetwork import Hypernetwork
 from . import safetensors_form, torch_reader, torch_writer
@@ -35,6 +36,7 @@ __all__ = [
 ]
 
 SHORT_HASH_LENGTH = 10
+MAX_NAME_LENGTH = 100
 _SNIFFED_BYTES = 9
 
 
@@ -176,7 +178,11 @@ def load_optimizer_state(path: str | os.PathLike[str], file_hash: str) -> tuple[
         state = content.get("optimizer_state_dict")
         if content.get("hash") != file_hash or not state:
             return None
-        return str(content.get("optimizer_name", "AdamW")), state
+        try:
+            check_memory(state)
+            return Text(MAX_NAME_LENGTH).take(content.get("optimizer_name", "AdamW"), "optimizer_name"), state
+        except UnfitError as reason:
+            raise HypernetworkFileError(str(reason)) from reason
 
 
 def read_plain(path: str | os.PathLike[str]) -> Any:

@@ -27,6 +27,7 @@ from ...base.forms import (
     Record,
     Row,
     Table,
+    Text,
     UnfitError,
     Whole,
 )
@@ -51,6 +52,8 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "lr_max": (-1, _MAX_RATE),
     "mu_product": (0, 1),
 }
+#: What is kept for a weight, before its form is looked at.
+_ENTRY = Table(Text(100), Anything(), 100)
 #: Options that say how a step is computed and not what it does.
 _IMPLEMENTATION = frozenset({"foreach", "fused", "capturable", "differentiable"})
 
@@ -112,7 +115,7 @@ class OptimizerForm(Form):
             UnfitError: it is of another kind of optimizer, has other options, is for other weights, or is damaged.
         """
         count = len(self.weights)
-        parts = {"state": Table(Whole(0, count - 1), Anything(), count), "param_groups": Row((Anything(),))}
+        parts = {"state": Table(Whole(0, count - 1), _ENTRY, count), "param_groups": Row((Anything(),))}
         found = Record(parts).take(state, place)
         entries = {number: _flat(entry) for number, entry in sorted(found["state"].items())}
         kept = {
@@ -178,10 +181,8 @@ def _random(like: Tensor, seed: int, device: torch.device) -> Tensor:
     return numbers.to(device, like.dtype)
 
 
-def _flat(entry: Any) -> dict[Any, Any]:
+def _flat(entry: Mapping[Any, Any]) -> dict[Any, Any]:
     """Return what is kept for a weight without what is None; bitsandbytes keeps some of it in a table of its own."""
-    if not isinstance(entry, Mapping):
-        raise UnfitError("the optimizer keeps something for a weight that is no table")
     flat: dict[Any, Any] = {}
     for name, value in entry.items():
         flat |= _flat(value) if isinstance(value, Mapping) else {name: value}
