@@ -84,18 +84,18 @@ def train(job: Job, ports: Ports, resume: bool = False) -> TrainResult:
         NonFiniteLossError: loss or weights do not become finite again; a file of that name is untouched.
         HypernetworkFileError: a network file cannot be read or written.
     """
-    plan = make_plan(job, ports, resume)  # settings, with all that they name read and checked
+    plan = make_plan(job, ports, resume)  # settings: checked, and all that they name read
     plan.paths.make_folders()
     write_text(plan.paths.job, job_text(job))
-    training, held_out = encode_parts((plan.training, plan.held_out), ports, plan.cache)  # dataset
+    training, held_out = encode_parts((plan.training, plan.held_out), ports, plan.cache)  # dataset: encoded once
     run = _Run(plan, ports, training, held_out)
     with run.working() as reporter:
-        for batches in run.trainer.batches(run.start_step, plan.end_step):
-            loss = run.trainer.backward(batches)
-            step = run.trainer.update(batches, loss)  # optimizer
-            if reporter.report(step):  # log, previews and copies, one of which may end the run
+        for batches in run.trainer.batches(run.start_step, plan.end_step):  # batches: those of one step
+            loss = run.trainer.backward(batches)  # loss: with its gradients
+            step = run.trainer.update(batches, loss)  # optimizer: along them
+            if reporter.report(step):  # to log, previews and copies, any of which may end the run
                 break
-        run.save()  # files
+        run.save()  # files: the network and its state
     return run.result()
 
 
