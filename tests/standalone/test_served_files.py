@@ -151,6 +151,13 @@ def test_the_outputs_may_be_a_link_to_another_disk(place):
     assert served.find(str(place / "linked" / "job.toml")) is None
 
 
+def test_the_disk_is_not_asked_for_what_lies_elsewhere(place, monkeypatch):
+    """On Windows a path may name another machine, and asking for it would tell that machine who the user is."""
+    served = served_files.Served([], [place / "data" / "outputs"], place / "copies")
+    monkeypatch.setattr(Path, "resolve", lambda path: pytest.fail(f"{path} was looked for"))
+    assert served.find(str(place / "set" / "01.png")) is None
+
+
 @pytest.mark.parametrize(
     "name",
     [
