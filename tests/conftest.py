@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterator
 
 import pytest
+from hypernetwork_workbench.hypernetworks.base import last_net
 
 from tests.support.examples import load_profile
 
@@ -25,3 +27,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Choose the examples before a module of tests is imported."""
     load_profile(config.getoption("--random-examples"))
+
+
+@pytest.fixture(autouse=True)
+def nothing_unforeseen(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fail a test in which the last net caught something, unless it is about the net."""
+    caught: list[Exception] = []
+    last_net.observers.append(caught.append)
+    yield
+    last_net.observers.remove(caught.append)
+    if caught and request.node.get_closest_marker("unforeseen") is None:
+        raise AssertionError(f"the last net caught {caught[0]!r}") from caught[0]

@@ -119,3 +119,22 @@ class TrainingError(WorkbenchError):
 
 class NonFiniteLossError(TrainingError):
     """The loss or the gradients are no longer finite; no good file was overwritten."""
+
+
+#: What torch's allocators of CPU and MPS say; that of CUDA raises a class of its own with "out of memory" in it.
+_OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Tell whether an error means that the memory of a GPU or of the machine does not suffice."""
+    text = str(error).lower()
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError) and any(part in text for part in _OUT_OF_MEMORY)
+    )
+
+
+def too_little_memory(error: BaseException) -> str:
+    """Return the sentence for an error that `is_out_of_memory` knows."""
+    is_of_gpu = any(name in str(error).lower() for name in ("cuda", "hip", "mps", "xpu"))
+    owner = "GPU" if is_of_gpu or type(error).__name__ == "OutOfMemoryError" else "computer"
+    return f"the {owner} has too little memory for this run; lower the batch size or the picture size"

@@ -15,10 +15,12 @@ from fastapi.responses import JSONResponse
 from modules import shared
 
 from ...hypernetworks.base.errors import SettingsError, WorkbenchError
+from ...hypernetworks.base.last_net import UnforeseenError
 from ..runs.registry import RunBusyError
 
 _MAX_BODY_BYTES = 1 << 20
 _WRONG, _UNKNOWN, _MISSING, _BUSY, _TOO_LARGE, _NOT_JSON, _UNFIT = 400, 401, 404, 409, 413, 415, 422
+_FAILED = 500
 
 
 class RequestError(WorkbenchError):
@@ -103,4 +105,6 @@ def refusal(error: WorkbenchError) -> JSONResponse:
     if isinstance(error, RequestError):
         headers = {"WWW-Authenticate": "Basic"} if error.status == _UNKNOWN else None
         return JSONResponse(error_body(error), error.status, headers)
+    if isinstance(error, UnforeseenError):
+        return JSONResponse(error_body(error), _FAILED)
     return JSONResponse(error_body(error), _BUSY if isinstance(error, RunBusyError) else _UNFIT)

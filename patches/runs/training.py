@@ -10,10 +10,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-import torch
 from modules import call_queue, devices, shared
 
-from ...hypernetworks.base.errors import TrainingError, WorkbenchError
+from ...hypernetworks.base.errors import TrainingError, WorkbenchError, is_out_of_memory, too_little_memory
 from ...hypernetworks.ports import Ports, Progress
 from ...hypernetworks.train.plan import make_plan
 from ...hypernetworks.train.rate_finder import FoundRate, find_rate
@@ -22,12 +21,14 @@ from ...hypernetworks.train.settings.job import Job
 from ..model import host
 from ..model.previews import check_sampler
 from ..patching import capabilities
+from ..patching.net import told
 from .registry import RUNNING, Run, runs
 
 _log = logging.getLogger(__name__)
 _PATIENCE_S = 120.0
 
 
+@told()
 def run_job(
     job: Job, progress: Progress | None = None, resume: bool = False, log_dir: Path | None = None
 ) -> TrainResult:
@@ -51,6 +52,7 @@ def run_job(
     return result
 
 
+@told()
 def check_job(job: Job, resume: bool = False) -> list[str]:
     """Do all but the steps: read the pictures, plan the run, and return what it will do, one sentence per line.
 
@@ -60,6 +62,7 @@ def check_job(job: Job, resume: bool = False) -> list[str]:
     return make_plan(job, _ports(job, None), resume).lines()
 
 
+@told()
 def find_rate_for(job: Job, progress: Progress | None = None) -> FoundRate:
     """Try rising rates on a copy that is thrown away; raises WorkbenchError as `run_job` does."""
     with _freed_memory():
@@ -133,10 +136,10 @@ def _freed_memory() -> Iterator[None]:
     """Free the memory and refresh the host's lists afterwards; running out of memory becomes a TrainingError."""
     try:
         yield
-    except torch.cuda.OutOfMemoryError as error:
-        raise TrainingError(
-            "the GPU has too little memory for this run; lower the batch size or the picture size"
-        ) from error
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        raise TrainingError(too_little_memory(error)) from error
     finally:
         gc.collect()
         devices.torch_gc()

@@ -20,11 +20,13 @@ from ....hypernetworks.train.settings.job import DataSettings, TrainSettings
 from ...model import taggers
 from ...model.host import HostProgress
 from ...model.subject import find_subject
+from ...patching.net import told
 
 _thumbnails = Thumbnails()
 _SECTIONS: dict[str, type[Settings]] = {"data": DataSettings, "train": TrainSettings, "limits": SurveySettings}
 
 
+@told()
 def look(tables: Mapping[str, Any]) -> Survey:
     """Return the survey of what a form describes.
 
@@ -41,6 +43,7 @@ def edits(seen: Survey) -> list[Edit]:
     return _history().edits({sample.path.parent for sample in seen.samples})
 
 
+@told()
 def set_caption(seen: Survey, number: int, text: str) -> tuple[Survey, str]:
     """Give one picture a caption; return the new survey and a sentence.
 
@@ -56,6 +59,7 @@ def set_caption(seen: Survey, number: int, text: str) -> tuple[Survey, str]:
     return _applied(seen, f"caption of {name}", changes)
 
 
+@told()
 def set_tags(seen: Survey, values: Mapping[str, Any]) -> tuple[Survey, str]:
     """Change tags everywhere as `TagSettings` of `values` say; return the new survey and a sentence.
 
@@ -66,6 +70,7 @@ def set_tags(seen: Survey, values: Mapping[str, Any]) -> tuple[Survey, str]:
     return _applied(seen, settings.title, captioning.changes_of_tags(seen, settings))
 
 
+@told()
 def undo(seen: Survey) -> tuple[Survey, str]:
     """Undo the newest edit of these captions; return the new survey and a sentence.
 
@@ -80,6 +85,7 @@ def undo(seen: Survey) -> tuple[Survey, str]:
     return _anew(seen), f"Taken back: {found[0].title} ({_files(found[0].changes)})."
 
 
+@told()
 def caption_all(seen: Survey, tagger: str, values: Mapping[str, Any]) -> tuple[Survey, str]:
     """Caption pictures with a tagger of the host; return the new survey and a sentence.
 
@@ -103,6 +109,7 @@ def caption_all(seen: Survey, tagger: str, values: Mapping[str, Any]) -> tuple[S
     return after, f"{stopped[:1].upper()}{stopped[1:]}. {sentence}" if stopped else sentence
 
 
+@told()
 def make_copies(seen: Survey, values: Mapping[str, Any]) -> str:
     """Split and mirror pictures as `CopySettings` of `values` say; return a sentence.
 

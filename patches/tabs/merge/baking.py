@@ -15,6 +15,7 @@ from ....hypernetworks.merge.bake_files import BakeSettings, bake, target
 from ....hypernetworks.merge.checkpoint_file import CheckpointError, CheckpointFile
 from ....hypernetworks.merge.outlines import outline
 from ....hypernetworks.pages.sentences import done, note
+from ...patching.net import told
 from ..form import Form
 from ..inspect import work
 from .handlers import file_problem
@@ -69,6 +70,7 @@ def checkpoints() -> list[str]:
     return [str(title) for title in sd_models.checkpoint_tiles()]
 
 
+@told()
 def _bake(settings: BakeSettings) -> str:
     source = _checkpoint(settings.checkpoint)
     _plan(settings.network, source)

@@ -357,3 +357,13 @@ def test_the_users_of_the_page_are_asked_for_where_the_api_has_none(patched, mon
 
 def test_no_thread_of_a_run_is_left():
     assert [thread.name for thread in threading.enumerate() if thread.name.startswith("train-")] == []
+
+
+@pytest.mark.unforeseen
+def test_what_nobody_foresaw_is_a_sentence_too(client, monkeypatch):
+    from hypernetwork_workbench.patches.api import routes
+
+    monkeypatch.setattr(routes, "runs", None)
+    answer = client.get("/status")
+    assert answer.status_code == 500
+    assert "nobody foresaw" in answer.json()["error"]
