@@ -133,13 +133,13 @@ class _Reader:
 
     def _text(self, tree: ast.expr) -> str:
         if not isinstance(tree, ast.Constant) or not isinstance(tree.value, str):
-            raise fail(self._at(tree), "here must be a quoted name")
+            raise fail(self._at(tree), "a quoted name is expected here")
         return tree.value
 
     def _number(self, tree: ast.expr) -> float:
         value = _constant(tree)
         if value is None:
-            raise fail(self._at(tree), "here must be a number")
+            raise fail(self._at(tree), "a number is expected here")
         return number(value, self._at(tree))
 
 

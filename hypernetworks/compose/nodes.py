@@ -75,7 +75,7 @@ def parallel(branches: list[Node], weights: list[float], place: str) -> Parallel
     for index, branch in enumerate(branches):
         if branch in branches[:index]:
             what = shorten(branch.name) if isinstance(branch, Single) else "the same part"
-            raise fail(place, f"{what} is there twice side by side; give it once with one weight")
+            raise fail(place, f"{what} occurs twice side by side; give it once with one weight")
     node = Parallel(tuple(branches), tuple(weights))
     try:
         usable = all(math.isfinite(share) for share in node.shares)

@@ -82,7 +82,7 @@ class _Reader:
         self._skip()
         if self.position < len(self.text):
             found = self.text[self.position]
-            raise self._fail(f"here must be +, > or the end, not {shorten(found)}")
+            raise self._fail(f"+, > or the end is expected here, not {shorten(found)}")
         if _QUOTED.fullmatch(self.text.strip()):
             self.position = 0
             self._skip()
@@ -122,7 +122,7 @@ class _Reader:
         place = self._place()
         match = _NUMBER.match(self.text, self.position)
         if match is None:
-            raise self._fail("here must be a number")
+            raise self._fail("a number is expected here")
         self.position = match.end()
         return node, number(float(match.group()), place), place
 
@@ -138,11 +138,11 @@ class _Reader:
             self.position = bare.end()
             return single(bare.group(), 1.0, place)
         if self.position == len(self.text):
-            raise self._fail("the text ends where a name must be")
+            raise self._fail("the text ends where a name is expected")
         found = self.text[self.position]
         if found in "\"'":
             raise self._fail("a closing quote is missing, or a backslash stands before something else than a quote")
-        raise self._fail(f"here must be a name, not {shorten(found)}; a name with special signs goes into quotes")
+        raise self._fail(f"a name is expected here, not {shorten(found)}; a name with special signs goes into quotes")
 
     def _take(self, sign: str) -> bool:
         self._skip()

@@ -108,14 +108,14 @@ class PictureScan:
     def obstacle(self, stop_at_broken: bool) -> str:
         """Return why no run can start on this, as a sentence without its field; empty where one can."""
         if self.left_out and stop_at_broken:
-            return "pictures that cannot be used keep a run from starting"
+            return "pictures that cannot be used prevent a run from starting"
         if not self.samples:
             return self._why_empty()
         if not all(sample.subset.is_regularisation for sample in self.samples):
             return ""
         if self.passed_over or not all(one.subset.is_regularisation for one in self.left_out):
-            return "only regularisation pictures are left; nothing is taught"
-        return "there are only regularisation pictures; nothing is taught"
+            return "only regularisation pictures are left; there is nothing to learn"
+        return "there are only regularisation pictures; there is nothing to learn"
 
     def _why_empty(self) -> str:
         if self.left_out or not self.passed_over:

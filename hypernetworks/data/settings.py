@@ -42,21 +42,21 @@ class DataSettings(Settings):
         maximum=2048,
     )
     height: int = setting(512, "Picture height", "In pixels, a multiple of 8.", minimum=8, maximum=2048)
-    batch_size: int = setting(1, "Batch size", "Pictures that pass the model at once.", minimum=1, maximum=256)
+    batch_size: int = setting(1, "Batch size", "Pictures that the model processes at once.", minimum=1, maximum=256)
 
     framing: str = setting(
         "square",
         "Framing",
-        "square crops to width x height; buckets keeps every ratio within as many pixels; keep every size scales the "
-        "long side to the longer of the two and crops nothing.",
+        "square crops to width x height; buckets keeps every ratio within this number of pixels; keep every "
+        "size scales the long side to the longer of the two and crops nothing.",
         group=FRAMING,
         choices=MODES,
     )
     crop: str = setting(
         "centre",
         "Crop",
-        "Which part stays where not all can: centre, a random one for each picture and repeat, or the subject (a face "
-        "where OpenCV is installed, else what stands out).",
+        "The part of a picture that is kept: the centre, a random part for each picture and repeat, or the "
+        "subject (a face if OpenCV is installed, otherwise what stands out).",
         group=FRAMING,
         choices=CROPS,
     )
@@ -75,7 +75,7 @@ class DataSettings(Settings):
     upscale: bool = setting(
         False,
         "Upscale small pictures",
-        "Else buckets and kept sizes leave small pictures as small as they are.",
+        "Otherwise buckets and kept sizes leave small pictures as small as they are.",
         group=FRAMING,
     )
     background: str = setting(
@@ -97,14 +97,15 @@ class DataSettings(Settings):
     template: str = setting(
         "[filewords]",
         "Caption template",
-        "[filewords] is the picture's caption, [name] the network's name; of several lines one is drawn each time.",
+        "[filewords] is the picture's caption, [name] the network's name; of several lines one is chosen at "
+        "random each time.",
         group=CAPTIONS,
         lines=2,
     )
     template_file: str = setting(
         "",
         "Template file",
-        "A text file of templates, one a line, in place of the template.",
+        "A text file of templates, one per line, instead of the template.",
         group=CAPTIONS,
         is_path=True,
     )
@@ -118,7 +119,7 @@ class DataSettings(Settings):
     keep_tags: int = setting(
         0,
         "Keep first tags",
-        "So many stay at the front and are never dropped.",
+        "This number of tags stays at the front and is never dropped.",
         group=CAPTIONS,
         minimum=0,
         maximum=1000,
@@ -138,7 +139,7 @@ class DataSettings(Settings):
     caption_dropout_every: int = setting(
         0,
         "Epochs between empty captions",
-        "In every so manieth epoch all captions are empty; 0 is never.",
+        "Once in this number of epochs all captions are empty; 0 is never.",
         group=CAPTIONS,
         minimum=0,
         maximum=100_000,
@@ -155,14 +156,14 @@ class DataSettings(Settings):
     filename_regex: str = setting(
         "",
         "File name regex",
-        "Parts of a file name that make its caption where there is no caption file.",
+        "Selects the parts of a file name that make the caption if there is no caption file.",
         group=CAPTIONS,
         starts_row=True,
     )
     filename_join: str = setting(
-        "", "File name join string", "Put between these parts; empty is a blank.", group=CAPTIONS, keeps_blanks=True
+        "", "File name join string", "Text between these parts; empty is a blank.", group=CAPTIONS, keeps_blanks=True
     )
-    tag_separator: str = setting(",", "Tag separator", "What stands between tags.", group=CAPTIONS, starts_row=True)
+    tag_separator: str = setting(",", "Tag separator", "The text between tags.", group=CAPTIONS, starts_row=True)
     keep_separator: str = setting(
         "",
         "Keep separator",
@@ -171,32 +172,37 @@ class DataSettings(Settings):
     )
 
     repeats: int = setting(
-        1, "Repeats", "How often each picture is seen in an epoch.", group=FOLDERS, minimum=1, maximum=10_000
+        1, "Repeats", "How often each picture is shown in an epoch.", group=FOLDERS, minimum=1, maximum=10_000
     )
     folder_repeats: bool = setting(
         False,
         "Repeats from folder names",
-        "A folder named 10_cats in the dataset folder is seen 10 times an epoch; its pictures without a caption are "
-        "captioned cats.",
+        "A folder named 10_cats in the dataset folder is shown 10 times an epoch; its pictures without a "
+        "caption are captioned cats.",
         group=FOLDERS,
     )
     weight: float = setting(
         1.0,
         "Picture weight",
-        "Of the pictures in the loss; a weight in the metadata file multiplies it.",
+        "Weight of the pictures in the loss; a weight in the metadata file multiplies it.",
         group=FOLDERS,
         minimum=0.0001,
         maximum=1000.0,
     )
     regularisation_weight: float = setting(
-        1.0, "Regularisation weight", "Of these pictures in the loss.", group=FOLDERS, minimum=0.0001, maximum=1000.0
+        1.0,
+        "Regularisation weight",
+        "Weight of these pictures in the loss.",
+        group=FOLDERS,
+        minimum=0.0001,
+        maximum=1000.0,
     )
 
     latents: str = setting(
         "deterministic",
         "Latent sampling",
-        "The VAE gives a mean and a spread: deterministic takes the mean, once draws one time for each picture, random "
-        "draws every time it is shown.",
+        "The VAE gives a mean and a spread: deterministic takes the mean, once samples one time for each "
+        "picture, random samples every time it is shown.",
         group=ENCODING,
         choices=LATENTS,
     )
@@ -204,10 +210,18 @@ class DataSettings(Settings):
         True, "Keep latents on disk", "The next run on the same pictures need not encode them.", group=ENCODING
     )
     cache_limit_mb: int = setting(
-        4096, "Latents on disk, MB", "The oldest ones go beyond this.", group=ENCODING, minimum=1, maximum=10_000_000
+        4096,
+        "Latents on disk, MB",
+        "Beyond this, those unused for longest are deleted.",
+        group=ENCODING,
+        minimum=1,
+        maximum=10_000_000,
     )
     stop_at_broken: bool = setting(
-        False, "Stop at broken pictures", "Else pictures that cannot be used are named and left out.", group=ENCODING
+        False,
+        "Stop at broken pictures",
+        "Otherwise pictures that cannot be used are named and left out.",
+        group=ENCODING,
     )
 
     def problems(self) -> Iterator[SettingsError]:

@@ -64,7 +64,7 @@ def check_entry(values: Mapping[str, Any], offered: Collection[int] = (), taken:
     widths = tuple(dict.fromkeys([*ticked, *more]))
     entered["widths"] = widths
     if offered and not widths and not wrong:
-        wrong["widths"] = SettingsError("widths", f"tick at least one, or write it under {MORE_WIDTHS.label}")
+        wrong["widths"] = SettingsError("widths", f"tick at least one, or enter it under {MORE_WIDTHS.label}")
     settings = _validate(entered, wrong)
     if settings.name in taken and not settings.overwrite and "name" not in wrong:
         reason = f"{settings.name} exists already; choose another name, or tick {LABELS['overwrite']}"

@@ -25,11 +25,11 @@ _RECIPE = "hypernetwork_bake"
 class BakeSettings(Settings):
     """Which network is baked into which checkpoint, and the name of the result."""
 
-    network: str = setting("", "Network to bake", "One without activation, LayerNorm and residual blocks.")
-    strength: float = setting(1.0, "Strength", "As at generation.", minimum=-MAX_WEIGHT, maximum=MAX_WEIGHT)
+    network: str = setting("", "Network to bake", "A network without activation, LayerNorm and residual blocks.")
+    strength: float = setting(1.0, "Strength", "The same as at generation.", minimum=-MAX_WEIGHT, maximum=MAX_WEIGHT)
     checkpoint: str = setting("", "Checkpoint", "A .safetensors file; it stays as it is.", starts_row=True)
     name: str = setting(
-        "", "Name of the new checkpoint", "File name without the ending; never over a file.", starts_row=True
+        "", "Name of the new checkpoint", "File name without the ending; no existing file is replaced.", starts_row=True
     )
 
     def __post_init__(self) -> None:

@@ -56,7 +56,7 @@ DENSITY = OwnOption(
 )
 SEED = OwnOption(
     "seed",
-    setting(0, "Seed", "Decides what is dropped.", minimum=0, maximum=_MAX_SHOWN_SEED),
+    setting(0, "Seed", "Decides which part is dropped.", minimum=0, maximum=_MAX_SHOWN_SEED),
     lambda value: is_whole(value) and 0 <= value <= MAX_SEED,
     f"a whole number from 0 to {MAX_SEED}",
 )

@@ -44,7 +44,9 @@ class MergeSettings(Settings):
     weight_3: float = _weight("C")
     network_4: str = _network("D", "A fourth one, or None.")
     weight_4: float = _weight("D")
-    method: str = setting("Weighted sum", "Method", "The table tells which can merge these networks.", choices=LABELS)
+    method: str = setting(
+        "Weighted sum", "Method", "The table shows which methods can merge these networks.", choices=LABELS
+    )
     multiplier: float = setting(
         1.0, "Multiplier m", "How much of B − C is added to A.", minimum=-MAX_WEIGHT, maximum=MAX_WEIGHT
     )

@@ -82,7 +82,7 @@ PRESETS: tuple[Preset, ...] = (
     ),
     Preset(
         "Fast, with layer normalisation",
-        "Bears a learning rate a hundred times higher, so that few steps are enough.",
+        "Allows a learning rate a hundred times higher, so that few steps are enough.",
         ShapeSettings(layer_structure=(1, 2, 1), activation="linear", layer_norm=True, zero_last_layer=True),
         "5e-4",
         2000,

@@ -51,7 +51,7 @@ class ShapeSettings(Settings):
     activation: str = setting(
         "relu",
         "Activation",
-        "The bend between the layers; linear has none.",
+        "The nonlinear function between the layers; linear has none.",
         starts_row=True,
         choices=ACTIVATIONS,
     )
@@ -65,7 +65,7 @@ class ShapeSettings(Settings):
     layer_norm: bool = setting(
         False,
         "Layer normalisation",
-        "Evens out the values after each layer; bears higher learning rates.",
+        "Evens out the values after each layer; allows higher learning rates.",
         group=LAYERS,
     )
     activate_output: bool = setting(
@@ -74,14 +74,14 @@ class ShapeSettings(Settings):
     skip_connection: bool = setting(
         False,
         "Residual blocks",
-        "Each layer adds to what came in; only this extension reads such files.",
+        "Each layer adds to its input; only this extension reads such files.",
         group=LAYERS,
         starts_row=True,
     )
     upsample_linear: bool = setting(
         False,
         "Learned stretch",
-        "Residual blocks learn how to change the width in place of repeating values.",
+        "Residual blocks learn how to change the width instead of repeating values.",
         group=LAYERS,
     )
 
@@ -91,7 +91,7 @@ class ShapeSettings(Settings):
     init_std: float = setting(
         0.01,
         "Standard deviation",
-        "How far first weights of Normal lie from 0.",
+        "Spread of the first weights around 0 with Normal.",
         group=WEIGHTS,
         minimum=0.0,
         maximum=1.0,

@@ -71,7 +71,7 @@ class Structure:
             return
         if self.skip_connection:
             raise SettingsError(
-                "zero_last_layer", "cannot be used with skip_connection, whose blocks never start silent"
+                "zero_last_layer", "cannot be used with skip_connection, whose blocks never start from zero"
             )
         if self.activate_output and not self.layer_norm and not ACTIVATIONS[self.activation].passes_zero:
             reason = (
@@ -114,7 +114,7 @@ class Structure:
                     "widths", f"{width} leaves a layer without any value in {list(self.layer_structure)}"
                 )
         if len(set(widths)) != len(widths):
-            raise SettingsError("widths", "the same width is there twice")
+            raise SettingsError("widths", "the same width occurs twice")
         return tuple(widths)
 
 

@@ -65,7 +65,7 @@ def _sizes(structure: Structure, widths: tuple[int, ...]) -> Sequence[tuple[str,
     files: dict[str, list[str]] = {}
     for dtype, count in size.file_bytes.items():
         files.setdefault(readable_bytes(count), []).append(dtype)
-    training = f"{readable_bytes(size.training_bytes)} for weights, gradients and AdamW, beside the model"
+    training = f"{readable_bytes(size.training_bytes)} for weights, gradients and AdamW, in addition to the model"
     return (
         ("Parameters", f"{size.parameters:,}"),
         ("File", ", ".join(f"{text} ({' or '.join(dtypes)})" for text, dtypes in files.items())),
@@ -179,7 +179,7 @@ def _add_addition(shapes: _Shapes, xs: Sequence[float], middle: float) -> None:
     fall = f"H {plus - 24:g} C {plus:g} {top} {plus:g} {top} {plus:g} {middle - 11:g}"
     shapes.arcs += [f"{rise} {fall}", f"M {xs[-1] + _BAR / 2:g} {middle:g} H {plus - 11:g}"]
     shapes.add_sum(plus, middle)
-    shapes.add_label((start + plus) / 2, top - 7, "the input passes by and is added")
+    shapes.add_label((start + plus) / 2, top - 7, "the input is added to the output")
 
 
 def _add_blocks(shapes: _Shapes, xs: Sequence[float], structure: Structure, middle: float) -> None:

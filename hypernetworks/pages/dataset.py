@@ -64,7 +64,7 @@ def _facts(survey: Survey) -> Iterator[tuple[str, str]]:
     ]
     more = "".join(f", {what.format(f'{count:,}')}" for count, what in counts if count)
     if survey.samples and survey.request.train.validation_share and not held_out:
-        more += ", none held out for validation: that takes two to teach"
+        more += ", none held out for validation: that takes at least two to train on"
     yield "Pictures", f"{len(survey.samples):,} can be used{more}"
     yield "An epoch", _epoch(survey)
     origins = Counter(caption_origin(sample.path, sample.subset.source).kind for sample in survey.samples)
@@ -89,7 +89,7 @@ def _epoch(survey: Survey) -> Markup:
         steps=_count(steps, "{} step", "{} steps"),
         pictures=_count(shown, "{} picture", "{} pictures"),
         batches=_count(batch_count, "{} batch", "{} batches"),
-        gathered=f", {accumulation} of them a step" if accumulation > 1 else "",
+        gathered=f", {accumulation} of them per step" if accumulation > 1 else "",
     )
 
 

@@ -38,7 +38,7 @@ def readers(content: Content, document: Document, problem: str | None) -> dict[s
     answers = {}
     for name, rule in rules.items():
         against = problem or rule(content, document)
-        answers[name] = Reader(False, against) if against else Reader(True, "reads it as it is meant")
+        answers[name] = Reader(False, against) if against else Reader(True, "reads it correctly")
     return answers
 
 

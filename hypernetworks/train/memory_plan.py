@@ -50,12 +50,12 @@ class MemoryPlan:
             "all": "all blocks are computed again in the backward pass",
         }[self.computing.checkpointing]
         if self.estimated_mb is None:
-            return f"How much memory the steps take cannot be told for this model; {computed}."
+            return f"The memory that the steps take cannot be estimated for this model; {computed}."
         too_much = self.estimated_mb * MB > self.free
         warning = " That is more than is free: take smaller pictures or batches." if too_much else ""
         return (
-            f"The steps take about {self.estimated_mb:.0f} MB beside model and network, of {self.free / MB:.0f} MB "
-            f"that are free; {computed}.{warning}"
+            f"The steps take about {self.estimated_mb:.0f} MB in addition to model and network, of "
+            f"{self.free / MB:.0f} MB that are free; {computed}.{warning}"
         )
 
 

@@ -102,11 +102,11 @@ class TrainingPlan:
             f"{self.schedule.rate(self.end_step - 1):.3g}.",
         ]
         if job.train.validation_share and not len(self.held_out):
-            lines.append("No picture is held out for validation: that takes two to teach.")
+            lines.append("No picture is held out for validation: that takes at least two to train on.")
         if self.end_step < job.train.max_steps:
             lines.append(f"The schedule ends at step {self.end_step}, and so does the run.")
         if self.resumed:
-            lines.append(f"The run goes on from step {self.resumed.step}.")
+            lines.append(f"The run continues from step {self.resumed.step}.")
         return lines
 
 
@@ -173,11 +173,11 @@ def _state_to_resume(job: Job, paths: OutputPaths, end_step: int) -> SavedRun:
     states = paths.states()
     saved = newest_state(states)
     if saved is None:
-        raise TrainingError(f"there is no saved state of {job.output.name} to go on from")
+        raise TrainingError(f"there is no saved state of {job.output.name} to continue from")
     if saved.optimizer_name != job.optimizer.name:
         raise SettingsError("optimizer.name", f"the saved state was made with {saved.optimizer_name}; set it as it was")
     if saved.step >= end_step:
-        raise TrainingError(f"the run has ended at step {saved.step} already; raise train.max_steps to go on")
+        raise TrainingError(f"the run has ended at step {saved.step} already; raise train.max_steps to continue")
     return saved
 
 
@@ -186,5 +186,5 @@ def _sizes(dataset: Dataset) -> str:
     sizes = Counter((kind.width_px, kind.height_px) for kind in dataset.kinds)
     common = ", ".join(f"{width} x {height} ({count})" for (width, height), count in sizes.most_common(_SHOWN_SIZES))
     rest = len(sizes) - _SHOWN_SIZES
-    seen = f"seen {len(dataset.kinds)} times an epoch, " if len(dataset.kinds) != len(dataset) else ""
+    seen = f"shown {len(dataset.kinds)} times an epoch, " if len(dataset.kinds) != len(dataset) else ""
     return f"{seen}framed to {common}" + (f" and {rest} other sizes" if rest > 0 else "")

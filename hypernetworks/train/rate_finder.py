@@ -119,5 +119,5 @@ def _steepest(rates: list[float], losses: list[float]) -> FoundRate:
     slopes = [(losses[i + 1] - losses[i - 1], rates[i]) for i in range(max(first, 1), len(losses) - 1)]
     slope, rate = min(slopes, default=(0.0, 0.0))
     if slope >= 0:
-        raise TrainingError("the loss fell at no rate; check the dataset, or choose a rate by hand")
+        raise TrainingError("the loss did not fall at any rate; check the dataset, or choose a rate by hand")
     return FoundRate(rate, tuple(rates), tuple(losses))

@@ -165,7 +165,9 @@ class _Run:
         self.seconds = time.monotonic() - self.started
         estimated = self.plan.memory.estimated_mb
         expected = "" if estimated is None else f"; {estimated:.0f} MB were expected"
-        _log.info("The steps took %.0f MB at most beside model and network%s.", self.memory.above_start_mb(), expected)
+        _log.info(
+            "The steps took %.0f MB at most in addition to model and network%s.", self.memory.above_start_mb(), expected
+        )
         self.saver.save(self.plan.paths.network)
 
     def result(self) -> TrainResult:

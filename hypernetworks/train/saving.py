@@ -87,7 +87,7 @@ class Saver:
         """
         network = self.state.network
         if not all(torch.isfinite(weight).all() for weight in network.parameters()):
-            raise NonFiniteLossError(f"the weights are no finite numbers any more; {path.name} was not written")
+            raise NonFiniteLossError(f"the weights are no longer finite; {path.name} was not written")
         network.metadata = self._metadata()
         path.parent.mkdir(parents=True, exist_ok=True)
         with self.state.weights_to_show():

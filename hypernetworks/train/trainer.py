@@ -173,11 +173,11 @@ class RollbackGuard:
         """
         self.skipped += 1
         self._bad_in_a_row += 1
-        _log.warning("Step %d was left out: its loss or gradient is no finite number.", step + 1)
+        _log.warning("Step %d was left out: its loss or gradient is not finite.", step + 1)
         if self._bad_in_a_row < self._settings.rollback_after:
             return
         if self._rollbacks_in_a_row >= MAX_ROLLBACKS:
-            reason = "the loss or its gradient is no finite number, and rolling back did not help"
+            reason = "the loss or its gradient is not finite, and rolling back did not help"
             raise NonFiniteLossError(f"step {step + 1}: {reason}; lower the learning rate")
         factor = self._state.rate_factor
         self._state.restore(self._snapshot)

@@ -33,7 +33,7 @@ def register(sets: Sequence[PatchSet], apply: Callable[[], None]) -> None:
         "less work for the same picture up to rounding; switch off to compare or to find a conflict"
     )
     master = shared.OptionInfo(True, "Let Hypernetwork Workbench change the WebUI", section=_SECTION).info(
-        "off: every change below is taken back at once, and hypernetworks run through the WebUI's own code"
+        "off: every change below is undone at once, and hypernetworks run through the WebUI's own code"
     )
     shared.opts.add_option(MASTER, master)
     for patch_set in sets:

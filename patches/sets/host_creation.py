@@ -72,7 +72,7 @@ def create(entered: Mapping[str, Any]) -> Path:
 
 patch_set = PatchSet(
     "creation",
-    "The WebUI's own tab Create hypernetwork makes sound files",
+    "The WebUI's own tab Create hypernetwork makes valid files",
     [
         Patch(_ROUTE, _make_create, when=api_is_on),  # first, as it is imported by value
         Patch(_HOST, _make_create),

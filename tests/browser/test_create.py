@@ -112,7 +112,7 @@ def test_a_file_is_made_and_not_made_twice(tab: Page, server: Server):
     page.until("its layers", lambda: page.value("hnw_create_layer_structure") == "1, 3, 1")
     page.fill("hnw_create_optional_info", "by a test")
     page.fill("hnw_create_more_widths", "24, 32")
-    page.until("nothing to put right", lambda: "To be put right" not in page.text("hnw_create_summary"))
+    page.until("nothing to put right", lambda: "To be corrected" not in page.text("hnw_create_summary"))
     page.press("hnw_create_button")
     page.wait_for_text("hnw_create_status", f"Created {NAME}")
     network = files.load(next(server.data.rglob(f"{NAME}.pt")))

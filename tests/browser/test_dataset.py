@@ -95,7 +95,7 @@ def test_a_tag_is_changed_everywhere_and_changed_back(tab: Page, folder: Path):
     assert tab.driver.execute_script(TAG) == "dusk"
     assert all(b", dusk, " in text for text in texts(folder).values())
     tab.press("hnw_dataset_undo_button")
-    tab.wait_for_text("hnw_dataset_undo_status", "Taken back: replace night by dusk")
+    tab.wait_for_text("hnw_dataset_undo_status", "Undone: replace night by dusk")
     tab.until("the old tag", lambda: tab.driver.execute_script(TAG) == "night")
     assert texts(folder) == before
 

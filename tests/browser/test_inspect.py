@@ -22,7 +22,7 @@ def tab(page: Page, server: Server) -> Iterator[Page]:
     page.tab("Create Beta Hypernetwork")
     page.fill("hnw_create_name", NAME)
     page.fill("hnw_create_more_widths", "24, 32")
-    page.until("a form without problems", lambda: "To be put right" not in page.text("hnw_create_summary"))
+    page.until("a form without problems", lambda: "To be corrected" not in page.text("hnw_create_summary"))
     page.press("hnw_create_button")
     page.wait_for_text("hnw_create_status", f"Created {NAME}")
     page.tab("Inspect Hypernetwork")

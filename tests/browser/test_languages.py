@@ -46,7 +46,11 @@ def test_the_page_speaks_japanese_after_reload_ui(japanese: Page, text: dict[str
     page = japanese
     page.tab(text["Train"])
     page.tab(text["Create Beta Hypernetwork"])
-    for english in ("Layer structure", "The bend between the layers; linear has none.", "Create hypernetwork"):
+    for english in (
+        "Layer structure",
+        "The nonlinear function between the layers; linear has none.",
+        "Create hypernetwork",
+    ):
         page.until(text[english], lambda english=english: text[english] in page.body())
         assert english not in page.body()
     page.fill("hnw_create_layer_structure", "1, 2")

@@ -24,7 +24,7 @@ def tab(page: Page, server: Server) -> Iterator[Page]:
     page.fill("hnw_create_more_widths", "24, 32")
     for name in (FIRST, SECOND):
         page.fill("hnw_create_name", name)
-        page.until("a form without problems", lambda: "To be put right" not in page.text("hnw_create_summary"))
+        page.until("a form without problems", lambda: "To be corrected" not in page.text("hnw_create_summary"))
         page.press("hnw_create_button")
         page.wait_for_text("hnw_create_status", f"Created {name}")
     page.tab("Merge Hypernetworks")
@@ -105,7 +105,7 @@ def test_two_networks_become_one_that_the_picker_offers(chosen: Page, server: Se
 def test_a_composition_is_read_as_it_is_written_and_saved(chosen: Page, server: Server):
     page = chosen
     page.fill("hnw_merge_composition_text", f"{FIRST}:0.8 + {SECOND}:")
-    page.wait_for_text("hnw_merge_composition_text_problem", "here must be a number")
+    page.wait_for_text("hnw_merge_composition_text_problem", "a number is expected here")
     page.fill("hnw_merge_composition_text", f"{FIRST}:0.8 + {SECOND}:0.2")
     preview = page.wait_for_text("hnw_merge_composition_preview", ".hns form")
     assert f"{{'{FIRST}': 0.8, '{SECOND}': 0.2}}" in preview

@@ -187,7 +187,7 @@ def create(page: Page, name: str, server: Server) -> Path:
     page.tab("Train")
     page.tab("Create Beta Hypernetwork")
     page.fill("hnw_create_name", name)
-    page.until("nothing to put right", lambda: "To be put right" not in page.text("hnw_create_summary"))
+    page.until("nothing to put right", lambda: "To be corrected" not in page.text("hnw_create_summary"))
     page.press("hnw_create_button")
     page.wait_for_text("hnw_create_status", f"Created {name}")
     return next(server.data.rglob(f"{name}.pt"))

@@ -14,7 +14,7 @@ from ..subsets import Subset
 _FILE = setting(
     "",
     "Metadata file",
-    "kohya's JSON of captions and tags by picture; goes before caption files.",
+    "kohya's JSON of captions and tags by picture; takes precedence over caption files.",
     group=CAPTIONS,
     is_path=True,
 )

@@ -13,8 +13,8 @@ from ..subsets import Subset
 _LINES = setting(
     "",
     "More folders",
-    "One a line, with options after a bar: cats | num_repeats=10, flip_aug=true. The options are those of a subset in "
-    "a dataset file; a value with a comma stands in double quotes.",
+    "One per line, with options after a bar: cats | num_repeats=10, flip_aug=true. The options are those of a "
+    "subset in a dataset file; put a value with a comma in double quotes.",
     group=FOLDERS,
     starts_row=True,
     starts_with_paths=True,

@@ -15,7 +15,7 @@ from ..subsets import Subset, of_folder
 _FOLDER = setting(
     "",
     "Regularisation folder",
-    "Pictures of what should stay as it is; as many are shown as of the others.",
+    "Pictures of what should not change; as many are shown as of the others.",
     group=FOLDERS,
     starts_row=True,
     is_path=True,

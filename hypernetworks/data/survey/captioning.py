@@ -23,8 +23,8 @@ class TaggerSettings(Settings):
 
     existing: str = setting(
         KEEP,
-        "A caption that is there",
-        "What is done where a picture has a caption file with text in it already.",
+        "Existing captions",
+        "What to do if the caption file of a picture already has text.",
         choices=(KEEP, BEFORE, AFTER, REPLACE),
     )
 

@@ -38,13 +38,13 @@ class CopySettings(Settings):
         minimum=0.0,
         maximum=1.0,
     )
-    overlap: float = setting(0.2, "Overlap", "Share of a part that the next one shows again.", minimum=0.0, maximum=0.9)
-    mirror: bool = setting(False, "Mirrored copies", "Of every picture and part.")
+    overlap: float = setting(0.2, "Overlap", "Share of a part that the next one repeats.", minimum=0.0, maximum=0.9)
+    mirror: bool = setting(False, "Mirrored copies", "Makes a mirrored copy of every picture and part.")
     target: str = setting(
         "",
         "New folder",
-        "Gets the whole dataset: parts, mirrored copies, and copies of all others. Empty: parts and mirrored copies go "
-        "beside the originals.",
+        "Gets the whole dataset: parts, mirrored copies, and copies of all others. Empty: parts and mirrored "
+        "copies go next to the originals.",
         is_path=True,
     )
 

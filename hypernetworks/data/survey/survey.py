@@ -59,22 +59,22 @@ class SurveySettings(Settings):
     token_limit: int = setting(
         75,
         "Token limit",
-        "Longer captions are named; the text encoder takes 75 tokens at once, and more in parts.",
+        "Longer captions are reported; the text encoder takes 75 tokens at once, and more in parts.",
         minimum=1,
         maximum=10_000,
     )
     ratio_limit: float = setting(
         3.0,
         "Extreme ratio",
-        "Pictures whose longer side is more than so many times the shorter one are named.",
+        "Pictures whose longer side is more than this many times the shorter one are reported.",
         minimum=1.0,
         maximum=100.0,
     )
     duplicate_distance: int = setting(
         24,
         "Duplicate distance",
-        "Of the 256 signs of a perceptual hash so many may differ in duplicates; 24 finds resized and recompressed "
-        "copies.",
+        "How many of the 256 signs of a perceptual hash may differ in duplicates; 24 finds resized and "
+        "recompressed copies.",
         minimum=0,
         maximum=128,
     )
@@ -224,7 +224,7 @@ class Survey:
             if not sample.written:
                 yield Problem(UNCAPTIONED, sample.path, "its caption is empty", number)
             elif origin in (NAME, CLASS):
-                sentence = f"there is no caption file; {origin} serve: “{sample.written}”"
+                sentence = f"there is no caption file; {origin} are used: “{sample.written}”"
                 yield Problem(UNCAPTIONED, sample.path, sentence, number)
             if self.tokens is not None and self.tokens[number] > limit:
                 yield Problem(LONG, sample.path, f"{self.tokens[number]} tokens, the limit is {limit}", number)

@@ -19,10 +19,13 @@ class TagSettings(Settings):
     """A change of the tags of all captions."""
 
     action: str = setting(
-        ADD, "Change of tags", "What is done in every caption of the dataset.", choices=(ADD, REMOVE, REPLACE)
+        ADD,
+        "Change of tags",
+        "The change that is made in every caption of the dataset.",
+        choices=(ADD, REMOVE, REPLACE),
     )
-    tag: str = setting("", "Tags", "One, or several with the separator between them.")
-    replacement: str = setting("", "New tags", "What takes the place of a replaced tag.")
+    tag: str = setting("", "Tags", "One tag, or several with the separator between them.")
+    replacement: str = setting("", "New tags", "The tags that replace the old one.")
     place: str = setting(FRONT, "Add at", "Where new tags go.", choices=(FRONT, END))
 
     @property
@@ -42,7 +45,7 @@ class TagSettings(Settings):
         if not tags:
             raise SettingsError("tag", f"name the tag to {self.action}")
         if self.action == REPLACE and not new:
-            raise SettingsError("replacement", "name the tag that takes its place")
+            raise SettingsError("replacement", "name the tag that replaces it")
         if self.action == REPLACE and len(tags) > 1:
             raise SettingsError("tag", "name one tag to replace")
 

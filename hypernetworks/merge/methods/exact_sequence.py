@@ -24,7 +24,7 @@ def _structure(inputs: Inputs) -> Structure:
 @merge_method(
     "exact_sequence",
     label="Exact sequence (one after the other)",
-    summary="gives what the networks give one after the other, each at its strength",
+    summary="gives the output of the networks one after the other, each at its strength",
     order=70,
     weights=Strengths(),
     comparison=SEQUENCE,

@@ -16,7 +16,7 @@ from ..weights import FromBase
 
 RANK = OwnOption(
     "rank",
-    setting(16, "Rank", "How much detail of each difference is kept; more is nearer.", minimum=1, maximum=16384),
+    setting(16, "Rank", "How much detail of each difference is kept; more is more exact.", minimum=1, maximum=16384),
     lambda value: is_whole(value) and value >= 1,
     "a whole number of at least 1",
 )

@@ -18,7 +18,7 @@ _CYCLES: OwnOptions = {
     "cycle": setting(
         "0",
         "Cosine cycle",
-        "Length of the first cycle in steps, warm-up included, or such as 10 epochs; 0 takes the whole run.",
+        "Length of the first cycle in steps, warm-up included, or a length such as 10 epochs; 0 is the whole run.",
         group=RATE,
         starts_row=True,
     ),
@@ -31,7 +31,12 @@ _CYCLES: OwnOptions = {
         maximum=MAX_MULTIPLIER,
     ),
     "decay": setting(
-        1.0, "Cycle decay", "Each cycle peaks at this share of the one before.", group=RATE, minimum=0.0, maximum=1.0
+        1.0,
+        "Cycle decay",
+        "The peak of each cycle is this share of the one before.",
+        group=RATE,
+        minimum=0.0,
+        maximum=1.0,
     ),
 }
 

@@ -65,7 +65,12 @@ LOSSES: Registry[Loss] = Registry(room=__package__)
 
 _DELTA: OwnOptions = {
     "huber_delta": setting(
-        0.1, "Huber delta", "Where huber turns from square to straight.", group=LOSS, minimum=1e-6, maximum=100.0
+        0.1,
+        "Huber delta",
+        "Difference at which huber turns from square to straight.",
+        group=LOSS,
+        minimum=1e-6,
+        maximum=100.0,
     )
 }
 

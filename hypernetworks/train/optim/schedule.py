@@ -91,12 +91,12 @@ WARMUP: OwnOptions = {
     "warmup": setting(
         0,
         "Warm-up steps",
-        "Steps in which the rate rises from the minimum, at each restart too.",
+        "Steps during which the rate rises from the minimum, also at each restart.",
         group=RATE,
         minimum=0,
         maximum=1_000_000,
     ),
-    "min_rate": setting(0.0, "Minimum rate", "Where the rate ends.", group=RATE, minimum=0.0, maximum=10.0),
+    "min_rate": setting(0.0, "Minimum rate", "The rate at the end.", group=RATE, minimum=0.0, maximum=10.0),
 }
 
 

@@ -20,7 +20,7 @@ class LossSettings(Settings):
     kind: str = setting(
         "l2",
         "Loss",
-        "l2 is the usual one; huber minds outliers less, scheduled huber only at noisy timesteps.",
+        "l2 is the usual one; huber is less sensitive to outliers, scheduled huber only at noisy timesteps.",
         group=LOSS,
         choices=LOSSES,
     )
@@ -65,12 +65,12 @@ class LossSettings(Settings):
     noise_cycle: str = setting(
         "0",
         "Noise scheduler",
-        "Steps or epochs in which the highest timestep rises from the lowest; 0 is off.",
+        "Steps or epochs during which the highest timestep rises from the lowest; 0 is off.",
         group=LOSS,
         starts_row=True,
     )
     noise_restarts: bool = setting(
-        False, "Noise scheduler restarts", "Starts again at the lowest timestep after each such length.", group=LOSS
+        False, "Noise scheduler restarts", "Starts again at the lowest timestep after each such period.", group=LOSS
     )
 
     def problems(self) -> Iterator[SettingsError]:

@@ -32,7 +32,7 @@ class OptimizerSettings(Settings):
     clip: str = setting(
         "none",
         "Gradient clipping",
-        "norm bounds the length of the gradient, value each of its numbers.",
+        "norm limits the length of the gradient, value each of its numbers.",
         group=OPTIMIZER,
         starts_row=True,
         choices=("none", "norm", "value"),

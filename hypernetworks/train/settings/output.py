@@ -20,14 +20,14 @@ SIDE_STEP_PX = 8
 class PreviewSettings(Settings):
     """Pictures made while training."""
 
-    every: str = setting("0", "Preview every", "Steps, or such as 2 epochs, between previews; 0 makes none.")
+    every: str = setting("0", "Preview every", "Steps between previews, or a length such as 2 epochs; 0 makes none.")
     prompt: str = setting("", "Preview prompt", "Empty: the first caption of the dataset.")
 
     negative_prompt: str = setting("", "Preview negative prompt", "What previews should not show.", group=PREVIEWS)
     prompt_file: str = setting(
         "",
         "Preview prompt file",
-        "One prompt a line, with --n --w --h --d --l --s as in kohya's scripts.",
+        "One prompt per line, with --n --w --h --d --l --s as in kohya's scripts.",
         group=PREVIEWS,
         is_path=True,
     )
@@ -43,7 +43,7 @@ class PreviewSettings(Settings):
     preview_seed: int = setting(
         1,
         "Preview seed",
-        "The same for each preview, so that they compare.",
+        "The same for all previews, so that they can be compared.",
         group=PREVIEWS,
         starts_row=True,
         minimum=0,
@@ -52,7 +52,7 @@ class PreviewSettings(Settings):
     width: int = setting(
         0,
         "Preview width",
-        "In pixels, a multiple of 8; 0 takes that of the pictures.",
+        "In pixels, a multiple of 8; 0 uses that of the pictures.",
         group=PREVIEWS,
         minimum=0,
         maximum=2048,
@@ -60,7 +60,7 @@ class PreviewSettings(Settings):
     height: int = setting(
         0,
         "Preview height",
-        "In pixels, a multiple of 8; 0 takes that of the pictures.",
+        "In pixels, a multiple of 8; 0 uses that of the pictures.",
         group=PREVIEWS,
         minimum=0,
         maximum=2048,
@@ -98,7 +98,7 @@ class OutputSettings(Settings):
     save_every: str = setting(
         "0",
         "Save every",
-        "Steps, or such as 5 epochs, between numbered copies; 0 saves at the end alone.",
+        "Steps between numbered copies, or a length such as 5 epochs; 0 saves only at the end.",
         group=OUTPUT,
         starts_row=True,
     )
@@ -114,12 +114,15 @@ class OutputSettings(Settings):
     )
     save_best: bool = setting(False, "Save the best", "Keeps the copy with the lowest validation loss.", group=OUTPUT)
     save_state: bool = setting(
-        True, "Save the state", "Optimizer and all else that Continue needs, beside each saved network.", group=OUTPUT
+        True,
+        "Save the state",
+        "Saves the optimizer and all else that Continue needs next to each saved network.",
+        group=OUTPUT,
     )
     sheet: bool = setting(
         True,
         "Before and after",
-        "Ends with a sheet of pictures at strength 0, 0.5 and 1.",
+        "Makes a sheet of pictures at strength 0, 0.5 and 1 at the end.",
         group=OUTPUT,
         starts_row=True,
     )

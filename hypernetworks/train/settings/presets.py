@@ -72,22 +72,22 @@ PRESETS: tuple[TrainPreset, ...] = (
     ),
     TrainPreset(
         "Layer normalisation",
-        "For networks with layer normalisation alone: they bear a rate a hundred times higher.",
+        "Only for networks with layer normalisation: they allow a rate a hundred times higher.",
         {"schedule.rate": "5e-4", "train.max_steps": 2000},
     ),
     TrainPreset(
         "Accumulation",
-        "Eight batches to a step make it calmer, and let the rate be four times higher.",
+        "Eight batches per step make it steadier and allow a rate four times higher.",
         {"schedule.rate": "2e-5", "train.gradient_accumulation": 8, "train.max_steps": 2500},
     ),
     TrainPreset(
         "Cosine restarts",
-        "Cycles of 10 epochs; each ends at the lowest rate with a copy and a preview, of which the best is chosen.",
+        "Cycles of 10 epochs; each ends at the lowest rate with a copy and a preview, so that you can choose the best.",
         {"schedule.rate": "1.5e-5", "train.max_steps": 10_000, **_CYCLES},
     ),
     TrainPreset(
         "Cosine restarts with accumulation",
-        "Both together bear about ten times the steady rate, for a dataset of 50 pictures and more.",
+        "Both together allow about ten times the steady rate, for a dataset of 50 pictures and more.",
         {"schedule.rate": "5e-5", "train.gradient_accumulation": 8, "train.max_steps": 2500, **_CYCLES},
     ),
     TrainPreset(

@@ -24,7 +24,7 @@ class ScheduleSettings(Settings):
     kind: str = setting(
         "steps",
         "Rate schedule",
-        "steps keeps to the learning rate as it is written; the others shape one rate.",
+        "steps uses the learning rate as it is written; the others vary a single rate.",
         choices=SCHEDULES,
     )
 

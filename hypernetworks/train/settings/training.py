@@ -28,7 +28,7 @@ class TrainSettings(Settings):
     precision: str = setting(
         "auto",
         "Precision",
-        "auto takes what the model is in on a GPU, and fp32 on the CPU.",
+        "auto uses the precision of the model on a GPU, and fp32 on the CPU.",
         group=OPTIMIZER,
         choices=("auto", "fp32", "bf16", "fp16"),
     )
@@ -52,7 +52,7 @@ class TrainSettings(Settings):
     attention: str = setting(
         "auto",
         "Attention in training",
-        "auto takes torch's own fused SDPA where there is one; xformers needs a GPU; host leaves the one of the "
+        "auto uses torch's own fused SDPA where there is one; xformers needs a GPU; host uses the one in the "
         "WebUI's settings.",
         group=MEMORY,
         choices=attention_kernels.CHOICES,
@@ -60,8 +60,8 @@ class TrainSettings(Settings):
     checkpointing: str = setting(
         "auto",
         "Gradient checkpointing",
-        "Saves memory and costs time: attention computes the transformer blocks again in the backward pass, all every "
-        "block; auto takes the least that fits into the free memory.",
+        "Saves memory but takes time: attention computes the transformer blocks again in the backward pass, all"
+        " every block; auto chooses the least that fits into the free memory.",
         group=MEMORY,
         choices=("auto", *CHECKPOINTING),
     )
@@ -76,8 +76,8 @@ class TrainSettings(Settings):
     optimizer_on_cpu: bool = setting(
         False,
         "Optimizer on the CPU",
-        "Keeps its state in main memory and steps there: slower, and saves two or three times the size of the network "
-        "on the GPU.",
+        "Keeps its state in main memory and steps there: slower, but saves two or three times the size of the "
+        "network on the GPU.",
         group=MEMORY,
     )
     preview_unloads_optimizer: bool = setting(
@@ -87,7 +87,7 @@ class TrainSettings(Settings):
     validation_share: float = setting(
         0.0,
         "Validation share",
-        "Share of the pictures that is held out to measure the loss on.",
+        "Share of the pictures that is held out to measure the validation loss.",
         group=SAFETY,
         minimum=0.0,
         maximum=0.5,
@@ -95,20 +95,20 @@ class TrainSettings(Settings):
     validation_every: str = setting(
         "1 epoch",
         "Validate every",
-        "Steps, or such as 2 epochs, between measurements of the validation loss.",
+        "Steps between measurements of the validation loss, or a length such as 2 epochs.",
         group=SAFETY,
     )
     rollback_after: int = setting(
         3,
         "Roll back after",
-        "Steps with a loss or gradient that is no number, in a row, before the last good state comes back.",
+        "Steps in a row whose loss or gradient is not finite, before the last good state is restored.",
         group=SAFETY,
         starts_row=True,
         minimum=1,
         maximum=1000,
     )
     rollback_halves_rate: bool = setting(
-        False, "Roll-back halves the rate", "Goes on with half the learning rate after a roll-back.", group=SAFETY
+        False, "Roll-back halves the rate", "Continues with half the learning rate after a roll-back.", group=SAFETY
     )
 
     def problems(self) -> Iterator[SettingsError]:

@@ -15,7 +15,10 @@ from .. import start_values
 from ..form import Form
 from .handlers import OWN, Handlers, Panel
 
-_WIDTHS = Option("Attention widths", "Where the network acts; all that the loaded checkpoint has are ticked.")
+_WIDTHS = Option(
+    "Attention widths",
+    "Widths of the attention layers that the network changes; all of the loaded checkpoint are ticked.",
+)
 _QUICK: dict[str, Any] = {"queue": False, "show_progress": "hidden"}
 
 
@@ -50,7 +53,7 @@ def _preset_fields() -> tuple[Any, Any]:
         [OWN, *(one.name for one in presets.PRESETS)],
         value=OWN,
         label="Preset",
-        info="Fills in a shape that proved itself; everything stays open to change.",
+        info="Fills in a proven shape; you can change everything afterwards.",
         elem_id="hnw_create_preset",
     )
     preset.do_not_save_to_config = True

@@ -27,9 +27,9 @@ from .handlers import Components, Handlers
 
 _ID = "hnw_dataset"
 _QUICK: dict[str, Any] = {"queue": False, "show_progress": "hidden"}
-_NAME = Option("Name for [name]", "Of the network, where the caption template has [name].")
+_NAME = Option("Name for [name]", "Name of the network, for [name] in the caption template.")
 _TAGGER = Option("Tagger", "The WebUI's own; it loads its model when it is first used.")
-_WORDS = Option("Words", "Only pictures with them in name or caption.")
+_WORDS = Option("Words", "Shows only pictures with these words in their name or caption.")
 _NO_TAGGER = "This host has no tagger of its own; in the WebUI its deepbooru and BLIP can be used here."
 
 

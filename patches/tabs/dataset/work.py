@@ -79,10 +79,10 @@ def undo(seen: Survey) -> tuple[Survey, str]:
     """
     found = edits(seen)
     if not found:
-        raise DatasetError("there is no edit of these captions to take back")
+        raise DatasetError("there is no edit of these captions to undo")
     history = _history()
     history.undo(found[0])
-    return _anew(seen), f"Taken back: {found[0].title} ({_files(found[0].changes)})."
+    return _anew(seen), f"Undone: {found[0].title} ({_files(found[0].changes)})."
 
 
 @told()
@@ -121,7 +121,7 @@ def make_copies(seen: Survey, values: Mapping[str, Any]) -> str:
     count = copies.write_copies(planned, HostProgress())
     if settings.target:
         return f"Wrote {count:,} pictures to {settings.target}; name it as the dataset folder to train on them."
-    return f"Wrote {count:,} pictures beside the originals; press Look to see them."
+    return f"Wrote {count:,} pictures next to the originals; press Look to see them."
 
 
 def _describe(seen: Survey, numbers: Sequence[int], tagger: str, found: dict[int, str]) -> str:
@@ -145,7 +145,7 @@ def _applied(seen: Survey, title: str, changes: Sequence[Change]) -> tuple[Surve
     if not changes:
         return seen, "All captions are like that already."
     _history().apply(title, changes)
-    return _anew(seen), f"Done: {title} ({_files(changes)}). Undo takes it back."
+    return _anew(seen), f"Done: {title} ({_files(changes)}). Press Undo to undo this."
 
 
 def _anew(seen: Survey) -> Survey:

@@ -20,7 +20,7 @@ from ..form import Form
 from ..inspect import work
 from .handlers import file_problem
 
-_EMPTY = "Choose a network and a checkpoint; then it is said here how many attention layers change."
+_EMPTY = "Choose a network and a checkpoint; then this shows how many attention layers change."
 
 
 class BakeHandlers:

@@ -97,7 +97,7 @@ def _judge(values: Mapping[str, Any], chosen: Sequence[int]) -> tuple[list[Setti
     if values["name"]:
         _collect_errors(problems, partial(_target, values))
     if len(chosen) < _TWO:
-        return problems, note("Choose two networks at least; then a table tells what each method can do with them.")
+        return problems, note("Choose at least two networks; then a table shows what each method can do with them.")
     networks = [network for network in outlines if network is not None]
     if settings is None or len(networks) < len(chosen):
         return problems, note("The table of the methods returns when the fields are right.")

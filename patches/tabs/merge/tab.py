@@ -71,7 +71,7 @@ def _merge_part() -> tuple[MergeHandlers, Any, Any]:
             form.add(MergeSettings, {}, ("block_weights",))
         form.add_rows({"": ResultSettings})
     with gr.Column(scale=1, min_width=420, elem_id=f"{_ID}_panel"):
-        table = gr.HTML(note("Choose two networks at least."), elem_id=f"{_ID}_methods")
+        table = gr.HTML(note("Choose at least two networks."), elem_id=f"{_ID}_methods")
         with gr.Row():
             button = gr.Button("Merge", variant="primary", scale=3, elem_id=f"{_ID}_button")
             refresh = gr.Button("Refresh list", scale=1, min_width=110, elem_id=f"{_ID}_refresh")

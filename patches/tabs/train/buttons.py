@@ -106,10 +106,14 @@ def summary(result: TrainResult) -> str:
     """Return sentences about a run that ended well."""
     ended = "Stopped by hand after" if result.interrupted else "Trained"
     goes_on = " Press Continue to go on." if result.interrupted else ""
-    left_out = f" {result.skipped_steps} steps were left out, their loss was no number." if result.skipped_steps else ""
+    left_out = (
+        f" {result.skipped_steps} steps were left out because their loss was not finite."
+        if result.skipped_steps
+        else ""
+    )
     rolled = f" Rolled back {result.rollbacks} times." if result.rollbacks else ""
     expected = "" if result.estimated_mb is None else f", {result.estimated_mb:.0f} MB expected"
-    memory = f"Memory beside the model: {result.memory_mb:.0f} MB at most{expected}."
+    memory = f"Memory in addition to the model: {result.memory_mb:.0f} MB at most{expected}."
     return (
         f"{ended} {result.steps} steps in {result.seconds:.0f} s; loss {result.loss_first:.4f} at first, "
         f"{result.loss_last:.4f} at last. {memory} Saved as {result.network.name}; "

@@ -14,7 +14,7 @@ from ....hypernetworks.train.settings.job import SECTIONS
 from ..form import Form, Start
 from ..inspect import work
 
-_NETWORK = Option("Network to train", "Made in Create Beta Hypernetwork, or any other of the folder.")
+_NETWORK = Option("Network to train", "Made in Create Beta Hypernetwork, or any other network of the folder.")
 _SAVE_AS = Option(
     "Save as", "Name of the trained network. Empty: the chosen one is replaced when the run has ended well."
 )

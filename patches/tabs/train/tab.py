@@ -76,7 +76,7 @@ def _preset_fields() -> tuple[Any, Any]:
         [OWN, *(one.name for one in presets.PRESETS)],
         value=OWN,
         label="Recipe",
-        info="Fills in rate, schedule, optimizer and steps that proved themselves; everything stays open to change.",
+        info="Fills in a proven rate, schedule, optimizer and number of steps; you can change everything afterwards.",
         elem_id="hnw_train_preset",
     )
     preset.do_not_save_to_config = True

@@ -39,8 +39,8 @@ def test_sentences_use_the_labels_of_the_form():
     assert said == {"output.save_best": "Needs a “Validation share” to measure on."}
     many = SettingsError.joined([SettingsError("a", "raise train.max_steps"), SettingsError("b", "no")])
     assert [error.reason for error in train_entry.in_words(many).errors] == ["raise “Steps”", "no"]
-    worded = train_entry.in_words(TrainingError("raise train.max_steps to go on"))
-    assert (type(worded), str(worded)) == (TrainingError, "raise “Steps” to go on")
+    worded = train_entry.in_words(TrainingError("raise train.max_steps to continue"))
+    assert (type(worded), str(worded)) == (TrainingError, "raise “Steps” to continue")
 
 
 def test_the_rates_are_drawn_with_upright_jumps():

@@ -68,9 +68,7 @@ def test_a_row_says_whether_any_other_program_knows_it(is_torchs, add, tmp_path)
     files.save(random_network(1, activation="halved"), tmp_path / "n.pt")
     readers = report.describe(tmp_path / "n.pt").readers
     assert bool(readers["WebUI"]) is bool(readers["sdkit"]) is is_torchs
-    assert readers["WebUI"].reason == (
-        "reads it as it is meant" if is_torchs else "does not know the activation halved"
-    )
+    assert readers["WebUI"].reason == ("reads it correctly" if is_torchs else "does not know the activation halved")
 
 
 @pytest.mark.parametrize("passes_zero", [True, False])

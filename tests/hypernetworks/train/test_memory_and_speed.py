@@ -218,7 +218,7 @@ def test_checkpointing_is_the_fastest_that_fits_into_the_free_memory(pictures, m
     denoiser.activations = lambda network, batch: None
     needed = memory_plan.plan_memory(settings, network, denoiser, kinds)
     assert needed.computing.checkpointing == "none"
-    assert "cannot be told" in needed.line()
+    assert "cannot be estimated" in needed.line()
 
 
 def test_the_estimate_stands_beside_what_was_measured(pictures, tmp_path, caplog):
@@ -226,8 +226,8 @@ def test_the_estimate_stands_beside_what_was_measured(pictures, tmp_path, caplog
     result = train(make_job(pictures, output__sheet=False), fake_ports(tmp_path))
     assert result.estimated_mb == pytest.approx(3, abs=0.1)
     assert 0 <= result.memory_mb <= result.peak_memory_mb
-    assert "The steps take about 3 MB beside model and network" in caplog.text
-    assert f"took {result.memory_mb:.0f} MB at most beside model and network; 3 MB were expected" in caplog.text
+    assert "The steps take about 3 MB in addition to model and network" in caplog.text
+    assert f"took {result.memory_mb:.0f} MB at most in addition to model and network; 3 MB were expected" in caplog.text
 
 
 def test_peak_memory_sees_what_was_taken_and_given_back():

@@ -90,7 +90,7 @@ def test_a_loss_that_is_not_finite_names_the_step_and_leaves_the_file_whole(pict
         train__max_steps=500,
     )
     ports = fake_ports(tmp_path)
-    with pytest.raises(NonFiniteLossError, match=r"^step \d+: the loss or its gradient is no finite number"):
+    with pytest.raises(NonFiniteLossError, match=r"^step \d+: the loss or its gradient is not finite"):
         train(job, ports)
     assert first.network.read_bytes() == before
     kept = files.load(ports.log_dir / "fake" / "fake-unfinished.pt")

@@ -163,7 +163,7 @@ def test_a_composition_typed_into_a_row_is_used_and_read_back(networks, script):
     [
         ("nobody", "Hypernetwork nobody was not used: there is no hypernetwork of this name."),
         ("night:0.5 + nobody", "there is no network named 'nobody'"),
-        ("night:0.5 +", "line 1, column 12: the text ends where a name must be"),
+        ("night:0.5 +", "line 1, column 12: the text ends where a name is expected"),
     ],
 )
 def test_what_a_row_cannot_use_is_told_under_the_picture(networks, script, name, reason):

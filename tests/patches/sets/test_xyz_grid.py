@@ -123,5 +123,5 @@ def test_values_are_checked_before_the_first_picture(axes):
     composition.confirm(None, ["night", "None", "night:0.8 + day > night"])
     with pytest.raises(RuntimeError, match="there is no network named 'nobody'"):
         composition.confirm(None, ["night + nobody"])
-    with pytest.raises(RuntimeError, match="the text ends where a name must be"):
+    with pytest.raises(RuntimeError, match="the text ends where a name is expected"):
         composition.confirm(None, ["night +"])

@@ -160,11 +160,11 @@ def test_a_caption_is_edited_and_taken_back(tab, folder):
     assert tab.caption == "a red house at night"
     assert "Undo: caption of red_house.png" in tab.undo
     assert "has this caption already" in tab.save("a red house at night")
-    assert "Taken back: caption of red_house.png" in tab.undo_edit()
+    assert "Undone: caption of red_house.png" in tab.undo_edit()
     assert texts(folder) == before
     assert tab.caption == "red house"
     assert tab.undo == "Undo"
-    assert "there is no edit of these captions to take back" in tab.undo_edit()
+    assert "there is no edit of these captions to undo" in tab.undo_edit()
 
 
 def test_tags_are_changed_everywhere_and_several_steps_are_taken_back(tab, folder):
@@ -189,7 +189,7 @@ def test_tags_are_changed_everywhere_and_several_steps_are_taken_back(tab, folde
     [
         ({"action": "add", "tag": ""}, "Tags: name the tag to add"),
         ({"action": "remove", "tag": "snow"}, "Tags: no caption that can be edited has snow"),
-        ({"action": "replace", "tag": "night", "replacement": ""}, "New tags: name the tag that takes its place"),
+        ({"action": "replace", "tag": "night", "replacement": ""}, "New tags: name the tag that replaces it"),
         ({"action": "burn", "tag": "night"}, "Change of tags: must be one of add, remove, replace"),
     ],
 )
@@ -215,7 +215,7 @@ def test_a_write_that_fails_changes_no_caption_and_what_was_done_before_can_stil
     monkeypatch.setattr(atomic.Path, "replace", failing)
     assert "b.txt: cannot be written" in tab.tags(action="add", tag="ash")
     assert texts(folder) == before
-    assert "Taken back: add ink" in tab.undo_edit()
+    assert "Undone: add ink" in tab.undo_edit()
     assert texts(folder) == first
 
 

@@ -90,7 +90,7 @@ def added(network: Any, width: int = 32) -> torch.Tensor:
 def test_the_methods_are_judged_as_networks_are_chosen(look):
     status, visible, table = look()
     assert status == {}
-    assert "Choose two networks" in table
+    assert "Choose at least two networks" in table
     assert visible["rows"] == [False, False]
     status, visible, table = look(network_1="a", network_2="b")
     assert status == {}
@@ -243,7 +243,7 @@ def test_a_composition_is_shown_in_both_forms_or_with_its_error(composition):
     assert "a &gt; c" in preview
     assert "no</span>: &#39;a&#39; has the activation relu" in preview
     for text, sentence in (
-        ("a + ", "Line 1, column 5: the text ends where a name must be."),
+        ("a + ", "Line 1, column 5: the text ends where a name is expected."),
         ("a >\n nobody", "Line 2, column 2: there is no network named &#39;nobody&#39;."),
     ):
         place, *_ = looked(text)

@@ -234,7 +234,7 @@ def test_check_says_the_plan_and_all_that_is_wrong_at_once(tab, network):
     tab.press("check")
     assert "3 pictures, framed to 64 x 64" in tab.status
     assert "3 steps per epoch" in tab.status
-    assert "MB beside model and network" in tab.status
+    assert "MB in addition to model and network" in tab.status
     tab.look(
         data__folder="/no such folder",
         preview__sampler="Euler a",
@@ -259,7 +259,7 @@ def test_train_and_continue_answer_with_pictures_and_a_sentence(tab, network):
     assert [Path(path).name for path in pictures] == ["strip.png", "step-000002.png"]
     assert files.load(network).metadata.step == 3
     tab.press("resume")
-    assert "ended at step 3 already; raise “Steps” to go on" in tab.status
+    assert "ended at step 3 already; raise “Steps” to continue" in tab.status
     tab.look(train__max_steps=5)
     pictures = tab.press("resume")
     assert "Trained 5 steps" in tab.status

@@ -155,7 +155,7 @@ def write_pictures(folder, sizes):
         (
             {"2_taught": [FINE, BROKEN]},
             {"data__stop_at_broken": True},
-            "pictures that cannot be used keep a run from st",
+            "pictures that cannot be used prevent a run from st",
         ),
         ({"0_taught": [FINE, FINE]}, {"data__crop": "random"}, "a folder name with 0 repeats passes over all"),
         ({"regular": [FINE, FINE]}, {}, "there are only regularisation pictures"),
@@ -234,7 +234,7 @@ def test_every_problem_has_its_name(tmp_path):
     }
     missing = problems(found, "no caption")
     assert missing["b.png"] == "its caption is empty"
-    assert missing["wide_one.png"] == "there is no caption file; the words of its file name serve: “wide one”"
+    assert missing["wide_one.png"] == "there is no caption file; the words of its file name are used: “wide one”"
     assert "a.png" not in missing
 
 
