@@ -62,7 +62,7 @@ def _sentence(target: Path, reason: OSError) -> str:
 
 def _keep_mode(temporary: Path, target: Path) -> None:
     """Copy the permissions of the file that is replaced."""
-    with contextlib.suppress(FileNotFoundError):  # there was none, or it is gone
+    with contextlib.suppress(OSError):  # there was none, or only a link that leads nowhere
         temporary.chmod(target.stat().st_mode & 0o777)
 
 

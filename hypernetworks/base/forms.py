@@ -82,16 +82,16 @@ STEPS = Whole(0, 1_000_000_000)
 
 @dataclass(frozen=True)
 class Text(Form):
-    """A text that matches `pattern` as a whole, of at most `max_length` characters."""
+    """A text of at most `max_length` characters, all of which match `pattern` where there is one."""
 
     max_length: int = 4096
-    pattern: str = ".*"
+    pattern: str | None = None
 
     def take(self, value: Any, place: str = "") -> str:
         """Return the text."""
         if not isinstance(value, str) or len(value) > self.max_length:
             _refuse(place, f"must be a text of at most {self.max_length} characters", value)
-        if not re.fullmatch(self.pattern, value, re.DOTALL):
+        if self.pattern is not None and not re.fullmatch(self.pattern, value, re.DOTALL):
             _refuse(place, "is a text of another form", value)
         return value
 
@@ -277,7 +277,9 @@ def _shown(value: Any) -> str:
         except ValueError:  # Python writes out no number of thousands of digits
             return "a number of thousands of digits"
         return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}..."
-    return f"a {type(value).__name__}"
+    if isinstance(value, (list, tuple)):
+        return f"{len(value)} values"
+    return f"a table of {len(value)} entries" if isinstance(value, Mapping) else f"a {type(value).__name__}"
 
 
 def _refuse(place: str, wanted: str, value: Any) -> NoReturn:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import stat
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -19,10 +20,10 @@ def read_bytes(path: str | os.PathLike[str], max_bytes: int) -> bytes:
         OSError: it is not there or cannot be read.
     """
     place = Path(path)
-    size = place.stat().st_size
-    if not place.is_file():  # to open a pipe would wait for ever
+    status = place.stat()
+    if not stat.S_ISREG(status.st_mode):  # to open a pipe would wait for ever
         raise UnfitError("it is no regular file")
-    if size > max_bytes:
+    if status.st_size > max_bytes:
         raise UnfitError(f"it is larger than {max_bytes >> 20} MB")
     return place.read_bytes()
 

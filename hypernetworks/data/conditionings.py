@@ -8,6 +8,7 @@ from contextlib import nullcontext
 import torch
 from torch import Tensor
 
+from ..base.forms import Array, Record
 from ..kernels.devices import move
 from ..ports import Encoder, Progress
 from .cache import Cache, fingerprint
@@ -22,12 +23,16 @@ class Conditionings:
 
     Args:
         cache: where fixed texts are stored; texts that vary are not.
+        width: of the conditionings, where it is known.
     """
 
-    def __init__(self, dataset: Dataset, encoder: Encoder, cache: Cache | None = None) -> None:
+    def __init__(
+        self, dataset: Dataset, encoder: Encoder, cache: Cache | None = None, width: int | None = None
+    ) -> None:
         self._dataset = dataset
         self._encoder = encoder
         self._cache = None if dataset.varies else cache
+        self._form = Record({"conditioning": Array((None, width), torch.float32)})
         self._epoch = -1
         self._device = torch.device("cpu")
         self._encoded: dict[str, Tensor] = {}
@@ -79,8 +84,8 @@ class Conditionings:
         if self._cache is not None:
             encoder = self._encoder.text_fingerprint()
             names = {text: fingerprint("text", encoder, text) for text in wanted}
-            kept = ((text, self._cache.load(names[text])) for text in wanted)
-            found = {text: tensors["conditioning"] for text, tensors in kept if tensors and "conditioning" in tensors}
+            kept = ((text, self._cache.load(names[text], self._form)) for text in wanted)
+            found = {text: tensors["conditioning"] for text, tensors in kept if tensors is not None}
         missing = [text for text in wanted if text not in found]
         with self._encoder.text_encoder_loaded() if missing else nullcontext():
             for start in range(0, len(missing), _ENCODED_AT_ONCE):
@@ -88,7 +93,7 @@ class Conditionings:
                     report(progress, start, len(missing), "Encoding captions")
                 chunk = missing[start : start + _ENCODED_AT_ONCE]
                 for text, conditioning in zip(chunk, self._encoder.encode_texts(chunk), strict=True):
-                    found[text] = conditioning.cpu()
+                    found[text] = conditioning.float().cpu()
                     if self._cache is not None:
                         self._cache.store(names[text], {"conditioning": found[text]})
         return found

@@ -48,6 +48,15 @@ def open_raw(path: Path) -> Image.Image:
         raise DatasetError(f"{path.name}: the picture cannot be read ({error})") from error
 
 
+def has_size(path: Path, size: tuple[int, int]) -> bool:
+    """Tell from the header of a picture alone whether its sides are those of `size`, one way or the other."""
+    try:
+        with _strict(), Image.open(path) as opened:
+            return sorted(opened.size) == sorted(size)
+    except (*_BROKEN, Image.DecompressionBombError, Image.DecompressionBombWarning):
+        return False
+
+
 @contextmanager
 def _strict() -> Iterator[None]:
     """Make errors of truncated and oversized pictures, and suppress warnings about oddities outside the pixels."""

@@ -11,6 +11,8 @@ import torch
 from PIL import ImageOps
 from torch import Tensor
 
+from ..base.errors import DatasetError
+from ..base.forms import Array, Record
 from ..base.randomness import derived_seed
 from ..kernels.devices import move, to_device
 from ..kernels.memory import free_bytes
@@ -20,10 +22,11 @@ from .conditionings import Conditionings
 from .dataset import Dataset, Sample, View
 from .encoding_progress import report
 from .images import framed, on_background, open_raw, to_tensor
-from .masks import mask_of, mask_weights
+from .masks import LATENT_PX, mask_of, mask_weights
 
 #: Latents and conditionings stay on the GPU where they take no more than this share of its free memory.
 _RESIDENT_SHARE = 0.1
+_CHANNELS = 4
 _ENCODED_AT_ONCE = 8
 _PIXELS_AT_ONCE = 8 * 512 * 512
 _log = logging.getLogger(__name__)
@@ -125,21 +128,30 @@ class EncodedDataset:
 
 
 @torch.no_grad()
-def encode(dataset: Dataset, encoder: Encoder, progress: Progress, cache: Cache | None = None) -> EncodedDataset:
+def encode(
+    dataset: Dataset,
+    encoder: Encoder,
+    progress: Progress,
+    cache: Cache | None = None,
+    text_width: int | None = None,
+) -> EncodedDataset:
     """Encode all pictures and fixed captions, each different one once, or take them from `cache`.
+
+    Args:
+        text_width: of the conditionings, where it is known.
 
     Raises:
         DatasetError: a picture can no longer be read, or the user stopped the run.
     """
-    texts = Conditionings(dataset, encoder, cache)
+    texts = Conditionings(dataset, encoder, cache, text_width)
     if not dataset.views:
         return EncodedDataset(dataset, [], texts)
     names = _names(dataset, encoder) if cache is not None else []
     views: dict[int, EncodedView] = {}
     for number, name in enumerate(names):
-        found = _kept(cache.load(name)) if cache is not None else None
+        found = cache.load(name, _form(dataset, dataset.views[number])) if cache is not None else None
         if found is not None:
-            views[number] = found
+            views[number] = EncodedView(found["mean"], found["std"], found.get("mask"))
     missing = [number for number in range(len(dataset.views)) if number not in views]
     done = 0
     for chunk in _chunks(dataset, missing):
@@ -164,7 +176,8 @@ def encode_parts(parts: Sequence[Dataset], ports: Ports, cache: Cache | None) ->
     Raises:
         DatasetError: a picture can no longer be read, or the user stopped the run.
     """
-    encoded = [encode(part, ports.encoder, ports.progress, cache) for part in parts]
+    text_width = ports.denoiser.widths[0]
+    encoded = [encode(part, ports.encoder, ports.progress, cache, text_width) for part in parts]
     if cache is not None:
         cache.remember_pictures({sample.picture_digest: sample.size for part in parts for sample in part.samples})
         gone = cache.prune()
@@ -185,10 +198,16 @@ def _names(dataset: Dataset, encoder: Encoder) -> list[str]:
     return names
 
 
-def _kept(tensors: dict[str, Tensor] | None) -> EncodedView | None:
-    if tensors is None or "mean" not in tensors or "std" not in tensors:
-        return None
-    return EncodedView(tensors["mean"], tensors["std"], tensors.get("mask"))
+def _form(dataset: Dataset, view: View) -> Record:
+    """Return the form of what is stored of a view."""
+    height, width = view.frame.height_px // LATENT_PX, view.frame.width_px // LATENT_PX
+    latents = (_CHANNELS, height, width)
+    tensors = {"mean": Array(latents, torch.float32), "std": Array(latents, torch.float32, minimum=0)}
+    if dataset.samples[view.sample].subset.masks == "off":
+        return Record(tensors)
+    # A weight of mean 1 is at most the number of all weights.
+    mask = Array((1, height, width), torch.float32, 0, height * width)
+    return Record({**tensors, "mask": mask}, optional=frozenset({"mask"}))
 
 
 def _chunks(dataset: Dataset, numbers: Sequence[int]) -> Iterator[list[int]]:
@@ -206,6 +225,8 @@ def _picture(dataset: Dataset, view: View) -> tuple[Tensor, Tensor | None]:
     """Return a view as float32 [3, height, width] in -1..1, and the weights of its mask."""
     sample = dataset.samples[view.sample]
     raw = open_raw(sample.path)
+    if raw.size != sample.size:
+        raise DatasetError(f"{sample.path.name}: the picture was changed after the run was planned; start it again")
     picture = framed(on_background(raw, sample.subset.background), view.frame)
     mask = mask_of(raw, sample.subset.masks, sample.mask)
     weights = mask_weights(mask, view.frame, raw.size) if mask is not None else None

@@ -13,7 +13,7 @@ from .buckets import Frame
 from .images import open_raw
 
 SUFFIX = "-mask"
-_LATENT_PX = 8
+LATENT_PX = 8
 
 
 def mask_beside(picture: Path) -> Path | None:
@@ -63,7 +63,7 @@ def mask_weights(mask: Image.Image, frame: Frame, picture: tuple[int, int]) -> T
     across, down = mask.width / picture[0], mask.height / picture[1]
     left, top, right, bottom = frame.box
     box = (left * across, top * down, right * across, bottom * down)
-    size = (frame.width_px // _LATENT_PX, frame.height_px // _LATENT_PX)
+    size = (frame.width_px // LATENT_PX, frame.height_px // LATENT_PX)
     # A box filter: the weight of a latent is the mean over its own pixels.
     grey = np.asarray(mask.resize(size, Image.Resampling.BOX, box=box), dtype=np.float32)
     if grey.max() == grey.min():

@@ -19,7 +19,7 @@ from .buckets import Frame, TooSmallError, frame, frame_size, shifted
 from .captions import metadata_weight, read_caption
 from .dataset import Dataset, Sample
 from .encoding_progress import report
-from .images import EXTENSIONS, on_background, open_raw
+from .images import EXTENSIONS, has_size, on_background, open_raw
 from .masks import SUFFIX, mask_beside, read_mask
 from .settings import DataSettings
 from .source import described, named_subsets
@@ -44,6 +44,8 @@ class _Reader:
         digest = _digest(path)
         picture = None
         size = self.hooks.known.get(digest)
+        if size is not None and not has_size(path, size):
+            size = None
         if size is None or subset.crop == "subject":
             picture = open_raw(path)
             size = picture.size

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import threading
 from pathlib import Path
 
 from hypernetwork_workbench.hypernetworks.base import atomic
+from hypernetwork_workbench.hypernetworks.base.errors import HypernetworkFileError
+from hypernetwork_workbench.hypernetworks.base.forms import ListOf, Record, Table, Text, UnfitError, Whole
+from hypernetwork_workbench.hypernetworks.base.small_files import parse_json, read_bytes
 from hypernetwork_workbench.hypernetworks.base.stamps import stamp
 
 from modules import paths
 from modules.shared_cmd_options import cmd_opts
 
+_MAX_BYTES = 1 << 24
+_STAMP = ListOf(Whole(0, 2**63), 2)
+_FORM = Table(Text(), Record({"stamp": _STAMP, "sha256": Text(64, "[0-9a-f]{64}")}), 100_000)
 _lock = threading.Lock()
+_log = logging.getLogger(__name__)
 
 
 def calculate_sha256(filename: str) -> str:
@@ -30,16 +38,19 @@ def sha256(filename: str, title: str) -> str | None:
     cache, now = Path(paths.data_path, "cache.json"), list(stamp(filename) or ())
     with _lock:
         try:
-            values = {**json.loads(cache.read_text(encoding="utf-8"))}
-        except (OSError, ValueError, TypeError):
+            values = _FORM.take(parse_json(read_bytes(cache, _MAX_BYTES)))
+        except (OSError, UnfitError):
             # A cache that is missing or broken only costs the time to compute its values again.
             values = {}
         entry = values.get(title)
-        if isinstance(entry, dict) and entry.get("stamp") == now:
-            return entry.get("sha256")
+        if entry is not None and entry["stamp"] == now:
+            return entry["sha256"]
         if cmd_opts.no_hashing:
             return None
         value = calculate_sha256(filename)
         values[title] = {"stamp": now, "sha256": value}
-        atomic.write_text(cache, json.dumps(values, indent=1))
+        try:
+            atomic.write_text(cache, json.dumps(values, indent=1))
+        except HypernetworkFileError as error:
+            _log.warning("Hashes of models are not kept for the next start: %s", error)
         return value

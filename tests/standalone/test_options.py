@@ -85,6 +85,37 @@ def test_sha256_is_remembered_until_the_file_changes(host, tmp_path, monkeypatch
     assert hashes.sha256(str(file), "t/f") == "computed again"
 
 
+@pytest.mark.parametrize(
+    "kept",
+    [
+        "[" * 100_000,
+        "[1]",
+        '{"t/f": 1e999}',
+        '{"t/f": {"stamp": STAMP, "sha256": 7}}',
+        '{"t/f": {"stamp": STAMP, "sha256": "short"}}',
+        '{"t/f": {"stamp": STAMP, "sha256": "%s"}, "t/f": {}}' % ("0" * 64),
+    ],
+)
+def test_hashes_that_somebody_damaged_are_computed_again(host, tmp_path, monkeypatch, kept):
+    hashes = host.module("hashes")
+    monkeypatch.setattr(hashes.paths, "data_path", str(tmp_path))
+    file = tmp_path / "f"
+    file.write_bytes(b"abc")
+    stamp = str([file.stat().st_mtime_ns, 3])
+    (tmp_path / "cache.json").write_text(kept.replace("STAMP", stamp), encoding="utf-8")
+    assert hashes.sha256(str(file), "t/f") == hashes.calculate_sha256(str(file))
+    assert hashes.sha256(str(file), "t/f") == hashes.calculate_sha256(str(file))
+    assert json.loads((tmp_path / "cache.json").read_text(encoding="utf-8"))["t/f"]["stamp"] == json.loads(stamp)
+
+
+def test_a_folder_in_place_of_the_hashes_costs_only_time(host, tmp_path, monkeypatch):
+    hashes = host.module("hashes")
+    monkeypatch.setattr(hashes.paths, "data_path", str(tmp_path))
+    (tmp_path / "cache.json").mkdir()
+    (tmp_path / "f").write_bytes(b"abc")
+    assert hashes.sha256(str(tmp_path / "f"), "t/f") == hashes.calculate_sha256(str(tmp_path / "f"))
+
+
 def test_no_hashing_gives_none(host, tmp_path, monkeypatch):
     file = tmp_path / "f"
     file.write_bytes(b"abc")

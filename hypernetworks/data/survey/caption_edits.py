@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 import logging
 import secrets
@@ -15,9 +14,19 @@ from typing import Any
 
 from ...base.atomic import atomic_write
 from ...base.errors import DatasetError
+from ...base.forms import ListOf, Maybe, Record, Text
+from ...base.small_files import parse_json, read_bytes
 
 _KEPT = 100
 _SUFFIX = ".edit.json"
+_MAX_BYTES = 1 << 28
+_CONTENT = Maybe(Text(_MAX_BYTES))
+_FORM = Record(
+    {
+        "title": Text(_MAX_BYTES),
+        "changes": ListOf(Record({"path": Text(4096, r"[^\0]+"), "before": _CONTENT, "after": _CONTENT}), 1_000_000),
+    }
+)
 _log = logging.getLogger(__name__)
 
 
@@ -171,9 +180,9 @@ def _read(record: Path) -> Edit | None:
         return None if text is None else base64.b64decode(text, validate=True)
 
     try:
-        table = json.loads(record.read_bytes())
+        table = _FORM.take(parse_json(read_bytes(record, _MAX_BYTES)))
         changes = [Change(Path(one["path"]), content(one["before"]), content(one["after"])) for one in table["changes"]]
-        return Edit(str(table["title"]), tuple(changes), record)
-    except (OSError, ValueError, KeyError, TypeError, binascii.Error) as error:
+        return Edit(table["title"], tuple(changes), record)
+    except (OSError, ValueError) as error:  # those of base64 are ValueErrors too
         _log.warning("%s cannot be read, that edit cannot be taken back: %s", record, error)
         return None

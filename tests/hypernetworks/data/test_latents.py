@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
+from hypernetwork_workbench.hypernetworks.base.forms import Array, Record
 from hypernetwork_workbench.hypernetworks.data.cache import Cache
 from hypernetwork_workbench.hypernetworks.data.conditionings import padded
 from hypernetwork_workbench.hypernetworks.data.latents import encode
@@ -164,7 +165,7 @@ def test_the_cache_stays_below_its_limit_and_keeps_what_is_used(tmp_path):
         old.store(f"old{number}", {"mean": torch.zeros(64, 1024)})  # 256 kB
         os.utime(tmp_path / f"old{number}.safetensors", (number, number))
     new = Cache(tmp_path, 1)
-    assert new.load("old0") is not None
+    assert new.load("old0", Record({"mean": Array((64, 1024), torch.float32)})) is not None
     new.store("new", {"mean": torch.zeros(64, 1024)})
     assert new.prune() == 4
     assert sorted(path.stem for path in tmp_path.glob("*.safetensors")) == ["new", "old0", "old5"]

@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.examples import examples
+from tests.support.faults import records
 
 
 @pytest.fixture
@@ -145,6 +146,11 @@ def test_only_edits_of_the_folder_are_offered_and_only_so_many_kept(tmp_path, fo
     for record in (tmp_path / "edits").iterdir():
         record.write_text("{", encoding="utf-8")
     assert history.edits([folder]) == []
+
+
+@pytest.mark.parametrize("case", list(records.cases()), ids=lambda case: case.name)
+def test_a_record_that_somebody_damaged_is_left_out(case, tmp_path):
+    assert case.act(tmp_path) is None
 
 
 def changed(caption, rules=None, **values):
