@@ -63,7 +63,7 @@ def _facts(survey: Survey) -> Iterator[tuple[str, str]]:
         (others, "{} for regularisation"),
     ]
     more = "".join(f", {what.format(f'{count:,}')}" for count, what in counts if count)
-    if survey.samples and survey.request.train.validation_share and not held_out:
+    if survey.samples and survey.request.validation_share and not held_out:
         more += ", none held out for validation: that takes at least two to train on"
     yield "Pictures", f"{len(survey.samples):,} can be used{more}"
     yield "An epoch", _epoch(survey)
@@ -80,7 +80,7 @@ def _facts(survey: Survey) -> Iterator[tuple[str, str]]:
 
 
 def _epoch(survey: Survey) -> Markup:
-    steps, accumulation = survey.division.steps_per_epoch, survey.request.train.gradient_accumulation
+    steps, accumulation = survey.division.steps_per_epoch, survey.request.gradient_accumulation
     shown = sum(bucket.shown for bucket in survey.buckets)
     batch_count = sum(bucket.batch_count for bucket in survey.buckets)
     return elements.piece(

@@ -11,7 +11,6 @@ from pathlib import Path
 from ...base.errors import DatasetError
 from ...base.options import Settings, setting
 from ...ports import Progress, SubjectFinder
-from ...train.settings.training import TrainSettings
 from ..batches import BatchKind
 from ..buckets import lost_share
 from ..captions import CLASS, NAME, caption_origin, read_caption
@@ -85,14 +84,18 @@ class SurveyRequest:
     """What is surveyed, and how it would be trained.
 
     Attributes:
-        train: of these gradient accumulation, share for validation and seed are used.
         name: the network's name, for `[name]`.
+        seed: of the run.
+        gradient_accumulation: micro-batches of an optimizer step.
+        validation_share: share of the pictures that the run would hold out.
     """
 
     data: DataSettings
-    train: TrainSettings
     limits: SurveySettings = field(default_factory=SurveySettings)
     name: str = ""
+    seed: int = 0
+    gradient_accumulation: int = 1
+    validation_share: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -157,13 +160,12 @@ class Survey:
     @cached_property
     def dataset(self) -> Dataset:
         """The pictures that can be used, as a run takes them."""
-        return self.scan.dataset(self.request.train.seed, self.request.data.latents)
+        return self.scan.dataset(self.request.seed, self.request.data.latents)
 
     @cached_property
     def division(self) -> Division:
         """The pictures as a run divides them."""
-        train = self.request.train
-        return self.dataset.divided(train.validation_share, train.gradient_accumulation)
+        return self.dataset.divided(self.request.validation_share, self.request.gradient_accumulation)
 
     @cached_property
     def held_out(self) -> frozenset[int]:
@@ -273,7 +275,7 @@ def survey(
 
     helpers = helpers or Helpers()
     hooks = ScanHooks(thumbnails.sizes(), helpers.find_subject, thumbnails.add, step)
-    scan = scan_pictures(request.data, request.name, request.train.seed, hooks)
+    scan = scan_pictures(request.data, request.name, request.seed, hooks)
     return Survey(request, scan, thumbnails, _tokens(scan, helpers.count_tokens))
 
 

@@ -34,7 +34,15 @@ def look(tables: Mapping[str, Any]) -> Survey:
         SettingsError: names each wrong field as `section.key`; all of them at once.
         DatasetError: somebody pressed Interrupt.
     """
-    request = SurveyRequest(**from_tables(_SECTIONS, tables), name=tables["name"])
+    sections = from_tables(_SECTIONS, tables)
+    train: TrainSettings = sections.pop("train")
+    request = SurveyRequest(
+        **sections,
+        name=tables["name"],
+        seed=train.seed,
+        gradient_accumulation=train.gradient_accumulation,
+        validation_share=train.validation_share,
+    )
     return survey(request, _thumbnails, HostProgress(), Helpers(taggers.token_counter(), find_subject))
 
 

@@ -24,7 +24,6 @@ from hypernetwork_workbench.hypernetworks.network.structure import Structure
 from hypernetwork_workbench.hypernetworks.pages import charts, create, dataset, elements, merge, sentences
 from hypernetwork_workbench.hypernetworks.pages import report as report_page
 from hypernetwork_workbench.hypernetworks.report.comparison import Comparison, FactDifference, WeightDistance
-from hypernetwork_workbench.hypernetworks.train.settings.job import TrainSettings
 from markupsafe import Markup
 from PIL import Image
 
@@ -122,7 +121,7 @@ def a_survey(texts: Texts, folder: Path) -> Survey:
         Image.new("RGB", size, (90 * number, 0, 0)).save(folder / f"{number}.png")
     data = DataSettings(folder=str(folder), width=24, height=24, framing="buckets", bucket_step=8, min_side=8)
     found = survey(
-        SurveyRequest(data, TrainSettings()),
+        SurveyRequest(data),
         Thumbnails(),
         SimpleNamespace(report=lambda *_: None, is_interrupted=lambda: False),
         Helpers(lambda captions: [1_000] * len(captions)),

@@ -25,7 +25,7 @@ from hypernetwork_workbench.hypernetworks.data.survey.tags import TagSettings
 from hypernetwork_workbench.hypernetworks.data.survey.thumbnails import Thumbnail, Thumbnails, trained_picture
 from hypernetwork_workbench.hypernetworks.pages import dataset
 from hypernetwork_workbench.hypernetworks.train.plan import make_plan
-from hypernetwork_workbench.hypernetworks.train.settings.job import DataSettings, TrainSettings
+from hypernetwork_workbench.hypernetworks.train.settings.job import DataSettings
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
@@ -58,7 +58,6 @@ def words(texts):
 def look(folder, thumbnails=None, progress=None, limits=None, count=words, **data):
     request = SurveyRequest(
         DataSettings(folder=str(folder), **{"width": 32, "height": 32, **data}),
-        TrainSettings(),
         SurveySettings(**limits or {}),
     )
     return survey(request, thumbnails or Thumbnails(), progress or Watcher(), Helpers(count))
@@ -79,7 +78,14 @@ whole = st.integers(1, 3)
 def planned_and_surveyed(folder, place, **changes):
     """Return the plan of a run, or why there is none, and the survey of its pictures."""
     job = make_job(folder, **{"data__bucket_step": 8, "data__min_side": 8, "output__sheet": False, **changes})
-    found = survey(SurveyRequest(job.data, job.train, name=job.output.name), Thumbnails(), Watcher())
+    request = SurveyRequest(
+        job.data,
+        name=job.output.name,
+        seed=job.train.seed,
+        gradient_accumulation=job.train.gradient_accumulation,
+        validation_share=job.train.validation_share,
+    )
+    found = survey(request, Thumbnails(), Watcher())
     try:
         return make_plan(job, fake_ports(Path(place))), found
     except (DatasetError, SettingsError) as error:
