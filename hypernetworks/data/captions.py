@@ -176,3 +176,8 @@ def _of_name(stem: str, source: CaptionSource) -> str:
     # If the regex has groups, only what they match counts, as in the WebUI.
     found = (match.groups() or (match[0],) for match in re.finditer(source.name_regex, name))
     return source.name_join.join(part for parts in found for part in parts if part).strip()
+
+
+def extensions(text: str) -> tuple[str, ...]:
+    """Return a text such as `.txt, caption` as (".txt", ".caption")."""
+    return tuple("." + part.strip().lstrip(".") for part in text.split(",") if part.strip(" ."))

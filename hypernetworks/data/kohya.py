@@ -14,8 +14,8 @@ from ..base.errors import SettingsError
 from ..base.options import convert
 from ..base.toml import tomllib
 from .buckets import BUCKETS, SQUARE, bucket_problem
-from .captions import read_metadata
-from .subsets import Subset, extensions
+from .captions import extensions, read_metadata
+from .subsets import Subset
 
 _log = logging.getLogger(__name__)
 _FIELD = "data.dataset_config"

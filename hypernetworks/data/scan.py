@@ -15,6 +15,7 @@ from PIL import Image
 from ..base.errors import DatasetError, SettingsError
 from ..base.randomness import derived_seed
 from ..ports import Ports, SubjectFinder
+from .base_subset import base_subset
 from .buckets import Frame, TooSmallError, frame, frame_size, shifted
 from .captions import metadata_weight, read_caption
 from .dataset import Dataset, Sample
@@ -24,7 +25,7 @@ from .masks import SUFFIX, mask_beside, read_mask
 from .settings import DataSettings
 from .source import described, named_subsets
 from .subject import subject_centre
-from .subsets import Subset, base_subset
+from .subsets import Subset
 
 _SHOWN_PROBLEMS = 8
 _REPORT_EVERY = 20

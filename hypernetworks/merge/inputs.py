@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..base.errors import MergeError
 from ..network.hypernetwork import Hypernetwork
 from .own_options import is_number
-
-if TYPE_CHECKING:
-    from .options import Options
 
 SIDES = ("k", "v")
 MAX_WEIGHT = 1000
@@ -19,12 +16,16 @@ MAX_WEIGHT = 1000
 
 @dataclasses.dataclass(frozen=True)
 class Inputs:
-    """The networks of a merge with their weights and names, and the weights of each block."""
+    """The networks of a merge with their weights and names, and the weights of each block.
+
+    Attributes:
+        options: the `Options` of the merge, including those that only some methods have.
+    """
 
     networks: tuple[Hypernetwork, ...]
     weights: tuple[float, ...]
     names: tuple[str, ...]
-    options: Options
+    options: Any
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -40,8 +41,11 @@ class Inputs:
         return self.weights
 
 
-def check_inputs(networks: Iterable[tuple[Hypernetwork, float]], options: Options) -> Inputs:
+def check_inputs(networks: Iterable[tuple[Hypernetwork, float]], options: Any) -> Inputs:
     """Return the networks with their weights and the block weights, checked.
+
+    Args:
+        options: the `Options` of the merge.
 
     Raises:
         MergeError: there is nothing to merge, or a weight or block is wrong; names it.

@@ -10,7 +10,8 @@ from typing import Any
 from ...base.options import setting
 from ..captions import Metadata
 from ..source import FOLDERS, source
-from ..subsets import Subset, of_folder
+from ..subsets import Subset
+from .folder import of_folder
 
 _FOLDER = setting(
     "",

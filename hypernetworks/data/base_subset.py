@@ -1,0 +1,79 @@
+"""Makes the subset that the settings describe; those of all sources are made from it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..base.errors import SettingsError
+from .buckets import Framing
+from .caption_rules import CaptionRules
+from .captions import CaptionSource, extensions
+from .settings import DataSettings
+from .subsets import Subset
+
+
+def base_subset(settings: DataSettings, name: str) -> Subset:
+    """Return the subset of `data.folder` as the settings describe it; all others are made from it.
+
+    Args:
+        name: the network's name, for `[name]`.
+
+    Raises:
+        SettingsError: a file that the settings name cannot be read.
+    """
+    framing = Framing(
+        settings.framing,
+        settings.width,
+        settings.height,
+        settings.bucket_step,
+        settings.min_side,
+        settings.max_side,
+        settings.upscale,
+    )
+    rules = CaptionRules(
+        templates=_templates(settings),
+        name=name,
+        separator=settings.tag_separator or ",",
+        shuffle=settings.shuffle_tags,
+        keep_tags=settings.keep_tags,
+        keep_separator=settings.keep_separator,
+        tag_dropout=settings.tag_dropout,
+        dropout=settings.caption_dropout,
+        dropout_every=settings.caption_dropout_every,
+        prefix=settings.caption_prefix,
+        suffix=settings.caption_suffix,
+    )
+    source = CaptionSource(
+        extensions=extensions(settings.caption_extension),
+        name_regex=settings.filename_regex,
+        # A blank, the usual separator of words, cannot be seen in a form.
+        name_join=settings.filename_join or " ",
+    )
+    return Subset(
+        Path(settings.folder),
+        framing,
+        rules,
+        source,
+        settings.batch_size,
+        repeats=settings.repeats,
+        weight=settings.weight,
+        is_flipped=settings.flip,
+        crop=settings.crop,
+        background=settings.background,
+        masks=settings.masks,
+    )
+
+
+def _templates(settings: DataSettings) -> tuple[str, ...]:
+    text = settings.template
+    if settings.template_file:
+        try:
+            text = Path(settings.template_file).read_text(encoding="utf-8-sig")
+        except OSError as error:
+            raise SettingsError("data.template_file", f"cannot be read: {error.strerror}") from error
+        except UnicodeDecodeError as error:
+            raise SettingsError("data.template_file", "is not UTF-8 text") from error
+    lines = tuple(line.strip() for line in text.splitlines() if line.strip())
+    if not lines:
+        raise SettingsError("data.template_file", "holds no line of text")
+    return lines
