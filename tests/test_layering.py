@@ -158,6 +158,20 @@ def test_rooms_import_downstairs(importer, imported, is_kept):
     assert contract.check(graph, verbose=False).metadata["homeless"] == ["house.attic"]
 
 
+def test_modules_of_a_room_do_not_import_one_another_in_a_circle():
+    graph = grimp.ImportGraph()
+    steps = {("one", "two"): True, ("two", "three"): True, ("three", "one"): False}
+    for (importer, imported), is_kept in steps.items():
+        for name in ("house", "house.room", f"house.room.{importer}", f"house.room.{imported}"):
+            graph.add_module(name)
+        graph.add_import(
+            importer=f"house.room.{importer}", imported=f"house.room.{imported}", line_number=1, line_contents=""
+        )
+        check = RoomsContract("rooms", {}, {"root": "house", "floors": ["room", "."]}).check(graph, verbose=False)
+        assert check.kept is is_kept
+    assert set(check.metadata["circle"]) == {f"house.room.{name}" for name in ("one", "two", "three")}
+
+
 def test_scripts_only_register():
     scripts = sorted((sources.ROOT / "scripts").glob("*.py"))
     assert scripts

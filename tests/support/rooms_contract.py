@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import graphlib
+from collections.abc import Iterable, Iterator
 
 from grimp import ImportGraph
 from importlinter import Contract, ContractCheck, fields, output
 
 
 class RoomsContract(Contract):
-    """Every import between rooms leads downstairs.
+    """Every import between rooms leads downstairs, and no modules of a room import one another in a circle.
 
     A room is a folder without the folders in it, so `data` may stand below `train.settings` and `data.survey` above.
     Its own contract for layers cannot say that: there a layer holds its folder with all that is in it.
@@ -26,11 +27,13 @@ class RoomsContract(Contract):
     floors = fields.ListField(subfield=fields.StringField())
 
     def check(self, graph: ImportGraph, verbose: bool) -> ContractCheck:
-        """Look at every import between two rooms, and at every room without a floor."""
+        """Look at every import between two rooms, at every room without a floor, and for a circle of modules."""
         rooms, floors = self._rooms(graph), self._floors()
         homeless = sorted(set(rooms.values()) - set(floors))
         wrong = [] if homeless else sorted(_upstairs(graph, rooms, floors))
-        return ContractCheck(kept=not (homeless or wrong), metadata={"homeless": homeless, "wrong": wrong})
+        circle = _circle(graph, rooms)
+        kept = not (homeless or wrong or circle)
+        return ContractCheck(kept=kept, metadata={"homeless": homeless, "wrong": wrong, "circle": circle})
 
     def render_broken_contract(self, check: ContractCheck) -> None:
         """Name every wrong import with its line."""
@@ -38,6 +41,8 @@ class RoomsContract(Contract):
             output.print_error(f"{room} has no floor in [tool.importlinter]; put it on one.")
         for importer, line, imported in check.metadata["wrong"]:
             output.print_error(f"{importer}:{line} imports {imported}, which stands on no lower floor.")
+        if check.metadata["circle"]:
+            output.print_error(f"{' imports '.join(check.metadata['circle'])}: a circle.")
 
     def _floors(self) -> dict[str, int]:
         """Return the number of each room's floor, the top floor being 0."""
@@ -57,3 +62,14 @@ def _upstairs(graph: ImportGraph, rooms: dict[str, str], floors: dict[str, int])
             if here != there and floors[here] >= floors[there]:
                 for detail in graph.get_import_details(importer=importer, imported=imported):
                     yield importer, detail["line_number"], imported
+
+
+def _circle(graph: ImportGraph, modules: Iterable[str]) -> list[str]:
+    """Return modules of which each imports the next, the first and last being the same; empty where there are none."""
+    own = set(modules)
+    imports = {module: graph.find_modules_directly_imported_by(module) & own for module in sorted(own)}
+    try:
+        graphlib.TopologicalSorter(imports).prepare()
+    except graphlib.CycleError as error:
+        return list(reversed(error.args[1]))
+    return []
