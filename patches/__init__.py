@@ -7,7 +7,7 @@
 - Settings and flags: `patching/switches.py` and `preload.py`.
 - The host's server: routes, and a gate that keeps other pages out, in `api/`.
 - Temporary state: in `model/`, on the U-Net and its attention, the encoders, the loaded networks and the random
-  generators.
+  generators; in `runs/`, on the signals that end the process.
 - The host's own lists and jobs: networks, checkpoints, and the state of the job that runs.
 - Files in the host's folders: networks, checkpoints, logs, settings and edits of captions.
 - Modules of the host that are used: read or called as they are.
@@ -56,6 +56,9 @@ def register_switches() -> None:
 
 def install_all() -> None:
     """Switch on every patch set that the settings allow, and the others off; doing it twice changes nothing."""
+    from .runs.stop_signals import stop_signals  # noqa: PLC0415 - needs the running host
+
+    stop_signals.install()
     for patch_set in PATCH_SETS:
         if switches.allows(patch_set):
             patch_set.install()
@@ -88,6 +91,9 @@ def uninstall_all() -> None:
         from .runs import training  # noqa: PLC0415 - needs the running host
 
         training.end()
+    from .runs.stop_signals import stop_signals  # noqa: PLC0415
+
+    stop_signals.uninstall()
     for patch_set in reversed(PATCH_SETS):
         patch_set.uninstall()
     _unload_networks()

@@ -41,7 +41,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 class ConsoleProgress:
-    """The port `Progress` as a bar on the console; Ctrl-C ends the run after its step."""
+    """The port `Progress` as a bar on the console; Ctrl-C or SIGTERM ends the run after its step."""
 
     def __init__(self) -> None:
         self._bar: tqdm[Any] | None = None
@@ -72,7 +72,7 @@ class ConsoleProgress:
         """Do nothing: a console shows no pictures; they are in the log folder."""
 
     def is_interrupted(self) -> bool:
-        """Tell whether Ctrl-C was pressed."""
+        """Tell whether Ctrl-C was pressed, or SIGTERM came."""
         return self._is_interrupted
 
     def close(self) -> None:
@@ -82,17 +82,21 @@ class ConsoleProgress:
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Make the first Ctrl-C ask the run to stop, and the second one stop it at once."""
+        """Make the first Ctrl-C or SIGTERM ask the run to stop, and the second one stop it at once."""
 
         def ask(_signal: int, _frame: Any) -> None:
             self._is_interrupted = True
-            signal.signal(signal.SIGINT, before)
+            listen_no_more()
 
-        before = signal.signal(signal.SIGINT, ask)
+        def listen_no_more() -> None:
+            for name, handler in before.items():
+                signal.signal(name, handler)
+
+        before = {name: signal.signal(name, ask) for name in (signal.SIGINT, signal.SIGTERM)}
         try:
             yield
         finally:
-            signal.signal(signal.SIGINT, before)
+            listen_no_more()
             self.close()
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from ..base.errors import SettingsError
 from ..ports import Ports
 from .settings.job import Job
-from .state_file import SUFFIX
+from .state_file import SUFFIX, state_of
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,11 @@ class OutputPaths:
         """The copy with the lowest validation loss."""
         return self.folder / f"{self.network.stem}-best.pt"
 
+    @property
+    def running(self) -> Path:
+        """The state of the run as it was a few minutes ago; at the end it goes beside the network."""
+        return self.folder / f"{self.network.stem}-running{SUFFIX}"
+
     def numbered(self, step: int) -> Path:
         """Return the copy of optimizer step `step` of this run."""
         return self.folder / f"{self.network.stem}-{step:06d}.pt"
@@ -82,7 +87,7 @@ class OutputPaths:
     def states(self) -> list[Path]:
         """Return the existing state files."""
         networks = [self.network, self.best, *self.all_numbered()]
-        states = [path.with_name(path.name + SUFFIX) for path in networks]
+        states = [self.running, *map(state_of, networks)]
         return [path for path in states if path.exists()]
 
     def make_folders(self) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import secrets
 from collections import Counter
 from dataclasses import dataclass
 
 import torch
 
-from ..base.errors import ErrorCollector, SettingsError, TrainingError
+from ..base.errors import ErrorCollector
 from ..base.intervals import parse_interval
 from ..data.cache import Cache
 from ..data.dataset import Dataset
@@ -20,8 +21,9 @@ from .memory_plan import MemoryPlan, plan_memory
 from .optim import optimizers, schedules
 from .optim.precision import Precision
 from .paths import OutputPaths
+from .resume import state_to_resume
 from .settings.job import Job
-from .state_file import SavedRun, newest_state
+from .state_file import SavedRun
 from .tracking.previews import preview_requests
 
 _SHOWN_SIZES = 8
@@ -67,6 +69,7 @@ class TrainingPlan:
         steps_per_epoch: optimizer steps of a pass over the training pictures.
         memory: the memory that the steps take, and how they are computed.
         resumed: the state to continue from, or None.
+        run: what tells the run from others of its name, before and after a Continue.
     """
 
     job: Job
@@ -84,6 +87,7 @@ class TrainingPlan:
     intervals: Intervals
     memory: MemoryPlan
     resumed: SavedRun | None
+    run: str
 
     def lines(self) -> list[str]:
         """Return the plan for display, one sentence per line."""
@@ -105,8 +109,10 @@ class TrainingPlan:
             lines.append("No picture is held out for validation: that takes at least two to train on.")
         if self.end_step < job.train.max_steps:
             lines.append(f"The schedule ends at step {self.end_step}, and so does the run.")
-        if self.resumed:
+        if self.resumed and self.resumed.step < self.end_step:
             lines.append(f"The run continues from step {self.resumed.step}.")
+        elif self.resumed:
+            lines.append(f"All {self.end_step} steps are done; the results that are missing are written.")
         return lines
 
 
@@ -144,6 +150,9 @@ def make_plan(job: Job, ports: Ports, resume: bool = False) -> TrainingPlan:
         previews = preview_requests(job, caption)
     errors.raise_all()
     end_step = min(job.train.max_steps, schedule.end_step or job.train.max_steps)
+    resumed = state_to_resume(job, paths, end_step).checked(job, network, denoiser) if resume else None
+    if resumed is not None:
+        end_step = max(end_step, resumed.step)
     return TrainingPlan(
         job=job,
         paths=paths,
@@ -159,7 +168,8 @@ def make_plan(job: Job, ports: Ports, resume: bool = False) -> TrainingPlan:
         steps_per_epoch=steps_per_epoch,
         intervals=Intervals.of(job, steps_per_epoch),
         memory=plan_memory(job.train, network, denoiser, training.kinds),
-        resumed=_state_to_resume(job, paths, end_step).checked(job, network, denoiser) if resume else None,
+        resumed=resumed,
+        run=(resumed.run if resumed else "") or secrets.token_hex(8),
     )
 
 
@@ -167,18 +177,6 @@ def _latent_cache(job: Job, ports: Ports) -> Cache | None:
     if not job.data.cache:
         return None
     return Cache(ports.latent_dir or ports.log_dir / "latents", job.data.cache_limit_mb)
-
-
-def _state_to_resume(job: Job, paths: OutputPaths, end_step: int) -> SavedRun:
-    states = paths.states()
-    saved = newest_state(states)
-    if saved is None:
-        raise TrainingError(f"there is no saved state of {job.output.name} to continue from")
-    if saved.optimizer_name != job.optimizer.name:
-        raise SettingsError("optimizer.name", f"the saved state was made with {saved.optimizer_name}; set it as it was")
-    if saved.step >= end_step:
-        raise TrainingError(f"the run has ended at step {saved.step} already; raise train.max_steps to continue")
-    return saved
 
 
 def _sizes(dataset: Dataset) -> str:

@@ -168,7 +168,7 @@ class _Run:
         _log.info(
             "The steps took %.0f MB at most in addition to model and network%s.", self.memory.above_start_mb(), expected
         )
-        self.saver.save(self.plan.paths.network)
+        self.saver.save_result()
 
     def result(self) -> TrainResult:
         """Draw the sheet and return the result."""
@@ -230,4 +230,5 @@ class _Run:
             return None
         requests = sheet.requests(plan.job, plan.dataset, plan.previews)
         with self.state.weights_to_show():
-            return sheet.write(requests, self.state.network, self.ports.previewer, plan.paths.sheet)
+            origin = sheet.origin(plan.run, self.saver.step)
+            return sheet.write(requests, self.state.network, self.ports.previewer, plan.paths.sheet, origin)

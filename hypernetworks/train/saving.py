@@ -19,7 +19,7 @@ from ..ports import Checkpoint
 from .plan import TrainingPlan
 from .settings.job import Job
 from .state import TrainState
-from .state_file import SUFFIX, SavedRun, write_state
+from .state_file import SavedRun, state_of, write_state
 from .tracking.metrics import StepRecord
 from .validation import Validation
 
@@ -59,9 +59,17 @@ class Saver:
         if self.plan.resumed is not None:
             self.first.step = self.plan.resumed.first_step
 
+        self._state_saved_s = time.monotonic()
+        self._state_step = 0
+
     def is_due(self, step: int) -> bool:
-        """Tell whether something may be saved after `step`."""
-        return self._is_numbered(step) or (self.plan.job.output.save_best and self.validation.is_due(step))
+        """Tell whether something may be saved after `step`, the step that the weights are of now."""
+        output = self.plan.job.output
+        seconds = output.state_minutes * 60
+        if output.save_state and seconds and time.monotonic() - self._state_saved_s >= seconds:
+            self._state_step = step
+        is_best = output.save_best and self.validation.is_due(step)
+        return step == self._state_step or is_best or self._is_numbered(step)
 
     def _is_numbered(self, step: int) -> bool:
         plan, every = self.plan, self.plan.intervals.save
@@ -69,37 +77,75 @@ class Saver:
         return is_cycle_end or bool(every and step % every == 0)
 
     def after_step(self, record: StepRecord) -> None:
-        """Save a numbered copy or the best one where one is due."""
+        """Save the copies that are due, and the state where its time has come."""
         self.step = record.step
-        paths = self.plan.paths
-        if self._is_numbered(record.step):
-            self._save_unless_broken(paths.numbered(record.step))
-            self._drop_old()
-        if self.plan.job.output.save_best and self.validation.is_best(record.step):
-            self._save_unless_broken(paths.best)
+        output, paths = self.plan.job.output, self.plan.paths
+        copies = [paths.numbered(record.step)] if self._is_numbered(record.step) else []
+        if output.save_best and self.validation.is_best(record.step):
+            copies.append(paths.best)
+        try:
+            if copies:
+                self.save(*copies)
+                self._drop_old()
+            elif record.step == self._state_step:
+                self._check_weights(paths.running)
+                self._save_state(paths.running)
+        except NonFiniteLossError as error:  # the guard brings good weights back
+            _log.warning("No copy was saved: %s", error)
 
-    def save(self, path: Path) -> None:
-        """Write the network to `path`, and the state next to it if the settings say so.
+    def save(self, *paths: Path) -> None:
+        """Write the network to each path, and the state next to each if the settings say so.
 
         Raises:
             NonFiniteLossError: a weight is NaN or infinite; nothing was written.
-            HypernetworkFileError: the disk refuses the file; the old one is intact.
+            HypernetworkFileError: the disk refuses a file; the old one is intact.
         """
-        network = self.state.network
-        if not all(torch.isfinite(weight).all() for weight in network.parameters()):
+        for path in paths:
+            self._save_network(path)
+        # A state comes after all that was due at its step: whoever continues from it will not make up for that.
+        if self.plan.job.output.save_state:
+            for path in paths:
+                self._save_state(state_of(path))
+
+    def save_result(self) -> None:
+        """Write the network under its name, with its state; raises what `save` does.
+
+        The state comes first, in a place of its own, so that Continue can write the network if this is cut short.
+        """
+        paths = self.plan.paths
+        self._check_weights(paths.network)
+        if self.plan.job.output.save_state:
+            self._save_state(paths.running)
+        self._save_network(paths.network)
+        if self.plan.job.output.save_state:
+            self._move_state(paths.running, state_of(paths.network))
+        self._drop_old()
+
+    def _check_weights(self, path: Path) -> None:
+        if not all(torch.isfinite(weight).all() for weight in self.state.network.parameters()):
             raise NonFiniteLossError(f"the weights are no longer finite; {path.name} was not written")
+
+    def _save_network(self, path: Path) -> None:
+        self._check_weights(path)
+        network = self.state.network
         network.metadata = self._metadata()
         path.parent.mkdir(parents=True, exist_ok=True)
         with self.state.weights_to_show():
             files.save(network, path)
-        if self.plan.job.output.save_state:
-            self.save_state(path)
 
-    def save_state(self, path: Path) -> None:
-        """Write the state of the run next to the network at `path`."""
+    def _move_state(self, source: Path, target: Path) -> None:
+        try:
+            source.replace(target)
+        except OSError:  # another disk, or a file that somebody has open
+            self._save_state(target)
+            source.unlink(missing_ok=True)
+
+    def _save_state(self, path: Path) -> None:
         progress = {name: callback.state() for name, callback in self.resumable.items()}
-        saved = SavedRun(self.step, self.first.step, self.state.capture(), self.plan.job.optimizer.name, progress)
-        write_state(path.with_name(path.name + SUFFIX), saved)
+        optimizer = self.plan.job.optimizer.name
+        saved = SavedRun(self.step, self.first.step, self.state.capture(), optimizer, progress, self.plan.run)
+        write_state(path, saved)
+        self._state_saved_s = time.monotonic()
 
     def _metadata(self) -> Metadata:
         plan = self.plan
@@ -107,6 +153,7 @@ class Saver:
             **self.first.training,
             "settings": plan.job.to_mapping(),
             "dataset": {"name": _dataset_name(plan.job), "pictures": len(plan.dataset)},
+            "run": plan.run,
             "saved": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         }
         return replace(
@@ -118,20 +165,14 @@ class Saver:
             training=training,
         )
 
-    def _save_unless_broken(self, path: Path) -> None:
-        """Save a copy, but not if weights are not finite; a roll-back will restore them."""
-        try:
-            self.save(path)
-        except NonFiniteLossError as error:
-            _log.warning("No copy was saved: %s", error)
-
     def _drop_old(self) -> None:
         keep = self.plan.job.output.keep_last
         if not keep:
             return
         for path in self.plan.paths.all_numbered()[:-keep]:
+            # The state first: without its network nobody would find it to delete it later.
+            state_of(path).unlink(missing_ok=True)
             path.unlink(missing_ok=True)
-            path.with_name(path.name + SUFFIX).unlink(missing_ok=True)
 
 
 def _dataset_name(job: Job) -> str:

@@ -23,12 +23,14 @@ from .tracking import monitor, previews
 _log = logging.getLogger(__name__)
 
 SUFFIX = ".state"
-_VERSION = 1
+_VERSION = 2
+_RUN = "[0-9a-f]{16}"
 #: Depends on the run, and is checked when that is known.
 _PART = Table(Anything(), Anything(), 1_000_000)
 _FORM = Record(
     {
         "version": Exactly(_VERSION),
+        "run": Text(16, _RUN),
         "step": STEPS,
         "first_step": STEPS,
         "learner": Record(
@@ -38,6 +40,10 @@ _FORM = Record(
         "progress": Record({"monitor": monitor.FORM, "validation": validation.FORM, "previews": previews.FORM}),
     }
 )
+
+
+#: Before runs had something that tells them apart.
+_FIRST_FORM = Record({**{key: form for key, form in _FORM.fields.items() if key != "run"}, "version": Exactly(1)})
 
 
 @dataclass(frozen=True)
@@ -50,6 +56,7 @@ class SavedRun:
         captured: what `TrainState.capture` gave.
         optimizer_name: name of the optimizer the state belongs to.
         progress: losses and the like of the callbacks that asked to be remembered, by name.
+        run: what tells the run from others of its name, 16 hexadecimal digits; empty in a state of version 1.
         file: name of the file.
     """
 
@@ -58,6 +65,7 @@ class SavedRun:
     captured: dict[str, Any]
     optimizer_name: str
     progress: dict[str, Any]
+    run: str = ""
     file: str = ""
 
     def checked(self, job: Job, network: Hypernetwork, denoiser: Denoiser) -> SavedRun:
@@ -77,10 +85,16 @@ class SavedRun:
         return replace(self, captured=captured)
 
 
+def state_of(network: Path) -> Path:
+    """Return the file of the state beside the file of a network."""
+    return network.with_name(network.name + SUFFIX)
+
+
 def write_state(path: Path, saved: SavedRun) -> None:
     """Write a state file, whole or not at all; raises HypernetworkFileError."""
     content = {
         "version": _VERSION,
+        "run": saved.run,
         "step": saved.step,
         "first_step": saved.first_step,
         "learner": saved.captured,
@@ -100,7 +114,7 @@ def read_state(path: Path) -> SavedRun:
     content = files.read_plain(path)
     try:
         _check_version(content)
-        found = _FORM.take(content)
+        found = (_FIRST_FORM if content["version"] == 1 else _FORM).take(content)
         check_memory(found)
     except UnfitError as error:
         reason = f"this is no saved state of a run that this version can go on with: {error}"
@@ -111,13 +125,18 @@ def read_state(path: Path) -> SavedRun:
         captured=found["learner"],
         optimizer_name=found["optimizer_name"],
         progress=found["progress"],
+        run=found.get("run", ""),
         file=path.name,
     )
 
 
 def newest_state(candidates: Iterable[Path]) -> SavedRun | None:
-    """Read the state with the most steps, or None; unreadable ones only count where there is no other."""
-    newest: SavedRun | None = None
+    """Read the state with the most steps of the run that wrote last; None where there is no state.
+
+    Unreadable ones only count where there is no other: their HypernetworkFileError is raised then.
+    """
+    newest: dict[str, SavedRun] = {}
+    written: dict[str, int] = {}
     failures: list[HypernetworkFileError] = []
     for path in candidates:
         try:
@@ -125,18 +144,21 @@ def newest_state(candidates: Iterable[Path]) -> SavedRun | None:
         except HypernetworkFileError as error:
             failures.append(error)
             continue
-        if newest is None or saved.step > newest.step:
-            newest = saved
-    if newest is None and failures:
+        written[saved.run] = max(written.get(saved.run, 0), path.stat().st_mtime_ns)
+        if saved.run not in newest or saved.step > newest[saved.run].step:
+            newest[saved.run] = saved
+    if failures and not newest:
         raise failures[-1]
     for failure in failures:
         _log.warning("Passed over: %s", failure)
-    return newest
+    return newest[max(written, key=written.__getitem__)] if newest else None
 
 
 def _check_version(content: Any) -> None:
     """Tell a state of another version from one that is damaged; raises UnfitError."""
     version = content.get("version") if isinstance(content, dict) else None
-    if type(version) is int and version != _VERSION:
+    if type(version) is not int:
+        raise UnfitError("it has no version")
+    if not 1 <= version <= _VERSION:
         advice = "update the extension" if version > _VERSION else "use the version of the extension that wrote it"
         raise UnfitError(f"it has the form of version {version}, not of {_VERSION}; {advice}")

@@ -119,6 +119,14 @@ class OutputSettings(Settings):
         "Saves the optimizer and all else that Continue needs next to each saved network.",
         group=OUTPUT,
     )
+    state_minutes: float = setting(
+        5.0,
+        "Minutes between states",
+        "So often the state is saved by itself too, so that a power cut costs minutes; 0 saves it with networks alone.",
+        group=OUTPUT,
+        minimum=0.0,
+        maximum=1440.0,
+    )
     sheet: bool = setting(
         True,
         "Before and after",

@@ -130,11 +130,11 @@ class StepReporter:
         return self._is_due(result.step + 1) and self._read()
 
     def _is_due(self, step: int) -> bool:
-        if self._at_once or step == self._end or len(self._unread) >= MAX_UNREAD:
+        # Each callback is asked at each step, since some go by the clock.
+        wishes = [callback.is_due(step) for callback in self._callbacks if isinstance(callback, PeriodicCallback)]
+        if any(wishes) or self._at_once or step == self._end or len(self._unread) >= MAX_UNREAD:
             return True
-        if time.monotonic() - self._last >= MAX_UNREAD_S:
-            return True
-        return any(callback.is_due(step) for callback in self._callbacks if isinstance(callback, PeriodicCallback))
+        return time.monotonic() - self._last >= MAX_UNREAD_S
 
     def _read(self) -> bool:
         unread, self._unread = self._unread, []

@@ -22,9 +22,12 @@ _CELL_PX = 192
 _GAP_PX = 8
 _HEAD_PX = 28
 _FOOT_PX = 12
+_ORIGIN = "hypernetwork run"
 
 
-def write(requests: Sequence[PictureRequest], network: Hypernetwork, previewer: Previewer, path: Path) -> Path:
+def write(
+    requests: Sequence[PictureRequest], network: Hypernetwork, previewer: Previewer, path: Path, origin: str = ""
+) -> Path:
     """Make a column for each request and a row for each of `STRENGTHS`, save them as one PNG, and return its path."""
     columns = len(requests)
     canvas = Image.new("RGB", (_column(columns), _row(len(STRENGTHS)) + _FOOT_PX), "white")
@@ -36,8 +39,24 @@ def write(requests: Sequence[PictureRequest], network: Hypernetwork, previewer: 
     for column, request in enumerate(requests):
         caption = "\n".join(_lines(request.prompt, _CELL_PX, label_font(11)))
         draw.text((_column(column), _row(len(STRENGTHS)) - _HEAD_PX + 2), caption, fill="black", font=label_font(11))
+    canvas.info[_ORIGIN] = origin
     save_picture(canvas, path)
     return path
+
+
+def origin(run: str, step: int) -> str:
+    """Return what a sheet says of the run and the step that it shows."""
+    return f"{run} {step}"
+
+
+def is_of(path: Path, run: str, step: int) -> bool:
+    """Tell whether there is a whole sheet of the step of the run; of a run without a name any sheet will do."""
+    try:
+        with Image.open(path) as picture:
+            picture.load()
+            return not run or picture.info.get(_ORIGIN) == origin(run, step)
+    except (OSError, ValueError, SyntaxError):  # what Pillow raises for a file that is missing, or broken
+        return False
 
 
 def requests(job: Job, dataset: Dataset, previews: Sequence[PictureRequest]) -> list[PictureRequest]:

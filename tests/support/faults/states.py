@@ -100,7 +100,10 @@ _MONITOR: Address = ("progress", "monitor")
 
 _NAMED: dict[str, Callable[[Content], Any]] = {
     "no table": lambda _: [1, 2, 3],
-    "version of the future": partial(put, ("version",), 2),
+    "version of the future": partial(put, ("version",), 3),
+    "version of the past with what it had not": partial(put, ("version",), 1),
+    "no name of the run": partial(put, ("run",), ""),
+    "a run that is no text": partial(put, ("run",), 7),
     "version of the past": partial(put, ("version",), 0),
     "version as text": partial(put, ("version",), "1"),
     "version as flag": partial(put, ("version",), True),

@@ -1,0 +1,47 @@
+"""What Continue starts from, and whether there is anything left to do."""
+
+from __future__ import annotations
+
+from .. import files
+from ..base.errors import HypernetworkFileError, SettingsError, TrainingError
+from ..network.hypernetwork import Metadata
+from .paths import OutputPaths
+from .settings.job import Job
+from .state_file import SavedRun, newest_state
+from .tracking import sheet
+
+
+def state_to_resume(job: Job, paths: OutputPaths, end_step: int) -> SavedRun:
+    """Return the saved state of the run to continue, or to finish where all steps are done and a result is missing.
+
+    Raises:
+        HypernetworkFileError: no saved state can be read.
+        SettingsError: the state was made with another optimizer, or the file of the name is of something else.
+        TrainingError: there is no state, or the run has ended and all its results are there.
+    """
+    saved = newest_state(paths.states())
+    if saved is None:
+        raise TrainingError(f"there is no saved state of {job.output.name} to continue from")
+    if saved.optimizer_name != job.optimizer.name:
+        raise SettingsError("optimizer.name", f"the saved state was made with {saved.optimizer_name}; set it as it was")
+    found = _metadata(paths)
+    is_own = found is not None and (not saved.run or found.training.get("run") == saved.run)
+    if found is not None and not is_own and not job.output.overwrite:
+        reason = f"{paths.network} is not of the run to continue; move it away, or set output.overwrite"
+        raise SettingsError("output.name", reason)
+    if saved.step < end_step:
+        return saved
+    is_saved = is_own and found is not None and found.step == saved.first_step + saved.step
+    if is_saved and (not job.output.sheet or sheet.is_of(paths.sheet, saved.run, saved.step)):
+        raise TrainingError(f"the run has ended at step {saved.step} already; raise train.max_steps to continue")
+    return saved
+
+
+def _metadata(paths: OutputPaths) -> Metadata | None:
+    """Return the metadata of the network under the name of the run; None where there is none that can be read."""
+    if not paths.network.exists():
+        return None
+    try:
+        return files.load(paths.network).metadata
+    except HypernetworkFileError:
+        return None
