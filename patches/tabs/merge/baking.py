@@ -10,9 +10,15 @@ from modules import paths, sd_models, shared
 
 from ....hypernetworks.base.errors import HypernetworkFileError, MergeError, SettingsError, WorkbenchError
 from ....hypernetworks.jobs.create_entry import as_sentence
-from ....hypernetworks.merge.bake import attention_layers, changed_layers
-from ....hypernetworks.merge.bake_files import BakeSettings, bake, target
-from ....hypernetworks.merge.checkpoint_file import CheckpointError, CheckpointFile
+from ....hypernetworks.merge.baking import (
+    BakeSettings,
+    CheckpointError,
+    CheckpointFile,
+    attention_layers,
+    bake,
+    changed_layers,
+    target,
+)
 from ....hypernetworks.merge.outlines import outline
 from ....hypernetworks.pages.sentences import done, note
 from ...patching.net import told

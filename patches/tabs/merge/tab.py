@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 
 from ....hypernetworks.base.options import Option, Settings
-from ....hypernetworks.merge.bake_files import BakeSettings
+from ....hypernetworks.merge.baking import BakeSettings
 from ....hypernetworks.merge.saving import ResultSettings
 from ....hypernetworks.merge.settings import NONE, OWN_OPTIONS, ROWS, MergeSettings, used_fields
 from ....hypernetworks.pages.sentences import note

@@ -9,10 +9,10 @@ from collections.abc import Iterator, Mapping
 import torch
 from torch import Tensor
 
-from ..base.errors import MergeError
-from ..files.format import is_finite
-from ..network.affine import check_affine, multiply_out
-from ..network.hypernetwork import Hypernetwork
+from ...base.errors import MergeError
+from ...files.format import is_finite
+from ...network.affine import check_affine, multiply_out
+from ...network.hypernetwork import Hypernetwork
 
 _TO_K = re.compile(r"(model\.diffusion_model\..+\.attn[12])\.to_k\.weight")
 

@@ -9,9 +9,9 @@ import pytest
 import torch
 from hypernetwork_workbench.hypernetworks import files
 from hypernetwork_workbench.hypernetworks.base.errors import MergeError, SettingsError
-from hypernetwork_workbench.hypernetworks.merge import bake_files
-from hypernetwork_workbench.hypernetworks.merge.bake import Baking, attention_layers
-from hypernetwork_workbench.hypernetworks.merge.checkpoint_file import CheckpointError, CheckpointFile
+from hypernetwork_workbench.hypernetworks.merge import baking
+from hypernetwork_workbench.hypernetworks.merge.baking.checkpoint_file import CheckpointError, CheckpointFile
+from hypernetwork_workbench.hypernetworks.merge.baking.layers import Baking, attention_layers
 from safetensors.torch import load_file, save_file
 
 from tests.support.networks import random_network
@@ -119,14 +119,14 @@ def source(tmp_path: Path) -> Path:
 
 
 def settings(**given):
-    return bake_files.BakeSettings.from_mapping(
+    return baking.BakeSettings.from_mapping(
         {"network": "net", "checkpoint": "model", "name": "baked", "strength": 0.5, **given}
     )
 
 
 def test_the_file_keeps_all_else_bit_for_bit_and_tells_what_it_is(source, tmp_path):
-    path = bake_files.target(tmp_path / "new", source, settings())
-    assert bake_files.bake(tmp_path / "net.pt", source, path, settings()) == 2
+    path = baking.target(tmp_path / "new", source, settings())
+    assert baking.bake(tmp_path / "net.pt", source, path, settings()) == 2
     before, after = load_file(source), load_file(path)
     assert list(before) == list(after)
     changed = {name for name in before if not torch.equal(before[name], after[name])}
@@ -143,10 +143,10 @@ def test_the_file_keeps_all_else_bit_for_bit_and_tells_what_it_is(source, tmp_pa
 
 def test_nothing_is_ever_overwritten(source, tmp_path):
     with pytest.raises(SettingsError, match=r"model\.safetensors exists already; choose another name$"):
-        bake_files.target(tmp_path, source, settings(name="model"))
+        baking.target(tmp_path, source, settings(name="model"))
     (tmp_path / "baked.yaml").write_text("other", encoding="utf-8")
     with pytest.raises(SettingsError, match=r"baked\.yaml exists already"):
-        bake_files.target(tmp_path, source, settings())
+        baking.target(tmp_path, source, settings())
 
 
 def test_a_failure_leaves_no_file(source, tmp_path):
@@ -154,9 +154,9 @@ def test_a_failure_leaves_no_file(source, tmp_path):
     for tensor in network.state_dict().values():
         tensor.fill_(300)
     files.save(network, tmp_path / "net.pt")
-    path = bake_files.target(tmp_path / "new", source, settings(strength=1000))
+    path = baking.target(tmp_path / "new", source, settings(strength=1000))
     with pytest.raises(MergeError, match="does not fit"):
-        bake_files.bake(tmp_path / "net.pt", source, path, settings(strength=1000))
+        baking.bake(tmp_path / "net.pt", source, path, settings(strength=1000))
     assert list(path.parent.iterdir()) == []
 
 

@@ -7,15 +7,17 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from .. import files
-from ..base.atomic import write_bytes
-from ..base.errors import SettingsError
-from ..base.names import check_name
-from ..base.options import Settings, setting
-from .bake import Baking
-from .checkpoint_file import CheckpointFile
-from .inputs import MAX_WEIGHT
-from .saving import free_path
+from ... import files
+from ...base.atomic import write_bytes
+from ...base.errors import SettingsError
+from ...base.names import check_name
+from ...base.options import Settings, setting
+from ..inputs import MAX_WEIGHT
+from ..saving import free_path
+from .checkpoint_file import CheckpointError, CheckpointFile
+from .layers import Baking, attention_layers, changed_layers
+
+__all__ = ["BakeSettings", "CheckpointError", "CheckpointFile", "attention_layers", "bake", "changed_layers", "target"]
 
 SUFFIX = ".safetensors"
 _RECIPE = "hypernetwork_bake"

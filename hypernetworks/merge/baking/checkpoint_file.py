@@ -10,11 +10,11 @@ from typing import IO
 
 from torch import Tensor
 
-from ..base.atomic import atomic_write
-from ..base.errors import WorkbenchError
-from ..files import safetensors_header
-from ..files.safetensors_header import Entry, HeaderError
-from ..kernels.tensors import raw_bytes
+from ...base.atomic import atomic_write
+from ...base.errors import WorkbenchError
+from ...files import safetensors_header
+from ...files.safetensors_header import Entry, HeaderError
+from ...kernels.tensors import raw_bytes
 
 _MAX_HEADER_BYTES = 100_000_000
 _CHUNK_BYTES = 1 << 22
