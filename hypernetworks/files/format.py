@@ -1,13 +1,13 @@
 """The hypernetwork format: what the keys of a file mean, in both directions."""
 
 import dataclasses
-import math
 from collections.abc import Mapping
 from typing import Any
 
 import torch
 
 from ..base.errors import HypernetworkFileError, SettingsError
+from ..base.forms import STEPS, Number, UnfitError
 from ..network.hypernetwork import Hypernetwork, HypernetworkModule, Metadata
 from ..network.layers import WEIGHT_INITS
 from ..network.structure import Structure, default_dropout
@@ -107,7 +107,9 @@ def read_structure(state: Mapping[Any, Any]) -> Structure:
     elif isinstance(dropout, (list, tuple)) and len(dropout) > 1:
         # Some files lack the values at both ends, on which the numbering of keys does not depend.
         dropout = (0, *dropout[1:-1], dropout[-1] if residual else 0)
-    activation = state.get("activation_func") or "linear"
+    activation = state.get("activation_func")
+    if activation is None or (isinstance(activation, str) and not activation):
+        activation = "linear"
     weight_init = state.get("weight_initialization")
     if weight_init not in WEIGHT_INITS:
         # Existing weights need no initialisation; an unknown kind is no reason to refuse the file.
@@ -268,6 +270,7 @@ def _step(value: Any) -> int:
         value = value.item()
     if value is None:
         return 0
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value) or value < 0:
-        raise HypernetworkFileError("step is not a number of steps")
-    return int(value)
+    try:
+        return int(Number(0, STEPS.maximum).take(value))
+    except UnfitError as reason:
+        raise HypernetworkFileError("step is not a number of steps") from reason

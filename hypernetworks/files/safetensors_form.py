@@ -10,7 +10,7 @@ import torch
 from ..base.errors import HypernetworkFileError
 from ..kernels.tensors import raw_bytes
 from ..network.hypernetwork import Hypernetwork
-from . import safetensors_header
+from . import safetensors_header, torch_writer
 from .format import KNOWN_KEYS, metadata_state, weights_state
 from .safetensors_header import BROKEN, Entry, Header, HeaderError
 
@@ -64,7 +64,9 @@ def _understood(header: Header) -> tuple[dict[Any, Any], dict[str, tuple[int, in
     """Return the metadata, and of each tensor its width, side and name; the order is that of the data."""
     try:
         json.dumps(header.texts, ensure_ascii=False).encode("utf-8")  # lone surrogates could not be written
-        return _metadata(dict(header.texts)), {
+        metadata = _metadata(dict(header.texts))
+        torch_writer.check(metadata)  # a run that starts on this network could not save it
+        return metadata, {
             name: _place(name, entry.dtype)
             for name, entry in sorted(header.entries.items(), key=lambda item: item[1].start)
         }

@@ -12,6 +12,7 @@ from torch._utils import _rebuild_tensor_v2
 
 from ..base.errors import HypernetworkFileError
 from ..kernels.tensors import raw_bytes
+from . import pickle_reader
 from .pickle_names import STORAGES
 
 ARCHIVE = "archive"
@@ -57,16 +58,30 @@ def write(file: IO[bytes], value: Any) -> None:
     add. Numbers of numpy become plain ones.
 
     Raises:
-        HypernetworkFileError: a value that is neither plain nor a tensor; the message names its place.
+        HypernetworkFileError: a value that is neither plain nor a tensor, where the message names its place; or one
+            that we would not read again.
     """
-    tensors: list[torch.Tensor] = []
-    description = io.BytesIO()
-    _Pickler(description, protocol=2).dump(_plain(value, "", tensors, 0))
+    description, tensors = _described(value)
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
-        _write_member(archive, "data.pkl", description.getbuffer())
+        _write_member(archive, "data.pkl", memoryview(description))
         for index, tensor in enumerate(tensors):
             _write_member(archive, f"data/{index}", raw_bytes(tensor))
         _write_member(archive, "version", memoryview(b"3\n"))
+
+
+def check(value: Any) -> None:
+    """Raise the HypernetworkFileError that `write` would raise for `value`."""
+    _described(value)
+
+
+def _described(value: Any) -> tuple[bytes, list[torch.Tensor]]:
+    """Return the pickled description of `value`, which is sure to be read again, and its tensors in order."""
+    tensors: list[torch.Tensor] = []
+    stream = io.BytesIO()
+    _Pickler(stream, protocol=2).dump(_plain(value, "", tensors, 0))
+    description = stream.getvalue()
+    pickle_reader.read(description)
+    return description, tensors
 
 
 def _plain(value: Any, place: str, tensors: list[torch.Tensor], depth: int) -> Any:

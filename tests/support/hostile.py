@@ -483,9 +483,13 @@ broken("dropout_structure: entries", "dropout_of_two", lambda: good(dropout_stru
 broken("activation: 'nonsense' is unknown", "unknown_activation", lambda: good(activation_func="nonsense"))
 broken("activation: prelu cannot be used", "ruled_out_activation", lambda: good(activation_func="prelu"))
 broken("activation: must be a name", "activation_is_a_list", lambda: good(activation_func=[1]))
+broken("activation: must be a name", "activation_is_an_empty_list", lambda: good(activation_func=[]))
+broken("activation: must be a name", "activation_is_a_tensor", lambda: good(activation_func=torch.ones(3)))
 broken("is_layer_norm is a str", "flag_is_text", lambda: good(is_layer_norm="yes"))
 broken("step is not a number", "step_is_text", lambda: good(step="many"))
 broken("step is not a number", "step_is_nan", lambda: good(step=float("nan")))
+broken("step is not a number", "step_far_too_large", lambda: good(step=1e300))
+broken("step is not a number", "step_that_no_run_reaches", lambda: good(step=2**79))
 broken("name is a list", "name_is_a_list", lambda: good(name=["x"]))
 
 
@@ -576,6 +580,21 @@ def truncated_tensors(path: Path) -> None:
 @case("header is damaged", "x.safetensors")
 def metadata_is_a_list(path: Path) -> None:
     tensors(path, {"__metadata__": [1], "8.k.a": ENTRY}, bytes(8))
+
+
+@case("number that is far too large", "x.safetensors")
+def metadata_with_a_number_of_many_digits(path: Path) -> None:
+    tensors(path, {"__metadata__": {"training": f'{{"seed": {10**100}}}'}, "8.k.a": ENTRY}, bytes(8))
+
+
+@case("nested too deep", "x.safetensors")
+def metadata_nested_too_deep(path: Path) -> None:
+    tensors(path, {"__metadata__": {"extra": '{"a": %s}' % ("[" * 40 + "]" * 40)}, "8.k.a": ENTRY}, bytes(8))
+
+
+@case("description is damaged", "x.safetensors")
+def metadata_with_half_a_letter(path: Path) -> None:
+    tensors(path, {"__metadata__": {"training": '{"a": "\\ud800"}'}, "8.k.a": ENTRY}, bytes(8))
 
 
 @case("no attention width", "x.safetensors")

@@ -368,6 +368,17 @@ def test_a_value_no_file_can_hold_is_named(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("value", [2**80, "\ud800", [[0] * 20] * 20_000])
+def test_what_could_not_be_read_again_is_not_written(value, tmp_path):
+    net = make(Structure())
+    files.save(net, tmp_path / "x.pt")
+    before = (tmp_path / "x.pt").read_bytes()
+    net.metadata.training["found"] = value
+    with pytest.raises(HypernetworkFileError, match=r"^x\.pt: "):
+        files.save(net, tmp_path / "x.pt")
+    assert (tmp_path / "x.pt").read_bytes() == before
+
+
 @pytest.mark.parametrize("name", ["n.ckpt", "n", "n.pt.optim"])
 def test_only_the_two_suffixes_are_written(name, tmp_path):
     with pytest.raises(HypernetworkFileError, match="must end in"):
