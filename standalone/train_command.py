@@ -23,6 +23,7 @@ host.mount()
 
 from hypernetwork_workbench.hypernetworks.base.atomic import write_text  # noqa: E402 (mounted just above)
 from hypernetwork_workbench.hypernetworks.base.errors import SettingsError, WorkbenchError  # noqa: E402
+from hypernetwork_workbench.hypernetworks.base.outside import is_folder  # noqa: E402
 from hypernetwork_workbench.hypernetworks.train.settings.job import Job  # noqa: E402
 from hypernetwork_workbench.hypernetworks.train.settings.job_file import apply_overrides, read_tables  # noqa: E402
 
@@ -140,9 +141,9 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
 def _check_report(path: Path | None) -> None:
     if path is None:
         return
-    if path.is_dir():
+    if is_folder(path):
         raise SettingsError("--report", f"{path} is a folder; name a file")
-    if not path.resolve().parent.is_dir():
+    if not is_folder(path.resolve().parent):
         raise SettingsError("--report", f"the folder {path.resolve().parent} does not exist")
 
 

@@ -5,6 +5,7 @@ The form, the job file, the log and the metadata all read the same `Option`.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
 import typing
@@ -13,7 +14,12 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from .errors import SettingsError, raise_all
+from .outside import shown
 
+#: What no setting reaches; a larger number could not even be shown.
+_MOST_BITS = 64
+_MOST_PARTS = 10_000
+_MOST_CHARACTERS = 1_000_000
 _TRUE = {"true", "yes", "on", "1"}
 _FALSE = {"false", "no", "off", "0"}
 
@@ -186,10 +192,15 @@ def convert(name: str, value: Any, kind: Any) -> Any:
         if isinstance(value, (int, float)) and not isinstance(value, bool):
             return str(value)  # a job file may have rate = 0.005 and every = 100 without quotes
         if not isinstance(value, str):
-            raise SettingsError(name, f"must be a text, not {value!r}")
+            raise SettingsError(name, f"must be a text, not {shown(value)}")
+        if len(value) > _MOST_CHARACTERS:
+            raise SettingsError(name, f"is longer than {_MOST_CHARACTERS:,} characters")
         return value.strip()
     element = _to_int if typing.get_args(kind)[0] is int else _to_float
-    return tuple(element(name, part) for part in _parts(name, value))
+    parts = _parts(name, value)
+    if len(parts) > _MOST_PARTS:
+        raise SettingsError(name, f"has more than {_MOST_PARTS} numbers")
+    return tuple(element(name, part) for part in parts)
 
 
 def as_text(value: Any) -> str:
@@ -200,7 +211,9 @@ def as_text(value: Any) -> str:
 def check_limits(name: str, value: Any, option: Option) -> None:
     """Raise SettingsError if `value` is outside the limits or the choices of `option`."""
     if option.choices and value not in option.choices:
-        raise SettingsError(name, f"must be one of {', '.join(option.choices)}, not {value!r}")
+        raise SettingsError(name, f"must be one of {', '.join(option.choices)}, not {shown(value)}")
+    if (option.is_path or option.starts_with_paths) and "\0" in value:
+        raise SettingsError(name, "must not have the character NUL in it, as no path has it")
     for number in value if isinstance(value, tuple) else (value,):
         if isinstance(number, (str, bool)):
             continue
@@ -217,16 +230,16 @@ def _parts(name: str, value: Any) -> list[Any]:
         return [part for part in (piece.strip() for piece in value.strip("()[] ").split(",")) if part]
     if isinstance(value, (list, tuple)):
         return list(value)
-    raise SettingsError(name, f"must be a list of numbers such as 1, 2, 1, not {value!r}")
+    raise SettingsError(name, f"must be a list of numbers such as 1, 2, 1, not {shown(value)}")
 
 
 def _to_bool(name: str, value: Any) -> bool:
     if isinstance(value, bool):
         return value
-    text = str(value).strip().lower()
+    text = value.strip().lower() if isinstance(value, str) else str(value) if isinstance(value, (int, float)) else ""
     if text in _TRUE | _FALSE:
         return text in _TRUE
-    raise SettingsError(name, f"must be true or false, not {value!r}")
+    raise SettingsError(name, f"must be true or false, not {shown(value)}")
 
 
 def _to_float(name: str, value: Any) -> float:
@@ -234,23 +247,32 @@ def _to_float(name: str, value: Any) -> float:
         number = float(value)
     except (TypeError, ValueError):
         raise SettingsError(name, f"must be a number, not {_shown(value)}") from None
+    except OverflowError:
+        raise SettingsError(name, f"must be a number that is not so large, not {_shown(value)}") from None
     if isinstance(value, bool) or not math.isfinite(number):
         raise SettingsError(name, f"must be a finite number, not {_shown(value)}")
     return number
 
 
 def _to_int(name: str, value: Any) -> int:
+    whole = None
     if isinstance(value, (int, str)) and not isinstance(value, bool):
-        try:
-            # Not converted through float, which holds whole numbers only up to 2**53; seeds go to 2**63.
-            return int(value)
-        except ValueError:
-            pass
+        # Not converted through float, which holds whole numbers only up to 2**53; seeds go to 2**63.
+        with contextlib.suppress(ValueError):
+            whole = int(value)
+    if whole is not None:
+        return _of_size(name, whole)
     number = _to_float(name, value)
     if number != int(number):
         raise SettingsError(name, f"must be a whole number, not {_shown(value)}")
-    return int(number)
+    return _of_size(name, int(number))
+
+
+def _of_size(name: str, number: int) -> int:
+    if number.bit_length() > _MOST_BITS:
+        raise SettingsError(name, "must be a number that is not so large")
+    return number
 
 
 def _shown(value: Any) -> str:
-    return "empty" if value is None or value == "" else repr(value)
+    return "empty" if value is None or value == "" else shown(value)

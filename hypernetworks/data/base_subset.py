@@ -5,11 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..base.errors import SettingsError
+from ..base.outside import UnfitTextError, read_text, reason_of
 from .buckets import Framing
 from .caption_rules import CaptionRules
 from .captions import CaptionSource, extensions
 from .settings import DataSettings
 from .subsets import Subset
+
+MAX_TEMPLATE_BYTES = 100_000
 
 
 def base_subset(settings: DataSettings, name: str) -> Subset:
@@ -68,11 +71,9 @@ def _templates(settings: DataSettings) -> tuple[str, ...]:
     text = settings.template
     if settings.template_file:
         try:
-            text = Path(settings.template_file).read_text(encoding="utf-8-sig")
-        except OSError as error:
-            raise SettingsError("data.template_file", f"cannot be read: {error.strerror}") from error
-        except UnicodeDecodeError as error:
-            raise SettingsError("data.template_file", "is not UTF-8 text") from error
+            text = read_text(Path(settings.template_file), MAX_TEMPLATE_BYTES)
+        except (OSError, UnfitTextError) as error:
+            raise SettingsError("data.template_file", f"cannot be read: {reason_of(error)}") from error
     lines = tuple(line.strip() for line in text.splitlines() if line.strip())
     if not lines:
         raise SettingsError("data.template_file", "holds no line of text")

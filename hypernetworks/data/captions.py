@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,7 +9,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..base.errors import DatasetError, SettingsError
+from ..base.outside import UnfitTextError, is_file, parse_json, read_text, reason_of, shown_path
 
+#: Ten times what people write; longer ones would be cut into text for the encoder for minutes.
+MAX_CAPTION_BYTES = 40_000
+MAX_METADATA_BYTES = 64 << 20
+_MAX_PATH = 4096
 #: Where a caption may come from.
 METADATA, FILE, CLASS, NAME = "metadata", "caption file", "class tokens", "the words of its file name"
 _LEADING_NUMBER = re.compile(r"^[-\d]+[\s_-]*")
@@ -82,7 +86,7 @@ def caption_origin(picture: Path, source: CaptionSource | None = None) -> Origin
     """Return where the caption of `picture` comes from, and the file that holds it or would."""
     source = source or CaptionSource()
     files = [picture.with_suffix(extension) for extension in source.extensions or (".txt",)]
-    found = next((path for path in files if path.is_file()), None)
+    found = next((path for path in files if is_file(path)), None)
     if source.metadata.of(picture) is not None:
         return Origin(METADATA, found or files[0])
     if found is not None and source.extensions:
@@ -118,10 +122,10 @@ def read_metadata(path: Path, setting: str) -> Metadata:
         SettingsError: the file cannot be read, or has another form.
     """
     try:
-        found = json.loads(path.read_text(encoding="utf-8-sig"))
+        found = parse_json(read_text(path, MAX_METADATA_BYTES))
     except OSError as error:
-        raise SettingsError(setting, f"{path} cannot be read: {error.strerror}") from error
-    except ValueError as error:
+        raise SettingsError(setting, f"{shown_path(path)} cannot be read: {error.strerror}") from error
+    except UnfitTextError as error:
         raise SettingsError(setting, f"{path} is no JSON: {error}") from error
     if not isinstance(found, dict):
         raise SettingsError(setting, f"{path.name} must hold a table with an entry for each picture")
@@ -129,6 +133,8 @@ def read_metadata(path: Path, setting: str) -> Metadata:
         texts = [entry.get("caption", ""), entry.get("tags", "")] if isinstance(entry, dict) else [None]
         if not all(isinstance(text, str) for text in texts):
             raise SettingsError(setting, f"{path.name} must hold a table of the texts caption and tags for {key!r}")
+        if sum(map(len, texts)) > MAX_CAPTION_BYTES or len(key) > _MAX_PATH:
+            raise SettingsError(setting, f"{path.name} has a text of more than {MAX_CAPTION_BYTES:,} characters")
     return Metadata(found)
 
 
@@ -157,9 +163,9 @@ def _ends(parts: Sequence[str]) -> Iterator[str]:
 
 def _read_text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DatasetError(f"{path.name}: the caption cannot be read as UTF-8 text ({error})") from error
+        return read_text(path, MAX_CAPTION_BYTES)
+    except (OSError, UnfitTextError) as error:
+        raise DatasetError(f"{path.name}: the caption cannot be read as UTF-8 text ({reason_of(error)})") from error
 
 
 def in_lines(text: str, keeps_lines: bool) -> str:

@@ -12,13 +12,14 @@ from typing import Any
 
 from ..base.errors import SettingsError
 from ..base.options import convert
-from ..base.toml import tomllib
+from ..base.outside import UnfitTextError, parse_toml, read_text, resolved, shown_path
 from .buckets import BUCKETS, SQUARE, bucket_problem
 from .captions import extensions, read_metadata
 from .subsets import Subset
 
 _log = logging.getLogger(__name__)
 _FIELD = "data.dataset_config"
+_MOST_TABLES = 1000
 _PAIR = re.compile(r'(?:"[^"]*"|[^,"])+')
 
 Change = Callable[[Subset, Any], Subset]
@@ -114,10 +115,10 @@ def read_config(path: Path, base: Subset) -> list[Subset]:
         SettingsError: the file cannot be read, or an option is unknown, misplaced or wrong; names it.
     """
     try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        tables = parse_toml(read_text(path))
     except OSError as error:
-        raise SettingsError(_FIELD, f"{path} cannot be read: {error.strerror}") from error
-    except ValueError as error:
+        raise SettingsError(_FIELD, f"{shown_path(path)} cannot be read: {error.strerror}") from error
+    except UnfitTextError as error:
         raise SettingsError(_FIELD, f"{path.name} is no TOML: {error}") from error
     _refuse_others(tables, {"general", "datasets"}, "the file")
     base = replace(base, is_deep=False, setting="dataset_config", framing=replace(base.framing, mode=SQUARE))
@@ -136,7 +137,7 @@ def read_config(path: Path, base: Subset) -> list[Subset]:
 def named_paths(path: Path) -> Iterator[Path]:
     """Yield the files and folders that a dataset_config file names; mistakes in it are found when it is read."""
     try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        tables = parse_toml(read_text(path))
     except (OSError, ValueError):
         return
     for name, value in _entries(tables):
@@ -164,10 +165,10 @@ def _of_dataset(table: Mapping[str, Any], base: Subset, folder: Path) -> Iterato
             raise SettingsError(_FIELD, f"{where}: image_dir is missing")
         found = _changed(base, subset, {**_OF_SUBSETS, **_OF_ONE_SUBSET}, folder, where)
         name = str(subset.get("metadata_file") or subset["image_dir"])
-        if (folder / name).resolve() in seen:
+        if resolved(folder / name) in seen:
             _log.warning("%s: %s is in the dataset already and counts once.", where, name)
             continue
-        seen.add((folder / name).resolve())
+        seen.add(resolved(folder / name))
         problem = bucket_problem(found.framing) if found.framing.mode == BUCKETS else ""
         if problem:
             raise SettingsError(_FIELD, f"{where}: min_bucket_reso {problem}")
@@ -183,7 +184,10 @@ def read_lines(text: str, base: Subset) -> Iterator[Subset]:
         SettingsError: an option is unknown or wrong; names it.
     """
     known = {**_OF_SUBSETS, **{name: _OF_ONE_SUBSET[name] for name in ("is_reg", "class_tokens", "weight")}}
-    for line in filter(None, map(str.strip, text.splitlines())):
+    lines = [line for line in map(str.strip, text.splitlines()) if line]
+    if len(lines) > _MOST_TABLES:
+        raise SettingsError("data.more_folders", f"has more than {_MOST_TABLES} folders")
+    for line in lines:
         folder, _, rest = line.partition("|")
         pairs = [part.partition("=") for part in _PAIR.findall(rest) if part.strip()]
         options = {key.strip(): value.strip().strip('"') for key, _, value in pairs}
@@ -202,7 +206,7 @@ def _changed(subset: Subset, table: Any, known: Mapping[str, Any], folder: Path,
     _refuse_others(table, known, place)
     for name, value in table.items():
         kind, lowest, change = known[name]
-        text = str((folder / value).resolve()) if name in _PATHS and isinstance(value, str) else value
+        text = str(resolved(folder / value)) if name in _PATHS and isinstance(value, str) else value
         subset = change(subset, _value(name, text, kind, lowest, place))
     return subset
 
@@ -212,7 +216,9 @@ def _value(name: str, value: Any, kind: Any, lowest: float, place: str) -> Any:
         value = [value]
     try:
         # A prefix keeps the blanks around it; any other text loses them.
-        found = value if kind is str and isinstance(value, str) else convert(name, value, kind)
+        found = convert(name, value, kind)
+        if kind is str and isinstance(value, str):
+            found = value
     except SettingsError as error:
         raise SettingsError(_FIELD, f"{place}: {error}") from error
     numbers = found if isinstance(found, tuple) else (found,)
@@ -226,6 +232,8 @@ def _value(name: str, value: Any, kind: Any, lowest: float, place: str) -> Any:
             reason = "must be a multiple of 8"
         if reason:
             raise SettingsError(_FIELD, f"{place}: {name} {reason}, not {number:g}")
+    if name in _PATHS and "\0" in found:
+        raise SettingsError(_FIELD, f"{place}: {name} must not have the character NUL in it")
     if name == "caption_separator" and not found:
         raise SettingsError(_FIELD, f"{place}: caption_separator must not be empty")
     if name in _SIZES and len(numbers) not in (1, 2):
@@ -245,4 +253,6 @@ def _list(table: Mapping[str, Any], name: str, place: str) -> list[Mapping[str, 
     found = table.get(name, [])
     if not isinstance(found, list) or not all(isinstance(entry, Mapping) for entry in found):
         raise SettingsError(_FIELD, f"{place}: {name} must be written as [[...]]")
+    if len(found) > _MOST_TABLES:
+        raise SettingsError(_FIELD, f"{place}: {name} has more than {_MOST_TABLES} entries")
     return found

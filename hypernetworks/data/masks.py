@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from ..base.outside import is_file
 from .buckets import Frame
 from .images import open_raw
 
@@ -19,7 +20,7 @@ LATENT_PX = 8
 def mask_beside(picture: Path) -> Path | None:
     """Return the file NAME-mask.png beside NAME, if there is one."""
     path = picture.with_name(f"{picture.stem}{SUFFIX}.png")
-    return path if path.is_file() else None
+    return path if is_file(path) else None
 
 
 def read_mask(path: Path) -> Image.Image:

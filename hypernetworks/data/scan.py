@@ -8,11 +8,13 @@ import random
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 
 from PIL import Image
 
 from ..base.errors import DatasetError, SettingsError
+from ..base.outside import is_file, is_folder, shown_path
 from ..base.randomness import derived_seed
 from ..ports import Ports, SubjectFinder
 from .base_subset import base_subset
@@ -28,6 +30,8 @@ from .subject import subject_centre
 from .subsets import Subset
 
 _SHOWN_PROBLEMS = 8
+_MOST_FILES = 200_000
+_MOST_BYTES = 2 << 30
 _REPORT_EVERY = 20
 _BY_SIZE, _BY_REPEATS = "skip_image_resolution", "a folder name with 0 repeats"
 _log = logging.getLogger(__name__)
@@ -247,12 +251,14 @@ def _missing(subset: Subset, found: Iterable[tuple[Path, Subset]]) -> Iterator[L
 
 def _pictures(subset: Subset) -> list[Path]:
     if subset.files:
-        return [path for path in subset.files if path.is_file()]
+        return [path for path in subset.files if is_file(path)]
     folder = subset.folder
-    if not folder.is_dir():
-        raise SettingsError(f"data.{subset.setting}", f"{folder} is not a folder")
-    found: Iterable[Path] = folder.rglob("*") if subset.is_deep else folder.iterdir()
-    paths = sorted(path for path in found if path.suffix.lower() in EXTENSIONS and path.is_file())
+    if not is_folder(folder):
+        raise SettingsError(f"data.{subset.setting}", f"{shown_path(folder)} is not a folder")
+    found: list[Path] = list(islice(folder.rglob("*") if subset.is_deep else folder.iterdir(), _MOST_FILES + 1))
+    if len(found) > _MOST_FILES:
+        raise SettingsError(f"data.{subset.setting}", f"{folder} holds more than {_MOST_FILES:,} files")
+    paths = sorted(path for path in found if path.suffix.lower() in EXTENSIONS and is_file(path))
     stems = {path.with_suffix("") for path in paths}
     # A mask is never a picture of the dataset, whether masks are used or not.
     paths = [p for p in paths if not (p.stem.endswith(SUFFIX) and p.with_name(p.stem[: -len(SUFFIX)]) in stems)]
@@ -264,10 +270,18 @@ def _pictures(subset: Subset) -> list[Path]:
 
 
 def _digest(path: Path) -> str:
+    found = hashlib.sha256()
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        if path.stat().st_size > _MOST_BYTES:
+            raise DatasetError(
+                f"{path.name}: the picture cannot be read (its file is larger than {_MOST_BYTES >> 20} MB)"
+            )
+        with path.open("rb") as file:
+            while part := file.read(1 << 20):
+                found.update(part)
     except OSError as error:
         raise DatasetError(f"{path.name}: the picture cannot be read ({error.strerror})") from error
+    return found.hexdigest()
 
 
 def _summary(problems: list[str]) -> str:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import itertools
-import json
 from pathlib import Path
 from typing import Any
 
 from ..base.atomic import write_text
 from ..base.errors import HypernetworkFileError, SettingsError
-from ..base.toml import tomllib
+from ..base.outside import UnfitTextError, parse_json, parse_toml
 
 MAX_BYTES = 1_000_000
 """Settings take a few kilobytes; a larger file is something else."""
@@ -34,10 +33,9 @@ def parse(content: bytes, file_name: str) -> dict[str, Any]:
         raise SettingsError(file_name, "is no text and so no settings") from error
     language = "JSON" if is_json(file_name) else "TOML"
     try:
-        tables = json.loads(text) if language == "JSON" else tomllib.loads(text)
-    except (ValueError, RecursionError) as error:  # both parsers' errors are ValueErrors
-        reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
-        raise SettingsError(file_name, f"is no {language}: {reason}") from error
+        tables = parse_json(text) if language == "JSON" else parse_toml(text)
+    except UnfitTextError as error:
+        raise SettingsError(file_name, f"is no {language}: {error}") from error
     if not isinstance(tables, dict):
         raise SettingsError(file_name, "has no settings in it")
     return tables

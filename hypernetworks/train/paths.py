@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..base.errors import SettingsError
+from ..base.outside import is_file
 from ..ports import Ports
 from .settings.job import Job
 from .state_file import SUFFIX, state_of
@@ -34,7 +35,7 @@ class OutputPaths:
         name = job.output.name
         folder = Path(job.output.dir) if job.output.dir else None
         network = (folder or ports.network_dir) / f"{name}.pt"
-        if network.exists() and not (job.output.overwrite or is_resumed):
+        if is_file(network) and not (job.output.overwrite or is_resumed):
             reason = f"{network.name} exists already in {network.parent}; choose another name, or set output.overwrite"
             raise SettingsError("output.name", reason)
         return cls(network, (folder or ports.log_dir) / name)

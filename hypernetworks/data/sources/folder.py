@@ -8,10 +8,11 @@ from dataclasses import replace
 from typing import Any
 
 from ...base.errors import SettingsError
+from ...base.outside import is_folder, shown_path
 from ..source import source
 from ..subsets import Subset
 
-_REPEATS = re.compile(r"^(\d+)_(.+)$")
+_REPEATS = re.compile(r"^(\d{1,6})_(.+)$", re.ASCII)
 
 
 @source("folder", order=10)
@@ -26,8 +27,8 @@ def of_folder(settings: Any, subset: Subset) -> Iterator[Subset]:
     Raises:
         SettingsError: it does not exist.
     """
-    if not subset.folder.is_dir():
-        raise SettingsError(f"data.{subset.setting}", f"{subset.folder} is not a folder")
+    if not is_folder(subset.folder):
+        raise SettingsError(f"data.{subset.setting}", f"{shown_path(subset.folder)} is not a folder")
     numbered = []
     if settings.folder_repeats:
         numbered = [p for p in sorted(subset.folder.iterdir()) if p.is_dir() and _REPEATS.match(p.name)]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ...base.errors import SettingsError
-from ...base.toml import tomllib
+from ...base.outside import UnfitTextError, parse_toml, read_text, reason_of, resolved, shown_path
 from .job import SECTIONS, Job
 
 
@@ -19,12 +19,12 @@ def read_tables(path: Path) -> dict[str, Any]:
         SettingsError: the file does not exist or is no TOML; names it.
     """
     try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise SettingsError(str(path), f"the job file cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise SettingsError(str(path), "the job file is not UTF-8 text") from error
-    except tomllib.TOMLDecodeError as error:
+        text = read_text(path)
+    except (OSError, UnfitTextError) as error:
+        raise SettingsError(shown_path(path), f"the job file cannot be read: {reason_of(error)}") from error
+    try:
+        tables = parse_toml(text)
+    except UnfitTextError as error:
         raise SettingsError(str(path), f"the job file is no TOML: {error}") from error
     for name, kind in SECTIONS.items():
         section = tables.get(name)
@@ -70,7 +70,7 @@ def _anchor_paths(section: dict[str, Any], kind: Any, folder: Path) -> None:
         if not isinstance(value, str) or not value:
             continue
         if option.is_path:
-            section[name] = str((folder / value).resolve())
+            section[name] = str(resolved(folder / value))
         elif option.starts_with_paths:
             section[name] = "\n".join(_anchored(line, folder) for line in value.splitlines())
 
@@ -78,11 +78,11 @@ def _anchor_paths(section: dict[str, Any], kind: Any, folder: Path) -> None:
 def _anchored(line: str, folder: Path) -> str:
     """Return a line of a path, with options after a bar if it has any; a relative path counts from `folder`."""
     path, bar, options = line.partition("|")
-    return f"{(folder / path.strip()).resolve()} {bar}{options}".rstrip() if path.strip() else line
+    return f"{resolved(folder / path.strip())} {bar}{options}".rstrip() if path.strip() else line
 
 
 def _toml_value(text: str) -> Any:
     try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+        return parse_toml(f"value = {text}")["value"]
+    except UnfitTextError:
         return text

@@ -16,6 +16,7 @@ from PIL.PngImagePlugin import PngInfo
 from ...base.atomic import atomic_write
 from ...base.errors import SettingsError
 from ...base.forms import ListOf, Record, Text
+from ...base.outside import UnfitTextError, read_text, reason_of, shown, shown_path
 from ...network.hypernetwork import Hypernetwork
 from ...ports import PictureRequest, Ports
 from ..optim.schedules import Schedule
@@ -24,7 +25,10 @@ from ..settings.output import SIDE_STEP_PX
 from .metrics import StepRecord
 from .strip import draw_strip
 
-_FLAG = re.compile(r"\s+--([nwhdls])\s+")
+_FLAG = re.compile(r"(?<!\s)\s+--([nwhdls])\s+")
+_LIMITS = {"w": (8, 4096), "h": (8, 4096), "d": (0, 2**32 - 1), "l": (1, 100), "s": (1, 1000)}
+_MOST_PROMPTS = 200
+_MOST_BYTES = 1_000_000
 #: What Continue needs, in a file.
 FORM = Record({"paths": ListOf(Text(4096, r"[^\0]*step-\d{6,10}(-\d{1,5})?\.png"), 1_000_000)})
 
@@ -131,14 +135,17 @@ def read_prompts(path: Path, base: PictureRequest) -> list[PictureRequest]:
         SettingsError: the file is unreadable or empty, or a value is wrong; names `preview.prompt_file` and the line.
     """
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError("preview.prompt_file", f"{path} cannot be read as UTF-8 text ({error})") from error
+        lines = read_text(path, _MOST_BYTES).splitlines()
+    except (OSError, UnfitTextError) as error:
+        reason = f"{shown_path(path)} cannot be read as UTF-8 text ({reason_of(error)})"
+        raise SettingsError("preview.prompt_file", reason) from error
     numbered = [(number, line.strip()) for number, line in enumerate(lines, 1)]
-    requests = [_request(number, line, base) for number, line in numbered if line and not line.startswith("#")]
-    if not requests:
+    prompts = [(number, line) for number, line in numbered if line and not line.startswith("#")]
+    if not prompts:
         raise SettingsError("preview.prompt_file", f"{path} holds no prompt")
-    return requests
+    if len(prompts) > _MOST_PROMPTS:
+        raise SettingsError("preview.prompt_file", f"{path} holds more than {_MOST_PROMPTS} prompts")
+    return [_request(number, line, base) for number, line in prompts]
 
 
 def _request(number: int, line: str, base: PictureRequest) -> PictureRequest:
@@ -159,12 +166,15 @@ def _request(number: int, line: str, base: PictureRequest) -> PictureRequest:
         try:
             changes[name] = kind(text)
         except ValueError:
-            reason = f"line {number}: --{flag} needs a number, not {text.strip()!r}"
+            reason = f"line {number}: --{flag} needs a number, not {shown(text.strip())}"
             raise SettingsError("preview.prompt_file", reason) from None
-        if kind is int and flag in "wh" and (int(changes[name]) < SIDE_STEP_PX or int(changes[name]) % SIDE_STEP_PX):
+        lowest, highest = _LIMITS[flag]
+        value = float(changes[name])
+        if not lowest <= value <= highest:
+            reason = f"must be at most {highest}" if value > highest else f"must be at least {lowest}"
+            raise SettingsError("preview.prompt_file", f"line {number}: --{flag} {reason}")
+        if kind is int and flag in "wh" and int(changes[name]) % SIDE_STEP_PX:
             raise SettingsError("preview.prompt_file", f"line {number}: --{flag} must be a multiple of {SIDE_STEP_PX}")
-        if flag in "sl" and float(changes[name]) < 1:
-            raise SettingsError("preview.prompt_file", f"line {number}: --{flag} must be at least 1")
     return replace(base, **changes)  # type: ignore[arg-type]
 
 

@@ -1,0 +1,138 @@
+"""Texts and paths from outside, within bounds that real ones never reach and that are checked before the work."""
+
+from __future__ import annotations
+
+import errno
+import json
+import re
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from .toml import tomllib
+
+MAX_TEXT_BYTES = 4 << 20
+_MAX_DEPTH = 64
+_MAX_DIGITS = 400
+_MAX_KEY_PARTS = 32
+_MAX_SHOWN = 120
+#: Texts and comments, an unfinished one up to its end, so that no sign is looked at twice.
+_JSON_TEXTS = re.compile(r'"(?:[^"\\]|\\.)*"?', re.DOTALL)
+_TOML_TEXTS = re.compile(
+    r'"""(?:[^\\]|\\.)*?(?:"""|\Z)|\'\'\'.*?(?:\'\'\'|\Z)|"(?:[^"\\\n]|\\.)*"?|\'[^\'\n]*\'?|#[^\n]*', re.DOTALL
+)
+_LONG_NUMBER = re.compile(rf"[0-9A-Fa-f_]{{{_MAX_DIGITS}}}")
+_LONG_KEY = re.compile(rf"(?:[\w-]+[ \t]*\.[ \t]*){{{_MAX_KEY_PARTS}}}")
+_BRACKET = re.compile(r"[\[\]{}]")
+
+
+class UnfitTextError(ValueError):
+    """A text is not what it should be; the message is the reason, without the name of its file."""
+
+
+def read_text(path: Path, most_bytes: int = MAX_TEXT_BYTES) -> str:
+    """Return the UTF-8 text of a regular file, without a byte order mark.
+
+    Raises:
+        OSError: it cannot be read.
+        UnfitTextError: it is longer than `most_bytes`, or not UTF-8.
+    """
+    try:
+        is_regular = stat.S_ISREG(path.stat().st_mode)
+    except ValueError as error:
+        raise OSError(errno.EINVAL, "its name has a character that no file name has") from error
+    if not is_regular:  # a pipe would be waited for without an end
+        raise OSError(errno.EINVAL, "it is a folder" if path.is_dir() else "it is not a regular file")
+    with path.open("rb") as file:
+        data = file.read(most_bytes + 1)
+    if len(data) > most_bytes:
+        raise UnfitTextError(f"it is larger than {most_bytes:,} bytes")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UnfitTextError(f"it is not UTF-8 text ({error.reason} at byte {error.start:,})") from error
+
+
+def parse_json(text: str, **how: Any) -> Any:
+    """Return the value of a JSON text; raises UnfitTextError, also for what is nested or written without measure.
+
+    Args:
+        how: further arguments of `json.loads`.
+    """
+    _check(_JSON_TEXTS.sub("s", text))
+    return _parsed(lambda: json.loads(text, **how))
+
+
+def parse_toml(text: str) -> dict[str, Any]:
+    """Return the tables of a TOML text; raises UnfitTextError, also for what is nested or written without measure."""
+    bare = _TOML_TEXTS.sub("s", text)
+    _check(bare)
+    if _LONG_KEY.search(bare):
+        raise UnfitTextError(f"a key has more than {_MAX_KEY_PARTS} parts")
+    found: dict[str, Any] = _parsed(lambda: tomllib.loads(text))
+    return found
+
+
+def is_file(path: Path) -> bool:
+    """Tell whether `path` is a file; False also for a name that the system refuses, such as one that is too long."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def is_folder(path: Path) -> bool:
+    """Tell whether `path` is a folder; False also for a name that the system refuses."""
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
+
+
+def resolved(path: Path) -> Path:
+    """Return the path made absolute, links followed where the system can."""
+    try:
+        return path.resolve()
+    except (OSError, ValueError, RuntimeError):  # a name that no file has, or links in a circle
+        return path.absolute()
+
+
+def reason_of(error: OSError | UnfitTextError) -> str:
+    """Return why a text cannot be read."""
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
+
+
+def shown_path(path: Path) -> str:
+    """Return a path for a sentence, cut where it is long."""
+    text = str(path).replace("\0", "?")
+    return text if len(text) <= _MAX_SHOWN * 2 else f"{text[: _MAX_SHOWN * 2]}..."
+
+
+def shown(value: Any) -> str:
+    """Return a value from outside for a sentence, cut where it is long."""
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # a number of thousands of digits, or what is nested without measure
+        return f"a {type(value).__name__}"
+    return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}..."
+
+
+def _check(bare: str) -> None:
+    """Raise UnfitTextError for a text, without the texts in it, that no parser should be given."""
+    if _LONG_NUMBER.search(bare):
+        raise UnfitTextError(f"it has a number of {_MAX_DIGITS} digits or more")
+    depth = 0
+    for match in _BRACKET.finditer(bare):
+        depth += 1 if match[0] in "[{" else -1
+        if depth > _MAX_DEPTH:
+            raise UnfitTextError("it is nested too deeply")
+
+
+def _parsed(parse: Callable[[], Any]) -> Any:
+    try:
+        return parse()
+    except RecursionError as error:
+        raise UnfitTextError("it is nested too deeply") from error
+    except ValueError as error:
+        raise UnfitTextError(str(error)) from error
