@@ -21,7 +21,7 @@ from typing import Any
 from hypernetwork_workbench.hypernetworks.base.origins import is_loopback
 from hypernetwork_workbench.standalone import host as embedded
 from hypernetwork_workbench.standalone import ldm_support, page_access, served_files
-from hypernetwork_workbench.standalone.command_net import over_net
+from hypernetwork_workbench.standalone.command_errors import with_error_report
 
 log = logging.getLogger("workbench.host")
 _STARTED = time.monotonic()
@@ -31,7 +31,7 @@ class StartError(Exception):
     """The page cannot be started; the message is one sentence that names the argument."""
 
 
-@over_net
+@with_error_report
 def serve(argv: list[str]) -> int:
     """Run the page until Ctrl-C and return the exit code: 2, with one sentence on stderr, for a wrong argument."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s: %(message)s")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from . import host
-from .command_net import over_net
+from .command_errors import with_error_report
 from .launcher import benchmarks
 
 host.mount()
@@ -27,7 +27,7 @@ class _Parser(argparse.ArgumentParser):
         self.exit(USAGE_ERROR, f"bench: {message}\n")
 
 
-@over_net
+@with_error_report
 def main(argv: list[str]) -> int:
     """Run one benchmark. Exit status: 0 done, 2 something was entered wrong."""
     parser = _Parser(prog="launch.py bench", description="Measures and prints a table.", allow_abbrev=False)

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from .command_net import over_net
+from .command_errors import with_error_report
 from .environment import Environment, SetupError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -33,7 +33,7 @@ class UsageError(Exception):
     """A command line that names no command of ours."""
 
 
-@over_net
+@with_error_report
 def main(argv: Sequence[str]) -> int:
     """Run one command line and return its exit code: 2 with one sentence on stderr, 130 after Ctrl-C."""
     try:

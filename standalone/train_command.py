@@ -16,7 +16,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from . import host
-from .command_net import over_net
+from .command_errors import with_error_report
 
 ROOT = Path(__file__).resolve().parents[1]
 host.mount()
@@ -101,7 +101,7 @@ class ConsoleProgress:
             self.close()
 
 
-@over_net
+@with_error_report
 def main(argv: list[str]) -> int:
     """Train as the job file says. Exit status: 0 done, 1 the run failed, 2 something was entered wrong."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")

@@ -6,7 +6,7 @@ import signal
 from collections.abc import Iterator
 
 import pytest
-from hypernetwork_workbench.hypernetworks.base import last_net
+from hypernetwork_workbench.hypernetworks.base import unexpected_errors
 
 from tests.support.examples import load_profile
 
@@ -30,11 +30,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(autouse=True)
-def nothing_unforeseen(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Fail a test in which the last net caught something, unless it is about the net."""
+def nothing_unexpected(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fail a test in which an unexpected error was reported, unless it is about these."""
     caught: list[Exception] = []
-    last_net.observers.append(caught.append)
+    unexpected_errors.observers.append(caught.append)
     yield
-    last_net.observers.remove(caught.append)
-    if caught and request.node.get_closest_marker("unforeseen") is None:
-        raise AssertionError(f"the last net caught {caught[0]!r}") from caught[0]
+    unexpected_errors.observers.remove(caught.append)
+    if caught and request.node.get_closest_marker("unexpected") is None:
+        raise AssertionError(f"an unexpected error was reported: {caught[0]!r}") from caught[0]

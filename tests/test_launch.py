@@ -47,7 +47,7 @@ class Checkout:
         self.host.mkdir(parents=True)
         self.package.mkdir()
         shutil.copy(sources.ROOT / "launch.py", root)
-        for name in ("launcher.py", "command_net.py", "environment.py"):
+        for name in ("launcher.py", "command_errors.py", "environment.py"):
             shutil.copy(sources.ROOT / "standalone" / name, self.host)
         (self.host / "app.py").write_text(STUB.format(name="serve"))
         (self.host / "train_command.py").write_text(STUB.format(name="main"))

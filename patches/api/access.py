@@ -15,7 +15,7 @@ from fastapi.responses import JSONResponse
 from modules import shared
 
 from ...hypernetworks.base.errors import SettingsError, WorkbenchError
-from ...hypernetworks.base.last_net import UnforeseenError
+from ...hypernetworks.base.unexpected_errors import UnexpectedError
 from ..runs.registry import RunBusyError
 
 _MAX_BODY_BYTES = 1 << 20
@@ -105,6 +105,6 @@ def refusal(error: WorkbenchError) -> JSONResponse:
     if isinstance(error, RequestError):
         headers = {"WWW-Authenticate": "Basic"} if error.status == _UNKNOWN else None
         return JSONResponse(error_body(error), error.status, headers)
-    if isinstance(error, UnforeseenError):
+    if isinstance(error, UnexpectedError):
         return JSONResponse(error_body(error), _FAILED)
     return JSONResponse(error_body(error), _BUSY if isinstance(error, RunBusyError) else _UNFIT)

@@ -16,7 +16,7 @@ from ...hypernetworks.merge import method_names
 from ...hypernetworks.merge.saving import ResultSettings
 from ...hypernetworks.merge.settings import LABELS, MergeSettings
 from ...hypernetworks.train.settings.job import CreateSettings
-from ..patching.net import told
+from ..patching.error_reports import report_unexpected
 from ..sets.host_training import api_is_on
 from . import access
 from . import routes as api_routes
@@ -89,7 +89,7 @@ def register(_demo: Any, app: FastAPI) -> None:
 def _endpoint(route: Route, known: list[tuple[str, str]]) -> Callable[[Request], Any]:
     async def endpoint(request: Request) -> Response:
         try:
-            with told():
+            with report_unexpected():
                 access.check_user(request, known)
                 body = await access.read_body(request)
                 query = _query(route, request)

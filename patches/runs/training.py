@@ -21,14 +21,14 @@ from ...hypernetworks.train.settings.job import Job
 from ..model import host
 from ..model.previews import check_sampler
 from ..patching import capabilities
-from ..patching.net import told
+from ..patching.error_reports import report_unexpected
 from .registry import RUNNING, Run, runs
 
 _log = logging.getLogger(__name__)
 _PATIENCE_S = 120.0
 
 
-@told()
+@report_unexpected()
 def run_job(
     job: Job, progress: Progress | None = None, resume: bool = False, log_dir: Path | None = None
 ) -> TrainResult:
@@ -52,7 +52,7 @@ def run_job(
     return result
 
 
-@told()
+@report_unexpected()
 def check_job(job: Job, resume: bool = False) -> list[str]:
     """Do all but the steps: read the pictures, plan the run, and return what it will do, one sentence per line.
 
@@ -62,7 +62,7 @@ def check_job(job: Job, resume: bool = False) -> list[str]:
     return make_plan(job, _ports(job, None), resume).lines()
 
 
-@told()
+@report_unexpected()
 def find_rate_for(job: Job, progress: Progress | None = None) -> FoundRate:
     """Try rising rates on a copy that is thrown away; raises WorkbenchError as `run_job` does."""
     with _freed_memory():

@@ -8,7 +8,7 @@ import pkgutil
 from collections.abc import Callable
 from typing import Any
 
-from ..patching.net import build_over_net
+from ..patching.error_reports import build_with_reports
 
 _log = logging.getLogger(__name__)
 _TITLE, _ID = "Hypernetworks", "hnw_tabs"
@@ -35,7 +35,7 @@ class TabRegistry:
     def build_in_train(self, name: str, params: Any) -> None:
         """Build a tab inside the host's Train tab, with the components that the host gives."""
         self._is_in_train = True
-        build_over_net(self._builds[name], params)
+        build_with_reports(self._builds[name], params)
 
     def own_tab(self) -> list[tuple[Any, str, str]]:
         """Return a top-level tab with all of ours, or nothing if they are inside Train; called once Train is built."""
@@ -47,7 +47,7 @@ class TabRegistry:
         with gr.Blocks(analytics_enabled=False) as block, gr.Tabs(elem_id=_ID):
             for name, build in self._builds.items():
                 try:
-                    build_over_net(build, None)
+                    build_with_reports(build, None)
                 except (AttributeError, TypeError, ValueError):  # what an unknown gradio may raise
                     _log.exception("The part %s is off: this WebUI's page cannot carry it.", name)
         return [(block, _TITLE, _ID)]

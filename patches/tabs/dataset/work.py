@@ -20,13 +20,13 @@ from ....hypernetworks.train.settings.job import DataSettings, TrainSettings
 from ...model import taggers
 from ...model.host import HostProgress
 from ...model.subject import find_subject
-from ...patching.net import told
+from ...patching.error_reports import report_unexpected
 
 _thumbnails = Thumbnails()
 _SECTIONS: dict[str, type[Settings]] = {"data": DataSettings, "train": TrainSettings, "limits": SurveySettings}
 
 
-@told()
+@report_unexpected()
 def look(tables: Mapping[str, Any]) -> Survey:
     """Return the survey of what a form describes.
 
@@ -51,7 +51,7 @@ def edits(seen: Survey) -> list[Edit]:
     return _history().edits({sample.path.parent for sample in seen.samples})
 
 
-@told()
+@report_unexpected()
 def set_caption(seen: Survey, number: int, text: str) -> tuple[Survey, str]:
     """Give one picture a caption; return the new survey and a sentence.
 
@@ -67,7 +67,7 @@ def set_caption(seen: Survey, number: int, text: str) -> tuple[Survey, str]:
     return _applied(seen, f"caption of {name}", changes)
 
 
-@told()
+@report_unexpected()
 def set_tags(seen: Survey, values: Mapping[str, Any]) -> tuple[Survey, str]:
     """Change tags everywhere as `TagSettings` of `values` say; return the new survey and a sentence.
 
@@ -78,7 +78,7 @@ def set_tags(seen: Survey, values: Mapping[str, Any]) -> tuple[Survey, str]:
     return _applied(seen, settings.title, captioning.changes_of_tags(seen, settings))
 
 
-@told()
+@report_unexpected()
 def undo(seen: Survey) -> tuple[Survey, str]:
     """Undo the newest edit of these captions; return the new survey and a sentence.
 
@@ -93,7 +93,7 @@ def undo(seen: Survey) -> tuple[Survey, str]:
     return _anew(seen), f"Undone: {found[0].title} ({_files(found[0].changes)})."
 
 
-@told()
+@report_unexpected()
 def caption_all(seen: Survey, tagger: str, values: Mapping[str, Any]) -> tuple[Survey, str]:
     """Caption pictures with a tagger of the host; return the new survey and a sentence.
 
@@ -117,7 +117,7 @@ def caption_all(seen: Survey, tagger: str, values: Mapping[str, Any]) -> tuple[S
     return after, f"{stopped[:1].upper()}{stopped[1:]}. {sentence}" if stopped else sentence
 
 
-@told()
+@report_unexpected()
 def make_copies(seen: Survey, values: Mapping[str, Any]) -> str:
     """Split and mirror pictures as `CopySettings` of `values` say; return a sentence.
 

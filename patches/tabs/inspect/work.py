@@ -13,7 +13,7 @@ from ....hypernetworks.files import edit
 from ....hypernetworks.files.convert import ConversionSettings, convert
 from ....hypernetworks.pages import report as report_page
 from ....hypernetworks.report import comparison
-from ...patching.net import told
+from ...patching.error_reports import report_unexpected
 
 _BINS = 48
 
@@ -52,7 +52,7 @@ def notes(path: Path) -> str:
         return ""
 
 
-@told()
+@report_unexpected()
 def write_converted(path: Path, values: dict[str, Any]) -> str:
     """Convert a network as `ConversionSettings` of `values` say; return a sentence about the new file.
 
@@ -64,7 +64,7 @@ def write_converted(path: Path, values: dict[str, Any]) -> str:
     return f"Wrote {target.name} ({target.stat().st_size / 1e6:.1f} MB); its name in prompts is {name_of(target)}."
 
 
-@told()
+@report_unexpected()
 def rename(path: Path, values: dict[str, Any]) -> tuple[str, str]:
     """Rename a network as `RenamingSettings` of `values` say; return its new name in the list and a sentence.
 
@@ -77,7 +77,7 @@ def rename(path: Path, values: dict[str, Any]) -> tuple[str, str]:
     return name_of(moved[0]), f"{path.name} is {moved[0].name} now{others}."
 
 
-@told()
+@report_unexpected()
 def write_notes(path: Path, values: dict[str, Any]) -> str:
     """Write the notes of `NotesSettings` into a file; return a sentence.
 
@@ -88,7 +88,7 @@ def write_notes(path: Path, values: dict[str, Any]) -> str:
     return f"{path.name} has the new notes; all else in it is as it was."
 
 
-@told()
+@report_unexpected()
 def compare(name: Any, other: Any) -> str:
     """Return the comparison of two networks of the list as HTML.
 

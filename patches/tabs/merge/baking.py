@@ -21,7 +21,7 @@ from ....hypernetworks.merge.baking import (
 )
 from ....hypernetworks.merge.outlines import outline
 from ....hypernetworks.pages.sentences import done, note
-from ...patching.net import told
+from ...patching.error_reports import report_unexpected
 from ..form import Form
 from ..inspect import work
 from .handlers import file_problem
@@ -76,7 +76,7 @@ def checkpoints() -> list[str]:
     return [str(title) for title in sd_models.checkpoint_tiles()]
 
 
-@told()
+@report_unexpected()
 def _bake(settings: BakeSettings) -> str:
     source = _checkpoint(settings.checkpoint)
     _plan(settings.network, source)

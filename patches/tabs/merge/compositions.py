@@ -21,7 +21,7 @@ from ....hypernetworks.network.hypernetwork import Hypernetwork
 from ....hypernetworks.pages import merge
 from ....hypernetworks.pages.sentences import done, note
 from ...model import host
-from ...patching.net import told
+from ...patching.error_reports import report_unexpected
 from ..form import Form
 from ..inspect import work
 from . import handlers
@@ -78,7 +78,7 @@ class CompositionHandlers:
             return self.form.explain(error)
 
 
-@told()
+@report_unexpected()
 def write_hns(values: Mapping[str, Any]) -> Path:
     """Write a composition as a `.hns` file into the folder of networks; return the file.
 
@@ -97,7 +97,7 @@ def write_hns(values: Mapping[str, Any]) -> Path:
     return path
 
 
-@told()
+@report_unexpected()
 def write_one(values: Mapping[str, Any]) -> tuple[Path, str]:
     """Merge a composition exactly into one network; return its file and a sentence.
 

@@ -24,7 +24,7 @@ from ....hypernetworks.network.hypernetwork import Hypernetwork
 from ....hypernetworks.pages import merge as page
 from ....hypernetworks.pages.sentences import done, note
 from ...model import host
-from ...patching.net import told
+from ...patching.error_reports import report_unexpected
 from ..form import Form
 from ..inspect import work as inspecting
 
@@ -145,7 +145,7 @@ class Merged:
     differences: tuple[check.Difference, ...]
 
 
-@told()
+@report_unexpected()
 def merge_files(values: Mapping[str, Any]) -> Merged:
     """Merge networks of the host's list into one file, as the fields of `MergeSettings` and `ResultSettings` say.
 

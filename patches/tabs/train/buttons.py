@@ -13,7 +13,7 @@ from ....hypernetworks.jobs.train_entry import in_words
 from ....hypernetworks.pages.sentences import done, paragraph, refused
 from ....hypernetworks.train.run import TrainResult
 from ....hypernetworks.train.settings.job import Job
-from ...patching.net import told
+from ...patching.error_reports import report_unexpected
 from ...runs.job import job_from, with_txt2img
 from ...runs.registry import RunBusyError, runs
 from ...runs.training import check_job, find_rate_for, run_job
@@ -35,7 +35,7 @@ def handler(form: Form, action: Callable[[Job], Answer], txt2img: int) -> Callab
     def handle(_task: str, is_like_txt2img: bool, *entered: Any) -> Answer:
         _last_answer[:] = gr.update(), paragraph("The last run ended with an error; the host's console has it.")
         try:
-            with told():
+            with report_unexpected():
                 tables = form.values(entered[txt2img:])
                 if is_like_txt2img:
                     tables = with_txt2img(tables, entered[:txt2img])

@@ -359,11 +359,11 @@ def test_no_thread_of_a_run_is_left():
     assert [thread.name for thread in threading.enumerate() if thread.name.startswith("train-")] == []
 
 
-@pytest.mark.unforeseen
-def test_what_nobody_foresaw_is_a_sentence_too(client, monkeypatch):
+@pytest.mark.unexpected
+def test_an_unexpected_error_is_a_sentence_too(client, monkeypatch):
     from hypernetwork_workbench.patches.api import routes
 
     monkeypatch.setattr(routes, "runs", None)
     answer = client.get("/status")
     assert answer.status_code == 500
-    assert "nobody foresaw" in answer.json()["error"]
+    assert "an unexpected error occurred" in answer.json()["error"]

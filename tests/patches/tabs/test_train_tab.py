@@ -285,7 +285,7 @@ def test_previews_can_be_those_of_txt2img(tab, host):
         assert "Seed: 1234" in picture.info["parameters"]
 
 
-@pytest.mark.unforeseen
+@pytest.mark.unexpected
 def test_a_reopened_page_is_told_how_the_last_run_ended(tab, monkeypatch):
     from hypernetwork_workbench.patches.tabs.train import buttons
 
@@ -301,7 +301,7 @@ def test_a_reopened_page_is_told_how_the_last_run_ended(tab, monkeypatch):
     tab.look(network__file="ink")
     monkeypatch.setattr(buttons, "check", fail)
     tab.press("check")
-    assert "nobody foresaw (ZeroDivisionError" in tab.status
+    assert "an unexpected error occurred (ZeroDivisionError" in tab.status
     assert buttons.last_answer()[1] == tab.status
 
 

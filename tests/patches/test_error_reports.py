@@ -1,13 +1,18 @@
-"""The last net under pages and requests: one sentence in each place, never a bare error."""
+"""Unexpected errors of pages and requests: one sentence in each place, never a bare error."""
+
+from __future__ import annotations
 
 import contextlib
+import functools
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 import pytest
+from gradio.utils import get_function_with_locals, get_type_hints
 from hypernetwork_workbench.hypernetworks.base.errors import DatasetError
 
-pytestmark = pytest.mark.unforeseen
+pytestmark = pytest.mark.unexpected
 
 
 def built(host, handler):
@@ -31,11 +36,20 @@ def fail():
 
 def test_a_handler_that_fails_shows_a_sentence(host):
     hosts, ours = built(host, fail)
-    with pytest.raises(gr.Error, match="nobody foresaw") as caught:
+    with pytest.raises(gr.Error, match="an unexpected error occurred") as caught:
         ours.fn()
     report = Path(str(caught.value).partition("the report ")[2].partition(",")[0])
     assert "KeyError" in report.read_text()
     assert hosts.fn is fail
+
+
+def test_gradio_can_read_the_annotations_of_a_partial_handler(host):
+    def handler(answer: Any) -> Any:
+        return answer
+
+    function = get_function_with_locals(built(host, functools.partial(handler, "a"))[1].fn, None, None)
+    assert get_type_hints(function) == {}
+    assert function() == "a"
 
 
 def test_a_sentence_that_a_handler_lets_through_is_shown(host):
@@ -46,7 +60,7 @@ def test_a_sentence_that_a_handler_lets_through_is_shown(host):
         built(host, refuse)[1].fn()
 
 
-def test_every_action_of_the_tabs_has_the_net(host):
+def test_every_action_of_the_tabs_reports_unexpected_errors(host):
     from hypernetwork_workbench.patches.runs import training
     from hypernetwork_workbench.patches.tabs.dataset import work
     from hypernetwork_workbench.patches.tabs.inspect import work as inspecting
@@ -57,20 +71,20 @@ def test_every_action_of_the_tabs_has_the_net(host):
     actions += [inspecting.write_converted, inspecting.rename, inspecting.write_notes, inspecting.compare]
     actions += [training.run_job, training.check_job, training.find_rate_for]
     for action in actions:
-        assert action.__code__.co_filename == contextlib.__file__, action  # decorated with `told`
+        assert action.__code__.co_filename == contextlib.__file__, action  # decorated with `report_unexpected`
 
 
 def test_a_command_that_fails_is_a_sentence(monkeypatch, tmp_path, capsys):
-    from standalone import command_net
+    from standalone import command_errors
 
     def main(argv):
         raise KeyError(argv[0])
 
-    monkeypatch.setattr(command_net, "ROOT", tmp_path)
-    monkeypatch.setattr(command_net.sys, "path", [str(tmp_path), *command_net.sys.path])
-    assert command_net.over_net(main)(["a caption"]) == 1
+    monkeypatch.setattr(command_errors, "ROOT", tmp_path)
+    monkeypatch.setattr(command_errors.sys, "path", [str(tmp_path), *command_errors.sys.path])
+    assert command_errors.with_error_report(main)(["a caption"]) == 1
     told = capsys.readouterr().err
-    assert "nobody foresaw (KeyError" in told
+    assert "an unexpected error occurred (KeyError" in told
     assert "Traceback" not in told
     (report,) = (tmp_path / "data" / "reports").iterdir()
     assert str(report) in told

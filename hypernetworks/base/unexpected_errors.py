@@ -1,6 +1,6 @@
-"""The last net: what nobody foresaw becomes one sentence, with a report for those who can mend it.
+"""Turns unexpected errors into one sentence, with a report for the developers.
 
-Standard library only, so that it also stands where nothing is installed yet.
+Standard library only, so that it also works where nothing is installed yet.
 """
 
 from __future__ import annotations
@@ -20,29 +20,29 @@ from .errors import WorkbenchError, is_out_of_memory, too_little_memory
 
 _ROOT = Path(__file__).resolve().parents[2]
 _PACKAGES = ("torch", "gradio", "numpy", "pillow", "safetensors", "pytorch-optimizer")
-_MOST_REPORTS = 50
-_MOST_PLACES = 30
-_MOST_CHARACTERS = 200
+_MAX_REPORTS = 50
+_MAX_FRAMES = 30
+_MAX_CHARACTERS = 200
 _log = logging.getLogger(__name__)
 
-#: Called with every error that a net catches.
+#: Called with every unexpected error.
 observers: list[Callable[[Exception], None]] = []
 
 
-class UnforeseenError(WorkbenchError):
-    """Something that nobody foresaw went wrong; the message says where its report is."""
+class UnexpectedError(WorkbenchError):
+    """An unexpected error occurred; the message says where its report is."""
 
 
 @contextmanager
-def last_net(folder: Callable[[], Path]) -> Iterator[None]:
-    """Let errors with a sentence of their own pass, and turn any other into one sentence.
+def report_unexpected(folder: Callable[[], Path]) -> Iterator[None]:
+    """Let errors with a sentence of their own pass, and turn any other error into one sentence with a report.
 
     Args:
-        folder: returns where the report is written; called only when there is one.
+        folder: returns the folder for the report; called only when there is one.
 
     Raises:
-        UnforeseenError: something else than a WorkbenchError was raised in the block.
-        WorkbenchError: the memory did not suffice.
+        UnexpectedError: an error other than a WorkbenchError was raised in the block.
+        WorkbenchError: there was too little memory.
     """
     try:
         yield
@@ -53,30 +53,28 @@ def last_net(folder: Callable[[], Path]) -> Iterator[None]:
             raise WorkbenchError(too_little_memory(error)) from error
         for observe in observers:
             observe(error)
-        told = " ".join(f"{type(error).__name__}: {error}".split())[:_MOST_CHARACTERS]
-        raise UnforeseenError(
-            f"something went wrong that nobody foresaw ({told}); {_written(error, folder)}"
-        ) from error
+        shown = " ".join(f"{type(error).__name__}: {error}".split())[:_MAX_CHARACTERS]
+        raise UnexpectedError(f"an unexpected error occurred ({shown}); {_written(error, folder)}") from error
 
 
 def _written(error: Exception, folder: Callable[[], Path]) -> str:
     """Write the report, and return a part of a sentence about it."""
     try:
-        place = folder()
-        place.mkdir(parents=True, exist_ok=True)
-        for old in sorted(place.glob("report-*.txt"))[: -_MOST_REPORTS + 1]:
+        target = folder()
+        target.mkdir(parents=True, exist_ok=True)
+        for old in sorted(target.glob("report-*.txt"))[: -_MAX_REPORTS + 1]:
             with suppress(OSError):
                 old.unlink()
-        path = place / f"report-{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}.txt"
-        write_text(path, report(error))
+        path = target / f"report-{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}.txt"
+        write_text(path, report_text(error))
     except (OSError, WorkbenchError) as reason:
         _log.warning("The report of an error cannot be written: %s", reason)
         return "its report cannot be written"
     return f"send the report {path}, which has no texts of yours in it"
 
 
-def report(error: BaseException) -> str:
-    """Return versions, and type and places of an error and its causes.
+def report_text(error: BaseException) -> str:
+    """Return versions, and types and frames of an error and its causes, as text.
 
     Messages are left out, since they may hold captions and prompts, and so are folders outside of this project.
     """
@@ -88,14 +86,14 @@ def report(error: BaseException) -> str:
     cause: BaseException | None = error
     while cause is not None and id(cause) not in seen:
         seen.add(id(cause))
-        lines += ["", f"{type(cause).__module__}.{type(cause).__qualname__}", *_places(cause)]
+        lines += ["", f"{type(cause).__module__}.{type(cause).__qualname__}", *_frame_lines(cause)]
         cause = cause.__cause__ or cause.__context__
     return "\n".join(lines) + "\n"
 
 
-def _places(error: BaseException) -> list[str]:
+def _frame_lines(error: BaseException) -> list[str]:
     found = [f"  {_shown(Path(frame.filename))}:{line} in {frame.name}" for frame, line in _frames(error)]
-    return found[-_MOST_PLACES:]  # of an endless recursion the end says enough
+    return found[-_MAX_FRAMES:]  # the end of an endless recursion is enough
 
 
 def _frames(error: BaseException) -> Iterator[tuple[traceback.FrameSummary, int | None]]:

@@ -1,4 +1,4 @@
-"""The last net under everything that a page or a request calls."""
+"""Reports unexpected errors in everything that the page or a request calls."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from ...hypernetworks.base import unexpected_errors
 from ...hypernetworks.base.errors import WorkbenchError
-from ...hypernetworks.base.last_net import last_net
 
 _log = logging.getLogger(__name__)
 
 
 @contextmanager
-def told() -> Iterator[None]:
-    """In the block, or the decorated function, raise an UnforeseenError with a report for what nobody foresaw."""
-    with last_net(_folder):
+def report_unexpected() -> Iterator[None]:
+    """Turn an unexpected error in the block, or in the decorated function, into an UnexpectedError with a report."""
+    with unexpected_errors.report_unexpected(_folder):
         yield
 
 
@@ -28,13 +28,13 @@ def _folder() -> Path:
     return Path(paths.data_path) / "outputs" / "training" / "reports"
 
 
-def build_over_net(build: Callable[[Any], None], params: Any) -> None:
-    """Build a tab, and put the net under all its handlers: the page shows the sentence of what they raise."""
+def build_with_reports(build: Callable[[Any], None], params: Any) -> None:
+    """Build a tab whose handlers report unexpected errors; the page shows the sentence of every error they raise."""
     before = {id(one) for one in _functions()}
     build(params)
     for one in _functions():
         if id(one) not in before and one.fn is not None:
-            one.fn = _shown(one.fn)
+            one.fn = _with_report(one.fn)
 
 
 def _functions() -> Iterable[Any]:
@@ -45,16 +45,18 @@ def _functions() -> Iterable[Any]:
     return list(found.values() if isinstance(found, dict) else found)
 
 
-def _shown(handler: Callable[..., Any]) -> Callable[..., Any]:
+def _with_report(handler: Callable[..., Any]) -> Callable[..., Any]:
     import gradio as gr  # noqa: PLC0415
 
     @functools.wraps(handler)
     def handle(*given: Any, **named: Any) -> Any:
         try:
-            with told():
+            with report_unexpected():
                 return handler(*given, **named)
         except WorkbenchError as error:
             _log.exception("A handler of the page failed.")
             raise gr.Error(f"{error}.") from error
 
+    # gradio resolves the annotations in the module of the handler, and a partial function has none.
+    handle.__annotations__ = getattr(handler, "__annotations__", {})
     return handle
