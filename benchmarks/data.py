@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from hypernetwork_workbench.hypernetworks.data.latents import encode, encode_parts
+from hypernetwork_workbench.hypernetworks.data.encoding.latents import encode, encode_parts
 from hypernetwork_workbench.hypernetworks.kernels.memory import process_mb
 from hypernetwork_workbench.hypernetworks.train.plan import make_plan
 from hypernetwork_workbench.hypernetworks.train.run import train

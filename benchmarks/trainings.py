@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from hypernetwork_workbench.hypernetworks.data.latents import encode
+from hypernetwork_workbench.hypernetworks.data.encoding.latents import encode
 from hypernetwork_workbench.hypernetworks.ports import Checkpoint, Encoder, Ports, Progress
 from hypernetwork_workbench.hypernetworks.train.plan import TrainingPlan, make_plan
 from hypernetwork_workbench.hypernetworks.train.settings.job import Job

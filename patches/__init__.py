@@ -19,7 +19,7 @@ import logging
 
 from .model.loaded import Loaded
 from .patching import Patch, PatchSet, switches
-from .runs.registry import runs
+from .runs.run import runs
 from .sets import (
     attention,
     checkpointing,

@@ -21,7 +21,7 @@ _LEADING_NUMBER = re.compile(r"^[-\d]+[\s_-]*")
 _PICTURE = re.compile(r"\.(png|jpe?g|webp|bmp|gif|tiff?|avif)$", re.IGNORECASE)
 
 
-class Metadata(dict[str, Mapping[str, Any]]):
+class CaptionMetadata(dict[str, Mapping[str, Any]]):
     """Metadata of pictures: entries by every end of their paths that no other entry shares.
 
     Attributes:
@@ -66,11 +66,11 @@ class CaptionSource:
     name_regex: str = ""
     name_join: str = " "
     class_tokens: str = ""
-    metadata: Metadata = field(default_factory=Metadata)
+    metadata: CaptionMetadata = field(default_factory=CaptionMetadata)
     keeps_lines: bool = False
 
 
-class Origin(NamedTuple):
+class CaptionOrigin(NamedTuple):
     """Where the caption of a picture comes from.
 
     Attributes:
@@ -82,16 +82,16 @@ class Origin(NamedTuple):
     path: Path
 
 
-def caption_origin(picture: Path, source: CaptionSource | None = None) -> Origin:
+def caption_origin(picture: Path, source: CaptionSource | None = None) -> CaptionOrigin:
     """Return where the caption of `picture` comes from, and the file that holds it or would."""
     source = source or CaptionSource()
     files = [picture.with_suffix(extension) for extension in source.extensions or (".txt",)]
     found = next((path for path in files if is_file(path)), None)
     if source.metadata.of(picture) is not None:
-        return Origin(METADATA, found or files[0])
+        return CaptionOrigin(METADATA, found or files[0])
     if found is not None and source.extensions:
-        return Origin(FILE, found)
-    return Origin(CLASS if source.class_tokens else NAME, files[0])
+        return CaptionOrigin(FILE, found)
+    return CaptionOrigin(CLASS if source.class_tokens else NAME, files[0])
 
 
 def read_caption(picture: Path, source: CaptionSource | None = None) -> str:
@@ -109,7 +109,7 @@ def read_caption(picture: Path, source: CaptionSource | None = None) -> str:
     return source.class_tokens or _of_name(picture.stem, source)
 
 
-def read_metadata(path: Path, setting: str) -> Metadata:
+def read_metadata(path: Path, setting: str) -> CaptionMetadata:
     """Read kohya's metadata: a JSON table of `caption`, `tags` and, ours, `weight` for each picture.
 
     Its keys are paths with or without an extension. An entry is found by the end of the path that it shares with a
@@ -135,7 +135,7 @@ def read_metadata(path: Path, setting: str) -> Metadata:
             raise SettingsError(setting, f"{path.name} must hold a table of the texts caption and tags for {key!r}")
         if sum(map(len, texts)) > MAX_CAPTION_BYTES or len(key) > _MAX_PATH:
             raise SettingsError(setting, f"{path.name} has a text of more than {MAX_CAPTION_BYTES:,} characters")
-    return Metadata(found)
+    return CaptionMetadata(found)
 
 
 def metadata_weight(picture: Path, source: CaptionSource) -> float:

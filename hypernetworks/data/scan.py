@@ -21,9 +21,9 @@ from .base_subset import base_subset
 from .buckets import Frame, TooSmallError, frame, frame_size, shifted
 from .captions import metadata_weight, read_caption
 from .dataset import Dataset, Sample
-from .encoding_progress import report
 from .images import EXTENSIONS, has_size, on_background, open_raw
 from .masks import SUFFIX, mask_beside, read_mask
+from .progress import report
 from .settings import DataSettings
 from .source import described, named_subsets
 from .subject import subject_centre

@@ -12,7 +12,7 @@ from ..kernels.tensors import raw_bytes
 from ..network.hypernetwork import Hypernetwork
 from . import safetensors_header, torch_writer
 from .format import KNOWN_KEYS, metadata_state, weights_state
-from .safetensors_header import BROKEN, Entry, Header, HeaderError
+from .safetensors_header import BROKEN, Header, HeaderError, TensorEntry
 
 MAX_HEADER_BYTES = 8 << 20
 FORMAT = "hypernetwork"
@@ -81,7 +81,7 @@ def _place(name: str, dtype: str) -> tuple[int, int, str]:
     return int(width[:20]), _SIDES.index(side), key
 
 
-def _header_bytes(entries: Mapping[str, Entry], texts: Mapping[str, str | None]) -> bytes:
+def _header_bytes(entries: Mapping[str, TensorEntry], texts: Mapping[str, str | None]) -> bytes:
     try:
         return safetensors_header.to_bytes(entries, texts)
     except UnicodeEncodeError as reason:

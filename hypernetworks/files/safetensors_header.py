@@ -28,7 +28,7 @@ class HeaderError(ValueError):
 
 
 @dataclass(frozen=True)
-class Entry:
+class TensorEntry:
     """A tensor in the file.
 
     Attributes:
@@ -52,7 +52,7 @@ class Header:
         data_start: the byte after the header.
     """
 
-    entries: Mapping[str, Entry]
+    entries: Mapping[str, TensorEntry]
     texts: Mapping[str, Any]
     data_start: int
 
@@ -98,16 +98,16 @@ def read(file: IO[bytes], size: int, most_bytes: int) -> Header:
     return Header(entries, texts, data_start)
 
 
-def placed(tensors: Mapping[str, Tensor]) -> dict[str, Entry]:
+def placed(tensors: Mapping[str, Tensor]) -> dict[str, TensorEntry]:
     """Return the entries of tensors that are written one after the other."""
     entries, position = {}, 0
     for name, tensor in tensors.items():
-        entry = Entry(_NAMES[tensor.dtype], tuple(tensor.shape), position, position + tensor.nbytes)
+        entry = TensorEntry(_NAMES[tensor.dtype], tuple(tensor.shape), position, position + tensor.nbytes)
         entries[name], position = entry, entry.end
     return entries
 
 
-def to_bytes(entries: Mapping[str, Entry], texts: Mapping[str, Any]) -> bytes:
+def to_bytes(entries: Mapping[str, TensorEntry], texts: Mapping[str, Any]) -> bytes:
     """Return what a file begins with; raises UnicodeEncodeError for half a character in `texts`."""
     header: dict[str, Any] = {"__metadata__": dict(texts)}
     for name, entry in entries.items():
@@ -117,9 +117,9 @@ def to_bytes(entries: Mapping[str, Entry], texts: Mapping[str, Any]) -> bytes:
     return len(data).to_bytes(PREFIX_BYTES, "little") + data
 
 
-def _entry(value: Mapping[str, Any]) -> Entry:
+def _entry(value: Mapping[str, Any]) -> TensorEntry:
     start, end = (int(place) for place in value["data_offsets"])
-    entry = Entry(str(value["dtype"]), tuple(int(length) for length in value["shape"]), start, end)
+    entry = TensorEntry(str(value["dtype"]), tuple(int(length) for length in value["shape"]), start, end)
     dtype = DTYPES.get(entry.dtype)
     if min(start, end - start, *entry.shape, 0) < 0:
         raise ValueError(entry)

@@ -11,9 +11,9 @@ from ..base.errors import MergeError
 from ..files.format import is_finite
 from ..network.hypernetwork import Hypernetwork, HypernetworkModule, Metadata
 from .inputs import SIDES, Inputs, check_inputs
+from .merge_options import Options
 from .method import Block, Method
-from .options import Options
-from .own_options import SEED
+from .method_options import SEED
 from .plan import Plan, method_names, method_of, plan, plans, result_structure
 
 __all__ = ["Options", "Plan", "merge", "method_names", "plan", "plans"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from ..network.hypernetwork import Hypernetwork
-from .comparison import Transform
+from .expected import Transform
 from .inputs import SIDES, Inputs
 from .plan import method_of
 
@@ -35,7 +35,7 @@ class Difference:
 
 def compared_with(method: str) -> str:
     """Return in words what `differences` compares the result of `method` with."""
-    return method_of(method).comparison.words
+    return method_of(method).expected.words
 
 
 @torch.inference_mode()
@@ -56,7 +56,7 @@ def _difference(result: Hypernetwork, inputs: Inputs, method: str, block: tuple[
     width, for_v = block
     context = torch.randn(1, CONTEXTS, width, generator=torch.Generator().manual_seed(_SEED))
     networks = [_transform(network, block) for network in inputs.networks]
-    wanted = method_of(method).comparison.change(networks, context, inputs.block(*block))
+    wanted = method_of(method).expected.change(networks, context, inputs.block(*block))
     distance = (_transform(result, block)(context, 1.0) - context - wanted).abs()
     change = wanted.abs()
     return Difference(

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..base.errors import MergeError
 from ..network.hypernetwork import Hypernetwork
-from .own_options import is_number
+from .method_options import is_number
 
 SIDES = ("k", "v")
 MAX_WEIGHT = 1000

@@ -11,9 +11,9 @@ from torch import Tensor
 
 from ..base.registry import Registry
 from ..network.structure import Structure
-from .comparison import Comparison
+from .expected import ExpectedOutput
 from .inputs import Inputs
-from .own_options import OwnOption
+from .method_options import OwnOption
 from .structures import shared_structure
 from .weights import Weights
 
@@ -56,7 +56,7 @@ class Method:
         summary: what it does, as a part of a sentence.
         order: position in lists; smaller numbers come first.
         weights: what the weights of the networks mean.
-        comparison: the target that the outputs of the result are compared with.
+        expected: the output that the result is compared with.
         counts: the smallest and the largest number of networks.
         options: the options besides weights that it uses.
         structure: returns the structure of the result; raises MergeError, with the network's name and the reason, for
@@ -69,7 +69,7 @@ class Method:
     summary: str
     order: float
     weights: Weights
-    comparison: Comparison
+    expected: ExpectedOutput
     counts: tuple[int, float] = (1, math.inf)
     options: tuple[OwnOption, ...] = ()
     structure: Callable[[Inputs], Structure] = shared_structure

@@ -9,8 +9,8 @@ from ..base.errors import MergeError
 from ..network.hypernetwork import Hypernetwork
 from ..network.structure import Structure
 from .inputs import SIDES, Inputs, check_inputs
+from .merge_options import Options
 from .method import METHODS, Method
-from .options import Options
 
 
 @dataclasses.dataclass(frozen=True)

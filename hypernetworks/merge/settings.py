@@ -10,8 +10,8 @@ from ..base.options import Settings, setting
 from ..base.registry import with_options
 from . import blocks
 from .inputs import MAX_WEIGHT
+from .merge_options import FIELDS, Options
 from .method import METHODS, Labels
-from .options import FIELDS, Options
 
 ROWS = 4
 #: The name that means "no network" to the host.

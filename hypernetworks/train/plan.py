@@ -10,8 +10,8 @@ import torch
 
 from ..base.errors import ErrorCollector
 from ..base.intervals import parse_interval
-from ..data.cache import Cache
 from ..data.dataset import Dataset
+from ..data.encoding.cache import Cache
 from ..data.scan import read_dataset
 from ..files.create import starting_network
 from ..kernels import attention

@@ -16,7 +16,7 @@ from modules import shared
 
 from ...hypernetworks.base.errors import SettingsError, WorkbenchError
 from ...hypernetworks.base.unexpected_errors import UnexpectedError
-from ..runs.registry import RunBusyError
+from ..runs.run import RunBusyError
 
 _MAX_BODY_BYTES = 1 << 20
 _WRONG, _UNKNOWN, _MISSING, _BUSY, _TOO_LARGE, _NOT_JSON, _UNFIT = 400, 401, 404, 409, 413, 415, 422

@@ -23,7 +23,7 @@ from ..model import host
 from ..model.library import is_composition
 from ..runs import training
 from ..runs.job import job_from
-from ..runs.registry import Run, runs
+from ..runs.run import Run, runs
 from ..tabs.inspect import work
 from ..tabs.merge import compositions, handlers
 from .access import error_body, not_found

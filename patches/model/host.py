@@ -22,7 +22,7 @@ from ...hypernetworks.network.hypernetwork import Hypernetwork
 from ...hypernetworks.pages import sentences
 from ...hypernetworks.ports import Checkpoint, Computing, Ports, Progress
 from ..patching import patch_set
-from . import activations, attention_layers, lean_layers, recomputing, temporary, unet_attention
+from . import activation_memory, attention_layers, lean_layers, recomputing, temporary, unet_attention
 from .encoders import HostEncoder
 from .previews import HostPreviewer
 from .shortcuts import shortcuts
@@ -105,7 +105,7 @@ class HostDenoiser:
         """Return what a step on a batch (pictures, width and height in pixels) keeps; None where that is unknown."""
         with self._casting():
             autocast = autocast_dtype(self.device) if self.device.type == "cuda" else None
-        return activations.count(unet(), network, batch, self.device.type, autocast)
+        return activation_memory.count(unet(), network, batch, self.device.type, autocast)
 
     def predict(self, noisy: Tensor, timesteps: Tensor, conditioning: Tensor) -> Tensor:
         """Return the prediction, shaped like `noisy` [batch, 4, height, width]."""

@@ -22,7 +22,7 @@ from ..model import host
 from ..model.previews import check_sampler
 from ..patching import capabilities
 from ..patching.error_reports import report_unexpected
-from .registry import RUNNING, Run, runs
+from .run import RUNNING, Run, runs
 
 _log = logging.getLogger(__name__)
 _PATIENCE_S = 120.0

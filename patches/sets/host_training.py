@@ -13,7 +13,7 @@ from ...hypernetworks.base.errors import SettingsError, TrainingError, Workbench
 from ...hypernetworks.jobs.webui_form import TRAINING_ARGUMENTS, WebuiSettings, in_arguments, in_labels, training_tables
 from ...hypernetworks.train.run import TrainResult
 from ..patching import Patch, PatchSet, signature_with
-from ..runs.registry import runs
+from ..runs.run import runs
 
 _HOST = "modules.hypernetworks.hypernetwork:train_hypernetwork"
 _PAGE = "modules.hypernetworks.ui:train_hypernetwork"

@@ -19,11 +19,11 @@ MERGE = '''
 import math
 
 from ...base.errors import MergeError
-from ..comparison import Comparison
+from ..expected import ExpectedOutput
 from ..method import merge_method
-from ..own_options import DENSITY
+from ..method_options import DENSITY
 from ..structures import shared_structure
-from ..tensors import Tensors, tensor_by_tensor
+from ..tensorwise import Tensors, tensor_by_tensor
 from ..weights import FromBase
 
 
@@ -47,7 +47,7 @@ def _between(networks, context, weights):
     counts=(2, math.inf),
     weights=FromBase(),
     options=(DENSITY,),
-    comparison=Comparison("what lies between them", _between),
+    expected=ExpectedOutput("what lies between them", _between),
     structure=_structure,
 )
 @tensor_by_tensor
@@ -60,10 +60,10 @@ MERGE_WITH_AN_OPTION = '''
 """A merge with an option that no other has."""
 
 from ...base.options import setting
-from ..comparison import WEIGHTED_SUM
+from ..expected import WEIGHTED_SUM
 from ..method import merge_method
-from ..own_options import OwnOption, is_number
-from ..tensors import Tensors, tensor_by_tensor
+from ..method_options import OwnOption, is_number
+from ..tensorwise import Tensors, tensor_by_tensor
 from ..weights import Weights
 
 SLIDE = OwnOption(
@@ -82,7 +82,7 @@ SLIDE = OwnOption(
     counts=(2, 2),
     weights=Weights(),
     options=(SLIDE,),
-    comparison=WEIGHTED_SUM,
+    expected=WEIGHTED_SUM,
 )
 @tensor_by_tensor
 def slide(inputs: Tensors):
@@ -213,7 +213,7 @@ import csv
 from dataclasses import replace
 
 from ...base.options import setting
-from ..captions import Metadata
+from ..captions import CaptionMetadata
 from ..source import CAPTIONS, description
 
 TABLE = setting("", "Caption table", "A .csv of names and captions.", group=CAPTIONS, is_path=True)
@@ -224,7 +224,7 @@ def caption_table(settings, base):
     """Take the captions."""
     with open(settings.caption_table, encoding="utf-8", newline="") as file:
         entries = {name: {"caption": caption} for name, caption in csv.reader(file)}
-    return replace(base, source=replace(base.source, metadata=Metadata(entries)))
+    return replace(base, source=replace(base.source, metadata=CaptionMetadata(entries)))
 '''
 
 

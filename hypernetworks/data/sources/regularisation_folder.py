@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ...base.options import setting
-from ..captions import Metadata
+from ..captions import CaptionMetadata
 from ..source import FOLDERS, source
 from ..subsets import Subset
 from .folder import of_folder
@@ -29,5 +29,5 @@ def regularisation_folder(settings: Any, base: Subset) -> Iterator[Subset]:
     folder = Path(settings.regularisation_folder)
     regular = replace(base, folder=folder, weight=1.0, is_regularisation=True, setting="regularisation_folder")
     # Masks and metadata belong to the pictures that teach something, not to regularisation pictures.
-    regular = replace(regular, repeats=1, masks="off", source=replace(base.source, metadata=Metadata()))
+    regular = replace(regular, repeats=1, masks="off", source=replace(base.source, metadata=CaptionMetadata()))
     return of_folder(settings, regular)

@@ -17,7 +17,7 @@ from ...base.errors import DatasetError, SettingsError
 from ...base.options import Settings, setting
 from ...ports import Progress
 from ..buckets import Frame
-from ..captions import NAME, Origin, caption_origin
+from ..captions import NAME, CaptionOrigin, caption_origin
 from ..dataset import Sample
 from ..images import open_raw
 from ..masks import SUFFIX, mask_beside, read_mask
@@ -88,7 +88,7 @@ class Copy:
         return self._origin.kind != NAME or not self.is_plain
 
     @property
-    def _origin(self) -> Origin:
+    def _origin(self) -> CaptionOrigin:
         return caption_origin(self.sample.path, self.sample.subset.source)
 
 

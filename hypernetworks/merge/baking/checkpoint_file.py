@@ -13,7 +13,7 @@ from torch import Tensor
 from ...base.atomic import atomic_write
 from ...base.errors import WorkbenchError
 from ...files import safetensors_header
-from ...files.safetensors_header import Entry, HeaderError
+from ...files.safetensors_header import HeaderError, TensorEntry
 from ...kernels.tensors import raw_bytes
 
 _MAX_HEADER_BYTES = 100_000_000
@@ -96,7 +96,7 @@ class CheckpointFile(Mapping[str, Tensor]):
                 else:
                     self._copy(file, entry)
 
-    def _copy(self, file: IO[bytes], entry: Entry) -> None:
+    def _copy(self, file: IO[bytes], entry: TensorEntry) -> None:
         self._file.seek(self._header.data_start + entry.start)
         left = entry.end - entry.start
         while left:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from ..comparison import ONE_DIFFERENCE
+from ..expected import ONE_DIFFERENCE
 from ..method import merge_method
-from ..tensors import Tensors, tensor_by_tensor
+from ..tensorwise import Tensors, tensor_by_tensor
 from ..weights import Multiplier
 
 
@@ -17,7 +17,7 @@ from ..weights import Multiplier
     order=20,
     counts=(3, 3),
     weights=Multiplier(),
-    comparison=ONE_DIFFERENCE,
+    expected=ONE_DIFFERENCE,
 )
 @tensor_by_tensor
 def add_difference(inputs: Tensors) -> Tensor:

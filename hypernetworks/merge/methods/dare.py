@@ -7,10 +7,10 @@ import math
 import torch
 from torch import Tensor
 
-from ..comparison import DIFFERENCES
+from ..expected import DIFFERENCES
 from ..method import merge_method
-from ..own_options import DENSITY, SEED
-from ..tensors import Tensors, added, tensor_by_tensor
+from ..method_options import DENSITY, SEED
+from ..tensorwise import Tensors, added, tensor_by_tensor
 from ..weights import FromBase
 
 
@@ -22,7 +22,7 @@ from ..weights import FromBase
     counts=(2, math.inf),
     weights=FromBase(),
     options=(DENSITY, SEED),
-    comparison=DIFFERENCES,
+    expected=DIFFERENCES,
 )
 @tensor_by_tensor
 def dare(inputs: Tensors) -> Tensor:

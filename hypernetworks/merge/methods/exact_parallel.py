@@ -12,7 +12,7 @@ from ...base.errors import MergeError
 from ...network.affine import is_affine, multiply_out
 from ...network.hypernetwork import HypernetworkModule
 from ...network.structure import MAX_LAYERS, MAX_MULTIPLIER, Structure
-from ..comparison import WEIGHTED_SUM
+from ..expected import WEIGHTED_SUM
 from ..inputs import Inputs
 from ..method import Block, merge_method
 from ..structures import AFFINE
@@ -61,7 +61,7 @@ def _structure(inputs: Inputs) -> Structure:
     summary="gives x plus the weighted sum of what the networks add to x",
     order=60,
     weights=Weights(),
-    comparison=WEIGHTED_SUM,
+    expected=WEIGHTED_SUM,
     structure=_structure,
 )
 def exact_parallel(block: Block) -> list[Tensor]:

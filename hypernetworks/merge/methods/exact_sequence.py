@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ...network.affine import check_affine, multiply_out
 from ...network.structure import Structure
-from ..comparison import SEQUENCE
+from ..expected import SEQUENCE
 from ..inputs import Inputs
 from ..method import Block, merge_method
 from ..structures import AFFINE
@@ -27,7 +27,7 @@ def _structure(inputs: Inputs) -> Structure:
     summary="gives the output of the networks one after the other, each at its strength",
     order=70,
     weights=Strengths(),
-    comparison=SEQUENCE,
+    expected=SEQUENCE,
     structure=_structure,
 )
 def exact_sequence(block: Block) -> tuple[Tensor, Tensor]:

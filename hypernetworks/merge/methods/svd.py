@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from ...base.options import setting
-from ..comparison import DIFFERENCES
+from ..expected import DIFFERENCES
 from ..method import merge_method
-from ..own_options import OwnOption, is_whole
-from ..tensors import Tensors, added, tensor_by_tensor
+from ..method_options import OwnOption, is_whole
+from ..tensorwise import Tensors, added, tensor_by_tensor
 from ..weights import FromBase
 
 RANK = OwnOption(
@@ -30,7 +30,7 @@ RANK = OwnOption(
     counts=(2, math.inf),
     weights=FromBase(),
     options=(RANK,),
-    comparison=DIFFERENCES,
+    expected=DIFFERENCES,
 )
 @tensor_by_tensor
 def svd(inputs: Tensors) -> Tensor:

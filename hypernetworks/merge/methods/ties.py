@@ -7,10 +7,10 @@ import math
 import torch
 from torch import Tensor
 
-from ..comparison import DIFFERENCES
+from ..expected import DIFFERENCES
 from ..method import merge_method
-from ..own_options import DENSITY
-from ..tensors import Tensors, tensor_by_tensor
+from ..method_options import DENSITY
+from ..tensorwise import Tensors, tensor_by_tensor
 from ..weights import FromBase
 
 
@@ -22,7 +22,7 @@ from ..weights import FromBase
     counts=(2, math.inf),
     weights=FromBase(),
     options=(DENSITY,),
-    comparison=DIFFERENCES,
+    expected=DIFFERENCES,
 )
 @tensor_by_tensor
 def ties(inputs: Tensors) -> Tensor:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..comparison import WEIGHTED_SUM
+from ..expected import WEIGHTED_SUM
 from ..method import merge_method
-from ..tensors import Tensors, added, tensor_by_tensor
+from ..tensorwise import Tensors, added, tensor_by_tensor
 from ..weights import Weights
 
 
@@ -17,7 +17,7 @@ from ..weights import Weights
     summary="adds up the weights of the networks",
     order=10,
     weights=Weights(),
-    comparison=WEIGHTED_SUM,
+    expected=WEIGHTED_SUM,
 )
 @tensor_by_tensor
 def weighted_sum(inputs: Tensors) -> Tensor:

@@ -15,7 +15,7 @@ from ....hypernetworks.train.run import TrainResult
 from ....hypernetworks.train.settings.job import Job
 from ...patching.error_reports import report_unexpected
 from ...runs.job import job_from, with_txt2img
-from ...runs.registry import RunBusyError, runs
+from ...runs.run import RunBusyError, runs
 from ...runs.training import check_job, find_rate_for, run_job
 from ..form import Form
 

@@ -7,8 +7,8 @@ import pytest
 from hypernetwork_workbench.hypernetworks.base.errors import DatasetError, SettingsError
 from hypernetwork_workbench.hypernetworks.data.caption_rules import CaptionRules
 from hypernetwork_workbench.hypernetworks.data.captions import (
+    CaptionMetadata,
     CaptionSource,
-    Metadata,
     metadata_weight,
     read_caption,
     read_metadata,
@@ -77,7 +77,7 @@ def test_metadata_of_another_form_is_refused(tmp_path, text):
 @pytest.mark.parametrize("weight", [0, -1, "2", True, None])
 def test_a_weight_that_is_none_is_named(tmp_path, weight):
     with pytest.raises(DatasetError, match=r"^a\.png: its weight"):
-        metadata_weight(tmp_path / "a.png", CaptionSource(metadata=Metadata({"a": {"weight": weight}})))
+        metadata_weight(tmp_path / "a.png", CaptionSource(metadata=CaptionMetadata({"a": {"weight": weight}})))
 
 
 @given(seed=st.integers(0, 2**63 - 1), epoch=st.integers(0, 50), picture=st.integers(0, 50), keep=st.integers(0, 7))

@@ -70,7 +70,7 @@ def test_one_file_is_a_method_in_the_settings_and_on_the_page(middle):
     assert "<b>Middle (half the way)</b>" in page.methods_table(merge.plans([(A, 1), (B, 1)]), "middle")
 
 
-def test_one_file_is_a_method_with_its_comparison(middle):
+def test_one_file_is_a_method_with_its_expected_output(middle):
     pairs = [(A, 1), (B, 0.5)]
     result = merge.merge(pairs, "middle", merge.Options(density=0.25))
     found = check.differences(result, check_inputs(pairs, merge.Options()), "middle")
@@ -119,7 +119,7 @@ def test_no_other_source_names_a_method_or_an_option_of_methods():
     wrong = [
         f"{path.relative_to(sources.ROOT)}:{node.lineno} {node.value}"
         for path in sources.paths()
-        if path.parent.name != "methods" and path.name != "own_options.py"
+        if path.parent.name != "methods" and path.name != "method_options.py"
         for node in ast.walk(sources.tree(path))
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value in names
     ]

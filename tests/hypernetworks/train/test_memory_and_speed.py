@@ -9,7 +9,7 @@ import pytest
 import torch
 from hypernetwork_workbench.hypernetworks.base.errors import SettingsError
 from hypernetwork_workbench.hypernetworks.data.batches import StepBatches
-from hypernetwork_workbench.hypernetworks.data.latents import encode
+from hypernetwork_workbench.hypernetworks.data.encoding.latents import encode
 from hypernetwork_workbench.hypernetworks.kernels.memory import MB, Activations, PeakMemory, free_bytes
 from hypernetwork_workbench.hypernetworks.train import memory_plan, offload, trainer
 from hypernetwork_workbench.hypernetworks.train.plan import make_plan
@@ -271,7 +271,7 @@ def test_encoders_are_away_while_steps_are_taken(pictures, tmp_path):
 @pytest.mark.parametrize("free_mb", [1 << 20, 0])
 def test_latents_and_conditionings_stay_on_the_device_where_they_fit(pictures, tmp_path, monkeypatch, free_mb):
     """On a stand-in for a device, told by its number, and where moves are written down."""
-    from hypernetwork_workbench.hypernetworks.data import conditionings, latents
+    from hypernetwork_workbench.hypernetworks.data.encoding import conditionings, latents
 
     moved = []
     for module in (latents, conditionings):

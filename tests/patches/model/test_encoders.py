@@ -117,36 +117,36 @@ def kept(patched):
 def test_the_estimate_counts_what_autograd_keeps(patched, kept):
     """For each choice of checkpointing the count on the meta device is near what is really kept."""
     from hypernetwork_workbench.hypernetworks.network.hypernetwork import Hypernetwork, Structure
-    from hypernetwork_workbench.patches.model import activations, host
+    from hypernetwork_workbench.patches.model import activation_memory, host
 
     denoiser = host.HostDenoiser()
     network = Hypernetwork.create(Structure(init_std=0.1, activation="mish"), denoiser.widths, 0)
     counted = denoiser.activations(network, (2, 128, 128))
     assert counted.none > counted.attention > counted.all
     together, largest = kept(denoiser, network)
-    assert counted.none == pytest.approx(together + activations._ALIVE * largest, rel=0.15)
+    assert counted.none == pytest.approx(together + activation_memory._ALIVE * largest, rel=0.15)
 
 
 def test_the_estimate_knows_what_autocast_keeps(patched, kept, monkeypatch):
     from hypernetwork_workbench.hypernetworks.network.hypernetwork import Hypernetwork, Structure
-    from hypernetwork_workbench.patches.model import activations, host, lean_layers
+    from hypernetwork_workbench.patches.model import activation_memory, host, lean_layers
 
     denoiser = host.HostDenoiser()
     network = Hypernetwork.create(Structure(layer_structure=(1, 2, 1)), denoiser.widths, 0)
-    on_gpu = activations.count(host.unet(), network, (2, 128, 128), "cpu", torch.bfloat16).none
+    on_gpu = activation_memory.count(host.unet(), network, (2, 128, 128), "cpu", torch.bfloat16).none
     # On a CPU autocast leaves norms in the dtype they are in.
-    monkeypatch.setattr(activations, "_FULL", frozenset())
-    on_cpu = activations.count(host.unet(), network, (2, 128, 128), "cpu", torch.bfloat16).none
-    assert on_cpu < on_gpu < activations.count(host.unet(), network, (2, 128, 128), "cpu").none
+    monkeypatch.setattr(activation_memory, "_FULL", frozenset())
+    on_cpu = activation_memory.count(host.unet(), network, (2, 128, 128), "cpu", torch.bfloat16).none
+    assert on_cpu < on_gpu < activation_memory.count(host.unet(), network, (2, 128, 128), "cpu").none
     with torch.autocast("cpu", torch.bfloat16):
         together, largest = kept(denoiser, network)
-    assert on_cpu == pytest.approx(together + activations._ALIVE * largest, rel=0.01)
+    assert on_cpu == pytest.approx(together + activation_memory._ALIVE * largest, rel=0.01)
     # With norms in float32, as on a GPU.
     monkeypatch.setattr(lean_layers, "_NORM_DEVICES", ("cpu",))
-    with_norms = activations.count(host.unet(), network, (2, 128, 128), "cpu", torch.bfloat16).none
+    with_norms = activation_memory.count(host.unet(), network, (2, 128, 128), "cpu", torch.bfloat16).none
     with torch.autocast("cpu", torch.bfloat16):
         together, largest = kept(denoiser, network)
-    assert with_norms == pytest.approx(together + activations._ALIVE * largest, rel=0.01)
+    assert with_norms == pytest.approx(together + activation_memory._ALIVE * largest, rel=0.01)
     assert with_norms < 0.95 * on_cpu
 
 

@@ -188,11 +188,11 @@ def test_on_a_device_that_nobody_tried_all_layers_are_left(lean, model, monkeypa
 def test_the_estimate_knows_that_inputs_of_convolutions_are_not_kept(lean, patched, monkeypatch):
     from contextlib import nullcontext
 
-    from hypernetwork_workbench.patches.model import activations, host
+    from hypernetwork_workbench.patches.model import activation_memory, host
 
     denoiser = host.HostDenoiser()
     network = Hypernetwork.create(Structure(), denoiser.widths, 0)
     unet = patched.model.model.diffusion_model
-    now = activations.count(unet, network, (1, 256, 256), "cpu")
+    now = activation_memory.count(unet, network, (1, 256, 256), "cpu")
     monkeypatch.setattr(lean, "lean", lambda *_: nullcontext())
-    assert now.none < 0.95 * activations.count(unet, network, (1, 256, 256), "cpu").none
+    assert now.none < 0.95 * activation_memory.count(unet, network, (1, 256, 256), "cpu").none

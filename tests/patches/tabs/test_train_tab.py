@@ -353,7 +353,7 @@ def test_the_tab_is_built_with_the_components_of_the_host(patched):
 
 def test_a_second_user_is_told_of_the_run_at_once_and_the_place_is_free_again_afterwards(patched):
     import gradio as gr
-    from hypernetwork_workbench.patches.runs.registry import runs
+    from hypernetwork_workbench.patches.runs.run import runs
     from hypernetwork_workbench.patches.tabs.train import buttons
 
     answers = []

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from hypernetwork_workbench.hypernetworks.data.cache import Cache
-from hypernetwork_workbench.hypernetworks.data.latents import EncodedDataset, encode_parts
+from hypernetwork_workbench.hypernetworks.data.encoding.cache import Cache
+from hypernetwork_workbench.hypernetworks.data.encoding.latents import EncodedDataset, encode_parts
 from hypernetwork_workbench.hypernetworks.train.plan import make_plan
 from PIL import Image
 from safetensors.torch import load_file, save, save_file

@@ -6,9 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import torch
 from hypernetwork_workbench.hypernetworks.base.forms import Array, Record
-from hypernetwork_workbench.hypernetworks.data.cache import Cache
-from hypernetwork_workbench.hypernetworks.data.conditionings import padded
-from hypernetwork_workbench.hypernetworks.data.latents import encode
+from hypernetwork_workbench.hypernetworks.data.encoding.cache import Cache
+from hypernetwork_workbench.hypernetworks.data.encoding.conditionings import padded
+from hypernetwork_workbench.hypernetworks.data.encoding.latents import encode
 from hypernetwork_workbench.hypernetworks.data.scan import read_dataset
 from hypernetwork_workbench.hypernetworks.train.run import train
 from hypernetwork_workbench.hypernetworks.train.settings.job import DataSettings

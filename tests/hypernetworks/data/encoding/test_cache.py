@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 from hypernetwork_workbench.hypernetworks.base.errors import DatasetError
-from hypernetwork_workbench.hypernetworks.data.cache import Cache
-from hypernetwork_workbench.hypernetworks.data.latents import encode, encode_parts
+from hypernetwork_workbench.hypernetworks.data.encoding.cache import Cache
+from hypernetwork_workbench.hypernetworks.data.encoding.latents import encode, encode_parts
 from hypernetwork_workbench.hypernetworks.data.scan import read_dataset
 from hypernetwork_workbench.hypernetworks.train.plan import make_plan
 from hypernetwork_workbench.hypernetworks.train.settings.job import DataSettings
@@ -18,7 +18,7 @@ from PIL import Image
 from tests.support.fake_ports import FakeEncoder, FakeProgress, fake_ports
 from tests.support.runs import make_job
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[4]
 
 
 class SlowEncoder(FakeEncoder):
@@ -61,8 +61,8 @@ CHILD = """
 import sys
 import hypernetwork_workbench
 import torch
-from hypernetwork_workbench.hypernetworks.data.cache import Cache
-from hypernetwork_workbench.hypernetworks.data.latents import encode, encode_parts
+from hypernetwork_workbench.hypernetworks.data.encoding.cache import Cache
+from hypernetwork_workbench.hypernetworks.data.encoding.latents import encode, encode_parts
 from hypernetwork_workbench.hypernetworks.data.scan import read_dataset
 from hypernetwork_workbench.hypernetworks.train.settings.job import DataSettings
 from tests.support.fake_ports import FakeEncoder, FakeProgress

@@ -1,4 +1,4 @@
-"""The targets that the outputs of a merged network are compared with: what the networks do together."""
+"""The output expected of a merged network: what the networks do together, which the result is compared with."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ Transform = Callable[[Tensor, float], Tensor]
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """The target that a merge is compared with.
+class ExpectedOutput:
+    """The output expected of a merge.
 
     Attributes:
         words: its description, as a part of a sentence.
@@ -54,7 +54,7 @@ def _sum(changes: Sequence[Tensor], weights: Sequence[float]) -> Tensor:
     return torch.stack([change * weight for change, weight in zip(changes, weights, strict=True)]).sum(dim=0)
 
 
-WEIGHTED_SUM = Comparison("the weighted sum of the networks' outputs", _weighted_sum)
-DIFFERENCES = Comparison("A's output plus the weighted differences of the others' outputs from it", _differences)
-ONE_DIFFERENCE = Comparison("A's output plus m times the difference of B's and C's", _one_difference)
-SEQUENCE = Comparison("the networks' output one after the other", _sequence)
+WEIGHTED_SUM = ExpectedOutput("the weighted sum of the networks' outputs", _weighted_sum)
+DIFFERENCES = ExpectedOutput("A's output plus the weighted differences of the others' outputs from it", _differences)
+ONE_DIFFERENCE = ExpectedOutput("A's output plus m times the difference of B's and C's", _one_difference)
+SEQUENCE = ExpectedOutput("the networks' output one after the other", _sequence)

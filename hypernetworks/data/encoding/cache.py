@@ -22,10 +22,10 @@ import torch
 from safetensors.torch import load, save
 from torch import Tensor
 
-from ..base.atomic import atomic_write
-from ..base.errors import DatasetError
-from ..base.forms import Array, Record, Row, Table, Text, UnfitError, Whole
-from ..base.small_files import parse_json, read_bytes
+from ...base.atomic import atomic_write
+from ...base.errors import DatasetError
+from ...base.forms import Array, Record, Row, Table, Text, UnfitError, Whole
+from ...base.small_files import parse_json, read_bytes
 
 _VERSION = 2
 _ENDING = ".safetensors"

@@ -8,12 +8,12 @@ from contextlib import nullcontext
 import torch
 from torch import Tensor
 
-from ..base.forms import Array, Record
-from ..kernels.devices import move
-from ..ports import Encoder, Progress
+from ...base.forms import Array, Record
+from ...kernels.devices import move
+from ...ports import Encoder, Progress
+from ..dataset import Dataset
+from ..progress import report
 from .cache import Cache, fingerprint
-from .dataset import Dataset
-from .encoding_progress import report
 
 _ENCODED_AT_ONCE = 8
 

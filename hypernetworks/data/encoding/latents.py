@@ -11,18 +11,18 @@ import torch
 from PIL import ImageOps
 from torch import Tensor
 
-from ..base.errors import DatasetError
-from ..base.forms import Array, Record
-from ..base.randomness import derived_seed
-from ..kernels.devices import move, to_device
-from ..kernels.memory import free_bytes
-from ..ports import Encoder, Ports, Progress
+from ...base.errors import DatasetError
+from ...base.forms import Array, Record
+from ...base.randomness import derived_seed
+from ...kernels.devices import move, to_device
+from ...kernels.memory import free_bytes
+from ...ports import Encoder, Ports, Progress
+from ..dataset import Dataset, Sample, View
+from ..images import framed, on_background, open_raw, to_tensor
+from ..masks import LATENT_PX, mask_of, mask_weights
+from ..progress import report
 from .cache import Cache, fingerprint
 from .conditionings import Conditionings
-from .dataset import Dataset, Sample, View
-from .encoding_progress import report
-from .images import framed, on_background, open_raw, to_tensor
-from .masks import LATENT_PX, mask_of, mask_weights
 
 #: Latents and conditionings stay on the GPU where they take no more than this share of its free memory.
 _RESIDENT_SHARE = 0.1

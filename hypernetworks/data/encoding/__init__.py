@@ -1,0 +1,1 @@
+"""Pictures and captions, encoded once before the first step and kept on disk for later runs."""
