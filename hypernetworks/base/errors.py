@@ -51,6 +51,14 @@ class SettingsError(WorkbenchError, ValueError):
         return self.joined(SettingsError(one.field, words(one.reason)) for one in self.errors)
 
 
+class NumberError(WorkbenchError, ValueError):
+    """A text is no number; the message lacks the name of the field."""
+
+
+class NotFiniteError(NumberError):
+    """A number is infinite, NaN, or beyond what a float holds."""
+
+
 def raise_all(errors: Iterable[SettingsError]) -> None:
     """Raise all `errors` as one error; do nothing where there are none."""
     errors = tuple(errors)

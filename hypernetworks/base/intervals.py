@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import re
 
+from . import numbers
 from .errors import SettingsError
 
 #: Longer than any run; a larger number is a typing error.
 _LONGEST = 1_000_000_000
-_FORM = re.compile(r"(\d+(?:\.\d+)?)\s*(steps?|epochs?)?", re.IGNORECASE)
+_FORM = re.compile(r"(\d+(?:[.,]\d+)?)\s*(steps?|epochs?)?", re.IGNORECASE)
+
+
+def counts_epochs(text: str) -> bool:
+    """Tell whether a length is in epochs."""
+    return "epoch" in numbers.plain(text).lower()
 
 
 def parse_interval(field: str, text: str, steps_per_epoch: int) -> int:
@@ -21,7 +27,10 @@ def parse_interval(field: str, text: str, steps_per_epoch: int) -> int:
     Raises:
         SettingsError: the text is neither; names `field`.
     """
-    match = _FORM.fullmatch(text.strip())
+    match = _FORM.fullmatch(numbers.plain(text).strip())
+    reason = numbers.comma_reason(match[1]) if match else ""
+    if reason:
+        raise SettingsError(field, reason)
     if match is None:
         raise SettingsError(field, f"must be a number of steps, or of epochs such as 10 epochs, not {text!r}")
     number, unit = float(match[1]), (match[2] or "steps").lower()

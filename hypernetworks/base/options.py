@@ -5,23 +5,21 @@ The form, the job file, the log and the metadata all read the same `Option`.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import math
 import typing
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from .errors import SettingsError, raise_all
+from . import numbers
+from .errors import NumberError, SettingsError, raise_all
 from .outside import shown
 
-#: What no setting reaches; a larger number could not even be shown.
-_MOST_BITS = 64
 _MOST_PARTS = 10_000
 _MOST_CHARACTERS = 1_000_000
 _TRUE = {"true", "yes", "on", "1"}
 _FALSE = {"false", "no", "off", "0"}
+_READERS: Mapping[Any, Callable[[Any], Any]] = {int: numbers.read_whole, float: numbers.read}
 
 
 @dataclass(frozen=True)
@@ -184,10 +182,6 @@ def convert(name: str, value: Any, kind: Any) -> Any:
     """
     if kind is bool:
         return _to_bool(name, value)
-    if kind is int:
-        return _to_int(name, value)
-    if kind is float:
-        return _to_float(name, value)
     if kind is str:
         if isinstance(value, (int, float)) and not isinstance(value, bool):
             return str(value)  # a job file may have rate = 0.005 and every = 100 without quotes
@@ -196,11 +190,15 @@ def convert(name: str, value: Any, kind: Any) -> Any:
         if len(value) > _MOST_CHARACTERS:
             raise SettingsError(name, f"is longer than {_MOST_CHARACTERS:,} characters")
         return value.strip()
-    element = _to_int if typing.get_args(kind)[0] is int else _to_float
-    parts = _parts(name, value)
-    if len(parts) > _MOST_PARTS:
-        raise SettingsError(name, f"has more than {_MOST_PARTS} numbers")
-    return tuple(element(name, part) for part in parts)
+    try:
+        if kind in _READERS:
+            return _READERS[kind](value)
+        parts = _parts(name, value)
+        if len(parts) > _MOST_PARTS:
+            raise SettingsError(name, f"has more than {_MOST_PARTS} numbers")
+        return tuple(_READERS[typing.get_args(kind)[0]](part) for part in parts)
+    except NumberError as error:
+        raise SettingsError(name, str(error)) from None
 
 
 def as_text(value: Any) -> str:
@@ -227,7 +225,7 @@ def check_limits(name: str, value: Any, option: Option) -> None:
 
 def _parts(name: str, value: Any) -> list[Any]:
     if isinstance(value, str):
-        return [part for part in (piece.strip() for piece in value.strip("()[] ").split(",")) if part]
+        return numbers.split(value)
     if isinstance(value, (list, tuple)):
         return list(value)
     raise SettingsError(name, f"must be a list of numbers such as 1, 2, 1, not {shown(value)}")
@@ -236,43 +234,8 @@ def _parts(name: str, value: Any) -> list[Any]:
 def _to_bool(name: str, value: Any) -> bool:
     if isinstance(value, bool):
         return value
-    text = value.strip().lower() if isinstance(value, str) else str(value) if isinstance(value, (int, float)) else ""
+    is_plain = isinstance(value, (int, float))
+    text = numbers.plain(value).strip().lower() if isinstance(value, str) else str(value) if is_plain else ""
     if text in _TRUE | _FALSE:
         return text in _TRUE
     raise SettingsError(name, f"must be true or false, not {shown(value)}")
-
-
-def _to_float(name: str, value: Any) -> float:
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        raise SettingsError(name, f"must be a number, not {_shown(value)}") from None
-    except OverflowError:
-        raise SettingsError(name, f"must be a number that is not so large, not {_shown(value)}") from None
-    if isinstance(value, bool) or not math.isfinite(number):
-        raise SettingsError(name, f"must be a finite number, not {_shown(value)}")
-    return number
-
-
-def _to_int(name: str, value: Any) -> int:
-    whole = None
-    if isinstance(value, (int, str)) and not isinstance(value, bool):
-        # Not converted through float, which holds whole numbers only up to 2**53; seeds go to 2**63.
-        with contextlib.suppress(ValueError):
-            whole = int(value)
-    if whole is not None:
-        return _of_size(name, whole)
-    number = _to_float(name, value)
-    if number != int(number):
-        raise SettingsError(name, f"must be a whole number, not {_shown(value)}")
-    return _of_size(name, int(number))
-
-
-def _of_size(name: str, number: int) -> int:
-    if number.bit_length() > _MOST_BITS:
-        raise SettingsError(name, "must be a number that is not so large")
-    return number
-
-
-def _shown(value: Any) -> str:
-    return "empty" if value is None or value == "" else shown(value)

@@ -7,6 +7,7 @@ from collections.abc import Container, Iterator, Mapping
 
 from torch import Tensor
 
+from ..base import numbers
 from ..base.errors import CompositionError
 from ..network.hypernetwork import Hypernetwork
 from . import hns
@@ -121,6 +122,8 @@ def parse(text: str, resolve: Mapping[str, Composition] | None = None) -> Compos
 
 def _is_literal(text: str) -> bool:
     """Tell the two forms apart: round brackets start either, but only a literal has a comma outside of quotes."""
+    if set(text) & set("\"'"):  # else a full-width bracket belongs to a name
+        text = numbers.plain_outside_quotes(text)
     if text[0] != "(":
         return text[0] in "[{"
     quote = ""

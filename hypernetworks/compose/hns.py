@@ -6,6 +6,8 @@ import ast
 import warnings
 from typing import Any, TypeGuard
 
+from ..base import numbers
+from ..base.errors import NumberError
 from .nodes import MAX_DEPTH, Node, Parallel, Sequence, Single, fail, number, parallel, single, spell
 
 _BRACKETS = "[({"
@@ -55,7 +57,7 @@ class _Reader:
     def __init__(self, text: str, outer: str, depth: int) -> None:
         self.outer, self.depth = outer, depth
         # Python takes leading white space for an indentation; it is cut off here but counts for positions.
-        self.source = text.lstrip()
+        self.source = numbers.plain_outside_quotes(text).lstrip()
         before = text[: len(text) - len(self.source)]
         self.first_line = before.count("\n")
         self.first_column = len(before) - (before.rfind("\n") + 1)
@@ -69,10 +71,17 @@ class _Reader:
                 tree = ast.parse(self.source.rstrip(), mode="eval")
         except SyntaxError as reason:
             place = self._place(reason.lineno or 1, (reason.offset or 1) - 1)
+            self._check_commas(place)
             raise fail(place, f"the text is broken here ({_first_sentence(reason.msg)})") from reason
         except (ValueError, RecursionError, MemoryError) as reason:
             raise fail(self._place(1, 0), "the text cannot be read as a composition") from reason
         return self._node(tree.body)
+
+    def _check_commas(self, place: str) -> None:
+        try:
+            numbers.check_pairs(self.source)
+        except NumberError as error:
+            raise fail(place, str(error)) from None
 
     def _place(self, line: int, column: int) -> str:
         line = max(line, 1)
@@ -104,6 +113,9 @@ class _Reader:
             if not tree.elts:
                 raise fail(self._at(tree), "the square brackets are empty")
             return Sequence(tuple(self._node(element) for element in tree.elts))
+        reason = numbers.comma_reason(",".join(map(ast.unparse, tree.elts[1:])))
+        if reason:
+            raise fail(self._at(tree.elts[1]), reason)
         if len(tree.elts) != _PAIR or _constant(tree.elts[1]) is None:
             wanted = "round brackets hold one name and its strength; several networks in a row go into square brackets"
             raise fail(self._at(tree), wanted)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import re
 
-from ..base.errors import CompositionError
+from ..base import numbers
+from ..base.errors import CompositionError, NotFiniteError
 from .nodes import MAX_DEPTH, Node, Sequence, Single, fail, number, parallel, shorten, single, spell
 
 _SPACE = re.compile(r"\s*")
 # Letters, digits and characters without a meaning here, with spaces only between them.
-_BARE = re.compile(r"[^\s+>:()\[\]{},\"'\\]+(?: +[^\s+>:()\[\]{},\"'\\]+)*")
+_BARE = re.compile(r"[^\s+>:()\[\]{},\"'\\]+(?: +(?![＋＞]\s)[^\s+>:()\[\]{},\"'\\]+)*")
+_WORD = re.compile(r"[^\s>:()\[\]{}\"']+")
 _QUOTED = re.compile(r'"(?:[^"\\\n]|\\["\\])*"|\'(?:[^\'\\\n]|\\[\'\\])*\'')
-_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
+#: A full-width colon belongs to a name, but not where a number follows it and nothing else.
+_STRENGTH = re.compile(rf":\s*{numbers.FORM.pattern}(?:,\d+)?$")
 
 
 def read(text: str) -> Node:
@@ -62,12 +66,13 @@ def _name(node: Single) -> str:
 
 
 def _is_bare(name: str) -> bool:
-    return _BARE.fullmatch(name) is not None
+    return _BARE.fullmatch(name) is not None and not _STRENGTH.search(numbers.plain(name))
 
 
 class _Reader:
     def __init__(self, text: str) -> None:
         self.text = text
+        self.plain = numbers.plain(text)  # of the same length
         self.position = 0
 
     def sequence(self, depth: int) -> Node:
@@ -120,11 +125,23 @@ class _Reader:
             return node, None, self._place()
         self._skip()
         place = self._place()
-        match = _NUMBER.match(self.text, self.position)
-        if match is None:
+        return node, self._number(place), place
+
+    def _number(self, place: str) -> float:
+        match = _WORD.match(self.plain, self.position)
+        text = match.group() if match else ""
+        reason = numbers.comma_reason(text)
+        if reason:
+            raise self._fail(reason)
+        found = numbers.FORM.match(text)
+        if found is None:
             raise self._fail("a number is expected here")
-        self.position = match.end()
-        return node, number(float(match.group()), place), place
+        try:
+            value = numbers.read(found.group())
+        except NotFiniteError:
+            value = math.inf
+        self.position += found.end()
+        return number(value, place)
 
     def _network(self) -> Single:
         self._skip()
@@ -135,8 +152,10 @@ class _Reader:
             return single(re.sub(r"\\(.)", r"\1", quoted.group()[1:-1]), 1.0, place)
         bare = _BARE.match(self.text, self.position)
         if bare is not None:
-            self.position = bare.end()
-            return single(bare.group(), 1.0, place)
+            strength = _STRENGTH.search(self.plain[self.position : bare.end()])
+            name = bare.group()[: strength.start()].rstrip() if strength else bare.group()
+            self.position += len(name)
+            return single(name, 1.0, place)
         if self.position == len(self.text):
             raise self._fail("the text ends where a name is expected")
         found = self.text[self.position]
@@ -146,7 +165,8 @@ class _Reader:
 
     def _take(self, sign: str) -> bool:
         self._skip()
-        if self.text.startswith(sign, self.position):
+        # A full-width bracket belongs to a name.
+        if (self.text if sign in "()" else self.plain).startswith(sign, self.position):
             self.position += 1
             return True
         return False

@@ -10,7 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..base.errors import SettingsError
+from ..base import numbers
+from ..base.errors import NumberError, SettingsError
 from ..base.options import convert
 from ..base.outside import UnfitTextError, parse_toml, read_text, resolved, shown_path
 from .buckets import BUCKETS, SQUARE, bucket_problem
@@ -20,6 +21,8 @@ from .subsets import Subset
 _log = logging.getLogger(__name__)
 _FIELD = "data.dataset_config"
 _MOST_TABLES = 1000
+#: A full-width bar is allowed in a name on Windows, so it counts only before an option.
+_BAR = re.compile(r"\||｜(?=\s*\w+\s*[=＝])")
 _PAIR = re.compile(r'(?:"[^"]*"|[^,"])+')
 
 Change = Callable[[Subset, Any], Subset]
@@ -188,7 +191,12 @@ def read_lines(text: str, base: Subset) -> Iterator[Subset]:
     if len(lines) > _MOST_TABLES:
         raise SettingsError("data.more_folders", f"has more than {_MOST_TABLES} folders")
     for line in lines:
-        folder, _, rest = line.partition("|")
+        folder, *more = _BAR.split(line, maxsplit=1)
+        rest = numbers.plain_outside_quotes(more[0]) if more else ""
+        try:
+            numbers.check_pairs(rest)
+        except NumberError as error:
+            raise SettingsError("data.more_folders", f"{folder.strip()}: {error}") from None
         pairs = [part.partition("=") for part in _PAIR.findall(rest) if part.strip()]
         options = {key.strip(): value.strip().strip('"') for key, _, value in pairs}
         subset = replace(base, folder=Path(folder.strip()), setting="more_folders")

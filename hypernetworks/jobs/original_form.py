@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..base.errors import SettingsError
+from ..base import numbers
+from ..base.errors import NumberError, SettingsError
 from ..base.options import convert
 
 #: Keys of the original's file, each with its `section.key`.
@@ -122,6 +123,6 @@ def _clipping(entries: Mapping[str, Any], is_on: bool, left_out: list[str]) -> d
 def _number(value: Any) -> float:
     """Return a number, or NaN."""
     try:
-        return float(value)
-    except (TypeError, ValueError):
+        return numbers.read(value)
+    except NumberError:
         return float("nan")

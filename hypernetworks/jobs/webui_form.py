@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..base.errors import ScheduleError, SettingsError, WorkbenchError
+from ..base import numbers
+from ..base.errors import NumberError, ScheduleError, SettingsError, WorkbenchError
 from ..train.optim import schedules
 
 #: Each argument of the WebUI's function with our setting and the label in its form.
@@ -162,9 +163,10 @@ def _settings(error: WorkbenchError) -> Sequence[SettingsError]:
 def _steps(value: Any, trained: int) -> int:
     """Return the step at which training ends; like the WebUI it is counted from the network's first step."""
     try:
-        steps = int(value)
-    except (TypeError, ValueError):
-        raise SettingsError("train.max_steps", f"must be a whole number, not {value!r}") from None
+        steps = numbers.read_whole(value)
+    except NumberError:
+        reason = numbers.comma_reason(value) or f"must be a whole number, not {value!r}"
+        raise SettingsError("train.max_steps", reason) from None
     if steps <= trained:
         reason = f"the network was trained for {trained} steps already, and this is the step to train up to"
         raise SettingsError("train.max_steps", reason if trained else f"must be at least 1, not {steps}")

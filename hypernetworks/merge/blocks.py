@@ -6,7 +6,8 @@ import math
 import re
 from collections.abc import Sequence
 
-from ..base.errors import MergeError, SettingsError
+from ..base import numbers
+from ..base.errors import MergeError, NotFiniteError, NumberError, SettingsError
 from .inputs import MAX_WEIGHT
 from .method import METHODS
 
@@ -30,15 +31,21 @@ def parse(text: str, method: str, count: int, widths: Sequence[int]) -> dict[str
     """
     weights = METHODS[method].weights
     found: dict[str, tuple[float, ...]] = {}
-    for piece in filter(None, (part.strip() for part in re.split(r"[,;\n]", text))):
-        block, equals, numbers = (part.strip() for part in piece.partition("="))
+    before = ""
+    for piece in filter(None, (part.strip() for part in re.split(r"[,;\n]", numbers.plain(text)))):
+        block, equals, given = (part.strip() for part in piece.partition("="))
+        parts = [part.strip() for part in re.split("[=/]", piece)]
+        reason = numbers.comma_reason(f"{before},{parts[0]}")
+        if reason:
+            raise SettingsError(FIELD, reason)
+        before = parts[-1]
         if not equals:
             raise _wrong(piece, "has no =; write a block and its weight, such as 768.k=0.5")
         _check_block(block, widths)
         if block in found:
             raise _wrong(block, "is there twice")
         try:
-            found[block] = weights.of_block([_number(piece, part) for part in numbers.split("/")], count)
+            found[block] = weights.of_block([_number(piece, part) for part in given.split("/")], count)
         except MergeError as error:
             raise _wrong(piece, str(error)) from error
     return found
@@ -56,10 +63,12 @@ def _check_block(block: str, widths: Sequence[int]) -> None:
 
 def _number(piece: str, text: str) -> float:
     try:
-        value = float(text)
-    except ValueError:
+        value = numbers.read(text)
+    except NotFiniteError:
+        value = math.inf
+    except NumberError:
         raise _wrong(piece, f"has {text.strip()!r} in place of a number") from None
-    if not math.isfinite(value) or abs(value) > MAX_WEIGHT:
+    if abs(value) > MAX_WEIGHT:
         raise _wrong(piece, f"has {text.strip()}, and a weight is at most {MAX_WEIGHT} in size")
     return value
 

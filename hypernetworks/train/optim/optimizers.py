@@ -16,7 +16,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...base.errors import SettingsError
+from ...base import numbers
+from ...base.errors import NumberError, SettingsError
 from ...base.registry import Registry
 
 #: Parameters of every optimizer that the trainer sets, not the user.
@@ -127,8 +128,12 @@ def parse_arguments(text: str) -> dict[str, Any]:
     Raises:
         SettingsError: the text has another form; names `arguments`.
     """
+    plain = numbers.plain_outside_quotes(text)
     try:
-        call = ast.parse(f"f({text})", mode="eval").body
+        numbers.check_pairs(plain)
+        call = ast.parse(f"f({plain})", mode="eval").body
+    except NumberError as error:
+        raise SettingsError("arguments", str(error)) from None
     except SyntaxError:
         raise SettingsError("arguments", f"must have the form key=value, key=value, not {text!r}") from None
     if not isinstance(call, ast.Call) or call.args or any(keyword.arg is None for keyword in call.keywords):

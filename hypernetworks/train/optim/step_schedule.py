@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import math
+import itertools
 from dataclasses import dataclass
 
+from ...base import numbers
 from ...base.errors import ScheduleError
 from .schedule import ScheduleRequest, check_numbers, schedule
 
 _EXAMPLE = "it must be a number, or rates with the step each ends at, such as 4e-05:2000,4e-06:4000"
+_NO_END = -1
 
 
 @dataclass(frozen=True)
@@ -45,36 +47,51 @@ class StepSchedule:
 def parse(text: str, max_steps: int) -> StepSchedule:
     """Return the schedule of the WebUI's text: `0.00004`, or `4e-05:2000,4e-06:4000`; -1 means the end of the run.
 
+    Pieces behind the end of the run are ignored, as in the WebUI. A piece that no run could reach is refused, which
+    the WebUI passes over: it is a mistake, such as a decimal comma.
+
     Raises:
-        ScheduleError: the text is not such a schedule.
+        ScheduleError: the text is not such a schedule; names the piece.
     """
     pieces: list[tuple[float, int]] = []
-    start = 0
-    for pair in (pair for pair in text.split(",") if pair.strip()):
-        rate, end = _pair(text, pair, max_steps)
-        if end == 0:
-            continue
-        # The WebUI keeps each rate for at least one step, even if the ends do not ascend.
-        start = max(min(end, max_steps), start + 1)
-        pieces.append((rate, start))
-        if end >= max_steps:
-            break
+    before, last = "", 0
+    for piece in _pieces(text):
+        rate, end = _pair(text, piece)
+        if last == _NO_END:
+            raise ScheduleError(f"{piece} in {text!r} is never reached, as {before} before it has no end")
+        if end != _NO_END and end <= last:
+            why = f"it ends at step {end}, and step {last} is past before it"
+            raise ScheduleError(f"{piece} in {text!r} is never reached, as {why}")
+        if not pieces or pieces[-1][1] < max_steps:
+            pieces.append((rate, max_steps if end == _NO_END else min(end, max_steps)))
+        before, last = piece, end
     if not pieces:
         raise ScheduleError(f"{text!r} is no learning rate; {_EXAMPLE}")
     return StepSchedule(tuple(pieces))
 
 
-def _pair(text: str, pair: str, max_steps: int) -> tuple[float, int]:
-    """Return rate and end of one `rate:end`; an end of 0 marks a pair for no step."""
-    rate_text, colon, end_text = pair.partition(":")
+def _pieces(text: str) -> list[str]:
+    """Return the pieces of a text without empty ones; raises ScheduleError for a decimal comma."""
+    plain = numbers.plain(text)
+    pieces = plain.split(",")
+    for first, second in itertools.pairwise(pieces):
+        reason = numbers.comma_reason(f"{first},{second.partition(':')[0]}")
+        if reason:
+            raise ScheduleError(reason)
+    return [piece.strip() for piece in pieces if piece.strip()]
+
+
+def _pair(text: str, piece: str) -> tuple[float, int]:
+    """Return rate and end of one `rate:end`; without an end, `_NO_END`."""
+    rate_text, colon, end_text = piece.partition(":")
     try:
-        rate = float(rate_text)
-        end = int(end_text) if colon else -1
+        rate = numbers.read(rate_text)
+        end = int(end_text) if colon else _NO_END
     except ValueError:
         raise ScheduleError(f"{text!r} is no learning rate; {_EXAMPLE}") from None
-    if not math.isfinite(rate) or rate < 0:
+    if rate < 0:
         raise ScheduleError(f"{rate_text.strip()} in {text!r} is no learning rate; {_EXAMPLE}")
-    return rate, max_steps if end == -1 else max(end, 0)
+    return rate, end
 
 
 @schedule("steps", order=10, shapes_one_rate=False)

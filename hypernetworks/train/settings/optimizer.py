@@ -49,8 +49,9 @@ class OptimizerSettings(Settings):
             yield error
         try:
             limit = schedules.parse(self.clip_limit, 1)
-        except ScheduleError:
-            yield SettingsError("clip_limit", f"must be a number or such as 1.0:500,0.1, not {self.clip_limit!r}")
+        except ScheduleError as error:
+            reason = f"must be a number or such as 1.0:500,0.1, not {self.clip_limit!r}"
+            yield SettingsError("clip_limit", reason if "learning rate" in error.reason else error.reason)
         else:
             if limit.rate(0) <= 0:
                 yield SettingsError("clip_limit", "must be above 0")

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from ...base import numbers
 from ...base.errors import ScheduleError, SettingsError
-from ...base.intervals import parse_interval
+from ...base.intervals import counts_epochs, parse_interval
 from ...base.options import Settings, setting
 from ...base.registry import gather, with_options
 from ..optim import schedules
@@ -34,7 +35,7 @@ class ScheduleSettings(Settings):
             schedules.parse(self.rate, 1)
         except ScheduleError as error:
             yield SettingsError("rate", str(error))
-        if SCHEDULES[self.kind].shapes_one_rate and ":" in self.rate:
+        if SCHEDULES[self.kind].shapes_one_rate and ":" in numbers.plain(self.rate):
             yield SettingsError("rate", f"must be one number for the schedule {self.kind}")
         for name, text in self._lengths().items():
             try:
@@ -45,7 +46,7 @@ class ScheduleSettings(Settings):
     @property
     def counts_epochs(self) -> bool:
         """Whether a length is in epochs, so that the schedule depends on the dataset."""
-        return any("epoch" in text.lower() for text in self._lengths().values())
+        return any(counts_epochs(text) for text in self._lengths().values())
 
     def _lengths(self) -> dict[str, str]:
         """Return the options that are a number of steps or epochs."""

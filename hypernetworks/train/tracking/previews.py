@@ -13,8 +13,9 @@ from typing import Any
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from ...base import numbers
 from ...base.atomic import atomic_write
-from ...base.errors import SettingsError
+from ...base.errors import NumberError, SettingsError
 from ...base.forms import ListOf, Record, Text
 from ...base.outside import UnfitTextError, read_text, reason_of, shown, shown_path
 from ...network.hypernetwork import Hypernetwork
@@ -152,28 +153,28 @@ def _request(number: int, line: str, base: PictureRequest) -> PictureRequest:
     prompt, *rest = _FLAG.split(" " + line)
     changes: dict[str, str | int | float] = {"prompt": prompt.strip()}
     kinds = {
-        "w": ("width_px", int),
-        "h": ("height_px", int),
-        "d": ("seed", int),
-        "l": ("cfg_scale", float),
-        "s": ("steps", int),
+        "w": ("width_px", numbers.read_whole),
+        "h": ("height_px", numbers.read_whole),
+        "d": ("seed", numbers.read_whole),
+        "l": ("cfg_scale", numbers.read),
+        "s": ("steps", numbers.read_whole),
     }
     for flag, text in zip(rest[::2], rest[1::2], strict=True):
         if flag == "n":
             changes["negative_prompt"] = text.strip()
             continue
-        name, kind = kinds[flag]
+        name, read = kinds[flag]
         try:
-            changes[name] = kind(text)
-        except ValueError:
-            reason = f"line {number}: --{flag} needs a number, not {shown(text.strip())}"
-            raise SettingsError("preview.prompt_file", reason) from None
+            changes[name] = read(text)
+        except NumberError:
+            reason = numbers.comma_reason(text) or f"--{flag} needs a number, not {shown(text.strip())}"
+            raise SettingsError("preview.prompt_file", f"line {number}: {reason}") from None
         lowest, highest = _LIMITS[flag]
         value = float(changes[name])
         if not lowest <= value <= highest:
             reason = f"must be at most {highest}" if value > highest else f"must be at least {lowest}"
             raise SettingsError("preview.prompt_file", f"line {number}: --{flag} {reason}")
-        if kind is int and flag in "wh" and int(changes[name]) % SIDE_STEP_PX:
+        if flag in "wh" and int(changes[name]) % SIDE_STEP_PX:
             raise SettingsError("preview.prompt_file", f"line {number}: --{flag} must be a multiple of {SIDE_STEP_PX}")
     return replace(base, **changes)  # type: ignore[arg-type]
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import pytest
 from hypernetwork_workbench.hypernetworks.base.errors import SettingsError
 from hypernetwork_workbench.hypernetworks.base.options import Group, Settings, groups, setting
+from hypernetwork_workbench.hypernetworks.train.optim.schedule import SCHEDULES
 from hypernetwork_workbench.hypernetworks.train.settings.job import (
     SECTIONS,
     CreateSettings,
@@ -133,3 +134,51 @@ def test_rows_and_folds_are_those_of_the_declaration():
 def test_folds_of_one_id_are_one_fold():
     kinds = dict.fromkeys(groups([*SECTIONS.values(), CreateSettings]))
     assert len(kinds) == len({group.id for group in kinds}) == len({group.title for group in kinds})
+
+
+@pytest.mark.parametrize(
+    ("address", "value", "read"),
+    [
+        ("train__max_steps", "１００", 100),
+        ("data__caption_dropout", "５％", 0.05),
+        ("network__layer_structure", "１、２．５、１", (1.0, 2.5, 1.0)),
+        ("network__widths", "７６８　３２０", (768, 320)),
+        ("output__overwrite", "ｔｒｕｅ", True),
+        ("output__overwrite", "ｏｆｆ", False),
+        ("loss__noise_offset", "０。０５", 0.05),
+        ("train__seed", "９００７１９９２５４７４０９９３", 2**53 + 1),
+    ],
+)
+def test_full_width_texts_are_read(address, value, read):
+    section, name = address.split("__")
+    job = Job.from_mapping(job_tables(**{address: value}))
+    assert getattr(getattr(job, section), name) == read
+
+
+@pytest.mark.parametrize(
+    ("address", "value", "told"),
+    [
+        ("train__max_steps", "1,000", ", as in 1000"),
+        ("data__caption_dropout", "0,1", ", as in 0.1"),
+        ("loss__noise_offset", "５，０ｅ-2", ", as in 5.0e-2"),
+        ("network__dropout_structure", "0, 0,1, 0", ", as in 0.1"),
+        ("network__layer_structure", ["1", "1,5", "1"], ", as in 1.5"),
+        ("schedule__rate", "0,005", ", as in 0.005"),
+        ("optimizer__clip_limit", "0,5", ", as in 0.5"),
+        ("optimizer__arguments", "weight_decay=0,01", ", as in 0.01"),
+        ("optimizer__arguments", "betas=(0,9, 0,999)", ", as in 0.9"),
+        ("output__save_every", "2,5 epochs", ", as in 2.5"),
+    ],
+)
+def test_a_decimal_comma_is_told(address, value, told):
+    with pytest.raises(SettingsError) as caught:
+        Job.from_mapping(job_tables(**{address: value}))
+    assert caught.value.field == address.replace("__", ".")
+    assert told in caught.value.reason
+
+
+@pytest.mark.parametrize("kind", SCHEDULES)
+def test_no_schedule_takes_a_piece_that_is_never_reached(kind):
+    for rate in ("0,005", "1e-3,1e-4", "1e-3:100,1e-4:50"):
+        with pytest.raises(SettingsError, match=r"^schedule\.rate: "):
+            Job.from_mapping(job_tables(schedule__rate=rate, schedule__kind=kind, schedule__cycle="10"))

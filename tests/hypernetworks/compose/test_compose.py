@@ -159,6 +159,42 @@ def test_broken_text_gives_one_sentence_with_the_place(text, message):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("A：０．８ + B:０。２", "A:0.8 + B:0.2"),
+        ("A：０．８　＋　B：0.2　＞　C", "A:0.8 + B:0.2 > C"),
+        ("A ＋ B ＞ C", "A + B > C"),
+        ("夜：\u22120.5", "夜:-0.5"),
+        ("A:60% + B:４０％", "A:0.6 + B:0.4"),
+        ('"a+b"：２', '"a+b":2'),
+        ("｛'A'：０．８，'B'：０．２｝", "A:0.8 + B:0.2"),
+        ('（"A"、０．５）', "A:0.5"),
+        ("['A'，('夜，１', ー１)]", "A > 夜，１:-1"),
+    ],
+)
+def test_full_width_numbers_and_signs_are_read(text, plain):
+    assert compose.parse(text).as_text() == plain
+
+
+@pytest.mark.parametrize(
+    "name", ["【夜】", "（新）夜", "［A］", "A＋B", "Re：ゼロ", "夜、朝", "夜：２", "スーパー", "A ＋ B"]
+)
+def test_names_keep_their_full_width_signs(name):
+    composition = compose.Composition(compose.Single(name, 0.5))
+    for text in (composition.as_text(), composition.as_hns()):
+        assert compose.parse(text) == composition
+    assert compose.parse(compose.Composition(compose.Single(name)).as_text()).names == (name,)
+
+
+@pytest.mark.parametrize(
+    "text", ["A:0,8 + B", "A：０，８", "A > B:-1,5", '("A", 0,8)', "{'A': 0,8, 'B': 0,2}", "['A', ('B'，１，５)]"]
+)
+def test_a_decimal_comma_is_told(text):
+    with pytest.raises(CompositionError, match=r"^line 1, column \d+: write a point for the comma in .*, as in "):
+        compose.parse(text)
+
+
 def test_too_deep_nesting_is_refused():
     text = "A"
     for name in "BCDEFGHIJ":

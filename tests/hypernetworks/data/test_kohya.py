@@ -185,12 +185,25 @@ def test_a_folder_named_twice_in_a_dataset_counts_once(folders, caplog):
     assert "counts once" in caplog.text
 
 
+@pytest.mark.parametrize("bar", ["|", "｜", " ｜　"])
+def test_options_of_more_folders_may_be_full_width(folders, bar):
+    line = f'{folders / "fuga"}{bar}num_repeats＝３，weight=０．５、caption_prefix="ー、１"'
+    dataset = read_dataset(DataSettings(more_folders=line, width=16, height=16), "n")
+    assert {sample.weight for sample in dataset.samples} == {0.5}
+    assert len(dataset.items) == 2 * 3
+
+
 def test_more_folders_have_their_own_options(folders):
     lines = f"{folders / 'fuga'} | num_repeats=3, weight=2\n{folders / 'reg'}|is_reg=true"
     dataset = read_dataset(DataSettings(folder=str(folders / "hoge"), more_folders=lines, width=16, height=16), "n")
     assert [sample.weight for sample in dataset.samples] == [1.0] * 3 + [2.0] * 2 + [1.0] * 4
     assert len(dataset.items) == 2 * (3 + 2 * 3)
-    for line, reason in (("x | colour=3", "colour means nothing"), ("x | num_repeats=y", "must be a number")):
+    for line, reason in (
+        ("x | colour=3", "colour means nothing"),
+        ("x | num_repeats=y", "must be a number"),
+        ("x | weight=0,5", ", as in 0.5"),
+        ("x ｜ weight＝０，５", ", as in 0.5"),
+    ):
         with pytest.raises(SettingsError, match=rf"^data\.more_folders: .*{reason}"):
             read_dataset(DataSettings(more_folders=line), "n")
     with pytest.raises(SettingsError, match=r"^data\.more_folders: .*none is not a folder"):

@@ -63,6 +63,9 @@ def test_block_weights_are_read(text, method, count, expected):
         ("k=1/2", "add_difference", "needs one number, the multiplier"),
         ("k=much", "weighted_sum", "has 'much' in place of a number"),
         ("k=nan", "weighted_sum", "at most 1000"),
+        ("k=0,5", "weighted_sum", ", as in 0.5"),
+        ("k=0.2, v=０，５", "weighted_sum", ", as in 0.5"),
+        ("k=0,5/0,5", "weighted_sum", ", as in 0.5"),
         ("k=1e9", "weighted_sum", "at most 1000"),
     ],
 )

@@ -35,6 +35,8 @@ def test_a_line_gives_prompt_and_changes(tmp_path):
     ("text", "reason"),
     [
         ("a --w many", "line 1: --w needs a number, not 'many'"),
+        ("a --l 7,5", "line 1: write a point for the comma in '7,5', as in 7.5"),
+        ("a --l nan", "line 1: --l needs a number, not 'nan'"),
         ("a\nb --h 100", "line 2: --h must be a multiple of 8"),
         ("a --s 0", "line 1: --s must be at least 1"),
         ("# nothing", "holds no prompt"),

@@ -46,6 +46,45 @@ def test_texts_that_are_no_schedule_are_refused(text):
         schedules.parse(text, 100)
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["0,005", "0,00004:2000,0,000004:4000", "４，０e-5", "0,5e-4", "1e-3:5,0,1:-1"],
+)
+def test_a_decimal_comma_is_told(text):
+    with pytest.raises(ScheduleError, match=r"write a point for the comma in .*, as in \d+\.\d"):
+        schedules.parse(text, 100)
+
+
+@pytest.mark.parametrize(
+    ("text", "piece"),
+    [
+        ("1e-4,1e-5", "1e-5"),
+        ("1e-4:-1,1e-5:10", "1e-5:10"),
+        ("1e-4:20, 1e-5:10, 1e-6", "1e-5:10"),
+        ("1e-4:20,1e-5:20", "1e-5:20"),
+        ("1e-4:0,1e-5:20", "1e-4:0"),
+        ("1e-4:5,1e-5:-7", "1e-5:-7"),
+        ("1e-4:2000,1e-5:4000,1e-6:3000", "1e-6:3000"),
+    ],
+)
+@pytest.mark.parametrize("steps", [1, 10, 100_000])
+def test_a_piece_that_no_run_reaches_is_refused_by_name(text, piece, steps):
+    with pytest.raises(ScheduleError, match=f"^{piece} in '{text}' is never reached, as "):
+        schedules.parse(text, steps)
+
+
+def test_pieces_behind_the_end_of_the_run_are_left_out():
+    assert schedules.parse("1e-4:10,1e-5:20,1e-6:30,1e-7", 15).pieces == ((1e-4, 10), (1e-5, 15))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["４ｅ－０５：１０，４ｅ－０６：２０", "4e\u22125:10、4e\u22126:20", "０．００００４：10，0.000004　：　２０"],
+)
+def test_full_width_texts_are_read(text):
+    assert schedules.parse(text, 100).pieces == ((4e-5, 10), (4e-6, 20))
+
+
 def test_minus_one_means_to_the_end_of_the_run():
     schedule = schedules.parse("1e-4:10, 1e-5:-1", 30)
     assert (schedule.rate(9), schedule.rate(10), schedule.end_step) == (1e-4, 1e-5, 30)

@@ -1,0 +1,145 @@
+"""Numbers as people type them: with full-width digits and signs, as percentages, in lists; a decimal comma is told.
+
+Every number that a person may have typed is read here, so that the same text means the same number everywhere.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any
+
+from .errors import NotFiniteError, NumberError
+from .outside import shown
+
+#: What no setting reaches; a larger number could not even be shown.
+_MOST_BITS = 64
+
+#: What East Asian keyboards and word processors type for the signs of ASCII; each stands for one character.
+_WIDE = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
+_SIGNS = {
+    " ": "\u3000\u00a0",
+    ",": "、､",
+    ".": "。｡",
+    ":": "∶",
+    "-": "\u2212\u2010\u2011\u2012\u2013\u2014\u2015\u30fc\uff70",  # minus, hyphens, dashes, long vowel marks
+    "%": "٪",
+    "0": "〇",
+}
+_PLAIN = _WIDE | {ord(wide): sign for sign, several in _SIGNS.items() for wide in several}
+#: A text in quotes; one without an end goes to the end, so that no sign is looked at twice.
+_QUOTED = re.compile(r"\"(?:[^\"\\]|\\.)*\"?|'(?:[^'\\]|\\.)*'?", re.DOTALL)
+_COMMA = re.compile(r"([+-]?\d+),(\d+(?:e[+-]?\d+)?)", re.IGNORECASE)
+_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}([,.]\d{3})+")
+_VALUE = re.compile(r"[=:]\s*(?:([+-]?\d+,\d+(?:[eE][+-]?\d+)?)(?![\w.])|[(\[]([\d\s.,;eE+-]*)[)\]])")
+_LIST_COMMA = re.compile(r"[，、､]")
+_BLANK_COMMA = re.compile(r" , |, | ,")
+#: A number in running text that went through `plain`.
+FORM = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?%?")
+
+
+def plain(text: str) -> str:
+    """Return `text`, which holds only numbers and signs, with ASCII in place of full-width and similar characters.
+
+    Each character becomes one, so that positions stay.
+    """
+    return text.translate(_PLAIN)
+
+
+def plain_outside_quotes(text: str) -> str:
+    """Return `text` as `plain` does, but with everything in quotes as it is."""
+    pieces, start = [], 0
+    for quoted in _QUOTED.finditer(text):
+        pieces += [plain(text[start : quoted.start()]), quoted.group()]
+        start = quoted.end()
+    return "".join([*pieces, plain(text[start:])])
+
+
+def read(value: Any) -> float:
+    """Return the finite number that `value` is or spells; `60%` is 0.6.
+
+    Raises:
+        NotFiniteError: it is infinite, NaN or a truth value.
+        NumberError: it is none; the reason tells how to write a number with a comma.
+    """
+    text = plain(value).strip() if isinstance(value, str) else value
+    share = 100 if isinstance(text, str) and text.endswith("%") else 1
+    try:
+        number = float(text.removesuffix("%") if isinstance(text, str) else text)
+    except OverflowError:
+        raise NotFiniteError(f"must be a number that is not so large, not {_shown(value)}") from None
+    except (TypeError, ValueError):
+        raise NumberError(comma_reason(value) or f"must be a number, not {_shown(value)}") from None
+    if isinstance(value, bool) or not math.isfinite(number):
+        raise NotFiniteError(f"must be a finite number, not {_shown(value)}")
+    return number / share
+
+
+def read_whole(value: Any) -> int:
+    """Return the whole number that `value` is or spells.
+
+    Raises:
+        NumberError: it is none, or could mean thousands or a fraction (`1.000`).
+    """
+    text = plain(value).strip() if isinstance(value, str) else value
+    if isinstance(text, (int, str)) and not isinstance(text, bool):
+        try:
+            # Not converted through float, which holds whole numbers only up to 2**53; seeds go to 2**63.
+            return _of_size(int(text))
+        except NumberError:
+            raise
+        except ValueError:
+            pass
+    number = read(value)
+    if number != int(number) or (isinstance(text, str) and (_THOUSANDS.fullmatch(text) or text.endswith("%"))):
+        raise NumberError(f"must be a whole number, not {_shown(value)}")
+    return _of_size(int(number))
+
+
+def _of_size(number: int) -> int:
+    if number.bit_length() > _MOST_BITS:
+        raise NumberError("must be a number that is not so large")
+    return number
+
+
+def split(text: str) -> list[str]:
+    """Return the pieces of a list of numbers, which commas, semicolons or blanks separate.
+
+    Raises:
+        NumberError: it has commas with and without a blank, so that some may be meant as decimal points.
+    """
+    # Nobody types a full-width comma for a decimal point.
+    inner = " ".join(plain(_LIST_COMMA.sub(", ", text)).strip("()[]{}, \t\r\n").split())
+    if ";" in inner:
+        pieces = inner.split(";")
+    elif _BLANK_COMMA.search(inner):
+        pieces = _BLANK_COMMA.split(inner)
+    else:
+        pieces = inner.split() if " " in inner else inner.split(",")
+    for piece in pieces:
+        reason = comma_reason(piece.strip())
+        if reason:
+            raise NumberError(reason)
+    return [piece.strip() for piece in pieces if piece.strip()]
+
+
+def comma_reason(value: Any) -> str:
+    """Return what to tell about a number with a comma; empty where `value` is none."""
+    text = plain(value).strip() if isinstance(value, str) else ""
+    if "," in text and _THOUSANDS.fullmatch(text) and "." not in text:
+        return f"leave out the comma in {shown(value.strip())}, as in {text.replace(',', '')}"
+    found = _COMMA.fullmatch(text.removesuffix("%"))
+    return f"write a point for the comma in {shown(value.strip())}, as in {text.replace(',', '.')}" if found else ""
+
+
+def check_pairs(text: str) -> None:
+    """Raise NumberError for a decimal comma in `key=value` or `key: value` pairs, outside of quotes."""
+    for value, inner in _VALUE.findall(_QUOTED.sub("''", text)):
+        reason = comma_reason(value)
+        if reason:
+            raise NumberError(reason)
+        split(inner)
+
+
+def _shown(value: Any) -> str:
+    return "empty" if value is None or value == "" else shown(value)
