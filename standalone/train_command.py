@@ -174,6 +174,7 @@ def _train(job: Job, evaluation: EvaluationSettings, arguments: argparse.Namespa
             "peak_memory_mb": round(result.peak_memory_mb, 1),
             "memory_mb": round(result.memory_mb, 1),
             "estimated_mb": None if result.estimated_mb is None else round(result.estimated_mb, 1),
+            "notes": list(result.notes),
             "files": {
                 "network": str(result.network.resolve()),
                 "sheet": str(result.sheet.resolve()) if result.sheet else None,

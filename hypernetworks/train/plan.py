@@ -20,8 +20,9 @@ from ..ports import PictureRequest, Ports
 from .memory_plan import MemoryPlan, plan_memory
 from .optim import optimizers, schedules
 from .optim.precision import Precision
+from .origin import Origin
 from .paths import OutputPaths
-from .resume import state_to_resume
+from .resume import changes_since, state_to_resume
 from .settings.job import Job
 from .state_file import SavedRun
 from .tracking.previews import preview_requests
@@ -69,6 +70,8 @@ class TrainingPlan:
         steps_per_epoch: optimizer steps of a pass over the training pictures.
         memory: the memory that the steps take, and how they are computed.
         resumed: the state to continue from, or None.
+        origin: what the run is made of.
+        changes: sentences on what is different from when the state was saved.
         run: what tells the run from others of its name, before and after a Continue.
     """
 
@@ -87,6 +90,8 @@ class TrainingPlan:
     intervals: Intervals
     memory: MemoryPlan
     resumed: SavedRun | None
+    origin: Origin
+    changes: tuple[str, ...]
     run: str
 
     def lines(self) -> list[str]:
@@ -113,6 +118,7 @@ class TrainingPlan:
             lines.append(f"The run continues from step {self.resumed.step}.")
         elif self.resumed:
             lines.append(f"All {self.end_step} steps are done; the results that are missing are written.")
+        lines += self.changes
         return lines
 
 
@@ -151,6 +157,7 @@ def make_plan(job: Job, ports: Ports, resume: bool = False) -> TrainingPlan:
     errors.raise_all()
     end_step = min(job.train.max_steps, schedule.end_step or job.train.max_steps)
     resumed = state_to_resume(job, paths, end_step).checked(job, network, denoiser) if resume else None
+    origin = Origin.of(job, dataset, network, ports)
     if resumed is not None:
         end_step = max(end_step, resumed.step)
     return TrainingPlan(
@@ -169,6 +176,8 @@ def make_plan(job: Job, ports: Ports, resume: bool = False) -> TrainingPlan:
         intervals=Intervals.of(job, steps_per_epoch),
         memory=plan_memory(job.train, network, denoiser, training.kinds),
         resumed=resumed,
+        origin=origin,
+        changes=changes_since(resumed, origin, job, end_step) if resumed else (),
         run=(resumed.run if resumed else "") or secrets.token_hex(8),
     )
 

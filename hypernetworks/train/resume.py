@@ -5,10 +5,13 @@ from __future__ import annotations
 from .. import files
 from ..base.errors import HypernetworkFileError, SettingsError, TrainingError
 from ..network.hypernetwork import Metadata
+from .origin import Origin
 from .paths import OutputPaths
 from .settings.job import Job
 from .state_file import SavedRun, newest_state
 from .tracking import sheet
+
+_NO_RECORD = "An older version saved the state: whether pictures or settings have changed since then is not known."
 
 
 def state_to_resume(job: Job, paths: OutputPaths, end_step: int) -> SavedRun:
@@ -35,6 +38,25 @@ def state_to_resume(job: Job, paths: OutputPaths, end_step: int) -> SavedRun:
     if is_saved and (not job.output.sheet or sheet.is_of(paths.sheet, saved.run, saved.step)):
         raise TrainingError(f"the run has ended at step {saved.step} already; raise train.max_steps to continue")
     return saved
+
+
+def changes_since(saved: SavedRun, now: Origin, job: Job, end_step: int) -> tuple[str, ...]:
+    """Return sentences on what is different from when `saved` was written.
+
+    Raises:
+        SettingsError: with it the run will not end as one without a break, and the settings do not agree to that.
+    """
+    if saved.origin is None:
+        return (_NO_RECORD,)
+    changes = saved.origin.changes(now)
+    breaking = [change.text for change in changes if change.breaks]
+    if breaking and saved.step < end_step and not job.output.resume_changed:
+        reason = (
+            f"since the state was saved this has changed: {'; '.join(breaking)}; "
+            "the result will be another than without a break; set output.resume_changed to continue all the same"
+        )
+        raise SettingsError("output.resume_changed", reason)
+    return tuple(f"Changed since the state was saved: {change.text}." for change in changes)
 
 
 def _metadata(paths: OutputPaths) -> Metadata | None:

@@ -50,6 +50,7 @@ class TrainResult:
         network, sheet, strip, log: files; None for those that were not wanted, and for the sheet after an interrupt.
         previews: preview pictures, in order.
         chart: the curves of the run, as SVG.
+        notes: sentences on what was different from before a Continue, and on what could not be written.
     """
 
     steps: int
@@ -69,6 +70,7 @@ class TrainResult:
     log: Path
     previews: tuple[Path, ...]
     chart: Markup
+    notes: tuple[str, ...] = ()
 
 
 def train(job: Job, ports: Ports, resume: bool = False) -> TrainResult:
@@ -148,7 +150,8 @@ class _Run:
         plan, encoder = self.plan, self.ports.encoder
         logs = self._open_logs()
         callbacks: list[Callback] = [self.validation, self.monitor, *logs, self.previews, self.saver]
-        _log.info(plan.memory.line())
+        for line in (plan.memory.line(), *plan.changes):
+            _log.info(line)
         self.started = time.monotonic()
         try:
             with encoder.unloaded() if plan.job.train.unload_encoders else nullcontext(), self.trainer.working():
@@ -172,7 +175,7 @@ class _Run:
 
     def result(self) -> TrainResult:
         """Draw the sheet and return the result."""
-        monitor, guard, paths = self.monitor, self.trainer.guard, self.plan.paths
+        plan, monitor, guard, paths = self.plan, self.monitor, self.trainer.guard, self.plan.paths
         is_interrupted = self.saver.step < self.plan.end_step
         latest = self.validation.latest
         return TrainResult(
@@ -193,6 +196,7 @@ class _Run:
             log=paths.log,
             previews=tuple(self.previews.paths),
             chart=monitor.chart(),
+            notes=plan.changes,
         )
 
     @contextmanager

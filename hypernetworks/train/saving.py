@@ -143,7 +143,8 @@ class Saver:
     def _save_state(self, path: Path) -> None:
         progress = {name: callback.state() for name, callback in self.resumable.items()}
         optimizer = self.plan.job.optimizer.name
-        saved = SavedRun(self.step, self.first.step, self.state.capture(), optimizer, progress, self.plan.run)
+        captured, plan = self.state.capture(), self.plan
+        saved = SavedRun(self.step, self.first.step, captured, optimizer, progress, plan.run, plan.origin)
         write_state(path, saved)
         self._state_saved_s = time.monotonic()
 

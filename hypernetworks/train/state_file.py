@@ -16,6 +16,7 @@ from ..files import torch_writer
 from ..network.hypernetwork import Hypernetwork
 from ..ports import Denoiser
 from . import validation
+from .origin import MAX_CHARACTERS, Origin
 from .settings.job import Job
 from .state import check_captured
 from .tracking import monitor, previews
@@ -31,6 +32,7 @@ _FORM = Record(
     {
         "version": Exactly(_VERSION),
         "run": Text(16, _RUN),
+        "origin": Text(MAX_CHARACTERS),
         "step": STEPS,
         "first_step": STEPS,
         "learner": Record(
@@ -42,8 +44,10 @@ _FORM = Record(
 )
 
 
-#: Before runs had something that tells them apart.
-_FIRST_FORM = Record({**{key: form for key, form in _FORM.fields.items() if key != "run"}, "version": Exactly(1)})
+#: Before states told of the run.
+_FIRST_FORM = Record(
+    {key: form for key, form in _FORM.fields.items() if key not in ("run", "origin")} | {"version": Exactly(1)}
+)
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,7 @@ class SavedRun:
         optimizer_name: name of the optimizer the state belongs to.
         progress: losses and the like of the callbacks that asked to be remembered, by name.
         run: what tells the run from others of its name, 16 hexadecimal digits; empty in a state of version 1.
+        origin: what the run is made of; None in a state of version 1.
         file: name of the file.
     """
 
@@ -66,6 +71,7 @@ class SavedRun:
     optimizer_name: str
     progress: dict[str, Any]
     run: str = ""
+    origin: Origin | None = None
     file: str = ""
 
     def checked(self, job: Job, network: Hypernetwork, denoiser: Denoiser) -> SavedRun:
@@ -95,6 +101,7 @@ def write_state(path: Path, saved: SavedRun) -> None:
     content = {
         "version": _VERSION,
         "run": saved.run,
+        "origin": saved.origin.text() if saved.origin else "",
         "step": saved.step,
         "first_step": saved.first_step,
         "learner": saved.captured,
@@ -116,6 +123,7 @@ def read_state(path: Path) -> SavedRun:
         _check_version(content)
         found = (_FIRST_FORM if content["version"] == 1 else _FORM).take(content)
         check_memory(found)
+        origin = Origin.read(found["origin"]) if "origin" in found else None
     except UnfitError as error:
         reason = f"this is no saved state of a run that this version can go on with: {error}"
         raise HypernetworkFileError(f"{path.name}: {reason}") from error
@@ -126,6 +134,7 @@ def read_state(path: Path) -> SavedRun:
         optimizer_name=found["optimizer_name"],
         progress=found["progress"],
         run=found.get("run", ""),
+        origin=origin,
         file=path.name,
     )
 

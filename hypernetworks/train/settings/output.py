@@ -127,6 +127,12 @@ class OutputSettings(Settings):
         minimum=0.0,
         maximum=1440.0,
     )
+    resume_changed: bool = setting(
+        False,
+        "Continue with changes",
+        "Continues also where pictures, captions or settings have changed so much that the result is another.",
+        group=OUTPUT,
+    )
     sheet: bool = setting(
         True,
         "Before and after",

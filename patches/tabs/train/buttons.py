@@ -112,10 +112,11 @@ def summary(result: TrainResult) -> str:
         else ""
     )
     rolled = f" Rolled back {result.rollbacks} times." if result.rollbacks else ""
+    notes = "".join(f" {note}" for note in result.notes)
     expected = "" if result.estimated_mb is None else f", {result.estimated_mb:.0f} MB expected"
     memory = f"Memory in addition to the model: {result.memory_mb:.0f} MB at most{expected}."
     return (
         f"{ended} {result.steps} steps in {result.seconds:.0f} s; loss {result.loss_first:.4f} at first, "
         f"{result.loss_last:.4f} at last. {memory} Saved as {result.network.name}; "
-        f"log and pictures are in {result.log.parent}.{goes_on}{left_out}{rolled}"
+        f"log and pictures are in {result.log.parent}.{goes_on}{left_out}{rolled}{notes}"
     )

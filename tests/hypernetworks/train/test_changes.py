@@ -1,0 +1,171 @@
+"""Continue tells what has changed, goes on with what may change, and asks about the rest."""
+
+import dataclasses
+import json
+import shutil
+
+import pytest
+from hypernetwork_workbench.hypernetworks import files
+from hypernetwork_workbench.hypernetworks.base.errors import SettingsError
+from hypernetwork_workbench.hypernetworks.ports import Checkpoint
+from hypernetwork_workbench.hypernetworks.train import origin
+from hypernetwork_workbench.hypernetworks.train.plan import make_plan
+from hypernetwork_workbench.hypernetworks.train.run import train
+from hypernetwork_workbench.hypernetworks.train.settings.job import SECTIONS
+from hypernetwork_workbench.hypernetworks.train.state_file import state_of
+from PIL import Image
+
+from tests.support.fake_ports import fake_ports
+from tests.support.runs import make_job, same, weights
+
+
+@pytest.fixture
+def half(pictures, tmp_path):
+    """Return the folder of pictures of a run that was interrupted after five steps, and that of its files."""
+    copy = tmp_path / "copied"
+    shutil.copytree(pictures, copy)
+    train(make_job(copy, output__sheet=False), fake_ports(tmp_path / "run", stop_after=5))
+    return copy, tmp_path / "run"
+
+
+def resumed(half, **changes):
+    return train(make_job(half[0], **{"output__sheet": False, **changes}), fake_ports(half[1]), resume=True)
+
+
+def add(folder):
+    Image.new("RGB", (40, 40), "red").save(folder / "zz-new.png")
+    (folder / "zz-new.txt").write_text("new")
+
+
+def first(folder, pattern="*.png"):
+    return sorted(folder.glob(pattern))[0]
+
+
+FILES = {
+    "pictures added: zz-new.png": add,
+    "pictures removed: {}": lambda folder: first(folder).unlink(),
+    "pictures replaced: {}": lambda folder: Image.new("RGB", (40, 40), "red").save(first(folder)),
+    "captions edited: {}": lambda folder: first(folder).with_suffix(".txt").write_text("edited"),
+}
+BREAKING = {
+    "train__seed": 4,
+    "train__gradient_accumulation": 2,
+    "train__validation_share": 0.3,
+    "data__batch_size": 1,
+    "data__caption_dropout": 0.5,
+    "data__flip": True,
+    "data__repeats": 2,
+    "data__width": 40,
+    "loss__kind": "huber",
+    "loss__noise_offset": 0.1,
+    "optimizer__arguments": "weight_decay=0.1",
+    "optimizer__clip": "norm",
+    "train__precision": "bf16",
+}
+FREE = {
+    "train__max_steps": 14,
+    "train__rollback_after": 7,
+    "schedule__rate": "0.005",
+    "preview__every": "4",
+    "output__save_every": "3",
+    "output__keep_last": 1,
+    "data__cache": False,
+}
+
+
+@pytest.mark.parametrize("text", FILES)
+def test_other_pictures_and_captions_are_told_and_asked_about(half, text):
+    name = first(half[0]).name
+    FILES[text](half[0])
+    with pytest.raises(SettingsError, match=r"another than without a break") as caught:
+        resumed(half)
+    assert caught.value.field == "output.resume_changed"
+    assert text.format(name) in str(caught.value)
+    done = resumed(half, output__resume_changed=True)
+    assert done.steps == 12
+    assert any(text.format(name) in note for note in done.notes)
+    assert resumed(half, train__max_steps=14).notes == (
+        "Changed since the state was saved: train.max_steps is 14, not 12.",
+    )
+
+
+@pytest.mark.parametrize("address", BREAKING)
+def test_settings_that_change_the_result_are_told_and_asked_about(half, address):
+    name = address.replace("__", ".")
+    with pytest.raises(SettingsError, match=rf"^output\.resume_changed: .*{name} is "):
+        resumed(half, **{address: BREAKING[address]})
+    job = make_job(half[0], output__resume_changed=True, **{address: BREAKING[address]})
+    assert any(f"{name} is" in line for line in make_plan(job, fake_ports(half[1]), resume=True).lines())
+
+
+@pytest.mark.parametrize("address", FREE)
+def test_settings_that_may_change_are_told_and_no_more(half, address):
+    done = resumed(half, **{address: FREE[address]})
+    assert len(done.notes) == 1
+    assert address.replace("__", ".") in done.notes[0]
+
+
+def test_nothing_is_told_where_nothing_changed_also_in_another_place(half, pictures, tmp_path):
+    whole = train(make_job(pictures, output__sheet=False), fake_ports(tmp_path / "whole"))
+    moved = tmp_path / "moved"
+    half[0].rename(moved)
+    done = resumed((moved, half[1]))
+    assert done.notes == ()
+    assert same(weights(done.network), weights(whole.network))
+
+
+def test_another_checkpoint_or_structure_is_told(half):
+    ports = dataclasses.replace(fake_ports(half[1]), checkpoint=Checkpoint("other", "9876543210"))
+    with pytest.raises(SettingsError, match="the checkpoint is another"):
+        train(make_job(half[0]), ports, resume=True)
+    with pytest.raises(SettingsError, match=r"dropout structure of the network is \[0\.0, 0\.5, 0\.0\], not"):
+        resumed(half, network__dropout_structure="0, 0.5, 0")
+    ports = fake_ports(half[1])
+    ports.encoder.picture_fingerprint = lambda: "another VAE"
+    with pytest.raises(SettingsError, match="the VAE is another"):
+        train(make_job(half[0]), ports, resume=True)
+
+
+def test_a_run_whose_steps_are_done_is_finished_whatever_has_changed(half, tmp_path):
+    done = resumed(half)
+    before = weights(done.network)
+    done.network.unlink()
+    add(half[0])
+    again = resumed(half)
+    assert same(weights(again.network), before)
+    assert any("zz-new" in note for note in again.notes)
+
+
+def test_a_state_without_a_record_goes_on_with_one_sentence(half):
+    path = state_of(half[1] / "hypernetworks" / "fake.pt")
+    content = files.read_plain(path)
+    del content["run"], content["origin"]
+    content["version"] = 1
+    import torch
+
+    torch.save(content, path)
+    add(half[0])
+    done = resumed(half)
+    assert len(done.notes) == 1
+    assert "older version" in done.notes[0]
+
+
+def test_many_names_are_counted(half):
+    for number in range(9):
+        Image.new("RGB", (40, 40), "red").save(half[0] / f"zz-{number}.png")
+        (half[0] / f"zz-{number}.txt").write_text("new")
+    with pytest.raises(SettingsError, match=r"zz-4\.png and 4 more"):
+        resumed(half)
+
+
+def test_the_lists_of_settings_name_settings():
+    known = {f"{section}.{name}" for section, kind in SECTIONS.items() for name, _, _ in kind.options()}
+    assert known >= origin.FREE
+    assert known >= origin.UNTOLD
+
+
+def test_the_record_is_small_plain_json(half):
+    content = files.read_plain(state_of(half[1] / "hypernetworks" / "fake.pt"))
+    found = json.loads(content["origin"])
+    assert len(found["pictures"]) == len(list(half[0].glob("*.png")))
+    assert len(json.dumps(found["pictures"])) < 150 * len(found["pictures"])
