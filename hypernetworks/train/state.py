@@ -109,7 +109,8 @@ class TrainState:
 def make_state(job: Job, network: Hypernetwork, denoiser: Denoiser) -> TrainState:
     """Return the state of step 0: `network` on the device of the model, with a new optimizer."""
     network = network.to(denoiser.device)
-    weights, build = list(network.parameters()), _builder(job)
+    build = _builder(job)
+    weights: list[Tensor] = list(network.parameters())
     optimizer = OptimizerOnCpu(weights, build) if job.train.optimizer_on_cpu else build(weights)
     average = WeightAverage(network, job.train.ema_decay) if job.train.ema_decay else None
     return TrainState(network, optimizer, Precision(job.train.precision, denoiser.device, denoiser.dtype), average)
