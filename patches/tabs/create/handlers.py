@@ -18,13 +18,13 @@ from ....hypernetworks.jobs.create_entry import FORM_LABELS, Entry, as_sentence,
 from ....hypernetworks.jobs.settings_text import MAX_BYTES
 from ....hypernetworks.network import presets
 from ....hypernetworks.pages import create as create_view
-from ....hypernetworks.pages.sentences import done, plain
+from ....hypernetworks.pages.sentences import done
 from ....hypernetworks.train.settings.job import CreateSettings
 from ...model import host
 from ...model.attention_layers import loaded_widths
 from ..form import Form
+from ..preset_choice import shown_preset
 
-OWN = "Own settings"
 _CHANGED = "the checkpoint has changed and its widths are ticked now; look at them and press the button again"
 
 
@@ -137,15 +137,13 @@ class Handlers:
                 values = {**values, "widths": [str(one) for one in now if not self._wanted or one in self._wanted]}
             ticks = gr.update(choices=[str(one) for one in now], value=values["widths"])
         entry = self._check(values, now)
-        preset = presets.matching(entry.structure)
         return [
             ticks,
             now,
             *self.form.message_updates({error.field: as_sentence(error) for error in entry.problems}),
             create_view.drawing(entry),
             create_view.summary(entry, now, FORM_LABELS),
-            preset.name if preset else OWN,
-            gr.update(value=plain(preset.advice if preset else ""), visible=preset is not None),
+            *shown_preset(presets.matching(entry.structure)),
         ]
 
     def _fill(self, changes: Mapping[str, Any], offered: Sequence[int], entered: Sequence[Any]) -> list[Any]:

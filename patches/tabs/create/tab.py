@@ -13,7 +13,8 @@ from ....hypernetworks.network import presets
 from ....hypernetworks.train.settings.job import CreateSettings
 from .. import start_values
 from ..form import Form
-from .handlers import OWN, Handlers, Panel
+from ..preset_choice import preset_choice
+from .handlers import Handlers, Panel
 
 _WIDTHS = Option(
     "Attention widths",
@@ -38,7 +39,7 @@ def make_tab(start: Mapping[str, Mapping[str, Any]]) -> Handlers:
     form = Form("hnw_create", shows_problems=True, own={"widths": lambda form: _width_fields(form, wanted)})
     with gr.Tab("Create Beta Hypernetwork", elem_id="hnw_create_tab") as tab, gr.Row():
         with gr.Column(elem_id="hnw_create_form"):
-            preset, advice = _preset_fields()
+            preset, advice = _preset_choice()
             form.add_rows({"": CreateSettings}, {"": values})
             form.add_folds({"": CreateSettings}, {"": values}, groups([CreateSettings]))
         with gr.Column(elem_id="hnw_create_panel"):
@@ -48,16 +49,13 @@ def make_tab(start: Mapping[str, Mapping[str, Any]]) -> Handlers:
     return handlers
 
 
-def _preset_fields() -> tuple[Any, Any]:
-    preset = gr.Dropdown(
-        [OWN, *(one.name for one in presets.PRESETS)],
-        value=OWN,
-        label="Preset",
-        info="Fills in a proven shape; you can change everything afterwards.",
-        elem_id="hnw_create_preset",
+def _preset_choice() -> tuple[Any, Any]:
+    return preset_choice(
+        "hnw_create",
+        presets.PRESETS,
+        "Preset",
+        "Fills in a proven shape; you can change everything afterwards.",
     )
-    preset.do_not_save_to_config = True
-    return preset, gr.HTML(visible=False, elem_id="hnw_create_advice", elem_classes="hnw-note")
 
 
 def _width_fields(form: Form, wanted: tuple[int, ...]) -> None:

@@ -22,39 +22,26 @@ from ....hypernetworks.merge.baking import (
 from ....hypernetworks.merge.outlines import outline
 from ....hypernetworks.pages.sentences import done, note
 from ...patching.error_reports import report_unexpected
-from ..form import Form
 from ..inspect import work
 from .handlers import file_problem
+from .preview import PreviewHandlers
 
 _EMPTY = "Choose a network and a checkpoint; then this shows how many attention layers change."
 
 
-class BakeHandlers:
-    """Functions for the events of baking.
-
-    Args:
-        form: the fields of `BakeSettings`.
-        preview: shows what would change.
-    """
-
-    def __init__(self, form: Form, preview: Any) -> None:
-        self.form, self._preview = form, preview
-
-    @property
-    def shown(self) -> list[Any]:
-        """Components that `look` updates."""
-        return [*self.form.messages, self._preview]
+class BakeHandlers(PreviewHandlers):
+    """Functions for the events of baking; the form has the fields of `BakeSettings`."""
 
     def look(self, *entered: Any) -> list[Any]:
         """Show what would change, or at a field why it cannot."""
         values = self.form.values(entered)
         if not values["network"] or not values["checkpoint"]:
-            return [*self.form.message_updates({}), note(_EMPTY)]
+            return self.show(note(_EMPTY))
         try:
             sentence = _plan(values["network"], _checkpoint(values["checkpoint"]))
         except SettingsError as error:
-            return [*self.form.message_updates({error.field: as_sentence(error)}), note(_EMPTY)]
-        return [*self.form.message_updates({}), note(sentence)]
+            return self.show(note(_EMPTY), {error.field: as_sentence(error)})
+        return self.show(note(sentence))
 
     def bake(self, *entered: Any) -> tuple[str, Any]:
         """Write the new checkpoint; return the outcome and the list of checkpoints."""

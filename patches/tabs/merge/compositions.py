@@ -22,9 +22,9 @@ from ....hypernetworks.pages import merge
 from ....hypernetworks.pages.sentences import done, note
 from ...model import host
 from ...patching.error_reports import report_unexpected
-from ..form import Form
 from ..inspect import work
 from . import handlers
+from .preview import PreviewHandlers
 
 SUFFIX = ".hns"
 TEXT = Option(
@@ -36,31 +36,18 @@ _FIELD = "text"
 _EMPTY = "Both forms of the composition appear here, and whether it can be one file."
 
 
-class CompositionHandlers:
-    """Functions for the events of compositions.
-
-    Args:
-        form: the text and the fields of `ResultSettings`.
-        preview: shows how the text is understood.
-    """
-
-    def __init__(self, form: Form, preview: Any) -> None:
-        self.form, self._preview = form, preview
-
-    @property
-    def shown(self) -> list[Any]:
-        """Components that `look` updates."""
-        return [*self.form.messages, self._preview]
+class CompositionHandlers(PreviewHandlers):
+    """Functions for the events of compositions; the form has the text and the fields of `ResultSettings`."""
 
     def look(self, *entered: Any) -> list[Any]:
         """Show the composition in both forms, or where it is wrong."""
         values = self.form.values(entered)
         if not values[_FIELD].strip():
-            return [*self.form.message_updates({}), note(_EMPTY)]
+            return self.show(note(_EMPTY))
         try:
-            return [*self.form.message_updates({}), _preview(_read(values[_FIELD]))]
+            return self.show(_preview(_read(values[_FIELD])))
         except SettingsError as error:
-            return [*self.form.message_updates({_FIELD: as_sentence(error)}), note(_EMPTY)]
+            return self.show(note(_EMPTY), {_FIELD: as_sentence(error)})
 
     def save(self, *entered: Any) -> str:
         """Write the composition as a `.hns` file into the folder of networks."""

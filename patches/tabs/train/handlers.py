@@ -14,13 +14,13 @@ from ....hypernetworks.base.errors import SettingsError, WorkbenchError
 from ....hypernetworks.jobs import train_files
 from ....hypernetworks.jobs.settings_text import MAX_BYTES
 from ....hypernetworks.jobs.train_entry import as_sentence, in_words, planned_rates, problems
-from ....hypernetworks.pages.sentences import done, note, plain
+from ....hypernetworks.pages.sentences import done, note
 from ....hypernetworks.train.settings import presets
 from ....hypernetworks.train.settings.job import Job
 from ...runs.job import draft, listed_name, missing_network
 from ..form import Form
+from ..preset_choice import shown_preset
 
-OWN = "Own settings"
 _UNNAMED = "training"
 
 
@@ -104,11 +104,9 @@ class Handlers:
         if network and network not in shared.hypernetworks:
             sentences["network.file"] = as_sentence(SettingsError("network.file", missing_network(network)))
         entered = {f"{section}.{name}": value for section, table in tables.items() for name, value in table.items()}
-        preset = presets.matching(entered)
         return [
             _plot(draft(tables)),
-            preset.name if preset else OWN,
-            gr.update(value=plain(preset.advice if preset else ""), visible=preset is not None),
+            *shown_preset(presets.matching(entered)),
             *self.form.message_updates(sentences),
         ]
 

@@ -17,8 +17,9 @@ from ...patching import capabilities
 from .. import start_values
 from ..form import Form
 from ..inspect import work
+from ..preset_choice import preset_choice
 from . import buttons, fields
-from .handlers import OWN, Handlers, Panel
+from .handlers import Handlers, Panel
 
 _log = logging.getLogger(__name__)
 _QUICK: dict[str, Any] = {"queue": False, "show_progress": "hidden"}
@@ -57,7 +58,7 @@ def make_tab(start: dict[str, dict[str, Any]], txt2img: Sequence[Any] = ()) -> H
     form = fields.make_form()
     with gr.Tab("Train Gamma", elem_id="hnw_train_tab") as tab, gr.Row():
         with gr.Column(elem_id="hnw_train_form"):
-            preset, advice = _preset_fields()
+            preset, advice = _preset_choice()
             fields.above_plot(form, start)
             plot = gr.HTML(elem_id="hnw_train_plot")
             fields.below_plot(form, start)
@@ -71,16 +72,13 @@ def make_tab(start: dict[str, dict[str, Any]], txt2img: Sequence[Any] = ()) -> H
     return handlers
 
 
-def _preset_fields() -> tuple[Any, Any]:
-    preset = gr.Dropdown(
-        [OWN, *(one.name for one in presets.PRESETS)],
-        value=OWN,
-        label="Recipe",
-        info="Fills in a proven rate, schedule, optimizer and number of steps; you can change everything afterwards.",
-        elem_id="hnw_train_preset",
+def _preset_choice() -> tuple[Any, Any]:
+    return preset_choice(
+        "hnw_train",
+        presets.PRESETS,
+        "Recipe",
+        "Fills in a proven rate, schedule, optimizer and number of steps; you can change everything afterwards.",
     )
-    preset.do_not_save_to_config = True
-    return preset, gr.HTML(visible=False, elem_id="hnw_train_advice", elem_classes="hnw-note")
 
 
 def _tick(is_visible: bool) -> Any:
