@@ -7,6 +7,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import torch
 
 MB = 1 << 20
@@ -59,15 +60,11 @@ def free_bytes(device: torch.device) -> int:
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
         return free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-    import psutil  # noqa: PLC0415 (every host has it)
-
     return int(psutil.virtual_memory().available)
 
 
 def process_mb() -> float:
     """Return the resident memory of this process now, in MiB."""
-    import psutil  # noqa: PLC0415 (every host has it)
-
     return psutil.Process().memory_info().rss / MB
 
 
@@ -78,8 +75,6 @@ def process_peak_mb() -> float:
         if found:
             return int(found.group(1)) / 1024
     if sys.platform == "win32":
-        import psutil  # noqa: PLC0415 (every host has it)
-
         return psutil.Process().memory_info().peak_wset / MB
     import resource  # noqa: PLC0415 (missing on Windows)
 

@@ -10,13 +10,11 @@ import functools
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 from torch import Tensor
-
-if TYPE_CHECKING:
-    from jinja2 import Environment
 
 FOLDER = Path(__file__).parent / "templates"
 _TEXT = 2_000
@@ -40,8 +38,6 @@ def page(file: str, macro: str, *values: Any, **named: Any) -> str:
 @functools.cache
 def environment() -> Environment:
     """Return the environment of the templates. Every value is escaped; a name without a value is an error."""
-    from jinja2 import Environment, FunctionLoader, StrictUndefined  # noqa: PLC0415 - at the first page, not at start
-
     made = Environment(
         autoescape=True,
         auto_reload=False,

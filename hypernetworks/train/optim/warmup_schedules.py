@@ -6,6 +6,8 @@ import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import torch
+
 from ...base.errors import ScheduleError
 from ...base.options import setting
 from .schedule import RATE, WARMUP, ScheduleRequest, check_numbers, schedule
@@ -63,8 +65,7 @@ class WarmupSchedule:
 def _curve(kind: str, warmup: int, steps: int, power: float) -> Callable[[int], float]:
     """Return the share of the full rate at each step, as the library computes it for an optimizer with rate 1."""
     try:
-        import torch  # noqa: PLC0415 (heavy, and only these schedules need it)
-        from transformers import get_scheduler  # noqa: PLC0415
+        from transformers import get_scheduler  # noqa: PLC0415 - heavy, and only these schedules need it
     except ImportError as error:
         raise ScheduleError(f"the schedule {kind} needs the package transformers") from error
     optimizer = torch.optim.SGD([torch.zeros(1)], lr=1.0)
