@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from ...hypernetworks.base import numbers
+from ...hypernetworks.base.errors import NumberError
+from ...hypernetworks.base.outside import shown
 from ...hypernetworks.compose.nodes import spell
 
 NONE = "None"
@@ -70,7 +72,7 @@ def read(values: Sequence[Any]) -> tuple[list[Row], list[str]]:
         if number is not None:
             row = dataclasses.replace(row, strength=number)
         elif row.is_on and not row.is_empty:
-            problems.append(f"{_KEY} {len(rows) + 1} was not used: its strength must be a number, not {strength!r}.")
+            problems.append(not_used(f"{_KEY} {len(rows) + 1}", strength))
             row = dataclasses.replace(row, is_on=False)
         rows.append(row)
     return rows, problems
@@ -156,9 +158,14 @@ def apply_axis(index: int, field: str) -> Callable[[Any, Any, Any], None]:
     return put
 
 
+def not_used(what: str, strength: Any) -> str:
+    """Return the sentence for a row or tag whose strength is no number."""
+    reason = numbers.comma_reason(strength) or f"its strength must be a number, not {shown(strength)}"
+    return f"{what} was not used: {reason}."
+
+
 def _number(value: Any) -> float | None:
     try:
-        number = float(value)
-    except (TypeError, ValueError):
+        return numbers.read(value)
+    except NumberError:
         return None
-    return number if math.isfinite(number) and not isinstance(value, bool) else None

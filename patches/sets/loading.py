@@ -7,7 +7,7 @@ Its list has no `.safetensors` and no `.hns`, and of two files of the same name 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from ...hypernetworks.files import listing
 from ..model.library import is_composition, library
 from ..model.loaded import Loaded, LoadedComposition, LoadedNetwork
 from ..patching import Patch, PatchSet, switches
-from ..rows import entries, infotext
+from ..rows import entries, infotext, tags
 
 _log = logging.getLogger(__name__)
 _HOST = "modules.hypernetworks.hypernetwork"
@@ -47,10 +47,8 @@ def _make_reload(_original: Callable[..., Any]) -> Callable[..., Any]:
 
 def _make_load_one(_original: Callable[..., Any]) -> Callable[..., Any]:
     def load_hypernetwork(name: str) -> Loaded | None:
-        from modules import shared  # noqa: PLC0415
-
         try:
-            loaded = _load(name, shared.hypernetworks)
+            loaded = _load_anew(name)
         except (HypernetworkFileError, CompositionError) as error:
             _failures[name] = str(error)
             _log.error("Hypernetwork %s was not loaded: %s", name, error)
@@ -59,6 +57,20 @@ def _make_load_one(_original: Callable[..., Any]) -> Callable[..., Any]:
         return loaded
 
     return load_hypernetwork
+
+
+def _load_anew(name: str) -> Loaded:
+    """Load what is listed now; with a new list where that fails, as files may have come since it was made."""
+    from modules import shared  # noqa: PLC0415
+
+    before = dict(shared.hypernetworks)
+    try:
+        return _load(name, before)
+    except (HypernetworkFileError, CompositionError):
+        shared.reload_hypernetworks()
+        if shared.hypernetworks == before:
+            raise
+        return _load(name, shared.hypernetworks)
 
 
 def _load(name: str, listed: Mapping[str, str]) -> Loaded:
@@ -106,17 +118,29 @@ def _make_activate(original: Callable[..., Any]) -> Callable[..., Any]:
     def activate(self: Any, p: Any, params_list: Sequence[Any]) -> Any:
         from modules import shared  # noqa: PLC0415
 
-        result = original(self, p, params_list)
-        loaded = {network.name for network in shared.loaded_hypernetworks}
-        for params in params_list:
-            name = params.items[0] if params.items else ""
-            if name not in loaded and hasattr(p, "comment"):
-                reason = _failures.get(name, "it was not loaded")
-                p.comment(f"Hypernetwork {entries.named_by(name)} was not used: {reason}.")
-        infotext.note_hashes(p)
-        return result
+        # Whatever fails below, nothing of the picture before stays in use.
+        shared.loaded_hypernetworks[:] = []
+        usable, problems = tags.read(params_list)
+        try:
+            return original(self, p, usable)
+        finally:
+            for problem in (*problems, *_not_loaded(usable)):
+                _log.warning("%s", problem)
+                if hasattr(p, "comment"):
+                    p.comment(problem)
+            infotext.note_hashes(p)
 
     return activate
+
+
+def _not_loaded(used: Sequence[Any]) -> Iterator[str]:
+    from modules import shared  # noqa: PLC0415
+
+    loaded = {network.name for network in shared.loaded_hypernetworks}
+    for name in dict.fromkeys(tag.items[0] for tag in used):
+        if name not in loaded:
+            reason = _failures.get(name, "it was not loaded")
+            yield f"Hypernetwork {entries.named_by(name)} was not used: {reason}."
 
 
 patch_set = PatchSet(

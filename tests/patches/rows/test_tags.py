@@ -1,0 +1,99 @@
+"""Tags in prompts as people write them: a wrong one costs itself alone, and nothing stays from the picture before."""
+
+import shutil
+
+import numpy as np
+import pytest
+
+from tests.patches.model.test_library import write
+from tests.patches.test_on_host import generate, save_network
+
+
+@pytest.fixture
+def networks(patched):
+    save_network(patched, "night", seed=1, activation="mish")
+    save_network(patched, "day", seed=2)
+    return patched
+
+
+def in_use(host):
+    return [(each.name, each.multiplier) for each in host.module("shared").loaded_hypernetworks]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "reason"),
+    [
+        ("0,6", "write a point for the comma in '0,6', as in 0.6"),
+        ("０，６", "write a point for the comma in '０，６', as in 0.6"),
+        ("1.1.", "its strength must be a number, not '1.1.'"),
+        ("strong", "its strength must be a number, not 'strong'"),
+        ("nan", "its strength must be a number, not 'nan'"),
+        ("1e400", "its strength must be a number, not '1e400'"),
+        ("-inf", "its strength must be a number, not '-inf'"),
+        ("", "its strength must be a number, not ''"),
+        ("0.5 day", "its strength must be a number, not '0.5 day'"),
+    ],
+)
+def test_a_wrong_tag_costs_itself_alone(networks, wrong, reason):
+    expected, _ = generate(networks, "a red circle<hypernet:day:0.5>")
+    generate(networks, "a red circle<hypernet:night:2>")
+    picture, processed = generate(networks, f"a red circle<hypernet:night:{wrong}><hypernet:day:0.5>")
+    assert np.array_equal(picture, expected)
+    assert in_use(networks) == [("day", 0.5)]
+    assert processed.comments == f"Hypernetwork night was not used: {reason}.\n"
+    assert "Hypernetwork hashes: " in processed.info
+    assert "night: " not in processed.info.partition("Hypernetwork hashes: ")[2]
+
+
+@pytest.mark.parametrize(
+    ("tag", "strength"),
+    [
+        ("<hypernet:night:０．６>", 0.6),
+        ("<hypernet:night:60%>", 0.6),
+        ("<hypernet:night：0.6>", 0.6),
+        ("<hypernet:night：ー０．５>", -0.5),
+        ("<hypernet:night: 0.6 >", 0.6),
+        ("<hypernet:night:\u22120.25>", -0.25),
+    ],
+)
+def test_what_keyboards_type_is_read(networks, tag, strength):
+    _, processed = generate(networks, f"a red circle{tag}")
+    assert in_use(networks) == [("night", strength)]
+    assert processed.comments == ""
+
+
+def test_a_full_width_colon_in_a_name_or_a_composition_stays(networks):
+    save_network(networks, "Re：2", seed=3)
+    generate(networks, "a<hypernet:Re：2>")
+    assert in_use(networks) == [("Re：2", 1.0)]
+    generate(networks, "a<hypernet:night：0.25 + day：0.75>")
+    [loaded] = networks.module("shared").loaded_hypernetworks
+    assert loaded.multiplier == 1.0
+    assert loaded.composition.as_text() == "night:0.25 + day:0.75"
+
+
+def test_nothing_stays_where_the_activation_fails(networks, monkeypatch):
+    generate(networks, "a<hypernet:night:1>")
+    assert in_use(networks) == [("night", 1.0)]
+    module = networks.module("hypernetworks.hypernetwork")
+    monkeypatch.setattr(module, "load_hypernetworks", lambda *_: 1 / 0)
+    _, processed = generate(networks, "a<hypernet:day:1>")
+    assert in_use(networks) == []
+    assert "hashes" not in processed.info
+
+
+def test_a_file_copied_meanwhile_is_found(networks, tmp_path):
+    shared = networks.module("shared")
+    source = shared.hypernetworks["night"]
+    for name in ("new", "inner"):
+        shutil.copy(source, source.replace("night.pt", f"{name}.pt"))
+    assert "new" not in shared.hypernetworks
+    _, processed = generate(networks, "a<hypernet:new:0.5>")
+    assert (in_use(networks), processed.comments) == ([("new", 0.5)], "")
+
+    write(networks, "mix", "['day', 'later']")
+    shutil.copy(source, source.replace("night.pt", "later.pt"))
+    _, processed = generate(networks, "a<hypernet:mix:1>")
+    assert (in_use(networks), processed.comments) == ([("mix", 1.0)], "")
+    _, processed = generate(networks, "a<hypernet:gone:1>")
+    assert processed.comments == "Hypernetwork gone was not used: there is no hypernetwork of this name.\n"
