@@ -59,6 +59,14 @@ def test_rows_reach_the_picture_and_its_infotext(host: WebUI) -> None:
     assert f'Hypernetwork hashes: "{NIGHT}: {hashes[0]}, {DAY}: {hashes[1]}"' in said
 
 
+@pytest.mark.parametrize("wrong", ["0,6", "1.1.", "nan", "strong"])
+def test_a_wrong_tag_leaves_the_others_in_use_and_nothing_of_the_picture_before(host: WebUI, wrong: str) -> None:
+    infotext(host, prompt=f"a red circle<hypernet:{NIGHT}:2>")
+    said = infotext(host, prompt=f"a red circle<hypernet:{NIGHT}:{wrong}><hypernet:{DAY}:０．５>")
+    place = host.folder / "models" / "hypernetworks"
+    assert f'Hypernetwork hashes: "{DAY}: {files.short_hash(place / "below" / f"{DAY}.safetensors")}"' in said
+
+
 def test_the_second_pass_has_the_rows_too(host: WebUI) -> None:
     second = {"enable_hr": True, "hr_scale": 2, "hr_upscaler": "Latent", "denoising_strength": 0.7}
     said = infotext(host, alwayson_scripts=ROWS, **second)
