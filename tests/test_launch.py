@@ -148,7 +148,7 @@ def test_help_names_every_benchmark_of_the_folder(capsys, monkeypatch, tmp_path)
 
 
 @pytest.mark.parametrize("version", [(2, 7), (3, 6), (3, 9), (3, 13), (4, 0)])
-def test_an_unsupported_python_is_told_so(version: tuple[int, int]):
+def test_an_unsupported_python_is_reported(version: tuple[int, int]):
     code = (
         f"import runpy, sys; sys.version_info = {(*version, 1, 'final', 0)}; "
         "sys.argv = ['launch.py']; runpy.run_path('launch.py', run_name='__main__')"
@@ -160,7 +160,7 @@ def test_an_unsupported_python_is_told_so(version: tuple[int, int]):
     assert "{}.{}".format(*version) in sentence
 
 
-def test_an_unsupported_python_of_this_machine_is_told_so():
+def test_an_unsupported_python_of_this_machine_is_reported():
     names = ["python2", "python3.6", "python3.7", "python3.8", "python3.9", "python3.13", "python3.14"]
     found = [python for name in names if (python := shutil.which(name)) and _works(python)]
     if not found:

@@ -134,7 +134,7 @@ _OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Tell whether an error means that the memory of a GPU or of the machine does not suffice."""
+    """Tell whether an error means that a GPU or the machine ran out of memory."""
     text = str(error).lower()
     return isinstance(error, MemoryError) or (
         isinstance(error, RuntimeError) and any(part in text for part in _OUT_OF_MEMORY)
@@ -142,7 +142,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def too_little_memory(error: BaseException) -> str:
-    """Return the sentence for an error that `is_out_of_memory` knows."""
+    """Return the sentence for an error that `is_out_of_memory` recognises."""
     is_of_gpu = any(name in str(error).lower() for name in ("cuda", "hip", "mps", "xpu"))
     owner = "GPU" if is_of_gpu or type(error).__name__ == "OutOfMemoryError" else "computer"
     return f"the {owner} has too little memory for this run; lower the batch size or the picture size"

@@ -22,7 +22,7 @@ _SHOWN_CHARACTERS = 40
 
 
 class UnfitError(ValueError):
-    """A value from a file has not the form that it must have; the message lacks the name of the file."""
+    """A value from a file does not have the form it must have; the message does not name the file."""
 
 
 class Form(ABC):

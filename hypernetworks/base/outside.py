@@ -42,7 +42,7 @@ def read_text(path: Path, most_bytes: int = MAX_TEXT_BYTES) -> str:
         is_regular = stat.S_ISREG(path.stat().st_mode)
     except ValueError as error:
         raise OSError(errno.EINVAL, "its name has a character that no file name has") from error
-    if not is_regular:  # a pipe would be waited for without an end
+    if not is_regular:  # reading a pipe could wait for ever
         raise OSError(errno.EINVAL, "it is a folder" if path.is_dir() else "it is not a regular file")
     with path.open("rb") as file:
         data = file.read(most_bytes + 1)
@@ -55,7 +55,7 @@ def read_text(path: Path, most_bytes: int = MAX_TEXT_BYTES) -> str:
 
 
 def parse_json(text: str, **how: Any) -> Any:
-    """Return the value of a JSON text; raises UnfitTextError, also for what is nested or written without measure.
+    """Return the value of a JSON text; raises UnfitTextError, also for excessive nesting and huge numbers.
 
     Args:
         how: further arguments of `json.loads`.
@@ -65,7 +65,7 @@ def parse_json(text: str, **how: Any) -> Any:
 
 
 def parse_toml(text: str) -> dict[str, Any]:
-    """Return the tables of a TOML text; raises UnfitTextError, also for what is nested or written without measure."""
+    """Return the tables of a TOML text; raises UnfitTextError, also for excessive nesting, keys and numbers."""
     bare = _TOML_TEXTS.sub("s", text)
     _check(bare)
     if _LONG_KEY.search(bare):
@@ -113,13 +113,13 @@ def shown(value: Any) -> str:
     """Return a value from outside for a sentence, cut where it is long."""
     try:
         text = repr(value)
-    except (ValueError, RecursionError):  # a number of thousands of digits, or what is nested without measure
+    except (ValueError, RecursionError):  # a number of thousands of digits, or excessive nesting
         return f"a {type(value).__name__}"
     return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}..."
 
 
 def _check(bare: str) -> None:
-    """Raise UnfitTextError for a text, without the texts in it, that no parser should be given."""
+    """Raise UnfitTextError for what no parser should be given; `bare` is without its quoted texts."""
     if _LONG_NUMBER.search(bare):
         raise UnfitTextError(f"it has a number of {_MAX_DIGITS} digits or more")
     depth = 0

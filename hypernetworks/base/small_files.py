@@ -21,7 +21,7 @@ def read_bytes(path: str | os.PathLike[str], max_bytes: int) -> bytes:
     """
     place = Path(path)
     status = place.stat()
-    if not stat.S_ISREG(status.st_mode):  # to open a pipe would wait for ever
+    if not stat.S_ISREG(status.st_mode):  # opening a pipe could wait for ever
         raise UnfitError("it is no regular file")
     if status.st_size > max_bytes:
         raise UnfitError(f"it is larger than {max_bytes >> 20} MB")

@@ -62,7 +62,7 @@ def steps_per_epoch(kinds: Sequence[BatchKind], accumulation: int) -> int:
 
 
 def step_batches(kinds: Sequence[BatchKind], accumulation: int, seed: int, start: int = 0) -> Iterator[StepBatches]:
-    """Yield the micro-batches of each optimizer step from `start` on, without an end.
+    """Yield the micro-batches of each optimizer step from `start` on, endlessly.
 
     A step has `accumulation` of them; the last step of an epoch has the rest, so that no picture is dropped.
     """

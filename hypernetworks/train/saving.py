@@ -102,7 +102,7 @@ class Saver:
         """
         for path in paths:
             self._save_network(path)
-        # A state comes after all that was due at its step: whoever continues from it will not make up for that.
+        # The state comes last: a run that continues from it does not repeat what was due at its step.
         if self.plan.job.output.save_state:
             for path in paths:
                 self._save_state(state_of(path))

@@ -59,7 +59,7 @@ class SavedRun:
         first_step: steps the network had been trained for before the run.
         captured: what `TrainState.capture` gave.
         optimizer_name: name of the optimizer the state belongs to.
-        progress: losses and the like of the callbacks that asked to be remembered, by name.
+        progress: the histories of resumable callbacks, such as their losses, by name.
         run: what tells the run from others of its name, 16 hexadecimal digits; empty in a state of version 1.
         origin: what the run is made of; None in a state of version 1.
         file: name of the file.

@@ -76,7 +76,7 @@ def _is_for_machine_only(demo: Any) -> bool:
 
 
 class Calls:
-    """Which of the page's functions are behind our elements.
+    """Recognises calls of the functions that update our elements.
 
     Args:
         config: what gradio tells the page of its components and functions.
@@ -97,10 +97,10 @@ class Calls:
     def has(self, call: str | bytes, name: str = _IN_QUEUE) -> bool:
         """Tell whether a call is for one of ours; `name` is that of its address."""
         try:
-            said = json.loads(call)
+            content = json.loads(call)
         except (ValueError, RecursionError):
             return False  # nor does gradio read it
-        number = said.get("fn_index") if isinstance(said, dict) else None
+        number = content.get("fn_index") if isinstance(content, dict) else None
         if number is None:
             return name in self._names
         if type(number) is not int:
@@ -109,10 +109,10 @@ class Calls:
 
 
 class CallGate(Gate):
-    """The gate before what is ours.
+    """Refuses requests of other pages to the HTTP API and to the functions of our tabs.
 
     Args:
-        app: what stands behind it.
+        app: the ASGI application behind it.
         calls: the functions of our tabs.
         has_password: the HTTP API asks for one, which a page that only borrows a name does not have.
     """
@@ -123,7 +123,7 @@ class CallGate(Gate):
         self._has_password = has_password
 
     async def handle_foreign(self, found: Foreign, scope: Message, receive: Receive, send: Send) -> None:
-        """Answer a request of another page: refuses what is for ours, and gives the rest to the host."""
+        """Answer a request of another page: refuse it where it is for our functions, else pass it to the host."""
         path, call = scope["path"], _CALL.search(scope["path"])
         if f"{PREFIX}/" in path:
             if found.header == "host" and self._has_password:
@@ -137,7 +137,7 @@ class CallGate(Gate):
             if self._calls.has(body, call["name"] or _IN_QUEUE):
                 await super().handle_foreign(found, scope, receive, send)
             else:
-                await self.app(scope, _again(messages, receive), send)
+                await self.app(scope, _replay(messages, receive), send)
         else:
             await self.app(scope, receive, send)
 
@@ -148,8 +148,8 @@ class CallGate(Gate):
         async def hear() -> Message:
             nonlocal is_over
             message = await receive()
-            said = message.get("text") or message.get("bytes")
-            if is_over or message["type"] != "websocket.receive" or not self._calls.has(said or ""):
+            call = message.get("text") or message.get("bytes")
+            if is_over or message["type"] != "websocket.receive" or not self._calls.has(call or ""):
                 return message
             is_over = True
             self.log_refusal(found)
@@ -176,8 +176,8 @@ async def _read(receive: Receive) -> tuple[list[Message], bytes]:
     return messages, b"".join(message.get("body", b"") for message in messages)
 
 
-def _again(messages: list[Message], receive: Receive) -> Receive:
-    """Return a source of the messages that were read already, and then of those to come."""
+def _replay(messages: list[Message], receive: Receive) -> Receive:
+    """Return a source that repeats the messages already read, and then goes on with those to come."""
 
     async def next_one() -> Message:
         return messages.pop(0) if messages else await receive()

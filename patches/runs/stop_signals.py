@@ -26,7 +26,7 @@ class StopSignals:
         self._is_on = False
 
     def install(self) -> None:
-        """Stand in front of the present handlers; signals that are ignored stay so, and doing it twice is once."""
+        """Put ours in front of the present handlers, once; ignored signals stay ignored."""
         if threading.current_thread() is not threading.main_thread():
             return  # Python lets no other thread do it
         if not self._is_on:

@@ -34,7 +34,7 @@ class OptionInfo:
         return self
 
     def arguments(self) -> dict[str, Any]:
-        """Arguments of the component, worked out anew where they are a function."""
+        """Return the arguments of the component, from a fresh call where they are a function."""
         return (self.component_args() if callable(self.component_args) else self.component_args) or {}
 
 

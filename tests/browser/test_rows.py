@@ -122,18 +122,18 @@ def test_rows_are_ordered_by_their_arrows(both: np.ndarray, tab: Page):
     becomes(tab, (FIRST, "-0.75"), (SECOND, "2.5"))
 
 
-def test_a_missing_and_a_different_file_are_told_in_the_page(both: np.ndarray, tab: Page, server: Server):
+def test_a_missing_and_a_different_file_are_reported_in_the_page(both: np.ndarray, tab: Page, server: Server):
     generate(tab)
     said = infotext(tab).replace(f"{SECOND}:2.5", "gone:2.5")
     digest = files.short_hash(server.data / "models" / "hypernetworks" / f"{FIRST}.pt")
     read_infotext(tab, said.replace(digest, "0123456789"))
-    told = tab.wait_for_text("hnw_rows_remarks", "gone")
-    assert f"Hypernetwork {FIRST} is another file than the one this picture was made with" in told
-    assert "Hypernetwork gone, which this picture was made with, is not in your folder." in told
+    shown = tab.wait_for_text("hnw_rows_remarks", "gone")
+    assert f"Hypernetwork {FIRST} is another file than the one this picture was made with" in shown
+    assert "Hypernetwork gone, which this picture was made with, is not in your folder." in shown
     becomes(tab, (FIRST, "-0.75"), ("gone", "2.5"))
     generate(tab)
-    told = tab.wait_for_text("html_log_txt2img", "gone")
-    assert "Hypernetwork gone was not used: there is no hypernetwork of this name." in told
+    shown = tab.wait_for_text("html_log_txt2img", "gone")
+    assert "Hypernetwork gone was not used: there is no hypernetwork of this name." in shown
     tab.press("hnw_remove_2")
     becomes(tab, (FIRST, "-0.75"))
 

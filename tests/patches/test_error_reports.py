@@ -83,11 +83,11 @@ def test_a_command_that_fails_is_a_sentence(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(command_errors, "ROOT", tmp_path)
     monkeypatch.setattr(command_errors.sys, "path", [str(tmp_path), *command_errors.sys.path])
     assert command_errors.with_error_report(main)(["a caption"]) == 1
-    told = capsys.readouterr().err
-    assert "an unexpected error occurred (KeyError" in told
-    assert "Traceback" not in told
+    shown = capsys.readouterr().err
+    assert "an unexpected error occurred (KeyError" in shown
+    assert "Traceback" not in shown
     (report,) = (tmp_path / "data" / "reports").iterdir()
-    assert str(report) in told
+    assert str(report) in shown
 
 
 def test_every_command_has_the_net():

@@ -97,7 +97,7 @@ def test_without_networks_pictures_are_those_of_the_host(host):
     assert np.array_equal(plain, patched)
 
 
-def test_a_network_bends_the_picture_and_at_strength_0_does_nothing(patched):
+def test_a_network_changes_the_picture_and_at_strength_0_does_nothing(patched):
     save_network(patched, "bend")
     plain, _ = generate(patched, "a red circle")
     still, _ = generate(patched, "a red circle<hypernet:bend:0>")
@@ -118,7 +118,7 @@ def test_our_path_gives_the_picture_that_the_hosts_own_path_gives(patched, activ
     assert np.abs(ours.astype(int) - theirs.astype(int)).max() <= 1
 
 
-def test_a_broken_file_is_told_under_the_picture_and_generation_goes_on(patched):
+def test_a_broken_file_is_reported_under_the_picture_and_generation_goes_on(patched):
     path = save_network(patched, "broken")
     path.write_bytes(path.read_bytes()[:1000])
     plain, _ = generate(patched, "a red circle")

@@ -23,7 +23,7 @@ class ReaderError(Exception):
 
 
 class Network:
-    """The networks of a file, ready to bend an attention input; dropout stays as it was built, switched on."""
+    """The networks of a file, ready to transform an attention input; dropout stays as it was built, switched on."""
 
     def __init__(self, layers: dict[int, tuple[nn.Sequential, nn.Sequential]]) -> None:
         self.layers = layers

@@ -81,8 +81,8 @@ class FakeDenoiser:
 
     def predict(self, noisy: Tensor, timesteps: Tensor, conditioning: Tensor) -> Tensor:
         k_in, v_in = self.network.transform(conditioning) if self.network else (conditioning, conditioning)
-        bend = ((k_in @ self.to_k) * (v_in @ self.to_v)).mean(1)
-        return noisy + bend.view(-1, 4, 1, 1)
+        pooled = ((k_in @ self.to_k) * (v_in @ self.to_v)).mean(1)
+        return noisy + pooled.view(-1, 4, 1, 1)
 
 
 class FakePreviewer:

@@ -48,7 +48,7 @@ class _Checker(pickle.Unpickler):
 
 
 class Network:
-    """The networks of a file, ready to bend an attention input."""
+    """The networks of a file, ready to transform an attention input."""
 
     def __init__(self, state: dict, stem: str) -> None:
         structure = state.get("layer_structure", [1, 2, 1])

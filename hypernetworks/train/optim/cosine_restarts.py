@@ -97,17 +97,17 @@ class CosineRestarts:
 
     @cached_property
     def _starts(self) -> list[int]:
-        """First steps of the cycles, as far as they are computed."""
+        """The first steps of the cycles computed so far."""
         return [0]
 
     def _locate(self, step: int) -> tuple[int, int, int]:
         """Return the number of the cycle that holds `step`, the position in it, and its length."""
         starts, shortest = self._starts, self.warmup + 1
         # Once a cycle has this length, all later ones have it too.
-        settled = self.cycle if self.multiplier == 1 else shortest if self.multiplier < 1 else None
+        final_length = self.cycle if self.multiplier == 1 else shortest if self.multiplier < 1 else None
         while starts[-1] <= step:
             length = max(int(self.cycle * self.multiplier ** (len(starts) - 1)), shortest)
-            if length == settled:
+            if length == final_length:
                 further, position = divmod(step - starts[-1], length)
                 return len(starts) - 1 + further, position, length
             starts.append(starts[-1] + length)

@@ -131,8 +131,8 @@ class StepReporter:
 
     def _is_due(self, step: int) -> bool:
         # Each callback is asked at each step, since some go by the clock.
-        wishes = [callback.is_due(step) for callback in self._callbacks if isinstance(callback, PeriodicCallback)]
-        if any(wishes) or self._at_once or step == self._end or len(self._unread) >= MAX_UNREAD:
+        due = [callback.is_due(step) for callback in self._callbacks if isinstance(callback, PeriodicCallback)]
+        if any(due) or self._at_once or step == self._end or len(self._unread) >= MAX_UNREAD:
             return True
         return time.monotonic() - self._last >= MAX_UNREAD_S
 

@@ -50,7 +50,7 @@ def origin(run: str, step: int) -> str:
 
 
 def is_of(path: Path, run: str, step: int) -> bool:
-    """Tell whether there is a whole sheet of the step of the run; of a run without a name any sheet will do."""
+    """Tell whether there is an undamaged sheet of this step of the run; any sheet counts for a run without an id."""
     try:
         with Image.open(path) as picture:
             picture.load()

@@ -7,7 +7,7 @@ WIDTH = SettingsError("width", "must be at least 8")
 NAME = SettingsError("name", "give the network a name")
 
 
-def told(error):
+def field_errors(error):
     return [(one.field, one.reason) for one in error.errors]
 
 
@@ -20,27 +20,31 @@ def test_a_single_error_holds_itself():
 def test_several_are_one_error_with_a_line_for_each_however_they_were_gathered():
     pair = SettingsError.joined([WIDTH, NAME])
     seed = SettingsError("seed", "must be a number")
-    assert told(SettingsError.joined([pair, seed])) == [*told(WIDTH), *told(NAME), *told(seed)]
+    assert field_errors(SettingsError.joined([pair, seed])) == [
+        *field_errors(WIDTH),
+        *field_errors(NAME),
+        *field_errors(seed),
+    ]
     assert str(pair) == "width: must be at least 8\nname: give the network a name"
     assert (pair.field, pair.reason) == (WIDTH.field, WIDTH.reason)
 
 
-def test_every_field_is_told_within_its_section():
+def test_every_field_is_reported_within_its_section():
     error = SettingsError.joined([WIDTH, NAME]).within("data")
     assert [one.field for one in error.errors] == ["data.width", "data.name"]
     assert str(error) == "data.width: must be at least 8\ndata.name: give the network a name"
-    assert told(WIDTH.within("data").within("job")) == [("job.data.width", WIDTH.reason)]
+    assert field_errors(WIDTH.within("data").within("job")) == [("job.data.width", WIDTH.reason)]
 
 
-def test_what_has_no_section_or_no_field_is_told_by_the_other():
-    assert told(WIDTH.within("")) == told(WIDTH)
-    assert told(SettingsError("", "must be a table of settings").within("data")) == [
+def test_what_has_no_section_or_no_field_is_reported_by_the_other():
+    assert field_errors(WIDTH.within("")) == field_errors(WIDTH)
+    assert field_errors(SettingsError("", "must be a table of settings").within("data")) == [
         ("data", "must be a table of settings")
     ]
 
 
 def test_every_reason_is_put_into_other_words():
-    assert told(SettingsError.joined([WIDTH, NAME]).reworded(str.upper)) == [
+    assert field_errors(SettingsError.joined([WIDTH, NAME]).reworded(str.upper)) == [
         ("width", "MUST BE AT LEAST 8"),
         ("name", "GIVE THE NETWORK A NAME"),
     ]
@@ -53,10 +57,10 @@ def test_errors_are_raised_as_one_and_none_not_at_all():
     with pytest.raises(SettingsError) as several:
         raise_all(error for error in (WIDTH, NAME))
     assert one.value is NAME
-    assert told(several.value) == [*told(WIDTH), *told(NAME)]
+    assert field_errors(several.value) == [*field_errors(WIDTH), *field_errors(NAME)]
 
 
-def test_checks_go_on_after_an_error_and_all_are_told_at_the_end():
+def test_checks_go_on_after_an_error_and_all_are_reported_at_the_end():
     errors, passed = ErrorCollector(), []
     for error in (WIDTH, None, TrainingError("no model"), NAME):
         with errors:
@@ -66,10 +70,10 @@ def test_checks_go_on_after_an_error_and_all_are_told_at_the_end():
     assert passed
     with pytest.raises(SettingsError) as caught:
         errors.raise_all()
-    assert told(caught.value) == [*told(WIDTH), *told(NAME)]
+    assert field_errors(caught.value) == [*field_errors(WIDTH), *field_errors(NAME)]
 
 
-def test_without_a_wrong_setting_the_first_other_error_is_told():
+def test_without_a_wrong_setting_the_first_other_error_is_reported():
     errors = ErrorCollector()
     errors.raise_all()
     for text in ("first", "second"):

@@ -64,7 +64,7 @@ def test_a_wrong_value_is_named_with_its_section(address, value, reason):
     assert "\n" not in str(caught.value)
 
 
-def test_all_wrong_values_are_told_at_once():
+def test_all_wrong_values_are_reported_at_once():
     with pytest.raises(SettingsError) as caught:
         Job.from_mapping(job_tables(train__max_steps="x", data__width=7, output__name="?"))
     assert {error.field for error in caught.value.errors} == {"train.max_steps", "data.width", "output.name"}

@@ -19,7 +19,7 @@ PAGE = Rules(own, lambda text: text == PROXY)
 OPEN = Rules(None, lambda text: text == PROXY, behind_proxy=True)
 
 
-def judged(rules=PAGE, path="/queue/join", method="GET", kind="http", **headers):
+def check(rules=PAGE, path="/queue/join", method="GET", kind="http", **headers):
     """Return what is foreign about a request with these headers; several values are several headers."""
     sent = []
     for name, values in {"host": HERE, **headers}.items():
@@ -110,31 +110,31 @@ OTHER_NAMES = {
 @pytest.mark.parametrize("kind", ["http", "websocket"])
 @pytest.mark.parametrize("headers", OWN.values(), ids=OWN)
 def test_the_page_itself_passes(headers, kind):
-    assert judged(kind=kind, **headers) is None
+    assert check(kind=kind, **headers) is None
 
 
 @pytest.mark.parametrize("kind", ["http", "websocket"])
 @pytest.mark.parametrize("headers", FOREIGN.values(), ids=FOREIGN)
 def test_another_page_is_foreign(headers, kind):
-    found = judged(kind=kind, **headers)
+    found = check(kind=kind, **headers)
     assert found is not None
     assert found.header == "origin"
 
 
 @pytest.mark.parametrize("host", OTHER_NAMES.values(), ids=OTHER_NAMES)
 def test_another_name_is_foreign_whoever_asks(host):
-    assert judged(host=host, path="/").header == "host"
+    assert check(host=host, path="/").header == "host"
     named = host if isinstance(host, str) else "evil.example"
-    assert judged(host=host, origin=f"http://{named}", sec_fetch_site="same-origin").header == "host"
-    assert judged(host=host, origin=PROXY).header == "host"
-    assert judged(host=host, x_forwarded_host=HERE).header == "host"
+    assert check(host=host, origin=f"http://{named}", sec_fetch_site="same-origin").header == "host"
+    assert check(host=host, origin=PROXY).header == "host"
+    assert check(host=host, x_forwarded_host=HERE).header == "host"
 
 
-def test_what_is_foreign_is_told():
-    assert judged(origin="http://evil.example") == Foreign("origin", "http://evil.example")
-    assert judged(referer="http://evil.example/a?b#c") == Foreign("origin", "http://evil.example")
-    assert judged(sec_fetch_site="cross-site") == Foreign("origin", origins.HIDDEN)
-    assert judged(host="evil.example") == Foreign("host", "evil.example")
+def test_what_is_foreign_is_reported():
+    assert check(origin="http://evil.example") == Foreign("origin", "http://evil.example")
+    assert check(referer="http://evil.example/a?b#c") == Foreign("origin", "http://evil.example")
+    assert check(sec_fetch_site="cross-site") == Foreign("origin", origins.HIDDEN)
+    assert check(host="evil.example") == Foreign("host", "evil.example")
 
 
 FOLLOWED = {"sec_fetch_site": "cross-site", "sec_fetch_mode": "navigate", "sec_fetch_dest": "document"}
@@ -142,9 +142,9 @@ FOLLOWED = {"sec_fetch_site": "cross-site", "sec_fetch_mode": "navigate", "sec_f
 
 @pytest.mark.parametrize("more", [{}, {"referer": "http://evil.example/"}])
 def test_a_link_to_the_page_may_be_followed(more):
-    assert judged(path="/", **FOLLOWED, **more) is None
-    assert judged(path="/", method="HEAD", **more) is None
-    assert judged(path="/", host="evil.example", **FOLLOWED, **more).header == "host"
+    assert check(path="/", **FOLLOWED, **more) is None
+    assert check(path="/", method="HEAD", **more) is None
+    assert check(path="/", host="evil.example", **FOLLOWED, **more).header == "host"
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ def test_a_link_to_the_page_may_be_followed(more):
     ],
 )
 def test_no_other_request_passes_as_a_followed_link(other):
-    assert judged(**{"path": "/", **FOLLOWED, **other}) is not None
+    assert check(**{"path": "/", **FOLLOWED, **other}) is not None
 
 
 BEHIND = {
@@ -191,12 +191,12 @@ NOT_BEHIND = {
 
 @pytest.mark.parametrize("headers", BEHIND.values(), ids=BEHIND)
 def test_behind_a_proxy_that_nobody_named_the_page_passes(headers):
-    assert judged(OPEN, **headers) is None
+    assert check(OPEN, **headers) is None
 
 
 @pytest.mark.parametrize("headers", NOT_BEHIND.values(), ids=NOT_BEHIND)
 def test_behind_a_proxy_that_nobody_named_another_page_is_foreign(headers):
-    assert judged(OPEN, **headers).header == "origin"
+    assert check(OPEN, **headers).header == "origin"
 
 
 #: On the machine only, where a proxy may stand that nobody named.
@@ -206,14 +206,14 @@ LOCAL = Rules(own, lambda text: False, behind_proxy=True)
 def test_a_name_that_a_proxy_gave_passes_and_a_borrowed_one_does_not():
     name = {"host": "sd.example", "origin": "https://sd.example"}
     https, added = {"sec_fetch_site": "same-origin"}, {"x_forwarded_for": "10.0.0.1"}
-    assert judged(LOCAL, **name, **https) is None
-    assert judged(LOCAL, kind="websocket", **name, **added) is None
-    assert judged(LOCAL, **{**name, "origin": "https://evil.example"}, **https).header == "origin"
+    assert check(LOCAL, **name, **https) is None
+    assert check(LOCAL, kind="websocket", **name, **added) is None
+    assert check(LOCAL, **{**name, "origin": "https://evil.example"}, **https).header == "origin"
     # A page can add this to what it fetches, and a browser sends neither for it.
-    assert judged(LOCAL, **name, **added).header == "host"
-    assert judged(LOCAL, **name).header == "host"
-    assert judged(LOCAL, kind="websocket", **name).header == "host"
-    assert judged(LOCAL, x_forwarded_host="localhost:7860", **name).header == "host"
+    assert check(LOCAL, **name, **added).header == "host"
+    assert check(LOCAL, **name).header == "host"
+    assert check(LOCAL, kind="websocket", **name).header == "host"
+    assert check(LOCAL, x_forwarded_host="localhost:7860", **name).header == "host"
 
 
 def test_addresses_are_read():

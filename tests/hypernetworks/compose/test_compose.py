@@ -234,7 +234,7 @@ def test_other_widths_pass_through_as_the_same_object():
         assert part is other
 
 
-def test_an_unknown_name_is_told_with_its_place():
+def test_an_unknown_name_is_reported_with_its_place():
     with pytest.raises(CompositionError, match=r"^line 2, column 2: there is no network named 'Z'$"):
         compose.parse("A >\n Z").transform(X, NETWORKS)
     inner = compose.parse('["A", "Z"]')

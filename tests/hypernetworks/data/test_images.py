@@ -219,7 +219,7 @@ def test_good_pictures_train_and_broken_ones_are_named_before_the_first_step(mix
     assert all(len(line.split(": ", 2)[2]) > 10 for line in said)  # each with its reason
 
 
-def test_a_run_may_be_told_to_stop_at_the_first(mixed, tmp_path):
+def test_a_run_may_be_asked_to_stop_at_the_first(mixed, tmp_path):
     folder, _ = mixed
     ports = fake_ports(tmp_path)
     with pytest.raises(DatasetError, match=r"cut\.jpg: .*and 2 more"):

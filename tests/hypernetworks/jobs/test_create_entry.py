@@ -124,19 +124,19 @@ def test_names_of_any_language(name):
 def test_sizes_are_those_of_the_network(changes):
     structure = Structure(**changes)
     network = Hypernetwork.create(structure, (24, 32), seed=1)
-    told = sizes.sizes(structure, (24, 32))
-    assert told.parameters == sum(one.numel() for one in network.parameters())
-    assert told.file_bytes == {
-        "float32": told.parameters * 4,
-        "float16": told.parameters * 2,
-        "bfloat16": told.parameters * 2,
+    found = sizes.sizes(structure, (24, 32))
+    assert found.parameters == sum(one.numel() for one in network.parameters())
+    assert found.file_bytes == {
+        "float32": found.parameters * 4,
+        "float16": found.parameters * 2,
+        "bfloat16": found.parameters * 2,
     }
-    assert told.training_bytes == told.parameters * 16
+    assert found.training_bytes == found.parameters * 16
 
 
 def test_the_size_people_know():
-    told = sizes.sizes(Structure(), (768, 320, 640, 1280))
-    assert sizes.readable_bytes(told.file_bytes["float32"]) == "87.8 MB"
+    found = sizes.sizes(Structure(), (768, 320, 640, 1280))
+    assert sizes.readable_bytes(found.file_bytes["float32"]) == "87.8 MB"
     assert sizes.readable_bytes(2_500_000_000) == "2.5 GB"
     assert sizes.readable_bytes(1200) == "1.2 kB"
 

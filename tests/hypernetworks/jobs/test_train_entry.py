@@ -79,7 +79,7 @@ def test_lengths_in_epochs_count_the_pictures(pictures):
         ({"schedule__kind": "cosine restarts", "schedule__cycle": "2 epochs"}, "folder"),
     ],
 )
-def test_rates_that_cannot_be_told_name_the_field(tmp_path, changes, field):
+def test_rates_that_cannot_be_computed_name_the_field(tmp_path, changes, field):
     with pytest.raises(SettingsError) as caught:
         train_entry.planned_rates(tables(tmp_path, **changes))
     assert caught.value.field == field

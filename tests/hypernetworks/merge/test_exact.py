@@ -55,9 +55,9 @@ def test_side_by_side_equals_the_weighted_sum(activation, data, tmp_path):
             flags["dropout_structure"] = (0, *[0.3] * depth, 0)
         own = data.draw(st.sampled_from([widths, widths[:1]]))
         networks.append((random_network(seed, own, **flags), data.draw(st.floats(-2, 2))))
-    told = plan(networks, "exact_parallel")
+    planned = plan(networks, "exact_parallel")
     result = merge(networks, "exact_parallel")
-    assert told.structure == result.structure
+    assert planned.structure == result.structure
     path = tmp_path / "merged.pt"
     files.save(result, path)
     loaded, other = files.load(path), webui_reader.read(path)
@@ -176,8 +176,8 @@ def test_what_cannot_be_exact_is_refused_by_name(method, flags, message):
     networks = [(first, 1), (other, 1)]
     with pytest.raises(MergeError, match=message) as caught:
         merge(networks, method)
-    told = plan(networks, method)
-    assert (told.possible, told.reason) == (False, str(caught.value))
+    planned = plan(networks, method)
+    assert (planned.possible, planned.reason) == (False, str(caught.value))
 
 
 @pytest.mark.parametrize(

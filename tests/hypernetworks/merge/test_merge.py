@@ -162,9 +162,9 @@ def test_other_forms_are_refused_by_name(flags, message, method):
     networks = [(A, 1), (other, 1), (C, 1)]
     with pytest.raises(MergeError, match=message) as caught:
         merge(networks, method)
-    told = plan(networks, method)
-    assert not told.possible
-    assert told.reason == str(caught.value)
+    planned = plan(networks, method)
+    assert not planned.possible
+    assert planned.reason == str(caught.value)
 
 
 def test_other_widths_are_refused_by_name():
@@ -218,12 +218,12 @@ def test_a_result_that_is_not_finite_is_refused():
 
 
 def test_plans_say_for_every_method_what_it_would_do():
-    told = {entry.method: entry for entry in plans([(A, 1), (B, 1)])}
-    assert tuple(told) == method_names()
-    possible = {name for name, entry in told.items() if entry.possible}
+    planned = {entry.method: entry for entry in plans([(A, 1), (B, 1)])}
+    assert tuple(planned) == method_names()
+    possible = {name for name, entry in planned.items() if entry.possible}
     assert possible == {"weighted_sum", "svd", "dare", "ties"}
-    assert "needs exactly 3" in told["add_difference"].reason
-    assert "'A' has LayerNorm" in told["exact_parallel"].reason
-    assert "layer_structure [1, 2, 1], activation relu" in told["weighted_sum"].reason
+    assert "needs exactly 3" in planned["add_difference"].reason
+    assert "'A' has LayerNorm" in planned["exact_parallel"].reason
+    assert "layer_structure [1, 2, 1], activation relu" in planned["weighted_sum"].reason
     for name in possible:
-        assert merge([(A, 1), (B, 1)], name).structure == told[name].structure
+        assert merge([(A, 1), (B, 1)], name).structure == planned[name].structure

@@ -32,9 +32,9 @@ def middle(tmp_path, monkeypatch):
 def test_one_file_is_a_method_with_its_place_plan_and_recipe(middle, tmp_path):
     names = merge.method_names()
     assert names.index("dare") + 1 == names.index("middle") == names.index("ties") - 1
-    told = {plan.method: plan for plan in merge.plans([(A, 1), (B, 0.5)])}
-    assert list(told) == list(names)
-    assert told["middle"].reason.startswith("goes half the way; the result has")
+    planned = {plan.method: plan for plan in merge.plans([(A, 1), (B, 0.5)])}
+    assert list(planned) == list(names)
+    assert planned["middle"].reason.startswith("goes half the way; the result has")
     assert not merge.plan([(A, 1)], "middle").possible
     assert not merge.plan([(A, 0.5), (B, 1)], "middle").possible
     with pytest.raises(MergeError, match=r"the choices are .*dare, middle, ties"):
@@ -51,9 +51,9 @@ def test_one_file_is_a_method_with_its_place_plan_and_recipe(middle, tmp_path):
 
 def test_one_file_is_a_method_with_its_refusals(middle):
     other = random_network(5, (8, 6), "Other", layer_norm=True, layer_structure=(1, 1))
-    told = merge.plan([(A, 1), (other, 1)], "middle")
-    assert not told.possible
-    assert told.reason == "'Other' has LayerNorm, and the middle has none"
+    planned = merge.plan([(A, 1), (other, 1)], "middle")
+    assert not planned.possible
+    assert planned.reason == "'Other' has LayerNorm, and the middle has none"
     with pytest.raises(MergeError, match="the middle has none"):
         merge.merge([(A, 1), (other, 1)], "middle")
 

@@ -52,9 +52,9 @@ def test_a_row_says_whether_every_reader_knows_it(is_common, add, tmp_path):
     add(is_common=is_common)
     network, path = random_network(1, activation="halved"), tmp_path / "n.pt"
     files.save(network, path)
-    told = report.describe(path).readers["ComfyUI"]
-    assert bool(told) is is_common
-    assert ("does not know the activation halved" in told.reason) is not is_common
+    reader = report.describe(path).readers["ComfyUI"]
+    assert bool(reader) is is_common
+    assert ("does not know the activation halved" in reader.reason) is not is_common
     if is_common:
         files.save(network, path, portable=True)
     else:

@@ -48,7 +48,7 @@ def test_residual_blocks_have_an_arc_each():
     assert "learned stretch" in texts(Structure((1, 2, 1), skip_connection=True, upsample_linear=True))
 
 
-def test_a_zero_last_layer_is_told():
+def test_a_zero_last_layer_is_reported():
     assert "Linear, from 0" in texts(Structure(zero_last_layer=True))
 
 

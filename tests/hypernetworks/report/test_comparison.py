@@ -55,7 +55,7 @@ def test_outputs_are_those_of_the_same_contexts():
     assert changed.first == pytest.approx(float((first.transform(x)[0] - x).detach().abs().mean()))
 
 
-def test_layers_are_told_by_number_whatever_the_file_counts():
+def test_layers_are_matched_by_number_whatever_the_file_counts():
     plain = make(activation="linear")
     counted = Hypernetwork.create(Structure(activation="relu", dropout_structure=(0, 0.3, 0)), (8, 12), 3)
     for ours, theirs in zip(plain.parameters(), counted.parameters(), strict=True):

@@ -79,7 +79,7 @@ def test_clipping_bounds_the_true_gradient(kind):
 
 
 @pytest.mark.parametrize("has_public_norm", [True, False])
-def test_without_clipping_the_norm_is_told_and_the_gradient_stays(monkeypatch, has_public_norm):
+def test_without_clipping_the_norm_is_reported_and_the_gradient_stays(monkeypatch, has_public_norm):
     if not has_public_norm:
         monkeypatch.delattr(torch.nn.utils, "get_total_norm", raising=False)
     parameters = [torch.nn.Parameter(torch.zeros(8)) for _ in range(3)]
@@ -186,7 +186,7 @@ def test_wrong_optimizer_options_are_named(pictures, name, text, reason):
     assert reason in str(caught.value)
 
 
-def test_a_value_the_optimizer_refuses_is_told(pictures, tmp_path):
+def test_a_value_the_optimizer_refuses_is_reported(pictures, tmp_path):
     job = make_job(pictures, optimizer__arguments="weight_decay=-1.0")
     with pytest.raises(SettingsError, match=r"^optimizer\.arguments: AdamW refuses them: .*weight_decay"):
         train(job, fake_ports(tmp_path))

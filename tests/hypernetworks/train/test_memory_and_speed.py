@@ -43,7 +43,7 @@ def counted(monkeypatch):
 
 
 class Deaf:
-    """A callback that wants to be told at no special step."""
+    """A callback that does not ask for particular steps."""
 
     def __init__(self):
         self.steps = []
@@ -109,12 +109,12 @@ def run(job, folder, callbacks, reads_later, spoil=()):
 def test_steps_read_later_give_the_same_weights_and_reach_every_callback(pictures, tmp_path, monkeypatch, spoil):
     monkeypatch.setattr(metrics, "MAX_UNREAD_S", 1e9)
     job = make_job(pictures, **FUSED, train__max_steps=40, train__rollback_after=10)
-    told = [Periodic(), Deaf()]
+    callbacks = [Periodic(), Deaf()]
     at_once, first = run(job, tmp_path / "1", [Deaf()], False, spoil)
-    later, second = run(job, tmp_path / "2", told, True, spoil)
+    later, second = run(job, tmp_path / "2", callbacks, True, spoil)
     assert all(torch.equal(one, other) for one, other in zip(at_once, later, strict=True))
     assert first.guard.skipped == second.guard.skipped == len(spoil)
-    assert [one.steps for one in told] == [list(range(1, 41))] * 2
+    assert [one.steps for one in callbacks] == [list(range(1, 41))] * 2
     assert first.done == second.done == 40
 
 

@@ -26,7 +26,7 @@ KINDS = [(name, arguments) for name in optimizers.KINDS for arguments in {"", AR
 SHAPES = [(80, 64), (80,), (64, 80), (64,)] * 2
 
 
-class Learner:
+class OptimizedWeights:
     """Weights with an optimizer, which takes steps along gradients that depend on a seed and the step alone."""
 
     def __init__(self, name, arguments, on_cpu=False):
@@ -61,31 +61,31 @@ def numbers(seed):
     return [torch.randn(shape, generator=generator) for shape in SHAPES]
 
 
-def learner(name, arguments, **options):
+def optimized_weights(name, arguments, **options):
     if name.endswith("8bit"):
         pytest.importorskip("bitsandbytes")
-    return Learner(name, arguments, **options)
+    return OptimizedWeights(name, arguments, **options)
 
 
 @pytest.mark.parametrize(("name", "arguments"), KINDS)
 @pytest.mark.parametrize("on_cpu", [False, True])
 def test_a_state_passes_at_every_step_and_goes_on_bit_for_bit(name, arguments, on_cpu):
-    whole = learner(name, arguments, on_cpu=on_cpu)
-    halves = learner(name, arguments, on_cpu=on_cpu)
+    whole = optimized_weights(name, arguments, on_cpu=on_cpu)
+    halves = optimized_weights(name, arguments, on_cpu=on_cpu)
     whole.form.take(whole.saved())
     for number in range(12):
         whole.step(number)
         halves.step(number)
         whole.form.take(whole.saved())
         if number in (0, 5):
-            halves = learner(name, arguments, on_cpu=on_cpu).go_on_from(halves)
+            halves = optimized_weights(name, arguments, on_cpu=on_cpu).go_on_from(halves)
     assert all(itertools.starmap(torch.equal, zip(whole.weights, halves.weights, strict=True)))
     assert all(part.isfinite().all() for part in whole.weights)
 
 
 @pytest.mark.parametrize(("name", "arguments"), KINDS)
 def test_a_state_comes_back_to_an_optimizer_that_went_on(name, arguments):
-    one, other = learner(name, arguments), learner(name, arguments)
+    one, other = optimized_weights(name, arguments), optimized_weights(name, arguments)
     saved, weights = one.saved(), [weight.detach().clone() for weight in one.weights]
     for number in range(5):
         one.step(number)
@@ -101,14 +101,14 @@ def test_a_state_comes_back_to_an_optimizer_that_went_on(name, arguments):
 
 @pytest.mark.parametrize(("name", "other"), [*itertools.permutations(("AdamW", "NAdam", "Lion", "Prodigy", "CAME"), 2)])
 def test_a_state_of_another_optimizer_is_refused(name, other):
-    one, source = learner(name, ""), learner(other, "")
+    one, source = optimized_weights(name, ""), optimized_weights(other, "")
     source.step(5)
     with pytest.raises(UnfitError):
         one.form.take(source.saved())
 
 
 def test_counts_may_be_plain_numbers_as_older_versions_of_torch_have_them():
-    one, source = learner("AdamW", ""), learner("AdamW", "")
+    one, source = optimized_weights("AdamW", ""), optimized_weights("AdamW", "")
     source.step(5)
     saved = source.saved()
     for entry in saved["state"].values():
@@ -119,7 +119,7 @@ def test_counts_may_be_plain_numbers_as_older_versions_of_torch_have_them():
 
 
 def test_weights_that_never_learn_need_no_state_and_those_beside_ones_that_do_need_theirs():
-    one = learner("AdamW", "")
+    one = optimized_weights("AdamW", "")
     one.step(5)
     saved = one.saved()
     for number in range(4):
@@ -131,7 +131,7 @@ def test_weights_that_never_learn_need_no_state_and_those_beside_ones_that_do_ne
 
 
 def test_options_of_a_file_are_not_taken_over():
-    one, source = learner("AdamW", "weight_decay=0.5"), learner("AdamW", "weight_decay=0.1")
+    one, source = optimized_weights("AdamW", "weight_decay=0.5"), optimized_weights("AdamW", "weight_decay=0.1")
     source.step(5)
     one.go_on_from(source)
     assert one.optimizer.param_groups[0]["weight_decay"] == 0.5

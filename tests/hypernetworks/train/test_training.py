@@ -183,7 +183,7 @@ def test_the_job_in_the_metadata_is_plain_json(pictures, tmp_path):
     assert json.loads(json.dumps(network.metadata.training)) == network.metadata.training
 
 
-def test_all_that_does_not_fit_is_told_at_once(pictures, tmp_path):
+def test_all_that_does_not_fit_is_reported_at_once(pictures, tmp_path):
     wrong = {
         "data__folder": str(tmp_path / "nowhere"),
         "network__file": str(tmp_path / "none.pt"),

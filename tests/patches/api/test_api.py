@@ -125,7 +125,7 @@ def test_train_runs_in_the_background_and_continue_goes_on(client, patched, data
     assert [one["run"] for one in client.get("/status").json()["runs"]][:2] == [again["run"], run]
 
 
-def test_a_new_network_is_trained_and_what_fails_later_is_told_with_its_field(client, patched, datasets):
+def test_a_new_network_is_trained_and_what_fails_later_is_reported_with_its_field(client, patched, datasets):
     job = {**JOB, "network": {}, "output": {"name": "fresh", "sheet": False}}
     assert wait(client, client.post("/train", json=job).json()["run"])["state"] == "finished"
     ended = wait(client, client.post("/train", json=job).json()["run"])
@@ -214,13 +214,13 @@ def test_merge_and_compose_and_inspect(client, patched):
         ("/compose", {"name": "x", "text": "A", "one_file": "maybe"}, "one_file", "must be true or false"),
     ],
 )
-def test_a_wrong_request_is_told_the_field_and_one_sentence(client, path, body, field, words):
+def test_a_wrong_request_is_answered_with_the_field_and_one_sentence(client, path, body, field, words):
     answer = client.post(path, json=body)
     assert answer.status_code in (404, 422), answer.text
-    told = answer.json()
-    assert told["field"] == field
-    assert words in told["error"]
-    assert "\n" not in told["error"]
+    error = answer.json()
+    assert error["field"] == field
+    assert words in error["error"]
+    assert "\n" not in error["error"]
 
 
 @pytest.mark.parametrize(
@@ -251,7 +251,7 @@ def test_no_value_of_a_wrong_kind_is_more_than_refused(client, path, body, value
             assert answer.json()["error"]
 
 
-def test_all_that_is_wrong_is_told_at_once(client):
+def test_all_that_is_wrong_is_reported_at_once(client):
     answer = client.post("/train", json={"data": {"folder": "night", "width": 63}, "train": {"max_steps": 0}})
     assert [one["field"] for one in answer.json()["errors"]] == ["data.width", "train.max_steps", "output.name"]
 
@@ -268,7 +268,7 @@ def test_all_that_is_wrong_is_told_at_once(client):
         (b'{"x": "' + b"y" * (1 << 20) + b'"}', "application/json", 413),
     ],
 )
-def test_a_request_that_is_none_is_told_so(client, content, kind, status):
+def test_a_malformed_request_is_refused(client, content, kind, status):
     answer = client.post("/create", content=content, headers={"Content-Type": kind})
     assert answer.status_code == status
     assert answer.json()["error"]

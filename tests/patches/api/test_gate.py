@@ -159,9 +159,9 @@ def test_another_page_calls_nothing_of_ours_and_the_host_as_ever(local, caplog):
         assert local.call(HOST_QUICK, **headers)[0] == 200
         assert local.answer("/config", **headers)[0] == 200
         local.calls.clear()
-    told = [record.message for record in caplog.records]
-    assert len(told) == 3
-    assert told[0].endswith(f"start it with --cors-allow-origins {EVIL}.")
+    messages = [record.message for record in caplog.records]
+    assert len(messages) == 3
+    assert messages[0].endswith(f"start it with --cors-allow-origins {EVIL}.")
 
 
 def test_no_way_round_by_how_a_call_is_written(local):

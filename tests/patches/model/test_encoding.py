@@ -56,8 +56,8 @@ def test_a_caption_that_the_encoder_cannot_take_is_named(host, monkeypatch):
 @pytest.mark.parametrize("name", ["CLIP_stop_at_last_layers", "emphasis", "use_old_emphasis_implementation"])
 def test_settings_that_change_the_encoding_change_its_fingerprint(host, monkeypatch, name):
     shared = host.module("shared")
-    prints = set()
+    fingerprints = set()
     for value in (1, 2):
         monkeypatch.setattr(shared, "opts", SimpleNamespace(**{name: value}))
-        prints.add(encoder_of(host).text_fingerprint())
-    assert len(prints) == 2
+        fingerprints.add(encoder_of(host).text_fingerprint())
+    assert len(fingerprints) == 2

@@ -99,7 +99,7 @@ def test_nothing_is_read_again_while_unchanged(networks, monkeypatch):
         ("", "the text is empty"),
     ],
 )
-def test_what_is_wrong_is_told_under_the_picture(networks, text, reason):
+def test_what_is_wrong_is_reported_under_the_picture(networks, text, reason):
     write(networks, "other", "{")
     path = save_network(networks, "bad")
     path.write_bytes(path.read_bytes()[:500])

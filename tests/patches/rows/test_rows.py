@@ -93,7 +93,7 @@ def test_a_request_may_leave_values_out(script, values, tags):
 
 
 @pytest.mark.parametrize("wrong", ["strong", float("nan"), True, [1], {}])
-def test_a_strength_that_is_no_number_is_told_and_the_other_rows_are_used(script, wrong):
+def test_a_strength_that_is_no_number_is_reported_and_the_other_rows_are_used(script, wrong):
     p = job("a")
     script.process(p, "night", wrong, True, "day, late", 0.5, True)
     assert p.all_prompts == ["a<hypernet:day, late:0.5>"]
@@ -166,7 +166,7 @@ def test_a_composition_typed_into_a_row_is_used_and_read_back(networks, script):
         ("night:0.5 +", "line 1, column 12: the text ends where a name is expected"),
     ],
 )
-def test_what_a_row_cannot_use_is_told_under_the_picture(networks, script, name, reason):
+def test_what_a_row_cannot_use_is_reported_under_the_picture(networks, script, name, reason):
     plain, _ = generate(networks, "a red circle")
     picture, processed = with_rows(networks, script, "a red circle", name, 1.0, True)
     assert np.array_equal(plain, picture)
@@ -174,19 +174,19 @@ def test_what_a_row_cannot_use_is_told_under_the_picture(networks, script, name,
     assert name in processed.comments
 
 
-def test_a_missing_and_a_different_file_are_told_when_an_infotext_is_read(networks):
+def test_a_missing_and_a_different_file_are_reported_when_an_infotext_is_read(networks):
     from hypernetwork_workbench.patches.rows import infotext
 
     right = infotext.short_hash("night")
     assert len(right) == 10
     values = 'Hypernetwork 1: "night:1", Hypernetwork 2: "gone <b:1", '
-    told = infotext.remarks(pasted(networks, INFOTEXT.format(values)))
-    assert told.count("<li>") == 1
-    assert "Hypernetwork gone &lt;b, which this picture was made with, is not in your folder." in told
+    shown = infotext.remarks(pasted(networks, INFOTEXT.format(values)))
+    assert shown.count("<li>") == 1
+    assert "Hypernetwork gone &lt;b, which this picture was made with, is not in your folder." in shown
     hashes = 'Hypernetwork hashes: "night: 0123456789, day, late: ' + infotext.short_hash("day, late") + '", '
-    told = infotext.remarks(pasted(networks, INFOTEXT.format(hashes)))
-    assert told.count("<li>") == 1
-    assert f"Hypernetwork night is another file than the one this picture was made with: its hash is {right}" in told
+    shown = infotext.remarks(pasted(networks, INFOTEXT.format(hashes)))
+    assert shown.count("<li>") == 1
+    assert f"Hypernetwork night is another file than the one this picture was made with: its hash is {right}" in shown
 
 
 def test_without_hashing_nothing_is_said_about_hashes(networks, monkeypatch):

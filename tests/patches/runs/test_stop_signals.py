@@ -9,7 +9,7 @@ STOPS = [signal.SIGINT, signal.SIGTERM]
 
 
 @pytest.fixture
-def told(host):
+def events(host):
     """Return what happened, in order, with handlers of a host that only take notes."""
     happened = []
     before = {number: signal.signal(number, lambda n, _frame: happened.append(n)) for number in STOPS}
@@ -25,26 +25,26 @@ def made(end):
 
 
 @pytest.mark.parametrize("number", STOPS)
-def test_the_run_ends_first_and_then_the_host_has_its_signal(told, number):
-    signals = made(lambda: told.append("saved"))
+def test_the_run_ends_first_and_then_the_host_has_its_signal(events, number):
+    signals = made(lambda: events.append("saved"))
     signals.install()
     signals.install()
     signal.raise_signal(number)
-    assert told == ["saved", number]
+    assert events == ["saved", number]
     signals.uninstall()
     signal.raise_signal(number)
-    assert told == ["saved", number, number]
+    assert events == ["saved", number, number]
 
 
-def test_a_second_signal_does_not_wait(told):
-    signals = made(lambda: (told.append("waits"), signal.raise_signal(signal.SIGINT), told.append("saved")))
+def test_a_second_signal_does_not_wait(events):
+    signals = made(lambda: (events.append("waits"), signal.raise_signal(signal.SIGINT), events.append("saved")))
     signals.install()
     signal.raise_signal(signal.SIGINT)
-    assert told == ["waits", signal.SIGINT, "saved", signal.SIGINT]
+    assert events == ["waits", signal.SIGINT, "saved", signal.SIGINT]
     signals.uninstall()
 
 
-def test_the_host_has_its_signal_also_where_saving_fails(told):
+def test_the_host_has_its_signal_also_where_saving_fails(events):
     def fail():
         raise RuntimeError
 
@@ -52,27 +52,27 @@ def test_the_host_has_its_signal_also_where_saving_fails(told):
     signals.install()
     with pytest.raises(RuntimeError):
         signal.raise_signal(signal.SIGTERM)
-    assert told == [signal.SIGTERM]
+    assert events == [signal.SIGTERM]
     signals.uninstall()
 
 
-def test_a_handler_that_came_in_front_of_ours_stays_and_ours_only_passes_on(told):
-    signals = made(lambda: told.append("saved"))
+def test_a_handler_that_came_in_front_of_ours_stays_and_ours_only_passes_on(events):
+    signals = made(lambda: events.append("saved"))
     signals.install()
-    ours = signal.signal(signal.SIGTERM, lambda n, frame: (told.append("theirs"), ours(n, frame)))
+    ours = signal.signal(signal.SIGTERM, lambda n, frame: (events.append("theirs"), ours(n, frame)))
     theirs = signal.getsignal(signal.SIGTERM)
     signals.install()
     assert signal.getsignal(signal.SIGTERM) is theirs
     signals.uninstall()
     assert signal.getsignal(signal.SIGTERM) is theirs
     signal.raise_signal(signal.SIGTERM)
-    assert told == ["theirs", signal.SIGTERM]
+    assert events == ["theirs", signal.SIGTERM]
 
 
-def test_a_signal_that_is_ignored_stays_so_and_other_threads_do_nothing(told):
+def test_a_signal_that_is_ignored_stays_so_and_other_threads_do_nothing(events):
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     before = signal.getsignal(signal.SIGINT)
-    signals = made(lambda: told.append("saved"))
+    signals = made(lambda: events.append("saved"))
     thread = threading.Thread(target=signals.install)
     thread.start()
     thread.join()
@@ -82,7 +82,7 @@ def test_a_signal_that_is_ignored_stays_so_and_other_threads_do_nothing(told):
     signals.uninstall()
 
 
-def test_the_extension_stands_in_front_of_the_hosts_handlers_while_it_is_on(told, host):
+def test_the_extension_stands_in_front_of_the_hosts_handlers_while_it_is_on(events, host):
     from hypernetwork_workbench import patches
 
     before = [signal.getsignal(number) for number in STOPS]

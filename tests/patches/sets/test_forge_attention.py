@@ -73,7 +73,7 @@ def expected(model, links):
 
 
 @pytest.mark.parametrize("is_quick", [False, True])
-def test_a_chain_bends_both_kinds_of_attention_as_on_the_path_of_the_webui(forge, host, is_quick):
+def test_a_chain_changes_both_kinds_of_attention_as_on_the_path_of_the_webui(forge, host, is_quick):
     from hypernetwork_workbench.patches.model.shortcuts import shortcuts
 
     links = [(network(1, "relu"), 0.7), (network(2, "linear"), 0.4)]

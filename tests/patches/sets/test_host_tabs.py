@@ -267,7 +267,7 @@ def test_what_cannot_be_made_is_refused_with_the_label_of_the_form(patched, chan
     assert sentence in error
 
 
-def test_a_file_that_is_there_is_kept_and_the_route_is_told_by_an_assertion(patched):
+def test_a_file_that_is_there_is_kept_and_the_route_reports_it_by_an_assertion(patched):
     create(patched)
     _, _, error = create(patched)
     assert "Name: made.pt exists already" in error

@@ -94,7 +94,7 @@ def test_names_and_strengths_take_the_place_of_the_rows(axes):
     assert cell(axes, **both) == ("a<hypernet:night:0.5><hypernet:day:0.25>", [])
 
 
-def test_a_strength_of_an_empty_row_is_told(axes):
+def test_a_strength_of_an_empty_row_is_reported(axes):
     prompt, remarks = cell(axes, **{"Hypernetwork 2 strength": 1})
     assert prompt == "a<hypernet:night:0.5>"
     assert remarks == ["Hypernetwork 2 strength changes nothing: Hypernetwork 2 is empty or off."]

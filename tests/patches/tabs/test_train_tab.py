@@ -286,7 +286,7 @@ def test_previews_can_be_those_of_txt2img(tab, host):
 
 
 @pytest.mark.unexpected
-def test_a_reopened_page_is_told_how_the_last_run_ended(tab, monkeypatch):
+def test_a_reopened_page_shows_how_the_last_run_ended(tab, monkeypatch):
     from hypernetwork_workbench.patches.tabs.train import buttons
 
     tab.press("train")
@@ -351,7 +351,7 @@ def test_the_tab_is_built_with_the_components_of_the_host(patched):
     assert len(trained["inputs"]) == 2 + len(TXT2IMG) + fields
 
 
-def test_a_second_user_is_told_of_the_run_at_once_and_the_place_is_free_again_afterwards(patched):
+def test_a_second_user_is_shown_the_run_at_once_and_the_place_is_free_again_afterwards(patched):
     import gradio as gr
     from hypernetwork_workbench.patches.runs.run import runs
     from hypernetwork_workbench.patches.tabs.train import buttons

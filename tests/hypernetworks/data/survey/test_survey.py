@@ -207,7 +207,7 @@ def test_both_reasons_to_pass_over_all_pictures_are_said(tmp_path):
 
 
 @pytest.mark.parametrize(("sizes", "held_out"), [([FINE], 0), ([FINE, TALL], 0), ([FINE, FINE], 1)])
-def test_a_share_that_holds_out_no_picture_is_told(tmp_path, sizes, held_out):
+def test_a_share_that_holds_out_no_picture_is_reported(tmp_path, sizes, held_out):
     write_pictures(tmp_path / "pictures", sizes)
     changes = {"data__framing": "keep every size", "train__validation_share": 0.2}
     plan, found = planned_and_surveyed(tmp_path / "pictures", tmp_path, **changes)
@@ -290,7 +290,7 @@ def test_copies_of_other_size_and_quality_look_alike_and_different_pictures_do_n
     assert found == [[number, number + len(pictures)] for number in range(len(pictures))]
 
 
-def test_likeness_minds_colour_and_ratio():
+def test_perceptual_hashes_differ_by_colour_and_ratio():
     red, green = (Image.new("RGB", (64, 64), colour) for colour in ("#b00", "#0b0"))
     same = [
         perceptual_hash(red, (64, 64)),
