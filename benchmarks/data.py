@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from hypernetwork_workbench.hypernetworks.data.encoding.latents import encode, encode_parts
+from hypernetwork_workbench.hypernetworks.data.encoding import encode, encode_parts
 from hypernetwork_workbench.hypernetworks.kernels.memory import process_mb
-from hypernetwork_workbench.hypernetworks.train.plan import make_plan
-from hypernetwork_workbench.hypernetworks.train.run import train
+from hypernetwork_workbench.hypernetworks.train import make_plan, train
 from hypernetwork_workbench.hypernetworks.train.state import make_state
 from hypernetwork_workbench.hypernetworks.train.trainer import make_trainer
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from hypernetwork_workbench.hypernetworks.data.encoding.latents import encode
+from hypernetwork_workbench.hypernetworks.data.encoding import encode
 from hypernetwork_workbench.hypernetworks.ports import Checkpoint, Encoder, Ports, Progress
-from hypernetwork_workbench.hypernetworks.train.plan import TrainingPlan, make_plan
+from hypernetwork_workbench.hypernetworks.train import TrainingPlan, make_plan
 from hypernetwork_workbench.hypernetworks.train.settings.job import Job
 from hypernetwork_workbench.hypernetworks.train.state import make_state
 from hypernetwork_workbench.hypernetworks.train.trainer import Trainer, make_trainer

@@ -1,1 +1,17 @@
 """Chains of networks at generation: reduced to the fewest products, and computed once for each text."""
+
+from .reduced import Affine, Function, reduce, split
+from .text_cache import TextCache, has_dropout, is_random, key_of, state_of, weights_of
+
+__all__ = [
+    "Affine",
+    "Function",
+    "TextCache",
+    "has_dropout",
+    "is_random",
+    "key_of",
+    "reduce",
+    "split",
+    "state_of",
+    "weights_of",
+]

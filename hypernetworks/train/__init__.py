@@ -1,5 +1,11 @@
-"""Training: settings -> dataset -> batches -> loss -> optimizer -> files."""
+"""Training: settings -> dataset -> batches -> loss -> optimizer -> files.
+
+Every setting is in the room `settings`; losses, optimizers and schedules are in `optim`.
+"""
 
 from .optim import schedules
+from .plan import TrainingPlan, make_plan
+from .rate_finder import FoundRate, find_rate
+from .run import TrainResult, train
 
-__all__ = ["schedules"]
+__all__ = ["FoundRate", "TrainResult", "TrainingPlan", "find_rate", "make_plan", "schedules", "train"]

@@ -11,7 +11,7 @@ import torch
 from ..base.errors import ErrorCollector
 from ..base.intervals import parse_interval
 from ..data.dataset import Dataset
-from ..data.encoding.cache import Cache
+from ..data.encoding import Cache
 from ..data.scan import read_dataset
 from ..files.create import starting_network
 from ..kernels import attention

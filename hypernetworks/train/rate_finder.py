@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from markupsafe import Markup
 
 from ..base.errors import TrainingError
-from ..data.encoding.latents import encode_parts
+from ..data.encoding import encode_parts
 from ..pages.charts import Curve, draw_chart
 from ..ports import Ports
 from .optim.precision import Precision

@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from ..base.atomic import write_text
 from ..base.errors import WorkbenchError
-from ..data.encoding.latents import EncodedDataset, encode_parts
+from ..data.encoding import EncodedDataset, encode_parts
 from ..kernels.memory import PeakMemory
 from ..ports import Ports
 from .offload import unloaded

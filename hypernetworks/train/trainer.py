@@ -14,7 +14,7 @@ from torch import Tensor
 from ..base.errors import NonFiniteLossError
 from ..base.randomness import derived_seed, seeded
 from ..data.batches import StepBatches, step_batches
-from ..data.encoding.latents import EncodedDataset
+from ..data.encoding import EncodedDataset
 from ..kernels.devices import to_device
 from ..ports import Computing, Denoiser
 from .loss import diffusion_loss

@@ -11,7 +11,7 @@ import torch
 
 from ..base.forms import STEPS, Maybe, Number, Record, Row
 from ..base.randomness import derived_seed
-from ..data.encoding.latents import EncodedDataset
+from ..data.encoding import EncodedDataset
 from ..ports import Denoiser
 from .loss import diffusion_loss
 from .noise import NoiseProcess, NoisyBatch

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ...hypernetworks.inference.reduced import Affine
+from ...hypernetworks.inference import Affine
 
 _log = logging.getLogger(__name__)
 _SAMPLES = 64

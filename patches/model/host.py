@@ -14,7 +14,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from ...hypernetworks.base.errors import TrainingError
-from ...hypernetworks.inference.text_cache import has_dropout
+from ...hypernetworks.inference import has_dropout
 from ...hypernetworks.kernels import attention as attention_kernels
 from ...hypernetworks.kernels.devices import autocast_dtype
 from ...hypernetworks.kernels.memory import Activations

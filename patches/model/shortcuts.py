@@ -21,8 +21,8 @@ from modules import shared
 from torch import Tensor, nn
 
 from ...hypernetworks.compose.bound import Chain, Step
-from ...hypernetworks.inference.reduced import Function, reduce, split
-from ...hypernetworks.inference.text_cache import TextCache, is_random, key_of, state_of, version, weights_of
+from ...hypernetworks.inference import Function, TextCache, is_random, key_of, reduce, split, state_of, weights_of
+from ...hypernetworks.kernels.tensors import version
 from ...hypernetworks.network.hypernetwork import Hypernetwork
 from ..patching import switches
 from . import attention_layers

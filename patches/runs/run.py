@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from ...hypernetworks.base.errors import TrainingError, WorkbenchError
-from ...hypernetworks.train.run import TrainResult
+from ...hypernetworks.train import TrainResult
 from ...hypernetworks.train.settings.job import Job
 
 WAITING, RUNNING, FINISHED, INTERRUPTED, FAILED = "waiting", "running", "finished", "interrupted", "failed"

@@ -14,9 +14,7 @@ from modules import call_queue, devices, shared
 
 from ...hypernetworks.base.errors import TrainingError, WorkbenchError, is_out_of_memory, too_little_memory
 from ...hypernetworks.ports import Ports, Progress
-from ...hypernetworks.train.plan import make_plan
-from ...hypernetworks.train.rate_finder import FoundRate, find_rate
-from ...hypernetworks.train.run import TrainResult, train
+from ...hypernetworks.train import FoundRate, TrainResult, find_rate, make_plan, train
 from ...hypernetworks.train.settings.job import Job
 from ..model import host
 from ..model.previews import check_sampler

@@ -11,7 +11,7 @@ from typing import Any
 from ...hypernetworks import files
 from ...hypernetworks.base.errors import SettingsError, TrainingError, WorkbenchError
 from ...hypernetworks.jobs.webui_form import TRAINING_ARGUMENTS, WebuiSettings, in_arguments, in_labels, training_tables
-from ...hypernetworks.train.run import TrainResult
+from ...hypernetworks.train import TrainResult
 from ..patching import Patch, PatchSet, signature_with
 from ..runs.run import runs
 

@@ -11,7 +11,7 @@ from modules import progress, shared
 from ....hypernetworks.base.errors import WorkbenchError
 from ....hypernetworks.jobs.train_entry import in_words
 from ....hypernetworks.pages.sentences import done, paragraph, refused
-from ....hypernetworks.train.run import TrainResult
+from ....hypernetworks.train import TrainResult
 from ....hypernetworks.train.settings.job import Job
 from ...patching.error_reports import report_unexpected
 from ...runs.job import job_from, with_txt2img
