@@ -17,11 +17,11 @@ from hypernetwork_workbench.hypernetworks.train import make_plan, train
 from hypernetwork_workbench.hypernetworks.train.state import make_state
 from hypernetwork_workbench.hypernetworks.train.trainer import make_trainer
 
-from . import trainings
+from . import training_cases
 from .machine import describe
 from .spread import spread
 from .training import OURS, Sides
-from .trainings import Case, Nobody, draw_pictures, loaded
+from .training_cases import Case, SilentProgress, draw_pictures, loaded
 
 CASE = Case("demo", 64)
 PICTURES = (10, 100, 1000)
@@ -51,8 +51,8 @@ def second_start(rounds: int) -> list[dict[str, Any]]:
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             pictures = draw_pictures(folder / "pictures", _ENCODED_PICTURES, _ENCODED_PX)
-            ports = trainings.ports(folder, HostEncoder())
-            job = trainings.job(pictures, Case("demo", _ENCODED_PX))
+            ports = training_cases.ports(folder, HostEncoder())
+            job = training_cases.job(pictures, Case("demo", _ENCODED_PX))
             for found in times.values():
                 start = time.perf_counter()
                 plan = make_plan(job, ports)
@@ -94,14 +94,14 @@ def _sides(folder: Path, count: int) -> Sides:
     from hypernetwork_workbench.patches.model import host as patched  # noqa: PLC0415 (needs the running host)
 
     pictures = draw_pictures(folder / "pictures", count, CASE.px)
-    ports = trainings.ports(folder)
-    plan = make_plan(trainings.job(pictures, CASE), ports)
+    ports = training_cases.ports(folder)
+    plan = make_plan(training_cases.job(pictures, CASE), ports)
     data = encode(plan.training, ports.encoder, ports.progress)
     trainer = make_trainer(plan, ports.denoiser, data, make_state(plan.job, plan.network, ports.denoiser))
     return Sides(trainer, patched.unet())
 
 
-class _Watch(Nobody):
+class _Watch(SilentProgress):
     """Records the memory of the process during a run."""
 
     def __init__(self) -> None:
@@ -124,9 +124,9 @@ def memory_over_steps(steps: int) -> dict[str, Any]:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         pictures = draw_pictures(folder / "pictures", PICTURES[0], CASE.px)
-        ports = trainings.ports(folder, progress=watch)
+        ports = training_cases.ports(folder, progress=watch)
         start = time.perf_counter()
-        train(trainings.job(pictures, CASE, train={"max_steps": steps}), ports)
+        train(training_cases.job(pictures, CASE, train={"max_steps": steps}), ports)
         passed = time.perf_counter() - start
     return {
         "case": f"memory over {steps} steps",

@@ -24,7 +24,7 @@ from hypernetwork_workbench.hypernetworks.train.trainer import Trainer
 from .machine import describe
 from .reference import Reference
 from .spread import spread
-from .trainings import Case, loaded, make_trainer_for
+from .training_cases import Case, loaded, make_trainer_for
 
 OURS, REFERENCE = "ours", "reference"
 CASES = (Case("demo", 64, batch_size=8), Case("demo", 256), Case("demo", 256, batch_size=4), Case("sd15", 256))

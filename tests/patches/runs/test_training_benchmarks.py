@@ -9,7 +9,7 @@ import torch
 
 from benchmarks import data, training
 from benchmarks.spread import percentile, spread
-from benchmarks.trainings import Case
+from benchmarks.training_cases import Case
 
 TINY = Case("tiny", 64, batch_size=2)
 
@@ -56,7 +56,7 @@ def test_memory_too_little_to_be_seen_gives_no_ratio(tiny, monkeypatch):
 
 
 def test_both_sides_train_the_network(tiny, tmp_path):
-    from benchmarks.trainings import make_trainer_for
+    from benchmarks.training_cases import make_trainer_for
 
     trainer, _ = make_trainer_for(TINY, tmp_path)
     sides = training.Sides(trainer, tiny.model.model.diffusion_model)

@@ -41,7 +41,7 @@ class Case:
     dtype: str = "float32"
 
 
-class Nobody:
+class SilentProgress:
     """Progress that nobody sees."""
 
     def report(self, done: int, total: int, text: str) -> None:
@@ -129,7 +129,7 @@ def ports(folder: Path, encoder: Encoder | None = None, progress: Progress | Non
         encoder=encoder or RandomEncoder(denoiser.widths[0]),
         denoiser=denoiser,
         previewer=nobody,
-        progress=progress or Nobody(),
+        progress=progress or SilentProgress(),
         checkpoint=Checkpoint("random", ""),
         network_dir=folder / "networks",
         log_dir=folder / "logs",
