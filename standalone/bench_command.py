@@ -45,7 +45,7 @@ def main(argv: list[str]) -> int:
     report = importlib.import_module(f"benchmarks.{arguments.name}").measure(arguments.rounds)
     if arguments.json:
         write_text(arguments.json, json.dumps(report, indent=2) + "\n")
-    sys.stdout.write(table(report))
+    sys.stdout.write(table(report) if "cases" in report else json.dumps(report, indent=2) + "\n")
     return 0
 
 

@@ -18,12 +18,14 @@ _MAX_DIGITS = 400
 _MAX_KEY_PARTS = 32
 _MAX_SHOWN = 120
 #: Texts and comments, an unfinished one up to its end, so that no sign is looked at twice.
-_JSON_TEXTS = re.compile(r'"(?:[^"\\]|\\.)*"?', re.DOTALL)
+_JSON_TEXTS = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
 _TOML_TEXTS = re.compile(
-    r'"""(?:[^\\]|\\.)*?(?:"""|\Z)|\'\'\'.*?(?:\'\'\'|\Z)|"(?:[^"\\\n]|\\.)*"?|\'[^\'\n]*\'?|#[^\n]*', re.DOTALL
+    r'"""(?:[^\\]|\\.)*?(?:"""|\Z)|\'\'\'.*?(?:\'\'\'|\Z)|'
+    r'"[^"\\\n]*(?:\\.[^"\\\n]*)*"?|\'[^\'\n]*\'?|#[^\n]*',
+    re.DOTALL,
 )
-_LONG_NUMBER = re.compile(rf"[0-9A-Fa-f_]{{{_MAX_DIGITS}}}")
-_LONG_KEY = re.compile(rf"(?:[\w-]+[ \t]*\.[ \t]*){{{_MAX_KEY_PARTS}}}")
+_LONG_NUMBER = re.compile(rf"(?<![0-9A-Fa-f_])[0-9A-Fa-f_]{{{_MAX_DIGITS}}}")
+_LONG_KEY = re.compile(rf"(?<![\w-])(?:[\w-]+[ \t]*\.[ \t]*){{{_MAX_KEY_PARTS}}}")
 _BRACKET = re.compile(r"[\[\]{}]")
 
 

@@ -120,6 +120,9 @@ def parse(text: str, resolve: Mapping[str, Composition] | None = None) -> Compos
     return composition
 
 
+_MOST_FILES_DEEP = 100
+
+
 def _is_literal(text: str) -> bool:
     """Tell the two forms apart: round brackets start either, but only a literal has a comma outside of quotes."""
     if set(text) & set("\"'"):  # else a full-width bracket belongs to a name
@@ -146,6 +149,8 @@ def _check_circles(root: Node, resolve: Mapping[str, Composition]) -> None:
 
     def size(node: Node, path: tuple[str, ...]) -> int:
         total = 0
+        if len(path) > _MOST_FILES_DEEP:
+            raise CompositionError(f"the compositions name each other more than {_MOST_FILES_DEEP} levels deep")
         for part in singles(node):
             if part.name in path:
                 circle = " > ".join(shorten(name) for name in (*path[path.index(part.name) :], part.name))

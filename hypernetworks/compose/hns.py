@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import ast
+import re
 import warnings
+from itertools import islice
 from typing import Any, TypeGuard
 
 from ..base import numbers
 from ..base.errors import NumberError
-from .nodes import MAX_DEPTH, Node, Parallel, Sequence, Single, fail, number, parallel, single, spell
+from .nodes import MAX_DEPTH, MAX_NODES, Node, Parallel, Sequence, Single, fail, number, parallel, single, spell
 
 _BRACKETS = "[({"
 _PAIR = 2
+_MOST_LEVELS = 4 * MAX_DEPTH
+_MOST_PARTS = 10 * MAX_NODES
+_TEXTS = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|\'(?:[^\'\\]|\\.)*\'?', re.DOTALL)
+_STRUCTURE = re.compile(r"[()\[\]{}+\-~*/|&^]")
 
 
 def read(text: str, outer: str = "", depth: int = 0) -> Node:
@@ -64,6 +70,7 @@ class _Reader:
         self.lines = self.source.split("\n")
 
     def read(self) -> Node:
+        self._check_bounds()
         try:
             with warnings.catch_warnings():
                 # Without the warning about a backslash that escapes nothing.
@@ -75,6 +82,8 @@ class _Reader:
             raise fail(place, f"the text is broken here ({_first_sentence(reason.msg)})") from reason
         except (ValueError, RecursionError, MemoryError) as reason:
             raise fail(self._place(1, 0), "the text cannot be read as a composition") from reason
+        if sum(1 for _ in islice(ast.walk(tree), _MOST_PARTS + 1)) > _MOST_PARTS:
+            raise fail(self._place(1, 0), f"the composition names more than {MAX_NODES} networks")
         return self._node(tree.body)
 
     def _check_commas(self, place: str) -> None:
@@ -82,6 +91,19 @@ class _Reader:
             numbers.check_pairs(self.source)
         except NumberError as error:
             raise fail(place, str(error)) from None
+
+    def _check_bounds(self) -> None:
+        """Refuse what Python's parser would take long for, or not survive; no composition comes near."""
+        depth = signs = 0
+        for match in _STRUCTURE.finditer(_TEXTS.sub("", self.source)):
+            if match[0] in "+-~*/|&^":
+                signs += 1
+            else:
+                depth += 1 if match[0] in _BRACKETS else -1
+            if signs > _MOST_PARTS:
+                raise fail(self._place(1, 0), "the text cannot be read as a composition")
+            if depth > _MOST_LEVELS:
+                raise fail(self._place(1, 0), "the text is broken here (it is nested without measure)")
 
     def _place(self, line: int, column: int) -> str:
         line = max(line, 1)

@@ -7,7 +7,7 @@ import re
 
 from ..base import numbers
 from ..base.errors import CompositionError, NotFiniteError
-from .nodes import MAX_DEPTH, Node, Sequence, Single, fail, number, parallel, shorten, single, spell
+from .nodes import MAX_DEPTH, MAX_NODES, Node, Sequence, Single, fail, number, parallel, shorten, single, spell
 
 _SPACE = re.compile(r"\s*")
 # Letters, digits and characters without a meaning here, with spaces only between them.
@@ -74,6 +74,7 @@ class _Reader:
         self.text = text
         self.plain = numbers.plain(text)  # of the same length
         self.position = 0
+        self.count = 0
 
     def sequence(self, depth: int) -> Node:
         if depth > MAX_DEPTH * 2:
@@ -146,6 +147,9 @@ class _Reader:
     def _network(self) -> Single:
         self._skip()
         place = self._place()
+        self.count += 1
+        if self.count > MAX_NODES:
+            raise fail(place, f"the composition names more than {MAX_NODES} networks")
         quoted = _QUOTED.match(self.text, self.position)
         if quoted is not None:
             self.position = quoted.end()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,12 +10,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..base.errors import DatasetError, SettingsError
-from ..base.outside import UnfitTextError, is_file, parse_json, read_text, reason_of, shown_path
+from ..base.outside import UnfitTextError, is_file, parse_json, read_text, reason_of, shown, shown_path
 
 #: Ten times what people write; longer ones would be cut into text for the encoder for minutes.
 MAX_CAPTION_BYTES = 40_000
 MAX_METADATA_BYTES = 64 << 20
 _MAX_PATH = 4096
+_MAX_WEIGHT = 1e6
+_REGEX_S = 1.0
 #: Where a caption may come from.
 METADATA, FILE, CLASS, NAME = "metadata", "caption file", "class tokens", "the words of its file name"
 _LEADING_NUMBER = re.compile(r"^[-\d]+[\s_-]*")
@@ -145,8 +148,8 @@ def metadata_weight(picture: Path, source: CaptionSource) -> float:
         DatasetError: it is no number above 0.
     """
     weight = (source.metadata.of(picture) or {}).get("weight", 1.0)
-    if isinstance(weight, bool) or not isinstance(weight, (int, float)) or not 0 < weight < float("inf"):
-        raise DatasetError(f"{picture.name}: its weight in the metadata must be a number above 0, not {weight!r}")
+    if isinstance(weight, bool) or not isinstance(weight, (int, float)) or not 0 < weight <= _MAX_WEIGHT:
+        raise DatasetError(f"{picture.name}: its weight in the metadata must be a number above 0, not {shown(weight)}")
     return float(weight)
 
 
@@ -180,8 +183,23 @@ def _of_name(stem: str, source: CaptionSource) -> str:
     if not source.name_regex:
         return name.replace("_", " ").strip()
     # If the regex has groups, only what they match counts, as in the WebUI.
-    found = (match.groups() or (match[0],) for match in re.finditer(source.name_regex, name))
+    found = (match.groups() or (match[0],) for match in _matches(source.name_regex, name))
     return source.name_join.join(part for parts in found for part in parts if part).strip()
+
+
+def _matches(pattern: str, name: str) -> list[Any]:
+    """Return the matches; raises SettingsError for a regex that tries so many ways that it would not end."""
+    try:
+        # Not `re`, which holds up the whole process for as long as it takes; transformers brings it along.
+        module: Any = importlib.import_module("regex")
+    except ImportError:
+        return list(re.finditer(pattern, name))
+    try:
+        return list(module.finditer(pattern, name, timeout=_REGEX_S, concurrent=True))
+    except TimeoutError as error:
+        raise SettingsError("data.filename_regex", f"takes too long on {name}; write it more simply") from error
+    except (module.error, RecursionError) as error:
+        raise SettingsError("data.filename_regex", f"is no regular expression: {error}") from error
 
 
 def extensions(text: str) -> tuple[str, ...]:

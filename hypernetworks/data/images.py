@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import struct
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +26,13 @@ _BROKEN = (OSError, ValueError, SyntaxError, struct.error)
 #: Where Pillow keeps EXIF data as they came.
 _RAW_EXIF = ("exif", "Raw profile type exif")
 _16_BITS = 65535
+_LONGEST_COLOUR = 100
+MAX_PX = 300_000_000
+_LARGE_PX = 64_000_000
+_REDUCIBLE = ("L", "RGB", "RGBA", "LA", "CMYK", "YCbCr")
+_SIZE = "size in its file"
+#: Pillow's switches are of the whole process, so that one picture is read at a time.
+_LOCK = threading.RLock()
 
 
 def open_picture(path: Path, background: str = "white") -> Image.Image:
@@ -38,14 +47,57 @@ def open_picture(path: Path, background: str = "white") -> Image.Image:
 def open_raw(path: Path) -> Image.Image:
     """Return the first frame of a picture, turned as its EXIF data says: RGBA where it has transparency, else RGB.
 
+    One of more than 64 million pixels comes smaller than it is, so that it takes a bounded memory; see `original_size`.
+
     Raises:
         DatasetError: the file is no readable picture; names it.
     """
     try:
         with _strict(), Image.open(path) as opened:
-            return _converted(_upright(opened))
-    except (*_BROKEN, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+            size = opened.size
+            if size[0] * size[1] > MAX_PX:
+                raise DatasetError(_too_large(path))
+            return _of_size(_converted(_upright(_reduced(opened))), size)
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise DatasetError(_too_large(path)) from error
+    except MemoryError as error:
+        raise DatasetError(f"{path.name}: the picture cannot be read (there is too little memory for it)") from error
+    except _BROKEN as error:
         raise DatasetError(f"{path.name}: the picture cannot be read ({error})") from error
+
+
+def original_size(picture: Image.Image) -> tuple[int, int]:
+    """Return the width and height that a picture that `open_raw` gave has in its file, turned upright."""
+    size: tuple[int, int] = picture.info.get(_SIZE, picture.size)
+    return size
+
+
+def _too_large(path: Path) -> str:
+    return f"{path.name}: the picture cannot be read (it has more than {MAX_PX // 10**6} million pixels)"
+
+
+def _reduced(picture: Image.Image) -> Image.Image:
+    """Return a picture of at most `_LARGE_PX`, each of its pixels the mean of some of the file's."""
+    factor = math.ceil(math.sqrt(picture.width * picture.height / _LARGE_PX))
+    if factor == 1:
+        return picture
+    wanted = (picture.width // factor, picture.height // factor)
+    format_ = picture.format
+    picture.draft(None, wanted)  # a JPEG is decoded at once to half or a quarter of its size
+    if picture.width * picture.height > _LARGE_PX and picture.mode in _REDUCIBLE:
+        reduced = picture.reduce(math.ceil(math.sqrt(picture.width * picture.height / _LARGE_PX)))
+        reduced.format = format_
+        reduced.info = picture.info  # with the EXIF data
+        return reduced
+    return picture
+
+
+def _of_size(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """Note the size in the file with a picture that was reduced; one that was turned has its sides the other way."""
+    if size[0] * size[1] > _LARGE_PX:
+        is_turned = (picture.width > picture.height) != (size[0] > size[1])
+        picture.info[_SIZE] = size[::-1] if is_turned else size
+    return picture
 
 
 def has_size(path: Path, size: tuple[int, int]) -> bool:
@@ -60,17 +112,19 @@ def has_size(path: Path, size: tuple[int, int]) -> bool:
 @contextmanager
 def _strict() -> Iterator[None]:
     """Make errors of truncated and oversized pictures, and suppress warnings about oddities outside the pixels."""
-    before = ImageFile.LOAD_TRUNCATED_IMAGES
-    with warnings.catch_warnings():
+    with _LOCK, warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         # Below twice its limit Pillow only warns of a decompression bomb; no dataset needs pictures of that size.
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         # Other code in the process may have made Pillow fill up missing parts with grey.
+        before = ImageFile.LOAD_TRUNCATED_IMAGES, Image.MAX_IMAGE_PIXELS
         ImageFile.LOAD_TRUNCATED_IMAGES = False
+        # Pillow's own limit is lower, and a host may have none.
+        Image.MAX_IMAGE_PIXELS = MAX_PX
         try:
             yield
         finally:
-            ImageFile.LOAD_TRUNCATED_IMAGES = before
+            ImageFile.LOAD_TRUNCATED_IMAGES, Image.MAX_IMAGE_PIXELS = before
 
 
 def _upright(picture: Image.Image) -> Image.Image:
@@ -105,11 +159,16 @@ def on_background(picture: Image.Image, background: str) -> Image.Image:
     if picture.mode != "RGBA":
         return picture
     ground = Image.new("RGBA", picture.size, background)
-    return Image.alpha_composite(ground, picture).convert("RGB")
+    laid = Image.alpha_composite(ground, picture).convert("RGB")
+    if _SIZE in picture.info:
+        laid.info[_SIZE] = picture.info[_SIZE]
+    return laid
 
 
 def is_colour(text: str) -> bool:
     """Tell whether Pillow knows the text as a colour."""
+    if len(text) > _LONGEST_COLOUR:
+        return False
     try:
         ImageColor.getrgb(text)
     except ValueError:
@@ -119,7 +178,11 @@ def is_colour(text: str) -> bool:
 
 def framed(picture: Image.Image, frame: Frame) -> Image.Image:
     """Return the part of `picture` that `frame` names, scaled to its size."""
-    return picture.resize((frame.width_px, frame.height_px), Image.Resampling.LANCZOS, box=frame.box)
+    width, height = original_size(picture)
+    across, down = picture.width / width, picture.height / height
+    left, top, right, bottom = frame.box
+    box = (left * across, top * down, min(right * across, picture.width), min(bottom * down, picture.height))
+    return picture.resize((frame.width_px, frame.height_px), Image.Resampling.LANCZOS, box=box)
 
 
 def to_tensor(picture: Image.Image) -> torch.Tensor:

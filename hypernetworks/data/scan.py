@@ -21,7 +21,7 @@ from .base_subset import base_subset
 from .buckets import Frame, TooSmallError, frame, frame_size, shifted
 from .captions import metadata_weight, read_caption
 from .dataset import Dataset, Sample
-from .images import EXTENSIONS, has_size, on_background, open_raw
+from .images import EXTENSIONS, has_size, on_background, open_raw, original_size
 from .masks import SUFFIX, mask_beside, read_mask
 from .progress import report
 from .settings import DataSettings
@@ -53,7 +53,7 @@ class _Reader:
             size = None
         if size is None or subset.crop == "subject":
             picture = open_raw(path)
-            size = picture.size
+            size = original_size(picture)
             if self.hooks.on_opened is not None:
                 self.hooks.on_opened(digest, picture)
         if size[0] * size[1] <= subset.skipped_area_px:

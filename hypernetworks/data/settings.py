@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from ..base.errors import SettingsError
 from ..base.options import Group, Settings, setting
+from ..base.outside import shown
 from ..base.registry import gather, with_options
 from .buckets import BUCKETS, MODES, Framing, bucket_problem
 from .images import is_colour
@@ -239,8 +240,10 @@ class DataSettings(Settings):
         if not self.template and not self.template_file:
             yield SettingsError("template", "must not be empty; [filewords] alone uses each picture's caption")
         if not is_colour(self.background):
-            yield SettingsError("background", f"must be a colour such as white or #808080, not {self.background!r}")
+            yield SettingsError(
+                "background", f"must be a colour such as white or #808080, not {shown(self.background)}"
+            )
         try:
             re.compile(self.filename_regex)
-        except re.error as error:
-            yield SettingsError("filename_regex", f"is no regular expression: {error}")
+        except (re.error, RecursionError, OverflowError) as error:
+            yield SettingsError("filename_regex", f"is no regular expression: {shown(str(error))}")

@@ -39,7 +39,6 @@ class Document:
 
     def network(self) -> Hypernetwork:
         """Build the network in float32; raises HypernetworkFileError where the weights do not fit or are not finite."""
-        self._check_shared()
         seen: set[int] = set()
         pairs = {}
         for width, states in self.pairs.items():
@@ -54,7 +53,7 @@ class Document:
             pairs[width] = (first, second)
         return Hypernetwork.from_tensors(self.structure, pairs, self.metadata)
 
-    def _check_shared(self) -> None:
+    def check_shared(self) -> None:
         """Refuse many tensors over the same few bytes, which would take far more memory than the file."""
         storages = {tensor.untyped_storage().data_ptr(): tensor.untyped_storage().nbytes() for tensor in self.tensors()}
         if sum(tensor.numel() for tensor in self.tensors()) * torch.float32.itemsize > 3 * sum(storages.values()):
@@ -88,7 +87,9 @@ def from_state(state: Any, name: str) -> Document:
         structure.check_widths(tuple(pairs))
     except SettingsError as reason:
         raise HypernetworkFileError(str(reason)) from reason
-    return Document(structure, pairs, read_metadata(metadata, name))
+    document = Document(structure, pairs, read_metadata(metadata, name))
+    document.check_shared()
+    return document
 
 
 def read_structure(state: Mapping[Any, Any]) -> Structure:
@@ -111,12 +112,12 @@ def read_structure(state: Mapping[Any, Any]) -> Structure:
     if activation is None or (isinstance(activation, str) and not activation):
         activation = "linear"
     weight_init = state.get("weight_initialization")
-    if weight_init not in WEIGHT_INITS:
+    if not isinstance(weight_init, str) or weight_init not in WEIGHT_INITS:
         # Existing weights need no initialisation; an unknown kind is no reason to refuse the file.
         weight_init = "Normal"
     return Structure(
         layer_structure=layers,
-        activation="swish" if activation == "hardswish" else activation,
+        activation="swish" if isinstance(activation, str) and activation == "hardswish" else activation,
         weight_init=weight_init,
         init_std=state.get("weight_init_std", 0.01),
         layer_norm=_flag(state, "is_layer_norm", False),

@@ -9,6 +9,7 @@ import torch
 
 MAX_AXES = 8
 MAX_CODE = 4
+MAX_COUNT = 2**63 - 1  # what torch counts with
 
 STORAGES: dict[str, torch.dtype] = {
     "FloatStorage": torch.float32,
@@ -93,7 +94,7 @@ def storage(identity: Any) -> StorageRef:
 
 
 def _is_count(value: Any) -> bool:
-    return type(value) is int and value >= 0
+    return type(value) is int and 0 <= value <= MAX_COUNT
 
 
 def _tensor(storage: Any, offset: Any, size: Any, stride: Any, *_rest: Any) -> TensorRef:
@@ -108,6 +109,8 @@ def _tensor(storage: Any, offset: Any, size: Any, stride: Any, *_rest: Any) -> T
         count *= length
     if count and (end > storage.count or count > storage.count):
         raise RefusedError("its description has a tensor larger than its data")
+    if not count:  # nothing of the storage is used, wherever it would be
+        return TensorRef(storage, 0, size, (0,) * len(size))
     return TensorRef(storage, offset, size, stride)
 
 

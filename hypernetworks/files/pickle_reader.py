@@ -21,7 +21,16 @@ Skips: TypeAlias = Callable[[str], bool]
 
 MAX_PICKLE_BYTES = 8 << 20
 MAX_OPERATIONS = 400_000
+MAX_LINE_BYTES = 64 << 10
+MAX_KEY = 1 << 48  # larger whole numbers can be chosen so that all of them fall into one place of a dict
 MAX_INTEGER_BITS = 80  # the magic number of torch before 1.6 has 77
+
+
+class _Stream(io.BytesIO):
+    """Gives only short lines, since a number written in digits takes the square of their count to read."""
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        return super().readline(MAX_LINE_BYTES if size is None or size < 0 else min(size, MAX_LINE_BYTES))
 
 
 class _Mark:
@@ -45,7 +54,7 @@ def read(data: bytes, start: int = 0, skips: Skips = lambda name: False) -> tupl
     """
     if len(data) > MAX_PICKLE_BYTES:
         raise HypernetworkFileError(f"its description is larger than {MAX_PICKLE_BYTES >> 20} MB")
-    stream = io.BytesIO(data)
+    stream = _Stream(data)
     stream.seek(start)
     try:
         return _Machine(skips).run(pickletools.genops(stream)), stream.tell()
@@ -126,7 +135,10 @@ class _Machine:
     def put(self, index: int | str) -> None:
         if self.stack[-1] is _MARK:
             raise RefusedError("its description is damaged (stray mark)")
-        self.memo[int(index)] = self.stack[-1]
+        place = int(index)
+        if not 0 <= place < MAX_KEY:
+            raise RefusedError("its description is damaged (impossible place)")
+        self.memo[place] = self.stack[-1]
 
     def find(self, name: str) -> None:
         name = name.replace(" ", ".")
@@ -178,8 +190,10 @@ def _pairs(values: list[Any]) -> dict[Any, Any]:
 def _checked_keys(keys: list[Any]) -> list[Any]:
     for key in keys:
         # Tuples as keys would let a small file ask for endless hashing.
-        if not isinstance(key, (str, int, float, type(None), Skipped)):
+        if not isinstance(key, (str, int, type(None), Skipped)):
             raise RefusedError(f"its description has a key of type {type(key).__name__}")
+        if isinstance(key, int) and abs(key) >= MAX_KEY:
+            raise RefusedError("its description has a number as key that is far too large")
     return keys
 
 

@@ -8,6 +8,7 @@ from typing import IO, Any
 import torch
 
 from ..base.errors import HypernetworkFileError
+from ..base.outside import parse_json
 from ..kernels.tensors import raw_bytes
 from ..network.hypernetwork import Hypernetwork
 from . import safetensors_header, torch_writer
@@ -111,10 +112,10 @@ def _header_texts(network: Hypernetwork) -> dict[str, str]:
 def _metadata(texts: dict[str, Any]) -> dict[Any, Any]:
     """Return the format's keys from the texts of a header; unknown texts are kept as they are."""
     state: dict[Any, Any] = {}
-    extra = json.loads(texts.pop("extra", "{}"))
+    extra = parse_json(texts.pop("extra", "{}"))
     for key, text in texts.items():
         if key in {"format", "modelspec.title", "modelspec.architecture"}:
             continue
-        state[key] = text if key in _TEXTS or key not in KNOWN_KEYS else json.loads(text)
+        state[key] = text if key in _TEXTS or key not in KNOWN_KEYS else parse_json(text)
     state.update(extra)
     return state

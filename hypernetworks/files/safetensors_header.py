@@ -15,7 +15,12 @@ from typing import IO, Any
 import torch
 from torch import Tensor
 
+from ..base.outside import parse_json
+
 PREFIX_BYTES = 8
+MAX_ENTRIES = 20_000
+_MAX_AXES = 8
+_MAX_COUNT = 2**63 - 1  # what torch counts with
 #: Dtypes that weights are computed with, by their names in the header.
 DTYPES = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
 _NAMES = {dtype: name for name, dtype in DTYPES.items()}
@@ -82,8 +87,13 @@ def read(file: IO[bytes], size: int, most_bytes: int) -> Header:
     if length > min(most_bytes, size - PREFIX_BYTES):
         raise HeaderError("its header is longer than the file or far too large")
     try:
-        header = json.loads(file.read(length), object_pairs_hook=_no_doubles)
+        header = parse_json(file.read(length).decode("utf-8"), object_pairs_hook=_no_doubles)
         texts = dict(header.pop("__metadata__", {}))
+    except BROKEN as reason:
+        raise HeaderError(f"its header is damaged ({type(reason).__name__})") from reason
+    if len(header) > MAX_ENTRIES:
+        raise HeaderError(f"its header has more than {MAX_ENTRIES:,} tensors")
+    try:
         entries = {name: _entry(value) for name, value in header.items()}
     except BROKEN as reason:
         raise HeaderError(f"its header is damaged ({type(reason).__name__})") from reason
@@ -118,10 +128,13 @@ def to_bytes(entries: Mapping[str, TensorEntry], texts: Mapping[str, Any]) -> by
 
 
 def _entry(value: Mapping[str, Any]) -> TensorEntry:
-    start, end = (int(place) for place in value["data_offsets"])
-    entry = TensorEntry(str(value["dtype"]), tuple(int(length) for length in value["shape"]), start, end)
+    numbers = [*value["data_offsets"], *value["shape"]]
+    if len(value["shape"]) > _MAX_AXES or not all(type(one) is int and 0 <= one <= _MAX_COUNT for one in numbers):
+        raise ValueError(value["dtype"])
+    start, end = value["data_offsets"]
+    entry = TensorEntry(str(value["dtype"]), tuple(value["shape"]), start, end)
     dtype = DTYPES.get(entry.dtype)
-    if min(start, end - start, *entry.shape, 0) < 0:
+    if end < start:
         raise ValueError(entry)
     if dtype is not None and end - start != math.prod(entry.shape) * dtype.itemsize:
         raise ValueError(entry)

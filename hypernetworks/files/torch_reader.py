@@ -19,6 +19,7 @@ from .pickle_reader import SKIPPED, Skips, StorageRef, TensorRef
 MAX_DIRECTORY_BYTES = 4 << 20
 MAX_DEPTH = 32
 MAX_VALUES = 500_000
+MAX_MEMBERS = 20_000
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 _LEGACY_PICKLES = 5
 _HEADER_BYTES = 30
@@ -138,6 +139,8 @@ def _checked_members(archive: zipfile.ZipFile, size: int) -> dict[str, zipfile.Z
     """Return the members, by their names below the archive's one folder; all of them must be stored uncompressed."""
     members: dict[str, zipfile.ZipInfo] = {}
     folders = set()
+    if len(archive.infolist()) > MAX_MEMBERS:
+        raise HypernetworkFileError(f"it is a zip of more than {MAX_MEMBERS:,} parts")
     for member in archive.infolist():
         parts = PurePosixPath(member.filename).parts
         if member.filename.startswith("/") or ".." in parts or "\\" in member.filename:

@@ -8,10 +8,12 @@ from collections.abc import Sequence
 
 from ..base import numbers
 from ..base.errors import MergeError, NotFiniteError, NumberError, SettingsError
+from ..base.outside import shown
 from .inputs import MAX_WEIGHT
 from .method import METHODS
 
 FIELD = "block_weights"
+_MOST_PIECES = 1000
 _BLOCK = re.compile(r"(?:(\d{1,6})(?:\.[kv])?|[kv])", re.ASCII)
 
 
@@ -32,7 +34,10 @@ def parse(text: str, method: str, count: int, widths: Sequence[int]) -> dict[str
     weights = METHODS[method].weights
     found: dict[str, tuple[float, ...]] = {}
     before = ""
-    for piece in filter(None, (part.strip() for part in re.split(r"[,;\n]", numbers.plain(text)))):
+    pieces = [part for part in (part.strip() for part in re.split(r"[,;\n]", numbers.plain(text))) if part]
+    if len(pieces) > _MOST_PIECES:
+        raise SettingsError(FIELD, f"has more than {_MOST_PIECES} pieces")
+    for piece in pieces:
         block, equals, given = (part.strip() for part in piece.partition("="))
         parts = [part.strip() for part in re.split("[=/]", piece)]
         reason = numbers.comma_reason(f"{before},{parts[0]}")
@@ -67,9 +72,9 @@ def _number(piece: str, text: str) -> float:
     except NotFiniteError:
         value = math.inf
     except NumberError:
-        raise _wrong(piece, f"has {text.strip()!r} in place of a number") from None
+        raise _wrong(piece, f"has {shown(text.strip())} in place of a number") from None
     if abs(value) > MAX_WEIGHT:
-        raise _wrong(piece, f"has {text.strip()}, and a weight is at most {MAX_WEIGHT} in size")
+        raise _wrong(piece, f"has {text.strip()[:40]}, and a weight is at most {MAX_WEIGHT} in size")
     return value
 
 

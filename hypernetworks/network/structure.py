@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ..base.errors import SettingsError
+from ..base.outside import shown
 from .activations import ACTIVATIONS, check_activation
 from .layers import WEIGHT_INITS
 
@@ -51,16 +52,16 @@ class Structure:
         _check_layers(layers)
         for name in ("layer_norm", "activate_output", "skip_connection", "upsample_linear", "zero_last_layer"):
             if not isinstance(getattr(self, name), bool):
-                raise SettingsError(name, f"must be true or false, not {getattr(self, name)!r}")
+                raise SettingsError(name, f"must be true or false, not {shown(getattr(self, name))}")
         if not isinstance(self.activation, str):
-            raise SettingsError("activation", f"must be a name, not {self.activation!r}")
+            raise SettingsError("activation", f"must be a name, not {shown(self.activation)}")
         check_activation(self.activation)
         if self.weight_init not in WEIGHT_INITS:
             raise SettingsError(
-                "weight_init", f"{self.weight_init!r} is unknown, the choices are {', '.join(WEIGHT_INITS)}"
+                "weight_init", f"{shown(self.weight_init)} is unknown, the choices are {', '.join(WEIGHT_INITS)}"
             )
         if not _is_number(self.init_std) or not 0 <= self.init_std <= 1:
-            raise SettingsError("init_std", f"must be a number from 0 to 1, not {self.init_std!r}")
+            raise SettingsError("init_std", f"must be a number from 0 to 1, not {shown(self.init_std)}")
         _check_dropout(dropout, layers, self.skip_connection)
         self._check_combinations()
 
@@ -132,10 +133,10 @@ def _is_number(value: Any) -> bool:
 
 def _numbers(field: str, values: Any) -> tuple[float, ...]:
     if isinstance(values, str) or not isinstance(values, Sequence):
-        raise SettingsError(field, f"must be a list of numbers, not {values!r}")
+        raise SettingsError(field, f"must be a list of numbers, not {shown(values)}")
     for value in values:
         if not _is_number(value):
-            raise SettingsError(field, f"must hold numbers only, not {value!r}")
+            raise SettingsError(field, f"must hold numbers only, not {shown(value)}")
     return tuple(values)
 
 

@@ -13,7 +13,7 @@ from ...hypernetworks import compose, files
 from ...hypernetworks.base.errors import CompositionError
 from ...hypernetworks.base.stamps import Stamp, stamp
 from ...hypernetworks.compose import Composition
-from ...hypernetworks.compose.nodes import MAX_LENGTH, singles
+from ...hypernetworks.compose.nodes import MAX_LENGTH, MAX_NODES, singles
 from ...hypernetworks.files.listing import COMPOSITION_SUFFIX
 from ...hypernetworks.network.hypernetwork import Hypernetwork
 
@@ -120,6 +120,8 @@ def _read(text: str, listed: Mapping[str, str], stamps: dict[str, Stamp | None])
     inner: dict[str, Composition] = {}
     pending = [compose.parse(text)]
     for composition in pending:
+        if len(pending) > MAX_NODES:
+            raise CompositionError(f"together the compositions name more than {MAX_NODES} networks")
         for part in singles(composition.root):
             if part.name in paths:
                 continue

@@ -18,7 +18,7 @@ from ...kernels.devices import move, to_device
 from ...kernels.memory import free_bytes
 from ...ports import Encoder, Ports, Progress
 from ..dataset import Dataset, Sample, View
-from ..images import framed, on_background, open_raw, to_tensor
+from ..images import framed, on_background, open_raw, original_size, to_tensor
 from ..masks import LATENT_PX, mask_of, mask_weights
 from ..progress import report
 from .cache import Cache, fingerprint
@@ -229,7 +229,7 @@ def _picture(dataset: Dataset, view: View) -> tuple[Tensor, Tensor | None]:
         raise DatasetError(f"{sample.path.name}: the picture was changed after the run was planned; start it again")
     picture = framed(on_background(raw, sample.subset.background), view.frame)
     mask = mask_of(raw, sample.subset.masks, sample.mask)
-    weights = mask_weights(mask, view.frame, raw.size) if mask is not None else None
+    weights = mask_weights(mask, view.frame, original_size(raw)) if mask is not None else None
     if view.is_flipped:
         picture = ImageOps.mirror(picture)
         weights = weights.flip(-1) if weights is not None else None

@@ -13,7 +13,7 @@ from PIL import Image
 
 from ..buckets import Frame
 from ..dataset import Sample
-from ..images import on_background, open_raw
+from ..images import on_background, open_raw, original_size
 from ..masks import mask_of, mask_weights
 from .duplicates import PerceptualHash, perceptual_hash
 
@@ -49,7 +49,8 @@ class Thumbnail:
             small.save(data, "PNG")
         else:
             small.save(data, "JPEG", quality=_QUALITY)
-        return cls(picture.size, perceptual_hash(on_background(small, "white"), picture.size), data.getvalue())
+        size = original_size(picture)
+        return cls(size, perceptual_hash(on_background(small, "white"), size), data.getvalue())
 
 
 class Thumbnails:
@@ -126,7 +127,7 @@ def _weights(sample: Sample, frame: Frame) -> np.ndarray | None:
         return None
     raw = open_raw(sample.path)
     mask = mask_of(raw, sample.subset.masks, sample.mask)
-    weights = mask_weights(mask, frame, raw.size) if mask is not None else None
+    weights = mask_weights(mask, frame, original_size(raw)) if mask is not None else None
     return None if weights is None else weights[0].numpy()
 
 

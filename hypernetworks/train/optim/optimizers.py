@@ -18,8 +18,10 @@ from torch import Tensor
 
 from ...base import numbers
 from ...base.errors import NumberError, SettingsError
+from ...base.outside import shown
 from ...base.registry import Registry
 
+_MOST_CHARACTERS = 2000
 #: Parameters of every optimizer that the trainer sets, not the user.
 _OURS = {"params", "lr", "kwargs", "maximize", "differentiable", "capturable"}
 
@@ -90,7 +92,7 @@ def build(parameters: Iterable[Tensor], name: str, arguments: str) -> torch.opti
     options = kind.defaults | fused | _checked(name, cls, arguments)
     try:
         optimizer = cls(weights, lr=1.0, **options)
-    except (TypeError, ValueError, AssertionError) as error:
+    except (TypeError, ValueError, AssertionError, RuntimeError, LookupError, ArithmeticError, AttributeError) as error:
         raise SettingsError("optimizer.arguments", f"{name} refuses them: {error}") from error
     except Exception as error:
         # pytorch-optimizer's errors for wrong values have no common base but Exception.
@@ -128,21 +130,25 @@ def parse_arguments(text: str) -> dict[str, Any]:
     Raises:
         SettingsError: the text has another form; names `arguments`.
     """
+    if len(text) > _MOST_CHARACTERS:
+        raise SettingsError("arguments", f"is longer than {_MOST_CHARACTERS} characters")
+    wanted = f"must have the form key=value, key=value, not {shown(text)}"
     plain = numbers.plain_outside_quotes(text)
     try:
         numbers.check_pairs(plain)
         call = ast.parse(f"f({plain})", mode="eval").body
     except NumberError as error:
         raise SettingsError("arguments", str(error)) from None
-    except SyntaxError:
-        raise SettingsError("arguments", f"must have the form key=value, key=value, not {text!r}") from None
-    if not isinstance(call, ast.Call) or call.args or any(keyword.arg is None for keyword in call.keywords):
-        raise SettingsError("arguments", f"must have the form key=value, key=value, not {text!r}")
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        raise SettingsError("arguments", wanted) from None
+    is_call = isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and not call.args
+    if not isinstance(call, ast.Call) or not is_call or any(keyword.arg is None for keyword in call.keywords):
+        raise SettingsError("arguments", wanted)
     values: dict[str, Any] = {}
     for keyword in call.keywords:
         try:
             values[str(keyword.arg)] = ast.literal_eval(keyword.value)
-        except ValueError:
+        except (ValueError, TypeError, RecursionError, MemoryError):
             raise SettingsError(
                 "arguments",
                 f"the value of {keyword.arg} must be a number, true or false as Python writes them, or a list of "

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 from ...base import numbers
 from ...base.errors import ScheduleError
+from ...base.outside import shown
 from .schedule import ScheduleRequest, check_numbers, schedule
 
+_MOST_PIECES = 1000
 _EXAMPLE = "it must be a number, or rates with the step each ends at, such as 4e-05:2000,4e-06:4000"
 _NO_END = -1
 
@@ -58,15 +60,15 @@ def parse(text: str, max_steps: int) -> StepSchedule:
     for piece in _pieces(text):
         rate, end = _pair(text, piece)
         if last == _NO_END:
-            raise ScheduleError(f"{piece} in {text!r} is never reached, as {before} before it has no end")
+            raise ScheduleError(f"{piece} in {shown(text)} is never reached, as {before} before it has no end")
         if end != _NO_END and end <= last:
             why = f"it ends at step {end}, and step {last} is past before it"
-            raise ScheduleError(f"{piece} in {text!r} is never reached, as {why}")
+            raise ScheduleError(f"{piece} in {shown(text)} is never reached, as {why}")
         if not pieces or pieces[-1][1] < max_steps:
             pieces.append((rate, max_steps if end == _NO_END else min(end, max_steps)))
         before, last = piece, end
     if not pieces:
-        raise ScheduleError(f"{text!r} is no learning rate; {_EXAMPLE}")
+        raise ScheduleError(f"{shown(text)} is no learning rate; {_EXAMPLE}")
     return StepSchedule(tuple(pieces))
 
 
@@ -74,6 +76,8 @@ def _pieces(text: str) -> list[str]:
     """Return the pieces of a text without empty ones; raises ScheduleError for a decimal comma."""
     plain = numbers.plain(text)
     pieces = plain.split(",")
+    if len(pieces) > _MOST_PIECES:
+        raise ScheduleError(f"a schedule of more than {_MOST_PIECES} rates is no learning rate; {_EXAMPLE}")
     for first, second in itertools.pairwise(pieces):
         reason = numbers.comma_reason(f"{first},{second.partition(':')[0]}")
         if reason:
@@ -88,9 +92,9 @@ def _pair(text: str, piece: str) -> tuple[float, int]:
         rate = numbers.read(rate_text)
         end = int(end_text) if colon else _NO_END
     except ValueError:
-        raise ScheduleError(f"{text!r} is no learning rate; {_EXAMPLE}") from None
+        raise ScheduleError(f"{shown(text)} is no learning rate; {_EXAMPLE}") from None
     if rate < 0:
-        raise ScheduleError(f"{rate_text.strip()} in {text!r} is no learning rate; {_EXAMPLE}")
+        raise ScheduleError(f"{rate_text.strip()[:40]} in {shown(text)} is no learning rate; {_EXAMPLE}")
     return rate, end
 
 

@@ -12,7 +12,9 @@ from ....hypernetworks import compose, files
 from ....hypernetworks.base.atomic import write_text
 from ....hypernetworks.base.errors import CompositionError, HypernetworkFileError, SettingsError, WorkbenchError
 from ....hypernetworks.base.options import Option
+from ....hypernetworks.base.outside import UnfitTextError, read_text
 from ....hypernetworks.compose import Composition
+from ....hypernetworks.compose.nodes import MAX_LENGTH
 from ....hypernetworks.jobs.create_entry import as_sentence
 from ....hypernetworks.merge.composition import merge_composition, plan_composition
 from ....hypernetworks.merge.outlines import outline
@@ -134,8 +136,8 @@ def _saved() -> tuple[dict[str, Composition], dict[str, str]]:
         if Path(path).suffix != SUFFIX:
             continue
         try:
-            saved[name] = compose.parse(Path(path).read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError) as error:
+            saved[name] = compose.parse(read_text(Path(path), 4 * MAX_LENGTH))
+        except (OSError, UnfitTextError) as error:
             broken[name] = f"the file {Path(path).name} cannot be read ({type(error).__name__})"
         except CompositionError as error:
             broken[name] = f"the file {Path(path).name} is wrong, {error}"

@@ -5,6 +5,7 @@ from itertools import islice
 import numpy as np
 import pytest
 from hypernetwork_workbench.hypernetworks.base.errors import DatasetError
+from hypernetwork_workbench.hypernetworks.data import images
 from hypernetwork_workbench.hypernetworks.data.batches import BatchKind, epoch_batches, step_batches, steps_per_epoch
 from hypernetwork_workbench.hypernetworks.data.buckets import SQUARE, Framing, frame
 from hypernetwork_workbench.hypernetworks.data.caption_rules import CaptionRules
@@ -73,7 +74,7 @@ def test_an_unreadable_picture_is_named(tmp_path, content):
 
 
 def test_a_decompression_bomb_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    monkeypatch.setattr(images, "MAX_PX", 100)
     Image.new("RGB", (12, 12)).save(tmp_path / "bomb.png")
     with pytest.raises(DatasetError, match=r"^bomb\.png"):
         open_picture(tmp_path / "bomb.png")

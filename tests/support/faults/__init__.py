@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
+
+from hypernetwork_workbench.hypernetworks.base.errors import WorkbenchError
 
 
 class Case(NamedTuple):
@@ -22,6 +26,34 @@ class Case(NamedTuple):
 
 class NotHandledError(AssertionError):
     """A fault was taken as if it were none."""
+
+
+class Outcome(NamedTuple):
+    """What became of a case: why it was not handled, empty where it was, and the seconds it took."""
+
+    problem: str
+    seconds: float
+
+
+#: No case may take longer.
+MOST_SECONDS = 5.0
+
+
+def outcome(case: Case) -> Outcome:
+    """Try a case in a folder of its own. Handled is an error of ours, a sentence, or what was made again in time."""
+    problem = ""
+    with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        started = time.thread_time()
+        try:
+            case.act(Path(folder))
+        except WorkbenchError:
+            pass  # a sentence of its own
+        except Exception as error:
+            problem = f"{type(error).__name__}: {str(error)[:300]}"
+        seconds = time.thread_time() - started
+    if not problem and seconds > MOST_SECONDS:
+        problem = f"it took {seconds:.1f} s"
+    return Outcome(problem, seconds)
 
 
 def kinds() -> dict[str, Callable[[], Iterator[Case]]]:
