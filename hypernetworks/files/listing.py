@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,8 +12,21 @@ from .. import files
 #: A composition is listed like a network; its text names the networks it is made of.
 COMPOSITION_SUFFIX = ".hns"
 
+#: In 2022 the WebUI listed networks with the start of a hash.
+_OF_2022 = re.compile(r"(.+)\(([0-9a-f]{8})\)", re.DOTALL)
 #: The name that means "no network" to the host.
 _NONE = "None"
+
+
+def apart(name: str) -> tuple[str, str]:
+    """Return a name of 2022 such as `night(9f86d081)` as name and hash; the hash of another one is empty."""
+    match = _OF_2022.fullmatch(name)
+    return (match[1], match[2]) if match else (name, "")
+
+
+def find(listed: Mapping[str, str], name: str) -> str | None:
+    """Return the path of the network `name`, which may have the hash of 2022 behind it; None where there is none."""
+    return listed.get(name) or listed.get(apart(name)[0])
 
 
 def complete(found: Mapping[str, str], folder: str | os.PathLike[str]) -> dict[str, str]:

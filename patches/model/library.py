@@ -14,7 +14,7 @@ from ...hypernetworks.base.errors import CompositionError
 from ...hypernetworks.base.stamps import Stamp, stamp
 from ...hypernetworks.compose import Composition
 from ...hypernetworks.compose.nodes import MAX_LENGTH, MAX_NODES, singles
-from ...hypernetworks.files.listing import COMPOSITION_SUFFIX
+from ...hypernetworks.files.listing import COMPOSITION_SUFFIX, find
 from ...hypernetworks.network.hypernetwork import Hypernetwork
 
 _MAX_BYTES_PER_CHARACTER = 4
@@ -35,7 +35,7 @@ class _Read:
 
     def is_current(self, listed: Mapping[str, str]) -> bool:
         """Tell whether it would still be the same if it was read again."""
-        return all(listed.get(name) == path for name, path in self.paths.items()) and all(
+        return all(find(listed, name) == path for name, path in self.paths.items()) and all(
             stamp(path) == before for path, before in self.stamps.items()
         )
 
@@ -89,7 +89,7 @@ class Library:
         return self._with_networks(_read(text, listed, {}), listed)
 
     def _with_networks(self, read: _Read, listed: Mapping[str, str]) -> tuple[Composition, dict[str, Hypernetwork]]:
-        known = {name: listed[name] for name in read.composition.names if name in listed}
+        known = {name: path for name in read.composition.names if (path := find(listed, name))}
         read.composition.check(known)
         return read.composition, {name: self.network(place) for name, place in known.items()}
 
@@ -125,7 +125,7 @@ def _read(text: str, listed: Mapping[str, str], stamps: dict[str, Stamp | None])
         for part in singles(composition.root):
             if part.name in paths:
                 continue
-            place = paths[part.name] = listed.get(part.name)
+            place = paths[part.name] = find(listed, part.name)
             if place is not None and is_composition(place):
                 stamps[place] = stamp(place)
                 inner[part.name] = _named(part.name, place)

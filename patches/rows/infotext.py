@@ -8,14 +8,17 @@ from typing import Any
 
 from ...hypernetworks import compose
 from ...hypernetworks.base.errors import CompositionError
-from ...hypernetworks.pages.sentences import refused
+from ...hypernetworks.compose.nodes import spell
+from ...hypernetworks.files import listing
+from ...hypernetworks.pages.sentences import note, refused
 from ..model.loaded import Loaded, LoadedComposition
-from . import entries
+from . import entries, foreign
 from .entries import Row
 
 _HASHES = "Hypernetwork hashes"
 _HASH_LENGTH = 10
-_ONE_HASH = re.compile(rf"(.+?): ([0-9a-f]{{{_HASH_LENGTH}}})(?:, |$)")
+_ONE_HASH = re.compile(rf"(.+?): ([0-9a-f]{{{foreign.OLD_DIGITS}}}|[0-9a-f]{{{_HASH_LENGTH}}})(?:, |$)")
+_TAG = re.compile(r"<hypernet:([^:>]+)")
 
 
 def write_rows(p: Any, used: Iterable[Row]) -> None:
@@ -42,24 +45,66 @@ def note_hashes(p: Any) -> None:
         params[_HASHES] = ", ".join(f"{name}: {digest}" for name, digest in known.items())
 
 
-def short_hash(name: str) -> str | None:
-    """Return the start of a listed file's SHA-256; None without such a file, and where hashing is switched off."""
+def short_hash(name: str, digits: int = _HASH_LENGTH) -> str | None:
+    """Return the start of a listed file's SHA-256; None without such a file, and where hashing is switched off.
+
+    Args:
+        digits: 10, or 8 for the hash of 2022.
+    """
     from modules import hashes, shared  # noqa: PLC0415
 
-    path = shared.hypernetworks.get(name)
+    path = listing.find(shared.hypernetworks, name)
     try:
+        if path and digits == foreign.OLD_DIGITS:
+            return foreign.old_hash(path)
         digest = hashes.sha256(path, f"hypernet/{name}") if path else None
     except OSError:  # it was deleted since the list was made
         return None
     return digest[:_HASH_LENGTH] if digest else None
 
 
-def strip_tags(_infotext: str, params: dict[str, Any]) -> None:
-    """Remove the tags that the rows will add again from a prompt that was read from an infotext."""
+def strip_tags(text: str, params: dict[str, Any]) -> None:
+    """Give what an infotext of any age says about hypernetworks our form; its prompt loses the tags of the rows."""
+    _take_foreign(text, params)
     found = entries.from_infotext(params) or []
     for key in ("Prompt", "Hires prompt"):
         if params.get(key):
             params[key] = entries.without_tags(params[key], found)
+
+
+def _take_foreign(text: str, params: dict[str, Any]) -> None:
+    """Add the rows of a picture that was not made with ours, unless its prompt names the networks itself."""
+    from modules import shared  # noqa: PLC0415
+
+    found = [one for one in foreign.find(text, params) if one.name]
+    if not found or entries.from_infotext(params):
+        return
+    prompt = str(params.get("Prompt") or "")
+    if "Hypernet" in params:
+        before, _, after = prompt.rpartition(foreign.added_by_the_host(params))
+        prompt = params["Prompt"] = before + after
+    shared.reload_hypernetworks()
+    rows: dict[str, Row] = {}
+    digests = {}
+    for one in found:
+        name = foreign.listed_name(one, shared.hypernetworks, short_hash)
+        if one.digest:
+            digests.setdefault(name, one.digest)
+        if not Row(name).is_named_in(prompt) and not Row(one.name).is_named_in(prompt):
+            rows.setdefault(name, Row(name, one.strength))
+    params.update(entries.write(list(rows.values())[: entries.ROWS]))
+    if digests:
+        params.setdefault(_HASHES, ", ".join(f"{name}: {digest}" for name, digest in digests.items()))
+
+
+def told(params: Mapping[str, Any]) -> str:
+    """Return HTML that says what reading an infotext did to the rows, and the remarks; empty for a mere text."""
+    rows = entries.from_infotext(params)
+    if rows is None:
+        return remarks(params)
+    several = ", ".join(f"{row.name} ({spell(row.strength)})" for row in rows)
+    done = f"Put into the rows: {several}." if rows else "The infotext has no hypernetwork for the rows."
+    return note(done) + remarks(params)
 
 
 def remarks(params: Mapping[str, Any]) -> str:
@@ -71,13 +116,15 @@ def _sentences(params: Mapping[str, Any]) -> Iterator[str]:
     from modules import shared  # noqa: PLC0415
 
     wanted = dict(_ONE_HASH.findall(str(params.get(_HASHES, ""))))
-    chosen = [name for row in entries.from_infotext(params) or [] for name in _names_in(row.name)]
-    if any(name not in shared.hypernetworks for name in [*chosen, *wanted]):
+    tagged = _TAG.findall(f"{params.get('Prompt') or ''} {params.get('Hires prompt') or ''}")
+    used = [*(row.name for row in entries.from_infotext(params) or []), *map(entries.named_by, tagged)]
+    chosen = [part for name in used for part in _names_in(name)]
+    if any(not listing.find(shared.hypernetworks, name) for name in [*chosen, *wanted]):
         shared.reload_hypernetworks()
     for name in dict.fromkeys([*chosen, *wanted]):
-        if name not in shared.hypernetworks:
+        if not listing.find(shared.hypernetworks, name):
             yield f"Hypernetwork {name}, which this picture was made with, is not in your folder."
-        elif name in wanted and (here := short_hash(name)) not in (None, wanted[name]):
+        elif name in wanted and (here := short_hash(name, len(wanted[name]))) not in (None, wanted[name]):
             yield (
                 f"Hypernetwork {name} is another file than the one this picture was made with: its hash is {here}, "
                 f"the picture's {wanted[name]}."
@@ -96,7 +143,7 @@ def _names_in(name: str) -> list[str]:
     """Return the names that a row needs: its own, or those in its composition."""
     from modules import shared  # noqa: PLC0415
 
-    if name in shared.hypernetworks:
+    if listing.find(shared.hypernetworks, name):
         return [name]
     try:
         return list(compose.parse(name).names)

@@ -118,7 +118,7 @@ class RowsView:
                 fields.append((component, PasteKey(f"Hypernetwork {index + 1}{kind}", _reader(index, part))))
             fields.append((self._lines[index], lambda params, index=index: _visible_after(params, index)))
         fields.append((self._shown, _shown_after))
-        fields.append((self._remarks, lambda params: gr.update(value=infotext.remarks(params))))
+        fields.append((self._remarks, lambda params: gr.update(value=infotext.told(params))))
         return fields
 
 

@@ -75,7 +75,7 @@ def _load_anew(name: str) -> Loaded:
 
 def _load(name: str, listed: Mapping[str, str]) -> Loaded:
     meant = entries.named_by(name)
-    path = listed.get(meant)
+    path = listing.find(listed, meant)
     if path is None:
         return _load_typed(name, meant, listed)
     if is_composition(path):

@@ -1,0 +1,103 @@
+"""Infotexts of other ages and programs: their hypernetworks become rows, or are said to be missing."""
+
+import json
+
+import numpy as np
+import pytest
+
+from tests.patches.model.test_library import write
+from tests.patches.rows.test_rows import pasted
+from tests.patches.test_on_host import generate, save_network
+
+TEXT = "a red circle{}\nSteps: 3, Sampler: Euler a, CFG scale: 4, Seed: 5, Size: 64x64, {}, Version: v1.0"
+
+
+@pytest.fixture
+def networks(patched):
+    save_network(patched, "night", seed=1)
+    save_network(patched, "My Style_v2", seed=2)
+    return patched
+
+
+def read(host, values, tags=""):
+    from hypernetwork_workbench.patches.rows import entries, infotext
+
+    params = pasted(host, TEXT.format(tags, values))
+    return [(row.name, row.strength) for row in entries.from_infotext(params)], params, infotext.told(params)
+
+
+def civitai(**resource):
+    return f"Civitai resources: {json.dumps([{'type': 'checkpoint', 'modelName': 'night'}, resource])}"
+
+
+@pytest.mark.parametrize(
+    ("values", "row"),
+    [
+        ("Hypernet: night, Hypernet strength: 0.6", ("night", 0.6)),
+        ("Hypernet: night", ("night", 1.0)),
+        ("Hypernet: night({old}), Hypernet strength: 0.75", ("night", 0.75)),
+        ("Hypernet: renamed, Hypernet hash: {new}, Hypernet strength: 0.5", ("night", 0.5)),
+        ("Hypernet: renamed({old})", ("night", 1.0)),
+        (civitai(type="hypernet", weight=0.8, modelName="my style v2", modelVersionId=7), ("My Style_v2", 0.8)),
+        (civitai(type="Hypernetwork", modelName="Nightly", hash="{new}FF"), ("night", 1.0)),
+        ('Hashes: {{"model": "0123456789", "hypernet:night": "{new}"}}', ("night", 1.0)),
+    ],
+)
+def test_a_row_is_restored(networks, monkeypatch, values, row):
+    from hypernetwork_workbench.patches.rows import foreign, infotext
+
+    monkeypatch.setattr(foreign, "_OLD_START", 0)  # the files of the tests are small
+    for place in ("{old}", "{new}"):
+        digest = infotext.short_hash("night", 8 if place == "{old}" else 10)
+        values = values.replace(place, digest)
+    rows, params, told = read(networks, values.replace("{{", "{").replace("}}", "}"))
+    assert rows == [row]
+    assert params["Prompt"] == "a red circle"
+    assert f"Put into the rows: {row[0]} ({row[1]:g})." in told
+    assert "<li>" not in told
+
+
+def test_the_tag_that_the_host_adds_is_taken_out(networks):
+    rows, params, _ = read(networks, "Hypernet: night, Hypernet strength: 0.60", "<hypernet:night:0.60>")
+    assert (rows, params["Prompt"]) == ([("night", 0.6)], "a red circle")
+
+
+def test_networks_that_the_prompt_names_get_no_row(networks):
+    rows, params, told = read(networks, 'Hashes: {"hypernet:night": "0123456789"}', "<hypernet:night:0.3>")
+    assert (rows, params["Prompt"]) == ([], "a red circle<hypernet:night:0.3>")
+    assert "The infotext has no hypernetwork for the rows." in told
+    assert "Hypernetwork night is another file than the one this picture was made with" in told
+
+
+@pytest.mark.parametrize(
+    ("values", "tags"),
+    [
+        ("Hypernet: gone, Hypernet hash: 0123456789, Hypernet strength: 0.6", ""),
+        ("Hypernet: gone(01234567)", ""),
+        (civitai(type="hypernet", modelName="gone", modelVersionId=7), ""),
+        ("Clip skip: 2", "<hypernet:gone:1>"),
+    ],
+)
+def test_a_missing_file_is_told(networks, values, tags):
+    _, _, told = read(networks, values, tags)
+    assert told.count("<li>") == 1
+    assert "Hypernetwork gone, which this picture was made with, is not in your folder." in told
+
+
+def test_another_file_of_the_name_is_told_by_the_hash_of_2022(networks):
+    _, _, told = read(networks, "Hypernet: night(01234567)")
+    assert "Hypernetwork night is another file than the one this picture was made with" in told
+
+
+@pytest.mark.parametrize("values", ["Civitai resources: [{", 'Hashes: ["hypernet:night"]', "Hypernet: None"])
+def test_what_is_broken_or_empty_gives_no_row(networks, values):
+    assert read(networks, values)[0] == []
+
+
+def test_names_of_2022_are_found_in_tags_and_compositions(networks):
+    expected, _ = generate(networks, "a<hypernet:night:0.5>")
+    picture, processed = generate(networks, "a<hypernet:night(01234567):0.5>")
+    assert (np.array_equal(picture, expected), processed.comments) == (True, "")
+    write(networks, "mix", '("night(01234567)", 0.5)')
+    picture, processed = generate(networks, "a<hypernet:mix:1>")
+    assert (np.array_equal(picture, expected), processed.comments) == (True, "")
