@@ -85,7 +85,7 @@ def _take_foreign(text: str, params: dict[str, Any]) -> None:
         prompt = params["Prompt"] = before + after
     shared.reload_hypernetworks()
     rows: dict[str, Row] = {}
-    digests = {}
+    digests: dict[str, str] = {}
     for one in found:
         name = foreign.listed_name(one, shared.hypernetworks, short_hash)
         if one.digest:
