@@ -182,4 +182,4 @@ def test_schedules_are_found_where_the_documented_import_looks_for_them():
     from hypernetwork_workbench.hypernetworks import train
 
     assert train.schedules is schedules
-    assert train.__all__ == ["schedules"]
+    assert "schedules" in train.__all__
