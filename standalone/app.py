@@ -18,7 +18,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
-from hypernetwork_workbench.hypernetworks.base.origins import is_loopback
+from hypernetwork_workbench.hypernetworks.server.origins import is_loopback
 from hypernetwork_workbench.standalone import host as embedded
 from hypernetwork_workbench.standalone import ldm_support, page_access, served_files
 from hypernetwork_workbench.standalone.command_errors import with_error_report

@@ -7,8 +7,8 @@ import socket
 from ipaddress import ip_address
 
 import psutil
-from hypernetwork_workbench.hypernetworks.base.gate import Gate
-from hypernetwork_workbench.hypernetworks.base.origins import (
+from hypernetwork_workbench.hypernetworks.server.gate import Gate
+from hypernetwork_workbench.hypernetworks.server.origins import (
     Authority,
     Rules,
     is_address,

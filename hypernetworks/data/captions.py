@@ -133,7 +133,7 @@ def read_metadata(path: Path, setting: str) -> CaptionMetadata:
     if not isinstance(found, dict):
         raise SettingsError(setting, f"{path.name} must hold a table with an entry for each picture")
     for key, entry in found.items():
-        texts = [entry.get("caption", ""), entry.get("tags", "")] if isinstance(entry, dict) else [None]
+        texts: list[Any] = [entry.get("caption", ""), entry.get("tags", "")] if isinstance(entry, dict) else [None]
         if not all(isinstance(text, str) for text in texts):
             raise SettingsError(setting, f"{path.name} must hold a table of the texts caption and tags for {key!r}")
         if sum(map(len, texts)) > MAX_CAPTION_BYTES or len(key) > _MAX_PATH:

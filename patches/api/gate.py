@@ -18,8 +18,8 @@ from modules import shared
 from starlette.middleware import Middleware
 from starlette.websockets import WebSocketDisconnect
 
-from ...hypernetworks.base.gate import App, Gate, Message, Receive, Send, refuse
-from ...hypernetworks.base.origins import (
+from ...hypernetworks.server.gate import App, Gate, Message, Receive, Send, refuse
+from ...hypernetworks.server.origins import (
     Authority,
     Foreign,
     Rules,

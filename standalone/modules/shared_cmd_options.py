@@ -6,7 +6,7 @@ import argparse
 from ipaddress import ip_address
 from pathlib import Path
 
-from hypernetwork_workbench.hypernetworks.base.origins import parse_origin
+from hypernetwork_workbench.hypernetworks.server.origins import parse_origin
 
 from modules import paths
 

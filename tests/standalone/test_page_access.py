@@ -8,7 +8,7 @@ import warnings
 import httpx
 import psutil
 import pytest
-from hypernetwork_workbench.hypernetworks.base import origins
+from hypernetwork_workbench.hypernetworks.server import origins
 from hypernetwork_workbench.standalone import page_access
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect

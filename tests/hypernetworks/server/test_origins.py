@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from hypernetwork_workbench.hypernetworks.base import origins
-from hypernetwork_workbench.hypernetworks.base.origins import Authority, Foreign, Origin, Rules
+from hypernetwork_workbench.hypernetworks.server import origins
+from hypernetwork_workbench.hypernetworks.server.origins import Authority, Foreign, Origin, Rules
 
 HERE = "127.0.0.1:7860"
 PROXY = "https://draw.example"

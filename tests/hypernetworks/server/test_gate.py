@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 
 import pytest
-from hypernetwork_workbench.hypernetworks.base import gate, origins
-from hypernetwork_workbench.hypernetworks.base.gate import Gate
-from hypernetwork_workbench.hypernetworks.base.origins import Foreign, Rules
+from hypernetwork_workbench.hypernetworks.server import gate, origins
+from hypernetwork_workbench.hypernetworks.server.gate import Gate
+from hypernetwork_workbench.hypernetworks.server.origins import Foreign, Rules
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Route, WebSocketRoute

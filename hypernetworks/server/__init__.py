@@ -1,0 +1,1 @@
+"""Who may ask a web server of ours: its own pages, and nothing that only borrows their name."""
