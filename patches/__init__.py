@@ -17,8 +17,7 @@ from __future__ import annotations
 
 import logging
 
-from .model.loaded import Loaded
-from .patching import Patch, PatchSet, switches
+from .patching import Patch, PatchSet, page, switches
 from .runs.run import runs
 from .sets import (
     attention,
@@ -51,22 +50,48 @@ PATCH_SETS: tuple[PatchSet, ...] = (
 
 def register_switches() -> None:
     """Add a switch for each patch set to the host's settings."""
-    switches.register(PATCH_SETS, install_all)
+    switches.register(PATCH_SETS, apply_switches)
+
+
+def forget_switches() -> None:
+    """Take the switches out of the host's settings: the scripts are about to load again, perhaps without ours."""
+    switches.forget(PATCH_SETS)
+
+
+def apply_switches() -> None:
+    """Do what the switches say, once the running job is over, and read anew all lists that depend on them.
+
+    A run of ours that would lose the k/v path is ended before; it saves.
+    """
+    from modules import call_queue, shared  # noqa: PLC0415 - these need the running host
+
+    if not switches.allows(attention.patch_set):
+        _end_run()
+    with call_queue.queue_lock:
+        had_texts = languages.patch_set.is_installed
+        install_all()
+        shared.reload_hypernetworks()
+        page.refresh_lists()
+        if languages.patch_set.is_installed != had_texts:
+            page.refresh_texts()
 
 
 def install_all() -> None:
     """Switch on every patch set that the settings allow, and the others off; doing it twice changes nothing."""
     from .runs.stop_signals import stop_signals  # noqa: PLC0415 - needs the running host
 
-    stop_signals.install()
+    if switches.is_on():
+        stop_signals.install()
+    else:
+        stop_signals.uninstall()
+    had_lists = loading.patch_set.is_installed
     for patch_set in PATCH_SETS:
         if switches.allows(patch_set):
             patch_set.install()
     for patch_set in reversed(PATCH_SETS):
         if not switches.allows(patch_set):
             patch_set.uninstall()
-    if not switches.allows(loading.patch_set):
-        _unload_networks()
+    _follow_loading(had_lists)
 
 
 def install_on_top() -> None:
@@ -86,23 +111,28 @@ def install_on_top() -> None:
 
 def uninstall_all() -> None:
     """Switch every patch set off, the last one first, and unload the networks that only our path can run."""
+    from .runs.stop_signals import stop_signals  # noqa: PLC0415 - needs the running host
+
+    _end_run()  # without our k/v path it would train a network that the U-Net does not use
+    stop_signals.uninstall()
+    had_lists = loading.patch_set.is_installed
+    for patch_set in reversed(PATCH_SETS):
+        patch_set.uninstall()
+    _follow_loading(had_lists)
+
+
+def _end_run() -> None:
     if runs.active is not None:
-        # Without our k/v path the run would train a network that the U-Net does not use. It saves before it ends.
         from .runs import training  # noqa: PLC0415 - needs the running host
 
         training.end()
-    from .runs.stop_signals import stop_signals  # noqa: PLC0415
-
-    stop_signals.uninstall()
-    for patch_set in reversed(PATCH_SETS):
-        patch_set.uninstall()
-    _unload_networks()
 
 
-def _unload_networks() -> None:
+def _follow_loading(had_lists: bool) -> None:
+    """Leave the host no network and no name that its own code, where that loads now, would not have."""
     from modules import shared  # noqa: PLC0415
 
-    shared.loaded_hypernetworks[:] = [
-        network for network in shared.loaded_hypernetworks if not isinstance(network, Loaded)
-    ]
-    loading.library.clear()
+    if not loading.patch_set.is_installed:
+        loading.unload()
+    if loading.patch_set.is_installed != had_lists:
+        shared.reload_hypernetworks()

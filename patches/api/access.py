@@ -16,11 +16,12 @@ from modules import shared
 
 from ...hypernetworks.base.errors import SettingsError, WorkbenchError
 from ...hypernetworks.base.unexpected_errors import UnexpectedError
+from ..patching import switches
 from ..runs.run import RunBusyError
 
 _MAX_BODY_BYTES = 1 << 20
 _WRONG, _UNKNOWN, _MISSING, _BUSY, _TOO_LARGE, _NOT_JSON, _UNFIT = 400, 401, 404, 409, 413, 415, 422
-_FAILED = 500
+_FAILED, _OFF = 500, 503
 
 
 class RequestError(WorkbenchError):
@@ -62,6 +63,12 @@ def check_user(request: Request, known: Sequence[tuple[str, str]]) -> None:
     matches = [compare_digest(given, f"{user}:{password}".encode()) for user, password in known]
     if not any(matches):
         raise RequestError(_UNKNOWN, "wrong user or password")
+
+
+def check_switch() -> None:
+    """Raise RequestError while the extension is switched off."""
+    if not switches.is_on():
+        raise RequestError(_OFF, switches.OFF)
 
 
 async def read_body(request: Request) -> dict[str, Any]:

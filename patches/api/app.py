@@ -91,6 +91,7 @@ def _endpoint(route: Route, known: list[tuple[str, str]]) -> Callable[[Request],
         try:
             with report_unexpected():
                 access.check_user(request, known)
+                access.check_switch()
                 body = await access.read_body(request)
                 query = _query(route, request)
                 return JSONResponse(await run_in_threadpool(route.work, body, **query), route.status)

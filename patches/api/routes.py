@@ -177,7 +177,7 @@ def _listed(path: Path, name: str | None = None) -> dict[str, Any]:
     except OSError:
         size = None  # deleted since it was listed
     kind = "composition" if is_composition(path) else "network"
-    return {"name": name or work.name_of(path), "file": path.name, "kind": kind, "bytes": size}
+    return {"name": name or work.name_of(path) or path.stem, "file": path.name, "kind": kind, "bytes": size}
 
 
 def _only(body: Body, known: set[str]) -> None:

@@ -21,7 +21,7 @@ from ...hypernetworks.kernels.memory import Activations
 from ...hypernetworks.network.hypernetwork import Hypernetwork
 from ...hypernetworks.pages import sentences
 from ...hypernetworks.ports import Checkpoint, Computing, Ports, Progress
-from ..patching import patch_set
+from ..patching import patch_set, switches
 from . import activation_memory, attention_layers, lean_layers, recomputing, temporary, unet_attention
 from .encoders import HostEncoder
 from .previews import HostPreviewer
@@ -41,6 +41,16 @@ def unet() -> nn.Module:
     if found is None:
         raise TrainingError("no checkpoint is loaded; choose one first")
     return found
+
+
+def check_path() -> None:
+    """Raise TrainingError where the host's attention would not use the network that is trained."""
+    if not switches.is_on():
+        raise TrainingError(f"training is not possible: {switches.OFF}")
+    path = patch_set("attention")
+    if not path.is_installed:
+        reason = path.problem or "the patch set is switched off"
+        raise TrainingError(f"the host's attention does not run through this extension: {reason}")
 
 
 def casts_by_itself() -> bool:
@@ -79,10 +89,7 @@ class HostDenoiser:
             TrainingError: the k/v path is switched off.
             SettingsError: the chosen attention is not available.
         """
-        path = patch_set("attention")
-        if not path.is_installed:
-            reason = path.problem or "the patch set is switched off"
-            raise TrainingError(f"the host's attention does not run through this extension: {reason}")
+        check_path()
         kernel = attention_kernels.kernel(computing.attention, self.device)
         model, before = unet(), self._attention
         self._attention = partial(unet_attention.on_kernel, model, kernel)

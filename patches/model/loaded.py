@@ -106,6 +106,11 @@ class LoadedComposition(Loaded):
         return self._step[1]
 
 
+def is_side(function: Any) -> bool:
+    """Tell whether a function is one of those in `Loaded.layers`."""
+    return isinstance(function, partial) and isinstance(getattr(function.func, "__self__", None), Loaded)
+
+
 def transform_chain(networks: Sequence[Any], k_in: Tensor, v_in: Tensor, layer: Any = None) -> tuple[Tensor, Tensor]:
     """Pass the inputs of `to_k` and `to_v` [batch, tokens, width] through networks in order; others by the host."""
     from modules.hypernetworks import hypernetwork  # noqa: PLC0415

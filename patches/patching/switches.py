@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any
 
 from .patch import PatchSet
@@ -11,6 +10,8 @@ from .patch import PatchSet
 MASTER = "hnw_enabled"
 KEPT = "hnw_networks_kept"
 SHORTCUTS = "hnw_exact_shortcuts"
+#: For whoever asks for something of ours meanwhile.
+OFF = "Hypernetwork Workbench is switched off in Settings > Hypernetworks"
 _DEFAULT_KEPT = 4
 _SECTION = ("hypernetworks", "Hypernetworks")
 #: The sets that have a setting of their own.
@@ -43,7 +44,15 @@ def register(sets: Sequence[PatchSet], apply: Callable[[], None]) -> None:
     shared.opts.add_option(KEPT, kept)
     shared.opts.add_option(SHORTCUTS, shortcuts)
     for key in (MASTER, *map(switch, sets)):
-        shared.opts.onchange(key, partial(_after_the_job, apply), call=False)
+        shared.opts.onchange(key, apply, call=False)
+
+
+def forget(sets: Sequence[PatchSet]) -> None:
+    """Take the options out of the host's, which keep their values: nothing is left that could switch us on."""
+    from modules import shared  # noqa: PLC0415
+
+    for key in (MASTER, *map(switch, sets), KEPT):
+        shared.opts.data_labels.pop(key, None)
 
 
 def switch(patch_set: PatchSet) -> str:
@@ -51,9 +60,14 @@ def switch(patch_set: PatchSet) -> str:
     return _OWN_SWITCHES.get(patch_set.name, f"hnw_patch_{patch_set.name}")
 
 
+def is_on() -> bool:
+    """Tell whether the switch over all others is on."""
+    return bool(_value(MASTER, True))
+
+
 def allows(patch_set: PatchSet) -> bool:
     """Tell whether the settings want this patch set on."""
-    return bool(_value(MASTER, True)) and bool(_value(switch(patch_set), True))
+    return is_on() and bool(_value(switch(patch_set), True))
 
 
 def networks_kept() -> int:
@@ -64,14 +78,6 @@ def networks_kept() -> int:
 def shortcuts_are_on() -> bool:
     """Tell whether the fast paths may be taken."""
     return bool(_value(SHORTCUTS, True))
-
-
-def _after_the_job(apply: Callable[[], None]) -> None:
-    """Call `apply` once the running job is over."""
-    from modules import call_queue  # noqa: PLC0415
-
-    with call_queue.queue_lock:
-        apply()
 
 
 def _state(patch_set: PatchSet) -> str:

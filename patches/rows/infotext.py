@@ -12,6 +12,7 @@ from ...hypernetworks.compose.nodes import spell
 from ...hypernetworks.files import listing
 from ...hypernetworks.pages.sentences import note, refused
 from ..model.loaded import Loaded, LoadedComposition
+from ..patching import switches
 from . import entries, foreign
 from .entries import Row
 
@@ -65,6 +66,8 @@ def short_hash(name: str, digits: int = _HASH_LENGTH) -> str | None:
 
 def strip_tags(text: str, params: dict[str, Any]) -> None:
     """Give what an infotext of any age says about hypernetworks our form; its prompt loses the tags of the rows."""
+    if not switches.is_on():
+        return  # the rows will add none
     _take_foreign(text, params)
     found = entries.from_infotext(params) or []
     for key in ("Prompt", "Hires prompt"):

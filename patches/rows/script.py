@@ -6,9 +6,10 @@ from typing import Any
 
 from modules import scripts, shared
 
+from ..patching import patch_set, switches
 from . import entries, infotext
 from .entries import Row
-from .view import RowsView
+from .view import OFF, RowsView
 
 
 class HypernetworkStrength(scripts.Script):
@@ -40,14 +41,29 @@ class HypernetworkStrength(scripts.Script):
         for problem in (*problems, *more):
             p.comment(problem)
         used = entries.used_rows(rows)
+        if used and not switches.is_on():
+            p.comment(f"{OFF}.")
+        if not switches.is_on():
+            return
         if any(row.name not in shared.hypernetworks for row in used):
             shared.reload_hypernetworks()
+        used = _loadable(p, used)
         added: dict[int, Row] = {}
         for attribute in ("all_prompts", "all_hr_prompts"):
             prompts = getattr(p, attribute, None)
             if prompts:
                 setattr(p, attribute, [_with_tags(prompt, used, added) for prompt in prompts])
         infotext.write_rows(p, [added[index] for index in sorted(added)])
+
+
+def _loadable(p: Any, used: list[Row]) -> list[Row]:
+    """Return the rows that can be loaded, by whatever code loads them; the job says why the others are not used."""
+    if patch_set("loading").is_installed:
+        return used
+    for row in used:
+        if entries.tag_name(row.name) not in shared.hypernetworks:
+            p.comment(f"Hypernetwork {row.name} was not used: the WebUI's own code, which loads now, does not list it.")
+    return [row for row in used if entries.tag_name(row.name) in shared.hypernetworks]
 
 
 def _with_tags(prompt: str, used: list[Row], added: dict[int, Row]) -> str:

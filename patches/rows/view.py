@@ -10,11 +10,15 @@ from modules import shared
 from modules.ui_common import create_refresh_button
 from modules.ui_components import ToolButton
 
+from ...hypernetworks.pages.sentences import refused
+from ..patching import switches
 from . import entries, infotext
 from .entries import NONE, ROWS, Row
 
 _FIELDS = 3
 Values = tuple[Any, ...]
+#: What the rows say while they are off.
+OFF = f"These rows do nothing: {switches.OFF}"
 
 
 class PasteKey(str):
@@ -58,9 +62,11 @@ class RowsView:
             with gr.Row(elem_classes="hnw-rows-below"):
                 self._add = gr.Button("Add a hypernetwork", elem_id=f"hnw_add{suffix}", size="sm", scale=0)
                 pickers = self.inputs[::_FIELDS]
-                create_refresh_button(
+                refresh = create_refresh_button(
                     pickers, shared.reload_hypernetworks, lambda: {"choices": _names()}, f"hnw_picker_refresh{suffix}"
                 )
+            off = gr.HTML(**_off(), elem_id=f"hnw_rows_off{suffix}")
+            refresh.click(lambda: gr.update(**_off()), outputs=[off], show_progress=False, queue=False)
             self._remarks = gr.HTML(elem_id=f"hnw_rows_remarks{suffix}")
         self._connect([*actions, (self._add, _added)])
         self.infotext_fields = self._infotext_fields()
@@ -118,7 +124,7 @@ class RowsView:
                 fields.append((component, PasteKey(f"Hypernetwork {index + 1}{kind}", _reader(index, part))))
             fields.append((self._lines[index], lambda params, index=index: _visible_after(params, index)))
         fields.append((self._shown, _shown_after))
-        fields.append((self._remarks, lambda params: gr.update(value=infotext.told(params))))
+        fields.append((self._remarks, _remarks_after))
         return fields
 
 
@@ -126,9 +132,21 @@ def _names() -> list[str]:
     return [NONE, *shared.hypernetworks]
 
 
+def _off() -> dict[str, Any]:
+    return {"value": "" if switches.is_on() else refused([f"{OFF}."]), "visible": not switches.is_on()}
+
+
+def _found(params: Mapping[str, Any]) -> list[Row] | None:
+    return entries.from_infotext(params) if switches.is_on() else None
+
+
+def _remarks_after(params: Mapping[str, Any]) -> Any:
+    return gr.update(value=infotext.told(params) if switches.is_on() else "")
+
+
 def _reader(index: int, part: int) -> Callable[[Mapping[str, Any]], Any]:
     def read(params: Mapping[str, Any]) -> Any:
-        found = entries.from_infotext(params)
+        found = _found(params)
         if found is None:
             return None
         return gr.update(value=_values((found + [Row()] * ROWS)[index])[part])
@@ -137,12 +155,12 @@ def _reader(index: int, part: int) -> Callable[[Mapping[str, Any]], Any]:
 
 
 def _shown_after(params: Mapping[str, Any]) -> Any:
-    found = entries.from_infotext(params)
+    found = _found(params)
     return None if found is None else gr.update(value=max(1, len(found)))
 
 
 def _visible_after(params: Mapping[str, Any], index: int) -> Any:
-    found = entries.from_infotext(params)
+    found = _found(params)
     return None if found is None else gr.update(visible=index < max(1, len(found)))
 
 

@@ -117,6 +117,7 @@ def _ports(job: Job, progress: Progress | None) -> Ports:
     reason = capabilities.why_no_training()
     if reason is not None:
         raise TrainingError(f"training is not possible here: {reason}")
+    host.check_path()
     if getattr(shared.cmd_opts, "lowvram", False):
         # The host then moves each block of the U-Net to the GPU in turn, which leaves no way to keep gradients.
         raise TrainingError("training is not possible with --lowvram; start the WebUI with --medvram or without it")

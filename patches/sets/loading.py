@@ -14,7 +14,7 @@ from typing import Any
 from ...hypernetworks.base.errors import CompositionError, HypernetworkFileError
 from ...hypernetworks.files import listing
 from ..model.library import is_composition, library
-from ..model.loaded import Loaded, LoadedComposition, LoadedNetwork
+from ..model.loaded import Loaded, LoadedComposition, LoadedNetwork, is_side
 from ..patching import Patch, PatchSet, switches
 from ..rows import entries, infotext, tags
 
@@ -112,6 +112,22 @@ def release_unused() -> None:
 
     loaded = [each for each in shared.loaded_hypernetworks if isinstance(each, Loaded)]
     library.tidy((network for each in loaded for network in each.networks), switches.networks_kept())
+
+
+def unload() -> None:
+    """Take out all that only our path can run: loaded networks, and what they left on attention layers."""
+    from modules import shared  # noqa: PLC0415
+
+    from ..model import attention_layers  # noqa: PLC0415 - needs the running host
+
+    shared.loaded_hypernetworks[:] = [each for each in shared.loaded_hypernetworks if not isinstance(each, Loaded)]
+    library.clear()
+    _failures.clear()
+    unet = attention_layers.unet_of(attention_layers.loaded_model())
+    for layer in () if unet is None else attention_layers.of(unet).all:
+        for name in ("hyper_k", "hyper_v"):  # the host's own path keeps there what it applied last
+            if is_side(vars(layer).get(name)):
+                delattr(layer, name)
 
 
 def _make_activate(original: Callable[..., Any]) -> Callable[..., Any]:

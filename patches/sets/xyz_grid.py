@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from ...hypernetworks import compose
 from ...hypernetworks.base.errors import CompositionError
-from ..patching import PatchSet, UnsupportedHostError
+from ..patching import PatchSet, UnsupportedHostError, page
 from ..rows.entries import NONE, apply_axis, axis_label
 
 _MARK = "hnw_axis"
@@ -43,11 +43,13 @@ class Axes:
             raise UnsupportedHostError("this WebUI has no X/Y/Z plot")
         for grid in grids:
             grid.axis_options.extend(_make(grid.AxisOption))
+            _show(grid)
 
     def uninstall(self) -> None:
         """Remove them."""
         for grid in _grids():
             grid.axis_options[:] = [option for option in grid.axis_options if not _is_ours(option)]
+            _show(grid)
 
 
 def _grids() -> list[Any]:
@@ -57,20 +59,57 @@ def _grids() -> list[Any]:
     return [module for module in modules if hasattr(module, "axis_options") and hasattr(module, "AxisOption")]
 
 
+def _show(grid: Any) -> None:
+    """Offer the present axes wherever the grid offers some: in new pages, and in the host's API.
+
+    A page that is open keeps its list, and with it the numbers of the axes; so those of ours that it was made with stay
+    behind it, and say there that they are off.
+    """
+    from modules import scripts  # noqa: PLC0415
+
+    kinds = [data.script_class for data in scripts.scripts_data if data.module is grid]
+    for runner in (getattr(scripts, name, None) for name in ("scripts_txt2img", "scripts_img2img")):
+        for script in getattr(runner, "scripts", ()):
+            if type(script) in kinds and hasattr(script, "current_axis_options"):
+                _show_in(script, runner.inputs, grid.axis_options)
+
+
+def _show_in(script: Any, inputs: Sequence[Any], axes: Sequence[Any]) -> None:
+    kept = script.current_axis_options
+    ours = [axis for axis in axes if _is_ours(axis)]
+    shown = [axis.label for axis in (*(axis for axis in kept if not _is_ours(axis)), *ours)]
+    known = {axis.label for axis in kept}
+    if ours:
+        script.current_axis_options = [*(axis for axis in kept if not _is_ours(axis)), *ours]
+    for component in inputs[script.args_from : script.args_to]:
+        if _offers(component, known):
+            component.choices = shown if ours else component.choices
+            page.change(component, {"choices": shown})
+    for argument in getattr(script.api_info, "args", None) or ():
+        if _offers(argument, known):
+            argument.choices = shown
+
+
+def _offers(component: Any, labels: set[str]) -> bool:
+    choices = getattr(component, "choices", None)
+    return bool(choices) and labels.issuperset(choices)
+
+
 def _is_ours(option: Any) -> bool:
     return getattr(option, _MARK, False)
 
 
 def _make(axis_option: Callable[..., Any]) -> list[Any]:
     options = []
+    names, compositions = _confirmed(_confirm_names), _confirmed(_confirm_compositions)
     for index in range(_AXIS_ROWS):
         name, strength = axis_label(index, "name"), axis_label(index, "strength")
         options += [
-            axis_option(name, str, apply_axis(index, "name"), confirm=_confirm_names, cost=_COST, choices=_choices),
-            axis_option(strength, float, apply_axis(index, "strength")),
+            axis_option(name, str, apply_axis(index, "name"), confirm=names, cost=_COST, choices=_choices),
+            axis_option(strength, float, apply_axis(index, "strength"), confirm=_confirmed()),
         ]
     options.append(
-        axis_option("Hypernetwork composition", str, apply_axis(0, "name"), confirm=_confirm_compositions, cost=_COST)
+        axis_option("Hypernetwork composition", str, apply_axis(0, "name"), confirm=compositions, cost=_COST)
     )
     for option in options:
         setattr(option, _MARK, True)
@@ -85,6 +124,18 @@ def _listed() -> list[str]:
 
 def _choices() -> list[str]:
     return [NONE, *_listed()]
+
+
+def _confirmed(check: Callable[[Any, Iterable[str]], None] | None = None) -> Callable[[Any, Iterable[str]], None]:
+    """Return the check of an axis' values; a page that was opened before they were switched off passes none."""
+
+    def confirm(p: Any, values: Iterable[str]) -> None:
+        if not patch_set.is_installed:
+            raise RuntimeError("The axes for hypernetworks are switched off; open this page again")
+        if check is not None:
+            check(p, values)
+
+    return confirm
 
 
 def _confirm_names(_p: Any, values: Iterable[str]) -> None:

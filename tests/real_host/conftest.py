@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.real_host import webui, workplace
+from tests.real_host import switched, webui, workplace
 
 MINUTES = 15
 
@@ -26,10 +26,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @dataclass(frozen=True)
 class Bare:
-    """What the WebUI without the extension gave: pictures [height, width, 3], and what it said."""
+    """What the WebUI without the extension gave: pictures [height, width, 3], lists of networks, and what it said."""
 
     plain: np.ndarray
     other: np.ndarray
+    tagged: dict[str, np.ndarray]
+    lists: dict[str, object]
     log: str
 
 
@@ -38,6 +40,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the data folder, its name with a space and letters that are not ASCII."""
     made = workplace.make(tmp_path_factory.mktemp("web ui データ"))
     workplace.add_others(made)
+    switched.add_networks(made)
     return made
 
 
@@ -45,7 +48,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def bare(folder: Path) -> Bare:
     """Return the WebUI before the extension was added."""
     with webui.running(folder) as host:
-        return Bare(host.picture(), host.picture(seed=8, prompt="two blue squares"), host.log)
+        other = host.picture(seed=8, prompt="two blue squares")
+        tagged = {name: switched.drawn(host, name) for name in switched.NAMES}
+        return Bare(host.picture(), other, tagged, switched.lists(host), host.log)
 
 
 @pytest.fixture(scope="session")

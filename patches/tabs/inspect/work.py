@@ -61,7 +61,7 @@ def write_converted(path: Path, values: dict[str, Any]) -> str:
     """
     target = convert(path, ConversionSettings.from_mapping(values))
     shared.reload_hypernetworks()
-    return f"Wrote {target.name} ({target.stat().st_size / 1e6:.1f} MB); its name in prompts is {name_of(target)}."
+    return f"Wrote {target.name} ({target.stat().st_size / 1e6:.1f} MB); {how_to_use(target)}."
 
 
 @report_unexpected()
@@ -74,7 +74,7 @@ def rename(path: Path, values: dict[str, Any]) -> tuple[str, str]:
     moved = edit.rename(path, edit.RenamingSettings.from_mapping(values))
     shared.reload_hypernetworks()
     others = f", and with it {', '.join(other.name for other in moved[1:])}" if moved[1:] else ""
-    return name_of(moved[0]), f"{path.name} is {moved[0].name} now{others}."
+    return name_of(moved[0]) or moved[0].stem, f"{path.name} is {moved[0].name} now{others}."
 
 
 @report_unexpected()
@@ -104,6 +104,12 @@ def compare(name: Any, other: Any) -> str:
     return report_page.render_comparison(comparison.compare(*networks), str(name), str(other))
 
 
-def name_of(path: Path) -> str:
-    """Return the name under which the host lists a file."""
-    return next(name for name, file in shared.hypernetworks.items() if Path(file) == path)
+def name_of(path: Path) -> str | None:
+    """Return the name under which the host lists a file; None where its own code lists, which leaves some out."""
+    return next((name for name, file in shared.hypernetworks.items() if Path(file) == path), None)
+
+
+def how_to_use(path: Path) -> str:
+    """Return the end of a sentence about a file that was written: how prompts name it."""
+    name = name_of(path)
+    return f"its name in prompts is {name}" if name else "the WebUI's own code, which loads now, does not list it"

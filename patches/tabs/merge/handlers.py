@@ -206,7 +206,7 @@ def write(network: Hypernetwork, target: Path, settings: ResultSettings) -> str:
     save(network, target, settings)
     shared.reload_hypernetworks()
     size_mb = target.stat().st_size / 1e6
-    return f"Wrote {target.name} ({size_mb:.1f} MB); its name in prompts is {inspecting.name_of(target)}."
+    return f"Wrote {target.name} ({size_mb:.1f} MB); {inspecting.how_to_use(target)}."
 
 
 def _outline(values: Mapping[str, Any], row: int) -> Hypernetwork:

@@ -8,6 +8,7 @@ import sys
 from modules import script_callbacks, scripts, shared
 
 OURS = "hypernetwork_workbench"
+OURS_FILES = "hypernetwork-workbench"
 
 
 def _layers(target):
@@ -32,6 +33,26 @@ def _targets():
     return [patch.target for patch in patches if hasattr(patch, "target") and patch.is_needed]
 
 
+def _marked():
+    """Targets on which a wrapper of ours lies, of every patch set by its name."""
+    found = {}
+    for patch_set in _patches().PATCH_SETS:
+        targets = [patch.target for patch in patch_set.patches if hasattr(patch, "target") and patch.is_needed]
+        found[patch_set.name] = [target for target in targets if any(OURS_FILES in file for file in _layers(target))]
+    return found
+
+
+def _loaded():
+    """Modules of the classes of what is loaded, and what attention layers keep of it."""
+    loaded = [type(each).__module__ for each in shared.loaded_hypernetworks]
+    return loaded + [
+        repr(value)
+        for module in shared.sd_model.model.diffusion_model.modules()
+        for name, value in vars(module).items()
+        if name in ("hyper_k", "hyper_v") and OURS in repr(value)
+    ]
+
+
 def _axes():
     """Labels of the axes that the X/Y/Z plots offer."""
     grids = {id(data.module): data.module for data in scripts.scripts_data}.values()
@@ -40,6 +61,8 @@ def _axes():
 
 def _on_app_started(_demo, app):
     app.add_api_route("/probe/layers", lambda: {target: _layers(target) for target in _targets()}, methods=["GET"])
+    app.add_api_route("/probe/marked", _marked, methods=["GET"])
+    app.add_api_route("/probe/loaded", _loaded, methods=["GET"])
     app.add_api_route("/probe/axes", _axes, methods=["GET"])
     app.add_api_route("/probe/uninstall", lambda: _patches().uninstall_all(), methods=["POST"])
     app.add_api_route("/probe/install", lambda: _patches().install_all(), methods=["POST"])
