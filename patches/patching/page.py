@@ -20,9 +20,10 @@ def refresh_lists() -> None:
         return
     for number, event in enumerate(demo.dependencies):
         names = {getattr(demo.blocks.get(_id(target)), "elem_id", None) or "" for target in event["targets"]}
-        if not any(map(_REFRESH.fullmatch, names)) or event["inputs"] or demo.fns[number].fn is None:
+        function = demo.fns[number].fn
+        if not any(map(_REFRESH.fullmatch, names)) or event["inputs"] or not event["outputs"] or function is None:
             continue
-        answer = demo.fns[number].fn()
+        answer = function()
         answers = answer if len(event["outputs"]) > 1 else [answer]
         for id_, update in zip(event["outputs"], answers, strict=True):
             if isinstance(update, dict):

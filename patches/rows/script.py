@@ -62,7 +62,8 @@ def _loadable(p: Any, used: list[Row]) -> list[Row]:
         return used
     for row in used:
         if entries.tag_name(row.name) not in shared.hypernetworks:
-            p.comment(f"Hypernetwork {row.name} was not used: the WebUI's own code, which loads now, does not list it.")
+            reason = "the WebUI's own code, which lists networks now, leaves it out"
+            p.comment(f"Hypernetwork {row.name} was not used: {reason}.")
     return [row for row in used if entries.tag_name(row.name) in shared.hypernetworks]
 
 

@@ -20,6 +20,10 @@ _COST = 0.3
 class Axes:
     """A patch that adds our axes to every script with a list of axes."""
 
+    def __init__(self) -> None:
+        # Where ours were among the others', so that all have their old numbers when ours are back.
+        self._places: dict[int, int] = {}
+
     @property
     def is_installed(self) -> bool:
         """Whether every grid has them."""
@@ -42,12 +46,16 @@ class Axes:
         if not grids:
             raise UnsupportedHostError("this WebUI has no X/Y/Z plot")
         for grid in grids:
-            grid.axis_options.extend(_make(grid.AxisOption))
+            place = self._places.get(id(grid), len(grid.axis_options))
+            grid.axis_options[place:place] = _make(grid.AxisOption)
             _show(grid)
 
     def uninstall(self) -> None:
         """Remove them."""
         for grid in _grids():
+            places = [index for index, option in enumerate(grid.axis_options) if _is_ours(option)]
+            if places:
+                self._places[id(grid)] = places[0]
             grid.axis_options[:] = [option for option in grid.axis_options if not _is_ours(option)]
             _show(grid)
 
@@ -76,14 +84,15 @@ def _show(grid: Any) -> None:
 
 def _show_in(script: Any, inputs: Sequence[Any], axes: Sequence[Any]) -> None:
     kept = script.current_axis_options
-    ours = [axis for axis in axes if _is_ours(axis)]
-    shown = [axis.label for axis in (*(axis for axis in kept if not _is_ours(axis)), *ours)]
+    offered = [axis for axis in axes if _is_ours(axis) or axis in kept]
+    shown = [axis.label for axis in offered]
     known = {axis.label for axis in kept}
-    if ours:
-        script.current_axis_options = [*(axis for axis in kept if not _is_ours(axis)), *ours]
+    are_on = any(map(_is_ours, offered))
+    if are_on:
+        script.current_axis_options = offered
     for component in inputs[script.args_from : script.args_to]:
         if _offers(component, known):
-            component.choices = shown if ours else component.choices
+            component.choices = shown if are_on else component.choices
             page.change(component, {"choices": shown})
     for argument in getattr(script.api_info, "args", None) or ():
         if _offers(argument, known):

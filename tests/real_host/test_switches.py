@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -35,10 +36,8 @@ def marked(host: WebUI) -> dict[str, list[str]]:
 
 def comments(host: WebUI, **changes: Any) -> tuple[str, str]:
     """Return the infotext of a picture and the remarks below it."""
-    import json
-
     answer = json.loads(host.call("/sdapi/v1/txt2img", {**PICTURE, **changes})["info"])
-    return answer["infotexts"][0], answer["comments"] if "comments" in answer else ""
+    return answer["infotexts"][0], str(answer.get("extra_generation_params"))
 
 
 @pytest.fixture(scope="module")

@@ -61,7 +61,7 @@ def write_converted(path: Path, values: dict[str, Any]) -> str:
     """
     target = convert(path, ConversionSettings.from_mapping(values))
     shared.reload_hypernetworks()
-    return f"Wrote {target.name} ({target.stat().st_size / 1e6:.1f} MB); {how_to_use(target)}."
+    return wrote(target)
 
 
 @report_unexpected()
@@ -109,7 +109,9 @@ def name_of(path: Path) -> str | None:
     return next((name for name, file in shared.hypernetworks.items() if Path(file) == path), None)
 
 
-def how_to_use(path: Path) -> str:
-    """Return the end of a sentence about a file that was written: how prompts name it."""
-    name = name_of(path)
-    return f"its name in prompts is {name}" if name else "the WebUI's own code, which loads now, does not list it"
+def wrote(path: Path) -> str:
+    """Return a sentence about a file that was written: its size, and how prompts name it."""
+    name, size_mb = name_of(path), path.stat().st_size / 1e6
+    if name is None:
+        return f"Wrote {path.name} ({size_mb:.1f} MB); the WebUI's own code, which lists networks now, leaves it out."
+    return f"Wrote {path.name} ({size_mb:.1f} MB); its name in prompts is {name}."

@@ -205,8 +205,7 @@ def write(network: Hypernetwork, target: Path, settings: ResultSettings) -> str:
     """Write a merged network and list it; return a sentence. Raises HypernetworkFileError where that fails."""
     save(network, target, settings)
     shared.reload_hypernetworks()
-    size_mb = target.stat().st_size / 1e6
-    return f"Wrote {target.name} ({size_mb:.1f} MB); {inspecting.how_to_use(target)}."
+    return inspecting.wrote(target)
 
 
 def _outline(values: Mapping[str, Any], row: int) -> Hypernetwork:

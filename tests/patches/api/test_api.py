@@ -172,6 +172,31 @@ def test_switching_the_extension_off_ends_the_run_and_saves(client, patched, dat
     patches.install_all()
 
 
+def test_switched_off_every_route_says_so(client, patched):
+    shared = patched.module("shared")
+    shared.opts.data["hnw_enabled"] = False
+    try:
+        for route in ("/list", "/status", "/status/x", "/inspect?name=x"):
+            answer = client.get(route)
+            assert (answer.status_code, "is switched off in Settings" in answer.json()["error"]) == (503, True)
+        for route in ("/create", "/train", "/continue", "/interrupt", "/merge", "/compose"):
+            assert client.post(route, json={"name": "x"}).status_code == 503
+    finally:
+        del shared.opts.data["hnw_enabled"]
+    assert client.get("/list").json() == {"networks": []}
+
+
+def test_a_composition_is_written_also_where_the_host_lists_none(client, patched):
+    from hypernetwork_workbench import patches
+
+    save_network(patched, "ink")
+    client.get("/list")
+    loading = next(one for one in patches.PATCH_SETS if one.name == "loading")
+    loading.uninstall()
+    made = client.post("/compose", json={"name": "mix", "text": "ink:0.5 + ink:0.5"})
+    assert (made.status_code, made.json()["name"]) == (200, "mix")
+
+
 def test_merge_and_compose_and_inspect(client, patched):
     for seed, name in enumerate("AB"):
         save_network(patched, name, seed=seed)

@@ -103,3 +103,107 @@ def test_a_missing_part_that_would_only_be_mended_is_no_warning(host, monkeypatc
 def test_every_switch_has_a_label_of_its_own(settings):
     labels = [info.label for key, info in settings.data_labels.items() if key.startswith("hnw_")]
     assert len(labels) == len(set(labels)) > len(SETS)
+
+
+@pytest.fixture
+def kinds(host):
+    """Return the names of a `.pt`, a `.safetensors` and a composition in the host's folder."""
+    from pathlib import Path
+
+    shared = host.module("shared")
+    made = [save_network(host, "switched"), save_network(host, "switched safe")]
+    made[1] = made[1].rename(made[1].with_suffix(".safetensors"))
+    made.append(Path(shared.cmd_opts.hypernetwork_dir, "switched mix.hns"))
+    from hypernetwork_workbench.hypernetworks import files
+
+    files.save(files.load(made[0]), made[1])
+    made[2].write_text('["switched"]', encoding="utf-8")
+    shared.reload_hypernetworks()
+    yield [path.stem for path in made]
+    for path in made:
+        path.unlink()
+    shared.reload_hypernetworks()
+
+
+@pytest.mark.parametrize("name", [None, *SETS])
+def test_the_list_is_that_of_whoever_lists_now(settings, host, kinds, name):
+    from hypernetwork_workbench.patches.patching import switches
+
+    shared = host.module("shared")
+    key = switches.MASTER if name is None else switches.switch(SETS[name])
+    shared.hypernetworks.clear()
+    settings.set(key, False)
+    assert set(shared.hypernetworks) == ({"switched"} if name in (None, "loading") else set(kinds))
+    shared.hypernetworks.clear()
+    settings.set(key, True)
+    assert set(shared.hypernetworks) == set(kinds)
+
+
+def test_nothing_of_ours_stays_loaded(settings, host, kinds):
+    from hypernetwork_workbench.patches.model import attention_layers
+    from hypernetwork_workbench.patches.patching import switches
+
+    shared = host.module("shared")
+    settings.set(switches.switch(SETS["attention"]), False)
+    generate(host, "a red circle<hypernet:switched mix:0.6>")
+    layer = attention_layers.of(attention_layers.loaded_unet()).all[0]
+    width = layer.to_k.in_features
+    layer.hyper_k, layer.hyper_v = shared.loaded_hypernetworks[0].layers[width]
+    settings.set(switches.MASTER, False)
+    settings.set(switches.switch(SETS["attention"]), True)
+    assert shared.loaded_hypernetworks == []
+    assert not {"hyper_k", "hyper_v"} & set(vars(layer))
+
+
+@pytest.mark.parametrize("tag", ["switched", "switched safe", "switched mix", "switched+switched"])
+def test_a_tag_while_all_is_off_is_what_the_bare_host_makes_of_it(settings, host, kinds, tag):
+    from hypernetwork_workbench.patches.patching import switches
+
+    prompt = f"a red circle<hypernet:{tag}:0.6>"
+    patches.uninstall_all()
+    bare, _ = generate(host, prompt)
+    patches.install_all()
+    ours, _ = generate(host, prompt)
+    settings.set(switches.MASTER, False)
+    off, _ = generate(host, prompt)
+    np.testing.assert_array_equal(off, bare)
+    settings.set(switches.MASTER, True)
+    np.testing.assert_array_equal(generate(host, prompt)[0], ours)
+
+
+def test_a_run_that_would_lose_its_path_is_ended_first_and_another_set_leaves_it(settings, monkeypatch):
+    from hypernetwork_workbench.patches.patching import switches
+    from hypernetwork_workbench.patches.runs import registry, training
+
+    ended = []
+    monkeypatch.setattr(training, "end", lambda: ended.append(True))
+    with registry.runs.hold("a run"):
+        for key, count in (("languages", 0), ("attention", 1)):
+            settings.set(switches.switch(SETS[key]), False)
+            assert len(ended) == count, key
+            settings.set(switches.switch(SETS[key]), True)
+        settings.set(switches.MASTER, False)
+        assert len(ended) == 2
+        settings.set(switches.MASTER, True)
+
+
+def test_training_is_refused_before_anything_is_read(settings):
+    from hypernetwork_workbench.hypernetworks.base.errors import TrainingError
+    from hypernetwork_workbench.patches.model import host as host_side
+    from hypernetwork_workbench.patches.patching import switches
+
+    host_side.check_path()
+    settings.set(switches.MASTER, False)
+    with pytest.raises(TrainingError, match="switched off in Settings"):
+        host_side.check_path()
+    settings.set(switches.MASTER, True)
+    settings.set(switches.switch(SETS["attention"]), False)
+    with pytest.raises(TrainingError, match="the patch set is switched off"):
+        host_side.check_path()
+
+
+def test_once_the_scripts_are_unloaded_no_option_can_switch_us_on(settings):
+    patches.forget_switches()
+    assert not [key for key in settings.data_labels if key.startswith("hnw_")]
+    assert settings.hnw_enabled is True
+    patches.register_switches()

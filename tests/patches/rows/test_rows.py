@@ -252,3 +252,44 @@ def test_the_page_offers_what_the_host_needs_to_fill_and_send_rows(networks):
     filled = [keys[component](params)["value"] for component in inputs]
     assert filled == ["night", 0.5, True, "day, late", -1.0, True, *["None", 1.0, True] * (ROWS - 2)]
     assert all(keys[component](pasted(networks, "a red circle")) is None for component in inputs)
+
+
+@pytest.fixture
+def switched_off(networks):
+    options = networks.module("shared").opts.data
+    options["hnw_enabled"] = False
+    yield
+    del options["hnw_enabled"]
+
+
+def test_rows_that_are_off_change_nothing_and_say_so(script, switched_off):
+    p = job("a red circle", all_hr_prompts=["b"])
+    script.process(p, "night", 0.8, True)
+    assert (p.all_prompts, p.all_hr_prompts, p.extra_generation_params) == (["a red circle"], ["b"], {})
+    assert p.comments == ["These rows do nothing: Hypernetwork Workbench is switched off in Settings > Hypernetworks."]
+
+
+def test_empty_rows_that_are_off_say_nothing(script, switched_off):
+    p = job("a red circle")
+    script.process(p, "None", 0.8, True)
+    assert (p.all_prompts, p.comments) == (["a red circle"], [])
+
+
+def test_a_pasted_prompt_keeps_its_tags_while_the_rows_are_off(networks, switched_off):
+    text = INFOTEXT.replace("circle", "circle<hypernet:night:0.8>").format('Hypernetwork 1: "night:0.8", ')
+    assert pasted(networks, text)["Prompt"] == "a red circle<hypernet:night:0.8>"
+
+
+@pytest.mark.parametrize("name", ["mix", "night + night", "safe: night"])
+def test_rows_leave_out_what_the_hosts_own_code_cannot_load(networks, script, name):
+    from hypernetwork_workbench.patches.patching import patch_set
+
+    write(networks, "mix", '["night"]')
+    patch_set("loading").uninstall()
+    networks.module("shared").reload_hypernetworks()
+    p = job("a red circle")
+    script.process(p, name, 0.5, True, "night", 0.8, True)
+    assert p.all_prompts == ["a red circle<hypernet:night:0.8>"]
+    assert p.extra_generation_params == {"Hypernetwork 1": "night:0.8"}
+    reason = "the WebUI's own code, which lists networks now, leaves it out"
+    assert p.comments == [f"Hypernetwork {name} was not used: {reason}."]
