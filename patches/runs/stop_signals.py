@@ -27,11 +27,11 @@ class StopSignals:
 
     def install(self) -> None:
         """Put ours in front of the present handlers, once; ignored signals stay ignored."""
-        if threading.current_thread() is not threading.main_thread():
-            return  # Python lets no other thread do it
         if not self._is_on:
             atexit.register(self._end)
         self._is_on = True
+        if threading.current_thread() is not threading.main_thread():
+            return  # Python lets no other thread add handlers; those that only passed signals on save again
         for number in (getattr(signal, name) for name in _NAMES if hasattr(signal, name)):
             present = signal.getsignal(number)
             if number in self._before or present in (signal.SIG_IGN, None):

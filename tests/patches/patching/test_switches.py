@@ -155,7 +155,7 @@ def test_nothing_of_ours_stays_loaded(settings, host, kinds):
     assert not {"hyper_k", "hyper_v"} & set(vars(layer))
 
 
-@pytest.mark.parametrize("tag", ["switched", "switched safe", "switched mix", "switched+switched"])
+@pytest.mark.parametrize("tag", ["switched", "switched safe", "switched mix", "switched > switched"])
 def test_a_tag_while_all_is_off_is_what_the_bare_host_makes_of_it(settings, host, kinds, tag):
     from hypernetwork_workbench.patches.patching import switches
 
@@ -173,11 +173,12 @@ def test_a_tag_while_all_is_off_is_what_the_bare_host_makes_of_it(settings, host
 
 def test_a_run_that_would_lose_its_path_is_ended_first_and_another_set_leaves_it(settings, monkeypatch):
     from hypernetwork_workbench.patches.patching import switches
-    from hypernetwork_workbench.patches.runs import registry, training
+    from hypernetwork_workbench.patches.runs import training
+    from hypernetwork_workbench.patches.runs.run import runs
 
     ended = []
     monkeypatch.setattr(training, "end", lambda: ended.append(True))
-    with registry.runs.hold("a run"):
+    with runs.hold("a run"):
         for key, count in (("languages", 0), ("attention", 1)):
             settings.set(switches.switch(SETS[key]), False)
             assert len(ended) == count, key

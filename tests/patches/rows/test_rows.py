@@ -280,7 +280,7 @@ def test_a_pasted_prompt_keeps_its_tags_while_the_rows_are_off(networks, switche
     assert pasted(networks, text)["Prompt"] == "a red circle<hypernet:night:0.8>"
 
 
-@pytest.mark.parametrize("name", ["mix", "night + night", "safe: night"])
+@pytest.mark.parametrize("name", ["mix", "night > night", "safe: night"])
 def test_rows_leave_out_what_the_hosts_own_code_cannot_load(networks, script, name):
     from hypernetwork_workbench.patches.patching import patch_set
 

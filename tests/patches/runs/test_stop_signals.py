@@ -82,6 +82,19 @@ def test_a_signal_that_is_ignored_stays_so_and_other_threads_do_nothing(events):
     signals.uninstall()
 
 
+def test_the_page_switches_it_off_and_on_from_a_thread_of_its_own(events):
+    signals = made(lambda: events.append("saved"))
+    signals.install()
+    for act, expected in ((signals.uninstall, []), (signals.install, ["saved"])):
+        events.clear()
+        thread = threading.Thread(target=act)
+        thread.start()
+        thread.join()
+        signal.raise_signal(signal.SIGTERM)
+        assert events == [*expected, signal.SIGTERM]
+    signals.uninstall()
+
+
 def test_the_extension_stands_in_front_of_the_hosts_handlers_while_it_is_on(events, host):
     from hypernetwork_workbench import patches
 
