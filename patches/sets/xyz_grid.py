@@ -76,7 +76,8 @@ def _show(grid: Any) -> None:
     from modules import scripts  # noqa: PLC0415
 
     kinds = [data.script_class for data in scripts.scripts_data if data.module is grid]
-    for runner in (getattr(scripts, name, None) for name in ("scripts_txt2img", "scripts_img2img")):
+    runners: list[Any] = [getattr(scripts, name, None) for name in ("scripts_txt2img", "scripts_img2img")]
+    for runner in runners:
         for script in getattr(runner, "scripts", ()):
             if type(script) in kinds and hasattr(script, "current_axis_options"):
                 _show_in(script, runner.inputs, grid.axis_options)
@@ -100,7 +101,7 @@ def _show_in(script: Any, inputs: Sequence[Any], axes: Sequence[Any]) -> None:
 
 
 def _offers(component: Any, labels: set[str]) -> bool:
-    choices = getattr(component, "choices", None)
+    choices = getattr(component, "choices", None) or ()
     return bool(choices) and labels.issuperset(choices)
 
 
