@@ -90,6 +90,20 @@ document.addEventListener("keydown", (event) => {
     }
 });
 
+// A picture dropped on the prompt goes to a file field out of sight, which puts its infotext there.
+for (const kind of ["dragover", "drop"]) {
+    document.addEventListener(kind, (event) => {
+        const {types, files} = event.dataTransfer ?? {};
+        if (!types?.includes("Files") || !event.target.closest?.("#txt2img_prompt")) return;
+        event.preventDefault();
+        event.stopPropagation();
+        const input = gradioApp().querySelector("#txt2img_prompt_image input[type=file]");
+        if (kind === "dragover" || !input) return;
+        input.files = files;
+        input.dispatchEvent(new Event("change"));
+    }, true);
+}
+
 function randomId() {
     const part = () => Math.random().toString(36).slice(2, 7);
     return `task(${part()}${part()}${part()})`;

@@ -9,7 +9,7 @@ from typing import Any
 
 import gradio as gr
 
-from modules import infotext_utils, processing, scripts, sd_models, sd_models_config, sd_samplers, shared
+from modules import images, infotext_utils, processing, scripts, sd_models, sd_models_config, sd_samplers, shared
 from modules.call_queue import wrap_gradio_gpu_call
 
 Fields = dict[str, Any]
@@ -138,6 +138,7 @@ def create() -> tuple[gr.Blocks, Fields]:
         with gr.Row(elem_id="txt2img_toprow"):
             with gr.Column(scale=6):
                 fields = _prompts(start)
+                dropped = gr.File(elem_id="txt2img_prompt_image", type="binary", visible=False)
             with gr.Column(scale=1, elem_id="txt2img_actions_column"):
                 generate = gr.Button("Generate", elem_id="txt2img_generate", variant="primary")
                 interrupt = gr.Button("Interrupt", elem_id="txt2img_interrupt")
@@ -159,6 +160,7 @@ def create() -> tuple[gr.Blocks, Fields]:
         generate.click(**call)
         fields["prompt"].submit(**call)
         interrupt.click(shared.state.interrupt, show_progress=False)
+        dropped.change(images.image_data, [dropped], [fields["prompt"], dropped], show_progress=False)
         pasted = [(fields[name], key) for name, key in FIELDS.items() if key]
         infotext_utils.connect_paste(paste, [*pasted, *runner.infotext_fields], fields["prompt"])
     return interface, fields

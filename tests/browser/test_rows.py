@@ -15,6 +15,12 @@ from tests.browser.page import Page
 
 WIDTHS = (96, 64, 128)  # of the demo's model
 PROMPT = "a red circle on a white background"
+DROP = """fetch(arguments[0]).then((answer) => answer.blob()).then((blob) => {
+    const data = new DataTransfer();
+    data.items.add(new File([blob], "dropped.png", {type: "image/png"}));
+    const field = document.querySelector("#txt2img_prompt textarea");
+    field.dispatchEvent(new DragEvent("drop", {dataTransfer: data, bubbles: true, cancelable: true}));
+});"""
 FIRST, SECOND = "rows, one", "rows two"
 
 
@@ -166,3 +172,10 @@ def test_eight_rows_are_the_most(tab: Page):
 
 def test_our_scripts_made_no_error(tab: Page):
     assert tab.own_errors() == []
+
+
+def test_a_picture_dropped_on_the_prompt_is_read(both: np.ndarray, tab: Page):
+    tab.fill("txt2img_prompt", "")
+    tab.driver.execute_script(DROP, tab.find("#txt2img_gallery img").get_attribute("src"))
+    tab.until("the infotext", lambda: "Steps: 6" in tab.value("txt2img_prompt"), 20)
+    assert tab.value("txt2img_prompt").startswith(PROMPT)
