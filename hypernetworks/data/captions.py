@@ -136,7 +136,7 @@ def read_metadata(path: Path, setting: str) -> CaptionMetadata:
         texts: list[Any] = [entry.get("caption", ""), entry.get("tags", "")] if isinstance(entry, dict) else [None]
         if not all(isinstance(text, str) for text in texts):
             raise SettingsError(setting, f"{path.name} must hold a table of the texts caption and tags for {key!r}")
-        if sum(map(len, texts)) > MAX_CAPTION_BYTES or len(key) > _MAX_PATH:
+        if sum(len(text or "") for text in texts) > MAX_CAPTION_BYTES or len(key) > _MAX_PATH:
             raise SettingsError(setting, f"{path.name} has a text of more than {MAX_CAPTION_BYTES:,} characters")
     return CaptionMetadata(found)
 

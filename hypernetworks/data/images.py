@@ -84,6 +84,7 @@ def _reduced(picture: Image.Image) -> Image.Image:
     wanted = (picture.width // factor, picture.height // factor)
     format_ = picture.format
     picture.draft(None, wanted)  # a JPEG is decoded at once to half or a quarter of its size
+    picture.load()  # a TIFF is turned upright by that
     if picture.width * picture.height > _LARGE_PX and picture.mode in _REDUCIBLE:
         reduced = picture.reduce(math.ceil(math.sqrt(picture.width * picture.height / _LARGE_PX)))
         reduced.format = format_

@@ -5,6 +5,8 @@ import struct
 import numpy as np
 import pytest
 from hypernetwork_workbench.hypernetworks.base.errors import DatasetError, SettingsError
+from hypernetwork_workbench.hypernetworks.data import images
+from hypernetwork_workbench.hypernetworks.data.buckets import Frame
 from hypernetwork_workbench.hypernetworks.data.images import is_colour, open_picture
 from hypernetwork_workbench.hypernetworks.data.scan import read_dataset
 from hypernetwork_workbench.hypernetworks.train.run import train
@@ -293,3 +295,25 @@ def test_templates_come_from_a_file(tmp_path):
     lines.unlink()
     with pytest.raises(SettingsError, match=r"^data\.template_file: cannot be read"):
         read_dataset(settings, "ink")
+
+
+@pytest.mark.parametrize("ending", ["jpg", "png", "tif", "webp"])
+@pytest.mark.parametrize("orientation", [1, 3, 6])
+def test_a_large_picture_comes_smaller_and_is_framed_as_it_was(tmp_path, monkeypatch, orientation, ending):
+    upright = taken_with(orientation, tmp_path / f"a.{ending}")
+    monkeypatch.setattr(images, "_LARGE_PX", 200)
+    found = open_picture(tmp_path / f"a.{ending}")
+    assert found.width * found.height <= 200
+    assert images.original_size(found) == upright.size == (24, 16)
+    part = images.framed(found, Frame((0.0, 0.0, 12.0, 8.0), 4, 4))
+    assert near(part, (255, 0, 0), tolerance=40)
+    assert near(images.framed(found, Frame((12.0, 8.0, 24.0, 16.0), 4, 4)), (255, 255, 255), tolerance=40)
+
+
+def test_pillows_own_limit_is_neither_met_nor_left_changed(tmp_path, monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 50)
+    assert opened(Image.new("RGB", (16, 12), "red"), tmp_path / "a.png").size == (16, 12)
+    assert Image.MAX_IMAGE_PIXELS == 50
+    monkeypatch.setattr(images, "MAX_PX", 100)
+    with pytest.raises(DatasetError, match=r"more than \d+ million pixels"):
+        open_picture(tmp_path / "a.png")
