@@ -63,3 +63,14 @@ def test_importing_the_extension_is_quick():
     case = startup.measure(1)["cases"][0]
     assert case["processor_seconds"] < 1.0
     assert case["modules"] > 50
+
+
+def test_figures_without_cases_are_printed_as_json(monkeypatch, capsys):
+    report = {"machine": "a machine", "tried": 2, "handled": 2, "kinds": {"texts": {"tried": 2, "handled": 2}}}
+    fake = types.SimpleNamespace(measure=lambda rounds: report)
+    real = importlib.import_module
+    monkeypatch.setattr(
+        bench_command.importlib, "import_module", lambda name: fake if name == "benchmarks.faults" else real(name)
+    )
+    assert bench_command.main(["faults"]) == 0
+    assert json.loads(capsys.readouterr().out) == report
