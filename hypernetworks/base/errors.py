@@ -136,13 +136,17 @@ _OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
 def is_out_of_memory(error: BaseException) -> bool:
     """Tell whether an error means that a GPU or the machine ran out of memory."""
     text = str(error).lower()
-    return isinstance(error, MemoryError) or (
-        isinstance(error, RuntimeError) and any(part in text for part in _OUT_OF_MEMORY)
-    )
+    is_told = isinstance(error, RuntimeError) and any(part in text for part in _OUT_OF_MEMORY)
+    return isinstance(error, MemoryError) or _is_of_torch(error) or is_told
 
 
 def too_little_memory(error: BaseException) -> str:
     """Return the sentence for an error that `is_out_of_memory` recognises."""
     is_of_gpu = any(name in str(error).lower() for name in ("cuda", "hip", "mps", "xpu"))
-    owner = "GPU" if is_of_gpu or type(error).__name__ == "OutOfMemoryError" else "computer"
+    owner = "GPU" if is_of_gpu or _is_of_torch(error) else "computer"
     return f"the {owner} has too little memory for this run; lower the batch size or the picture size"
+
+
+def _is_of_torch(error: BaseException) -> bool:
+    """Tell whether an error is torch's own for a GPU that is full, whose name older versions have elsewhere."""
+    return type(error).__name__ == "OutOfMemoryError"
