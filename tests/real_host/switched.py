@@ -13,7 +13,7 @@ from hypernetwork_workbench.hypernetworks.network.hypernetwork import Hypernetwo
 from tests.real_host.webui import WebUI
 
 WIDTHS = (96, 64, 128)
-PLAIN, SAFE, MIX, TYPED = "switched", "switched safe", "switched mix", "switched > switched"
+PLAIN, SAFE, MIX, TYPED = "switched", "switched safe", "switched mix", "switched+switched safe"
 NAMES = (PLAIN, SAFE, MIX, TYPED)
 
 

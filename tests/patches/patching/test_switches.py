@@ -155,7 +155,7 @@ def test_nothing_of_ours_stays_loaded(settings, host, kinds):
     assert not {"hyper_k", "hyper_v"} & set(vars(layer))
 
 
-@pytest.mark.parametrize("tag", ["switched", "switched safe", "switched mix", "switched > switched"])
+@pytest.mark.parametrize("tag", ["switched", "switched safe", "switched mix", "switched+switched safe"])
 def test_a_tag_while_all_is_off_is_what_the_bare_host_makes_of_it(settings, host, kinds, tag):
     from hypernetwork_workbench.patches.patching import switches
 
