@@ -1,4 +1,4 @@
-"""Reads small files that somebody may have damaged: at most so many bytes, and JSON without surprises."""
+"""Reads small files that somebody may have damaged: a limited number of bytes, and strict JSON."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ class Subset:
         crop: "centre", "random" or "subject": which part is kept when a picture is cropped.
         files: its pictures where they are listed one by one, in any folder.
         is_listed: whether only pictures in the metadata count, and an entry without its picture is a problem.
-        skipped_area_px: pictures of so many pixels or less are passed over.
+        skipped_area_px: pictures with this number of pixels or fewer are passed over.
         is_regularisation: its pictures take as many turns in an epoch as all others of its dataset together.
         dataset: number of the dataset it belongs to.
         setting: the setting that names it, for errors.

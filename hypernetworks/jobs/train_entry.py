@@ -113,7 +113,7 @@ def _entered(tables: Mapping[str, Mapping[str, Any]], address: str) -> Any:
 
 
 def _epoch_steps(data: DataSettings, train: TrainSettings, pictures: int) -> int:
-    """Optimizer steps of a pass over so many pictures, before any is opened: as if all had one size."""
+    """Return the optimizer steps of a pass over this many pictures, before any is opened: as if all had one size."""
     trained = (pictures - held_out_count(pictures, train.validation_share)) * data.repeats
     batch_count = -(-trained // data.batch_size)
     return -(-batch_count // train.gradient_accumulation)
