@@ -143,8 +143,9 @@ def is_out_of_memory(error: BaseException) -> bool:
 def too_little_memory(error: BaseException) -> str:
     """Return the sentence for an error that `is_out_of_memory` recognises."""
     is_of_gpu = any(name in str(error).lower() for name in ("cuda", "hip", "mps", "xpu"))
-    owner = "GPU" if is_of_gpu or _is_of_torch(error) else "computer"
-    return f"the {owner} has too little memory for this run; lower the batch size or the picture size"
+    if is_of_gpu or _is_of_torch(error):
+        return "the GPU has too little memory for this run; lower the batch size or the picture size"
+    return "the computer has too little memory for this run; lower the batch size or the picture size"
 
 
 def _is_of_torch(error: BaseException) -> bool:

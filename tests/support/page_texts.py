@@ -15,6 +15,8 @@ from tests import sources
 _PROPS = ("label", "info", "placeholder", "webui_tooltip")
 _SPOKEN_VALUES = ("button", "uploadbutton", "html", "markdown", "tabitem")
 _OURS = re.compile(r"(setting_)?hnw_")
+#: Where HTML has a tag; a `<` elsewhere, as in a regular expression, begins none.
+_TAG = re.compile(r"<[/A-Za-z]")
 
 
 class _Nodes(HTMLParser):
@@ -33,7 +35,7 @@ class _Nodes(HTMLParser):
 
 def nodes(html: str) -> list[str]:
     """Return the text nodes of HTML, as a browser has them."""
-    return _Nodes(html).found if "<" in html else list(filter(None, [html.strip()]))
+    return _Nodes(html).found if _TAG.search(html) else list(filter(None, [html.strip()]))
 
 
 def in_sight(config: dict[str, Any], everywhere: bool = False) -> dict[str, str]:
