@@ -208,3 +208,21 @@ def test_once_the_scripts_are_unloaded_no_option_can_switch_us_on(settings):
     assert not [key for key in settings.data_labels if key.startswith("hnw_")]
     assert settings.hnw_enabled is True
     patches.register_switches()
+
+
+@pytest.mark.parametrize(("maker", "count"), [("modules.ui_gradio_extensions", 2), ("another_extension", 0)])
+def test_the_page_gets_its_texts_anew_with_the_languages_alone(settings, host, monkeypatch, maker, count):
+    import gradio as gr
+    from hypernetwork_workbench.patches.patching import switches
+
+    def answer(*_args, **_named):
+        """Return nothing."""
+
+    made = []
+    answer.__module__ = maker
+    monkeypatch.setattr(gr.routes.templates, "TemplateResponse", answer)
+    monkeypatch.setattr(host.module("ui_gradio_extensions"), "reload_javascript", lambda: made.append(True))
+    for name in ("languages", "unpickling"):
+        settings.set(switches.switch(SETS[name]), False)
+        settings.set(switches.switch(SETS[name]), True)
+    assert len(made) == count
