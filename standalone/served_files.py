@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from hypernetwork_workbench.hypernetworks.base.outside import is_file
 from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -62,7 +63,7 @@ class Served:
         path = self.find(request.path_params["path"])
         if path is None:
             return PlainTextResponse("This file is not given out.", _FORBIDDEN)
-        if not path.is_file():
+        if not is_file(path):
             return PlainTextResponse("There is no such file.", _MISSING)
         kind = _KINDS.get(path.suffix.lower())
         headers = {"X-Content-Type-Options": "nosniff"}

@@ -135,7 +135,9 @@ class _Reader:
             if not tree.elts:
                 raise fail(self._at(tree), "the square brackets are empty")
             return Sequence(tuple(self._node(element) for element in tree.elts))
-        reason = numbers.comma_reason(",".join(map(ast.unparse, tree.elts[1:])))
+        rest = tree.elts[1:]
+        are_numbers = all(_constant(element) is not None for element in rest)
+        reason = numbers.comma_reason(",".join(map(ast.unparse, rest))) if are_numbers else ""
         if reason:
             raise fail(self._at(tree.elts[1]), reason)
         if len(tree.elts) != _PAIR or _constant(tree.elts[1]) is None:

@@ -31,6 +31,8 @@ MAX_PX = 300_000_000
 _LARGE_PX = 64_000_000
 _REDUCIBLE = ("L", "RGB", "RGBA", "LA", "CMYK", "YCbCr")
 _SIZE = "size in its file"
+#: What those endings hold. No other: Pillow has an outside program interpret some, such as EPS, whatever their name.
+_FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "BMP", "DIB", "GIF", "TIFF", "AVIF")
 #: Pillow's switches are of the whole process, so that one picture is read at a time.
 _LOCK = threading.RLock()
 
@@ -53,7 +55,7 @@ def open_raw(path: Path) -> Image.Image:
         DatasetError: the file is no readable picture; names it.
     """
     try:
-        with _strict(), Image.open(path) as opened:
+        with _strict(), Image.open(path, formats=_formats()) as opened:
             size = opened.size
             if size[0] * size[1] > MAX_PX:
                 raise DatasetError(_too_large(path))
@@ -104,10 +106,16 @@ def _of_size(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
 def has_size(path: Path, size: tuple[int, int]) -> bool:
     """Tell from the header of a picture alone whether its sides are those of `size`, one way or the other."""
     try:
-        with _strict(), Image.open(path) as opened:
+        with _strict(), Image.open(path, formats=_formats()) as opened:
             return sorted(opened.size) == sorted(size)
     except (*_BROKEN, Image.DecompressionBombError, Image.DecompressionBombWarning):
         return False
+
+
+def _formats() -> tuple[str, ...]:
+    """Return those of `_FORMATS` that this Pillow, with its plug-ins, can read."""
+    Image.init()
+    return tuple(name for name in _FORMATS if name in Image.OPEN)
 
 
 @contextmanager

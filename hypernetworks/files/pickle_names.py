@@ -97,8 +97,14 @@ def _is_count(value: Any) -> bool:
     return type(value) is int and 0 <= value <= MAX_COUNT
 
 
-def _tensor(storage: Any, offset: Any, size: Any, stride: Any, *_rest: Any) -> TensorRef:
+#: Whether a tensor wants a gradient, and its hooks, stand before what it is to be changed by.
+_MARKS = 2
+
+
+def _tensor(storage: Any, offset: Any, size: Any, stride: Any, *rest: Any) -> TensorRef:
     """Return the view of a tensor, checked; whether the storage has the bytes shows when it is read."""
+    if any(isinstance(value, dict) and value for value in rest[_MARKS:]):
+        raise RefusedError("its description has a tensor that is to be negated or conjugated")
     sound = isinstance(storage, StorageRef) and _is_count(offset)
     sound = sound and isinstance(size, tuple) and isinstance(stride, tuple) and len(size) == len(stride) <= MAX_AXES
     if not sound or not all(_is_count(value) for value in (*size, *stride)):

@@ -202,9 +202,14 @@ def _by_name(pictures: Iterable[Picture]) -> dict[str, Picture]:
 
 def _listed(names: list[str]) -> str:
     more = len(names) - _SHOWN
-    return ", ".join(names[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
+    return _printable(", ".join(names[:_SHOWN])) + (f" and {more} more" if more > 0 else "")
 
 
 def _short(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False) if not isinstance(value, str) else value or "empty"
+    text = _printable(json.dumps(value, ensure_ascii=False) if not isinstance(value, str) else value or "empty")
     return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}..."
+
+
+def _printable(text: str) -> str:
+    """Return a text that a file brought as a sentence can hold it: nothing that steers a terminal, no half signs."""
+    return "".join(sign if sign.isprintable() else "\ufffd" for sign in text)

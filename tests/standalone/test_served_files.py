@@ -119,6 +119,9 @@ def test_nobody_is_sent_elsewhere(client, url):
 def test_a_picture_that_is_gone_is_missing(client, place):
     assert client.get(f"/file={place / 'data' / 'outputs' / 'gone.png'}").status_code == 404
     assert client.get(f"/file={place / 'copies'}").status_code == 404
+    assert client.get(f"/file={place / 'data' / 'outputs' / ('b' * 300)}.png").status_code == 404, (
+        "no file has such a name"
+    )
 
 
 def _link(link: Path, target: Path) -> None:

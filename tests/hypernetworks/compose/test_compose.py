@@ -303,3 +303,9 @@ def test_any_text_is_read_or_refused(text):
     except CompositionError:
         return
     assert compose.parse(composition.as_hns()) == composition
+
+
+@pytest.mark.parametrize("deep", ["-" * 400 + "1", "not " * 900 + "1", "lambda:" * 900 + "1", "a" + ".a" * 900])
+def test_a_deep_strength_is_one_sentence(deep):
+    with pytest.raises(CompositionError, match=r"round brackets hold|cannot be read|broken here|name"):
+        compose.parse(f"('a', {deep})")

@@ -7,7 +7,7 @@ import pytest
 from hypernetwork_workbench.hypernetworks.base.errors import DatasetError, SettingsError
 from hypernetwork_workbench.hypernetworks.data import images
 from hypernetwork_workbench.hypernetworks.data.buckets import Frame
-from hypernetwork_workbench.hypernetworks.data.images import is_colour, open_picture
+from hypernetwork_workbench.hypernetworks.data.images import has_size, is_colour, open_picture
 from hypernetwork_workbench.hypernetworks.data.scan import read_dataset
 from hypernetwork_workbench.hypernetworks.train.run import train
 from hypernetwork_workbench.hypernetworks.train.settings.job import DataSettings
@@ -317,3 +317,16 @@ def test_pillows_own_limit_is_neither_met_nor_left_changed(tmp_path, monkeypatch
     monkeypatch.setattr(images, "MAX_PX", 100)
     with pytest.raises(DatasetError, match=r"more than \d+ million pixels"):
         open_picture(tmp_path / "a.png")
+
+
+@pytest.mark.parametrize("name", ["e.png", "e.jpg", "e.tiff"])
+def test_no_picture_is_given_to_an_outside_program_whatever_its_name(tmp_path, monkeypatch, name):
+    started = []
+    monkeypatch.setattr("subprocess.check_call", lambda *call, **_: started.append(call))
+    monkeypatch.setattr("PIL.EpsImagePlugin.gs_binary", "gs", raising=False)
+    path = tmp_path / name
+    path.write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\nshowpage\n%%EOF\n")
+    with pytest.raises(DatasetError, match=rf"{name}: the picture cannot be read"):
+        open_picture(path)
+    assert not has_size(path, (8, 8))
+    assert started == []

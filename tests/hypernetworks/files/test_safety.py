@@ -10,6 +10,7 @@ import pytest
 import torch
 from hypernetwork_workbench.hypernetworks import files
 from hypernetwork_workbench.hypernetworks.base.errors import HypernetworkFileError, NonFiniteLossError
+from hypernetwork_workbench.hypernetworks.network.hypernetwork import Hypernetwork, Structure
 from hypernetwork_workbench.hypernetworks.train import trainer
 from hypernetwork_workbench.hypernetworks.train.run import train
 
@@ -148,3 +149,18 @@ def test_cycle_ends_are_saved_and_shown(pictures, tmp_path):
     assert [path.name for path in result.previews] == ["step-000006.png", "step-000012.png"]
     assert result.strip is not None
     assert result.strip.exists()
+
+
+def test_a_tensor_that_is_to_be_negated_is_refused_and_not_read_with_the_wrong_sign(tmp_path):
+    net = weights_of_a_file(tmp_path / "net.pt")
+    width, (k_state, v_state) = next((key, value) for key, value in net.items() if type(key) is int)
+    name = next(iter(k_state))
+    k_state[name] = torch._neg_view(k_state[name])
+    torch.save({**net, width: (k_state, v_state)}, tmp_path / "negated.pt")
+    with pytest.raises(HypernetworkFileError, match=r"negated.pt.*negated or conjugated"):
+        files.load(tmp_path / "negated.pt")
+
+
+def weights_of_a_file(path):
+    files.save(Hypernetwork.create(Structure(), (8,), 1), path)
+    return torch.load(path, weights_only=True)

@@ -169,3 +169,13 @@ def test_the_record_is_small_plain_json(half):
     found = json.loads(content["origin"])
     assert len(found["pictures"]) == len(list(half[0].glob("*.png")))
     assert len(json.dumps(found["pictures"])) < 150 * len(found["pictures"])
+
+
+@pytest.mark.parametrize("text", ["\x1b[31mEVIL", "two\nlines", "\ud800", "\u202eturned"])
+def test_no_record_steers_the_terminal_or_breaks_an_answer(text):
+    before = origin.Origin({"train.attention": text}, {}, {}, (origin.Picture(text, "a", "b", "c", "d"),))
+    now = origin.Origin({"train.attention": "auto"}, {}, {}, ())
+    told = [change.text for change in before.changes(now)]
+    assert len(told) == 2
+    assert all("\ufffd" in one and one.isprintable() for one in told), told
+    "".join(told).encode()
