@@ -16,6 +16,8 @@ MAX_TEXT_BYTES = 4 << 20
 _MAX_DEPTH = 64
 _MAX_DIGITS = 400
 _MAX_KEY_PARTS = 32
+#: A dataset of a thousand folders with every option takes half of it.
+_MAX_TOML_PARTS = 40_000
 _MAX_SHOWN = 120
 #: Texts and comments, an unfinished one up to its end, so that no sign is looked at twice.
 _JSON_TEXTS = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
@@ -72,6 +74,8 @@ def parse_toml(text: str) -> dict[str, Any]:
     _check(bare)
     if _LONG_KEY.search(bare):
         raise UnfitTextError(f"a key has more than {_MAX_KEY_PARTS} parts")
+    if sum(map(bare.count, "=[.")) > _MAX_TOML_PARTS:
+        raise UnfitTextError(f"it has more than {_MAX_TOML_PARTS:,} keys and tables")
     found: dict[str, Any] = _parsed(lambda: tomllib.loads(text))
     return found
 

@@ -83,6 +83,7 @@ def _anchored(line: str, folder: Path) -> str:
 
 def _toml_value(text: str) -> Any:
     try:
-        return parse_toml(f"value = {text}")["value"]
+        found = parse_toml(f"value = {text}")
     except UnfitTextError:
         return text
+    return found["value"] if len(found) == 1 else text  # more than one line would be other settings as well

@@ -47,6 +47,9 @@ def test_unfit_json(text, reason):
         ("a = " + "1_" * 300 + "1", "400 digits"),
         ("a = 0x" + "f" * 500, "400 digits"),
         ("a = ", "Invalid value"),
+        ("".join(f"[a{n}]\n" for n in range(40_001)), "more than 40,000 keys"),
+        ("".join(f"{'a.' * 15}b{n}=1\n" for n in range(3_000)), "more than 40,000 keys"),
+        ("".join(f"b{n}=1\n" for n in range(40_001)), "more than 40,000 keys"),
     ],
 )
 def test_unfit_toml(text, reason):

@@ -85,3 +85,9 @@ def test_every_line_of_more_folders_is_taken_from_the_folder_of_the_job(tmp_path
         "",
         f"{Path('/else/dogs').resolve()} |flip_aug=true",
     ]
+
+
+def test_an_override_brings_no_other_settings_along():
+    tables = {}
+    apply_overrides(tables, ["train.max_steps=4\n[evil]\nx=1"])
+    assert tables == {"train": {"max_steps": "4\n[evil]\nx=1"}}
