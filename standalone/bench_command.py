@@ -15,7 +15,7 @@ from .launcher import benchmarks
 
 host.mount()
 
-from hypernetwork_workbench.hypernetworks.base.atomic import write_text  # noqa: E402 (mounted just above)
+from hypernetwork_workbench.hypernetworks.base.atomic import not_regular, write_text  # noqa: E402 (mounted just above)
 
 USAGE_ERROR = 2
 
@@ -40,8 +40,8 @@ def main(argv: list[str]) -> int:
         parser.error(f"argument --rounds: must be at least 1, not {arguments.rounds}")
     if arguments.json and not arguments.json.resolve().parent.is_dir():
         parser.error(f"argument --json: the folder {arguments.json.resolve().parent} does not exist")
-    if arguments.json and arguments.json.is_dir():
-        parser.error(f"argument --json: {arguments.json} is a folder; name a file")
+    if arguments.json and (what := not_regular(arguments.json)) is not None:
+        parser.error(f"argument --json: {arguments.json} is {what}; name a file")
     report = importlib.import_module(f"benchmarks.{arguments.name}").measure(arguments.rounds)
     if arguments.json:
         write_text(arguments.json, json.dumps(report, indent=2) + "\n")

@@ -21,7 +21,7 @@ from .command_errors import with_error_report
 ROOT = Path(__file__).resolve().parents[1]
 host.mount()
 
-from hypernetwork_workbench.hypernetworks.base.atomic import write_text  # noqa: E402 (mounted just above)
+from hypernetwork_workbench.hypernetworks.base.atomic import not_regular, write_text  # noqa: E402 (mounted just above)
 from hypernetwork_workbench.hypernetworks.base.errors import SettingsError, WorkbenchError  # noqa: E402
 from hypernetwork_workbench.hypernetworks.base.outside import is_folder  # noqa: E402
 from hypernetwork_workbench.hypernetworks.train.settings.job import Job  # noqa: E402
@@ -141,8 +141,8 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
 def _check_report(path: Path | None) -> None:
     if path is None:
         return
-    if is_folder(path):
-        raise SettingsError("--report", f"{path} is a folder; name a file")
+    if (what := not_regular(path)) is not None:
+        raise SettingsError("--report", f"{path} is {what}; name a file")
     if not is_folder(path.resolve().parent):
         raise SettingsError("--report", f"the folder {path.resolve().parent} does not exist")
 

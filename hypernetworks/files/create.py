@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from .. import files
+from ..base.atomic import sweep
 from ..base.errors import HypernetworkFileError, SettingsError
+from ..base.locks import held
 from ..network.hypernetwork import Hypernetwork
 from ..network.settings import CreateSettings, NetworkSettings, ShapeSettings
 from ..network.sizes import check_size
@@ -60,10 +63,17 @@ def create_file(settings: CreateSettings, model_widths: Sequence[int], folder: P
         HypernetworkFileError: the file cannot be written.
     """
     path = folder / f"{settings.name}.pt"
-    if path.exists() and not settings.overwrite:
-        raise SettingsError("name", f"{path.name} exists already; choose another name, or tick Overwrite")
+    _check_free(path, settings)
     network = new_network(settings, model_widths, settings.seed)
     network.metadata = replace(network.metadata, name=settings.name, optional_info=settings.optional_info or None)
     folder.mkdir(parents=True, exist_ok=True)
-    files.save(network, path)
+    with held(path, f"{settings.name} is being created", partial(SettingsError, "name")):
+        _check_free(path, settings)  # once more, now that nobody else writes it
+        sweep(folder)
+        files.save(network, path)
     return path
+
+
+def _check_free(path: Path, settings: CreateSettings) -> None:
+    if path.exists() and not settings.overwrite:
+        raise SettingsError("name", f"{path.name} exists already; choose another name, or tick Overwrite")

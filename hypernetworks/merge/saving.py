@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from .. import files
+from ..base.atomic import sweep
 from ..base.errors import SettingsError
+from ..base.locks import held
 from ..base.names import check_name
 from ..base.options import Settings, setting
 from ..network.file_forms import DTYPES, FORMS
@@ -58,12 +62,27 @@ def save(network: Hypernetwork, path: Path, settings: ResultSettings) -> None:
     """Write the network to `path` under the name of the settings.
 
     Raises:
+        SettingsError: somebody else writes the file or has made it meanwhile; names `name`.
         HypernetworkFileError: the network cannot have this form or dtype, or the disk refuses the file.
     """
     # Programs that know loaded networks by the name inside the file would confuse it with another one.
     network.metadata = dataclasses.replace(network.metadata, name=settings.name)
+    with writing(path, settings):
+        files.save(network, path, FORMS[settings.form].is_portable, DTYPES[settings.dtype])
+
+
+@contextmanager
+def writing(path: Path, settings: ResultSettings) -> Iterator[None]:
+    """Keep others from the name `path`, in a folder that is made, while the block writes it.
+
+    Raises:
+        SettingsError: somebody else writes it or has made it meanwhile; names `name`.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    files.save(network, path, FORMS[settings.form].is_portable, DTYPES[settings.dtype])
+    with held(path, f"{settings.name} is being merged", partial(SettingsError, "name")):
+        free_path(path.parent, path.name, settings.overwrite)
+        sweep(path.parent)
+        yield
 
 
 def with_hashes(recipe: Mapping[str, Any], hashes: Sequence[str]) -> dict[str, Any]:

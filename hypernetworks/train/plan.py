@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import torch
 
-from ..base.errors import ErrorCollector
+from ..base.atomic import not_folder
+from ..base.errors import ErrorCollector, SettingsError
 from ..base.intervals import parse_interval
 from ..data.dataset import Dataset
 from ..data.encoding import Cache
@@ -185,7 +186,10 @@ def make_plan(job: Job, ports: Ports, resume: bool = False) -> TrainingPlan:
 def _latent_cache(job: Job, ports: Ports) -> Cache | None:
     if not job.data.cache:
         return None
-    return Cache(ports.latent_dir or ports.log_dir / "latents", job.data.cache_limit_mb)
+    folder = ports.latent_dir or ports.log_dir / "latents"
+    if (what := not_folder(folder)) is not None:
+        raise SettingsError("data.cache", f"{folder} is {what}, where encoded pictures are kept; move it away")
+    return Cache(folder, job.data.cache_limit_mb)
 
 
 def _sizes(dataset: Dataset) -> str:

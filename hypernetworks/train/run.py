@@ -23,9 +23,10 @@ from .settings.job import Job
 from .settings.job_file import job_text
 from .state import make_state
 from .tracking import sheet
-from .tracking.logs import CsvLog, Log, PictureLog, TensorBoardLog, WandbLog
+from .tracking.logs import CsvLog, Log, PackageLog, PictureLog, TensorBoardLog, WandbLog
 from .tracking.metrics import Callback, StepReporter
 from .tracking.monitor import Monitor
+from .tracking.notes import Notes
 from .tracking.previews import Previews
 from .trainer import make_trainer
 from .validation import Validation
@@ -87,8 +88,12 @@ def train(job: Job, ports: Ports, resume: bool = False) -> TrainResult:
         HypernetworkFileError: a network file cannot be read or written.
     """
     plan = make_plan(job, ports, resume)  # settings: checked, and all that they name read
-    plan.paths.make_folders()
-    write_text(plan.paths.job, job_text(job))
+    with plan.paths.held(job):
+        return _train(plan, ports)
+
+
+def _train(plan: TrainingPlan, ports: Ports) -> TrainResult:
+    write_text(plan.paths.job, job_text(plan.job))
     training, held_out = encode_parts((plan.training, plan.held_out), ports, plan.cache)  # dataset: encoded once
     run = _Run(plan, ports, training, held_out)
     with run.working() as reporter:
@@ -106,6 +111,7 @@ class _Run:
 
     def __init__(self, plan: TrainingPlan, ports: Ports, training: EncodedDataset, held_out: EncodedDataset) -> None:
         self.plan, self.ports = plan, ports
+        self.notes = Notes(plan.changes)
         self.memory = PeakMemory(ports.denoiser.device)
         self.state = make_state(plan.job, plan.network, ports.denoiser)
         self.validation = Validation(held_out, ports.denoiser, self.state, plan.intervals.validation)
@@ -118,6 +124,7 @@ class _Run:
             every=plan.intervals.preview,
             cycle_ends=plan.schedule if plan.job.preview.at_cycle_end else None,
             weights=self._weights_of_previews,
+            notes=self.notes,
         )
         resumable: dict[str, Resumable] = {
             "monitor": self.monitor,
@@ -126,7 +133,7 @@ class _Run:
         }
         self.start_step = self._resume(resumable)
         self.trainer = make_trainer(plan, ports.denoiser, training, self.state)
-        self.saver = Saver(plan, ports.checkpoint, self.state, self.validation, resumable, self.start_step)
+        self.saver = Saver(plan, ports.checkpoint, self.state, self.validation, resumable, self.start_step, self.notes)
         self.started = self.seconds = 0.0
 
     def _resume(self, resumable: Mapping[str, Resumable]) -> int:
@@ -175,7 +182,7 @@ class _Run:
 
     def result(self) -> TrainResult:
         """Draw the sheet and return the result."""
-        plan, monitor, guard, paths = self.plan, self.monitor, self.trainer.guard, self.plan.paths
+        monitor, guard, paths = self.monitor, self.trainer.guard, self.plan.paths
         is_interrupted = self.saver.step < self.plan.end_step
         latest = self.validation.latest
         return TrainResult(
@@ -196,7 +203,7 @@ class _Run:
             log=paths.log,
             previews=tuple(self.previews.paths),
             chart=monitor.chart(),
-            notes=plan.changes,
+            notes=tuple(self.notes.lines),
         )
 
     @contextmanager
@@ -209,12 +216,14 @@ class _Run:
     def _open_logs(self) -> list[Log]:
         plan, logs = self.plan, list[Log]()
         if plan.job.output.tensorboard:
-            logs.append(TensorBoardLog(plan.paths.folder / "tensorboard", plan.job, self.validation))
+            board = TensorBoardLog(plan.paths.tensorboard, plan.job, self.validation)
+            logs.append(PackageLog("TensorBoard", board, self.notes))
         if plan.job.output.wandb:
-            logs.append(WandbLog(plan.paths.folder, plan.job, self.validation))
+            service = WandbLog(plan.paths.folder, plan.job, self.validation)
+            logs.append(PackageLog("Weights & Biases", service, self.notes))
         self.previews.listeners += [log.add_pictures for log in logs if isinstance(log, PictureLog)]
         # Last, because it changes an existing log, which must stay as it is if a package is missing.
-        return [CsvLog(plan.paths.log, self.validation, self.start_step), *logs]
+        return [CsvLog(plan.paths.log, self.validation, self.start_step, self.notes), *logs]
 
     def _keep_unfinished(self) -> None:
         self.saver.step = max(self.saver.step, self.trainer.done)  # steps may not have been reported yet

@@ -5,14 +5,14 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
 import torch
 
 from .. import files
-from ..base.errors import NonFiniteLossError
+from ..base.errors import HypernetworkFileError, NonFiniteLossError
 from ..data.source import SOURCES
 from ..network.hypernetwork import Metadata
 from ..ports import Checkpoint
@@ -21,6 +21,7 @@ from .settings.job import Job
 from .state import TrainState
 from .state_file import SavedRun, state_of, write_state
 from .tracking.metrics import StepRecord
+from .tracking.notes import Notes
 from .validation import Validation
 
 _log = logging.getLogger(__name__)
@@ -44,6 +45,7 @@ class Saver:
         checkpoint: the model that the network is trained on.
         resumable: callbacks whose history goes into the state, by name.
         step: optimizer steps done so far.
+        notes: takes what could not be saved.
     """
 
     plan: TrainingPlan
@@ -52,6 +54,7 @@ class Saver:
     validation: Validation
     resumable: Mapping[str, Resumable]
     step: int
+    notes: Notes = field(default_factory=Notes)
 
     def __post_init__(self) -> None:
         #: Metadata of the network before the run; steps are added to its step.
@@ -92,6 +95,8 @@ class Saver:
                 self._save_state(paths.running)
         except NonFiniteLossError as error:  # the guard brings good weights back
             _log.warning("No copy was saved: %s", error)
+        except HypernetworkFileError as error:  # there may be room again at the end
+            self.notes.warn(f"The copy or the state of step {record.step} was not saved, and the run goes on: {error}")
 
     def save(self, *paths: Path) -> None:
         """Write the network to each path, and the state next to each if the settings say so.

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import importlib
+import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -14,11 +14,15 @@ import numpy as np
 from PIL import Image
 
 from ...base.atomic import write_text
-from ...base.errors import SettingsError
+from ...base.errors import HypernetworkFileError, SettingsError
 from ..settings.job import Job
 from .metrics import Measured, StepRecord
+from .notes import Notes
 
 COLUMNS = [*(field.name for field in dataclasses.fields(StepRecord)), "validation_loss", "seconds"]
+
+
+_DIGITS = re.compile("[0-9]{1,12}")
 
 
 class Log(Protocol):
@@ -48,27 +52,85 @@ class CsvLog:
             again; 0 starts a new log.
     """
 
-    def __init__(self, path: Path, validation: Measured | None, resumed_step: int = 0) -> None:
+    def __init__(
+        self, path: Path, validation: Measured | None, resumed_step: int = 0, notes: Notes | None = None
+    ) -> None:
         self._validation = validation
         self._started = time.monotonic()
+        self._name = path.name
+        self._notes = notes or Notes()
+        #: What the disk has not taken yet; the run goes on, and the lines follow when there is room again.
+        self._waiting = b""
         if resumed_step:
             _truncate(path, resumed_step)
-        self._file = path.open("a" if resumed_step else "w", newline="", encoding="utf-8")
-        self._writer = csv.writer(self._file, lineterminator="\n")
+        try:
+            # Without a buffer, so that it is known what is on the disk when the disk is full.
+            self._file = path.open("ab" if resumed_step else "wb", buffering=0)
+        except OSError as error:
+            raise HypernetworkFileError(f"{path.name}: cannot be written to {path.parent}: {error.strerror}") from error
         if not resumed_step or self._file.tell() == 0:
-            self._writer.writerow(COLUMNS)
+            self._write(COLUMNS)
 
     def after_step(self, record: StepRecord) -> None:
         """Write the line of the step."""
         measured = validation_of(self._validation, record.step)
         seconds = round(time.monotonic() - self._started, 3)
         row = [repr(v) if isinstance(v, float) else v for v in dataclasses.astuple(record)]
-        self._writer.writerow([*row, "" if measured is None else repr(measured), seconds])
-        self._file.flush()
+        self._write([*row, "" if measured is None else repr(measured), seconds])
 
     def close(self) -> None:
         """Close the file."""
+        self._flush()
+        if self._waiting:
+            self._notes.warn(f"{self._name} lacks the last lines: the disk did not take them.")
         self._file.close()
+
+    def _write(self, row: Sequence[Any]) -> None:
+        self._waiting += (",".join(map(str, row)) + "\n").encode()
+        self._flush()
+
+    def _flush(self) -> None:
+        try:
+            while self._waiting:
+                self._waiting = self._waiting[self._file.write(self._waiting) or 0 :]
+        except OSError as error:
+            reason = f"{self._name} cannot be written to {Path(str(self._file.name)).parent}: {error.strerror}"
+            self._notes.warn(f"{reason}; the run goes on, and its lines follow if they can.")
+
+
+class PackageLog:
+    """A log that a package of others writes: when that fails the run goes on without it.
+
+    Args:
+        name: name of the package, for the sentence about that.
+    """
+
+    def __init__(self, name: str, log: TensorBoardLog | WandbLog, notes: Notes) -> None:
+        self._name = name
+        self._log = log
+        self._notes = notes
+        self._has_failed = False
+
+    def after_step(self, record: StepRecord) -> None:
+        """Log the step."""
+        self._try(self._log.after_step, record)
+
+    def add_pictures(self, step: int, pictures: Sequence[Image.Image]) -> None:
+        """Log the pictures of a step."""
+        self._try(self._log.add_pictures, step, pictures)
+
+    def close(self) -> None:
+        """Close the log."""
+        self._try(self._log.close)
+
+    def _try(self, act: Callable[..., None], *arguments: Any) -> None:
+        if self._has_failed:
+            return
+        try:
+            act(*arguments)
+        except Exception as error:  # whatever a package of others raises, it is not worth a run
+            self._has_failed = True
+            self._notes.warn(f"{self._name} failed, and the run goes on without it: {error or type(error).__name__}")
 
 
 class TensorBoardLog:
@@ -83,7 +145,10 @@ class TensorBoardLog:
             module = importlib.import_module("torch.utils.tensorboard")
         except ImportError as error:
             raise SettingsError("output.tensorboard", "needs the package tensorboard") from error
-        self._writer = module.SummaryWriter(str(folder))
+        try:
+            self._writer = module.SummaryWriter(str(folder))
+        except OSError as error:
+            raise SettingsError("output.tensorboard", f"{folder} cannot be written: {error.strerror}") from error
         self._job = job
         self._validation = validation
         self._last_loss = 0.0
@@ -167,7 +232,7 @@ def flat(job: Job) -> dict[str, Any]:
 def _truncate(path: Path, step: int) -> None:
     if not path.exists():
         return
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.reader(file))
-    kept = [row for row in rows[1:] if row and row[0].isdigit() and int(row[0]) <= step and len(row) == len(COLUMNS)]
+    # A kill in the middle of a line may have left anything.
+    rows = [line.split(",") for line in path.read_text(encoding="utf-8", errors="replace").splitlines()]
+    kept = [row for row in rows[1:] if _DIGITS.fullmatch(row[0]) and int(row[0]) <= step and len(row) == len(COLUMNS)]
     write_text(path, "".join(",".join(row) + "\n" for row in [COLUMNS, *kept]))

@@ -15,7 +15,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from ...base import numbers
 from ...base.atomic import atomic_write
-from ...base.errors import NumberError, SettingsError
+from ...base.errors import HypernetworkFileError, NumberError, SettingsError
 from ...base.forms import ListOf, Record, Text
 from ...base.outside import UnfitTextError, read_text, reason_of, shown, shown_path
 from ...network.hypernetwork import Hypernetwork
@@ -24,6 +24,7 @@ from ..optim.schedules import Schedule
 from ..settings.job import Job
 from ..settings.output import SIDE_STEP_PX
 from .metrics import StepRecord
+from .notes import Notes
 from .strip import draw_strip
 
 _FLAG = re.compile(r"(?<!\s)\s+--([nwhdls])\s+")
@@ -43,6 +44,7 @@ class Previews:
         cycle_ends: a schedule at whose ends of cycles there are previews too, or None.
         weights: returns a context in which the network has the weights to show.
         paths: the pictures so far, in order.
+        notes: takes what could not be written.
         listeners: called with each step and its pictures.
     """
 
@@ -55,6 +57,7 @@ class Previews:
     weights: Callable[[], AbstractContextManager[None]]
     paths: list[Path] = field(default_factory=list)
     listeners: list[Callable[[int, Sequence[Image.Image]], None]] = field(default_factory=list)
+    notes: Notes = field(default_factory=Notes)
 
     @property
     def strip(self) -> Path:
@@ -85,17 +88,23 @@ class Previews:
             pictures = self.ports.previewer.generate(self.requests, self.network, 1.0)
         if self.ports.progress.is_interrupted():
             return True  # the host may have stopped in the middle of a picture
-        for number, picture in enumerate(pictures):
-            suffix = f"-{number + 1}" if len(pictures) > 1 else ""
-            path = self.folder / f"step-{record.step:06d}{suffix}.png"
-            save_picture(picture, path)
-            self.paths.append(path)
-        strip = draw_strip(self._moments())
-        save_picture(strip, self.strip)
-        self.ports.progress.show(strip)
+        try:
+            self._save(record.step, pictures)
+        except (HypernetworkFileError, OSError) as error:  # a run is worth more than a picture of it
+            self.notes.warn(f"A preview could not be saved, and the run goes on: {error}")
         for listener in self.listeners:
             listener(record.step, pictures)
         return False
+
+    def _save(self, step: int, pictures: Sequence[Image.Image]) -> None:
+        for number, picture in enumerate(pictures):
+            suffix = f"-{number + 1}" if len(pictures) > 1 else ""
+            path = self.folder / f"step-{step:06d}{suffix}.png"
+            save_picture(picture, path)
+            self.paths.append(path)
+        strip = draw_strip(self._moments())
+        self.ports.progress.show(strip)
+        save_picture(strip, self.strip)
 
     def _moments(self) -> list[tuple[int, list[Path]]]:
         """Return optimizer step and pictures of each moment, by the names of the files."""
@@ -180,8 +189,15 @@ def _request(number: int, line: str, base: PictureRequest) -> PictureRequest:
 
 
 def save_picture(picture: Image.Image, path: Path) -> None:
-    """Write a PNG atomically, with its folder and the texts it carries, such as the infotext."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Write a PNG atomically, with its folder and the texts it carries, such as the infotext.
+
+    Raises:
+        HypernetworkFileError: the disk or the folder refuses it.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise HypernetworkFileError(f"{path.parent} cannot be made: {error.strerror}") from error
     texts = PngInfo()
     for key, value in picture.info.items():
         if isinstance(key, str) and isinstance(value, (str, dict)):

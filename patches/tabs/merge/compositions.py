@@ -18,7 +18,7 @@ from ....hypernetworks.compose.nodes import MAX_LENGTH
 from ....hypernetworks.jobs.create_entry import as_sentence
 from ....hypernetworks.merge.composition import merge_composition, plan_composition
 from ....hypernetworks.merge.outlines import outline
-from ....hypernetworks.merge.saving import ResultSettings, free_path, with_hashes
+from ....hypernetworks.merge.saving import ResultSettings, free_path, with_hashes, writing
 from ....hypernetworks.network.hypernetwork import Hypernetwork
 from ....hypernetworks.pages import merge
 from ....hypernetworks.pages.sentences import done, note
@@ -80,8 +80,8 @@ def write_hns(values: Mapping[str, Any]) -> Path:
     composition, settings = _read(values[_FIELD]), _result(values)
     _check_circle(composition, settings.name)
     path = free_path(host.network_dir(), settings.name + SUFFIX, settings.overwrite)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_text(path, f"{composition.as_hns()}\n")
+    with writing(path, settings):
+        write_text(path, f"{composition.as_hns()}\n")
     shared.reload_hypernetworks()
     return path
 
