@@ -22,7 +22,7 @@ import torch
 from safetensors.torch import load, save
 from torch import Tensor
 
-from ...base.atomic import atomic_write
+from ...base.atomic import atomic_write, sweep
 from ...base.errors import DatasetError
 from ...base.forms import Array, Record, Row, Table, Text, UnfitError, Whole
 from ...base.small_files import parse_json, read_bytes
@@ -115,6 +115,7 @@ class Cache:
 
     def prune(self) -> int:
         """Delete what was unused for longest until the folder is within its limit; return how many files went."""
+        sweep(self.folder)
         entries = sorted(self._entries(), key=lambda entry: entry[1].st_mtime_ns)
         total = sum(status.st_size for _, status in entries)
         gone = 0
