@@ -1,6 +1,8 @@
 import errno
 import os
 import stat
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -116,3 +118,39 @@ def test_a_folder_in_the_way_or_missing_is_named(tmp_path):
         files.save(NETWORK, tmp_path / "missing" / "n.pt")
     with pytest.raises(TrainingError), atomic.atomic_write(tmp_path / "missing" / "x", TrainingError):
         pass
+
+
+@pytest.mark.skipif(os.name != "posix", reason="these are kinds of files of POSIX")
+@pytest.mark.parametrize("kind", ["a pipe", "a device"])
+def test_what_is_no_regular_file_is_not_replaced(tmp_path, kind):
+    path = tmp_path / "n.json"
+    if kind == "a pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to("/dev/null")
+    before = path.lstat()
+    with pytest.raises(HypernetworkFileError, match=rf"n\.json: cannot be written, {kind} has this name"):
+        atomic.write_text(path, "{}")
+    assert path.lstat().st_ino == before.st_ino
+
+
+def test_what_killed_processes_left_is_swept_and_nothing_else(tmp_path, monkeypatch):
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    alive = os.getppid()
+    host = atomic._HOST
+    other = "0" * 8 if host != "0" * 8 else "1" * 8
+    swept = [f".n.{host}-{dead.pid}-0a1b2c3d.part", f".n.{host}-{os.getpid()}-0a1b2c3d.part", ".年.0a1b2c3e.part"]
+    kept = [f".n.{host}-{alive}-0a1b2c3d.part", f".n.{other}-{dead.pid}-0a1b2c3d.part", ".n.0a1b2c3d.part"]
+    kept += ["n.part", ".n.part", ".n.xyz.part", f".n.{host}-{dead.pid}-0a1b2c3d.part.txt", "n.pt"]
+    for name in (*swept, *kept):
+        (tmp_path / name).touch()
+    os.utime(tmp_path / swept[2], (0, 0))
+    with atomic.atomic_write(tmp_path / "new.pt"):
+        now = next(path.name for path in tmp_path.glob(".new.*.part"))
+        assert atomic.sweep(tmp_path) == len(swept)
+        assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*kept, now])
+        # Where nobody else can be writing the others of ours go too.
+        assert atomic.sweep(tmp_path, is_held=True) == 3
+        assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*kept[3:], now])
+    assert atomic.sweep(tmp_path / "missing") == 0
