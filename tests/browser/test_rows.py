@@ -117,7 +117,7 @@ def test_reading_the_infotext_fills_the_rows_again(both: np.ndarray, tab: Page):
     becomes(tab, (FIRST, "-0.75"), (SECOND, "2.5"))
     assert tab.value("txt2img_prompt") == PROMPT
     assert np.array_equal(generate(tab), both)
-    assert tab.text("hnw_rows_remarks") == ""
+    assert tab.text("hnw_rows_remarks") == f"Put into the rows: {FIRST} (-0.75), {SECOND} (2.5)."
 
 
 def test_rows_are_ordered_by_their_arrows(both: np.ndarray, tab: Page):
