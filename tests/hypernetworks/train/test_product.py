@@ -55,6 +55,15 @@ def test_a_run_cut_short_after_its_last_copy_is_finished_by_continue(pictures, t
         finish(pictures, tmp_path / "cut", **COPIES)
 
 
+def test_a_run_without_copies_is_finished_too_where_its_network_was_not_written(pictures, tmp_path, monkeypatch):
+    whole = train(make_job(pictures), fake_ports(tmp_path / "whole"))
+    monkeypatch.setattr(Saver, "_save_network", cut)
+    with pytest.raises(KeyboardInterrupt):
+        train(make_job(pictures), fake_ports(tmp_path / "cut"))
+    monkeypatch.undo()
+    assert same(weights(whole.network), weights(finish(pictures, tmp_path / "cut").network))
+
+
 @pytest.mark.parametrize("lost", ["network", "sheet"])
 def test_a_result_that_is_gone_or_broken_is_made_again(pictures, tmp_path, lost):
     done = train(make_job(pictures), fake_ports(tmp_path))
