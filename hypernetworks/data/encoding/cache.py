@@ -22,7 +22,7 @@ import torch
 from safetensors.torch import load, save
 from torch import Tensor
 
-from ...base.atomic import atomic_write, sweep
+from ...base.atomic import atomic_write, not_regular, sweep
 from ...base.errors import DatasetError
 from ...base.forms import Array, Record, Row, Table, Text, UnfitError, Whole
 from ...base.small_files import parse_json, read_bytes
@@ -139,7 +139,7 @@ class Cache:
                         yield path, status
 
     def _write(self, path: Path, data: bytes) -> None:
-        if self._is_full or path.is_dir():  # a folder in the way was told of when it was read
+        if self._is_full or not_regular(path) is not None:  # what is in the way was told of when it was read
             return
         try:
             self.folder.mkdir(parents=True, exist_ok=True)

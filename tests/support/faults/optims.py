@@ -225,6 +225,7 @@ _OF_OTHERS: dict[tuple[str, str], Callable[[Content], Any]] = {
     ("Prodigy", "start is of another shape"): partial(put, (*_STATE, 0, "p0"), torch.zeros(3)),
     ("Prodigy", "steps below 0"): partial(put, (*_GROUP, "step"), -3),
     ("Prodigy", "no steps"): partial(drop, (*_GROUP, "step")),
+    ("AdaFactor", "no steps"): partial(drop, (*_GROUP, "step")),
     ("AdaFactor", "rows as columns"): lambda content: put(
         (*_STATE, 0, "exp_avg_sq_row"), at(content, (*_STATE, 0, "exp_avg_sq_col")).clone(), content
     ),
