@@ -15,7 +15,7 @@ import filelock
 
 from .atomic import write_text
 from .errors import HypernetworkFileError, WorkbenchError
-from .small_files import parse_json, read_bytes
+from .outside import read_json
 
 _MAX_BYTES = 1 << 16
 _log = logging.getLogger(__name__)
@@ -63,8 +63,8 @@ def _sign(owner: Path, doing: str) -> None:
 def _owner(owner: Path, path: Path) -> str:
     """Return a part of a sentence on who holds the lock."""
     try:
-        found = parse_json(read_bytes(owner, _MAX_BYTES))
+        found = read_json(owner, _MAX_BYTES)
         who = f"process {int(found['pid'])} on {str(found['host'])[:100]}"
         return f"{str(found['doing'])[:300]} by {who} since {str(found['since'])[:40]}"
-    except (OSError, ValueError, KeyError, TypeError):  # UnfitError is a ValueError
+    except (OSError, ValueError, KeyError, TypeError):  # UnfitTextError is a ValueError
         return f"{path.name} is being written by another process"

@@ -35,12 +35,12 @@ class UnfitTextError(ValueError):
     """A text is not what it should be; the message is the reason, without the name of its file."""
 
 
-def read_text(path: Path, most_bytes: int = MAX_TEXT_BYTES) -> str:
-    """Return the UTF-8 text of a regular file, without a byte order mark.
+def read_bytes(path: Path, most_bytes: int = MAX_TEXT_BYTES) -> bytes:
+    """Return the bytes of a regular file.
 
     Raises:
         OSError: it cannot be read.
-        UnfitTextError: it is longer than `most_bytes`, or not UTF-8.
+        UnfitTextError: it is longer than `most_bytes`.
     """
     try:
         is_regular = stat.S_ISREG(path.stat().st_mode)
@@ -52,10 +52,31 @@ def read_text(path: Path, most_bytes: int = MAX_TEXT_BYTES) -> str:
         data = file.read(most_bytes + 1)
     if len(data) > most_bytes:
         raise UnfitTextError(f"it is larger than {most_bytes:,} bytes")
+    return data
+
+
+def read_text(path: Path, most_bytes: int = MAX_TEXT_BYTES) -> str:
+    """Return the UTF-8 text of a regular file, without a byte order mark.
+
+    Raises:
+        OSError: it cannot be read.
+        UnfitTextError: it is longer than `most_bytes`, or not UTF-8.
+    """
+    data = read_bytes(path, most_bytes)
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise UnfitTextError(f"it is not UTF-8 text ({error.reason} at byte {error.start:,})") from error
+
+
+def read_json(path: Path, most_bytes: int = MAX_TEXT_BYTES) -> Any:
+    """Return the value of a JSON file in which no key is there twice.
+
+    Raises:
+        OSError: it cannot be read.
+        UnfitTextError: it is longer than `most_bytes`, or no such text; see `parse_json`.
+    """
+    return parse_json(read_text(path, most_bytes), object_pairs_hook=_unique)
 
 
 def parse_json(text: str, **how: Any) -> Any:
@@ -122,6 +143,13 @@ def shown(value: Any) -> str:
     except (ValueError, RecursionError):  # a number of thousands of digits, or excessive nesting
         return f"a {type(value).__name__}"
     return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}..."
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values = dict(pairs)
+    if len(values) != len(pairs):
+        raise UnfitTextError("it has a key twice")
+    return values
 
 
 def _check(bare: str) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from hypernetwork_workbench.hypernetworks.base import atomic
 from hypernetwork_workbench.hypernetworks.base.errors import HypernetworkFileError
 from hypernetwork_workbench.hypernetworks.base.forms import ListOf, Record, Table, Text, UnfitError, Whole
-from hypernetwork_workbench.hypernetworks.base.small_files import parse_json, read_bytes
+from hypernetwork_workbench.hypernetworks.base.outside import UnfitTextError, read_json
 from hypernetwork_workbench.hypernetworks.base.stamps import stamp
 
 from modules import paths
@@ -38,8 +38,8 @@ def sha256(filename: str, title: str) -> str | None:
     cache, now = Path(paths.data_path, "cache.json"), list(stamp(filename) or ())
     with _lock:
         try:
-            values = _FORM.take(parse_json(read_bytes(cache, _MAX_BYTES)))
-        except (OSError, UnfitError):
+            values = _FORM.take(read_json(cache, _MAX_BYTES))
+        except (OSError, UnfitTextError, UnfitError):
             # A cache that is missing or broken only costs the time to compute its values again.
             values = {}
         entry = values.get(title)

@@ -25,7 +25,7 @@ from torch import Tensor
 from ...base.atomic import atomic_write, not_regular, sweep
 from ...base.errors import DatasetError
 from ...base.forms import Array, Record, Row, Table, Text, UnfitError, Whole
-from ...base.small_files import parse_json, read_bytes
+from ...base.outside import UnfitTextError, read_bytes, read_json
 
 _VERSION = 2
 _ENDING = ".safetensors"
@@ -44,7 +44,7 @@ _HASH = Text(64, "[0-9a-f]{64}")
 _SIDE = Whole(1, 100_000_000)
 _PICTURES = Record({"pictures": Table(_HASH, Row((_SIDE, _SIDE)), _MAX_PICTURES), _DIGEST: _HASH})
 #: What safetensors raises for a file that is damaged, or has a dtype that torch does not know.
-_BROKEN = (safetensors.SafetensorError, KeyError, ValueError, TypeError, AttributeError, RuntimeError)
+_BROKEN = (safetensors.SafetensorError, KeyError, ValueError)
 _log = logging.getLogger(__name__)
 
 
@@ -98,10 +98,10 @@ class Cache:
     def known_pictures(self) -> dict[str, tuple[int, int]]:
         """Return the sizes of pictures, by digest, that were opened without an error."""
         try:
-            return _checked_pictures(read_bytes(self.folder / _KNOWN, _MAX_JSON_BYTES))
+            return _checked_pictures(read_json(self.folder / _KNOWN, _MAX_JSON_BYTES))
         except (FileNotFoundError, NotADirectoryError):
             return {}
-        except (OSError, UnfitError) as error:  # nothing is lost: the pictures are opened again
+        except (OSError, UnfitTextError, UnfitError) as error:  # nothing is lost: the pictures are opened again
             self._warn(f"{_KNOWN} among the kept latents cannot be read and is made again: {error}")
             return {}
 
@@ -178,9 +178,9 @@ def _digest(name: str, tensors: Mapping[str, Tensor]) -> Tensor:
     return torch.frombuffer(bytearray(found.digest()), dtype=torch.uint8)
 
 
-def _checked_pictures(data: bytes) -> dict[str, tuple[int, int]]:
-    """Return the sizes of pictures in the bytes of their file; raises UnfitError."""
-    found = _PICTURES.take(parse_json(data))
+def _checked_pictures(value: Any) -> dict[str, tuple[int, int]]:
+    """Return the sizes of pictures in the value of their file; raises UnfitError."""
+    found = _PICTURES.take(value)
     if found[_DIGEST] != _digest_of_pictures(found["pictures"]):
         raise UnfitError("its sizes are not those that were stored")
     return found["pictures"]

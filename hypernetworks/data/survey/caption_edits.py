@@ -15,7 +15,7 @@ from typing import Any
 from ...base.atomic import atomic_write
 from ...base.errors import DatasetError
 from ...base.forms import ListOf, Maybe, Record, Text
-from ...base.small_files import parse_json, read_bytes
+from ...base.outside import read_json
 
 _KEPT = 100
 _SUFFIX = ".edit.json"
@@ -180,7 +180,7 @@ def _read(record: Path) -> Edit | None:
         return None if text is None else base64.b64decode(text, validate=True)
 
     try:
-        table = _FORM.take(parse_json(read_bytes(record, _MAX_BYTES)))
+        table = _FORM.take(read_json(record, _MAX_BYTES))
         changes = [Change(Path(one["path"]), content(one["before"]), content(one["after"])) for one in table["changes"]]
         return Edit(table["title"], tuple(changes), record)
     except (OSError, ValueError) as error:  # those of base64 are ValueErrors too

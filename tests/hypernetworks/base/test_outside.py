@@ -10,6 +10,7 @@ from hypernetwork_workbench.hypernetworks.base.outside import (
     is_folder,
     parse_json,
     parse_toml,
+    read_json,
     read_text,
     resolved,
     shown,
@@ -55,6 +56,12 @@ def test_unfit_json(text, reason):
 def test_unfit_toml(text, reason):
     with pytest.raises(UnfitTextError, match=reason):
         parse_toml(text)
+
+
+def test_a_key_that_is_there_twice_is_refused(tmp_path):
+    (tmp_path / "x.json").write_text('{"a": 1, "b": {"c": 1, "c": 2}}', encoding="utf-8")
+    with pytest.raises(UnfitTextError, match="a key twice"):
+        read_json(tmp_path / "x.json")
 
 
 def test_files_are_read_within_a_limit(tmp_path):

@@ -85,7 +85,7 @@ def _encoded(pictures: Path, folder: Path, is_made: bool = True) -> EncodedDatas
         is_made: whether anything may be encoded; else all of it must be in the cache.
     """
     ports = fake_ports(folder)
-    plan = make_plan(make_job(pictures, data__masks="alpha", data__caption_dropout=0.0), ports)
+    plan = make_plan(make_job(pictures, data__masks="alpha", data__latents="once", data__caption_dropout=0.0), ports)
     (found,) = encode_parts((plan.dataset,), ports, plan.cache)
     if not is_made and (ports.encoder.encoded_pictures or ports.encoder.encoded_texts):
         raise NotHandledError("what was made again is not kept")
@@ -107,9 +107,9 @@ def _spoil_tensors(kind: str, change: Callable[[Tensors], Any], is_sealed: bool,
         if kind not in ("picture" if "mean" in tensors else "caption", "mask" if "mask" in tensors else ""):
             continue
         found = True
-        del tensors["digest"]
         change(tensors)
         if is_sealed:
+            tensors.pop("digest", None)
             Cache(folder, 100).store(path.stem, tensors)
         else:
             save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, path)
@@ -166,9 +166,10 @@ _TENSORS: dict[tuple[str, str], Callable[[Tensors], Any]] = {
     ("caption", "conditioning of no tokens"): _changed("conditioning", lambda _: torch.zeros(0, TEXT_WIDTH)),
 }
 
-#: As another program would write them: of the right form, but not what was stored.
+#: As another program would write them: of the right form, but not what was stored, with the digest of that.
 _NUMBERS: dict[str, Callable[[Tensors], Any]] = {
-    "latents that another program wrote": lambda _: None,
+    "latents without a digest": lambda tensors: tensors.pop("digest"),
+    "latents with a digest of zeros": _changed("digest", torch.zeros_like),
     "latents of zeros": _changed("mean", torch.zeros_like),
     "latents with one number changed": _changed("mean", with_number(0.25)),
     "latents the other way round": _changed("mean", lambda tensor: tensor.flip(-1)),
@@ -188,14 +189,19 @@ def _endless(path: Path) -> None:
 
 
 def _another(path: Path) -> None:
-    """Put a sound file in place of another one."""
-    others = sorted(path.parent.glob("*.safetensors"))
+    """Put the sound file of another picture in its place."""
+    others = [other for other in sorted(path.parent.glob("*.safetensors")) if "mean" in load_file(other)]
     path.write_bytes(others[0].read_bytes())
 
 
 def _many(path: Path) -> None:
     entry = {"dtype": "F32", "shape": [0], "data_offsets": [0, 0]}
     _header(json.dumps({f"t{number}": entry for number in range(130_000)}).encode())(path)
+
+
+def _unknown_dtype(path: Path) -> None:
+    text = (_ENTRY.replace("F32", "F8_E8M0") % ("[4]", 4)).encode()
+    path.write_bytes(len(text).to_bytes(8, "little") + text + bytes(4))
 
 
 _ENTRY = '{"mean":{"dtype":"F32","shape":%s,"data_offsets":[0,%s]}}'
@@ -209,7 +215,7 @@ _FILES: dict[str, Spoil] = {
     "a header of brackets": _header(b'{"a":' + b"[" * 4000),
     "a header of a shape of many digits": _header((_ENTRY % ("[" + "9" * 3000 + "]", 4)).encode()),
     "a header of a shape below 0": _header((_ENTRY % ("[-1]", 4)).encode()),
-    "a header of an unknown dtype": _header(_ENTRY.replace("F32", "F4").encode() % (b"[1]", b"4") + bytes(4)),
+    "a header of an unknown dtype": _unknown_dtype,
     "a header of 130000 tensors": _many,
     "tensors that end early": lambda path: path.write_bytes(save({"mean": torch.zeros(99)})[:200]),
     "a terabyte of nothing": _endless,
@@ -251,6 +257,17 @@ def _sealed(change: Callable[[dict[str, Any]], Any]) -> Spoil:
     return spoil
 
 
+def _turned(path: Path) -> None:
+    """Write the sizes of all pictures with width and height exchanged, and with the digest of the right ones."""
+    sizes = {}
+    for file in (path.parents[2] / "pictures").glob("*.png"):
+        with Image.open(file) as picture:
+            sizes[hashlib.sha256(file.read_bytes()).hexdigest()] = list(picture.size)
+    digest = hashlib.sha256(json.dumps(sizes, sort_keys=True).encode()).hexdigest()
+    turned = {name: size[::-1] for name, size in sizes.items()}
+    path.write_text(json.dumps({"pictures": turned, "digest": digest}), encoding="utf-8")
+
+
 def _all_are(size: Any) -> Spoil:
     return _sealed(lambda sizes: sizes.update(dict.fromkeys(sizes, size)))
 
@@ -269,6 +286,7 @@ _LISTS: dict[str, Spoil] = {
     "sizes with another digest": _listed("[48, 48]"),
     "sizes without a digest": _json('{"pictures": {}}'),
     "sizes as of version 0.1": _json(f'{{"{_HASH}": [48, 48]}}'),
+    "sizes the other way round": _turned,
     "sizes of one pixel": _all_are([1, 1]),
     "sizes of 0": _all_are([0, 0]),
     "sizes below 0": _all_are([-32, 32]),

@@ -3,6 +3,9 @@
 import os
 
 import pytest
+import torch
+from hypernetwork_workbench.hypernetworks.base.forms import Array, Record
+from hypernetwork_workbench.hypernetworks.data.encoding.cache import Cache
 from hypernetwork_workbench.hypernetworks.train.run import train
 
 from tests.support.fake_ports import fake_ports
@@ -28,3 +31,10 @@ def test_what_is_in_the_way_of_one_picture_keeps_no_other_from_being_kept(pictur
     os.mkfifo(kept[0])
     train(make_job(pictures, output__name="again"), fake_ports(tmp_path))
     assert len([path for path in kept if path.is_file()]) == len(kept) - 1
+
+
+def test_a_header_that_is_too_long_is_not_even_parsed(tmp_path, caplog):
+    text = b'{"mean":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}}'.ljust(5000)
+    (tmp_path / "x.safetensors").write_bytes(len(text).to_bytes(8, "little") + text)
+    assert Cache(tmp_path, 1).load("x", Record({"mean": Array((0,), torch.float32)})) is None
+    assert "its header is too long" in caplog.text
