@@ -48,6 +48,7 @@ def made(page: Page, server: Server, screenshots: Path | None) -> str:
     page.tab("Create Beta Hypernetwork")
     name = page.value("hnw_create_name")
     assert name, "the form is not filled in for the demo"
+    page.wait_for_text("hnw_create_summary", "Parameters")  # until the checkpoint is loaded, no width is known
     page.press("hnw_create_button")
     said = page.wait_for_text("hnw_create_status", "Created", ":")
     assert said.startswith(f"Created {name}"), said
