@@ -16,14 +16,14 @@ ENDED = ("finished", "interrupted", "failed")
 
 @pytest.fixture(scope="module")
 def networks(host: WebUI, pictures: Any) -> list[str]:
-    """Two networks, both trained for three steps."""
+    """Two networks, both trained for three steps, with schedules that the WebUI's own transformers gives."""
     names = ["api one", "api two"]
-    for seed, name in enumerate(names):
+    for seed, (name, kind) in enumerate(zip(names, ("cosine", "polynomial"), strict=True)):
         host.call(f"{API}/create", {"name": name, "activation": "mish"})
         job = {
             "network": {"file": name},
             "data": {"folder": pictures.name, "width": 64, "height": 64},
-            "schedule": {"rate": "0.01"},
+            "schedule": {"rate": "0.01", "kind": kind},
             "train": {"max_steps": 3, "seed": seed},
         }
         run = host.call(f"{API}/train", job)["run"]

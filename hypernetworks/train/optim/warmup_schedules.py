@@ -12,12 +12,12 @@ from ...base.errors import ScheduleError
 from ...base.options import setting
 from .schedule import RATE, WARMUP, ScheduleRequest, check_numbers, schedule
 
-#: Our names, each with that of `transformers.get_scheduler`.
+#: Our names, each with that of the function of `transformers.optimization`, which all its versions have.
 KINDS = {
-    "constant": "constant_with_warmup",
-    "linear": "linear",
-    "cosine": "cosine",
-    "polynomial": "polynomial",
+    "constant": "get_constant_schedule_with_warmup",
+    "linear": "get_linear_schedule_with_warmup",
+    "cosine": "get_cosine_schedule_with_warmup",
+    "polynomial": "get_polynomial_decay_schedule_with_warmup",
 }
 
 
@@ -65,13 +65,14 @@ class WarmupSchedule:
 def _curve(kind: str, warmup: int, steps: int, power: float) -> Callable[[int], float]:
     """Return the share of the full rate at each step, as the library computes it for an optimizer with rate 1."""
     try:
-        from transformers import get_scheduler  # noqa: PLC0415 - heavy, and only these schedules need it
+        from transformers import optimization  # noqa: PLC0415 - heavy, and only these schedules need it
     except ImportError as error:
         raise ScheduleError(f"the schedule {kind} needs the package transformers") from error
     optimizer = torch.optim.SGD([torch.zeros(1)], lr=1.0)
-    options = {"power": power, "lr_end": 0.0} if kind == "polynomial" else {}
-    scheduler = get_scheduler(KINDS[kind], optimizer, warmup, steps, scheduler_specific_kwargs=options)
-    return scheduler.lr_lambdas[0]
+    options: dict[str, float] = {} if kind == "constant" else {"num_training_steps": steps}
+    if kind == "polynomial":
+        options |= {"power": power, "lr_end": 0.0}
+    return getattr(optimization, KINDS[kind])(optimizer, warmup, **options).lr_lambdas[0]
 
 
 def _make(kind: str, request: ScheduleRequest) -> WarmupSchedule:
