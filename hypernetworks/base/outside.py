@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from .encodings import UnfitTextError, decode
 from .toml import tomllib
 
 MAX_TEXT_BYTES = 4 << 20
@@ -29,10 +30,6 @@ _TOML_TEXTS = re.compile(
 _LONG_NUMBER = re.compile(rf"(?<![0-9A-Fa-f_])[0-9A-Fa-f_]{{{_MAX_DIGITS}}}")
 _LONG_KEY = re.compile(rf"(?<![\w-])(?:[\w-]+[ \t]*\.[ \t]*){{{_MAX_KEY_PARTS}}}")
 _BRACKET = re.compile(r"[\[\]{}]")
-
-
-class UnfitTextError(ValueError):
-    """A text is not what it should be; the message is the reason, without the name of its file."""
 
 
 def read_bytes(path: Path, most_bytes: int = MAX_TEXT_BYTES) -> bytes:
@@ -56,17 +53,13 @@ def read_bytes(path: Path, most_bytes: int = MAX_TEXT_BYTES) -> bytes:
 
 
 def read_text(path: Path, most_bytes: int = MAX_TEXT_BYTES) -> str:
-    """Return the UTF-8 text of a regular file, without a byte order mark.
+    """Return the text of a regular file, without a byte order mark; see `decode` for what it may be written in.
 
     Raises:
         OSError: it cannot be read.
-        UnfitTextError: it is longer than `most_bytes`, or not UTF-8.
+        UnfitTextError: it is longer than `most_bytes`, or in an encoding that cannot be told for certain.
     """
-    data = read_bytes(path, most_bytes)
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UnfitTextError(f"it is not UTF-8 text ({error.reason} at byte {error.start:,})") from error
+    return decode(read_bytes(path, most_bytes))
 
 
 def read_json(path: Path, most_bytes: int = MAX_TEXT_BYTES) -> Any:

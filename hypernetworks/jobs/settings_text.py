@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..base.atomic import write_text
+from ..base.encodings import decode
 from ..base.errors import HypernetworkFileError, SettingsError
 from ..base.outside import UnfitTextError, parse_json, parse_toml
 
@@ -28,9 +29,9 @@ def parse(content: bytes, file_name: str) -> dict[str, Any]:
     if len(content) > MAX_BYTES:
         raise SettingsError(file_name, "is too large for a file with settings")
     try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise SettingsError(file_name, "is no text and so no settings") from error
+        text = decode(content)
+    except UnfitTextError as error:
+        raise SettingsError(file_name, f"cannot be read: {error}") from error
     language = "JSON" if is_json(file_name) else "TOML"
     try:
         tables = parse_json(text) if language == "JSON" else parse_toml(text)

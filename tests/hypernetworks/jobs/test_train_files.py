@@ -155,7 +155,7 @@ def test_what_a_form_cannot_hold_is_named_and_the_rest_is_taken():
 @pytest.mark.parametrize(
     ("content", "name", "reason"),
     [
-        (b"\x89PNG\xff", "a.toml", "is no text"),
+        (b"\x89PNG\xff\0", "a.toml", "is no text"),
         (b"[data", "a.toml", "is no TOML"),
         (b"{", "a.json", "is no JSON"),
         (b"[1]", "a.json", "has no settings in it"),

@@ -222,10 +222,10 @@ def test_the_originals_settings_are_loaded_and_what_is_left_out_is_said(tab, tmp
 
 def test_a_file_that_holds_no_settings_changes_nothing(tab, tmp_path):
     path = tmp_path / "picture.json"
-    path.write_bytes(b"\x89PNG\xff")
+    path.write_bytes(b"\x89PNG\xff\0")
     before = dict(tab.entered)
     tab.load(path)
-    assert "picture.json: is no text" in tab.status
+    assert "picture.json: cannot be read: it has the character NUL in it, so it is no text" in tab.status
     assert tab.entered == before
 
 
