@@ -7,8 +7,7 @@ from pathlib import Path
 from ..base.errors import SettingsError
 from ..base.outside import UnfitTextError, read_text, reason_of
 from .buckets import Framing
-from .caption_rules import CaptionRules
-from .captions import CaptionSource, extensions
+from .captions import CaptionRules, CaptionSource, extensions
 from .settings import DataSettings
 from .subsets import Subset
 

@@ -72,7 +72,7 @@ class _Reader:
         mask = mask_beside(path) if subset.masks == "file" else None
         if mask is not None:
             read_mask(mask)
-        weight = subset.weight * metadata_weight(path, subset.source)
+        weight = subset.weight * metadata_weight(path, subset.source.metadata)
         full = digest if mask is None else digest + _digest(mask)
         return Sample(path, read_caption(path, subset.source), subset, full, size, frames, weight, mask)
 

@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .buckets import Framing
-from .caption_rules import CaptionRules
-from .captions import CaptionSource
+from .captions import CaptionRules, CaptionSource
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ...base.errors import SettingsError
 from ...base.options import Settings, setting
-from ..caption_rules import CaptionRules
+from ..captions import CaptionRules
 
 ADD, REMOVE, REPLACE = "add", "remove", "replace"
 FRONT, END = "the front", "the end"

@@ -8,8 +8,7 @@ from hypernetwork_workbench.hypernetworks.base.errors import DatasetError
 from hypernetwork_workbench.hypernetworks.data import images
 from hypernetwork_workbench.hypernetworks.data.batches import BatchKind, epoch_batches, step_batches, steps_per_epoch
 from hypernetwork_workbench.hypernetworks.data.buckets import SQUARE, Framing, frame
-from hypernetwork_workbench.hypernetworks.data.caption_rules import CaptionRules
-from hypernetwork_workbench.hypernetworks.data.captions import read_caption
+from hypernetwork_workbench.hypernetworks.data.captions import CaptionRules, read_caption
 from hypernetwork_workbench.hypernetworks.data.dataset import held_out_count
 from hypernetwork_workbench.hypernetworks.data.images import framed, open_picture, to_tensor
 from hypernetwork_workbench.hypernetworks.data.scan import read_dataset

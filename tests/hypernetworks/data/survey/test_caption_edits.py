@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from hypernetwork_workbench.hypernetworks.base.errors import DatasetError, SettingsError
-from hypernetwork_workbench.hypernetworks.data.caption_rules import CaptionRules
+from hypernetwork_workbench.hypernetworks.data.captions import CaptionRules
 from hypernetwork_workbench.hypernetworks.data.survey import caption_edits
 from hypernetwork_workbench.hypernetworks.data.survey.caption_edits import Change, History, change_to
 from hypernetwork_workbench.hypernetworks.data.survey.tags import TagSettings, count_tags, tags_of

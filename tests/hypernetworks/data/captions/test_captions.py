@@ -5,9 +5,9 @@ from collections import Counter
 
 import pytest
 from hypernetwork_workbench.hypernetworks.base.errors import DatasetError, SettingsError
-from hypernetwork_workbench.hypernetworks.data.caption_rules import CaptionRules
 from hypernetwork_workbench.hypernetworks.data.captions import (
     CaptionMetadata,
+    CaptionRules,
     CaptionSource,
     metadata_weight,
     read_caption,
@@ -63,8 +63,8 @@ def test_metadata_goes_before_files_and_joins_caption_and_tags(tmp_path):
     source = CaptionSource(metadata=read_metadata(path, "data.metadata_file"))
     assert read_caption(tmp_path / "a.webp", source) == "a girl, smile, hat"
     assert read_caption(tmp_path / "v1.5.png", source) == "x"
-    assert metadata_weight(tmp_path / "v1.5.png", source) == 2.0
-    assert metadata_weight(tmp_path / "a.png", source) == 1.0
+    assert metadata_weight(tmp_path / "v1.5.png", source.metadata) == 2.0
+    assert metadata_weight(tmp_path / "a.png", source.metadata) == 1.0
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"a": 3}', '{"a": {"caption": 3}}'])
@@ -77,7 +77,7 @@ def test_metadata_of_another_form_is_refused(tmp_path, text):
 @pytest.mark.parametrize("weight", [0, -1, "2", True, None])
 def test_a_weight_that_is_none_is_named(tmp_path, weight):
     with pytest.raises(DatasetError, match=r"^a\.png: its weight"):
-        metadata_weight(tmp_path / "a.png", CaptionSource(metadata=CaptionMetadata({"a": {"weight": weight}})))
+        metadata_weight(tmp_path / "a.png", CaptionMetadata({"a": {"weight": weight}}))
 
 
 @given(seed=st.integers(0, 2**63 - 1), epoch=st.integers(0, 50), picture=st.integers(0, 50), keep=st.integers(0, 7))

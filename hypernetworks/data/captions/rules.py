@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from ..base.randomness import derived_seed
+from ...base.randomness import derived_seed
 
 _CHOICE = re.compile(r"\{\{|\}\}|\{([^{}]*)\}")
 
