@@ -74,7 +74,7 @@ _OF_DATASET: dict[str, tuple[Any, float, Change]] = {
 }
 #: Options that one subset may have, or all subsets of a dataset or of the file.
 _OF_SUBSETS: dict[str, tuple[Any, float, Change]] = {
-    "num_repeats": (int, 1, _subset("repeats")),
+    "num_repeats": (int, 0, _subset("repeats")),
     "flip_aug": (bool, 0, _subset("is_flipped")),
     "random_crop": (bool, 0, lambda subset, on: _subset("crop")(subset, "random" if on else "centre")),
     "shuffle_caption": (bool, 0, _captions("shuffle")),

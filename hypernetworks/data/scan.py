@@ -21,19 +21,19 @@ from .base_subset import base_subset
 from .buckets import Frame, TooSmallError, frame, frame_size, shifted
 from .captions import metadata_weight, read_caption
 from .dataset import Dataset, Sample
+from .found import BY_SIZE, LeftOut, PassedOver, PictureScan
 from .images import EXTENSIONS, has_size, on_background, open_raw, original_size
 from .masks import SUFFIX, mask_beside, read_mask
 from .progress import report
+from .repeats import check_shown
 from .settings import DataSettings
 from .source import described, named_subsets
 from .subject import subject_centre
 from .subsets import Subset
 
-_SHOWN_PROBLEMS = 8
 _MOST_FILES = 200_000
 _MOST_BYTES = 2 << 30
 _REPORT_EVERY = 20
-_BY_SIZE, _BY_REPEATS = "skip_image_resolution", "a folder name with 0 repeats"
 _log = logging.getLogger(__name__)
 
 
@@ -80,69 +80,6 @@ class _Reader:
         find = self.hooks.find_subject
         found = find(picture, size) if find is not None else None
         return found or subject_centre(picture)
-
-
-@dataclass(frozen=True)
-class LeftOut:
-    """A picture that cannot be used.
-
-    Attributes:
-        sentence: why, with its name.
-        subset: the subset that it would belong to.
-        is_too_small: whether it is only too small for the framing.
-    """
-
-    path: Path
-    sentence: str
-    subset: Subset
-    is_too_small: bool = False
-
-
-@dataclass(frozen=True)
-class PictureScan:
-    """All pictures found in the folders.
-
-    Attributes:
-        samples: those that can be used.
-        left_out: those that cannot.
-        passed_over: how many are excluded, by the setting that excludes them.
-    """
-
-    samples: tuple[Sample, ...]
-    left_out: tuple[LeftOut, ...]
-    passed_over: Mapping[str, int] = field(default_factory=dict)
-
-    def obstacle(self, stop_at_broken: bool) -> str:
-        """Return why no run can start on this, as a sentence without its field; empty where one can."""
-        if self.left_out and stop_at_broken:
-            return "pictures that cannot be used prevent a run from starting"
-        if not self.samples:
-            return self._why_empty()
-        if not all(sample.subset.is_regularisation for sample in self.samples):
-            return ""
-        if self.passed_over or not all(one.subset.is_regularisation for one in self.left_out):
-            return "only regularisation pictures are left; there is nothing to learn"
-        return "there are only regularisation pictures; there is nothing to learn"
-
-    def _why_empty(self) -> str:
-        if self.left_out or not self.passed_over:
-            return "no picture can be used"
-        if len(self.passed_over) > 1:
-            return f"{_BY_SIZE} and {_BY_REPEATS} pass over all pictures"
-        return f"{next(iter(self.passed_over))} passes over all pictures"
-
-    def check(self, stop_at_broken: bool) -> None:
-        """Raise the obstacle with what is left out: DatasetError, or SettingsError where no picture is the cause."""
-        obstacle = self.obstacle(stop_at_broken)
-        if obstacle and self.left_out:
-            raise DatasetError(f"data.folder: {_summary([one.sentence for one in self.left_out])}; {obstacle}")
-        if obstacle:
-            is_by_size = not self.samples and _BY_SIZE in self.passed_over
-            raise SettingsError("data.dataset_config" if is_by_size else "data.folder", obstacle)
-
-    def dataset(self, seed: int, sampling: str) -> Dataset:
-        """Return the pictures that can be used, as the dataset of a run."""
-        return Dataset(self.samples, seed, sampling, tuple(one.sentence for one in self.left_out))
 
 
 @dataclass(frozen=True)
@@ -202,14 +139,13 @@ def scan_pictures(settings: DataSettings, name: str, seed: int, hooks: ScanHooks
     """
     base = described(settings, base_subset(settings, name))
     subsets = [_weighted(subset, settings.regularisation_weight) for subset in named_subsets(settings, base)]
-    passed_over: Counter[str] = Counter()
-    found = []
-    for subset in subsets:
-        pictures = _pictures(subset)
-        if subset.repeats:
-            found += [(path, subset) for path in pictures]
-        else:
-            passed_over[_BY_REPEATS] += len(pictures)
+    of_subsets = [(subset, _pictures(subset)) for subset in subsets]
+    check_shown((subset, len(paths)) for subset, paths in of_subsets)
+    found = [(path, subset) for subset, paths in of_subsets for path in paths if subset.repeats]
+    by_setting: Counter[tuple[str, Path]] = Counter()
+    for subset, paths in of_subsets:
+        if paths and not subset.repeats:
+            by_setting[subset.passed_over_by, subset.folder] += len(paths)
     left_out = [one for subset in subsets if subset.is_listed for one in _missing(subset, found)]
     reader = _Reader(seed, hooks)
     samples: list[Sample] = []
@@ -222,10 +158,11 @@ def scan_pictures(settings: DataSettings, name: str, seed: int, hooks: ScanHooks
             left_out.append(LeftOut(path, str(error), owner, isinstance(error, TooSmallError)))
             continue
         if sample is None:
-            passed_over[_BY_SIZE] += 1
+            by_setting[BY_SIZE, owner.folder] += 1
         else:
             samples.append(sample)
-    return PictureScan(tuple(samples), tuple(left_out), passed_over)
+    passed_over = (PassedOver(*place, count) for place, count in by_setting.items())
+    return PictureScan(tuple(samples), tuple(left_out), tuple(passed_over))
 
 
 def _weighted(subset: Subset, weight: float) -> Subset:
@@ -235,8 +172,8 @@ def _weighted(subset: Subset, weight: float) -> Subset:
 def _log_left_out(scan: PictureScan) -> None:
     for one in scan.left_out:
         _log.warning("Left out: %s", one.sentence)
-    for reason, count in scan.passed_over.items():
-        _log.info("%d pictures are passed over by %s.", count, reason)
+    for reason, folder, count in scan.passed_over:
+        _log.info("%d pictures are passed over by %s: %s.", count, reason, folder)
 
 
 def _missing(subset: Subset, found: Iterable[tuple[Path, Subset]]) -> Iterator[LeftOut]:
@@ -264,7 +201,7 @@ def _pictures(subset: Subset) -> list[Path]:
     paths = [p for p in paths if not (p.stem.endswith(SUFFIX) and p.with_name(p.stem[: -len(SUFFIX)]) in stems)]
     if subset.is_listed:
         paths = [path for path in paths if subset.source.metadata.of(path) is not None]
-    if not paths and not subset.is_listed:
+    if not paths and subset.repeats and not subset.is_listed:
         raise SettingsError(f"data.{subset.setting}", f"{folder} holds no picture ({', '.join(sorted(EXTENSIONS))})")
     return paths
 
@@ -282,9 +219,3 @@ def _digest(path: Path) -> str:
     except OSError as error:
         raise DatasetError(f"{path.name}: the picture cannot be read ({error.strerror})") from error
     return found.hexdigest()
-
-
-def _summary(problems: list[str]) -> str:
-    shown = "; ".join(problems[:_SHOWN_PROBLEMS])
-    rest = len(problems) - _SHOWN_PROBLEMS
-    return shown + (f"; and {rest} more" if rest > 0 else "")

@@ -16,7 +16,7 @@ class Subset:
     Attributes:
         folder: where the pictures are.
         is_deep: whether the folders in it count as well.
-        repeats: how often a picture is shown in an epoch.
+        repeats: how often a picture is shown in an epoch; at 0 the folder is passed over.
         weight: of its pictures in the loss.
         is_flipped: whether a picture is shown mirrored about half of the time.
         crop: "centre", "random" or "subject": which part is kept when a picture is cropped.
@@ -26,6 +26,7 @@ class Subset:
         is_regularisation: its pictures take as many turns in an epoch as all others of its dataset together.
         dataset: number of the dataset it belongs to.
         setting: the setting that names it, for errors.
+        passed_over_by: what sets repeats of 0.
     """
 
     folder: Path
@@ -46,3 +47,4 @@ class Subset:
     is_regularisation: bool = False
     dataset: int = 0
     setting: str = "folder"
+    passed_over_by: str = "num_repeats = 0"

@@ -58,7 +58,7 @@ def _facts(survey: Survey) -> Iterator[tuple[str, str]]:
     others = sum(sample.subset.is_regularisation for sample in survey.samples)
     counts = [
         (left_out, "{} left out"),
-        *((count, f"{{}} passed over by {reason}") for reason, count in survey.scan.passed_over.items()),
+        *((count, f"{{}} passed over by {reason}") for reason, count in survey.scan.passed_by_reason.items()),
         (held_out, "{} held out for validation"),
         (others, "{} for regularisation"),
     ]

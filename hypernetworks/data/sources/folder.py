@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import re
+import logging
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from ...base.errors import SettingsError
 from ...base.outside import is_folder, shown_path
+from ..repeats import UNNUMBERED, ZERO, NamedRepeats, named_repeats
 from ..source import source
 from ..subsets import Subset
 
-_REPEATS = re.compile(r"^(\d{1,6})_(.+)$", re.ASCII)
+_log = logging.getLogger(__name__)
 
 
 @source("folder", order=10)
@@ -24,18 +26,43 @@ def folder(settings: Any, base: Subset) -> Iterator[Subset]:
 def of_folder(settings: Any, subset: Subset) -> Iterator[Subset]:
     """Yield the folder of a subset or, where the names of its folders give repeats, each of them.
 
+    As in kohya's trainer, what lies beside folders with repeats is passed over then.
+
     Raises:
-        SettingsError: it does not exist.
+        SettingsError: it does not exist, or a name gives repeats that cannot be.
     """
     if not is_folder(subset.folder):
         raise SettingsError(f"data.{subset.setting}", f"{shown_path(subset.folder)} is not a folder")
-    numbered = []
-    if settings.folder_repeats:
-        numbered = [p for p in sorted(subset.folder.iterdir()) if p.is_dir() and _REPEATS.match(p.name)]
+    inner = sorted(path for path in subset.folder.iterdir() if is_folder(path)) if settings.folder_repeats else []
+    numbered = {path: found for path in inner if (found := _named(path, subset)) is not None}
     if not numbered:
+        if settings.folder_repeats:
+            _log.info("No folder in %s has repeats in its name; they are not counted.", shown_path(subset.folder))
         yield subset
-    for folder in numbered:
-        found = _REPEATS.match(folder.name)
-        if found:
-            source = replace(subset.source, class_tokens=found[2].replace("_", " ").strip())
-            yield replace(subset, folder=folder, repeats=int(found[1]) * subset.repeats, source=source)
+        return
+    for path, (repeats, class_tokens) in numbered.items():
+        source = replace(subset.source, class_tokens=class_tokens)
+        if repeats:
+            _refuse_inner(path, subset)
+        yield replace(subset, folder=path, repeats=repeats * subset.repeats, source=source, passed_over_by=ZERO)
+    passed_over = replace(subset, repeats=0, passed_over_by=UNNUMBERED)
+    yield replace(passed_over, is_deep=False)
+    yield from (replace(passed_over, folder=path) for path in inner if path not in numbered)
+
+
+def _named(folder: Path, subset: Subset) -> NamedRepeats | None:
+    try:
+        return named_repeats(folder.name)
+    except ValueError as error:
+        raise SettingsError(f"data.{subset.setting}", f"{shown_path(folder)}: {error}") from None
+
+
+def _refuse_inner(folder: Path, subset: Subset) -> None:
+    """Raise SettingsError for repeats within repeats: it is not plain how often they are meant to be shown."""
+    for path in sorted(folder.rglob("*")):
+        if is_folder(path) and _named(path, subset) is not None:
+            raise SettingsError(
+                f"data.{subset.setting}",
+                f"{shown_path(path)} has repeats and lies in a folder that has them too; move it out of {folder.name}, "
+                "or take the number off its name",
+            )

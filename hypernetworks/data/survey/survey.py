@@ -15,7 +15,8 @@ from ..batches import BatchKind
 from ..buckets import lost_share
 from ..captions import CLASS, NAME, caption_origin, read_caption
 from ..dataset import Dataset, Division, Sample
-from ..scan import LeftOut, PictureScan, ScanHooks, scan_pictures
+from ..found import LeftOut, PictureScan
+from ..scan import ScanHooks, scan_pictures
 from ..settings import DataSettings
 from .duplicates import find_duplicates
 from .thumbnails import Thumbnails

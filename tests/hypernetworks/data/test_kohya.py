@@ -152,7 +152,7 @@ SUBSET = "[[datasets]]\n[[datasets.subsets]]\nimage_dir = 'hoge'\n"
         (SUBSET + "batch_size = 2", r"subset 1: batch_size cannot stand here"),
         ("[general]\nimage_dir = 'x'\n" + SUBSET, r"\[general\]: image_dir cannot stand here"),
         ("[other]\n" + SUBSET, "the file: other means nothing"),
-        (SUBSET + "num_repeats = 0", "num_repeats must be at least 1"),
+        (SUBSET + "num_repeats = -1", "num_repeats must be at least 0"),
         (SUBSET + "num_repeats = 'x'", "num_repeats: must be a number"),
         (SUBSET + "flip_aug = 'perhaps'", "flip_aug: must be true or false"),
         (SUBSET + "caption_dropout_rate = 1.5", "caption_dropout_rate must be at most 1"),
