@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 
 from torch import Tensor
 
@@ -13,7 +13,7 @@ from ..network.hypernetwork import Hypernetwork
 from . import hns
 from . import text as compose_text
 from .bound import Apply, Blend, Chain, Step
-from .nodes import MAX_LENGTH, MAX_NODES, Node, Parallel, Sequence, Single, check_size, fail, shorten, singles
+from .nodes import MAX_LENGTH, MAX_NODES, Node, Parallel, Sequence, Single, check_size, fail, renamed, shorten, singles
 
 __all__ = ["Composition", "Node", "Parallel", "Sequence", "Single", "parse"]
 
@@ -86,34 +86,42 @@ class Composition:
                     pending.append((part.name, self.resolve[part.name].root))
 
 
-def parse(text: str, resolve: Mapping[str, Composition] | None = None) -> Composition:
+def parse(
+    text: str, resolve: Mapping[str, Composition] | None = None, rename: Callable[[str], str] | None = None
+) -> Composition:
     """Read a composition, as a `.hns` text or in the readable form.
 
     The `.hns` form is the original extension's, a Python literal: `("A", 0.2)` or `{"A": 0.2}` is one network with its
     strength, `["A", "B"]` a sequence in which B sees A's output, `{"A": 0.8, "B": 0.1}` or `{"A", "B"}` parallel
-    branches. A nested part inside curly brackets is a quoted string. Brackets around one element mean the element.
+    branches. A nested part inside curly brackets is a quoted string or, for one network and its strength, a tuple as in
+    `{("A", 0.45): 0.5, "B": 0.5}`. Brackets around one element mean the element. Lines before it that start with `#`
+    are comments, in both forms.
 
     The readable form is shorter: `A:0.8 + B:0.2 > C`. `>` makes a sequence, `+` puts branches side
     by side and binds closer, round brackets group. A number after a branch is its weight, 1 where there is none; after
     a network that stands alone, or in brackets of its own as in `(A:0.5):2 + B`, it is the network's strength. Names
-    with `+ > : ( ) [ ] { } , \\ " '` go into quotes, in which a backslash escapes a quote or a backslash. A quoted name
-    with nothing else is refused, as it is in a `.hns`.
+    with `+ > : ( ) [ ] { } , \\ " '` go into quotes, in which a backslash escapes a quote or a backslash; the hash that
+    the WebUI put behind names in 2022, as in `A(9f86d081)`, needs none. A quoted name with nothing else is refused, as
+    it is in a `.hns`.
 
     In both forms the weights of parallel branches are normalised to the sum 1 (`A:8 + B:1` is `A:0.8 + B:0.1`), so
     they share the effect; strengths are taken as they are, also negative or above 1.
 
     Args:
         resolve: compositions by name, which this one and they themselves may use like networks.
+        rename: returns the name to use for one in the text.
 
     Raises:
         CompositionError: a wrong text or a circle of compositions; one sentence with the place.
     """
-    text = text.removeprefix("\ufeff")
+    text = _without_comments(text.removeprefix("\ufeff"))
     if len(text) > MAX_LENGTH:
         raise CompositionError(f"the text is longer than {MAX_LENGTH} characters")
     if not text.strip():
         raise CompositionError("line 1, column 1: the text is empty")
     root = hns.read(text) if _is_literal(text.strip()) else compose_text.read(text)
+    if rename is not None:
+        root = renamed(root, rename)
     check_size(root)
     composition = Composition(root, dict(resolve or {}))
     _check_circles(root, composition.resolve)
@@ -121,6 +129,15 @@ def parse(text: str, resolve: Mapping[str, Composition] | None = None) -> Compos
 
 
 _MOST_FILES_DEEP = 100
+
+
+def _without_comments(text: str) -> str:
+    """Return `text` with blanks in place of the lines of comments at its start, so that positions stay."""
+    lines = text.split("\n")
+    for index, line in enumerate(lines):
+        if line.strip() and not line.lstrip().startswith("#"):
+            return "\n".join([*(" " * len(comment) for comment in lines[:index]), *lines[index:]])
+    return text  # a single line that starts with # is a name
 
 
 def _is_literal(text: str) -> bool:

@@ -6,18 +6,21 @@ import ast
 import re
 import warnings
 from itertools import islice
-from typing import Any, TypeGuard
+from typing import TypeGuard
 
 from ..base import numbers
 from ..base.errors import NumberError
-from .nodes import MAX_DEPTH, MAX_NODES, Node, Parallel, Sequence, Single, fail, number, parallel, single, spell
+from .nodes import MAX_DEPTH, MAX_NODES, Node, Sequence, Single, fail, number, parallel, single, spell, twice
 
 _BRACKETS = "[({"
 _PAIR = 2
 _MOST_LEVELS = 4 * MAX_DEPTH
 _MOST_PARTS = 10 * MAX_NODES
 _TEXTS = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|\'(?:[^\'\\]|\\.)*\'?', re.DOTALL)
+_PAIRS = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 _STRUCTURE = re.compile(r"[()\[\]{}+\-~*/|&^]")
+#: Python knows no percentages; an imaginary number, which is as long and means nothing here, stands in for one.
+_PERCENT = re.compile(rf"{_TEXTS.pattern}|(?<=[\d.])(\s*)%(?=\s*(?:[,)\]}}]|\Z))", re.DOTALL)
 
 
 def read(text: str, outer: str = "", depth: int = 0) -> Node:
@@ -63,11 +66,12 @@ class _Reader:
     def __init__(self, text: str, outer: str, depth: int) -> None:
         self.outer, self.depth = outer, depth
         # Python takes leading white space for an indentation; it is cut off here but counts for positions.
-        self.source = numbers.plain_outside_quotes(text).lstrip()
+        self.typed = numbers.plain_outside_quotes(text).lstrip()
+        self.source = _PERCENT.sub(lambda match: match[0] if match[1] is None else f"j{match[1]}", self.typed)
         before = text[: len(text) - len(self.source)]
         self.first_line = before.count("\n")
         self.first_column = len(before) - (before.rfind("\n") + 1)
-        self.lines = self.source.split("\n")
+        self.lines = self.typed.split("\n")
 
     def read(self) -> Node:
         self._check_bounds()
@@ -136,11 +140,11 @@ class _Reader:
                 raise fail(self._at(tree), "the square brackets are empty")
             return Sequence(tuple(self._node(element) for element in tree.elts))
         rest = tree.elts[1:]
-        are_numbers = all(_constant(element) is not None for element in rest)
-        reason = numbers.comma_reason(",".join(map(ast.unparse, rest))) if are_numbers else ""
+        values = [self._value(element) for element in rest]
+        reason = "" if None in values else numbers.comma_reason(",".join(map(ast.unparse, rest)))
         if reason:
-            raise fail(self._at(tree.elts[1]), reason)
-        if len(tree.elts) != _PAIR or _constant(tree.elts[1]) is None:
+            raise fail(self._at(rest[0]), reason)
+        if len(tree.elts) != _PAIR or values[0] is None:
             wanted = "round brackets hold one name and its strength; several networks in a row go into square brackets"
             raise fail(self._at(tree), wanted)
         return self._strong(tree.elts[0], self._number(tree.elts[1]))
@@ -161,33 +165,66 @@ class _Reader:
             raise fail(self._at(tree), "a strength belongs to one network, not to a quoted part")
         return single(text, strength, self._at(tree))
 
-    def _parallel(self, tree: ast.expr, keys: list[ast.expr], weights: list[float]) -> Parallel:
-        for key in keys:
-            if not isinstance(key, ast.Constant):
+    def _parallel(self, tree: ast.expr, keys: list[ast.expr], weights: list[float]) -> Node:
+        branches: dict[Node, float] = {}
+        values = set()
+        for key, weight in zip(keys, weights, strict=True):
+            if not _is_key(key):
                 raise fail(self._at(key), "inside curly brackets a part of several networks must be quoted")
-        return parallel([self._node(key) for key in keys], weights, self._at(tree))
+            branch = self._node(key)
+            value = ast.literal_eval(key)
+            if value in values:
+                raise twice(branch, self._at(tree))
+            values.add(value)
+            # Python tells keys apart that mean the same, such as 'A' and ('A',).
+            branches[branch] = branches.get(branch, 0.0) + weight
+        node = parallel(list(branches), list(branches.values()), self._at(tree))
+        return node if len(branches) > 1 else node.branches[0]
 
     def _text(self, tree: ast.expr) -> str:
         if not isinstance(tree, ast.Constant) or not isinstance(tree.value, str):
             raise fail(self._at(tree), "a quoted name is expected here")
-        return tree.value
+        return _joined(tree.value)
 
     def _number(self, tree: ast.expr) -> float:
-        value = _constant(tree)
+        value = self._value(tree)
         if value is None:
-            raise fail(self._at(tree), "a number is expected here")
+            is_text = isinstance(tree, ast.Constant) and isinstance(tree.value, str)
+            reason = numbers.comma_reason(tree.value) if is_text else ""
+            raise fail(self._at(tree), reason or "a number is expected here")
         return number(value, self._at(tree))
 
+    def _value(self, tree: ast.expr) -> float | None:
+        """Return the number that `tree` spells, with or without a sign or quotes; None where it is no number."""
+        sign = 1
+        if isinstance(tree, ast.UnaryOp) and isinstance(tree.op, (ast.USub, ast.UAdd)):
+            sign = -1 if isinstance(tree.op, ast.USub) else 1
+            tree = tree.operand
+        if not isinstance(tree, ast.Constant):
+            return None
+        value = tree.value
+        if isinstance(value, str) and numbers.FORM.fullmatch(numbers.plain(value).strip()):
+            return sign * numbers.read(value)
+        if isinstance(value, complex) and self._typed_after(tree).startswith("%"):
+            return sign * value.imag / 100
+        return sign * value if type(value) in {int, float} else None
 
-def _constant(tree: ast.expr) -> Any:
-    """Return the number that `tree` spells, with or without a sign; None where it is no number."""
-    sign = 1
-    if isinstance(tree, ast.UnaryOp) and isinstance(tree.op, (ast.USub, ast.UAdd)):
-        sign = -1 if isinstance(tree.op, ast.USub) else 1
-        tree = tree.operand
-    if isinstance(tree, ast.Constant) and type(tree.value) in {int, float}:
-        return sign * tree.value  # type: ignore[operator]
-    return None
+    def _typed_after(self, tree: ast.Constant) -> str:
+        """Return what was typed behind the digits of an imaginary number."""
+        line = self.lines[(tree.end_lineno or 1) - 1]
+        return line.encode()[(tree.end_col_offset or 1) - 1 :].decode(errors="ignore").lstrip()
+
+
+def _is_key(tree: ast.expr) -> bool:
+    """Tell whether Python takes a value as a key: a text, a number, or a tuple of them."""
+    if isinstance(tree, ast.Tuple):
+        return all(map(_is_key, tree.elts))
+    return isinstance(tree, (ast.Constant, ast.UnaryOp))
+
+
+def _joined(text: str) -> str:
+    """Return a text in which JSON wrote each character beyond 16 bits as two, as with "\\ud83d\\ude00"."""
+    return _PAIRS.sub(lambda pair: pair[0].encode("utf-16", "surrogatepass").decode("utf-16"), text)
 
 
 def _first_sentence(message: str) -> str:

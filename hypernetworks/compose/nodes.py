@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
 from ..base.errors import CompositionError
@@ -74,8 +74,7 @@ def parallel(branches: list[Node], weights: list[float], place: str) -> Parallel
         raise fail(place, f"more than {MAX_NODES} networks stand side by side")
     for index, branch in enumerate(branches):
         if branch in branches[:index]:
-            what = shorten(branch.name) if isinstance(branch, Single) else "the same part"
-            raise fail(place, f"{what} occurs twice side by side; give it once with one weight")
+            raise twice(branch, place)
     node = Parallel(tuple(branches), tuple(weights))
     try:
         usable = all(math.isfinite(share) for share in node.shares)
@@ -84,6 +83,12 @@ def parallel(branches: list[Node], weights: list[float], place: str) -> Parallel
     if not usable:
         raise fail(place, "the weights side by side add up to 0 or beyond every number, so they cannot be normalised")
     return node
+
+
+def twice(branch: Node, place: str) -> CompositionError:
+    """Return the error for a branch that is there twice, for the caller to raise."""
+    what = shorten(branch.name) if isinstance(branch, Single) else "the same part"
+    return fail(place, f"{what} occurs twice side by side; give it once with one weight")
 
 
 def number(value: float, place: str) -> float:
@@ -104,6 +109,15 @@ def singles(node: Node) -> Iterator[Single]:
         return
     for part in node.steps if isinstance(node, Sequence) else node.branches:
         yield from singles(part)
+
+
+def renamed(node: Node, rename: Callable[[str], str]) -> Node:
+    """Return `node` with other names; raises CompositionError where two branches are the same by these names."""
+    if isinstance(node, Single):
+        return dataclasses.replace(node, name=rename(node.name))
+    if isinstance(node, Sequence):
+        return Sequence(tuple(renamed(step, rename) for step in node.steps))
+    return parallel([renamed(branch, rename) for branch in node.branches], list(node.weights), "")
 
 
 def check_size(node: Node) -> None:

@@ -11,7 +11,7 @@ from .nodes import MAX_DEPTH, MAX_NODES, Node, Sequence, Single, fail, number, p
 
 _SPACE = re.compile(r"\s*")
 # Letters, digits and characters without a meaning here, with spaces only between them.
-_BARE = re.compile(r"[^\s+>:()\[\]{},\"'\\]+(?: +(?![＋＞]\s)[^\s+>:()\[\]{},\"'\\]+)*")
+_BARE = re.compile(r"[^\s+>:()\[\]{},\"'\\]+(?: +(?![＋＞]\s)[^\s+>:()\[\]{},\"'\\]+)*(?:\([0-9a-f]{8}\))?")
 _WORD = re.compile(r"[^\s>:()\[\]{}\"']+")
 _QUOTED = re.compile(r'"(?:[^"\\\n]|\\["\\])*"|\'(?:[^\'\\\n]|\\[\'\\])*\'')
 #: A full-width colon belongs to a name, but not where a number follows it and nothing else.

@@ -25,8 +25,23 @@ def apart(name: str) -> tuple[str, str]:
 
 
 def find(listed: Mapping[str, str], name: str) -> str | None:
-    """Return the path of the network `name`, which may have the hash of 2022 behind it; None where there is none."""
-    return listed.get(name) or listed.get(apart(name)[0])
+    """Return the path of the network that `name` means; None where there is none."""
+    return listed.get(meant(listed, name))
+
+
+def meant(listed: Mapping[str, str], name: str) -> str:
+    """Return the listed name that `name` means, behind which there may be its file's ending or the hash of 2022.
+
+    Returns:
+        `name` itself where nothing is listed that it could mean.
+    """
+    if name in listed:
+        return name
+    without_hash, _ = apart(name)
+    stem, dot, ending = name.rpartition(".")
+    if dot and Path(listed.get(stem, "")).suffix.lower() == f".{ending.lower()}":
+        return stem
+    return without_hash if without_hash in listed else name
 
 
 def complete(found: Mapping[str, str], folder: str | os.PathLike[str]) -> dict[str, str]:

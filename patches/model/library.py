@@ -12,12 +12,10 @@ import torch
 from ...hypernetworks import compose, files
 from ...hypernetworks.base.errors import CompositionError
 from ...hypernetworks.base.stamps import Stamp, stamp
-from ...hypernetworks.compose import Composition
-from ...hypernetworks.compose.nodes import MAX_LENGTH, MAX_NODES, singles
+from ...hypernetworks.compose import Composition, text_file
+from ...hypernetworks.compose.nodes import MAX_NODES, singles
 from ...hypernetworks.files.listing import COMPOSITION_SUFFIX, find
 from ...hypernetworks.network.hypernetwork import Hypernetwork
-
-_MAX_BYTES_PER_CHARACTER = 4
 
 
 def is_composition(path: str | Path) -> bool:
@@ -80,7 +78,7 @@ class Library:
         if read is None or not read.is_current(listed):
             self._compositions.pop(path, None)
             stamps = {path: stamp(path)}
-            read = _read(_text(path), listed, stamps)
+            read = _read(_text(path, listed), listed, stamps)
             self._compositions[path] = read
         return self._with_networks(read, listed)
 
@@ -128,27 +126,20 @@ def _read(text: str, listed: Mapping[str, str], stamps: dict[str, Stamp | None])
             place = paths[part.name] = find(listed, part.name)
             if place is not None and is_composition(place):
                 stamps[place] = stamp(place)
-                inner[part.name] = _named(part.name, place)
+                inner[part.name] = _named(part.name, place, listed)
                 pending.append(inner[part.name])
     return _Read(compose.parse(text, inner), stamps, paths)
 
 
-def _named(name: str, path: str) -> Composition:
+def _named(name: str, path: str, listed: Mapping[str, str]) -> Composition:
     try:
-        return compose.parse(_text(path))
+        return compose.parse(_text(path, listed))
     except CompositionError as error:
         raise CompositionError(f"in {name}: {error}") from error
 
 
-def _text(path: str) -> str:
-    try:
-        with Path(path).open("rb") as file:
-            raw = file.read(MAX_LENGTH * _MAX_BYTES_PER_CHARACTER + 1)
-        return raw.decode("utf-8")
-    except OSError as error:
-        raise CompositionError(f"{Path(path).name} cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise CompositionError(f"{Path(path).name} is not a text in UTF-8") from error
+def _text(path: str, listed: Mapping[str, str]) -> str:
+    return text_file.read(Path(path), lambda name: find(listed, name) is not None)
 
 
 #: The one library of this process.

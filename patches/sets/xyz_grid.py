@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from ...hypernetworks import compose
 from ...hypernetworks.base.errors import CompositionError
+from ...hypernetworks.files import listing
 from ..patching import PatchSet, UnsupportedHostError, page
 from ..rows.entries import NONE, apply_axis, axis_label
 
@@ -126,10 +127,11 @@ def _make(axis_option: Callable[..., Any]) -> list[Any]:
     return options
 
 
-def _listed() -> list[str]:
+def _listed() -> Mapping[str, str]:
     from modules import shared  # noqa: PLC0415
 
-    return list(shared.hypernetworks)
+    listed: Mapping[str, str] = shared.hypernetworks
+    return listed
 
 
 def _choices() -> list[str]:
@@ -149,18 +151,20 @@ def _confirmed(check: Callable[[Any, Iterable[str]], None] | None = None) -> Cal
 
 
 def _confirm_names(_p: Any, values: Iterable[str]) -> None:
-    unknown = [value for value in values if value not in _choices()]
-    if unknown:
-        raise RuntimeError(f"Unknown hypernetwork: {unknown[0]}")
+    listed = _listed()
+    for value in values:
+        if value != NONE and listing.find(listed, value) is None:
+            raise RuntimeError(f"Unknown hypernetwork: {value}")
 
 
 def _confirm_compositions(_p: Any, values: Iterable[str]) -> None:
-    known = _listed()
+    listed = _listed()
     for value in values:
-        if value in ("", NONE) or value in known:
+        if value in ("", NONE) or listing.find(listed, value):
             continue
         try:
-            compose.parse(value).check(known)
+            composition = compose.parse(value)
+            composition.check([name for name in composition.names if listing.find(listed, name)])
         except CompositionError as error:
             raise RuntimeError(f"Hypernetwork composition {value}: {error}") from error
 

@@ -9,7 +9,7 @@ from modules import shared
 
 from ....hypernetworks import files, report
 from ....hypernetworks.base.errors import HypernetworkFileError, SettingsError
-from ....hypernetworks.files import edit
+from ....hypernetworks.files import edit, listing
 from ....hypernetworks.files.convert import ConversionSettings, convert
 from ....hypernetworks.pages import report as report_page
 from ....hypernetworks.report import comparison
@@ -31,9 +31,10 @@ def network_path(name: Any, field: str = "file") -> Path:
     """
     if not name:
         raise SettingsError(field, "choose a network")
-    if name not in names():
+    listed = listing.meant(shared.hypernetworks, str(name))
+    if listed not in names():
         raise SettingsError(field, f"there is no network {name}; press Refresh list")
-    return Path(shared.hypernetworks[name])
+    return Path(shared.hypernetworks[listed])
 
 
 def page(path: Path) -> str:

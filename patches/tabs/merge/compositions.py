@@ -12,9 +12,8 @@ from ....hypernetworks import compose, files
 from ....hypernetworks.base.atomic import write_text
 from ....hypernetworks.base.errors import CompositionError, HypernetworkFileError, SettingsError, WorkbenchError
 from ....hypernetworks.base.options import Option
-from ....hypernetworks.base.outside import UnfitTextError, read_text
-from ....hypernetworks.compose import Composition
-from ....hypernetworks.compose.nodes import MAX_LENGTH
+from ....hypernetworks.compose import Composition, text_file
+from ....hypernetworks.files import listing
 from ....hypernetworks.jobs.create_entry import as_sentence
 from ....hypernetworks.merge.composition import merge_composition, plan_composition
 from ....hypernetworks.merge.outlines import outline
@@ -110,14 +109,14 @@ def write_one(values: Mapping[str, Any]) -> tuple[Path, str]:
 
 
 def _read(text: str) -> Composition:
-    """Return the composition of a text, whose networks must all exist.
+    """Return the composition of a text, whose networks must all exist, by the names in the host's list.
 
     Raises:
         SettingsError: the text is wrong or a name unknown; says where.
     """
     saved, broken = _saved()
     try:
-        composition = compose.parse(text, saved)
+        composition = compose.parse(text, saved, _meant)
         # Only the names matter here.
         known: dict[str, Any] = dict.fromkeys([*work.names(), *broken])
         composition.check(known)
@@ -129,6 +128,10 @@ def _read(text: str) -> Composition:
     return composition
 
 
+def _meant(name: str) -> str:
+    return listing.meant(shared.hypernetworks, name)
+
+
 def _saved() -> tuple[dict[str, Composition], dict[str, str]]:
     """Return the compositions of the host's list by name, and for broken ones the reason."""
     saved, broken = {}, {}
@@ -136,9 +139,12 @@ def _saved() -> tuple[dict[str, Composition], dict[str, str]]:
         if Path(path).suffix != SUFFIX:
             continue
         try:
-            saved[name] = compose.parse(read_text(Path(path), 4 * MAX_LENGTH))
-        except (OSError, UnfitTextError) as error:
-            broken[name] = f"the file {Path(path).name} cannot be read ({type(error).__name__})"
+            text = text_file.read(Path(path), lambda named: _meant(named) in shared.hypernetworks)
+        except CompositionError as error:
+            broken[name] = f"the file {error}"
+            continue
+        try:
+            saved[name] = compose.parse(text, rename=_meant)
         except CompositionError as error:
             broken[name] = f"the file {Path(path).name} is wrong, {error}"
     return saved, broken

@@ -87,6 +87,24 @@ def test_the_golden_cases_give_what_the_original_gives(case):
         ('["夜 空", "D x"]', "夜 空 > D x"),
         ('[("a+b", 1), "D \\"x\\" (2)"]', '"a+b" > "D \\"x\\" (2)"'),
         ("[\"it's\", 'B']", "'it\\'s' > ((B))"),
+        # the lists of the original's documentation, with tuples inside of dicts and sets
+        ("[{('A', 0.45): 0.5, ('B', 0.45): 0.5}, 'C']", "(A:0.45):0.5 + (B:0.45):0.5 > C"),
+        ("{('A', 0.2), 'B'}", "(A:0.2) + B"),
+        ("{(('A', 0.2),): 3, ('B',): 1}", "(A:0.2):3 + B"),
+        ("{('A', 0.2): 1, ('A', 0.4): 1}", "(A:0.2) + (A:0.4)"),
+        ("{'A': 2, ('A',): 1, \"['A']\": 1, 'B': 4}", "A:4 + B:4"),
+        ("[{'A', ('A',)}, 'B']", "A > B"),
+        # numbers in quotes or as percentages, and comments
+        ("{'A': '0.8', 'B': \"２０％\"}", "A:0.8 + B:0.2"),
+        ("[('A', 60%), ('B', -５０ %)]", "A:0.6 > B:-0.5"),
+        ('("A", "0.2")', "A:0.2"),
+        ("# 夜の絵\n\n  # two\n['A', 'B']", "A > B"),
+        ("['A',  # first\n 'B']", "A > B"),
+        ("#mine\nA + B", "A + B"),
+        # as JSON writes it
+        ('["\\ud83d\\ude00", "\\u591c"]', "😀 > 夜"),
+        # the names of 2022
+        ("night(9f86d081):0.5 + 夜 空(0a1b2c3d)", "{('night(9f86d081)', 1): 0.5, '夜 空(0a1b2c3d)': 1}"),
     ],
 )
 def test_both_forms_say_the_same(text, same):
@@ -124,9 +142,15 @@ def test_the_forms_are_written_short():
         ('("A", "B")', "line 1, column 1: round brackets hold one name and its strength"),
         ('("A", True)', "line 1, column 1: round brackets hold one name and its strength"),
         ('{"A": "B"}', "line 1, column 7: a number is expected here"),
+        ('{"A": "0,5"}', "line 1, column 7: write a point for the comma in '0,5', as in 0.5"),
+        ('("A", 60j)', "line 1, column 1: round brackets hold one name and its strength"),
+        ('{("A", 1), ("A", 1.0)}', "line 1, column 1: 'A' occurs twice side by side"),
+        ('{("A", 1): 2, "A": -2}', "line 1, column 1: the weights side by side add up to 0"),
+        ("# a comment\n['A', 3]", "line 2, column 7: a quoted name is expected here"),
+        ("# a\n# b", "line 2, column 1: +, > or the end is expected here"),
         ('{"A": 1e999}', "line 1, column 7: the number is too large"),
         ('{"A": 1, **{}}', "line 1, column 1: curly brackets need names"),
-        ('{("A", 0.2), "B"}', "line 1, column 2: inside curly brackets a part of several networks must be quoted"),
+        ('{["A", "C"], "B"}', "line 1, column 2: inside curly brackets a part of several networks must be quoted"),
         ("""{"['A', 'B']": 0.5}""", "line 1, column 2: a strength belongs to one network"),
         ("""{"['A', 3]": 0.5, "B": 1}""", "line 1, column 2, in its quoted text line 1, column 7: a quoted name is"),
         ("""{"['A'": 0.5, "B": 1}""", "line 1, column 2, in its quoted text line 1, column 1: the text is broken"),
@@ -212,6 +236,38 @@ def test_sequences_chain_and_branches_share_out():
     close(k, X + 0.75 * adds("A", X) + 0.25 * adds("C", X))
     k, _ = compose.parse("(A:1.5):-3 + B").transform(X, NETWORKS)
     close(k, X + 1.5 * adds("A", X, 1.5) - 0.5 * adds("B", X))
+
+
+def growth(factor):
+    """Make a network of width 1 that adds `factor` times its input."""
+    net = Hypernetwork.create(Structure(), [1], 0).requires_grad_(False)
+    for tensor in net.state_dict().values():
+        tensor.zero_()
+    for module in net.pair(1):
+        first, last = (layer for layer in module.modules() if isinstance(layer, torch.nn.Linear))
+        first.weight[0, 0], last.weight[0, 0] = 1.0, factor
+    return net
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        # With x = 2, and a, b and c adding 1, 2 and -0.5 times their input; worked out by hand.
+        ("[{('a', 0.45): 0.5, ('b', 0.45): 0.5}, 'c']", (2.9 + 3.8) / 2 * 0.5),
+        ("['c', {('a', 0.45): 0.5, ('b', 0.45): 0.5}]", (1.45 + 1.9) / 2),
+        ("{('a', 0.5), 'b', 'c'}", (3 + 6 + 1) / 3),
+        ("{('a', 0.5): 3, \"['b', 'c']\": 1}", (3 * 3 + 3) / 4),
+        ("[('a', 0.2), {'b': 0.4}]", 2.4 * 1.8),
+        ("{'a': 0.8, 'b': 0.1}", 8 / 9 * 4 + 1 / 9 * 6),
+        ("{\"{'a': 0.2, 'c': 0.8}\": 0.8, 'b': 0.2}", 0.8 * (0.2 * 4 + 0.8 * 1) + 0.2 * 6),
+        ("[{'a': 60%}, ['b'], {('c', '0.5'): 1}]", 2 * 1.6 * 3 * 0.75),
+    ],
+)
+def test_values_worked_out_by_hand(text, expected):
+    networks = {"a": growth(1.0), "b": growth(2.0), "c": growth(-0.5)}
+    with torch.no_grad():
+        for output in compose.parse(text).transform(torch.full((1, 1, 1), 2.0), networks):
+            close(output, torch.full((1, 1, 1), expected))
 
 
 @pytest.mark.parametrize("text", ["A", "B:0.7", "A > B", "A:2 + B:-0.5 > C", "(A > B) + (C + A):2"])
@@ -309,3 +365,10 @@ def test_any_text_is_read_or_refused(text):
 def test_a_deep_strength_is_one_sentence(deep):
     with pytest.raises(CompositionError, match=r"round brackets hold|cannot be read|broken here|name"):
         compose.parse(f"('a', {deep})")
+
+
+def test_names_are_given_as_the_caller_knows_them():
+    composition = compose.parse("A(9f86d081) > B.pt", {"B": compose.parse("C")}, lambda name: name[:1])
+    assert composition.names == ("A", "C")
+    with pytest.raises(CompositionError, match="'A' occurs twice"):
+        compose.parse("A(9f86d081) + A", rename=lambda name: name[:1])

@@ -81,3 +81,29 @@ def test_links_are_followed_and_a_link_back_up_ends(tmp_path: Path):
 
 def test_a_folder_that_is_not_there_has_none(tmp_path: Path):
     assert listing.complete({}, tmp_path / "absent") == {}
+
+
+@pytest.mark.parametrize(
+    ("typed", "listed"),
+    [
+        ("night", "night"),
+        ("night(9f86d081)", "night"),
+        ("night.pt", "night"),
+        ("night.PT", "night"),
+        ("v1.5.safetensors", "v1.5"),
+        ("mix.hns", "mix"),
+        ("n.pt", "n.pt"),
+        ("夜(1)(0a1b2c3d)", "夜(1)"),
+        ("night.safetensors", None),
+        ("night.png", None),
+        ("night.", None),
+        ("v1", None),
+        ("Night", None),
+        ("", None),
+    ],
+)
+def test_a_name_may_have_an_ending_or_the_hash_of_2022(typed, listed):
+    files = {name: f"/x/{name}.pt" for name in ("night", "n", "夜(1)")}
+    files |= {"v1.5": "/x/v1.5.safetensors", "mix": "/x/mix.hns", "n.pt": "/x/a/n.pt"}
+    assert listing.find(files, typed) == (files[listed] if listed else None)
+    assert listing.meant(files, typed) == (listed or typed)

@@ -73,7 +73,7 @@ def test_nothing_is_read_again_while_unchanged(networks, monkeypatch):
     first = loaded(networks, "outer")
     texts, files = [], []
     text, load = library._text, library.files.load
-    monkeypatch.setattr(library, "_text", lambda path: texts.append(path) or text(path))
+    monkeypatch.setattr(library, "_text", lambda path, listed: texts.append(path) or text(path, listed))
     monkeypatch.setattr(library.files, "load", lambda path: files.append(path) or load(path))
     again = loaded(networks, "outer", 0.3)
     assert (texts, files) == ([], [])
@@ -113,8 +113,19 @@ def test_what_is_wrong_is_reported_under_the_picture(networks, text, reason):
 
 def test_a_file_in_another_encoding_is_named(networks):
     path = write(networks, "mix", "")
-    path.write_bytes(b"\xff\xfe[\x00")
-    assert "mix.hns is not a text in UTF-8" in generate(networks, "a<hypernet:mix:1>")[1].comments
+    path.write_bytes('["Aa", "星"]'.encode("cp932"))
+    comments = generate(networks, "a<hypernet:mix:1>")[1].comments
+    assert "mix.hns cannot be read: it is not UTF-8" in comments
+
+
+@pytest.mark.parametrize("codec", ["cp932", "gbk", "utf-16"])
+def test_a_file_in_the_encoding_of_its_system_is_read(networks, codec):
+    save_network(networks, "夜空", seed=7)
+    path = write(networks, "mix", "")
+    path.write_bytes("[{('Aa', 0.5): 1, ('夜空', 0.5): 3}, 'B']".encode(codec))
+    mixed = loaded(networks, "mix")
+    assert mixed.composition.as_text() == "(Aa:0.5) + (夜空:0.5):3 > B"
+    assert len(mixed.networks) == 3
 
 
 def test_one_name_twice_is_a_chain_of_both_strengths(networks):

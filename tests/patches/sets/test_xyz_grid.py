@@ -121,6 +121,9 @@ def test_values_are_checked_before_the_first_picture(axes):
         axes["Hypernetwork 1"].confirm(None, ["day", "nobody"])
     composition = axes["Hypernetwork composition"]
     composition.confirm(None, ["night", "None", "night:0.8 + day > night"])
+    for check in (axes["Hypernetwork 1"].confirm, composition.confirm):
+        check(None, ["night(9f86d081)", "day.pt"])
+    composition.confirm(None, ["night(9f86d081):0.8 + day.pt", "{('night', 0.5), 'day.pt'}"])
     with pytest.raises(RuntimeError, match="there is no network named 'nobody'"):
         composition.confirm(None, ["night + nobody"])
     with pytest.raises(RuntimeError, match="the text ends where a name is expected"):

@@ -358,6 +358,16 @@ def test_weights_of_blocks_are_judged_for_the_chosen_method_alone(look):
     assert "in another way" not in table
 
 
+@pytest.mark.parametrize(
+    "text", ["a(9f86d081):0.8 + b.pt:0.2 > c", "[{'a(9f86d081)': 0.8, 'b.PT': 20%}, 'c']", "# mine\na.pt:8 + b:2 > c"]
+)
+def test_names_with_a_hash_or_an_ending_are_those_of_the_list(composition, folder, text):
+    place, *_, preview = composition.look(*values(composition.form, text=text))
+    assert "a:0.8 + b:0.2 &gt; c" in preview or "a:8 + b:2 &gt; c" in preview, place
+    assert "Saved as mix.hns." in composition.save(*values(composition.form, text=text, name="mix"))
+    assert set(compose.parse((folder / "mix.hns").read_text(encoding="utf-8")).names) == {"a", "b", "c"}
+
+
 def test_a_saved_composition_can_be_named_where_the_host_lists_it(composition, folder, patched, monkeypatch):
     (folder / "mix.hns").write_text("{'a': 1, 'b': 3}", encoding="utf-8")
     (folder / "bad.hns").write_text("{'a': 1", encoding="utf-8")
