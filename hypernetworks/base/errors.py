@@ -59,6 +59,10 @@ class NotFiniteError(NumberError):
     """A number is infinite, NaN, or beyond what a float holds."""
 
 
+class PathTextError(WorkbenchError, ValueError):
+    """A text is no path of this system; the message lacks the name of the field."""
+
+
 def raise_all(errors: Iterable[SettingsError]) -> None:
     """Raise all `errors` as one error; do nothing where there are none."""
     errors = tuple(errors)

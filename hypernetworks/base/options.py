@@ -11,9 +11,10 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from . import numbers
-from .errors import NumberError, SettingsError, raise_all
+from . import numbers, paths
+from .errors import NumberError, PathTextError, SettingsError, raise_all
 from .outside import shown
+from .suggestions import meant, or_known
 
 _MOST_PARTS = 10_000
 _MOST_CHARACTERS = 1_000_000
@@ -86,11 +87,7 @@ class Settings:
         errors = []
         for name, kind, option in self.options():
             try:
-                given = getattr(self, name)
-                value = convert(name, given, kind)
-                if option.keeps_blanks and isinstance(given, str):
-                    value = given
-                check_limits(name, value, option)
+                value = take(name, getattr(self, name), kind, option)
             except SettingsError as error:
                 errors.append(error)
             else:
@@ -119,17 +116,22 @@ class Settings:
         return rows
 
     @classmethod
-    def from_mapping(cls: type[SettingsT], values: Mapping[str, Any]) -> SettingsT:
+    def from_mapping(
+        cls: type[SettingsT], values: Mapping[str, Any], elsewhere: Mapping[str, str] | None = None
+    ) -> SettingsT:
         """Return the settings made from plain values or texts.
+
+        Args:
+            elsewhere: names of settings that are not of this class, each with what to write for it.
 
         Raises:
             SettingsError: a key is unknown or a value is wrong; names the key, if `values` is a table.
         """
         if not isinstance(values, Mapping):
             raise SettingsError("", "must be a table of settings")
-        known = {f.name for f in dataclasses.fields(cls)}
+        known = sorted(f.name for f in dataclasses.fields(cls))
         errors = [
-            SettingsError(key, f"there is no such setting; known are {', '.join(sorted(known))}")
+            SettingsError(key, f"there is no such setting; {or_known(meant(str(key), known, elsewhere), known)}")
             for key in values
             if key not in known
         ]
@@ -153,13 +155,17 @@ def groups(kinds: Iterable[type[Settings]]) -> list[Group]:
 
 
 def from_tables(
-    kinds: Mapping[str, type[Settings]], tables: Mapping[str, Any], errors: Iterable[SettingsError] = ()
+    kinds: Mapping[str, type[Settings]],
+    tables: Mapping[str, Any],
+    errors: Iterable[SettingsError] = (),
+    elsewhere: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Return the settings of several tables, by section; a missing table counts as empty.
 
     Args:
         kinds: the settings of each section.
         errors: what else is wrong with the tables, to be raised with the rest.
+        elsewhere: names by which people know settings, each with its section and name here.
 
     Raises:
         SettingsError: names each wrong field as `section.key`; all of them at once.
@@ -167,11 +173,31 @@ def from_tables(
     errors, sections = list(errors), {}
     for section, kind in kinds.items():
         try:
-            sections[section] = kind.from_mapping(tables.get(section, {}))
+            sections[section] = kind.from_mapping(tables.get(section, {}), elsewhere)
         except SettingsError as error:
             errors.append(error.within(section))
     raise_all(errors)
     return sections
+
+
+def take(name: str, given: Any, kind: Any, option: Option) -> Any:
+    """Return a text or plain value as its setting has it: converted, a path read, and within its limits.
+
+    Raises:
+        SettingsError: it cannot be that; names `name`.
+    """
+    value = convert(name, given, kind)
+    if option.keeps_blanks and isinstance(given, str):
+        value = given
+    try:
+        if option.is_path:
+            value = paths.read_path(given if isinstance(given, str) else value)
+        elif option.starts_with_paths:
+            value = "\n".join(map(paths.read_line, value.splitlines()))
+    except PathTextError as error:
+        raise SettingsError(name, str(error)) from None
+    check_limits(name, value, option)
+    return value
 
 
 def convert(name: str, value: Any, kind: Any) -> Any:
@@ -210,8 +236,6 @@ def check_limits(name: str, value: Any, option: Option) -> None:
     """Raise SettingsError if `value` is outside the limits or the choices of `option`."""
     if option.choices and value not in option.choices:
         raise SettingsError(name, f"must be one of {', '.join(option.choices)}, not {shown(value)}")
-    if (option.is_path or option.starts_with_paths) and "\0" in value:
-        raise SettingsError(name, "must not have the character NUL in it, as no path has it")
     for number in value if isinstance(value, tuple) else (value,):
         if isinstance(number, (str, bool)):
             continue

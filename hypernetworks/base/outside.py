@@ -11,24 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from .encodings import UnfitTextError, decode
-from .toml import tomllib
 
 MAX_TEXT_BYTES = 4 << 20
 _MAX_DEPTH = 64
 _MAX_DIGITS = 400
-_MAX_KEY_PARTS = 32
-#: A dataset of a thousand folders with every option takes half of it.
-_MAX_TOML_PARTS = 40_000
 _MAX_SHOWN = 120
 #: Texts and comments, an unfinished one up to its end, so that no sign is looked at twice.
 _JSON_TEXTS = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
-_TOML_TEXTS = re.compile(
-    r'"""(?:[^\\]|\\.)*?(?:"""|\Z)|\'\'\'.*?(?:\'\'\'|\Z)|'
-    r'"[^"\\\n]*(?:\\.[^"\\\n]*)*"?|\'[^\'\n]*\'?|#[^\n]*',
-    re.DOTALL,
-)
 _LONG_NUMBER = re.compile(rf"(?<![0-9A-Fa-f_])[0-9A-Fa-f_]{{{_MAX_DIGITS}}}")
-_LONG_KEY = re.compile(rf"(?<![\w-])(?:[\w-]+[ \t]*\.[ \t]*){{{_MAX_KEY_PARTS}}}")
+_ESCAPE = re.compile(r"Invalid \\\w* ?escape: line (\d+)")
 _BRACKET = re.compile(r"[\[\]{}]")
 
 
@@ -69,7 +60,7 @@ def read_json(path: Path, most_bytes: int = MAX_TEXT_BYTES) -> Any:
         OSError: it cannot be read.
         UnfitTextError: it is longer than `most_bytes`, or no such text; see `parse_json`.
     """
-    return parse_json(read_text(path, most_bytes), object_pairs_hook=_unique)
+    return parse_json(read_text(path, most_bytes), object_pairs_hook=unique_keys)
 
 
 def parse_json(text: str, **how: Any) -> Any:
@@ -78,20 +69,15 @@ def parse_json(text: str, **how: Any) -> Any:
     Args:
         how: further arguments of `json.loads`.
     """
-    _check(_JSON_TEXTS.sub("s", text))
-    return _parsed(lambda: json.loads(text, **how))
-
-
-def parse_toml(text: str) -> dict[str, Any]:
-    """Return the tables of a TOML text; raises UnfitTextError, also for excessive nesting, keys and numbers."""
-    bare = _TOML_TEXTS.sub("s", text)
-    _check(bare)
-    if _LONG_KEY.search(bare):
-        raise UnfitTextError(f"a key has more than {_MAX_KEY_PARTS} parts")
-    if sum(map(bare.count, "=[.")) > _MAX_TOML_PARTS:
-        raise UnfitTextError(f"it has more than {_MAX_TOML_PARTS:,} keys and tables")
-    found: dict[str, Any] = _parsed(lambda: tomllib.loads(text))
-    return found
+    check_form(_JSON_TEXTS.sub("s", text))
+    try:
+        return parsed(lambda: json.loads(text, **how))
+    except UnfitTextError as error:
+        place = _ESCAPE.match(str(error))
+        if not place:
+            raise
+        reason = f"line {place[1]}: a backslash in double quotes begins a sign of its own; write / for it"
+        raise UnfitTextError(reason) from error
 
 
 def is_file(path: Path) -> bool:
@@ -138,14 +124,17 @@ def shown(value: Any) -> str:
     return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}..."
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    values = dict(pairs)
-    if len(values) != len(pairs):
-        raise UnfitTextError("it has a key twice")
+def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return the object of these pairs, for `json.loads`; raises UnfitTextError for a key that is there twice."""
+    values: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in values:
+            raise UnfitTextError(f"it has a key twice, {shown(key)}")
+        values[key] = value
     return values
 
 
-def _check(bare: str) -> None:
+def check_form(bare: str) -> None:
     """Raise UnfitTextError for what no parser should be given; `bare` is without its quoted texts."""
     if _LONG_NUMBER.search(bare):
         raise UnfitTextError(f"it has a number of {_MAX_DIGITS} digits or more")
@@ -156,7 +145,8 @@ def _check(bare: str) -> None:
             raise UnfitTextError("it is nested too deeply")
 
 
-def _parsed(parse: Callable[[], Any]) -> Any:
+def parsed(parse: Callable[[], Any]) -> Any:
+    """Return what a parser returns; raises UnfitTextError for what it refuses."""
     try:
         return parse()
     except RecursionError as error:

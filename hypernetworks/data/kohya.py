@@ -13,7 +13,8 @@ from typing import Any
 from ..base import numbers
 from ..base.errors import NumberError, SettingsError
 from ..base.options import convert
-from ..base.outside import UnfitTextError, parse_toml, read_text, resolved, shown_path
+from ..base.outside import UnfitTextError, read_text, resolved, shown_path
+from ..base.toml import parse_toml
 from .buckets import BUCKETS, SQUARE, bucket_problem
 from .captions import extensions, read_metadata
 from .subsets import Subset

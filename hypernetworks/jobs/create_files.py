@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..base.errors import SettingsError
-from ..base.options import check_limits, convert
+from ..base.options import convert, take
 from ..network.settings import CreateSettings, ShapeSettings
 from ..network.structure import default_dropout
 from ..train.settings.job_file import table_text
@@ -139,6 +139,5 @@ def _checked(values: dict[str, Any], unknown: list[str]) -> LoadedSettings:
 
 def _plain(name: str, value: Any) -> Any:
     kind, option = _KINDS[name]
-    converted = convert(name, value, kind)
-    check_limits(name, converted, option)
+    converted = take(name, value, kind, option)
     return list(converted) if isinstance(converted, tuple) else converted

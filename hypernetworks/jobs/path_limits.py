@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePath
 from typing import Any
 
-from ..base.errors import SettingsError
+from ..base.errors import PathTextError, SettingsError
+from ..base.paths import read_path, split_line
 from ..data.source import SOURCES
 from ..train.settings.job import SECTIONS
 
@@ -30,10 +31,13 @@ def inside(text: str, field: str, roots: Sequence[Path]) -> str:
     """Return the path of `text` below one of `roots`, links followed; a relative one counts from the first.
 
     Raises:
-        SettingsError: it is outside of all of them; names `field`.
+        SettingsError: it is no path, or outside of all of them; names `field`.
     """
     resolved = [root.resolve() for root in roots]
-    path = placed(text, [*roots, *resolved])
+    try:
+        path = placed(read_path(text), [*roots, *resolved])
+    except PathTextError as error:
+        raise SettingsError(field, str(error)) from None
     target = Path(path).resolve() if path is not None else None
     if target is None or not any(target.is_relative_to(root) for root in resolved):
         places = ", ".join(map(str, roots))
@@ -60,7 +64,7 @@ def confined(tables: Mapping[str, Any], roots: Sequence[Path], outputs: Sequence
             if address == _NETWORK or not isinstance(value, str) or not value.strip():
                 continue
             if option.is_path:
-                checked[section][name] = inside(value.strip(), address, outputs if address == _OUTPUT else roots)
+                checked[section][name] = inside(value, address, outputs if address == _OUTPUT else roots)
             elif option.starts_with_paths:
                 checked[section][name] = "\n".join(_line(line, address, roots) for line in value.splitlines())
     data = checked.get("data")
@@ -71,8 +75,8 @@ def confined(tables: Mapping[str, Any], roots: Sequence[Path], outputs: Sequence
 
 def _line(line: str, address: str, roots: Sequence[Path]) -> str:
     """Return a line of a path with options after a bar, the path confined."""
-    path, bar, options = line.partition("|")
-    return f"{inside(path.strip(), address, roots)} {bar}{options}".rstrip() if path.strip() else line
+    path, options = split_line(line)
+    return f"{inside(path, address, roots)} {options}".rstrip() if path.strip() else line
 
 
 def _check_files(data: Mapping[str, Any], roots: Sequence[Path]) -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from ..base.atomic import write_text
-from ..base.encodings import decode
+from ..base.encodings import UnfitTextError, decode
 from ..base.errors import HypernetworkFileError, SettingsError
-from ..base.outside import UnfitTextError, parse_json, parse_toml
+from ..base.tables import parse_tables
 
 MAX_BYTES = 1_000_000
 """Settings take a few kilobytes; a larger file is something else."""
@@ -32,14 +32,10 @@ def parse(content: bytes, file_name: str) -> dict[str, Any]:
         text = decode(content)
     except UnfitTextError as error:
         raise SettingsError(file_name, f"cannot be read: {error}") from error
-    language = "JSON" if is_json(file_name) else "TOML"
     try:
-        tables = parse_json(text) if language == "JSON" else parse_toml(text)
+        return parse_tables(text, file_name)
     except UnfitTextError as error:
-        raise SettingsError(file_name, f"is no {language}: {error}") from error
-    if not isinstance(tables, dict):
-        raise SettingsError(file_name, "has no settings in it")
-    return tables
+        raise SettingsError(file_name, str(error)) from error
 
 
 def save_new(text: str, folder: Path, name: str) -> Path:

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from ..base.errors import SettingsError
-from ..base.options import check_limits, convert
+from ..base.options import take
+from ..base.suggestions import meant
 from ..network.settings import ShapeSettings
-from ..train.settings.job import SECTIONS, Job
+from ..train.settings.job import PLACES, SECTIONS, Job, meant_section
 from ..train.settings.job_file import table_text
 from .original_form import KEYS, translate
 from .settings_text import is_json, parse, save_new
@@ -49,7 +50,8 @@ def read(content: bytes, file_name: str) -> LoadedJob:
         SettingsError: the file is no settings file at all; names it.
     """
     tables = parse(content, file_name)
-    loaded = (_of_original if is_json(file_name) else _of_job)(tables, file_name)
+    is_job = any(isinstance(tables.get(name), dict) for name in SECTIONS)
+    loaded = (_of_original if is_json(file_name) and not is_job else _of_job)(tables, file_name)
     _keep_valid(loaded)
     return loaded
 
@@ -92,7 +94,9 @@ def _of_job(tables: dict[str, Any], file_name: str) -> LoadedJob:
             _take(loaded, section, table)
         elif section not in _FOREIGN:
             reason = "must be a table of settings" if section in SECTIONS else "there is no such section"
-            loaded.errors.append(SettingsError(section, f"{reason}; it was left out"))
+            like = "" if section in SECTIONS else meant_section(section)
+            reason = f"{reason}; it was left out{f'; do you mean {like}?' if like else ''}"
+            loaded.errors.append(SettingsError(section, reason))
         elif advice := _FOREIGN[section]:
             loaded.errors.append(SettingsError(section, advice))
     return loaded
@@ -102,7 +106,10 @@ def _take(loaded: LoadedJob, section: str, table: dict[str, Any]) -> None:
     for name, value in table.items():
         address = f"{section}.{name}"
         if address not in _OPTIONS:
-            loaded.errors.append(SettingsError(address, "there is no such setting; it was left out"))
+            known = [one for one, _, _ in SECTIONS[section].options()]
+            like = meant(name, known, PLACES)
+            reason = f"there is no such setting; it was left out{f'; do you mean {like}?' if like else ''}"
+            loaded.errors.append(SettingsError(address, reason))
         elif section != "network" or name == "file":
             loaded.values[address] = value
     shape = [name for name in _SHAPE if name in table and table[name] != _SHAPE[name]] if section == "network" else []
@@ -130,8 +137,7 @@ def _keep_valid(loaded: LoadedJob) -> None:
 def _plain(address: str, value: Any) -> Any:
     """Return the value converted to the type of its field; raises SettingsError if that fails."""
     kind, option = _OPTIONS[address]
-    converted = convert(address, value, kind)
-    check_limits(address, converted, option)
+    converted = take(address, value, kind, option)
     if option.is_path and converted and address != "network.file" and not Path(converted).is_absolute():
         raise SettingsError(address, f"{converted} {_RELATIVE}")
     return converted

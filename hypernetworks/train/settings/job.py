@@ -8,6 +8,7 @@ from typing import Any
 
 from ...base.errors import SettingsError
 from ...base.options import Settings, from_tables
+from ...base.suggestions import meant, or_known
 from ...data.settings import DataSettings
 from ...network.settings import CreateSettings, NetworkSettings, ShapeSettings
 from ..optim.schedules import Schedule
@@ -45,6 +46,57 @@ SECTIONS: dict[str, type[Settings]] = {
 }
 
 
+#: Where a job has what other trainers and people call by these names.
+OTHER_NAMES = {
+    "learning_rate": "schedule.rate",
+    "lr": "schedule.rate",
+    "unet_lr": "schedule.rate",
+    "lr_warmup_steps": "schedule.warmup",
+    "optimizer_type": "optimizer.name",
+    "optimizer_args": "optimizer.arguments",
+    "max_grad_norm": "optimizer.clip_limit",
+    "steps": "train.max_steps",
+    "max_train_steps": "train.max_steps",
+    "gradient_accumulation_steps": "train.gradient_accumulation",
+    "gradient_checkpointing": "train.checkpointing",
+    "mixed_precision": "train.precision",
+    "train_data_dir": "data.folder",
+    "image_dir": "data.folder",
+    "reg_data_dir": "data.regularisation_folder",
+    "in_json": "data.metadata_file",
+    "train_batch_size": "data.batch_size",
+    "num_repeats": "data.repeats",
+    "shuffle_caption": "data.shuffle_tags",
+    "keep_tokens": "data.keep_tags",
+    "keep_tokens_separator": "data.keep_separator",
+    "caption_separator": "data.tag_separator",
+    "caption_dropout_rate": "data.caption_dropout",
+    "caption_dropout_every_n_epochs": "data.caption_dropout_every",
+    "caption_tag_dropout_rate": "data.tag_dropout",
+    "flip_aug": "data.flip",
+    "min_bucket_reso": "data.min_side",
+    "max_bucket_reso": "data.max_side",
+    "bucket_reso_steps": "data.bucket_step",
+    "prior_loss_weight": "data.regularisation_weight",
+    "loss_type": "loss.kind",
+    "output_name": "output.name",
+    "output_dir": "output.dir",
+    "save_every_n_steps": "output.save_every",
+    "sample_every_n_steps": "preview.every",
+    "sample_prompts": "preview.prompt_file",
+    "sample_sampler": "preview.sampler",
+}
+_OWN = {name: f"{section}.{name}" for section, kind in reversed(SECTIONS.items()) for name, _, _ in kind.options()}
+#: What to write for a name of a setting that stands in the wrong place or is another trainer's.
+PLACES = {**OTHER_NAMES, **_OWN}
+_OTHER_SECTIONS = {"training": "train", "dataset": "data", "learning_rate": "schedule", "rate": "schedule"}
+
+
+def meant_section(name: str) -> str:
+    """Return the section, or the setting with its section, that a name of a table may stand for; else empty."""
+    return meant(name, SECTIONS, {**PLACES, **_OTHER_SECTIONS})
+
+
 @dataclass(frozen=True)
 class Job:
     """A whole training job: one settings object for each section of a job file."""
@@ -65,13 +117,12 @@ class Job:
         Raises:
             SettingsError: names each wrong field as `section.key`; all of them at once.
         """
-        known = ", ".join(SECTIONS)
         unknown = [
-            SettingsError(name, f"there is no such section; known are {known}")
+            SettingsError(name, f"there is no such section; {or_known(meant_section(name), SECTIONS)}")
             for name in values
             if name not in SECTIONS
         ]
-        job = cls(**from_tables(SECTIONS, values, unknown))
+        job = cls(**from_tables(SECTIONS, values, unknown, PLACES))
         if not job.schedule.counts_epochs:
             job.learning_rates()
         if job.output.save_best and not job.train.validation_share:

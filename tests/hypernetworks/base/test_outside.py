@@ -9,12 +9,12 @@ from hypernetwork_workbench.hypernetworks.base.outside import (
     is_file,
     is_folder,
     parse_json,
-    parse_toml,
     read_json,
     read_text,
     resolved,
     shown,
 )
+from hypernetwork_workbench.hypernetworks.base.toml import parse_toml
 
 
 def test_what_looks_like_too_much_inside_a_text_is_none():
@@ -38,24 +38,10 @@ def test_unfit_json(text, reason):
         parse_json(text)
 
 
-@pytest.mark.parametrize(
-    ("text", "reason"),
-    [
-        ("a = " + "[" * 65, "nested too deeply"),
-        ("a." * 40 + "b = 1", "more than 32 parts"),
-        ('"a" . ' * 40 + "b = 1", "more than 32 parts"),
-        ("x = {" + "a." * 40 + "b = 1}", "more than 32 parts"),
-        ("a = " + "1_" * 300 + "1", "400 digits"),
-        ("a = 0x" + "f" * 500, "400 digits"),
-        ("a = ", "Invalid value"),
-        ("".join(f"[a{n}]\n" for n in range(40_001)), "more than 40,000 keys"),
-        ("".join(f"{'a.' * 15}b{n}=1\n" for n in range(3_000)), "more than 40,000 keys"),
-        ("".join(f"b{n}=1\n" for n in range(40_001)), "more than 40,000 keys"),
-    ],
-)
-def test_unfit_toml(text, reason):
-    with pytest.raises(UnfitTextError, match=reason):
-        parse_toml(text)
+@pytest.mark.parametrize("text", ['{"a": "C:\\Users\\me"}', '{"a": "D:\\pics"}', '{"a":\n "D:\\x"}'])
+def test_a_backslash_in_json_is_named_with_what_to_write(text):
+    with pytest.raises(UnfitTextError, match=r"line \d: a backslash in double quotes .*; write / for it"):
+        parse_json(text)
 
 
 def test_a_key_that_is_there_twice_is_refused(tmp_path):

@@ -91,3 +91,115 @@ def test_an_override_brings_no_other_settings_along():
     tables = {}
     apply_overrides(tables, ["train.max_steps=4\n[evil]\nx=1"])
     assert tables == {"train": {"max_steps": "4\n[evil]\nx=1"}}
+
+
+@pytest.mark.parametrize(
+    ("codec", "ends"),
+    [("utf-8", "\n"), ("utf-8-sig", "\r\n"), ("utf-16", "\r\n"), ("utf-16-be", "\r"), ("utf-32", "\n")],
+)
+def test_a_job_is_read_as_editors_and_shells_write_it(tmp_path, codec, ends):
+    text = "[data]\nfolder = '夜'\nwidth ＝ ５１２\n".replace("\n", ends)
+    mark = "\ufeff" if codec == "utf-16-be" else ""
+    (tmp_path / "job.toml").write_bytes((mark + text).encode(codec))
+    assert read_tables(tmp_path / "job.toml") == {"data": {"folder": str(tmp_path / "夜"), "width": 512}}
+
+
+@pytest.mark.parametrize("name", ["job.json", "job.toml", "job.JSON"])
+def test_a_job_may_be_json(tmp_path, name):
+    path = tmp_path / name
+    path.write_text('{"data": {"folder": "夜", "width": 512}}', encoding="utf-8")
+    assert read_tables(path) == {"data": {"folder": str(tmp_path / "夜"), "width": 512}}
+    path.write_text('{"data": {"width": 512, "width": 640}}', encoding="utf-8")
+    with pytest.raises(SettingsError, match=r"the job file is no JSON: it has a key twice, 'width'"):
+        read_tables(path)
+
+
+def test_a_file_in_another_encoding_is_named(tmp_path):
+    (tmp_path / "job.toml").write_bytes("[data]\nfolder = '夜の絵'\n".encode("cp932"))
+    with pytest.raises(SettingsError, match=r"job\.toml: .* looks like Japanese text in Shift-JIS; save it as UTF-8"):
+        read_tables(tmp_path / "job.toml")
+
+
+@pytest.mark.parametrize(
+    ("there", "named", "advice"),
+    [
+        ("job.toml.txt", "job.toml", r"there is job\.toml\.txt: Windows hides such an ending"),
+        ("job.toml", "job", r"there is job\.toml"),
+        ("job.toml", "Job.TOML", r"there is job\.toml"),
+        ("nigth.toml", "night.toml", r"there is nigth\.toml"),
+        ("other.toml", "job.toml", r"cannot be read: No such file or directory$"),
+    ],
+)
+def test_a_name_that_is_nearly_there_is_told(tmp_path, there, named, advice):
+    (tmp_path / there).write_text("[data]\n")
+    with pytest.raises(SettingsError, match=advice):
+        read_tables(tmp_path / named)
+
+
+@pytest.mark.parametrize(
+    ("written", "folder"),
+    [
+        ("'\"night pics\"'", "night pics"),
+        ('"night/ "', "night"),
+        (r"'night\pics'", "night/pics"),
+        ('"\u202anight"', "night"),
+        ("'night' # 夜", "night"),
+    ],
+)
+def test_a_folder_is_what_somebody_pasted(tmp_path, written, folder):
+    tables = read_tables(write(tmp_path, f"[data]\nfolder = {written}\n[preview]\nprompt_file = {written}\n"))
+    assert tables["data"]["folder"] == tables["preview"]["prompt_file"] == str(tmp_path / folder)
+
+
+def test_each_text_that_is_no_path_is_refused_by_its_field(tmp_path):
+    text = (
+        '[data]\nfolder = "D:\\new\\train"\nmore_folders = "https://x.org/a | num_repeats=2"\n'
+        '[network]\nfile = "\\"night.pt"\n[preview]\nprompt_file = "$PROMPTS/a.txt"\n'
+        '[output]\nname = "n"\ndir = "out\\u200bput"\n'
+    )
+    with pytest.raises(SettingsError) as caught:
+        Job.from_mapping(read_tables(write(tmp_path, text)))
+    said = {error.field: error.reason for error in caught.value.errors}
+    assert list(said) == ["network.file", "data.folder", "data.more_folders", "preview.prompt_file", "output.dir"]
+    assert said["data.folder"].startswith("has a line break and a tab in it")
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("output.name=007", "007"),
+        ("output.name=2024-05-01", "2024-05-01"),
+        ("output.name=true", "true"),
+        ("output.name=1_000", "1_000"),
+        ('output.name="night"', "night"),
+        ("output.name＝夜", "夜"),
+        ("data.folder=12", "12"),
+        ('data.folder="D:\\pics"', '"D:\\pics"'),
+    ],
+)
+def test_an_override_of_a_text_stays_the_text(text, value):
+    tables = {}
+    apply_overrides(tables, [text])
+    assert [one for table in tables.values() for one in table.values()] == [value]
+
+
+@pytest.mark.parametrize(
+    ("text", "field", "advice"),
+    [
+        ("[train]\nmax_step = 5", "train.max_step", "do you mean max_steps?"),
+        ("[train]\nMax-Steps = 5", "train.Max-Steps", "do you mean max_steps?"),
+        ("[train]\nbatch_size = 5", "train.batch_size", "do you mean data.batch_size?"),
+        ("[train]\nlearning_rate = 5", "train.learning_rate", "do you mean schedule.rate?"),
+        ("[data]\nfodler = 'x'", "data.fodler", "do you mean folder?"),
+        ("[data]\nenable_magic = 5", "data.enable_magic", "known are "),
+        ("[Train]\nmax_steps = 5", "Train", "do you mean train?"),
+        ("[training]\nmax_steps = 5", "training", "do you mean train?"),
+        ("[optimiser]\nname = 'AdamW'", "optimiser", "do you mean optimizer?"),
+        ("max_steps = 5", "max_steps", "do you mean train.max_steps?"),
+        ("[zebra]", "zebra", "known are network, data"),
+    ],
+)
+def test_a_name_that_does_not_exist_is_told_with_the_nearest(tmp_path, text, field, advice):
+    with pytest.raises(SettingsError) as caught:
+        Job.from_mapping(read_tables(write(tmp_path, text)))
+    assert advice in {error.field: error.reason for error in caught.value.errors}[field]

@@ -1,0 +1,40 @@
+"""What somebody may mean by a name that does not exist."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Mapping
+
+from . import numbers
+
+_LIKENESS = 0.75
+
+
+def meant(name: str, known: Collection[str], elsewhere: Mapping[str, str] | None = None) -> str:
+    """Return the known name that `name` may stand for; empty where none is like it.
+
+    A name that is the same but for case, signs or blanks comes before one that is only like it, and a known one before
+    one from elsewhere.
+
+    Args:
+        elsewhere: further names, each with what to return for it.
+    """
+    here, others = {_plain(one): one for one in known}, {_plain(one): to for one, to in (elsewhere or {}).items()}
+    key = _plain(name)
+    for names in (here, others):
+        if key in names:
+            return names[key]
+    for names in (here, others):
+        like = difflib.get_close_matches(key, names, n=1, cutoff=_LIKENESS)
+        if like:
+            return names[like[0]]
+    return ""
+
+
+def or_known(suggestion: str, known: Collection[str]) -> str:
+    """Return the end of a sentence about a name that does not exist: what it may mean, or else what is known."""
+    return f"do you mean {suggestion}?" if suggestion else f"known are {', '.join(known)}"
+
+
+def _plain(name: str) -> str:
+    return "".join(one for one in numbers.plain(name[:100]).casefold() if one.isalnum())
