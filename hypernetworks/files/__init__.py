@@ -14,10 +14,11 @@ import torch
 from ..base.atomic import atomic_write
 from ..base.errors import HypernetworkFileError, SettingsError
 from ..base.forms import Text, UnfitError, check_memory
+from ..filetypes import recognise
 from ..network.file_forms import DTYPES, SUFFIXES
 from ..network.hypernetwork import Hypernetwork
 from . import safetensors_form, torch_reader, torch_writer
-from .format import Document, from_state, metadata_state, weights_state
+from .format import Document, check_widths, from_state, metadata_state, weights_state
 from .portable import portable_problems, renumber, without_dropout
 
 __all__ = [
@@ -74,16 +75,20 @@ class Content:
 
 
 def read_content(path: str | os.PathLike[str]) -> Content:
-    """Return a file's plain values and tensors; raises HypernetworkFileError."""
-    with _named(path), _open(path) as (file, size):
+    """Return the plain values and tensors of a hypernetwork's file.
+
+    Raises:
+        HypernetworkFileError: it is damaged, or something else; where that can be known, the reason says what it is.
+    """
+    with _named(path), _open(path) as (file, size), _recognised(file, size, path):
         start = file.read(_SNIFFED_BYTES)
         file.seek(0)
         if start[:2] == b"PK":
-            state, members = torch_reader.read_zip(file, size)
+            state, members = torch_reader.read_zip(file, size, check_widths)
             return Content("zip", members, state)
         if start[8:] == b"{":
             return Content("safetensors", (), safetensors_form.read(file, size))
-        return Content("legacy", (), torch_reader.read_legacy(file, size))
+        return Content("legacy", (), torch_reader.read_legacy(file, size, check_widths))
 
 
 def interpret(content: Content, path: str | os.PathLike[str]) -> Document:
@@ -170,9 +175,7 @@ def load_optimizer_state(path: str | os.PathLike[str], file_hash: str) -> tuple[
     if not Path(path).exists():
         return None
     with _named(path), _open(path) as (file, size):
-        is_zip = file.read(2) == b"PK"
-        file.seek(0)
-        content = torch_reader.read_zip(file, size)[0] if is_zip else torch_reader.read_legacy(file, size)
+        content = _plain(file, size)
         if not isinstance(content, dict) or not isinstance(content.get("optimizer_state_dict", {}), dict):
             raise HypernetworkFileError("it is no optimizer state")
         state = content.get("optimizer_state_dict")
@@ -186,9 +189,15 @@ def load_optimizer_state(path: str | os.PathLike[str], file_hash: str) -> tuple[
 
 
 def read_plain(path: str | os.PathLike[str]) -> Any:
-    """Read plain values and tensors that `torch_writer.write` wrote; raises HypernetworkFileError."""
+    """Read the plain values and tensors of any torch file; raises HypernetworkFileError."""
     with _named(path), _open(path) as (file, size):
-        return torch_reader.read_zip(file, size)[0]
+        return _plain(file, size)
+
+
+def _plain(file: IO[bytes], size: int) -> Any:
+    is_zip = file.read(2) == b"PK"
+    file.seek(0)
+    return torch_reader.read_zip(file, size)[0] if is_zip else torch_reader.read_legacy(file, size)
 
 
 def _state(net: Hypernetwork, portable: bool, dtype: torch.dtype | None) -> dict[Any, Any]:
@@ -211,6 +220,18 @@ def _named(path: str | os.PathLike[str]) -> Iterator[None]:
         if str(reason).startswith(f"{name}: "):
             raise
         raise HypernetworkFileError(f"{name}: {reason}") from reason
+
+
+@contextlib.contextmanager
+def _recognised(file: IO[bytes], size: int, path: str | os.PathLike[str]) -> Iterator[None]:
+    """Put what the file is in place of the reason why it cannot be read as a network, where that can be known."""
+    try:
+        yield
+    except HypernetworkFileError as reason:
+        told = recognise(file, size, Path(path).name)
+        if told is None:
+            raise
+        raise HypernetworkFileError(told) from reason
 
 
 @contextlib.contextmanager

@@ -133,7 +133,7 @@ def _optimizer_of(path: Path, file_hash: str) -> dict[Any, Any] | None:
     """Return the optimizer state of a network, if it belongs to a file with this hash."""
     # A missing or broken file has no hash to keep correct.
     with contextlib.suppress(HypernetworkFileError):
-        state = files.read_content(files.optimizer_path(path)).state
+        state = files.read_plain(files.optimizer_path(path))
         if isinstance(state, dict) and state.get("hash") == file_hash:
             return state
     return None

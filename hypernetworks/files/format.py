@@ -11,6 +11,7 @@ from ..base.forms import STEPS, Number, UnfitError
 from ..network.hypernetwork import Hypernetwork, HypernetworkModule, Metadata
 from ..network.layers import WEIGHT_INITS
 from ..network.structure import Structure, default_dropout
+from .pickle_names import TensorRef
 
 MAX_WIDTHS = 64
 KNOWN_KEYS = frozenset(
@@ -60,14 +61,26 @@ class Document:
             raise HypernetworkFileError("its tensors share the same data")
 
 
+def check_widths(state: Any) -> None:
+    """Raise HypernetworkFileError for the content of a file that is no hypernetwork; its tensors do not matter."""
+    if isinstance(state, (torch.Tensor, TensorRef)):
+        reason = (
+            "it holds a Tensor in place of a hypernetwork; an aesthetic gradient belongs to the extension of that name"
+        )
+        raise HypernetworkFileError(reason)
+    if not isinstance(state, Mapping):
+        raise HypernetworkFileError(f"it holds a {type(state).__name__} in place of a hypernetwork")
+    if not any(_width(key, value) is not None for key, value in state.items()):
+        raise HypernetworkFileError("it has no attention width, so that it is not a hypernetwork")
+
+
 def from_state(state: Any, name: str) -> Document:
     """Read the content of a `.pt` file; `name` stands in where the file has none.
 
     Raises:
         HypernetworkFileError: not a hypernetwork, or a key with a value it cannot have.
     """
-    if not isinstance(state, Mapping):
-        raise HypernetworkFileError(f"it holds a {type(state).__name__} in place of a hypernetwork")
+    check_widths(state)
     pairs: dict[int, tuple[State, State]] = {}
     metadata: dict[Any, Any] = {}
     for key, value in state.items():
@@ -78,8 +91,6 @@ def from_state(state: Any, name: str) -> Document:
             raise HypernetworkFileError(f"it has the width {width} twice")
         else:
             pairs[width] = _pair(width, value)
-    if not pairs:
-        raise HypernetworkFileError("it has no attention width, so that it is not a hypernetwork")
     if len(pairs) > MAX_WIDTHS:
         raise HypernetworkFileError(f"it has more than {MAX_WIDTHS} attention widths")
     try:

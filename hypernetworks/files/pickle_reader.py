@@ -5,13 +5,12 @@ by a name from the file: a global is only ever compared with the short list belo
 version and does not depend on `torch.load`, which a host may have replaced.
 """
 
-import io
 import pickletools
-import struct
 from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
 from ..base.errors import HypernetworkFileError
+from ..filetypes import pickles
 from .pickle_names import CALLS, SKIPPED, Global, NumpyType, RefusedError, Skipped, StorageRef, TensorRef, find, storage
 
 __all__ = ["SKIPPED", "Skips", "StorageRef", "TensorRef", "read"]
@@ -20,17 +19,8 @@ __all__ = ["SKIPPED", "Skips", "StorageRef", "TensorRef", "read"]
 Skips: TypeAlias = Callable[[str], bool]
 
 MAX_PICKLE_BYTES = 8 << 20
-MAX_OPERATIONS = 400_000
-MAX_LINE_BYTES = 64 << 10
 MAX_KEY = 1 << 48  # larger whole numbers can be chosen so that all of them fall into one place of a dict
 MAX_INTEGER_BITS = 80  # the magic number of torch before 1.6 has 77
-
-
-class _Stream(io.BytesIO):
-    """Gives only short lines, since a number written in digits takes the square of their count to read."""
-
-    def readline(self, size: int | None = -1, /) -> bytes:
-        return super().readline(MAX_LINE_BYTES if size is None or size < 0 else min(size, MAX_LINE_BYTES))
 
 
 class _Mark:
@@ -38,7 +28,6 @@ class _Mark:
 
 
 _MARK = _Mark()
-_BROKEN = (ValueError, IndexError, KeyError, TypeError, OverflowError, AttributeError, struct.error)
 
 
 def read(data: bytes, start: int = 0, skips: Skips = lambda name: False) -> tuple[Any, int]:
@@ -54,13 +43,12 @@ def read(data: bytes, start: int = 0, skips: Skips = lambda name: False) -> tupl
     """
     if len(data) > MAX_PICKLE_BYTES:
         raise HypernetworkFileError(f"its description is larger than {MAX_PICKLE_BYTES >> 20} MB")
-    stream = _Stream(data)
-    stream.seek(start)
+    stream = pickles.stream(data, start)
     try:
         return _Machine(skips).run(pickletools.genops(stream)), stream.tell()
     except RefusedError as reason:
         raise HypernetworkFileError(str(reason)) from None
-    except _BROKEN as reason:
+    except pickles.BROKEN as reason:
         raise HypernetworkFileError(f"its description is damaged ({type(reason).__name__})") from reason
 
 
@@ -75,8 +63,8 @@ class _Machine:
     def run(self, operations: Iterator[tuple[Any, Any, int | None]]) -> Any:
         """Carry out the operations and return the value under STOP."""
         for count, (opcode, argument, _) in enumerate(operations):
-            if count > MAX_OPERATIONS:
-                raise RefusedError(f"its description takes more than {MAX_OPERATIONS} operations")
+            if count > pickles.MAX_OPERATIONS:
+                raise RefusedError(f"its description takes more than {pickles.MAX_OPERATIONS} operations")
             if opcode.name == "STOP":
                 return self._pop()
             if opcode.name in _VALUES:

@@ -1,6 +1,5 @@
 """Reads torch's `.pt` container: a zip, or before 2020 a series of pickles. Nothing in a file is executed."""
 
-import io
 import mmap
 import struct
 import zipfile
@@ -8,67 +7,43 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import PurePosixPath
-from typing import IO, Any, cast
+from typing import IO, Any, TypeAlias, cast
 
 import torch
 
 from ..base.errors import HypernetworkFileError
+from ..filetypes import zips
 from . import pickle_reader
 from .pickle_reader import SKIPPED, Skips, StorageRef, TensorRef
 
-MAX_DIRECTORY_BYTES = 4 << 20
 MAX_DEPTH = 32
 MAX_VALUES = 500_000
 MAX_MEMBERS = 20_000
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 _LEGACY_PICKLES = 5
 _HEADER_BYTES = 30
-_BROKEN_ZIP = (
-    zipfile.BadZipFile,
-    NotImplementedError,
-    RuntimeError,
-    EOFError,
-    OSError,
-    ValueError,
-    OverflowError,
-    struct.error,
-)
+#: Looks at a value before its tensors are read; they are references then.
+Check: TypeAlias = Callable[[Any], None]
 
 
-class _Opening(io.RawIOBase):
-    """Lets `zipfile` read a directory only up to a sane length, since each entry takes many times its bytes."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self.file = file
-        self.limit: int | None = MAX_DIRECTORY_BYTES
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        return self.file.seek(offset, whence)
-
-    def tell(self) -> int:
-        return self.file.tell()
-
-    def read(self, count: int = -1) -> bytes:
-        if self.limit is None:
-            return self.file.read(count)
-        data = self.file.read(self.limit + 1 if count < 0 else min(count, self.limit + 1))
-        if len(data) > self.limit:
-            raise zipfile.BadZipFile("its directory is too large")
-        return data
+def _unchecked(_value: Any) -> None:
+    pass
 
 
-def read_zip(file: IO[bytes], size: int) -> tuple[Any, tuple[str, ...]]:
+def read_zip(file: IO[bytes], size: int, check: Check = _unchecked) -> tuple[Any, tuple[str, ...]]:
     """Return the value of an open torch file of `size` bytes, its tensors views of the file's bytes, and its members.
+
+    Args:
+        check: looks at the value before its tensors are read, and raises HypernetworkFileError for what is not wanted.
 
     Raises:
         HypernetworkFileError: the file is no torch file, damaged, compressed, or holds more than plain values.
     """
     with _opened(file) as archive:
-        read = partial(_read_member, archive)
-        return _read_archive(archive, _checked_members(archive, size), read), tuple(archive.namelist())
+        members = _checked_members(archive, size)
+        value = _described(archive, members)
+        check(value)
+        return _filled(value, members, partial(_read_member, archive)), tuple(archive.namelist())
 
 
 def read_mapped(file: IO[bytes], size: int, skips: Skips) -> Any:
@@ -83,26 +58,21 @@ def read_mapped(file: IO[bytes], size: int, skips: Skips) -> Any:
     with _opened(file) as archive:
         # The mapping lives as long as the tensors. What is written into them does not reach the file.
         read = partial(_map_member, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY))
-        return _read_archive(archive, _checked_members(archive, size), read, skips)
+        members = _checked_members(archive, size)
+        return _filled(_described(archive, members, skips), members, read)
 
 
 @contextmanager
 def _opened(file: IO[bytes]) -> Iterator[zipfile.ZipFile]:
-    opening = _Opening(file)
     try:
-        with zipfile.ZipFile(opening) as archive:
-            opening.limit = None
+        with zips.opened(file) as archive:
             yield archive
-    except _BROKEN_ZIP as reason:
+    except zips.BROKEN as reason:
         raise HypernetworkFileError(f"it is damaged ({reason})") from reason
 
 
-def _read_archive(
-    archive: zipfile.ZipFile,
-    members: dict[str, zipfile.ZipInfo],
-    read: Callable[[zipfile.ZipInfo], bytearray | memoryview],
-    skips: Skips = lambda name: False,
-) -> Any:
+def _described(archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo], skips: Skips = lambda name: False) -> Any:
+    """Return the value of a torch file with references in place of its tensors."""
     description = members.get("data.pkl")
     if description is None:
         raise HypernetworkFileError("it is a zip, but has no data.pkl")
@@ -110,8 +80,12 @@ def _read_archive(
         raise HypernetworkFileError("its description is too large")
     if "byteorder" in members and _read_member(archive, members["byteorder"]) != b"little":
         raise HypernetworkFileError("its numbers are stored for a big-endian machine")
-    value, _ = pickle_reader.read(bytes(_read_member(archive, description)), skips=skips)
+    return _sound(pickle_reader.read(bytes(_read_member(archive, description)), skips=skips)[0])
 
+
+def _filled(
+    value: Any, members: dict[str, zipfile.ZipInfo], read: Callable[[zipfile.ZipInfo], bytearray | memoryview]
+) -> Any:
     def load(reference: StorageRef) -> bytearray | memoryview:
         if f"data/{reference.key}" not in members:
             raise HypernetworkFileError("a part of its data is missing")
@@ -159,8 +133,11 @@ def _checked_members(archive: zipfile.ZipFile, size: int) -> dict[str, zipfile.Z
     return members
 
 
-def read_legacy(file: IO[bytes], size: int) -> Any:
+def read_legacy(file: IO[bytes], size: int, check: Check = _unchecked) -> Any:
     """Return the value of a file of torch before 1.6: magic, version, system, value and storage keys, then the data.
+
+    Args:
+        check: see `read_zip`.
 
     Raises:
         HypernetworkFileError: the file is no torch file, damaged, or holds more than plain values.
@@ -178,11 +155,13 @@ def read_legacy(file: IO[bytes], size: int) -> Any:
         values.append(value)
         if index == 0 and value != LEGACY_MAGIC:
             raise HypernetworkFileError("it is a bare pickle, not a torch file")
+    value = _sound(values[3])
+    check(value)
     storages: dict[str, StorageRef] = {}
-    _walk(values[3], lambda tensor: storages.setdefault(tensor.storage.key, tensor.storage))
+    _walk(value, lambda tensor: storages.setdefault(tensor.storage.key, tensor.storage))
     file.seek(position)
     blocks = _legacy_blocks(file, values[4], storages, size)
-    return _Filler(lambda reference: blocks[reference.key]).fill(values[3])
+    return _Filler(lambda reference: blocks[reference.key]).fill(value)
 
 
 def _legacy_blocks(file: IO[bytes], keys: Any, storages: dict[str, StorageRef], size: int) -> dict[str, bytearray]:
@@ -197,6 +176,11 @@ def _legacy_blocks(file: IO[bytes], keys: Any, storages: dict[str, StorageRef], 
             raise HypernetworkFileError("a part of its data is damaged")
         blocks[key] = bytearray(file.read(length))
     return blocks
+
+
+def _sound(value: Any) -> Any:
+    """Return a value as it is; refuse what `_walk` refuses."""
+    return _walk(value, lambda reference: reference)
 
 
 def _walk(value: Any, replace: Callable[[TensorRef], Any]) -> Any:

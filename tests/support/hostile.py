@@ -136,12 +136,12 @@ if os.name == "posix":
         os.mkfifo(path)
 
 
-@case("it is no torch file")
+@case("it is a web page, not a hypernetwork; open its page")
 def text(path: Path) -> None:
     path.write_text("<!DOCTYPE html><html>404</html>")
 
 
-@case("it is no torch file")
+@case("it is full of zeros")
 def zeros(path: Path) -> None:
     path.write_bytes(bytes(1000))
 
@@ -172,7 +172,7 @@ def flipped_bit(path: Path) -> None:
     path.write_bytes(data)
 
 
-@case("no data.pkl")
+@case("it is a zip archive without a network in it")
 def other_zip(path: Path) -> None:
     rezip(path, {"readme.txt": b"hello"})
 
@@ -397,7 +397,8 @@ def tensor_that_starts_behind_its_data(path: Path) -> None:
 
 @case("a part of its data is cut short")
 def storage_larger_than_its_member(path: Path) -> None:
-    with_pickle(path, tensor_pickle((1 << 40,), (1,), count=1 << 40))
+    tensor = tensor_pickle((1 << 40,), (1,), count=1 << 40)
+    with_pickle(path, b"\x80\x02}K\x08" + tensor[2:-1] + b"s.")  # {8: tensor}, so that it looks like a network
 
 
 @case("holds a Tensor in place of a hypernetwork")
@@ -453,7 +454,11 @@ def changed(**weights: Any) -> dict[Any, Any]:
 
 broken("holds a list", "a_list", lambda: [1, 2, 3])
 broken("no attention width", "no_width", lambda: {"step": 1})
-broken("no attention width", "embedding", lambda: {"string_to_param": {"*": torch.ones(1, 768)}, "name": "e"})
+broken(
+    "it is a textual-inversion embedding, not a hypernetwork",
+    "embedding",
+    lambda: {"string_to_param": {"*": torch.ones(1, 768)}, "name": "e"},
+)
 broken("not a pair", "width_without_a_pair", lambda: good() | {16: half(16)})
 broken("not a pair", "three_halves", lambda: good() | {8: (half(), half(), half())})
 broken("not a set of weights", "half_is_a_tensor", lambda: good() | {8: (torch.ones(3), torch.ones(3))})
@@ -552,7 +557,7 @@ def header_with_a_name_twice(path: Path) -> None:
     tensors(path, b'{"8.k.a":{},"8.k.a":{}}')
 
 
-@case("header is damaged", "x.safetensors")
+@case("it is a LoRA, not a hypernetwork", "x.safetensors")
 def names_of_another_model(path: Path) -> None:
     tensors(path, {"lora_unet.weight": ENTRY}, bytes(8))
 
@@ -572,7 +577,7 @@ def overlapping_tensors(path: Path) -> None:
     tensors(path, {"8.k.a": ENTRY, "8.k.b": ENTRY}, bytes(8))
 
 
-@case("another length", "x.safetensors")
+@case("its end is missing", "x.safetensors")
 def truncated_tensors(path: Path) -> None:
     tensors(path, {"8.k.a": ENTRY}, bytes(4))
 

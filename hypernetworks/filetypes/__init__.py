@@ -1,0 +1,80 @@
+"""Tells what a file is that people took for a hypernetwork, from small parts of it; nothing in it is executed."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import IO
+
+from . import pickles, safetensors, signatures, texts, weights, zips
+from .names import Names
+
+__all__ = ["inner_names", "recognise", "recognise_path"]
+
+MAX_DESCRIPTION_BYTES = 8 << 20
+_HEAD_BYTES = 256 << 10
+_COMPOSITION_SUFFIX = ".hns"
+_PICKLE = b"\x80"
+_BROKE_OFF = "as after a download or a copy that broke off; get it again"
+_CUT = f"it is damaged: its end is missing, {_BROKE_OFF}"
+_ZEROS = f"it is full of zeros, {_BROKE_OFF}"
+_EMPTY = f"it is empty, {_BROKE_OFF}"
+_UNFINISHED = "its download has not ended; wait for it, or download it again"
+#: What programs that download add to a name until they are through.
+_PARTS = (".crdownload", ".part", ".partial", ".download", ".opdownload", ".aria2", ".!qb", ".!ut", ".tmp", ".td")
+
+
+def recognise(file: IO[bytes], size: int, name: str = "") -> str | None:
+    """Return what is to be told of an open file that is no sound hypernetwork; None where that cannot be known.
+
+    Args:
+        size: bytes of the file.
+        name: of the file; its ending counts only where the content does not tell.
+
+    Returns:
+        What it is and what to do, as a sentence without the name and a full stop.
+    """
+    suffix = Path(name).suffix.lower()
+    if suffix in _PARTS:
+        return _UNFINISHED
+    head = _read(file, 0)
+    if not head:
+        return _EMPTY
+    if not any(head) and not any(_read(file, size // 2)) and not any(_read(file, size - len(head))):
+        return _ZEROS
+    is_zip, has_header = head.startswith(b"PK"), safetensors.has_prefix(head)
+    names = inner_names(file)
+    kind = weights.kind_of(names) if names else None
+    if kind is None and ((is_zip and not zips.has_end(file, size)) or (has_header and safetensors.is_cut(file, size))):
+        return _CUT
+    if kind is None and is_zip:
+        kind = zips.kind_of(zips.members(file))
+    elif kind is None and names is None:
+        kind = signatures.kind_of(head) or texts.kind_of(head, size, suffix == _COMPOSITION_SUFFIX)
+    return kind.sentence if kind else None
+
+
+def recognise_path(path: str | os.PathLike[str]) -> str | None:
+    """Return what `recognise` does for the file at `path`; None too where it cannot be read."""
+    try:
+        with Path(path).open("rb") as file:
+            return recognise(file, os.fstat(file.fileno()).st_size, Path(path).name)
+    except (OSError, ValueError):
+        return None
+
+
+def inner_names(file: IO[bytes]) -> Names | None:
+    """Return the names in an open file of weights, of torch's or `.safetensors`; None for another file."""
+    head = _read(file, 0)
+    if head.startswith(b"PK"):
+        data = zips.description(file, MAX_DESCRIPTION_BYTES)
+        return None if data is None else pickles.names(data)
+    if head.startswith(_PICKLE):
+        file.seek(0)
+        return pickles.names(file.read(MAX_DESCRIPTION_BYTES))
+    return safetensors.names(file) if safetensors.has_prefix(head) else None
+
+
+def _read(file: IO[bytes], place: int) -> bytes:
+    file.seek(max(0, place))
+    return file.read(_HEAD_BYTES)
