@@ -247,7 +247,7 @@ def _open(path: str | os.PathLike[str]) -> Iterator[tuple[IO[bytes], int]]:
         with Path(path).open("rb") as file:
             size = os.fstat(file.fileno()).st_size
             if size == 0:
-                raise HypernetworkFileError("it is empty")
+                raise HypernetworkFileError(recognise(file, size) or "it is empty")
             yield file, size
     except FileNotFoundError as reason:
         raise HypernetworkFileError("there is no such file") from reason

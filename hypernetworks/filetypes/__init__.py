@@ -9,16 +9,15 @@ from typing import IO
 from . import pickles, safetensors, signatures, texts, weights, zips
 from .names import Names
 
-__all__ = ["inner_names", "recognise", "recognise_path"]
+__all__ = ["keys", "recognise", "recognise_path"]
 
 MAX_DESCRIPTION_BYTES = 8 << 20
 _HEAD_BYTES = 256 << 10
 _COMPOSITION_SUFFIX = ".hns"
 _PICKLE = b"\x80"
-_BROKE_OFF = "as after a download or a copy that broke off; get it again"
-_CUT = f"it is damaged: its end is missing, {_BROKE_OFF}"
-_ZEROS = f"it is full of zeros, {_BROKE_OFF}"
-_EMPTY = f"it is empty, {_BROKE_OFF}"
+_CUT = "it is damaged: its end is missing, as after a download or a copy that broke off; get it again"
+_ZEROS = "it is full of zeros, as after a download or a copy that broke off; get it again"
+_EMPTY = "it is empty, as after a download or a copy that broke off; get it again"
 _UNFINISHED = "its download has not ended; wait for it, or download it again"
 #: What programs that download add to a name until they are through.
 _PARTS = (".crdownload", ".part", ".partial", ".download", ".opdownload", ".aria2", ".!qb", ".!ut", ".tmp", ".td")
@@ -43,7 +42,7 @@ def recognise(file: IO[bytes], size: int, name: str = "") -> str | None:
     if not any(head) and not any(_read(file, size // 2)) and not any(_read(file, size - len(head))):
         return _ZEROS
     is_zip, has_header = head.startswith(b"PK"), safetensors.has_prefix(head)
-    names = inner_names(file)
+    names = _names(file)
     kind = weights.kind_of(names) if names else None
     if kind is None and ((is_zip and not zips.has_end(file, size)) or (has_header and safetensors.is_cut(file, size))):
         return _CUT
@@ -63,16 +62,29 @@ def recognise_path(path: str | os.PathLike[str]) -> str | None:
         return None
 
 
-def inner_names(file: IO[bytes]) -> Names | None:
-    """Return the names in an open file of weights, of torch's or `.safetensors`; None for another file."""
+def keys(path: str | os.PathLike[str]) -> tuple[str, ...]:
+    """Return the names in the file of weights at `path`, of torch's or `.safetensors`; none for another file.
+
+    Raises:
+        OSError, ValueError: it cannot be read.
+    """
+    with Path(path).open("rb") as file:
+        names = _names(file)
+    return names.keys if names else ()
+
+
+def _names(file: IO[bytes]) -> Names | None:
+    """Return the names in an open file of weights; None for another file."""
     head = _read(file, 0)
     if head.startswith(b"PK"):
         data = zips.description(file, MAX_DESCRIPTION_BYTES)
         return None if data is None else pickles.names(data)
+    if safetensors.has_prefix(head):  # may begin like a pickle, with a header of 128 bytes
+        return safetensors.names(file)
     if head.startswith(_PICKLE):
         file.seek(0)
         return pickles.names(file.read(MAX_DESCRIPTION_BYTES))
-    return safetensors.names(file) if safetensors.has_prefix(head) else None
+    return None
 
 
 def _read(file: IO[bytes], place: int) -> bytes:

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from .. import files
+from .. import files, filetypes
 from ..base.errors import HypernetworkFileError
 from ..files.format import Document
 from ..network.file_forms import weight_bytes
@@ -16,6 +16,9 @@ from ..network.structure import Structure
 from .readers import Reader, readers
 
 __all__ = ["Histogram", "LayerStatistics", "Outline", "Reader", "Report", "describe", "outline"]
+
+#: A hash of more takes longer than a page should.
+_MOST_HASHED_BYTES = 1 << 30
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,9 +112,9 @@ class Outline:
 
     Attributes:
         file_bytes: its size; None where it is no regular file.
-        short_hash: first ten hex digits of its SHA-256; None where it cannot be read.
-        form: `zip` or `legacy` for a torch file, else `safetensors`; None where its content cannot be read.
-        keys: the names in it, where its content can be read and has names.
+        short_hash: first ten hex digits of its SHA-256; None where it cannot be read, or is too large for that.
+        form: `zip` or `legacy` for a torch file, else `safetensors`; None where it is no hypernetwork.
+        keys: the names in it, where it has some.
     """
 
     file_bytes: int | None
@@ -125,13 +128,14 @@ def outline(path: str | os.PathLike[str]) -> Outline:
     size = digest = form = None
     keys: tuple[str, ...] = ()
     # A broken file may stop this at any step; what is known by then is returned.
-    with contextlib.suppress(HypernetworkFileError):
-        digest = files.short_hash(path)
+    with contextlib.suppress(HypernetworkFileError, OSError, ValueError):
         size = Path(path).stat().st_size
+        if size <= _MOST_HASHED_BYTES:
+            digest = files.short_hash(path)
+        keys = filetypes.keys(path)
         content = files.read_content(path)
         form = content.form
-        if isinstance(content.state, dict):
-            keys = tuple(str(key) for key in content.state)
+        keys = tuple(str(key) for key in content.state)
     return Outline(size, digest, form, keys)
 
 
