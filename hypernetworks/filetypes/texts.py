@@ -32,7 +32,7 @@ _TEXTS: tuple[tuple[str, Kind], ...] = (
         Kind("a picture (SVG)", "download the network itself; a picture is often shown beside it"),
     ),
     (
-        r"(?:<\?xml[^>]*>\s*)?<error>",
+        r"(?:<\?xml[^>]*>\s*)?<error\b",
         Kind("the answer of a website", "its address is wrong, or it was taken away; look for it on its page"),
     ),
 )
