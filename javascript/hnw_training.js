@@ -7,8 +7,8 @@ function hnwLive() {
     if (!live) {
         live = document.createElement("div");
         live.id = "hnw_train_live";
-        const container = gradioApp().querySelector("#hnw_train_progress");
-        container.parentNode.insertBefore(live, container.nextSibling);
+        const status = gradioApp().querySelector("#hnw_train_status");
+        status.parentNode.insertBefore(live, status);
     }
     return live;
 }

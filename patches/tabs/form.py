@@ -12,6 +12,7 @@ import gradio as gr
 from ...hypernetworks.base.errors import SettingsError, WorkbenchError
 from ...hypernetworks.base.options import Group, Option, Settings, as_text
 from ...hypernetworks.pages.sentences import plain, refused
+from .frame import FIELD_PX
 
 #: The settings class of each section of a form.
 Sections = Mapping[str, type[Settings]]
@@ -112,7 +113,11 @@ class Form:
 
     def column(self) -> Any:
         """Return the block around a field and its message."""
-        return gr.Column(min_width=160, elem_classes="hnw-field") if self._shows_problems else contextlib.nullcontext()
+        return (
+            gr.Column(min_width=FIELD_PX, elem_classes="hnw-field")
+            if self._shows_problems
+            else contextlib.nullcontext()
+        )
 
     def add_component(self, section: str, name: str, option: Option, component: Any) -> Any:
         """Add a component just made to the form, with its message under it."""
@@ -175,7 +180,7 @@ def _address(section: str, name: str) -> str:
 
 def widget(kind: Any, option: Option, value: Any, id_: str) -> Any:
     """Return the component that suits the type of a setting."""
-    common: dict[str, Any] = {"label": option.label, "info": option.help, "elem_id": id_}
+    common: dict[str, Any] = {"label": option.label, "info": option.help, "min_width": FIELD_PX, "elem_id": id_}
     make: Callable[..., Any]
     if option.choices:
         make, common["choices"] = gr.Dropdown, list(option.choices)

@@ -207,7 +207,6 @@ function submit(...values) {
 function start_training_textual_inversion(...values) {
     const id = randomId();
     const app = gradioApp();
-    app.getElementById("ti_gallery_container").classList.add("used");
     const error = app.getElementById("ti_error");
     error.classList.add("busy");
     requestProgress(id, app.getElementById("ti_output"), app.getElementById("ti_gallery"), () => {

@@ -7,12 +7,14 @@ from typing import Any
 
 import gradio as gr
 
-from modules import script_callbacks, sd_models, ui_settings, ui_txt2img
+from modules import gradio_classes, script_callbacks, sd_models, ui_settings, ui_txt2img
+from modules.ui_components import ResizeHandleRow
 from modules.ui_gradio_extensions import reload_javascript, theme
 
 
 def _create_train(preview_params: list[Any]) -> gr.Blocks:
-    with gr.Blocks(analytics_enabled=False) as interface:
+    """Return the Train tab in the WebUI's frame: the tabs of extensions left, what jobs give right."""
+    with gr.Blocks(analytics_enabled=False) as interface, ResizeHandleRow(variant="compact", equal_height=False):
         with gr.Tabs(elem_id="train_tabs"):
             script_callbacks.ui_train_tabs_callback(script_callbacks.UiTrainTabParams(preview_params))
         with gr.Column(elem_id="ti_gallery_container"):
@@ -26,6 +28,7 @@ def _create_train(preview_params: list[Any]) -> gr.Blocks:
 def create_ui() -> gr.Blocks:
     """Build the page and call the extensions in the WebUI's order."""
     reload_javascript()
+    gradio_classes.add()
     warnings.filterwarnings("ignore", category=gr.deprecation.GradioDeprecationWarning)
     txt2img, fields = ui_txt2img.create()
     train = _create_train([fields[name] for name in ui_txt2img.PREVIEW_FIELDS])

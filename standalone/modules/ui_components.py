@@ -20,3 +20,15 @@ class ToolButton(gr.Button):
     def get_block_name(self) -> str:
         """Return the name under which gradio's page knows a button."""
         return "button"
+
+
+class ResizeHandleRow(gr.Row):
+    """A row of two columns with a handle between them, which the page's script makes."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.elem_classes.append("resize-handle-row")
+
+    def get_block_name(self) -> str:
+        """Return the name under which gradio's page knows a row."""
+        return "row"

@@ -28,7 +28,7 @@ def webpath(path: Path) -> str:
 
 def _scripts() -> list[Path]:
     """Return the host's scripts first, then the extensions'."""
-    own = [Path(paths.standalone_path, "javascript", name) for name in ("host.js", "localization.js")]
+    own = [Path(paths.standalone_path, "javascript", name) for name in ("host.js", "columns.js", "localization.js")]
     return [*own, *extensions.files("javascript/*.js")]
 
 

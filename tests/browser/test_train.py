@@ -19,7 +19,7 @@ const one = document.querySelector('#hnw_train_preview .livePreview img');
 return one ? [one.naturalWidth, one.naturalHeight] : null;
 """
 OUTLINE = """
-return [...document.querySelectorAll('#hnw_train_panel [id^=hnw_train], #hnw_train_form [id^=hnw_train]')]
+return [...document.querySelectorAll('#hnw_train_panel [id^=hnw_train], #hnw_train_fields [id^=hnw_train]')]
     .map((one) => one.id).filter((id) => id !== 'hnw_train_live' && !id.endsWith('_problem')).sort().join();
 """
 

@@ -13,9 +13,11 @@ from ....hypernetworks.network import presets
 from ....hypernetworks.train.settings.job import CreateSettings
 from .. import start_values
 from ..form import Form
+from ..frame import form_column, frame, panel_column, wipe_on
 from ..preset_choice import preset_choice
 from .handlers import Handlers, Panel
 
+_ID = "hnw_create"
 _WIDTHS = Option(
     "Attention widths",
     "Widths of the attention layers that the network changes; all of the loaded checkpoint are ticked.",
@@ -37,12 +39,12 @@ def make_tab(start: Mapping[str, Mapping[str, Any]]) -> Handlers:
     values = {**start["network"], "name": start["output"].get("name", ""), "seed": start["train"].get("seed", 0)}
     wanted = tuple(values.get("widths", ()))
     form = Form("hnw_create", shows_problems=True, own={"widths": lambda form: _width_fields(form, wanted)})
-    with gr.Tab("Create Beta Hypernetwork", elem_id="hnw_create_tab") as tab, gr.Row():
-        with gr.Column(elem_id="hnw_create_form"):
+    with gr.Tab("Create Beta Hypernetwork", elem_id=f"{_ID}_tab") as tab, frame():
+        with form_column(_ID):
             preset, advice = _preset_choice()
             form.add_rows({"": CreateSettings}, {"": values})
             form.add_folds({"": CreateSettings}, {"": values}, groups([CreateSettings]))
-        with gr.Column(elem_id="hnw_create_panel"):
+        with panel_column(_ID):
             panel, buttons = _panel(preset, advice)
     handlers = Handlers(form, panel, wanted)
     _connect(tab, handlers, buttons)
@@ -101,4 +103,5 @@ def _connect(tab: Any, handlers: Handlers, buttons: Mapping[str, Any]) -> None:
     preset.input(handlers.choose_preset, [preset, *inputs], handlers.filled, **_QUICK)
     buttons["load"].upload(handlers.load, [buttons["load"], *inputs], [status, *handlers.filled], **_QUICK)
     buttons["save"].click(handlers.save, inputs, [status, buttons["saved"]], **_QUICK)
+    wipe_on([buttons[name] for name in ("save", "create")], [status])
     buttons["create"].click(handlers.create, inputs, [status, *shown])

@@ -22,6 +22,7 @@ from ....hypernetworks.train.settings.job import SECTIONS
 from ...model import taggers
 from .. import start_values
 from ..form import Form, blur_events
+from ..frame import FIELD_PX, form_column, frame, panel_column, progress_place, wipe_on
 from ..train import tab
 from .handlers import Components, Handlers
 
@@ -57,11 +58,11 @@ class _Tab:
         self._statuses: dict[str, Any] = {}
         self._buttons: dict[str, Any] = {}
         self._has_taggers = bool(taggers.available())
-        with gr.Tab("Dataset", elem_id=f"{_ID}_tab"), gr.Row():
-            with gr.Column(scale=1, min_width=300, elem_id=f"{_ID}_form"):
+        with gr.Tab("Dataset", elem_id=f"{_ID}_tab"), frame():
+            with form_column(_ID):
                 self._fields(train)
                 self._actions()
-            with gr.Column(scale=2, min_width=420, elem_id=f"{_ID}_panel"):
+            with panel_column(_ID, scale=2):
                 components = self._panel()
         self.handlers = Handlers(self._form, components)
         self._connect_view()
@@ -129,7 +130,7 @@ class _Tab:
 
     def _panel(self) -> Components:
         self._task = gr.Textbox(visible=False)
-        gr.HTML(elem_id=f"{_ID}_progress")
+        progress_place(_ID)
         self._statuses["look"] = gr.HTML(elem_id=f"{_ID}_status")
         survey = gr.State(None)
         overview = gr.HTML(elem_id=f"{_ID}_overview")
@@ -141,11 +142,11 @@ class _Tab:
                 self._button("save", "Save the caption", size="sm", min_width=120)
             self._statuses["save"] = gr.HTML(elem_id=f"{_ID}_save_status")
         with gr.Row(elem_id=f"{_ID}_bar"):
-            show = gr.Dropdown([ALL], value=ALL, label="Show", min_width=120, elem_id=f"{_ID}_show")
+            show = gr.Dropdown([ALL], value=ALL, label="Show", min_width=FIELD_PX, elem_id=f"{_ID}_show")
             words = gr.Textbox(
-                "", label=_WORDS.label, placeholder=_WORDS.help, min_width=120, elem_id=f"{_ID}_words", max_lines=1
+                "", label=_WORDS.label, placeholder=_WORDS.help, min_width=FIELD_PX, elem_id=f"{_ID}_words", max_lines=1
             )
-            page = gr.Number(1, label="Page", precision=0, min_width=60, elem_id=f"{_ID}_page")
+            page = gr.Number(1, label="Page", precision=0, min_width=FIELD_PX, elem_id=f"{_ID}_page")
         with gr.Row(elem_id=f"{_ID}_pages"):
             self._button("before", "Page before", interactive=False, size="sm", min_width=90)
             self._button("after", "Next page", interactive=False, size="sm", min_width=90)
@@ -200,10 +201,8 @@ class _Tab:
         )
 
     def _connect_statuses(self) -> None:
-        """Clear the status of all actions as soon as another button is pressed."""
-        for name in (*self._statuses, "pick"):
-            others = [status for one, status in self._statuses.items() if one != name]
-            self._buttons[name].click(partial(_wiped, len(others)), outputs=others, **_QUICK)
+        """Clear the messages of all actions as soon as one is pressed."""
+        wipe_on([self._buttons[name] for name in (*self._statuses, "pick")], list(self._statuses.values()))
 
     def _connect_train(self, train: Form) -> None:
         """Let each form be filled in from the other; both have fields of the same addresses."""
@@ -214,10 +213,6 @@ class _Tab:
         names = [there["output.name"], there["network.file"]]
         self._buttons["take"].click(_with_name, [*names, *theirs], [name, *ours], **_QUICK)
         self._buttons["give"].click(_as_they_are, ours, theirs, **_QUICK).then(None, _js="hnwTrainLookSoon")
-
-
-def _wiped(count: int) -> list[str]:
-    return [""] * count
 
 
 def _with_name(saved_as: str, network: str | None, *values: Any) -> list[Any]:

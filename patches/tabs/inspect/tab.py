@@ -15,6 +15,7 @@ from ....hypernetworks.files.convert import ConversionSettings
 from ....hypernetworks.files.edit import NotesSettings, RenamingSettings
 from ....hypernetworks.pages.sentences import done
 from ..form import Form
+from ..frame import FIELD_PX, form_column, frame, panel_column, wipe_on
 from . import work as inspecting
 
 _ID = "hnw_inspect"
@@ -42,10 +43,10 @@ class InspectTab:
 
     def build(self) -> None:
         """Make the widgets inside the gradio block that is open now, and connect them."""
-        with gr.Tab("Inspect Hypernetwork", elem_id=f"{_ID}_tab") as tab, gr.Row():
-            with gr.Column(scale=1, min_width=300, elem_id=f"{_ID}_form"):
+        with gr.Tab("Inspect Hypernetwork", elem_id=f"{_ID}_tab") as tab, frame():
+            with form_column(_ID):
                 self._inputs()
-            with gr.Column(scale=2, min_width=420, elem_id=f"{_ID}_panel"):
+            with panel_column(_ID, scale=2):
                 self._comparison = gr.HTML(elem_id=f"{_ID}_comparison")
                 self._report = gr.HTML(elem_id=f"{_ID}_report")
         self._connect(tab)
@@ -67,7 +68,13 @@ class InspectTab:
     def _dropdown(self, section: str, name: str, option: Option) -> Any:
         id_ = "_".join(filter(None, (_ID, section, name)))
         component = gr.Dropdown(
-            inspecting.names(), value=None, label=option.label, info=option.help, elem_id=id_, scale=1
+            inspecting.names(),
+            value=None,
+            label=option.label,
+            info=option.help,
+            elem_id=id_,
+            scale=1,
+            min_width=FIELD_PX,
         )
         return self.form.add_component(section, name, option, component)
 
@@ -99,6 +106,8 @@ class InspectTab:
                 inputs=self.form.components,
                 outputs=[self._statuses[section], *outputs],
             )
+
+        wipe_on(list(self._buttons.values()), list(self._statuses.values()))
 
     def _handler(
         self, section: str, work: Callable[[dict[str, Any]], tuple[Any, ...]], outputs: int

@@ -14,6 +14,7 @@ from ....hypernetworks.merge.saving import ResultSettings
 from ....hypernetworks.merge.settings import NONE, OWN_OPTIONS, ROWS, MergeSettings, used_fields
 from ....hypernetworks.pages.sentences import note
 from ..form import Form, widget
+from ..frame import FIELD_PX, form_column, frame, panel_column, wipe_on
 from ..inspect import work
 from . import baking
 from . import handlers as merging
@@ -43,11 +44,11 @@ def build(_params: Any = None) -> None:
 def make_tab() -> Tab:
     """Make the tab in the block that is open now."""
     with gr.Tab("Merge Hypernetworks", elem_id=f"{_ID}_tab") as tab:
-        with gr.Row():
+        with frame():
             merge, merged, refresh = _merge_part()
-        with gr.Accordion("Composition", open=False, elem_id=f"{_ID}_composition"), gr.Row():
+        with gr.Accordion("Composition", open=False, elem_id=f"{_ID}_composition"), frame():
             composition = _composition_part()
-        with gr.Accordion("Bake into a checkpoint", open=False, elem_id=f"{_ID}_bake"), gr.Row():
+        with gr.Accordion("Bake into a checkpoint", open=False, elem_id=f"{_ID}_bake"), frame():
             bake = _bake_part()
     lists = [*merge.lists, *(field.component for field in bake.form.fields if field.name in ("network", "checkpoint"))]
     look = (merge.look, merge.form.components, merge.shown)
@@ -61,7 +62,7 @@ def _merge_part() -> tuple[MergeHandlers, Any, Any]:
     """Make the merge; return its handlers, the event of its end, and the button that refreshes the lists."""
     form = Form(_ID, shows_problems=True)
     columns: dict[str, Any] = {}
-    with gr.Column(scale=1, min_width=420, elem_id=f"{_ID}_form"):
+    with form_column(_ID):
         rows = [_network_row(form, columns, row) for row in range(1, ROWS + 1)]
         with gr.Row():
             form.add(MergeSettings, {}, ("method",))
@@ -70,7 +71,7 @@ def _merge_part() -> tuple[MergeHandlers, Any, Any]:
         with gr.Row():
             form.add(MergeSettings, {}, ("block_weights",))
         form.add_rows({"": ResultSettings})
-    with gr.Column(scale=1, min_width=420, elem_id=f"{_ID}_panel"):
+    with panel_column(_ID):
         table = gr.HTML(note("Choose at least two networks."), elem_id=f"{_ID}_methods")
         with gr.Row():
             button = gr.Button("Merge", variant="primary", scale=3, elem_id=f"{_ID}_button")
@@ -79,6 +80,7 @@ def _merge_part() -> tuple[MergeHandlers, Any, Any]:
         check = gr.HTML(elem_id=f"{_ID}_check")
     handlers = MergeHandlers(form, columns, [options, *rows[_OPTIONAL_ROW - 1 :]], table)
     _look_at_once(form, handlers.look, handlers.shown)
+    wipe_on([button], [status, check])
     return handlers, button.click(handlers.merge, form.components, [status, check]), refresh
 
 
@@ -94,11 +96,11 @@ def _network_row(form: Form, columns: dict[str, Any], row: int) -> Any:
 def _composition_part() -> CompositionHandlers:
     id_ = f"{_ID}_composition"
     form = Form(id_, shows_problems=True)
-    with gr.Column(scale=1, min_width=420):
+    with form_column(id_):
         text = gr.Textbox("", label=TEXT.label, info=TEXT.help, lines=TEXT.lines, elem_id=f"{id_}_text")
         form.add_component("", "text", TEXT, text)
         form.add_rows({"": ResultSettings})
-    with gr.Column(scale=1, min_width=420):
+    with panel_column(id_):
         preview = gr.HTML(elem_id=f"{id_}_preview")
         with gr.Row():
             save = gr.Button("Save as .hns", variant="primary", elem_id=f"{id_}_save")
@@ -106,6 +108,7 @@ def _composition_part() -> CompositionHandlers:
         status = gr.HTML(elem_id=f"{id_}_status")
     handlers = CompositionHandlers(form, preview)
     _look_at_once(form, handlers.look, handlers.shown)
+    wipe_on([save, save_one], [status])
     save.click(handlers.save, form.components, [status])
     save_one.click(handlers.save_one, form.components, [status])
     return handlers
@@ -116,15 +119,16 @@ def _bake_part() -> BakeHandlers:
     lists = {"network": work.names(), "checkpoint": baking.checkpoints()}
     own = {name: partial(_dropdown, BakeSettings, name, choices, id_) for name, choices in lists.items()}
     form = Form(id_, shows_problems=True, own=own)
-    with gr.Column(scale=1, min_width=420):
+    with form_column(id_):
         form.add_rows({"": BakeSettings})
-    with gr.Column(scale=1, min_width=420):
+    with panel_column(id_):
         preview = gr.HTML(elem_id=f"{id_}_preview")
         button = gr.Button("Bake", variant="primary", elem_id=f"{id_}_button")
         status = gr.HTML(elem_id=f"{id_}_status")
     handlers = BakeHandlers(form, preview)
     _look_at_once(form, handlers.look, handlers.shown)
     checkpoint = next(field.component for field in form.fields if field.name == "checkpoint")
+    wipe_on([button], [status])
     button.click(handlers.bake, form.components, [status, checkpoint])
     return handlers
 
@@ -133,7 +137,7 @@ def _dropdown(kind: type[Settings], name: str, choices: list[str], id_: str, for
     """Make a field with choices from the host; its initial value is "None" where that is one."""
     _, option = _declared(kind, name)
     value = NONE if NONE in choices[:1] else None
-    with gr.Column(scale=2, min_width=160, elem_classes="hnw-field"):
+    with gr.Column(scale=2, min_width=FIELD_PX, elem_classes="hnw-field"):
         component = gr.Dropdown(choices, value=value, label=option.label, info=option.help, elem_id=f"{id_}_{name}")
         form.add_component("", name, option, component)
 
@@ -142,7 +146,7 @@ def _sometimes(form: Form, name: str) -> Any:
     """Make a field that is shown only where it has an effect; return its column."""
     kind, option = _declared(MergeSettings, name)
     is_visible = name in used_fields(MergeSettings.method, (1, 2)) or name.startswith("weight_")
-    with gr.Column(scale=1, min_width=160, elem_classes="hnw-field", visible=is_visible) as column:
+    with gr.Column(scale=1, min_width=FIELD_PX, elem_classes="hnw-field", visible=is_visible) as column:
         component = widget(kind, option, getattr(MergeSettings, name), f"{_ID}_{name}")
         form.add_component("", name, option, component)
     return column

@@ -16,12 +16,14 @@ from ....hypernetworks.train.settings import presets
 from ...patching import capabilities
 from .. import start_values
 from ..form import Form
+from ..frame import controls, form_column, frame, panel_column, progress_place, wipe_on
 from ..inspect import work
 from ..preset_choice import preset_choice
 from . import buttons, fields
 from .handlers import Handlers, Panel
 
 _log = logging.getLogger(__name__)
+_ID = "hnw_train"
 _QUICK: dict[str, Any] = {"queue": False, "show_progress": "hidden"}
 
 
@@ -56,15 +58,15 @@ def make_tab(start: dict[str, dict[str, Any]], txt2img: Sequence[Any] = ()) -> H
         txt2img: the eight components of the txt2img tab, where the host gives them.
     """
     form = fields.make_form()
-    with gr.Tab("Train Gamma", elem_id="hnw_train_tab") as tab, gr.Row():
-        with gr.Column(elem_id="hnw_train_form"):
+    with gr.Tab("Train Gamma", elem_id=f"{_ID}_tab") as tab, frame():
+        with form_column(_ID):
             preset, advice = _preset_choice()
             fields.above_plot(form, start)
             plot = gr.HTML(elem_id="hnw_train_plot")
             fields.below_plot(form, start)
             tick = _tick(bool(txt2img))
             fields.folds(form, start)
-        with gr.Column(elem_id="hnw_train_panel"):
+        with panel_column(_ID, is_sticky=True):
             parts = _panel()
     handlers = Handlers(form, Panel(preset, advice, plot))
     _connect_entry(tab, handlers, parts)
@@ -97,20 +99,9 @@ def _panel() -> dict[str, Any]:
     """Make the buttons and the display of a run; return them by name."""
     parts: dict[str, Any] = {}
     _why_off()
-    with gr.Row():
-        parts["train"] = gr.Button(
-            "Train hypernetwork", variant="primary", scale=2, min_width=200, elem_id="hnw_train_button"
-        )
-        parts["continue"] = gr.Button("Continue", min_width=100, elem_id="hnw_train_continue")
-        parts["interrupt"] = gr.Button("Interrupt", min_width=100, elem_id="hnw_train_interrupt")
-    with gr.Row():
-        parts["check"] = gr.Button("Check", size="sm", min_width=100, elem_id="hnw_train_check")
-        parts["find"] = gr.Button("Find a rate", size="sm", min_width=100, elem_id="hnw_train_find_rate")
-        parts["save"] = gr.Button("Save settings", size="sm", min_width=100, elem_id="hnw_train_save")
-        parts["load"] = gr.UploadButton(
-            "Load settings", size="sm", min_width=100, file_types=[".toml", ".json"], elem_id="hnw_train_load"
-        )
-    gr.HTML(elem_id="hnw_train_progress")
+    with controls(_ID):
+        parts |= _buttons()
+        progress_place(_ID)
     parts["status"] = gr.HTML(elem_id="hnw_train_status")
     parts["saved"] = gr.File(label="Saved settings", visible=False, interactive=False, elem_id="hnw_train_saved")
     parts["preview"] = gr.Gallery(
@@ -127,6 +118,24 @@ def _panel() -> dict[str, Any]:
     parts["last"] = gr.Button("Show the last run", elem_id="hnw_train_last", elem_classes="hnw-hidden")
     parts["look"] = gr.Button("Look at the entries", elem_id="hnw_train_look", elem_classes="hnw-hidden")
     return parts
+
+
+def _buttons() -> dict[str, Any]:
+    with gr.Row():
+        main = {
+            "train": gr.Button("Train hypernetwork", variant="primary", scale=2, elem_id="hnw_train_button"),
+            "continue": gr.Button("Continue", elem_id="hnw_train_continue"),
+            "interrupt": gr.Button("Interrupt", elem_id="hnw_train_interrupt"),
+        }
+    with gr.Row():
+        return main | {
+            "check": gr.Button("Check", size="sm", elem_id="hnw_train_check"),
+            "find": gr.Button("Find a rate", size="sm", elem_id="hnw_train_find_rate"),
+            "save": gr.Button("Save settings", size="sm", elem_id="hnw_train_save"),
+            "load": gr.UploadButton(
+                "Load settings", size="sm", file_types=[".toml", ".json"], elem_id="hnw_train_load"
+            ),
+        }
 
 
 def _why_off() -> None:
@@ -157,6 +166,7 @@ def _connect_entry(tab: Any, handlers: Handlers, parts: Mapping[str, Any]) -> No
 
 def _connect_runs(form: Form, parts: Mapping[str, Any], txt2img: _Txt2img) -> None:
     outputs = [parts["preview"], parts["status"]]
+    wipe_on([parts[name] for name in ("train", "continue", "check", "find", "save")], [parts["status"]])
     actions = {
         "train": buttons.train,
         "continue": buttons.resume,

@@ -1,0 +1,117 @@
+"""How our tabs stand on a page: fields wide enough, nothing beside the page or over another, buttons in sight."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from selenium import webdriver
+
+WIDTHS_PX = (1440, 1920, 1024, 420)
+HEIGHT_PX = 1000
+TABS = ("create", "train", "inspect", "merge", "dataset")
+LEAST_FIELD_PX = 240
+
+OPEN = """
+const pane = document.getElementById(arguments[0]);
+const panes = [...pane.parentElement.children].filter((one) => one.classList.contains("tabitem"));
+pane.parentElement.querySelectorAll(":scope > .tab-nav > button")[panes.indexOf(pane)].click();
+"""
+UNFOLD = """
+for (const fold of document.querySelectorAll(`#${arguments[0]} .label-wrap`))
+    if (fold.classList.contains("open") !== arguments[1]) fold.click();
+"""
+#: The fields whose room for an entry is too narrow, each with that width.
+NARROW = """
+const kinds = "textarea, input[type=number], input[type=text], .wrap-inner, .wrap:has(> input[role=listbox])";
+return [...document.querySelectorAll(`#${arguments[0]} :is(${kinds})`)]
+    .filter((one) => one.offsetParent && !one.closest(".wrap-inner") | one.matches(".wrap-inner"))
+    .map((one) => [one.closest("[id^=hnw_]").id, (one.closest(".wrap") || one).getBoundingClientRect().width])
+    .filter(([_id, width]) => width < arguments[1]);
+"""
+#: What reaches beyond the page to the right, and what must be scrolled sideways inside of it.
+SIDEWAYS = """
+const page = document.documentElement;
+const inside = [...document.querySelectorAll(`#${arguments[0]}, #${arguments[0]} *`)]
+    .filter((one) => one.offsetParent)
+    .filter((one) => !one.closest(".gradio-gallery *, .hnw-scroll, .hnw-wide-table, .hnw-drawing-box"));
+const out = inside.filter((one) => one.getBoundingClientRect().right > page.clientWidth + 1);
+return (page.scrollWidth > page.clientWidth ? ["the page"] : []).concat(out.map((one) => one.id || one.className));
+"""
+#: Pairs of our elements of which one lies over the other.
+OVER = """
+const ours = [...document.querySelectorAll(`#${arguments[0]} :is(.block, button, .progressDiv, .hnw-chart)`)]
+    .filter((one) => one.offsetParent && one.offsetHeight !== 0 && !one.closest("ul, .gradio-gallery *"));
+const boxes = ours.map((one) => one.getBoundingClientRect());
+const name = (one) => one.id || one.closest("[id^=hnw_]").id + " " + one.className;
+const pairs = [];
+for (let a = 0; a < ours.length; a++) for (let b = a + 1; b < ours.length; b++) {
+    const wide = Math.min(boxes[a].right, boxes[b].right) - Math.max(boxes[a].left, boxes[b].left);
+    const high = Math.min(boxes[a].bottom, boxes[b].bottom) - Math.max(boxes[a].top, boxes[b].top);
+    if (wide > 1 && high > 1 && !ours[a].contains(ours[b]) && !ours[b].contains(ours[a]))
+        pairs.push([name(ours[a]), name(ours[b])]);
+}
+return pairs;
+"""
+#: The buttons and the progress bar of the panel that are not fully in sight, or that something else covers.
+UNSEEN = """
+return [...document.querySelectorAll("#hnw_train_controls :is(button, .progressDiv)")].filter((one) => {
+    if (!one.offsetParent) return false;
+    const box = one.getBoundingClientRect();
+    if (box.top < 0 || box.bottom > window.innerHeight || box.left < 0 || box.right > window.innerWidth) return true;
+    return [[0.5, 0.5], [0.1, 0.2], [0.9, 0.8]].some(([across, down]) => {
+        const found = document.elementFromPoint(box.left + across * box.width, box.top + down * box.height);
+        return !one.contains(found);
+    });
+}).map((one) => one.id || one.className);
+"""
+#: How far the lowest part of the panel reaches below the screen.
+BELOW = """
+const parts = [...document.querySelectorAll("#hnw_train_panel > *")].filter((one) => one.offsetParent);
+return Math.max(...parts.map((one) => one.getBoundingClientRect().bottom)) - window.innerHeight;
+"""
+SCROLL = "window.scrollTo(0, arguments[0] * (document.documentElement.scrollHeight - window.innerHeight))"
+
+
+@contextmanager
+def wide(driver: webdriver.Chrome, width_px: int) -> Iterator[None]:
+    """Give the page this width, with no bar for scrolling beside it."""
+    metrics = {"width": width_px, "height": HEIGHT_PX, "deviceScaleFactor": 1, "mobile": False}
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    try:
+        time.sleep(0.3)
+        yield
+    finally:
+        driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def problems(driver: webdriver.Chrome, name: str) -> list[Any]:
+    """Open one of our tabs and return what breaks the rules in it, with its folds closed and open."""
+    tab, found = f"hnw_{name}_tab", []
+    driver.execute_script(OPEN, tab)
+    for is_open in (True, False):
+        driver.execute_script(UNFOLD, tab, is_open)
+        driver.execute_script(SCROLL, 0)
+        time.sleep(0.5)
+        found += driver.execute_script(NARROW, tab, LEAST_FIELD_PX)
+        found += driver.execute_script(SIDEWAYS, tab)
+        found += driver.execute_script(OVER, tab)
+    return found
+
+
+def unseen(driver: webdriver.Chrome, is_beside: bool) -> list[Any]:
+    """Scroll through Train Gamma; return its buttons out of sight, and the panel's part below, if it `is_beside`."""
+    driver.execute_script(OPEN, "hnw_train_tab")
+    found: list[Any] = []
+    for is_open in (True, False):
+        driver.execute_script(UNFOLD, "hnw_train_tab", is_open)
+        time.sleep(0.4)
+        for share in (0, 0.1, 0.35, 0.7, 1):
+            driver.execute_script(SCROLL, share)
+            time.sleep(0.2)
+            found += [(share, one) for one in driver.execute_script(UNSEEN)]
+            if is_beside and (below := driver.execute_script(BELOW)) > 1:
+                found.append((share, below))
+    return found
