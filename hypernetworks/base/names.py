@@ -1,4 +1,4 @@
-"""Names of networks: any language, but nothing that a file system or the prompt syntax refuses."""
+"""Names: of networks, in any language without what a file system or the prompt syntax refuses, and in sentences."""
 
 from __future__ import annotations
 
@@ -8,6 +8,17 @@ from .errors import SettingsError
 _FORBIDDEN = '<>:"/\\|?*,()[]{}'
 _RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
 _MAX_BYTES = 200
+
+
+#: Invisible characters that names of several scripts and emoji need.
+_JOINERS = "\u200c\u200d"
+
+
+def printable(text: str) -> str:
+    """Return a text from outside in one line, with U+FFFD for half signs and for what steers a terminal."""
+    if text.isprintable():
+        return text
+    return "".join(sign if sign.isprintable() or sign in _JOINERS else "\ufffd" for sign in text)
 
 
 def check_name(name: str, field: str = "name") -> str:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import errno
 import json
+import os
 import re
-import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from .disk import open_regular
 from .encodings import UnfitTextError, decode
+from .names import printable
 
 MAX_TEXT_BYTES = 4 << 20
 _MAX_DEPTH = 64
@@ -30,13 +31,7 @@ def read_bytes(path: Path, most_bytes: int = MAX_TEXT_BYTES) -> bytes:
         OSError: it cannot be read.
         UnfitTextError: it is longer than `most_bytes`.
     """
-    try:
-        is_regular = stat.S_ISREG(path.stat().st_mode)
-    except ValueError as error:
-        raise OSError(errno.EINVAL, "its name has a character that no file name has") from error
-    if not is_regular:  # reading a pipe could wait for ever
-        raise OSError(errno.EINVAL, "it is a folder" if path.is_dir() else "it is not a regular file")
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         data = file.read(most_bytes + 1)
     if len(data) > most_bytes:
         raise UnfitTextError(f"it is larger than {most_bytes:,} bytes")
@@ -104,15 +99,20 @@ def resolved(path: Path) -> Path:
         return path.absolute()
 
 
-def reason_of(error: OSError | UnfitTextError) -> str:
-    """Return why a text cannot be read."""
+def reason_of(error: OSError | ValueError) -> str:
+    """Return why a file cannot be read."""
     return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
 
 def shown_path(path: Path) -> str:
     """Return a path for a sentence, cut where it is long."""
-    text = str(path).replace("\0", "?")
+    text = printable(str(path))
     return text if len(text) <= _MAX_SHOWN * 2 else f"{text[: _MAX_SHOWN * 2]}..."
+
+
+def shown_name(path: str | os.PathLike[str]) -> str:
+    """Return the name of a file for a sentence."""
+    return printable(Path(path).name)
 
 
 def shown(value: Any) -> str:

@@ -6,14 +6,14 @@ import os
 from pathlib import Path
 from typing import TypeAlias
 
-#: Time of the last change in nanoseconds, and size in bytes.
-Stamp: TypeAlias = tuple[int, int]
+#: Time of the last change in nanoseconds, size in bytes, and number on its disk: files of an archive share the others.
+Stamp: TypeAlias = tuple[int, int, int]
 
 
 def stamp(path: str | os.PathLike[str]) -> Stamp | None:
-    """Return the stamp of the file at `path`; None where there is none or it cannot be read."""
+    """Return the stamp of the file at `path`, a link followed; None where there is none or it cannot be read."""
     try:
         status = Path(path).stat()
     except OSError:
         return None
-    return status.st_mtime_ns, status.st_size
+    return status.st_mtime_ns, status.st_size, status.st_ino

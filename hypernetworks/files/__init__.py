@@ -4,7 +4,6 @@ import contextlib
 import dataclasses
 import hashlib
 import os
-import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -12,8 +11,10 @@ from typing import IO, Any
 import torch
 
 from ..base.atomic import atomic_write
+from ..base.disk import UnfitFileError, open_regular
 from ..base.errors import HypernetworkFileError, SettingsError
 from ..base.forms import Text, UnfitError, check_memory
+from ..base.outside import reason_of, shown_name
 from ..filetypes import recognise
 from ..network.file_forms import DTYPES, SUFFIXES
 from ..network.hypernetwork import Hypernetwork
@@ -213,7 +214,7 @@ def _state(net: Hypernetwork, portable: bool, dtype: torch.dtype | None) -> dict
 @contextlib.contextmanager
 def _named(path: str | os.PathLike[str]) -> Iterator[None]:
     """Put the file's name in front of the reason of an error, once."""
-    name = Path(path).name
+    name = shown_name(path)
     try:
         yield
     except HypernetworkFileError as reason:
@@ -236,20 +237,16 @@ def _recognised(file: IO[bytes], size: int, path: str | os.PathLike[str]) -> Ite
 
 @contextlib.contextmanager
 def _open(path: str | os.PathLike[str]) -> Iterator[tuple[IO[bytes], int]]:
-    """Open a regular file for reading; yield it with its size in bytes."""
+    """Open a regular file for reading, links followed; yield it with its size in bytes."""
     try:
-        # Links are refused: what they point to may change between the check and the reading.
-        kind = Path(path).lstat().st_mode
-        if stat.S_ISLNK(kind):
-            raise HypernetworkFileError("it is a symbolic link; name the file it points to")
-        if not stat.S_ISREG(kind):
-            raise HypernetworkFileError("it is a folder" if stat.S_ISDIR(kind) else "it is not a regular file")
-        with Path(path).open("rb") as file:
+        with open_regular(path) as file:
             size = os.fstat(file.fileno()).st_size
             if size == 0:
                 raise HypernetworkFileError(recognise(file, size) or "it is empty")
             yield file, size
     except FileNotFoundError as reason:
         raise HypernetworkFileError("there is no such file") from reason
+    except UnfitFileError as reason:
+        raise HypernetworkFileError(reason.strerror) from reason
     except (OSError, ValueError) as reason:
-        raise HypernetworkFileError(f"it cannot be read ({reason})") from reason
+        raise HypernetworkFileError(f"it cannot be read ({reason_of(reason)})") from reason

@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from .. import files
+from ..base.disk import link_in_the_way
 from ..base.errors import SettingsError
 from ..base.names import check_name
 from ..base.options import Settings, setting
@@ -48,6 +49,8 @@ def convert(source: Path, settings: ConversionSettings) -> Path:
     """
     form = FORMS[settings.form]
     target = source.with_name(settings.name + form.suffix)
+    if link := link_in_the_way(target):
+        raise SettingsError("name", link)
     if target.exists() and not settings.overwrite:
         reason = f"{target.name} exists already; choose another name, or tick “Replace an existing file”"
         raise SettingsError("name", reason)

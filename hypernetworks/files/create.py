@@ -9,6 +9,7 @@ from pathlib import Path
 
 from .. import files
 from ..base.atomic import sweep
+from ..base.disk import link_in_the_way
 from ..base.errors import HypernetworkFileError, SettingsError
 from ..base.locks import held
 from ..network.hypernetwork import Hypernetwork
@@ -75,5 +76,7 @@ def create_file(settings: CreateSettings, model_widths: Sequence[int], folder: P
 
 
 def _check_free(path: Path, settings: CreateSettings) -> None:
+    if link := link_in_the_way(path):
+        raise SettingsError("name", link)
     if path.exists() and not settings.overwrite:
         raise SettingsError("name", f"{path.name} exists already; choose another name, or tick Overwrite")

@@ -12,9 +12,11 @@ from torch import Tensor
 
 from .. import files
 from ..base.atomic import atomic_write
+from ..base.disk import is_taken
 from ..base.errors import HypernetworkFileError, SettingsError
 from ..base.names import check_name
 from ..base.options import Settings, setting
+from ..base.outside import resolved
 from . import safetensors_form, torch_writer
 
 MAX_NOTES = 100_000
@@ -71,7 +73,7 @@ def rename(path: Path, settings: RenamingSettings) -> tuple[Path, ...]:
         raise HypernetworkFileError(f"{path.name}: there is no such file")
     moves = [(old, old.with_name(settings.name + ending)) for old, ending in _family(path)]
     for old, new in moves:
-        if new.exists() and not new.samefile(old):
+        if is_taken(new) and not _is_same(new, old):
             raise SettingsError("name", f"{new.name} exists already; choose another name")
     done: list[tuple[Path, Path]] = []
     try:
@@ -89,7 +91,8 @@ def rename(path: Path, settings: RenamingSettings) -> tuple[Path, ...]:
 def write_notes(path: Path, settings: NotesSettings) -> None:
     """Write new notes into the network at `path`; every other key and every weight stays bit for bit.
 
-    The optimizer state that belongs to the file gets its new hash, so that training can still continue.
+    The optimizer state that belongs to the file gets its new hash, so that training can still continue. Of a link, the
+    file that it leads to gets the notes.
 
     Raises:
         HypernetworkFileError: the file is no hypernetwork, or the disk refuses it; then it stays as it was.
@@ -98,21 +101,23 @@ def write_notes(path: Path, settings: NotesSettings) -> None:
     content = files.read_content(path)
     files.interpret(content, path)
     old_hash = files.short_hash(path)
-    optimizer = _optimizer_of(path, old_hash)
+    own = resolved(path)
+    optimizers = {place: _optimizer_of(place, old_hash) for place in (path, own)}
     if content.form == "safetensors":
-        data = path.read_bytes()
-        with atomic_write(path) as file:
+        data = own.read_bytes()
+        with atomic_write(own) as file:
             file.writelines(safetensors_form.with_text(data, _NOTES, text))
     else:
-        _check_spread(content.state, path)
+        _check_spread(content.state, own)
         state = dict(content.state)
         if text is not None or _NOTES in state:
             state[_NOTES] = text
-        with atomic_write(path) as file:
+        with atomic_write(own) as file:
             torch_writer.write(file, state)
-    if optimizer is not None:
-        with atomic_write(files.optimizer_path(path)) as file:
-            torch_writer.write(file, {**optimizer, "hash": files.short_hash(path)})
+    for place, optimizer in optimizers.items():
+        if optimizer is not None:
+            with atomic_write(files.optimizer_path(place)) as file:
+                torch_writer.write(file, {**optimizer, "hash": files.short_hash(own)})
 
 
 def _family(path: Path) -> Iterator[tuple[Path, str]]:
@@ -127,6 +132,11 @@ def _family(path: Path) -> Iterator[tuple[Path, str]]:
         beside = path.with_name(path.stem + ending)
         if beside.is_file():
             yield beside, ending
+
+
+def _is_same(new: Path, old: Path) -> bool:
+    """Tell whether two names are one file, as `N.pt` and `n.pt` are on some systems."""
+    return new.exists() and new.samefile(old)
 
 
 def _optimizer_of(path: Path, file_hash: str) -> dict[Any, Any] | None:

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from .. import files
+from ..base.disk import walk
+from ..base.names import printable
 
 #: A composition is listed like a network; its text names the networks it is made of.
 COMPOSITION_SUFFIX = ".hns"
@@ -49,39 +51,41 @@ def complete(found: Mapping[str, str], folder: str | os.PathLike[str]) -> dict[s
 
     The networks that the host found keep the names it gave them. Another one is called by its file name without the
     suffix; where that name is taken, by its path below `folder`, such as `styles/night.pt` or `night.safetensors`.
+    What a page cannot show of a name is replaced. Not listed are folders, and what programs leave behind.
 
     Args:
         found: name to path, as the host lists the folder.
     """
-    names = dict(found)
+    networks = _networks(Path(folder))
+    known = {_key(path) for path in networks}
+    # A path that is not known leads to a folder, or by a link to a network that is known under its own path.
+    names = {
+        printable(name): path
+        for name, path in found.items()
+        if _key(path) in known or not Path(path).is_relative_to(folder)
+    }
     listed = {_key(path) for path in names.values()}
-    others = [path for path in _networks(Path(folder)) if _key(path) not in listed]
     told_apart = []
-    for path in others:
-        if path.stem in names:
+    for path in networks:
+        if _key(path) in listed:
+            continue
+        if printable(path.stem) in names:
             told_apart.append(path)
         else:
-            names[path.stem] = str(path)
+            names[printable(path.stem)] = str(path)
     for path in told_apart:
-        name = path.relative_to(folder).as_posix()
+        name = printable(path.relative_to(folder).as_posix())
         names[name if name not in names else f"./{name}"] = str(path)
     return dict(sorted(names.items(), key=lambda item: str(item[1]).lower()))
 
 
 def _networks(folder: Path) -> list[Path]:
-    # As in the host's own list, links to folders are followed and names with a leading dot are skipped.
-    below = os.walk(folder, followlinks=True)
-    paths = []
-    seen = set()
-    for place, folders, names in below:
-        real = Path(place).resolve()
-        if real in seen:
-            folders.clear()  # a link to a parent folder
-            continue
-        seen.add(real)
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        paths += [Path(place, name) for name in names if not name.startswith(".")]
-    networks = [path for path in paths if path.suffix in (*files.SUFFIXES, COMPOSITION_SUFFIX) and path.stem != _NONE]
+    try:
+        files_below = walk(folder).files
+    except OSError:  # a folder that is not there has none
+        return []
+    endings = (*files.SUFFIXES, COMPOSITION_SUFFIX)
+    networks = [path for path in files_below if path.suffix in endings and path.stem != _NONE]
     return sorted(networks, key=lambda path: str(path).lower())
 
 

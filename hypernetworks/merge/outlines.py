@@ -8,7 +8,6 @@ from pathlib import Path
 import torch
 
 from .. import files
-from ..base.errors import HypernetworkFileError
 from ..base.stamps import Stamp, stamp
 from ..network.hypernetwork import Hypernetwork, Metadata
 
@@ -22,13 +21,15 @@ def outline(path: Path, name: str) -> Hypernetwork:
         HypernetworkFileError: there is no such file, or it is broken.
     """
     now = stamp(path)
-    if now is None:
-        raise HypernetworkFileError(f"{path.name}: there is no such file")
-    return _outline(str(path), now, name)
+    return _read(str(path), name) if now is None else _outline(str(path), now, name)
 
 
 @functools.lru_cache(maxsize=_KEPT)
 def _outline(path: str, _stamp: Stamp, name: str) -> Hypernetwork:
+    return _read(path, name)
+
+
+def _read(path: str, name: str) -> Hypernetwork:
     document = files.read_document(path)
     with torch.device("meta"):
         return Hypernetwork(document.structure, tuple(document.pairs), Metadata(name=name))

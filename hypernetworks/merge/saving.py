@@ -12,6 +12,7 @@ from typing import Any
 
 from .. import files
 from ..base.atomic import sweep
+from ..base.disk import link_in_the_way
 from ..base.errors import SettingsError
 from ..base.locks import held
 from ..base.names import check_name
@@ -51,6 +52,8 @@ class ResultSettings(Settings):
 def free_path(folder: Path, file_name: str, overwrite: bool) -> Path:
     """Return the path of a new file; raises SettingsError for `name` where it exists and may not be replaced."""
     path = folder / file_name
+    if link := link_in_the_way(path):
+        raise SettingsError("name", link)
     if path.exists() and not overwrite:
         raise SettingsError(
             "name", f"the file {file_name} exists already; choose another name, or tick “Replace an existing file”"

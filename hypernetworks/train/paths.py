@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..base.atomic import not_folder, not_regular, sweep
+from ..base.disk import link_in_the_way
 from ..base.errors import SettingsError, TrainingError, raise_all
 from ..base.locks import held
 from ..base.outside import is_file
@@ -119,6 +120,8 @@ class OutputPaths:
             yield
 
     def _check_free(self, job: Job) -> None:
+        if link := link_in_the_way(self.network):
+            raise SettingsError("output.name", link)
         if is_file(self.network) and not (job.output.overwrite or self.is_resumed):
             place = self.network.parent
             reason = f"{self.network.name} exists already in {place}; choose another name, or set output.overwrite"

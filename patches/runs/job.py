@@ -53,6 +53,10 @@ def missing_network(name: str) -> str:
 def listed_name(path: str) -> str | None:
     """Return the name in the host's list of the network at `path`, or else of one with the same file name."""
     wanted = Path(path)
+    # A link and what it leads to may both be listed.
+    exact = [name for name, listed in shared.hypernetworks.items() if Path(listed) == wanted]
+    if exact:
+        return exact[0]
     for name, listed in shared.hypernetworks.items():
         if Path(listed).resolve() == wanted.resolve():
             return name

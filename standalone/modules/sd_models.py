@@ -11,6 +11,7 @@ from typing import Any
 
 import safetensors
 import torch
+from hypernetwork_workbench.hypernetworks.base.disk import walk
 from hypernetwork_workbench.hypernetworks.base.errors import HypernetworkFileError
 from safetensors.torch import load_file
 
@@ -41,7 +42,8 @@ def list_models() -> None:
     """Look for checkpoints: --ckpt or the demo first, then models/Stable-diffusion."""
     checkpoints_list.clear()
     first = Path(shared.cmd_opts.ckpt or Path(paths.script_path, DEMO))
-    others = sorted(Path(paths.models_path, "Stable-diffusion").rglob("*"))
+    folder = Path(paths.models_path, "Stable-diffusion")
+    others = walk(folder).files if folder.is_dir() else ()
     for path in (first, *others):
         if path.is_file() and (path is first or path.suffix.lower() in EXTENSIONS):
             checkpoints_list.setdefault(path.name, CheckpointInfo(str(path)))

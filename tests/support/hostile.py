@@ -122,14 +122,32 @@ def folder_named_as_a_file(path: Path) -> None:
 
 if os.name == "posix":
 
-    @case("it is a symbolic link")
-    def symlink(path: Path) -> None:
-        (path.parent / "target.bin").write_bytes(good_bytes(path.parent))
-        path.symlink_to(path.parent / "target.bin")
+    @case("it is a link to nowhere.pt, where there is no file")
+    def symlink_to_nothing(path: Path) -> None:
+        path.symlink_to("nowhere.pt")
 
-    @case("it is a symbolic link")
+    @case("it is a link to .*x.pt, which leads back to itself")
     def symlink_to_itself(path: Path) -> None:
         path.symlink_to(path)
+
+    @case("it is a link to /dev/zero, which is not a regular file")
+    def symlink_to_a_device(path: Path) -> None:
+        path.symlink_to("/dev/zero")
+
+    @case("it is a link to .*, which is a folder")
+    def symlink_to_a_folder(path: Path) -> None:
+        path.symlink_to(path.parent)
+
+    @case("it is a link to second, which is not a regular file")
+    def symlink_to_a_symlink_to_a_pipe(path: Path) -> None:
+        os.mkfifo(path.parent / "pipe")
+        (path.parent / "second").symlink_to("pipe")
+        path.symlink_to("second")
+
+    @case("no attention width")
+    def symlink_to_another_file(path: Path) -> None:
+        torch.save({"step": 1}, path.parent / "target.bin")
+        path.symlink_to("target.bin")
 
     @case("it is not a regular file")
     def pipe(path: Path) -> None:

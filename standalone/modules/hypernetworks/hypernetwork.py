@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from hypernetwork_workbench.hypernetworks.base.disk import walk
 from torch import nn
 
 from modules import devices, shared
@@ -75,8 +76,9 @@ class Hypernetwork:
 
 def list_hypernetworks(path: str) -> dict[str, str]:
     """Return the path of every .pt file below a folder, by name."""
-    found = sorted(Path(path).rglob("*.pt"), key=lambda file: str(file).lower())
-    return {file.stem: str(file) for file in found if file.stem != "None"}
+    folder = Path(path)
+    found = [file for file in walk(folder).files if file.suffix == ".pt"] if folder.is_dir() else []
+    return {file.stem: str(file) for file in sorted(found, key=lambda file: str(file).lower()) if file.stem != "None"}
 
 
 def load_hypernetwork(name: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 from pathlib import Path
 
@@ -107,3 +108,56 @@ def test_a_name_may_have_an_ending_or_the_hash_of_2022(typed, listed):
     files |= {"v1.5": "/x/v1.5.safetensors", "mix": "/x/mix.hns", "n.pt": "/x/a/n.pt"}
     assert listing.find(files, typed) == (files[listed] if listed else None)
     assert listing.meant(files, typed) == (listed or typed)
+
+
+def glob_list(folder: Path) -> dict[str, str]:
+    """Return what the WebUI lists: it follows links, in a loop as far as the system does, and takes folders."""
+    found = sorted(glob.iglob(f"{folder}/**/*.pt", recursive=True), key=str.lower)  # noqa: PTH207 - its function
+    return {Path(path).stem: path for path in found}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links need rights elsewhere")
+def test_the_host_s_list_keeps_its_names_and_each_network_is_there_once(tmp_path: Path):
+    fill(tmp_path, "night.pt", "styles/day.pt", "folder.pt/SYNOPHOTO_THUMB_M.jpg", "old.pt")
+    (tmp_path / "loop").symlink_to(tmp_path, target_is_directory=True)
+    (tmp_path / "styles" / "again").symlink_to(tmp_path / "styles", target_is_directory=True)
+    listed = listing.complete(glob_list(tmp_path), tmp_path)
+    assert {name: Path(path).relative_to(tmp_path).as_posix() for name, path in listed.items()} == {
+        "night": "night.pt",
+        "old": "old.pt",
+        "day": "styles/day.pt",
+    }
+
+
+def test_what_programs_leave_behind_is_no_network(tmp_path: Path):
+    fill(tmp_path, "._a.pt", "__MACOSX/a.pt", ".ipynb_checkpoints/a.safetensors", "@eaDir/a.pt", "a.pt~", "b.pt")
+    assert complete(tmp_path) == {"b": "b.pt"}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links need rights elsewhere")
+def test_a_linked_network_is_listed_wherever_it_leads(tmp_path: Path):
+    folder, store = tmp_path / "networks", tmp_path / "store"
+    fill(store, "far.bin", "styles/deep.pt")
+    fill(folder, "near.pt")
+    (folder / "linked.pt").symlink_to(store / "far.bin")
+    (folder / "twice.safetensors").symlink_to("linked.pt")
+    (folder / "lost.pt").symlink_to(store / "nowhere")
+    (folder / "folder.pt").symlink_to(store, target_is_directory=True)
+    assert complete(folder) == {
+        "near": "near.pt",
+        "linked": "linked.pt",
+        "twice": "twice.safetensors",
+        "lost": "lost.pt",
+        "deep": "folder.pt/styles/deep.pt",
+    }
+
+
+@pytest.mark.skipif(os.name != "posix", reason="other systems have no such names")
+def test_names_that_a_page_cannot_show_are_listed_as_it_can(tmp_path: Path):
+    fill(tmp_path, "two\nlines.pt", "夜 🌙.pt", os.fsdecode(b"caf\xe9.pt"), os.fsdecode(b"caf\xe8.safetensors"))
+    assert complete(tmp_path) == {
+        "two\ufffdlines": "two\nlines.pt",
+        "夜 🌙": "夜 🌙.pt",
+        "caf\ufffd": os.fsdecode(b"caf\xe9.pt"),
+        "caf\ufffd.safetensors": os.fsdecode(b"caf\xe8.safetensors"),
+    }
