@@ -6,24 +6,26 @@ import logging
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..base import numbers
-from ..base.errors import NumberError, SettingsError
+from ..base import foreign, numbers
+from ..base.errors import NumberError, PathTextError, SettingsError
 from ..base.options import convert
-from ..base.outside import UnfitTextError, read_text, resolved, shown_path
-from ..base.toml import parse_toml
+from ..base.outside import UnfitTextError, read_text, reason_of, resolved, shown_path
+from ..base.paths import read_path, split_line
+from ..base.suggestions import meant, or_known
+from ..base.tables import parse_tables
 from .buckets import BUCKETS, SQUARE, bucket_problem
 from .captions import extensions, read_metadata
+from .kohya_unused import OTHER_NAMES, without_unused
 from .subsets import Subset
 
 _log = logging.getLogger(__name__)
 _FIELD = "data.dataset_config"
 _MOST_TABLES = 1000
-#: A full-width bar is allowed in a name on Windows, so it counts only before an option.
-_BAR = re.compile(r"\||｜(?=\s*\w+\s*[=＝])")
 _PAIR = re.compile(r'(?:"[^"]*"|[^,"])+')
 
 Change = Callable[[Subset, Any], Subset]
@@ -84,6 +86,7 @@ _OF_SUBSETS: dict[str, tuple[Any, float, Change]] = {
     "caption_separator": (str, 0, _captions("separator")),
     "secondary_separator": (str, 0, _captions("secondary_separator")),
     "enable_wildcard": (bool, 0, _wildcards),
+    "class_tokens": (str, 0, _source("class_tokens")),
     "alpha_mask": (bool, 0, lambda subset, on: _subset("masks")(subset, "alpha" if on else "off")),
     "caption_extension": (str, 0, lambda subset, text: _source("extensions")(subset, extensions(text))),
     "caption_prefix": (str, 0, _captions("prefix")),
@@ -96,7 +99,6 @@ _OF_SUBSETS: dict[str, tuple[Any, float, Change]] = {
 _OF_ONE_SUBSET: dict[str, tuple[Any, float, Change]] = {
     "image_dir": (str, 0, lambda subset, text: _subset("folder")(subset, Path(text))),
     "is_reg": (bool, 0, _subset("is_regularisation")),
-    "class_tokens": (str, 0, _source("class_tokens")),
     "metadata_file": (str, 0, lambda subset, text: _source("metadata")(subset, read_metadata(Path(text), _FIELD))),
     "weight": (float, 0.0001, _subset("weight")),  # ours: weight of its pictures in the loss
 }
@@ -104,8 +106,6 @@ _SHARES = {"caption_dropout_rate", "caption_tag_dropout_rate"}
 _MULTIPLES_OF_8 = {"resolution", "bucket_reso_steps"}
 _SIZES = {"resolution", "skip_image_resolution"}
 _PATHS = {"image_dir", "metadata_file"}
-#: Options that are not supported here but allowed as long as they are switched off.
-_SWITCHED_OFF = {"color_aug", "cache_info"}
 _TABLES = {"datasets", "subsets"}
 
 
@@ -118,12 +118,9 @@ def read_config(path: Path, base: Subset) -> list[Subset]:
     Raises:
         SettingsError: the file cannot be read, or an option is unknown, misplaced or wrong; names it.
     """
-    try:
-        tables = parse_toml(read_text(path))
-    except OSError as error:
-        raise SettingsError(_FIELD, f"{shown_path(path)} cannot be read: {error.strerror}") from error
-    except UnfitTextError as error:
-        raise SettingsError(_FIELD, f"{path.name} is no TOML: {error}") from error
+    tables = _tables(path)
+    if other := foreign.instead_of_dataset(tables):
+        raise SettingsError(_FIELD, f"{path.name} {other.sentence}")
     _refuse_others(tables, {"general", "datasets"}, "the file")
     base = replace(base, is_deep=False, setting="dataset_config", framing=replace(base.framing, mode=SQUARE))
     base = _captions("has_affixes_among_tags")(base, True)
@@ -138,24 +135,46 @@ def read_config(path: Path, base: Subset) -> list[Subset]:
     return found
 
 
+def _tables(path: Path) -> dict[str, Any]:
+    try:
+        text = read_text(path)
+    except (OSError, UnfitTextError) as error:
+        raise SettingsError(_FIELD, f"{shown_path(path)} cannot be read: {reason_of(error)}") from error
+    try:
+        return parse_tables(text, path.name)
+    except UnfitTextError as error:
+        raise SettingsError(_FIELD, f"{path.name} {error}") from error
+
+
 def named_paths(path: Path) -> Iterator[Path]:
     """Yield the files and folders that a dataset_config file names; mistakes in it are found when it is read."""
     try:
-        tables = parse_toml(read_text(path))
-    except (OSError, ValueError):
+        tables = _tables(path)
+    except SettingsError:
         return
-    for name, value in _entries(tables):
-        if name in _PATHS and isinstance(value, str):
-            # Relative paths in it count from its own folder.
-            yield path.parent / value
+    for table in _all_tables(tables):
+        for name in _PATHS & table.keys():
+            with suppress(SettingsError):
+                place = _placed(path.parent, str(table[name]), name)
+                yield place
+                if name == "metadata_file" and not table.get("image_dir"):
+                    yield from (path.parent / picture for picture in read_metadata(place, _FIELD).entries)
 
 
-def _entries(value: Any) -> Iterator[tuple[str, Any]]:
-    for name, one in value.items() if isinstance(value, Mapping) else ():
-        yield name, one
-        yield from _entries(one)
-    for one in value if isinstance(value, list) else ():
-        yield from _entries(one)
+def _placed(folder: Path, text: str, place: str) -> Path:
+    """Return the place that a path in a file means; a relative one counts from the file's own folder."""
+    try:
+        return resolved(folder / read_path(text))
+    except PathTextError as error:
+        raise SettingsError(_FIELD, f"{place} {error}") from None
+
+
+def _all_tables(value: Any) -> Iterator[Mapping[str, Any]]:
+    if isinstance(value, Mapping):
+        yield value
+    inner = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
+    for one in inner:
+        yield from _all_tables(one)
 
 
 def _of_dataset(table: Mapping[str, Any], base: Subset, folder: Path) -> Iterator[Subset]:
@@ -163,16 +182,18 @@ def _of_dataset(table: Mapping[str, Any], base: Subset, folder: Path) -> Iterato
     own = {key: value for key, value in table.items() if key not in _TABLES}
     base = _changed(base, own, {**_OF_DATASET, **_OF_SUBSETS}, folder, place)
     seen = set()
-    for number, subset in enumerate(_list(table, "subsets", place)):
+    for number, entry in enumerate(_list(table, "subsets", place)):
         where = f"{place}, subset {number + 1}"
+        subset = {name: value for name, value in entry.items() if value is not None}
         if "image_dir" not in subset and "metadata_file" not in subset:
             raise SettingsError(_FIELD, f"{where}: image_dir is missing")
         found = _changed(base, subset, {**_OF_SUBSETS, **_OF_ONE_SUBSET}, folder, where)
         name = str(subset.get("metadata_file") or subset["image_dir"])
-        if resolved(folder / name) in seen:
+        file = _placed(folder, name, where)
+        if file in seen:
             _log.warning("%s: %s is in the dataset already and counts once.", where, name)
             continue
-        seen.add(resolved(folder / name))
+        seen.add(file)
         problem = bucket_problem(found.framing) if found.framing.mode == BUCKETS else ""
         if problem:
             raise SettingsError(_FIELD, f"{where}: min_bucket_reso {problem}")
@@ -187,13 +208,13 @@ def read_lines(text: str, base: Subset) -> Iterator[Subset]:
     Raises:
         SettingsError: an option is unknown or wrong; names it.
     """
-    known = {**_OF_SUBSETS, **{name: _OF_ONE_SUBSET[name] for name in ("is_reg", "class_tokens", "weight")}}
+    known = {**_OF_SUBSETS, **{name: _OF_ONE_SUBSET[name] for name in ("is_reg", "weight")}}
     lines = [line for line in map(str.strip, text.splitlines()) if line]
     if len(lines) > _MOST_TABLES:
         raise SettingsError("data.more_folders", f"has more than {_MOST_TABLES} folders")
     for line in lines:
-        folder, *more = _BAR.split(line, maxsplit=1)
-        rest = numbers.plain_outside_quotes(more[0]) if more else ""
+        folder, bar_and_options = split_line(line)
+        rest = numbers.plain_outside_quotes(bar_and_options[1:])
         try:
             numbers.check_pairs(rest)
         except NumberError as error:
@@ -211,11 +232,12 @@ def _changed(subset: Subset, table: Any, known: Mapping[str, Any], folder: Path,
     """Return the subset with the options of a table applied to it."""
     if not isinstance(table, Mapping):
         raise SettingsError(_FIELD, f"{place} must be a table")
-    table = {name: value for name, value in table.items() if name not in _SWITCHED_OFF or value is not False}
+    table = without_unused(table, _FIELD, place)
     _refuse_others(table, known, place)
     for name, value in table.items():
         kind, lowest, change = known[name]
-        text = str(resolved(folder / value)) if name in _PATHS and isinstance(value, str) else value
+        is_path = name in _PATHS and isinstance(value, str)
+        text = str(_placed(folder, value, f"{place}: {name}")) if is_path else value
         subset = change(subset, _value(name, text, kind, lowest, place))
     return subset
 
@@ -241,8 +263,6 @@ def _value(name: str, value: Any, kind: Any, lowest: float, place: str) -> Any:
             reason = "must be a multiple of 8"
         if reason:
             raise SettingsError(_FIELD, f"{place}: {name} {reason}, not {number:g}")
-    if name in _PATHS and "\0" in found:
-        raise SettingsError(_FIELD, f"{place}: {name} must not have the character NUL in it")
     if name == "caption_separator" and not found:
         raise SettingsError(_FIELD, f"{place}: caption_separator must not be empty")
     if name in _SIZES and len(numbers) not in (1, 2):
@@ -255,7 +275,8 @@ def _refuse_others(table: Mapping[str, Any], known: Mapping[str, Any] | set[str]
         if name not in known:
             elsewhere = name in _OF_DATASET or name in _OF_SUBSETS or name in _OF_ONE_SUBSET
             reason = "cannot stand here" if elsewhere else "means nothing to the training of hypernetworks here"
-            raise SettingsError(_FIELD, f"{place}: {name} {reason}; known are {', '.join(sorted(known))}")
+            like = "" if elsewhere else meant(name, known, OTHER_NAMES)
+            raise SettingsError(_FIELD, f"{place}: {name} {reason}; {or_known(like, sorted(known))}")
 
 
 def _list(table: Mapping[str, Any], name: str, place: str) -> list[Mapping[str, Any]]:

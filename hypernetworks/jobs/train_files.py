@@ -6,12 +6,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..base import foreign
 from ..base.errors import SettingsError
 from ..base.options import take
 from ..base.suggestions import meant
 from ..network.settings import ShapeSettings
-from ..train.settings.job import PLACES, SECTIONS, Job, meant_section
+from ..train.settings.job import PLACES, SECTIONS, Job, is_job, meant_section
 from ..train.settings.job_file import table_text
+from . import kohya_form
 from .original_form import KEYS, translate
 from .settings_text import is_json, parse, save_new
 
@@ -42,16 +44,22 @@ class LoadedJob:
 
 
 def read(content: bytes, file_name: str) -> LoadedJob:
-    """Read a settings file; a `.json` is the original extension's, anything else a job file.
+    """Read a settings file: a job file, the original extension's, or one of kohya's trainer.
 
-    A field that is missing from a job file gets its default; from the original's file, it stays as it is.
+    A field that is missing from a job file gets its default; from another program's file, it stays as it is.
 
     Raises:
         SettingsError: the file is no settings file at all; names it.
     """
     tables = parse(content, file_name)
-    is_job = any(isinstance(tables.get(name), dict) for name in SECTIONS)
-    loaded = (_of_original if is_json(file_name) and not is_job else _of_job)(tables, file_name)
+    other = None if is_job(tables) else foreign.instead_of_job(tables)
+    if other and not other.form:
+        raise SettingsError(file_name, other.sentence)
+    if other and other.form == foreign.KOHYA:
+        loaded = LoadedJob(*kohya_form.translate(tables))
+    else:
+        is_original = other or (is_json(file_name) and not is_job(tables))
+        loaded = (_of_original if is_original else _of_job)(tables, file_name)
     _keep_valid(loaded)
     return loaded
 

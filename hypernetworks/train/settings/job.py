@@ -92,6 +92,14 @@ PLACES = {**OTHER_NAMES, **_OWN}
 _OTHER_SECTIONS = {"training": "train", "dataset": "data", "learning_rate": "schedule", "rate": "schedule"}
 
 
+def is_job(tables: Mapping[str, Any]) -> bool:
+    """Tell whether tables have a setting of a job in its place."""
+    return any(
+        isinstance(tables.get(section), Mapping) and any(name in tables[section] for name, _, _ in kind.options())
+        for section, kind in SECTIONS.items()
+    )
+
+
 def meant_section(name: str) -> str:
     """Return the section, or the setting with its section, that a name of a table may stand for; else empty."""
     return meant(name, SECTIONS, {**PLACES, **_OTHER_SECTIONS})

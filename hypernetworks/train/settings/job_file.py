@@ -8,12 +8,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from ...base import numbers, paths, suggestions
+from ...base import foreign, numbers, paths, suggestions
 from ...base.errors import PathTextError, SettingsError
 from ...base.outside import UnfitTextError, is_folder, read_text, reason_of, resolved, shown_path
 from ...base.tables import parse_tables
 from ...base.toml import parse_toml
-from .job import SECTIONS, Job
+from .job import SECTIONS, Job, is_job
 
 
 def read_tables(path: Path) -> dict[str, Any]:
@@ -31,6 +31,8 @@ def read_tables(path: Path) -> dict[str, Any]:
         tables = parse_tables(text, path.name)
     except UnfitTextError as error:
         raise SettingsError(shown_path(path), f"the job file {error}") from error
+    if not is_job(tables) and (other := foreign.instead_of_job(tables)):
+        raise SettingsError(shown_path(path), f"this {other.sentence}")
     for name, kind in SECTIONS.items():
         section = tables.get(name)
         if isinstance(section, dict):
