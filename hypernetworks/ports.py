@@ -5,7 +5,7 @@ The host's side of each port lives in `patches/model/host.py`; a test may pass a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -155,6 +155,7 @@ class Ports:
         log_dir: folder of logs and previews of such networks.
         latent_dir: folder of cached latents; None: next to the logs.
         find_subject: the host's own finder of what a crop should keep, if it has one.
+        find_sampler: returns the host's name of a sampler, or raises SettingsError.
     """
 
     encoder: Encoder
@@ -166,3 +167,4 @@ class Ports:
     log_dir: Path
     latent_dir: Path | None = None
     find_subject: SubjectFinder | None = None
+    find_sampler: Callable[[str], str] = str

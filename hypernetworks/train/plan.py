@@ -72,6 +72,7 @@ class TrainingPlan:
         memory: the memory that the steps take, and how they are computed.
         resumed: the state to continue from, or None.
         origin: what the run is made of.
+        remarks: sentences on what in the job changes nothing.
         changes: sentences on what is different from when the state was saved.
         run: what tells the run from others of its name, before and after a Continue.
     """
@@ -92,6 +93,7 @@ class TrainingPlan:
     memory: MemoryPlan
     resumed: SavedRun | None
     origin: Origin
+    remarks: tuple[str, ...]
     changes: tuple[str, ...]
     run: str
 
@@ -119,7 +121,7 @@ class TrainingPlan:
             lines.append(f"The run continues from step {self.resumed.step}.")
         elif self.resumed:
             lines.append(f"All {self.end_step} steps are done; the results that are missing are written.")
-        lines += self.changes
+        lines += [*self.changes, *self.remarks]
         return lines
 
 
@@ -154,7 +156,7 @@ def make_plan(job: Job, ports: Ports, resume: bool = False) -> TrainingPlan:
     with errors:
         schedule = job.learning_rates(steps_per_epoch)
     with errors:
-        previews = preview_requests(job, caption)
+        prompts = preview_requests(job, caption, ports.find_sampler)
     errors.raise_all()
     end_step = min(job.train.max_steps, schedule.end_step or job.train.max_steps)
     resumed = state_to_resume(job, paths, end_step).checked(job, network, denoiser) if resume else None
@@ -168,7 +170,7 @@ def make_plan(job: Job, ports: Ports, resume: bool = False) -> TrainingPlan:
         training=training,
         held_out=held_out,
         cache=cache,
-        previews=previews,
+        previews=prompts.requests,
         network=network,
         schedule=schedule,
         clip_limits=schedules.parse(job.optimizer.clip_limit, end_step),
@@ -178,6 +180,7 @@ def make_plan(job: Job, ports: Ports, resume: bool = False) -> TrainingPlan:
         memory=plan_memory(job.train, network, denoiser, training.kinds),
         resumed=resumed,
         origin=origin,
+        remarks=prompts.remarks,
         changes=changes_since(resumed, origin, job, end_step) if resumed else (),
         run=(resumed.run if resumed else "") or secrets.token_hex(8),
     )

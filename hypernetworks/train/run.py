@@ -111,7 +111,7 @@ class _Run:
 
     def __init__(self, plan: TrainingPlan, ports: Ports, training: EncodedDataset, held_out: EncodedDataset) -> None:
         self.plan, self.ports = plan, ports
-        self.notes = Notes(plan.changes)
+        self.notes = Notes((*plan.changes, *plan.remarks))
         self.memory = PeakMemory(ports.denoiser.device)
         self.state = make_state(plan.job, plan.network, ports.denoiser)
         self.validation = Validation(held_out, ports.denoiser, self.state, plan.intervals.validation)
@@ -157,7 +157,7 @@ class _Run:
         plan, encoder = self.plan, self.ports.encoder
         logs = self._open_logs()
         callbacks: list[Callback] = [self.validation, self.monitor, *logs, self.previews, self.saver]
-        for line in (plan.memory.line(), *plan.changes):
+        for line in (plan.memory.line(), *plan.changes, *plan.remarks):
             _log.info(line)
         self.started = time.monotonic()
         try:

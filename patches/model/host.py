@@ -24,7 +24,7 @@ from ...hypernetworks.ports import Checkpoint, Computing, Ports, Progress
 from ..patching import patch_set, switches
 from . import activation_memory, attention_layers, lean_layers, recomputing, temporary, unet_attention
 from .encoders import HostEncoder
-from .previews import HostPreviewer
+from .previews import HostPreviewer, find_sampler
 from .shortcuts import shortcuts
 from .subject import find_subject
 
@@ -185,6 +185,7 @@ def ports(progress: Progress | None = None) -> Ports:
         network_dir=network_dir(),
         log_dir=Path(paths.data_path) / "outputs" / "training",
         find_subject=find_subject,
+        find_sampler=find_sampler,
     )
 
 

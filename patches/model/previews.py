@@ -41,11 +41,17 @@ class HostPreviewer:
         return pictures
 
 
-def check_sampler(name: str) -> None:
-    """Raise SettingsError if the host has no sampler of this name."""
-    names = [sampler.name for sampler in sd_samplers.all_samplers]
-    if name not in names:
-        raise SettingsError("preview.sampler", f"must be one of {', '.join(names)}, not {name!r}")
+def find_sampler(name: str) -> str:
+    """Return the host's name of a sampler, which may be in another case or one of its short names.
+
+    Raises:
+        SettingsError: the host has no such sampler.
+    """
+    samplers = sd_samplers.all_samplers
+    for sampler in samplers:
+        if name.lower() in (known.lower() for known in (sampler.name, *(getattr(sampler, "aliases", None) or ()))):
+            return str(sampler.name)
+    raise SettingsError("preview.sampler", f"must be one of {', '.join(one.name for one in samplers)}, not {name!r}")
 
 
 def _batches(requests: Sequence[PictureRequest]) -> Iterator[list[PictureRequest]]:
@@ -63,13 +69,12 @@ def _batches(requests: Sequence[PictureRequest]) -> Iterator[list[PictureRequest
 
 def _process(batch: list[PictureRequest]) -> list[Image.Image]:
     first = batch[0]
-    check_sampler(first.sampler)
     p = processing.StableDiffusionProcessingTxt2Img(
         sd_model=shared.sd_model,
         prompt=[request.prompt for request in batch],
         negative_prompt=first.negative_prompt,
         seed=[request.seed for request in batch],
-        sampler_name=first.sampler,
+        sampler_name=find_sampler(first.sampler),
         batch_size=len(batch),
         n_iter=1,
         steps=first.steps,

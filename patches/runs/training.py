@@ -17,7 +17,7 @@ from ...hypernetworks.ports import Ports, Progress
 from ...hypernetworks.train import FoundRate, TrainResult, find_rate, make_plan, train
 from ...hypernetworks.train.settings.job import Job
 from ..model import host
-from ..model.previews import check_sampler
+from ..model.previews import find_sampler
 from ..patching import capabilities
 from ..patching.error_reports import report_unexpected
 from .run import RUNNING, Run, runs
@@ -126,7 +126,7 @@ def _ports(job: Job, progress: Progress | None) -> Ports:
         raise TrainingError(
             "training is not possible with FP8 weights here; set Settings > Optimizations > FP8 weight to Disable"
         )
-    check_sampler(job.preview.sampler)
+    find_sampler(job.preview.sampler)
     return host.ports(progress or host.HostProgress(runs.note))
 
 

@@ -312,3 +312,12 @@ def test_a_list_that_another_extension_makes_itself_is_whole_again(host, monkeyp
         patches.uninstall_all()
         (folder / "whole.safetensors").unlink()
     assert shared.reload_hypernetworks is theirs
+
+
+@pytest.mark.parametrize("name", ["Euler a", "EULER A", "k_euler_a"])
+def test_a_sampler_may_have_another_case_or_a_short_name(host, monkeypatch, name):
+    from hypernetwork_workbench.patches.model import previews
+
+    sampler = SimpleNamespace(name="Euler a", aliases=["k_euler_a"])
+    monkeypatch.setattr(previews.sd_samplers, "all_samplers", [SimpleNamespace(name="DDIM", aliases=None), sampler])
+    assert previews.find_sampler(name) == "Euler a"

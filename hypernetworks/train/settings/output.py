@@ -27,7 +27,8 @@ class PreviewSettings(Settings):
     prompt_file: str = setting(
         "",
         "Preview prompt file",
-        "One prompt per line, with --n --w --h --d --l --s as in kohya's scripts.",
+        "One prompt per line, with --n --w --h --d --l --s --ss as in kohya's scripts, or a line as the WebUI's "
+        "prompts from file have it; a .toml or .json as in kohya's scripts.",
         group=PREVIEWS,
         is_path=True,
     )

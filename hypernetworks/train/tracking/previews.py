@@ -13,24 +13,19 @@ from typing import Any
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from ...base import numbers
 from ...base.atomic import atomic_write
-from ...base.errors import HypernetworkFileError, NumberError, SettingsError
+from ...base.errors import HypernetworkFileError
 from ...base.forms import ListOf, Record, Text
-from ...base.outside import UnfitTextError, read_text, reason_of, shown, shown_path
 from ...network.hypernetwork import Hypernetwork
 from ...ports import PictureRequest, Ports
 from ..optim.schedules import Schedule
 from ..settings.job import Job
-from ..settings.output import SIDE_STEP_PX
+from . import prompt_files
 from .metrics import StepRecord
 from .notes import Notes
+from .prompt_files import Prompts, tags_without_effect
 from .strip import draw_strip
 
-_FLAG = re.compile(r"(?<!\s)\s+--([nwhdls])\s+")
-_LIMITS = {"w": (8, 4096), "h": (8, 4096), "d": (0, 2**32 - 1), "l": (1, 100), "s": (1, 1000)}
-_MOST_PROMPTS = 200
-_MOST_BYTES = 1_000_000
 #: What Continue needs, in a file.
 FORM = Record({"paths": ListOf(Text(4096, r"[^\0]*step-\d{6,10}(-\d{1,5})?\.png"), 1_000_000)})
 
@@ -114,14 +109,15 @@ class Previews:
         return list(moments.items())
 
 
-def preview_requests(job: Job, caption: str) -> tuple[PictureRequest, ...]:
-    """Return the pictures of each preview of a run.
+def preview_requests(job: Job, caption: str, find_sampler: Callable[[str], str] = str) -> Prompts:
+    """Return the pictures of each preview of a run, and remarks on what in their prompts changes nothing.
 
     Args:
         caption: caption of the first picture, for previews without a prompt.
+        find_sampler: returns the host's name of a sampler, or raises SettingsError.
 
     Raises:
-        SettingsError: the prompt file is wrong; see `read_prompts`.
+        SettingsError: the host has no such sampler, or the prompt file is wrong; see `prompt_files.read`.
     """
     preview = job.preview
     base = PictureRequest(
@@ -130,62 +126,19 @@ def preview_requests(job: Job, caption: str) -> tuple[PictureRequest, ...]:
         seed=preview.preview_seed,
         width_px=preview.width or job.data.width,
         height_px=preview.height or job.data.height,
-        sampler=preview.sampler,
+        sampler=find_sampler(preview.sampler),
         steps=preview.sampling_steps,
         cfg_scale=preview.cfg_scale,
     )
-    return tuple(read_prompts(Path(preview.prompt_file), base)) if preview.prompt_file else (base,)
+    found = Prompts((base,), ())
+    if preview.prompt_file:
+        found = prompt_files.read(Path(preview.prompt_file), base, find_sampler)
+    return replace(found, remarks=(*found.remarks, *tags_without_effect(found.requests)))
 
 
 def read_prompts(path: Path, base: PictureRequest) -> list[PictureRequest]:
-    """Read a prompt file: one prompt per line, with kohya's `--n` negative, `--w`, `--h` size, `--d` seed,
-    `--l` CFG scale and `--s` steps; what a line leaves out is that of `base`.
-
-    Raises:
-        SettingsError: the file is unreadable or empty, or a value is wrong; names `preview.prompt_file` and the line.
-    """
-    try:
-        lines = read_text(path, _MOST_BYTES).splitlines()
-    except (OSError, UnfitTextError) as error:
-        reason = f"{shown_path(path)} cannot be read as UTF-8 text ({reason_of(error)})"
-        raise SettingsError("preview.prompt_file", reason) from error
-    numbered = [(number, line.strip()) for number, line in enumerate(lines, 1)]
-    prompts = [(number, line) for number, line in numbered if line and not line.startswith("#")]
-    if not prompts:
-        raise SettingsError("preview.prompt_file", f"{path} holds no prompt")
-    if len(prompts) > _MOST_PROMPTS:
-        raise SettingsError("preview.prompt_file", f"{path} holds more than {_MOST_PROMPTS} prompts")
-    return [_request(number, line, base) for number, line in prompts]
-
-
-def _request(number: int, line: str, base: PictureRequest) -> PictureRequest:
-    prompt, *rest = _FLAG.split(" " + line)
-    changes: dict[str, str | int | float] = {"prompt": prompt.strip()}
-    kinds = {
-        "w": ("width_px", numbers.read_whole),
-        "h": ("height_px", numbers.read_whole),
-        "d": ("seed", numbers.read_whole),
-        "l": ("cfg_scale", numbers.read),
-        "s": ("steps", numbers.read_whole),
-    }
-    for flag, text in zip(rest[::2], rest[1::2], strict=True):
-        if flag == "n":
-            changes["negative_prompt"] = text.strip()
-            continue
-        name, read = kinds[flag]
-        try:
-            changes[name] = read(text)
-        except NumberError:
-            reason = numbers.comma_reason(text) or f"--{flag} needs a number, not {shown(text.strip())}"
-            raise SettingsError("preview.prompt_file", f"line {number}: {reason}") from None
-        lowest, highest = _LIMITS[flag]
-        value = float(changes[name])
-        if not lowest <= value <= highest:
-            reason = f"must be at most {highest}" if value > highest else f"must be at least {lowest}"
-            raise SettingsError("preview.prompt_file", f"line {number}: --{flag} {reason}")
-        if flag in "wh" and int(changes[name]) % SIDE_STEP_PX:
-            raise SettingsError("preview.prompt_file", f"line {number}: --{flag} must be a multiple of {SIDE_STEP_PX}")
-    return replace(base, **changes)  # type: ignore[arg-type]
+    """Return the pictures that a prompt file asks for; see `prompt_files.read`."""
+    return list(prompt_files.read(path, base).requests)
 
 
 def save_picture(picture: Image.Image, path: Path) -> None:
