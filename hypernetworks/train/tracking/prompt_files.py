@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from ...base.errors import SettingsError
-from ...base.outside import UnfitTextError, parse_json, parse_toml, read_text, reason_of, shown, shown_path
+from ...base.outside import UnfitTextError, parse_json, read_text, reason_of, shown, shown_path, unique_keys
+from ...base.toml import parse_toml
 from ...ports import PictureRequest
 from . import prompt_lines, prompt_settings
 from .prompt_settings import PromptError
@@ -81,7 +82,7 @@ def tags_without_effect(requests: tuple[PictureRequest, ...]) -> Iterator[str]:
 def _entries(path: Path) -> Iterator[_Entry]:
     text = read_text(path, _MOST_BYTES)
     if path.suffix.lower() == ".json":
-        yield from _of_list(parse_json(text))
+        yield from _of_list(parse_json(text, object_pairs_hook=unique_keys))
     elif path.suffix.lower() == ".toml":
         yield from _of_list(_subsets(parse_toml(text)))
     else:

@@ -187,6 +187,7 @@ def test_kohyas_toml_and_json_are_read(tmp_path):
         (".json", '[{"width": "６４０,5"}]', "prompt 1: write a point for the comma"),
         (".json", '[{"width": true}]', "prompt 1: width needs a number, not True"),
         (".json", '[{"prompt": ["a"]}]', "prompt 1: prompt must be a text, not ['a']"),
+        (".json", '[{"prompt": "a", "prompt": "b"}]', "cannot be read"),
         (".json", "[3]", "prompt 1 is neither a text nor a table"),
         (".json", '{"prompt": "a"}', "it must be a list of prompts"),
         (".json", '["a --ar 2"]', "prompt 1: there is no flag --ar"),
