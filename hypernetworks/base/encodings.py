@@ -62,8 +62,7 @@ def decode(data: bytes) -> str:
     Raises:
         EncodingError: they are in something else; the message tells what it may be and what to do.
     """
-    mark = next((mark for mark in _MARKS if data.startswith(mark)), b"")
-    codec = _MARKS.get(mark, "utf-8")
+    mark, codec = form_of(data)
     try:
         text = data[len(mark) :].decode(codec)
     except UnicodeDecodeError as error:
@@ -75,6 +74,12 @@ def decode(data: bytes) -> str:
     if any(mark in data for mark in _JIS):
         raise EncodingError("it is not UTF-8 but Japanese text in JIS; save it as UTF-8", ("iso2022_jp",))
     return text
+
+
+def form_of(data: bytes) -> tuple[bytes, str]:
+    """Return the byte order mark of a text, empty where it has none, and the codec that it stands for."""
+    mark = next((mark for mark in _MARKS if data.startswith(mark)), b"")
+    return mark, _MARKS.get(mark, "utf-8")
 
 
 def likely(data: bytes) -> tuple[str, ...]:

@@ -44,6 +44,7 @@ def base_subset(settings: DataSettings, name: str) -> Subset:
         dropout_every=settings.caption_dropout_every,
         prefix=settings.caption_prefix,
         suffix=settings.caption_suffix,
+        lines=settings.caption_lines,
     )
     source = CaptionSource(
         extensions=extensions(settings.caption_extension),

@@ -13,6 +13,7 @@ import torch
 from ..base.randomness import derived_seed
 from .batches import BatchKind, steps_per_epoch
 from .buckets import Frame
+from .captions import Caption
 from .subsets import Subset
 
 
@@ -21,7 +22,7 @@ class Sample:
     """One picture of the dataset.
 
     Attributes:
-        written: the caption as it was found.
+        found: the caption, and where it was found.
         subset: how it is shown.
         digest: SHA-256 of the file, and of that of its mask.
         size: width and height in pixels, upright.
@@ -31,7 +32,7 @@ class Sample:
     """
 
     path: Path
-    written: str
+    found: Caption
     subset: Subset
     digest: str
     size: tuple[int, int]
@@ -43,6 +44,11 @@ class Sample:
     def picture_digest(self) -> str:
         """SHA-256 of the picture's file alone."""
         return self.digest[:64]
+
+    @property
+    def written(self) -> str:
+        """The caption as it was found."""
+        return self.found.text
 
     @property
     def caption(self) -> str:
@@ -76,6 +82,7 @@ class Dataset:
 
     Attributes:
         problems: sentences on what was left out, and why.
+        facts: sentences on how many pictures there are, and where their captions come from.
         sampling: how latents are drawn, one of `data_settings.LATENTS`.
         is_deterministic: whether each picture is shown once with its whole caption, and nothing is drawn at random.
     """
@@ -85,6 +92,7 @@ class Dataset:
     sampling: str = "deterministic"
     problems: tuple[str, ...] = ()
     is_deterministic: bool = False
+    facts: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         """Count the pictures."""

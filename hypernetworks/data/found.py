@@ -54,11 +54,13 @@ class PictureScan:
         samples: those that can be used.
         left_out: those that cannot.
         passed_over: those that settings exclude, by folder.
+        unused_captions: caption files beside the pictures that give none of them its caption.
     """
 
     samples: tuple[Sample, ...]
     left_out: tuple[LeftOut, ...]
     passed_over: tuple[PassedOver, ...] = ()
+    unused_captions: tuple[Path, ...] = ()
 
     @property
     def passed_by_reason(self) -> Counter[str]:

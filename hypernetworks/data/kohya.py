@@ -19,7 +19,7 @@ from ..base.paths import read_path, split_line
 from ..base.suggestions import meant, or_known
 from ..base.tables import parse_tables
 from .buckets import BUCKETS, SQUARE, bucket_problem
-from .captions import extensions, read_metadata
+from .captions import FIRST_LINE, ONE_LINE, extensions, read_metadata
 from .kohya_unused import OTHER_NAMES, without_unused
 from .subsets import Subset
 
@@ -57,7 +57,8 @@ def _resolution(subset: Subset, value: tuple[int, ...]) -> Subset:
 
 
 def _wildcards(subset: Subset, on: bool) -> Subset:
-    return _source("keeps_lines")(_captions("has_wildcards")(subset, on), on)
+    """Draw lines and choices; without it kohya's trainer takes the first line."""
+    return _captions("lines")(_captions("has_wildcards")(subset, on), ONE_LINE if on else FIRST_LINE)
 
 
 #: Options of a whole dataset: type, lowest value, and how they change a subset.
@@ -113,7 +114,8 @@ def read_config(path: Path, base: Subset) -> list[Subset]:
     """Return the subsets of a dataset_config file; where it says nothing, `base` counts.
 
     As in kohya's trainer, pictures lie directly in their folders, there are buckets only where the file says so,
-    and prefix and suffix are among the tags that are shuffled. Relative paths are taken from the file's folder.
+    the first line of a caption file counts, and prefix and suffix are among the tags that are shuffled. Relative paths
+    are taken from the file's folder.
 
     Raises:
         SettingsError: the file cannot be read, or an option is unknown, misplaced or wrong; names it.
@@ -123,7 +125,7 @@ def read_config(path: Path, base: Subset) -> list[Subset]:
         raise SettingsError(_FIELD, f"{path.name} {other.sentence}")
     _refuse_others(tables, {"general", "datasets"}, "the file")
     base = replace(base, is_deep=False, setting="dataset_config", framing=replace(base.framing, mode=SQUARE))
-    base = _captions("has_affixes_among_tags")(base, True)
+    base = _captions("has_affixes_among_tags")(_captions("lines")(base, FIRST_LINE), True)
     base = _changed(base, tables.get("general", {}), {**_OF_DATASET, **_OF_SUBSETS}, path.parent, "[general]")
     found = [
         subset

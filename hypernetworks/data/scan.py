@@ -6,7 +6,7 @@ import hashlib
 import logging
 import random
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -19,7 +19,7 @@ from ..base.randomness import derived_seed
 from ..ports import Ports, SubjectFinder
 from .base_subset import base_subset
 from .buckets import Frame, TooSmallError, frame, frame_size, shifted
-from .captions import metadata_weight, read_caption
+from .captions import FILE, Neighbours, find_caption, metadata_weight
 from .dataset import Dataset, Sample
 from .found import BY_SIZE, LeftOut, PassedOver, PictureScan
 from .images import EXTENSIONS, has_size, on_background, open_raw, original_size
@@ -30,6 +30,7 @@ from .settings import DataSettings
 from .source import described, named_subsets
 from .subject import subject_centre
 from .subsets import Subset
+from .summary import sentences
 
 _MOST_FILES = 200_000
 _MOST_BYTES = 2 << 30
@@ -43,6 +44,7 @@ class _Reader:
 
     seed: int
     hooks: ScanHooks
+    neighbours: Neighbours
 
     def read(self, path: Path, subset: Subset) -> Sample | None:
         """Return the sample of a picture, or None where it is passed over; raises DatasetError."""
@@ -74,7 +76,8 @@ class _Reader:
             read_mask(mask)
         weight = subset.weight * metadata_weight(path, subset.source.metadata)
         full = digest if mask is None else digest + _digest(mask)
-        return Sample(path, read_caption(path, subset.source), subset, full, size, frames, weight, mask)
+        caption = find_caption(path, subset.source, subset.captions.lines, self.neighbours)
+        return Sample(path, caption, subset, full, size, frames, weight, mask)
 
     def _subject(self, picture: Image.Image, size: tuple[int, int]) -> tuple[float, float]:
         find = self.hooks.find_subject
@@ -127,8 +130,12 @@ def read_dataset(
     hooks = ScanHooks(known or {}, ports.find_subject if ports else None, step=step)
     scan = scan_pictures(settings, name, seed, hooks)
     scan.check(settings.stop_at_broken)
-    _log_left_out(scan)
-    return scan.dataset(seed, settings.latents)
+    for one in scan.left_out:
+        _log.warning("Left out: %s", one.sentence)
+    dataset = replace(scan.dataset(seed, settings.latents), facts=tuple(sentences(scan)))
+    for fact in dataset.facts:
+        _log.info(fact)
+    return dataset
 
 
 def scan_pictures(settings: DataSettings, name: str, seed: int, hooks: ScanHooks) -> PictureScan:
@@ -147,7 +154,8 @@ def scan_pictures(settings: DataSettings, name: str, seed: int, hooks: ScanHooks
         if paths and not subset.repeats:
             by_setting[subset.passed_over_by, subset.folder] += len(paths)
     left_out = [one for subset in subsets if subset.is_listed for one in _missing(subset, found)]
-    reader = _Reader(seed, hooks)
+    neighbours = Neighbours([ending for subset in subsets for ending in subset.source.extensions])
+    reader = _Reader(seed, hooks, neighbours)
     samples: list[Sample] = []
     for done, (path, owner) in enumerate(found):
         if hooks.step is not None:
@@ -162,18 +170,21 @@ def scan_pictures(settings: DataSettings, name: str, seed: int, hooks: ScanHooks
         else:
             samples.append(sample)
     passed_over = (PassedOver(*place, count) for place, count in by_setting.items())
-    return PictureScan(tuple(samples), tuple(left_out), tuple(passed_over))
+    return PictureScan(tuple(samples), tuple(left_out), tuple(passed_over), _unused(found, samples, neighbours))
 
 
 def _weighted(subset: Subset, weight: float) -> Subset:
     return replace(subset, weight=subset.weight * weight) if subset.is_regularisation else subset
 
 
-def _log_left_out(scan: PictureScan) -> None:
-    for one in scan.left_out:
-        _log.warning("Left out: %s", one.sentence)
-    for reason, folder, count in scan.passed_over:
-        _log.info("%d pictures are passed over by %s: %s.", count, reason, folder)
+def _unused(
+    found: Sequence[tuple[Path, Subset]], samples: Iterable[Sample], neighbours: Neighbours
+) -> tuple[Path, ...]:
+    """Return the caption files beside the pictures that give no picture its caption, used or left out."""
+    first = {fits[0] for path, one in found if (fits := neighbours.captions(path, one.source.extensions))}
+    other = {sample.found.origin.path for sample in samples if sample.found.origin.kind != FILE}
+    folders = sorted({path.parent for path, _ in found})
+    return tuple(path for folder in folders for path in neighbours.files(folder) if path not in first - other)
 
 
 def _missing(subset: Subset, found: Iterable[tuple[Path, Subset]]) -> Iterator[LeftOut]:

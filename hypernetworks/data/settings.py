@@ -11,6 +11,7 @@ from ..base.options import Group, Settings, setting
 from ..base.outside import shown
 from ..base.registry import gather, with_options
 from .buckets import BUCKETS, MODES, Framing, bucket_problem
+from .captions import ALL_LINES, LINES
 from .images import is_colour
 from .source import CAPTIONS, DESCRIPTIONS, FOLDERS, SOURCES
 
@@ -150,9 +151,17 @@ class DataSettings(Settings):
     caption_extension: str = setting(
         ".txt, .caption",
         "Caption files",
-        "Endings of caption files; the first one found counts.",
+        "Endings of caption files, in any case; the first one found counts. Of cat.png it is cat.txt, or cat.png.txt.",
         group=CAPTIONS,
         starts_row=True,
+    )
+    caption_lines: str = setting(
+        ALL_LINES,
+        "Several lines",
+        "What the lines of a caption file are: all of them one text, each a tag, only the first one used, or one "
+        "drawn each time.",
+        group=CAPTIONS,
+        choices=LINES,
     )
     filename_regex: str = setting(
         "",
@@ -164,7 +173,13 @@ class DataSettings(Settings):
     filename_join: str = setting(
         "", "File name join string", "Text between these parts; empty is a blank.", group=CAPTIONS, keeps_blanks=True
     )
-    tag_separator: str = setting(",", "Tag separator", "The text between tags.", group=CAPTIONS, starts_row=True)
+    tag_separator: str = setting(
+        ",",
+        "Tag separator",
+        "The text between tags. A comma also stands for ， and 、.",
+        group=CAPTIONS,
+        starts_row=True,
+    )
     keep_separator: str = setting(
         "",
         "Keep separator",

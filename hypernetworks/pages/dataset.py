@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -11,8 +10,9 @@ from markupsafe import Markup
 
 from ..base.errors import DatasetError
 from ..data.buckets import Frame
-from ..data.captions import CLASS, FILE, METADATA, NAME, caption_origin
+from ..data.captions import METADATA
 from ..data.dataset import Sample
+from ..data.summary import facts
 from ..data.survey.survey import KINDS, Bucket, Problem, Survey
 from ..data.survey.tags import count_tags
 from ..data.survey.thumbnails import trained_picture, whole_picture
@@ -28,12 +28,6 @@ _TAGS_SHOWN = 1_000
 _TAG = 2_000
 _CROPS_SHOWN = 12
 _CAPTION = 240
-_ORIGINS = {
-    FILE: "{} from caption files",
-    METADATA: "{} from the metadata file",
-    CLASS: "{} class tokens",
-    NAME: "{} from names",
-}
 
 
 def render(survey: Survey) -> str:
@@ -54,21 +48,14 @@ def render(survey: Survey) -> str:
 
 
 def _facts(survey: Survey) -> Iterator[tuple[str, str]]:
-    left_out, held_out = len(survey.scan.left_out), len(survey.held_out)
-    others = sum(sample.subset.is_regularisation for sample in survey.samples)
-    counts = [
-        (left_out, "{} left out"),
-        *((count, f"{{}} passed over by {reason}") for reason, count in survey.scan.passed_by_reason.items()),
-        (held_out, "{} held out for validation"),
-        (others, "{} for regularisation"),
-    ]
-    more = "".join(f", {what.format(f'{count:,}')}" for count, what in counts if count)
+    held_out = len(survey.held_out)
+    more = [f"{held_out:,} held out for validation"] if held_out else []
     if survey.samples and survey.request.validation_share and not held_out:
-        more += ", none held out for validation: that takes at least two to train on"
-    yield "Pictures", f"{len(survey.samples):,} can be used{more}"
+        more = ["none held out for validation: that takes at least two to train on"]
+    pictures, *captions = facts(survey.scan, more)
+    yield pictures
     yield "An epoch", _epoch(survey)
-    origins = Counter(caption_origin(sample.path, sample.subset.source).kind for sample in survey.samples)
-    yield "Captions", ", ".join(_ORIGINS[kind].format(f"{count:,}") for kind, count in origins.most_common()) or "none"
+    yield from captions
     if survey.tokens is None:
         yield "Tokens", "are counted once a checkpoint is loaded"
     else:
@@ -238,7 +225,7 @@ def _marks(survey: Survey, number: int) -> list[str]:
         (sample.weight != 1, f"weight {sample.weight:g}"),
         (subset.is_regularisation, "regularisation"),
         (number in survey.held_out, "held out"),
-        (caption_origin(sample.path, subset.source).kind == METADATA, "metadata"),
+        (sample.found.origin.kind == METADATA, "metadata"),
     ]
     return [words for is_so, words in marks if is_so]
 

@@ -104,6 +104,7 @@ class TrainingPlan:
         sizes = " and ".join(map(str, sorted({kind.batch_size for kind in self.training.kinds})))
         lines = [
             *(f"Left out: {problem}." for problem in self.dataset.problems),
+            *self.dataset.facts,
             f"{len(self.dataset)} pictures, {_sizes(self.training)}; {len(self.held_out)} held out for validation.",
             f"{self.steps_per_epoch} steps per epoch (batch size {sizes}, gradient accumulation "
             f"{job.train.gradient_accumulation}); {self.end_step} steps are {self.end_step / self.steps_per_epoch:.3g} "

@@ -1,33 +1,45 @@
 """Captions: where the text of a picture comes from, and what is done to it each time."""
 
+from .beside import Neighbours
 from .metadata import CaptionMetadata, metadata_weight, read_metadata
-from .rules import CaptionRules
+from .rules import ALL_LINES, FIRST_LINE, LINES, ONE_LINE, TAG_LINES, CaptionRules, separators
 from .source import (
     CLASS,
     FILE,
     METADATA,
     NAME,
+    Caption,
     CaptionOrigin,
     CaptionSource,
     caption_origin,
     extensions,
+    find_caption,
     read_caption,
 )
-from .text import in_lines
+from .text import read_file
 
 __all__ = [
+    "ALL_LINES",
     "CLASS",
     "FILE",
+    "FIRST_LINE",
+    "LINES",
     "METADATA",
     "NAME",
+    "ONE_LINE",
+    "TAG_LINES",
+    "Caption",
     "CaptionMetadata",
     "CaptionOrigin",
     "CaptionRules",
     "CaptionSource",
+    "Neighbours",
     "caption_origin",
     "extensions",
-    "in_lines",
+    "find_caption",
     "metadata_weight",
     "read_caption",
+    "read_file",
     "read_metadata",
+    "separators",
 ]

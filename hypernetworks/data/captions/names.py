@@ -9,11 +9,12 @@ from typing import Any
 from ...base.errors import SettingsError
 
 _REGEX_S = 1.0
-_LEADING_NUMBER = re.compile(r"^[-\d]+[\s_-]*")
+#: Numbers that stand by themselves: the WebUI's preprocessing writes `00001-0-NAME`, and `1girl` is a word.
+_LEADING_NUMBERS = re.compile(r"(?:[-\s_＿－–—]|\d+(?=[-\s_＿－–—]|$))+")
 
 
 def words(stem: str, regex: str, join: str) -> str:
-    """Return the words of a file name without its leading number.
+    """Return the words of a file name without its leading numbers.
 
     Args:
         regex, join: as in the WebUI's settings: selects parts of the name, and joins them; without a regex the words
@@ -22,12 +23,13 @@ def words(stem: str, regex: str, join: str) -> str:
     Raises:
         SettingsError: the regex is none, or takes too long.
     """
-    name = _LEADING_NUMBER.sub("", stem)
+    found = _LEADING_NUMBERS.match(stem)
+    name = stem[found.end() :] if found else stem
     if not regex:
         return name.replace("_", " ").strip()
     # If the regex has groups, only what they match counts, as in the WebUI.
-    found = (match.groups() or (match[0],) for match in _matches(regex, name))
-    return join.join(part for parts in found for part in parts if part).strip()
+    matches = (match.groups() or (match[0],) for match in _matches(regex, name))
+    return join.join(part for parts in matches for part in parts if part).strip()
 
 
 def _matches(pattern: str, name: str) -> list[Any]:

@@ -9,9 +9,19 @@ import random
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from ...base.randomness import derived_seed
 
+#: What several lines of a caption are: one text, tags, a first one that counts, or texts of which one is drawn.
+ALL_LINES, TAG_LINES, FIRST_LINE, ONE_LINE = LINES = (
+    "all lines",
+    "one tag a line",
+    "first line",
+    "one line at random",
+)
+#: What East Asian keyboards type for a comma, beside its full-width form.
+_COMMAS = "、､﹐"
 _CHOICE = re.compile(r"\{\{|\}\}|\{([^{}]*)\}")
 
 
@@ -33,7 +43,8 @@ class CaptionRules:
         prefix, suffix: added to every caption that is shown.
         has_affixes_among_tags: whether prefix and suffix are shuffled and kept like the tags between them.
         secondary_separator: joins tags that stay together, and is shown as the separator.
-        has_wildcards: whether one of several lines is drawn each time, and one of `{this|that}`; `{{` is a plain brace.
+        lines: what several lines of a caption are, one of `LINES`.
+        has_wildcards: whether one of `{this|that}` is drawn each time; `{{` is a plain brace.
     """
 
     templates: tuple[str, ...] = ("[filewords]",)
@@ -49,24 +60,26 @@ class CaptionRules:
     suffix: str = ""
     has_affixes_among_tags: bool = False
     secondary_separator: str = ""
+    lines: str = ALL_LINES
     has_wildcards: bool = False
 
     @property
     def varies(self) -> bool:
         """Whether the text of a picture changes from epoch to epoch; leaving a caption out does not count."""
-        return self.shuffle or self.tag_dropout > 0 or len(self.templates) > 1 or self.has_wildcards
+        is_drawn = self.has_wildcards or self.lines == ONE_LINE
+        return self.shuffle or self.tag_dropout > 0 or len(self.templates) > 1 or is_drawn
 
     def plain(self, caption: str) -> str:
         """Return the text with nothing drawn: the first template, line and choice, all tags in their order."""
         text = self._with_choices(caption, lambda choices: choices[0])
-        if self.keep_separator and self.keep_separator in text:
+        if self._marks(text):
             first, tags, last = self._parts(text)
             text = self.joined([*first, *tags, *last])
         return self._finish(text, self.templates[0])
 
     def every(self, caption: str) -> list[str]:
         """Return each line in each of the templates, with all tags in their order."""
-        lines = caption.split("\n") if self.has_wildcards else [caption]
+        lines = caption.split("\n") if self.lines == ONE_LINE else [caption]
         return [replace(self, templates=(one,)).plain(line) for one in self.templates for line in lines]
 
     def shown(self, caption: str, seed: int, epoch: int, picture: int) -> str:
@@ -89,27 +102,33 @@ class CaptionRules:
 
     def _with_choices(self, caption: str, choose: Callable[[Sequence[str]], str]) -> str:
         """Return one line, with its choices made and, where they count as tags, prefix and suffix."""
+        if self.lines == ONE_LINE:
+            caption = choose(caption.split("\n"))
+        elif self.lines == TAG_LINES:
+            caption = self.joined([tag for line in caption.split("\n") for tag in self.tags(line)])
         if self.has_wildcards:
-            line = choose(caption.split("\n"))
-            caption = _CHOICE.sub(lambda m: choose(m[1].split("|")) if m[1] is not None else m[0][0], line)
+            caption = _CHOICE.sub(lambda m: choose(m[1].split("|")) if m[1] is not None else m[0][0], caption)
         return self._wrapped(caption) if self.has_affixes_among_tags else caption
 
     def _parts(self, caption: str) -> tuple[list[str], list[str], list[str]]:
         """Return the tags that stay at the front, the tags that may move, and the tags that stay at the end."""
-        if self.keep_separator and self.keep_separator in caption:
-            first, _, rest = caption.partition(self.keep_separator)
-            middle, _, last = rest.partition(self.keep_separator)
+        if self._marks(caption):
+            first, middle, last = (*separators(self.keep_separator).split(caption, maxsplit=2), "")[:3]
             return self.tags(first), self.tags(middle), self.tags(last)
         tags = self.tags(caption)
         return tags[: self.keep_tags], tags[self.keep_tags :], []
 
     def tags(self, text: str) -> list[str]:
         """Return the tags of a text, without the blanks around them."""
-        return [tag for tag in (part.strip() for part in text.split(self.separator)) if tag]
+        return [tag for tag in map(str.strip, separators(self.separator).split(text)) if tag]
 
     def joined(self, tags: list[str]) -> str:
         """Return the tags as one text."""
         return f"{self.separator} ".join(tags) if self.separator.strip() else self.separator.join(tags)
+
+    def _marks(self, caption: str) -> bool:
+        """Tell whether a caption has marks of tags to keep."""
+        return bool(self.keep_separator and separators(self.keep_separator).search(caption))
 
     def _wrapped(self, caption: str) -> str:
         text = f"{self.prefix.rstrip()} {caption}".strip()
@@ -121,3 +140,14 @@ class CaptionRules:
         if self.secondary_separator:
             text = text.replace(self.secondary_separator, self.separator)
         return template.replace("[filewords]", text).replace("[name]", self.name)
+
+
+@lru_cache
+def separators(separator: str) -> re.Pattern[str]:
+    """Return the pattern of a separator: each of its signs also in the forms that East Asian keyboards type."""
+    return re.compile("".join(map(_forms, separator)))
+
+
+def _forms(sign: str) -> str:
+    wide = chr(ord(sign) + 0xFEE0) if "!" <= sign <= "~" and not sign.isalnum() else ""
+    return f"[{re.escape(sign)}{wide}{_COMMAS if sign == ',' else ''}]"

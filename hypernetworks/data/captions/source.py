@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ...base.outside import is_file
+from ...base import numbers
+from .beside import Neighbours
 from .metadata import CaptionMetadata
 from .names import words
-from .text import in_lines, read_file
+from .rules import ALL_LINES, FIRST_LINE, TAG_LINES
+from .text import read_file
 
 #: Where a caption may come from.
 METADATA, FILE, CLASS, NAME = "metadata", "caption file", "class tokens", "the words of its file name"
@@ -26,7 +29,6 @@ class CaptionSource:
             regex the words of the name count.
         class_tokens: caption of pictures that have none, instead of their name.
         metadata: entries by picture, as `read_metadata` gives them.
-        keeps_lines: whether the lines of a text stay lines, one of which is drawn each time.
     """
 
     extensions: tuple[str, ...] = (".txt", ".caption")
@@ -34,7 +36,6 @@ class CaptionSource:
     name_join: str = " "
     class_tokens: str = ""
     metadata: CaptionMetadata = field(default_factory=CaptionMetadata)
-    keeps_lines: bool = False
 
 
 class CaptionOrigin(NamedTuple):
@@ -49,39 +50,87 @@ class CaptionOrigin(NamedTuple):
     path: Path
 
 
-def caption_origin(picture: Path, source: CaptionSource | None = None) -> CaptionOrigin:
-    """Return where the caption of `picture` comes from, and the file that holds it or would."""
-    source = source or CaptionSource()
-    files = [picture.with_suffix(extension) for extension in source.extensions or (".txt",)]
-    found = next((path for path in files if is_file(path)), None)
-    if source.metadata.of(picture) is not None:
-        return CaptionOrigin(METADATA, found or files[0])
-    if found is not None and source.extensions:
-        return CaptionOrigin(FILE, found)
-    return CaptionOrigin(CLASS if source.class_tokens else NAME, files[0])
+class Caption(NamedTuple):
+    """The caption of a picture.
+
+    Attributes:
+        text: its lines, each with single blanks; one line where they are read as one.
+        line_count: how many lines with text there are where it comes from.
+    """
+
+    text: str
+    origin: CaptionOrigin
+    line_count: int = 1
 
 
-def read_caption(picture: Path, source: CaptionSource | None = None) -> str:
-    """Return the caption of `picture`.
+def caption_origin(
+    picture: Path, source: CaptionSource | None = None, neighbours: Neighbours | None = None
+) -> CaptionOrigin:
+    """Return where the caption of `picture` comes from, and the file that holds it or would.
 
-    Raises:
-        DatasetError: the text file cannot be read as UTF-8.
+    Args:
+        neighbours: the files beside the pictures; where they are given, folders are listed once for all pictures.
     """
     source = source or CaptionSource()
-    origin = caption_origin(picture, source)
+    neighbours = neighbours or Neighbours(source.extensions)
+    found = neighbours.captions(picture, source.extensions)
+    path = found[0] if found else picture.with_name(picture.stem + (source.extensions or (".txt",))[0])
+    if source.metadata.of(picture) is not None:
+        return CaptionOrigin(METADATA, path)
+    if found:
+        return CaptionOrigin(FILE, path)
+    return CaptionOrigin(CLASS if source.class_tokens else NAME, path)
+
+
+def find_caption(
+    picture: Path, source: CaptionSource | None = None, lines: str = ALL_LINES, neighbours: Neighbours | None = None
+) -> Caption:
+    """Return the caption of `picture`.
+
+    Args:
+        lines: what several lines of a text are, one of `rules.LINES`.
+        neighbours: as for `caption_origin`.
+
+    Raises:
+        DatasetError: the caption file cannot be read.
+    """
+    source = source or CaptionSource()
+    origin = caption_origin(picture, source, neighbours)
     if origin.kind == METADATA:
-        return _of_entry(source.metadata.of(picture) or {}, source.keeps_lines)
+        return _of_entry(source.metadata.of(picture) or {}, lines, origin)
     if origin.kind == FILE:
-        return in_lines(read_file(origin.path), source.keeps_lines)
-    return source.class_tokens or words(picture.stem, source.name_regex, source.name_join)
+        found = _lines(read_file(origin.path))
+        return Caption(_kept(found, lines), origin, len(found))
+    return Caption(source.class_tokens or words(picture.stem, source.name_regex, source.name_join), origin)
 
 
-def _of_entry(entry: Mapping[str, Any], keeps_lines: bool) -> str:
-    caption, tags = in_lines(entry.get("caption", ""), keeps_lines), in_lines(entry.get("tags", ""), False)
-    lines = [", ".join(part for part in (line, tags) if part) for line in caption.split("\n")]
-    return "\n".join(lines)
+def read_caption(picture: Path, source: CaptionSource | None = None, lines: str = ALL_LINES) -> str:
+    """Return the text of `find_caption`."""
+    return find_caption(picture, source, lines).text
 
 
 def extensions(text: str) -> tuple[str, ...]:
-    """Return a text such as `.txt, caption` as (".txt", ".caption")."""
-    return tuple("." + part.strip().lstrip(".") for part in text.split(",") if part.strip(" ."))
+    """Return a text such as `.txt, caption` as (".txt", ".caption"), without repetitions."""
+    parts = (part.strip(" .") for part in re.split(r"[,;]", numbers.plain(text)))
+    return tuple(dict.fromkeys(f".{part}" for part in parts if part))
+
+
+def _of_entry(entry: Mapping[str, Any], lines: str, origin: CaptionOrigin) -> Caption:
+    """Return the caption of an entry with its tags, which stand behind every line that is shown by itself."""
+    found = _lines(entry.get("caption", ""))
+    tags = " ".join(entry.get("tags", "").split())
+    if lines == TAG_LINES:
+        return Caption("\n".join([*found, *([tags] if tags else [])]), origin, len(found))
+    captions = _kept(found, lines).split("\n")
+    return Caption("\n".join(", ".join(filter(None, (one, tags))) for one in captions), origin, len(found))
+
+
+def _lines(text: str) -> list[str]:
+    """Return the lines that have text, with single blanks."""
+    return [line for line in (" ".join(line.split()) for line in text.splitlines()) if line]
+
+
+def _kept(found: list[str], lines: str) -> str:
+    if lines == ALL_LINES:
+        return " ".join(found)
+    return "\n".join(found[:1] if lines == FIRST_LINE else found)

@@ -21,10 +21,3 @@ def read_file(path: Path) -> str:
         return read_text(path, MAX_BYTES)
     except (OSError, UnfitTextError) as error:
         raise DatasetError(f"{path.name}: the caption cannot be read as UTF-8 text ({reason_of(error)})") from error
-
-
-def in_lines(text: str, keeps_lines: bool) -> str:
-    """Return the text with single blanks, in one line unless its lines are to stay."""
-    if not keeps_lines:
-        return " ".join(text.split())
-    return "\n".join(" ".join(line.split()) for line in text.splitlines() if line.strip())

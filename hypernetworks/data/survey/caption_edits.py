@@ -7,15 +7,16 @@ import json
 import logging
 import secrets
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ...base.atomic import atomic_write
+from ...base.encodings import UnfitTextError, decode, form_of
 from ...base.errors import DatasetError
 from ...base.forms import ListOf, Maybe, Record, Text
-from ...base.outside import read_json
+from ...base.outside import read_json, resolved
 
 _KEPT = 100
 _SUFFIX = ".edit.json"
@@ -48,13 +49,25 @@ class Edit:
     record: Path
 
 
-def change_to(path: Path, text: str) -> Change:
-    """Return the change of a caption file to a text.
+def change_of(path: Path, edit: Callable[[str], str], new: str = "") -> Change:
+    """Return the change that an edit makes to a caption file, which keeps its encoding and its byte order mark.
+
+    Args:
+        edit: takes the text of the file and returns the new one.
+        new: the text to edit where there is no file; a line break is put behind it.
 
     Raises:
         DatasetError: the file cannot be read.
     """
-    return Change(path, _content(path), f"{text}\n".encode("utf-8", "replace") if text else b"")
+    before = _content(path)
+    if before is None:
+        text = edit(new)
+        return Change(path, None, f"{text}\n".encode("utf-8", "replace") if text else b"")
+    mark, codec = form_of(before)
+    try:
+        return Change(path, before, mark + edit(decode(before)).encode(codec, "replace"))
+    except UnfitTextError as error:
+        raise DatasetError(f"{path.name}: the caption cannot be read ({error})") from error
 
 
 class History:
@@ -154,7 +167,8 @@ def _content(path: Path) -> bytes | None:
 
 def _write(path: Path, content: bytes | None) -> None:
     if content is not None:
-        with atomic_write(path, DatasetError) as file:
+        # A link stays one: what it leads to is written.
+        with atomic_write(resolved(path), DatasetError) as file:
             file.write(content)
         return
     try:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
-from ...base.errors import SettingsError
+from ...base.errors import DatasetError, SettingsError
 from ...base.options import Settings, setting
-from ..captions import FILE, METADATA, caption_origin, in_lines
+from ..captions import FILE, METADATA, CaptionOrigin, Neighbours, caption_origin, read_file
 from ..dataset import Sample
-from .caption_edits import Change, change_to
+from .caption_edits import Change, change_of
 from .survey import Survey
-from .tags import TagSettings
+from .tag_text import TagText
+from .tags import ADD, REMOVE, TagSettings
+from .tags import REPLACE as REPLACE_TAG
 
 KEEP, BEFORE, AFTER, REPLACE = "keep it", "put the new one before it", "append the new one", "replace it"
 _METADATA = "its caption comes from the metadata file, which goes before caption files; edit it there"
@@ -29,6 +32,16 @@ class TaggerSettings(Settings):
     )
 
 
+def text_to_edit(sample: Sample) -> str:
+    """Return the caption of a sample as its file has it, or as it was found where it has none."""
+    if sample.found.origin.kind != FILE:
+        return sample.written
+    try:
+        return "\n".join(read_file(sample.found.origin.path).splitlines())
+    except DatasetError:  # it went meanwhile
+        return sample.written
+
+
 def change_of_one(survey: Survey, number: int, text: str) -> list[Change]:
     """Return the change that gives a picture a caption, or nothing where it has that already.
 
@@ -37,10 +50,21 @@ def change_of_one(survey: Survey, number: int, text: str) -> list[Change]:
         DatasetError: the caption file cannot be read.
     """
     sample = survey.samples[number]
-    if caption_origin(sample.path, sample.subset.source).kind == METADATA:
+    ((_, origin),) = _origins([sample])
+    if origin.kind == METADATA:
         raise SettingsError("Caption", _METADATA)
-    lines = in_lines(text, sample.subset.source.keeps_lines)
-    return _changes([sample], lambda _: lines, is_forced=True)
+    lines = text.strip().splitlines()
+
+    def edited(old: str) -> str:
+        if "\n".join(old.splitlines()).rstrip() == "\n".join(lines):
+            return old
+        breaks = [line[len(line.rstrip("\r\n")) :] for line in old.splitlines(keepends=True)]
+        usual = next(filter(None, breaks), "\n")
+        new = "".join(line + (breaks[at] if at < len(breaks) - 1 else usual) for at, line in enumerate(lines))
+        return new if breaks and breaks[-1] else new.removesuffix(usual)
+
+    change = change_of(origin.path, edited)
+    return [] if change.before == change.after else [change]
 
 
 def changes_of_tags(survey: Survey, settings: TagSettings) -> list[Change]:
@@ -50,11 +74,9 @@ def changes_of_tags(survey: Survey, settings: TagSettings) -> list[Change]:
         SettingsError: a tag is missing, or nothing would change; names the field.
         DatasetError: a caption file cannot be read.
     """
-    changes = _changes(
-        editable(survey), lambda sample: settings.change(sample.subset.captions)(sample.written), is_forced=False
-    )
-    if not changes:
-        there = "has" if settings.action != "add" else "lacks"
+    changes = _changes(survey.samples, lambda sample: settings.change(sample.subset.captions))
+    if not changes and settings.action in (ADD, REMOVE, REPLACE_TAG):
+        there = "has" if settings.action != ADD else "lacks"
         raise SettingsError("tag", f"no caption that can be edited {there} {settings.tag}")
     return changes
 
@@ -63,8 +85,8 @@ def samples_to_caption(survey: Survey, settings: TaggerSettings) -> list[int]:
     """Return the numbers of the samples that a tagger should caption."""
     return [
         number
-        for number, sample in enumerate(survey.samples)
-        if _kind(sample) != METADATA and (settings.existing != KEEP or not _own(sample))
+        for number, (sample, origin) in enumerate(_origins(survey.samples))
+        if origin.kind != METADATA and (settings.existing != KEEP or not _has_own(sample, origin))
     ]
 
 
@@ -76,40 +98,46 @@ def changes_of_tagger(survey: Survey, found: Mapping[int, str], settings: Tagger
     """
     new = {id(survey.samples[number]): text for number, text in found.items()}
 
-    def text(sample: Sample) -> str:
-        rules, own, caption = sample.subset.captions, _own(sample), new[id(sample)]
-        if not own or settings.existing == REPLACE:
-            return caption
-        return rules.joined([caption, own] if settings.existing == BEFORE else [own, caption])
+    def edit(sample: Sample) -> Callable[[str], str]:
+        rules, caption = sample.subset.captions, new[id(sample)]
 
-    return _changes([survey.samples[number] for number in found], text, is_forced=False)
+        def edited(text: str) -> str:
+            if not text.strip() or settings.existing in (KEEP, REPLACE):
+                return caption + text[len(text.rstrip("\r\n")) :]
+            return TagText(text, rules).added([caption], settings.existing == BEFORE)
 
+        return edited
 
-def editable(survey: Survey) -> list[Sample]:
-    """Return the samples whose caption is in a file, or can be put into one."""
-    return [sample for sample in survey.samples if _kind(sample) != METADATA]
-
-
-def _kind(sample: Sample) -> str:
-    return caption_origin(sample.path, sample.subset.source).kind
+    return _changes([survey.samples[number] for number in found], edit, starts_empty=True)
 
 
-def _own(sample: Sample) -> str:
-    """Return the caption that somebody wrote for the picture, not the words of its name."""
-    return sample.written if _kind(sample) == FILE else ""
+def _origins(samples: Iterable[Sample]) -> Iterator[tuple[Sample, CaptionOrigin]]:
+    """Yield the samples, each with where its caption comes from now."""
+    samples = list(samples)
+    neighbours = Neighbours({ending for sample in samples for ending in sample.subset.source.extensions})
+    for sample in samples:
+        yield sample, caption_origin(sample.path, sample.subset.source, neighbours)
 
 
-def _changes(samples: Iterable[Sample], text_of: Callable[[Sample], str], is_forced: bool) -> list[Change]:
+def _has_own(sample: Sample, origin: CaptionOrigin) -> bool:
+    """Tell whether somebody wrote a caption for the picture, so that it is not the words of its name."""
+    return origin.kind == FILE and bool(sample.written)
+
+
+def _changes(
+    samples: Iterable[Sample], edit_of: Callable[[Sample], Callable[[str], str]], starts_empty: bool = False
+) -> list[Change]:
     """Return one change for each caption file; pictures that share a file are changed with the first of them.
 
     Args:
-        is_forced: whether a text that is the same as before is written all the same, so that it is in a file.
+        edit_of: returns what takes the text of the sample's file and returns the new one.
+        starts_empty: whether a picture without a file starts with an empty text, not with what it is trained with.
     """
-    changes: dict[object, Change] = {}
-    for sample in samples:
-        origin = caption_origin(sample.path, sample.subset.source)
-        text = text_of(sample)
-        if origin.path in changes or (text == sample.written and (not is_forced or origin.kind == FILE)):
+    changes: dict[Path, Change] = {}
+    for sample, origin in _origins(samples):
+        if origin.kind == METADATA or origin.path in changes:
             continue
-        changes[origin.path] = change_to(origin.path, text)
-    return list(changes.values())
+        edit, start = edit_of(sample), "" if starts_empty else sample.written
+        if origin.kind == FILE or edit(start) != start:
+            changes[origin.path] = change_of(origin.path, edit, start)
+    return [change for change in changes.values() if change.before != change.after]

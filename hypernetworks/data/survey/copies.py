@@ -17,7 +17,7 @@ from ...base.errors import DatasetError, SettingsError
 from ...base.options import Settings, setting
 from ...ports import Progress
 from ..buckets import Frame
-from ..captions import NAME, CaptionOrigin, caption_origin
+from ..captions import FILE, NAME, CaptionOrigin
 from ..dataset import Sample
 from ..images import open_raw
 from ..masks import SUFFIX, mask_beside, read_mask
@@ -80,16 +80,17 @@ class Copy:
     def paths(self) -> list[Path]:
         """All files that are written for it: the picture, its caption, its mask."""
         mask = [self.folder / f"{self.stem}{SUFFIX}.png"] if mask_beside(self.sample.path) else []
-        return [self.path, self.folder / f"{self.stem}{self._origin.path.suffix}", *mask]
+        return [self.path, self.folder / f"{self.stem}{self.origin.path.suffix}", *mask]
 
     @property
     def is_captioned(self) -> bool:
         """Whether a caption file is written for it; words of the file name stay in the name."""
-        return self._origin.kind != NAME or not self.is_plain
+        return self.origin.kind != NAME or not self.is_plain
 
     @property
-    def _origin(self) -> CaptionOrigin:
-        return caption_origin(self.sample.path, self.sample.subset.source)
+    def origin(self) -> CaptionOrigin:
+        """Where the caption comes from."""
+        return self.sample.found.origin
 
 
 def parts(size: tuple[int, int], target: tuple[int, int], threshold: float, overlap: float) -> list[Frame]:
@@ -209,7 +210,9 @@ def _write(copy: Copy, written: list[Path]) -> None:
             _copy_file(mask or path, path, written)
         else:
             _save(_drawn(read_mask(mask), copy, sample.size), path, written)
-    if copy.is_captioned:
+    if copy.origin.kind == FILE:
+        _copy_file(copy.origin.path, caption_path, written)
+    elif copy.is_captioned:
         with _new_file(caption_path, written) as file:
             file.write(f"{sample.written}\n".encode())
 

@@ -13,11 +13,12 @@ from ...base.options import Settings, setting
 from ...ports import Progress, SubjectFinder
 from ..batches import BatchKind
 from ..buckets import lost_share
-from ..captions import CLASS, NAME, caption_origin, read_caption
+from ..captions import Neighbours, find_caption
 from ..dataset import Dataset, Division, Sample
 from ..found import LeftOut, PictureScan
 from ..scan import ScanHooks, scan_pictures
 from ..settings import DataSettings
+from ..summary import what_is_missing
 from .duplicates import find_duplicates
 from .thumbnails import Thumbnails
 
@@ -223,11 +224,8 @@ class Survey:
     def _of_captions(self) -> Iterator[Problem]:
         limit = self.request.limits.token_limit
         for number, sample in enumerate(self.samples):
-            origin = caption_origin(sample.path, sample.subset.source).kind
-            if not sample.written:
-                yield Problem(UNCAPTIONED, sample.path, "its caption is empty", number)
-            elif origin in (NAME, CLASS):
-                sentence = f"there is no caption file; {origin} are used: “{sample.written}”"
+            sentence = what_is_missing(sample)
+            if sentence:
                 yield Problem(UNCAPTIONED, sample.path, sentence, number)
             if self.tokens is not None and self.tokens[number] > limit:
                 yield Problem(LONG, sample.path, f"{self.tokens[number]} tokens, the limit is {limit}", number)
@@ -250,12 +248,14 @@ class Survey:
     def recaptioned(self, count_tokens: TokenCounter | None) -> Survey:
         """Return the survey with all captions read again, and nothing else."""
         samples, left_out = [], list(self.scan.left_out)
+        neighbours = Neighbours({ending for sample in self.samples for ending in sample.subset.source.extensions})
         for sample in self.samples:
             try:
-                samples.append(replace(sample, written=read_caption(sample.path, sample.subset.source)))
+                found = find_caption(sample.path, sample.subset.source, sample.subset.captions.lines, neighbours)
+                samples.append(replace(sample, found=found))
             except DatasetError as error:
                 left_out.append(LeftOut(sample.path, str(error), sample.subset))
-        scan = PictureScan(tuple(samples), tuple(left_out), self.scan.passed_over)
+        scan = replace(self.scan, samples=tuple(samples), left_out=tuple(left_out))
         return replace(self, scan=scan, tokens=_tokens(scan, count_tokens))
 
 

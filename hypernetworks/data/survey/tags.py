@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 from ...base.errors import SettingsError
 from ...base.options import Settings, setting
-from ..captions import CaptionRules
+from ..captions import CaptionRules, separators
+from .tag_text import TagText
 
-ADD, REMOVE, REPLACE = "add", "remove", "replace"
+ADD, REMOVE, REPLACE, UNIQUE, SORT = ACTIONS = ("add", "remove", "replace", "remove duplicates", "sort")
 FRONT, END = "the front", "the end"
 
 
@@ -21,8 +22,8 @@ class TagSettings(Settings):
     action: str = setting(
         ADD,
         "Change of tags",
-        "The change that is made in every caption of the dataset.",
-        choices=(ADD, REMOVE, REPLACE),
+        "The change that is made in every caption of the dataset; all else in the files stays as it is.",
+        choices=ACTIONS,
     )
     tag: str = setting("", "Tags", "One tag, or several with the separator between them.")
     replacement: str = setting("", "New tags", "The tags that replace the old one.")
@@ -33,36 +34,32 @@ class TagSettings(Settings):
         """The change in a few words, for the history."""
         if self.action == REPLACE:
             return f"replace {self.tag} by {self.replacement}"
+        if self.action in (UNIQUE, SORT):
+            return {UNIQUE: "remove duplicate tags", SORT: "sort the tags"}[self.action]
         return f"{self.action} {self.tag}"
 
     def change(self, rules: CaptionRules) -> Callable[[str], str]:
-        """Return the function that changes a caption written after `rules`.
+        """Return the function that changes the text of a caption file, which is written after `rules`.
 
         Raises:
             SettingsError: a tag is missing.
         """
+        if self.action == SORT:
+            return lambda text: TagText(text, rules).in_order()
+        if self.action == UNIQUE:
+            return lambda text: TagText(text, rules).changed(_unique)
         tags, new = rules.tags(self.tag), rules.tags(self.replacement)
         if not tags:
             raise SettingsError("tag", f"name the tag to {self.action}")
-        if self.action == REPLACE and not new:
+        if self.action == ADD:
+            return lambda text: TagText(text, rules).added(tags, self.place == FRONT)
+        if self.action == REMOVE:
+            return lambda text: TagText(text, rules).changed(lambda found: [[] if t in tags else [t] for t in found])
+        if not new:
             raise SettingsError("replacement", "name the tag that replaces it")
-        if self.action == REPLACE and len(tags) > 1:
+        if len(tags) > 1:
             raise SettingsError("tag", "name one tag to replace")
-
-        def work(groups: list[list[str]]) -> list[list[str]]:
-            if self.action == ADD:
-                return _added(groups, tags, self.place)
-            if self.action == REMOVE:
-                return [[tag for tag in group if tag not in tags] for group in groups]
-            return _replaced(groups, tags[0], new)
-
-        def changed(caption: str) -> str:
-            before = _lines(caption, rules)
-            after = [work(groups) for groups in before]
-            # A caption without the tag keeps even its blanks.
-            return caption if after == before else _text(after, rules)
-
-        return changed
+        return lambda text: TagText(text, rules).changed(lambda found: _replaced(found, tags[0], new))
 
 
 def tags_of(caption: str, rules: CaptionRules) -> list[str]:
@@ -80,37 +77,22 @@ def count_tags(captions: Iterable[tuple[str, CaptionRules]]) -> list[tuple[str, 
 
 def _lines(caption: str, rules: CaptionRules) -> list[list[list[str]]]:
     """Return for each line the tags between the separators that mark tags to keep."""
-    lines = (line.split(rules.keep_separator) if rules.keep_separator else [line] for line in caption.split("\n"))
+    mark = separators(rules.keep_separator) if rules.keep_separator else None
+    lines = (mark.split(line) if mark else [line] for line in caption.split("\n"))
     return [[rules.tags(part) for part in line] for line in lines]
 
 
-def _text(lines: Sequence[Sequence[list[str]]], rules: CaptionRules) -> str:
-    mark = f" {rules.keep_separator} "
-    return "\n".join(mark.join(rules.joined(group) for group in groups).strip() for groups in lines)
+def _unique(found: Sequence[str]) -> list[list[str]]:
+    first = {tag: place for place, tag in reversed(list(enumerate(found)))}
+    return [[tag] if first[tag] == place else [] for place, tag in enumerate(found)]
 
 
-def _added(groups: list[list[str]], tags: Sequence[str], place: str) -> list[list[str]]:
-    there = {tag for group in groups for tag in group}
-    new = [tag for tag in dict.fromkeys(tags) if tag not in there]
-    if place == FRONT:
-        return [new + groups[0], *groups[1:]]
-    return [*groups[:-1], groups[-1] + new]
-
-
-def _replaced(groups: Sequence[list[str]], tag: str, new: Sequence[str]) -> list[list[str]]:
-    """Return the groups with `new` in place of `tag`; a tag that is there already is not added twice."""
-    if not any(tag in group for group in groups):
-        return [*groups]
-    seen = {one for group in groups for one in group if one != tag}
+def _replaced(found: Sequence[str], tag: str, new: Sequence[str]) -> list[list[str]]:
+    """Return the tags with `new` in place of `tag`; a tag that is there already is not added twice."""
+    seen = {one for one in found if one != tag}
     result = []
-    for group in groups:
-        found: list[str] = []
-        for one in group:
-            if one != tag:
-                found.append(one)
-                continue
-            fresh = [name for name in new if name not in seen]
-            seen.update(fresh)
-            found += fresh
-        result.append(found)
+    for one in found:
+        fresh = [name for name in new if name not in seen] if one == tag else [one]
+        seen.update(fresh)
+        result.append(fresh)
     return result

@@ -9,6 +9,7 @@ from typing import Any
 import gradio as gr
 
 from ....hypernetworks.base.errors import DatasetError, WorkbenchError
+from ....hypernetworks.data.survey.captioning import text_to_edit
 from ....hypernetworks.data.survey.survey import Survey
 from ....hypernetworks.pages import dataset
 from ....hypernetworks.pages.sentences import done, note
@@ -97,7 +98,7 @@ class Handlers:
         place = int(number) if isinstance(number, (int, float)) else _NOTHING
         if seen is None or not 0 <= place < len(seen.samples):
             return _NOTHING, "", "", gr.update(visible=False)
-        return place, dataset.large(seen, place), seen.samples[place].written, gr.update(visible=True)
+        return place, dataset.large(seen, place), text_to_edit(seen.samples[place]), gr.update(visible=True)
 
     def save_caption(self, *given: Any) -> tuple[Any, ...]:
         """Write the caption of the picture that is shown; `given` are `view`, its number and the text."""

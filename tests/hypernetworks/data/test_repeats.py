@@ -110,7 +110,7 @@ def test_what_lies_beside_folders_with_repeats_is_passed_over_and_said(folder, c
     draw(folder, "2_fine/a.png", "loose.png", "other/b.png", "other/inner/c.png")
     with caplog.at_level(logging.INFO):
         assert shown(read(folder)) == {"a.png": 2}
-    assert f"1 pictures are passed over by a place outside of the folders with repeats: {folder}." in caplog.text
+    assert f"1 picture is passed over by a place outside of the folders with repeats: {folder}." in caplog.text
     assert (
         f"2 pictures are passed over by a place outside of the folders with repeats: {folder / 'other'}" in caplog.text
     )
@@ -152,7 +152,7 @@ def test_a_subset_with_no_repeats_is_left_out_and_said(folder, caplog, repeats):
     config.write_text("".join(subsets), encoding="utf-8")
     with caplog.at_level(logging.INFO):
         assert shown(read("", dataset_config=str(config))) == {"b.png": 3}
-    assert f"1 pictures are passed over by num_repeats = 0: {folder / 'late'}." in caplog.text
+    assert f"1 picture is passed over by num_repeats = 0: {folder / 'late'}." in caplog.text
 
 
 @pytest.mark.parametrize(

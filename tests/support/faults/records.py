@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from hypernetwork_workbench.hypernetworks.data.survey.caption_edits import History, change_to
+from hypernetwork_workbench.hypernetworks.data.survey.caption_edits import History, change_of
 
 from . import Case, NotHandledError
 from .changes import Address, Content, drop, put
@@ -29,12 +29,12 @@ def _act(spoil: Callable[[Path], Any], folder: Path) -> None:
     caption = folder / "picture.txt"
     caption.write_text("before", encoding="utf-8")
     history = History(folder / "edits")
-    history.apply("sound", [change_to(caption, "between")])
-    faulty = history.apply("faulty", [change_to(caption, "after")])
+    history.apply("sound", [change_of(caption, lambda _: "between")])
+    faulty = history.apply("faulty", [change_of(caption, lambda _: "after")])
     spoil(faulty.record)
     if [edit.title for edit in history.edits([folder])] != ["sound"]:
         raise NotHandledError("the record was offered, or the sound one was not")
-    caption.write_text("between\n", encoding="utf-8")
+    caption.write_text("between", encoding="utf-8")
     history.undo(history.edits([folder])[0])
     if caption.read_text(encoding="utf-8") != "before":
         raise NotHandledError("the sound edit cannot be undone")

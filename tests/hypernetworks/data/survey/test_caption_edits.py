@@ -9,7 +9,7 @@ import pytest
 from hypernetwork_workbench.hypernetworks.base.errors import DatasetError, SettingsError
 from hypernetwork_workbench.hypernetworks.data.captions import CaptionRules
 from hypernetwork_workbench.hypernetworks.data.survey import caption_edits
-from hypernetwork_workbench.hypernetworks.data.survey.caption_edits import Change, History, change_to
+from hypernetwork_workbench.hypernetworks.data.survey.caption_edits import Change, History
 from hypernetwork_workbench.hypernetworks.data.survey.tags import TagSettings, count_tags, tags_of
 from hypothesis import given
 from hypothesis import strategies as st
@@ -30,6 +30,11 @@ def folder(tmp_path):
     for name in "abc":
         (place / f"{name}.txt").write_bytes(f"\ufeff{name} one,  two\r\n".encode())
     return place
+
+
+def change_to(path: Path, text: str) -> Change:
+    before = path.read_bytes() if path.exists() else None
+    return Change(path, before, f"{text}\n".encode("utf-8", "replace"))
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -160,10 +165,10 @@ def changed(caption, rules=None, **values):
 @pytest.mark.parametrize(
     ("values", "after"),
     [
-        ({"action": "add", "tag": "new"}, "new, a, b, c"),
-        ({"action": "add", "tag": "new, a", "place": "the end"}, "a, b, c, new"),
+        ({"action": "add", "tag": "new"}, "new,a,b , c"),
+        ({"action": "add", "tag": "new, a", "place": "the end"}, "a,b , c,new"),
         ({"action": "remove", "tag": "c, a"}, "b"),
-        ({"action": "replace", "tag": "b", "replacement": "x, y"}, "a, x, y, c"),
+        ({"action": "replace", "tag": "b", "replacement": "x, y"}, "a,x,y , c"),
         ({"action": "replace", "tag": "b", "replacement": "a"}, "a, c"),
     ],
 )

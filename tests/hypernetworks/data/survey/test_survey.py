@@ -239,7 +239,7 @@ def test_every_problem_has_its_name(tmp_path):
         "larger.jpg": "looks like first.png",
     }
     missing = problems(found, "no caption")
-    assert missing["b.png"] == "its caption is empty"
+    assert missing["b.png"] == "its caption file b.txt is empty"
     assert missing["wide_one.png"] == "there is no caption file; the words of its file name are used: “wide one”"
     assert "a.png" not in missing
 
@@ -306,12 +306,12 @@ def test_a_caption_is_given_to_one_picture_in_a_file_of_its_own(tmp_path):
     photo().save(tmp_path / "red_house.png")
     found = look(tmp_path)
     (change,) = captioning.change_of_one(found, 0, " a  red\nhouse ")
-    assert (change.path.name, change.before, change.after) == ("red_house.txt", None, b"a red house\n")
+    assert (change.path.name, change.before, change.after) == ("red_house.txt", None, b"a  red\nhouse\n")
     History(tmp_path / "edits").apply("edit", [change])
     after = found.recaptioned(words)
     assert after.samples[0].written == "a red house"
     assert problems(after, "no caption") == {}
-    assert captioning.change_of_one(after, 0, "a red house") == []
+    assert captioning.change_of_one(after, 0, "a  red\nhouse") == []
 
 
 def test_tags_change_everywhere_but_in_metadata(tmp_path):
@@ -321,7 +321,7 @@ def test_tags_change_everywhere_but_in_metadata(tmp_path):
     (tmp_path / "meta.json").write_text('{"c": {"caption": "x"}}', encoding="utf-8")
     found = look(tmp_path, metadata_file=str(tmp_path / "meta.json"))
     changes = captioning.changes_of_tags(found, TagSettings(action="replace", tag="x", replacement="z"))
-    assert {change.path.name: change.after for change in changes} == {"a.txt": b"z, y\n"}
+    assert {change.path.name: change.after for change in changes} == {"a.txt": b"z, y"}
     with pytest.raises(SettingsError, match="no caption that can be edited has w"):
         captioning.changes_of_tags(found, TagSettings(action="remove", tag="w"))
     with pytest.raises(SettingsError, match="comes from the metadata file"):
@@ -332,9 +332,9 @@ def test_tags_change_everywhere_but_in_metadata(tmp_path):
     ("existing", "after"),
     [
         (captioning.KEEP, {"b.txt": b"new\n"}),
-        (captioning.BEFORE, {"a.txt": b"new, old\n", "b.txt": b"new\n"}),
-        (captioning.AFTER, {"a.txt": b"old, new\n", "b.txt": b"new\n"}),
-        (captioning.REPLACE, {"a.txt": b"new\n", "b.txt": b"new\n"}),
+        (captioning.BEFORE, {"a.txt": b"new, old", "b.txt": b"new\n"}),
+        (captioning.AFTER, {"a.txt": b"old, new", "b.txt": b"new\n"}),
+        (captioning.REPLACE, {"a.txt": b"new", "b.txt": b"new\n"}),
     ],
 )
 def test_a_taggers_captions_go_with_those_that_are_there(tmp_path, existing, after):

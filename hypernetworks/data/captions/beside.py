@@ -1,0 +1,91 @@
+"""Caption files beside pictures: whatever case their names are in, with or without the ending of the picture."""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from ...base.outside import is_file
+
+
+class _Folder(NamedTuple):
+    """The files of a folder.
+
+    Attributes:
+        names: as they are, by what they are in any case.
+        others: names without an ending of those that are no caption files, by what those are in any case.
+    """
+
+    names: dict[str, list[str]]
+    others: dict[str, set[str]]
+
+
+class Neighbours:
+    """The files beside pictures; each folder is listed once."""
+
+    def __init__(self, extensions: Iterable[str] = ()) -> None:
+        """Remember the endings of caption files, so that they can be told from other files."""
+        self._extensions = tuple(map(_folded, extensions))
+        self._folders: dict[Path, _Folder] = {}
+
+    def captions(self, picture: Path, extensions: Sequence[str]) -> list[Path]:
+        """Return the caption files that fit a picture, the one that counts first.
+
+        Of `cat.png` these are, for each ending in its order, `cat.txt` and `cat.png.txt`, and where there is neither,
+        those names in another case or another form of Unicode. A name in another case counts only where no other file
+        of that name could be meant, and no other picture.
+        """
+        found = []
+        for extension in extensions:
+            names = [f"{picture.stem}{extension}", f"{picture.name}{extension}"]
+            fits = [path for name in names if self._is_there(path := picture.with_name(name))]
+            if not fits:
+                inexact = (self._in_another_case(picture, base, extension) for base in (picture.stem, picture.name))
+                fits = [path for path in inexact if path is not None]
+            found += fits
+        return list(dict.fromkeys(found))
+
+    def files(self, folder: Path) -> list[Path]:
+        """Return the files of a folder that have an ending of caption files."""
+        listed = self._of(folder).names.items()
+        return [folder / name for folded, names in listed if folded.endswith(self._extensions) for name in names]
+
+    def _is_there(self, path: Path) -> bool:
+        listed = self._of(path.parent).names
+        return path.name in listed.get(_folded(path.name), ()) or (not listed and is_file(path))
+
+    def _in_another_case(self, picture: Path, base: str, extension: str) -> Path | None:
+        folder = self._of(picture.parent)
+        names = folder.names.get(_folded(base + extension), [])
+        if len(names) != 1:
+            return None
+        is_of_other = not names[0].startswith(base) and len(folder.others.get(_folded(base), ())) > 1
+        return None if is_of_other else picture.with_name(names[0])
+
+    def _of(self, folder: Path) -> _Folder:
+        if folder not in self._folders:
+            self._folders[folder] = self._listed(folder)
+        return self._folders[folder]
+
+    def _listed(self, folder: Path) -> _Folder:
+        found = _Folder({}, {})
+        try:
+            with os.scandir(folder) as entries:
+                names = sorted(one.name for one in entries if not one.name.startswith(".") and one.is_file())
+        except OSError:  # it can be entered and not listed: names are tried one by one
+            return found
+        for name in names:
+            folded = _folded(name)
+            found.names.setdefault(folded, []).append(name)
+            if not folded.endswith(self._extensions or ("\0",)):
+                for base in {Path(name).stem, name}:
+                    found.others.setdefault(_folded(base), set()).add(base)
+        return found
+
+
+def _folded(name: str) -> str:
+    """Return a name in one case and one form of Unicode: macOS takes letters apart that others write as one."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
