@@ -12,15 +12,14 @@ from ..report import Histogram
 from . import elements
 
 _FILE = "charts.svg"
-_WIDTH, _HEIGHT = 640, 220
-_LEFT, _RIGHT, _TOP, _BOTTOM = 56, 56, 24, 22
+#: The lines are drawn in a square of this size, which the page stretches; letters and strokes keep their sizes.
+_SIZE = 1000
+_LEGEND_PX = 110
 _COLOURS = ("#3b82f6", "#f59e0b", "#10b981")
 _TICKS = 4
 _BARS_WIDTH, _BARS_HEIGHT = 180, 34
 _GAP = 0.5
 
-#: x, y, anchor, colour and words.
-Label = tuple[str, str, str, str, str]
 #: Its points as a polyline has them, how many they are, and its colour.
 Line = tuple[str, int, str]
 
@@ -37,26 +36,25 @@ def draw_chart(curves: Sequence[Curve], right: Curve | None, last_step: int) -> 
     """Return an SVG with `curves` on the left axis and `right` on an axis of its own, over steps 0..last_step."""
     axes = [[(curve, _COLOURS[number]) for number, curve in enumerate(curves) if curve.points]]
     axes.append([(right, _COLOURS[2])] if right is not None and right.points else [])
-    labels = [
-        *_legend([(curve.name, colour) for axis in axes for curve, colour in axis]),
-        _label(_WIDTH - _RIGHT, _HEIGHT - 6, f"step {last_step}", "end"),
-        _label(_LEFT, _HEIGHT - 6, "0", "start"),
-    ]
     lines: list[Line] = []
+    ticks: list[list[tuple[str, str]]] = [[], []]
     for number, axis in enumerate(axes):
         if axis:
             limits = _range([curve for curve, _ in axis])
-            labels += _ticks(limits, is_left=number == 0)
+            ticks[number] = list(_ticks(limits))
             lines += [_line(curve, limits, last_step, colour) for curve, colour in axis]
     return elements.piece(
         _FILE,
         "chart",
-        width=_WIDTH,
-        height=_HEIGHT,
+        size=_SIZE,
         names=", ".join(curve.name for axis in axes for curve, _ in axis),
-        labels=labels,
+        legend=[
+            (_LEGEND_PX * number, curve.name, colour)
+            for number, (curve, colour) in enumerate(entry for axis in axes for entry in axis)
+        ],
+        last_step=last_step,
+        ticks=ticks,
         lines=lines,
-        frame=f"M{_LEFT} {_TOP}V{_HEIGHT - _BOTTOM}H{_WIDTH - _RIGHT}V{_TOP}",
     )
 
 
@@ -87,32 +85,21 @@ def _range(curves: Sequence[Curve]) -> tuple[float, float]:
 
 def _line(curve: Curve, limits: tuple[float, float], last_step: int, colour: str) -> Line:
     low, high = limits
-    across = (_WIDTH - _LEFT - _RIGHT) / max(last_step, 1)
-    down = (_HEIGHT - _TOP - _BOTTOM) / (high - low)
+    across, down = _SIZE / max(last_step, 1), _SIZE / (high - low)
     places: list[float] = []
     for step, value in curve.points:
         if math.isfinite(value):
-            places += (_LEFT + step * across, _TOP + (high - value) * down)
+            places += (step * across, (high - value) * down)
     count = len(places) // 2
     # One format for all: a chart is drawn every second of a run.
     return " ".join(["%.1f,%.1f"] * count) % tuple(places), count, colour
 
 
-def _ticks(limits: tuple[float, float], is_left: bool) -> Iterator[Label]:
+def _ticks(limits: tuple[float, float]) -> Iterator[tuple[str, str]]:
+    """Yield height, as a share of the chart's from above, and words of each mark of an axis."""
     low, high = limits
-    x, anchor = (_LEFT - 4, "end") if is_left else (_WIDTH - _RIGHT + 4, "start")
     for tick in range(_TICKS + 1):
-        y = _HEIGHT - _BOTTOM - tick / _TICKS * (_HEIGHT - _TOP - _BOTTOM) + 4
-        yield _label(x, y, f"{low + (high - low) * tick / _TICKS:.3g}", anchor)
-
-
-def _legend(names: Sequence[tuple[str, str]]) -> Iterator[Label]:
-    for number, (name, colour) in enumerate(names):
-        yield _label(_LEFT + 110 * number, 14, name, "start", colour)
-
-
-def _label(x: float, y: float, words: str, anchor: str, colour: str = "currentColor") -> Label:
-    return f"{x:.0f}", f"{y:.0f}", anchor, colour, words
+        yield f"{100 - 100 * tick / _TICKS:g}%", f"{low + (high - low) * tick / _TICKS:.3g}"
 
 
 def _bars(histogram: Histogram) -> Iterator[tuple[str, str, str, str]]:
