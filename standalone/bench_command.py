@@ -6,7 +6,6 @@ import argparse
 import importlib
 import json
 import sys
-from pathlib import Path
 from typing import Any, NoReturn
 
 from . import host
@@ -16,6 +15,7 @@ from .launcher import benchmarks
 host.mount()
 
 from hypernetwork_workbench.hypernetworks.base.atomic import not_regular, write_text  # noqa: E402 (mounted just above)
+from hypernetwork_workbench.hypernetworks.base.paths import path_argument  # noqa: E402
 
 USAGE_ERROR = 2
 
@@ -33,7 +33,7 @@ def main(argv: list[str]) -> int:
     parser = _Parser(prog="launch.py bench", description="Measures and prints a table.", allow_abbrev=False)
     known = benchmarks()
     parser.add_argument("name", metavar="NAME", choices=known, help=f"one of {', '.join(known)}")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="where to write the numbers")
+    parser.add_argument("--json", type=path_argument, metavar="FILE", help="where to write the numbers")
     parser.add_argument("--rounds", type=int, default=3, metavar="N", help="turns that each case gets, 3 if not given")
     arguments = parser.parse_args(argv)
     if arguments.rounds < 1:

@@ -24,6 +24,7 @@ host.mount()
 from hypernetwork_workbench.hypernetworks.base.atomic import not_regular, write_text  # noqa: E402 (mounted just above)
 from hypernetwork_workbench.hypernetworks.base.errors import SettingsError, WorkbenchError  # noqa: E402
 from hypernetwork_workbench.hypernetworks.base.outside import is_folder  # noqa: E402
+from hypernetwork_workbench.hypernetworks.base.paths import path_argument  # noqa: E402
 from hypernetwork_workbench.hypernetworks.train.settings.job import Job  # noqa: E402
 from hypernetwork_workbench.hypernetworks.train.settings.job_file import apply_overrides, read_tables  # noqa: E402
 
@@ -123,7 +124,7 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     parser = _Parser(
         prog="launch.py train", description="Trains a hypernetwork as a job file says.", allow_abbrev=False
     )
-    parser.add_argument("job", type=Path, metavar="JOB.toml", help="the job file")
+    parser.add_argument("job", type=path_argument, metavar="JOB.toml", help="the job file")
     parser.add_argument(
         "--set",
         action="append",
@@ -132,9 +133,13 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
         help="a setting put over the job file's; may be given several times",
     )
     parser.add_argument("--resume", action="store_true", help="go on from the newest saved state of this run")
-    parser.add_argument("--report", type=Path, metavar="FILE.json", help="where to write what was measured")
-    parser.add_argument("--ckpt", type=Path, metavar="FILE", help="checkpoint to train on; without it the demo model")
-    parser.add_argument("--data-dir", type=Path, metavar="DIR", help="folder of the embedded host; without it data/")
+    parser.add_argument("--report", type=path_argument, metavar="FILE.json", help="where to write what was measured")
+    parser.add_argument(
+        "--ckpt", type=path_argument, metavar="FILE", help="checkpoint to train on; without it the demo model"
+    )
+    parser.add_argument(
+        "--data-dir", type=path_argument, metavar="DIR", help="folder of the embedded host; without it data/"
+    )
     return parser.parse_args(argv)
 
 

@@ -6,6 +6,7 @@ text is looked at, never the disk.
 
 from __future__ import annotations
 
+import argparse
 import os
 import re
 from pathlib import Path
@@ -74,6 +75,14 @@ def read_path(text: str) -> str:
     path = _with_home(_VARIABLE.sub(_variable, path))
     _check_signs(path)
     return path
+
+
+def path_argument(text: str) -> Path:
+    """Return the path of an argument of a command line, as the `type` of an argparse argument."""
+    try:
+        return Path(read_path(text))
+    except PathTextError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def read_line(line: str) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..base import foreign
 from ..base.errors import SettingsError
 from ..base.options import convert, take
 from ..network.settings import CreateSettings, ShapeSettings
@@ -84,6 +85,9 @@ def read(content: bytes, file_name: str) -> LoadedSettings:
         SettingsError: the file is no settings file at all; names it.
     """
     tables = parse(content, file_name)
+    other = None if tables.keys() & {"network", "create"} else foreign.instead_of_job(tables)
+    if other and other.form != foreign.ORIGINAL and not tables.keys() & _ORIGINAL.keys():
+        raise SettingsError(file_name, other.sentence)
     return _checked(*(_from_json if is_json(file_name) else _from_toml)(tables, file_name))
 
 

@@ -12,6 +12,7 @@ from modules import paths, shared
 from ...hypernetworks import report
 from ...hypernetworks.base.errors import SettingsError
 from ...hypernetworks.base.options import convert
+from ...hypernetworks.base.paths import read_path
 from ...hypernetworks.files.create import create_file
 from ...hypernetworks.jobs.json_schema import plain
 from ...hypernetworks.jobs.path_limits import confined
@@ -35,7 +36,7 @@ _DATASETS = "datasets"
 def data_roots() -> list[Path]:
     """Return the folders in which datasets may lie: `datasets` of the host's data folder, and the command line's."""
     more = getattr(shared.cmd_opts, "hnw_data_root", None) or []
-    return [Path(paths.data_path) / _DATASETS, *(Path(folder).absolute() for folder in more)]
+    return [Path(paths.data_path) / _DATASETS, *(Path(read_path(folder)).absolute() for folder in more)]
 
 
 def create(body: Body) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 from modules import shared
 
 from ...hypernetworks.base.errors import WorkbenchError
+from ...hypernetworks.base.paths import read_path
 from ...hypernetworks.data.buckets import BUCKETS
 from ...hypernetworks.train.settings.job import SECTIONS, Job
 from ...hypernetworks.train.settings.job_file import read_tables
@@ -25,7 +26,7 @@ def tables() -> dict[str, dict[str, Any]]:
     if not path:
         return values
     try:
-        read = {name: table for name, table in read_tables(Path(path)).items() if name in SECTIONS}
+        read = {name: table for name, table in read_tables(Path(read_path(path))).items() if name in SECTIONS}
         values.update(Job.from_mapping(read).to_mapping())
     except WorkbenchError as error:
         _log.warning("The forms start with their defaults, --hnw-job was not used: %s", error)

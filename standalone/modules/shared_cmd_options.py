@@ -6,6 +6,7 @@ import argparse
 from ipaddress import ip_address
 from pathlib import Path
 
+from hypernetwork_workbench.hypernetworks.base.paths import path_argument
 from hypernetwork_workbench.hypernetworks.server.origins import parse_origin
 
 from modules import paths
@@ -18,6 +19,10 @@ def _port(text: str) -> int:
     if not 1 <= number <= MAX_PORT:
         raise argparse.ArgumentTypeError(f"{text!r} is not a port: give a whole number from 1 to {MAX_PORT}")
     return number
+
+
+def _path(text: str) -> str:
+    return str(path_argument(text)) if text else ""
 
 
 def _address(text: str) -> str:
@@ -63,15 +68,20 @@ def make_parser() -> argparse.ArgumentParser:
         action="append",
         help="address that may use the page, such as that of a proxy; may be given several times",
     )
-    add("--ckpt", metavar="FILE", help="a Stable Diffusion 1 or 2 checkpoint (.safetensors, .ckpt) instead of the demo")
-    add("--data-dir", metavar="DIR", help="folder for models, outputs and settings (data/)")
+    add(
+        "--ckpt",
+        type=_path,
+        metavar="FILE",
+        help="a Stable Diffusion 1 or 2 checkpoint (.safetensors, .ckpt) instead of the demo",
+    )
+    add("--data-dir", type=_path, metavar="DIR", help="folder for models, outputs and settings (data/)")
     add("--no-browser", action="store_true", help="do not open the page in a browser")
     add("--no-hashing", action="store_true", help="do not compute the sha256 of model files")
     add("--no-half", action="store_true", help="keep the model in 32-bit floats on a GPU")
     add("--use-cpu", action="store_true", help="do not use a GPU")
     add("--api", action="store_true", help="serve the HTTP API")
     add("--api-auth", metavar="USER:PASSWORD,...", help="users of the HTTP API")
-    add("--hypernetwork-dir", metavar="DIR", help="folder of the hypernetworks (models/hypernetworks)")
+    add("--hypernetwork-dir", type=_path, metavar="DIR", help="folder of the hypernetworks (models/hypernetworks)")
     return parser
 
 

@@ -124,6 +124,9 @@ def test_a_job_writes_network_sheet_log_and_report(job, tmp_path, checkpoint):
         (["{job}", "--ckpt", "{tmp}/none.safetensors"], "--ckpt: {tmp}/none.safetensors is not there"),
         (["{job}", "--ckpt", "{job}"], "--ckpt: job.toml is neither a .safetensors nor a .ckpt file"),
         (["{job}", "--data-dir", "{job}/below"], "--data-dir: "),
+        (["{job}", "--report", "https://x.org/r.json"], "argument --report: is an address of a network"),
+        (["{job}", "--set", "data.folder=$PICTURES/night"], "data.folder: has the variable $PICTURES in it"),
+        (["{job}", "--set", "train.max_step=3"], "train.max_step: there is no such setting; do you mean max_steps?"),
     ],
 )
 def test_what_is_entered_wrong_is_one_sentence_and_nothing_is_written(job, tmp_path, checkpoint, arguments, sentence):

@@ -1,12 +1,13 @@
 """Paths as people type and paste them."""
 
+import argparse
 import os
 from pathlib import Path
 
 import pytest
 from hypernetwork_workbench.hypernetworks.base import paths
 from hypernetwork_workbench.hypernetworks.base.errors import PathTextError
-from hypernetwork_workbench.hypernetworks.base.paths import read_line, read_path, split_line
+from hypernetwork_workbench.hypernetworks.base.paths import path_argument, read_line, read_path, split_line
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -162,3 +163,12 @@ def test_a_path_that_was_read_is_read_as_itself(parts):
 def test_a_line_is_a_path_and_its_options(line, path, options):
     assert split_line(line) == (path, options)
     assert read_line(line) == f"{read_path(path)} {options}".strip()
+
+
+@pytest.mark.parametrize(
+    ("text", "path"), [('"/data/job.toml"', "/data/job.toml"), ("file:///data/a%20b", "/data/a b")]
+)
+def test_an_argument_of_a_command_line_is_read_too(text, path):
+    assert path_argument(text) == Path(path)
+    with pytest.raises(argparse.ArgumentTypeError, match="a quote at one end alone"):
+        path_argument(path + '"')

@@ -171,3 +171,16 @@ def test_what_is_no_settings_file_is_named(content, name):
     with pytest.raises(SettingsError) as raised:
         create_files.read(content, name)
     assert raised.value.field == name
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        ("lora.json", {"LoRA_type": "Standard", "epoch": 1}, "is a preset of kohya's GUI.*load it in Train Gamma"),
+        ("flow.json", {"nodes": [], "links": []}, "is a workflow of ComfyUI"),
+        ("config.json", {"samples_save": True}, "holds the settings of the WebUI itself"),
+    ],
+)
+def test_another_programs_file_is_named_as_what_it_is(name, content, sentence):
+    with pytest.raises(SettingsError, match=sentence):
+        create_files.read(json.dumps(content).encode(), name)
