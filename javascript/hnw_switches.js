@@ -5,8 +5,7 @@
         "refresh_sd_hypernetwork",
         "refresh_train_hypernetwork_name",
         ...["txt2img", "img2img"].map((tab) => `${tab}_hypernetworks_extra_refresh_internal`),
-        ...["train", "merge", "inspect", "picker"].map((name) => `hnw_${name}_refresh`),
-        "hnw_picker_refresh_img2img",
+        ...HNW_LISTS,
     ];
     let before = null;
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from .. import filetypes
 from ..base.encodings import PAGES, EncodingError, UnfitTextError, decode
 from ..base.errors import CompositionError
 from ..base.outside import read_bytes, reason_of
@@ -24,7 +25,8 @@ def read(path: Path, is_known: Callable[[str], bool]) -> str:
         is_known: tells whether there is a network or a composition of a name.
 
     Raises:
-        CompositionError: the file cannot be read, or is not UTF-8 and its names are known in no other encoding.
+        CompositionError: the file cannot be read, is something else, or is not UTF-8 and its names are known in no
+            other encoding.
     """
     try:
         data = read_bytes(path, _MAX_BYTES)
@@ -40,7 +42,10 @@ def read(path: Path, is_known: Callable[[str], bool]) -> str:
     if _fits(text, is_known):
         return text
     # Two characters of GBK may be two of UTF-8 as well.
-    return _fitting(data, (), is_known) or text
+    other = _fitting(data, (), is_known)
+    if other is None:
+        _check_kind(path, text)
+    return other or text
 
 
 def _fitting(data: bytes, likely: tuple[str, ...], is_known: Callable[[str], bool]) -> str | None:
@@ -64,5 +69,18 @@ def _fits(text: str, is_known: Callable[[str], bool]) -> bool:
     return all(name.isascii() or is_known(name) for name in names)
 
 
+def _check_kind(path: Path, text: str) -> None:
+    """Raise CompositionError for a text that is something else, such as a web page."""
+    try:
+        parse(text)
+    except CompositionError as error:
+        told = filetypes.recognise_path(path, may_be_text=True)
+        if told:
+            raise CompositionError(f"{path.name}: {told}") from error
+
+
 def _unreadable(path: Path, error: OSError | UnfitTextError) -> CompositionError:
+    told = filetypes.recognise_path(path, may_be_text=True)
+    if told:
+        return CompositionError(f"{path.name}: {told}")
     return CompositionError(f"{path.name} cannot be read: {reason_of(error)}")

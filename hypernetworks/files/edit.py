@@ -21,10 +21,10 @@ from . import safetensors_form, torch_writer
 
 MAX_NOTES = 100_000
 _NOTES = "optional_info"
-_STATES = (".optim", ".state")
+STATES = (".optim", ".state")
 #: Files of the WebUI next to a network, named without its ending: pictures, descriptions, user metadata.
 _PICTURES = ("png", "jpg", "jpeg", "webp", "gif")
-_CARDS = (
+CARDS = (
     *(f"{part}.{kind}" for kind in _PICTURES for part in ("", ".preview")),
     *(".txt", ".description.txt", ".json", ".civitai.info"),
 )
@@ -123,11 +123,11 @@ def write_notes(path: Path, settings: NotesSettings) -> None:
 def _family(path: Path) -> Iterator[tuple[Path, str]]:
     """Yield the network and the files that belong to it, each with the part of its name after the network's."""
     yield path, path.suffix
-    endings = [path.suffix + state for state in _STATES]
+    endings = [path.suffix + state for state in STATES]
     twins = [path.with_suffix(suffix) for suffix in files.SUFFIXES if suffix != path.suffix]
     if not any(twin.exists() for twin in twins):
         # If a network of the same name has the other form, these files belong to both and stay with it.
-        endings += [*_STATES, *_CARDS]
+        endings += [*STATES, *CARDS]
     for ending in endings:
         beside = path.with_name(path.stem + ending)
         if beside.is_file():

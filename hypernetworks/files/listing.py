@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from .. import files
 from ..base.disk import walk
+from ..base.errors import HypernetworkFileError
 from ..base.names import printable
+from .edit import CARDS, STATES
 
 #: A composition is listed like a network; its text names the networks it is made of.
 COMPOSITION_SUFFIX = ".hns"
@@ -46,6 +48,45 @@ def meant(listed: Mapping[str, str], name: str) -> str:
     return without_hash if without_hash in listed else name
 
 
+def is_network(path: str | os.PathLike[str]) -> bool:
+    """Tell whether a listed file is to hold one network, and not a composition."""
+    return Path(path).suffix.lower() in files.SUFFIXES
+
+
+def is_composition(path: str | os.PathLike[str]) -> bool:
+    """Tell whether a file is to hold a composition."""
+    return Path(path).suffix.lower() == COMPOSITION_SUFFIX
+
+
+def instead(folder: str | os.PathLike[str], name: str) -> str:
+    """Return what is said of a file below `folder` that is not listed, but may be the network `name`.
+
+    Returns:
+        What it is and what to do, such as "night.zip: it is a zip archive ..."; empty where there is no such file.
+    """
+    wanted, _ = apart(name.lower())
+    if is_network(wanted) or is_composition(wanted):
+        wanted = wanted.rpartition(".")[0]
+    for path in _files(Path(folder)):
+        below = path.relative_to(folder).as_posix().lower()
+        ending = next(
+            (full.removeprefix(wanted) for full in (below, path.name.lower()) if full.startswith(wanted)), "-"
+        )
+        is_beside = ending in CARDS or ending.endswith(STATES)
+        if wanted and ending[:1] in ("", ".") and not (is_network(path) or is_composition(path) or is_beside):
+            return _told(path)
+    return ""
+
+
+def _told(path: Path) -> str:
+    try:
+        form = files.read_content(path).form
+    except HypernetworkFileError as reason:
+        return str(reason)
+    ending = ".safetensors" if form == "safetensors" else ".pt"
+    return f"{printable(path.name)} is a hypernetwork; let its name end in {ending}"
+
+
 def complete(found: Mapping[str, str], folder: str | os.PathLike[str]) -> dict[str, str]:
     """Return the name and path of every `.pt`, `.safetensors` and `.hns` below `folder`, in the order of the paths.
 
@@ -80,13 +121,15 @@ def complete(found: Mapping[str, str], folder: str | os.PathLike[str]) -> dict[s
 
 
 def _networks(folder: Path) -> list[Path]:
+    networks = [path for path in _files(folder) if is_network(path) or is_composition(path)]
+    return sorted((path for path in networks if path.stem != _NONE), key=lambda path: str(path).lower())
+
+
+def _files(folder: Path) -> Sequence[Path]:
     try:
-        files_below = walk(folder).files
+        return walk(folder).files
     except OSError:  # a folder that is not there has none
-        return []
-    endings = (*files.SUFFIXES, COMPOSITION_SUFFIX)
-    networks = [path for path in files_below if path.suffix in endings and path.stem != _NONE]
-    return sorted(networks, key=lambda path: str(path).lower())
+        return ()
 
 
 def _key(path: str | os.PathLike[str]) -> str:

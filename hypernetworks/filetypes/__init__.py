@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import IO
 
+from ..base.disk import open_regular
 from . import pickles, safetensors, signatures, texts, weights, zips
 from .names import Names
 
@@ -23,12 +24,13 @@ _UNFINISHED = "its download has not ended; wait for it, or download it again"
 _PARTS = (".crdownload", ".part", ".partial", ".download", ".opdownload", ".aria2", ".!qb", ".!ut", ".tmp", ".td")
 
 
-def recognise(file: IO[bytes], size: int, name: str = "") -> str | None:
+def recognise(file: IO[bytes], size: int, name: str = "", may_be_text: bool = False) -> str | None:
     """Return what is to be told of an open file that is no sound hypernetwork; None where that cannot be known.
 
     Args:
         size: bytes of the file.
         name: of the file; its ending counts only where the content does not tell.
+        may_be_text: whether a composition was wanted; nothing is told of a mere text then, which may be a wrong one.
 
     Returns:
         What it is and what to do, as a sentence without the name and a full stop.
@@ -38,7 +40,7 @@ def recognise(file: IO[bytes], size: int, name: str = "") -> str | None:
         return _UNFINISHED
     head = _read(file, 0)
     if not head:
-        return _EMPTY
+        return None if may_be_text else _EMPTY
     if not any(head) and not any(_read(file, size // 2)) and not any(_read(file, size - len(head))):
         return _ZEROS
     is_zip, has_header = head.startswith(b"PK"), safetensors.has_prefix(head)
@@ -50,15 +52,16 @@ def recognise(file: IO[bytes], size: int, name: str = "") -> str | None:
         kind = zips.kind_of(zips.members(file))
     elif kind is None and names is None:
         kind = signatures.kind_of(head) or texts.kind_of(head, size, suffix == _COMPOSITION_SUFFIX)
+        kind = None if kind in texts.MERE and may_be_text else kind
     return kind.sentence if kind else None
 
 
-def recognise_path(path: str | os.PathLike[str]) -> str | None:
+def recognise_path(path: str | os.PathLike[str], may_be_text: bool = False) -> str | None:
     """Return what `recognise` does for the file at `path`; None too where it cannot be read."""
     try:
-        with Path(path).open("rb") as file:
-            return recognise(file, os.fstat(file.fileno()).st_size, Path(path).name)
-    except (OSError, ValueError):
+        with open_regular(path) as file:
+            return recognise(file, os.fstat(file.fileno()).st_size, Path(path).name, may_be_text)
+    except OSError:
         return None
 
 
@@ -66,9 +69,9 @@ def keys(path: str | os.PathLike[str]) -> tuple[str, ...]:
     """Return the names in the file of weights at `path`, of torch's or `.safetensors`; none for another file.
 
     Raises:
-        OSError, ValueError: it cannot be read.
+        OSError: it cannot be read.
     """
-    with Path(path).open("rb") as file:
+    with open_regular(path) as file:
         names = _names(file)
     return names.keys if names else ()
 

@@ -50,6 +50,13 @@ _TABLES: tuple[tuple[frozenset[str], Kind], ...] = (
     (frozenset({"activation text"}), Kind("a description by the WebUI", _BESIDE)),
     (frozenset({"preferred weight"}), Kind("a description by the WebUI", _BESIDE)),
 )
+_NAMED = Kind(
+    "a composition of hypernetworks", "use it by its name in prompts, or make one network of it in Merge Hypernetworks"
+)
+_NAMELESS = Kind("a composition of hypernetworks", "let its name end in .hns")
+_TEXT = Kind("a text", _FIND)
+#: Texts without a mark of another kind.
+MERE = (_NAMED, _NAMELESS, _TEXT)
 _COMPOSITION = re.compile(r"[\[{(].{0,20}?[\"'].*[\]})]", re.DOTALL)
 
 
@@ -58,7 +65,7 @@ def kind_of(head: bytes, size: int, is_composition: bool) -> Kind | None:
 
     Args:
         size: bytes of the whole file.
-        is_composition: whether the name of the file says so; a text of no other kind may be one that is wrong then.
+        is_composition: whether the name of the file says so.
     """
     text = _decoded(head, size)
     found = pages.kind_of(head)
@@ -66,11 +73,11 @@ def kind_of(head: bytes, size: int, is_composition: bool) -> Kind | None:
         return found
     begins = (kind for pattern, kind in _TEXTS if re.match(pattern, text, re.DOTALL | re.IGNORECASE))
     found = next(begins, None) or pages.kind_of_answer(text) or (_of_json(text) if size <= len(head) else None)
-    if found is not None or is_composition:
+    if found is not None:
         return found
-    if _COMPOSITION.fullmatch(text):
-        return Kind("a composition of hypernetworks", "let its name end in .hns")
-    return Kind("a text", _FIND)
+    if is_composition:
+        return _NAMED
+    return _NAMELESS if _COMPOSITION.fullmatch(text) else _TEXT
 
 
 def _decoded(head: bytes, size: int) -> str | None:

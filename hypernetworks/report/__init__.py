@@ -128,7 +128,7 @@ def outline(path: str | os.PathLike[str]) -> Outline:
     size = digest = form = None
     keys: tuple[str, ...] = ()
     # A broken file may stop this at any step; what is known by then is returned.
-    with contextlib.suppress(HypernetworkFileError, OSError, ValueError):
+    with contextlib.suppress(HypernetworkFileError, OSError):
         size = Path(path).stat().st_size
         if size <= _MOST_HASHED_BYTES:
             digest = files.short_hash(path)

@@ -14,6 +14,7 @@ from ...hypernetworks.base.errors import SettingsError
 from ...hypernetworks.base.options import convert
 from ...hypernetworks.base.paths import read_path
 from ...hypernetworks.files.create import create_file
+from ...hypernetworks.files.listing import is_composition
 from ...hypernetworks.jobs.json_schema import plain
 from ...hypernetworks.jobs.path_limits import confined
 from ...hypernetworks.merge.method import METHODS
@@ -21,7 +22,6 @@ from ...hypernetworks.merge.saving import ResultSettings
 from ...hypernetworks.merge.settings import MergeSettings
 from ...hypernetworks.train.settings.job import SECTIONS, CreateSettings, Job
 from ..model import host
-from ..model.library import is_composition
 from ..runs import training
 from ..runs.job import job_from
 from ..runs.run import Run, runs

@@ -14,13 +14,8 @@ from ...hypernetworks.base.errors import CompositionError
 from ...hypernetworks.base.stamps import Stamp, stamp
 from ...hypernetworks.compose import Composition, text_file
 from ...hypernetworks.compose.nodes import MAX_NODES, singles
-from ...hypernetworks.files.listing import COMPOSITION_SUFFIX, find
+from ...hypernetworks.files.listing import find, is_composition
 from ...hypernetworks.network.hypernetwork import Hypernetwork
-
-
-def is_composition(path: str | Path) -> bool:
-    """Tell whether a file holds a composition and not a network."""
-    return Path(path).suffix == COMPOSITION_SUFFIX
 
 
 @dataclasses.dataclass(frozen=True)

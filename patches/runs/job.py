@@ -9,7 +9,9 @@ from typing import Any
 from modules import shared
 
 from ...hypernetworks.base.errors import SettingsError
+from ...hypernetworks.files import listing
 from ...hypernetworks.train.settings.job import Job
+from ..model import lookup
 
 #: The eight values of the txt2img tab, in the host's order, as settings of previews.
 _TXT2IMG = (
@@ -30,11 +32,12 @@ def job_from(tables: dict[str, Any]) -> Job:
     Raises:
         SettingsError: names the field.
     """
-    name = tables["network"]["file"]
-    path = shared.hypernetworks.get(name)
-    if path is None:
+    entered = tables["network"]["file"]
+    listed = lookup.listed(entered) if entered else {}
+    name = listing.meant(listed, entered or "")
+    if name not in listed:
         raise SettingsError("network.file", missing_network(name))
-    return Job.from_mapping(_with_network(tables, name, path))
+    return Job.from_mapping(_with_network(tables, name, listed[name]))
 
 
 def draft(tables: dict[str, Any]) -> dict[str, Any]:
@@ -45,9 +48,9 @@ def draft(tables: dict[str, Any]) -> dict[str, Any]:
 
 def missing_network(name: str) -> str:
     """Return the sentence for a network that is not in the list."""
-    return (
-        f"there is no network {name}; create it, or refresh the list" if name else "choose a network; create one first"
-    )
+    if not name:
+        return "choose a network; create one first"
+    return lookup.absent(f"there is no network {name}; create it, or refresh the list", name)
 
 
 def listed_name(path: str) -> str | None:

@@ -10,8 +10,10 @@ from typing import Any
 
 from ...hypernetworks import files
 from ...hypernetworks.base.errors import SettingsError, TrainingError, WorkbenchError
+from ...hypernetworks.files import listing
 from ...hypernetworks.jobs.webui_form import TRAINING_ARGUMENTS, WebuiSettings, in_arguments, in_labels, training_tables
 from ...hypernetworks.train import TrainResult
+from ..model import lookup
 from ..patching import Patch, PatchSet, signature_with
 from ..runs.run import runs
 
@@ -109,10 +111,9 @@ def train(entered: Mapping[str, Any]) -> tuple[TrainResult, int]:
 
 def _trained(name: str) -> int:
     """Return the steps that the network was trained for; raises SettingsError for one that this form cannot train."""
-    from modules import shared  # noqa: PLC0415
 
-    path = shared.hypernetworks.get(name)
-    if path is None or Path(path).suffix not in files.SUFFIXES:
+    path = lookup.listed(name).get(name)
+    if path is None or not listing.is_network(path):
         if path is not None:
             raise SettingsError("network.file", f"{name} is a composition of networks, which cannot be trained")
         return 0

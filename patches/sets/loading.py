@@ -13,7 +13,8 @@ from typing import Any
 
 from ...hypernetworks.base.errors import CompositionError, HypernetworkFileError
 from ...hypernetworks.files import listing
-from ..model.library import is_composition, library
+from ..model import lookup
+from ..model.library import library
 from ..model.loaded import Loaded, LoadedComposition, LoadedNetwork, is_side
 from ..patching import Patch, PatchSet, switches
 from ..rows import entries, infotext, tags
@@ -78,14 +79,14 @@ def _load(name: str, listed: Mapping[str, str]) -> Loaded:
     path = listing.find(listed, meant)
     if path is None:
         return _load_typed(name, meant, listed)
-    if is_composition(path):
+    if listing.is_composition(path):
         return LoadedComposition(*library.composition(path, listed), name, Path(path))
     return LoadedNetwork(library.network(path), name, Path(path))
 
 
 def _load_typed(name: str, text: str, listed: Mapping[str, str]) -> Loaded:
     if not _SIGNS & set(text):
-        raise CompositionError("there is no hypernetwork of this name")
+        raise CompositionError(lookup.absent("there is no hypernetwork of this name", text))
     try:
         return LoadedComposition(*library.from_text(text, listed), name)
     except CompositionError as error:

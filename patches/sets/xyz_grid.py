@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from ...hypernetworks import compose
 from ...hypernetworks.base.errors import CompositionError
 from ...hypernetworks.files import listing
+from ..model import lookup
 from ..patching import PatchSet, UnsupportedHostError, page
 from ..rows.entries import NONE, apply_axis, axis_label
 
@@ -127,15 +128,8 @@ def _make(axis_option: Callable[..., Any]) -> list[Any]:
     return options
 
 
-def _listed() -> Mapping[str, str]:
-    from modules import shared  # noqa: PLC0415
-
-    listed: Mapping[str, str] = shared.hypernetworks
-    return listed
-
-
 def _choices() -> list[str]:
-    return [NONE, *_listed()]
+    return [NONE, *lookup.listed()]
 
 
 def _confirmed(check: Callable[[Any, Iterable[str]], None] | None = None) -> Callable[[Any, Iterable[str]], None]:
@@ -151,14 +145,15 @@ def _confirmed(check: Callable[[Any, Iterable[str]], None] | None = None) -> Cal
 
 
 def _confirm_names(_p: Any, values: Iterable[str]) -> None:
-    listed = _listed()
+    values = list(values)
+    listed = lookup.listed(*(value for value in values if value != NONE))
     for value in values:
         if value != NONE and listing.find(listed, value) is None:
-            raise RuntimeError(f"Unknown hypernetwork: {value}")
+            raise RuntimeError(lookup.absent(f"Unknown hypernetwork: {value}", value))
 
 
 def _confirm_compositions(_p: Any, values: Iterable[str]) -> None:
-    listed = _listed()
+    listed = lookup.listed()
     for value in values:
         if value in ("", NONE) or listing.find(listed, value):
             continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Iterator
 
@@ -118,6 +119,17 @@ def test_reading_the_infotext_fills_the_rows_again(both: np.ndarray, tab: Page):
     assert tab.value("txt2img_prompt") == PROMPT
     assert np.array_equal(generate(tab), both)
     assert tab.text("hnw_rows_remarks") == f"Put into the rows: {FIRST} (-0.75), {SECOND} (2.5)."
+
+
+def test_a_file_copied_meanwhile_is_in_the_list_when_the_person_comes_back(both: np.ndarray, tab: Page, server: Server):
+    folder = server.data / "models" / "hypernetworks"
+    shutil.copy(folder / f"{FIRST}.pt", folder / "copied.pt")
+    tab.driver.execute_script("window.dispatchEvent(new Event('focus'))")
+    tab.press("hnw_add")
+    tab.choose("hnw_picker_3", "copied")
+    tab.press("hnw_remove_3")
+    (folder / "copied.pt").unlink()
+    becomes(tab, (FIRST, "-0.75"), (SECOND, "2.5"))
 
 
 def test_rows_are_ordered_by_their_arrows(both: np.ndarray, tab: Page):

@@ -13,6 +13,7 @@ from ....hypernetworks.files import edit, listing
 from ....hypernetworks.files.convert import ConversionSettings, convert
 from ....hypernetworks.pages import report as report_page
 from ....hypernetworks.report import comparison
+from ...model import lookup
 from ...patching.error_reports import report_unexpected
 
 _BINS = 48
@@ -20,7 +21,7 @@ _BINS = 48
 
 def names() -> list[str]:
     """Return the host's names of the files that hold one network."""
-    return [name for name, path in shared.hypernetworks.items() if Path(path).suffix in files.SUFFIXES]
+    return [name for name, path in shared.hypernetworks.items() if listing.is_network(path)]
 
 
 def network_path(name: Any, field: str = "file") -> Path:
@@ -31,10 +32,10 @@ def network_path(name: Any, field: str = "file") -> Path:
     """
     if not name:
         raise SettingsError(field, "choose a network")
-    listed = listing.meant(shared.hypernetworks, str(name))
-    if listed not in names():
-        raise SettingsError(field, f"there is no network {name}; press Refresh list")
-    return Path(shared.hypernetworks[listed])
+    path = listing.find(lookup.listed(str(name)), str(name))
+    if path is None or not listing.is_network(path):
+        raise SettingsError(field, lookup.absent(f"there is no network {name}; press Refresh list", str(name)))
+    return Path(path)
 
 
 def page(path: Path) -> str:

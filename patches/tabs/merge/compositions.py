@@ -21,7 +21,7 @@ from ....hypernetworks.merge.saving import ResultSettings, free_path, with_hashe
 from ....hypernetworks.network.hypernetwork import Hypernetwork
 from ....hypernetworks.pages import merge
 from ....hypernetworks.pages.sentences import done, note
-from ...model import host
+from ...model import host, lookup
 from ...patching.error_reports import report_unexpected
 from ..inspect import work
 from . import handlers
@@ -114,14 +114,19 @@ def _read(text: str) -> Composition:
     Raises:
         SettingsError: the text is wrong or a name unknown; says where.
     """
-    saved, broken = _saved()
     try:
+        lookup.listed(*compose.parse(text).names)
+        saved, broken = _saved()
         composition = compose.parse(text, saved, _meant)
-        # Only the names matter here.
-        known: dict[str, Any] = dict.fromkeys([*work.names(), *broken])
-        composition.check(known)
     except CompositionError as error:
         raise SettingsError(_FIELD, str(error)) from error
+    # Only the names matter here.
+    known: dict[str, Any] = dict.fromkeys([*work.names(), *broken])
+    try:
+        composition.check(known)
+    except CompositionError as error:
+        unknown = next(name for name in composition.names if name not in known)
+        raise SettingsError(_FIELD, lookup.absent(str(error), unknown)) from error
     for name in composition.names:
         if name in broken:
             raise SettingsError(_FIELD, broken[name])
@@ -136,7 +141,7 @@ def _saved() -> tuple[dict[str, Composition], dict[str, str]]:
     """Return the compositions of the host's list by name, and for broken ones the reason."""
     saved, broken = {}, {}
     for name, path in shared.hypernetworks.items():
-        if Path(path).suffix != SUFFIX:
+        if not listing.is_composition(path):
             continue
         try:
             text = text_file.read(Path(path), lambda named: _meant(named) in shared.hypernetworks)

@@ -8,15 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from modules import paths, shared
+from modules import paths
 
 from ....hypernetworks.base.errors import SettingsError, WorkbenchError
+from ....hypernetworks.files import listing
 from ....hypernetworks.jobs import train_files
 from ....hypernetworks.jobs.settings_text import MAX_BYTES
 from ....hypernetworks.jobs.train_entry import as_sentence, in_words, planned_rates, problems
 from ....hypernetworks.pages.sentences import done, note
 from ....hypernetworks.train.settings import presets
 from ....hypernetworks.train.settings.job import Job
+from ...model import lookup
 from ...runs.job import draft, listed_name, missing_network
 from ..form import Form
 from ..preset_choice import shown_preset
@@ -101,7 +103,7 @@ class Handlers:
     def _look(self, tables: dict[str, Any]) -> list[Any]:
         sentences = problems(draft(tables))
         network = tables["network"]["file"]
-        if network and network not in shared.hypernetworks:
+        if network and listing.find(lookup.listed(network), network) is None:
             sentences["network.file"] = as_sentence(SettingsError("network.file", missing_network(network)))
         entered = {f"{section}.{name}": value for section, table in tables.items() for name, value in table.items()}
         return [

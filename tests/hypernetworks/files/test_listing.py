@@ -7,7 +7,9 @@ import os
 from pathlib import Path
 
 import pytest
+from hypernetwork_workbench.hypernetworks import files
 from hypernetwork_workbench.hypernetworks.files import listing
+from hypernetwork_workbench.hypernetworks.network.hypernetwork import Hypernetwork, Structure
 
 
 def fill(folder: Path, *names: str) -> None:
@@ -161,3 +163,43 @@ def test_names_that_a_page_cannot_show_are_listed_as_it_can(tmp_path: Path):
         "caf\ufffd": os.fsdecode(b"caf\xe9.pt"),
         "caf\ufffd.safetensors": os.fsdecode(b"caf\xe8.safetensors"),
     }
+
+
+def test_the_case_of_an_ending_does_not_matter(tmp_path: Path):
+    fill(tmp_path, "a.PT", "b.Safetensors", "c.HNS")
+    assert complete(tmp_path) == {"a": "a.PT", "b": "b.Safetensors", "c": "c.HNS"}
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "name", "told"),
+    [
+        ("night.zip", b"PK\x05\x06" + bytes(18), "night", "night.zip: it is "),
+        ("night.pt.crdownload", b"PK\x03\x04", "night", "night.pt.crdownload: its download has not ended"),
+        ("night.pt.html", b"<html>", "night.pt", "night.pt.html: it is a web page"),
+        ("mix.hns.txt", b"['night', 'day']", "mix", "mix.hns.txt: it is a composition of hypernetworks"),
+        ("styles/night.rar", b"Rar!\x1a\x07\x01\x00", "night", "night.rar: it is a RAR archive"),
+        ("styles/night.rar", b"Rar!\x1a\x07\x01\x00", "styles/night", "night.rar: it is a RAR archive"),
+        ("Night.7z", b"7z\xbc\xaf\x27\x1c", "night(9f86d081)", "Night.7z: it is a 7z archive"),
+    ],
+)
+def test_what_is_there_instead_of_a_network_is_told(tmp_path: Path, file: str, content: bytes, name: str, told: str):
+    fill(tmp_path, file, "nightly.zip", "nigh.zip")
+    (tmp_path / file).write_bytes(content)
+    assert listing.instead(tmp_path, name).startswith(told)
+    assert listing.instead(tmp_path, "day") == ""
+    assert listing.instead(tmp_path, "") == ""
+
+
+@pytest.mark.parametrize("form", [".pt", ".safetensors"])
+@pytest.mark.parametrize("suffix", [".ckpt", ".bin", ".pth", ".pt.crdownload"])
+def test_a_network_of_another_ending_is_told_by_its_content(tmp_path: Path, form: str, suffix: str):
+    files.save(Hypernetwork.create(Structure(), (8,), 1), tmp_path / f"x{form}")
+    (tmp_path / f"x{form}").rename(tmp_path / f"night{suffix}")
+    told = f"night{suffix} is a hypernetwork; let its name end in {form}"
+    assert listing.instead(tmp_path, "night") == told
+
+
+def test_what_stands_beside_a_network_is_not_taken_for_it(tmp_path: Path):
+    beside = ("night.png", "night.preview.png", "night.txt", "night.json", "night.civitai.info", "night.pt.optim")
+    fill(tmp_path, *beside, "night.pt.state", ".night.zip")
+    assert listing.instead(tmp_path, "night") == ""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import time
 
 import pytest
 import torch
 from hypernetwork_workbench.hypernetworks import files, filetypes, report
 from hypernetwork_workbench.hypernetworks.base.errors import HypernetworkFileError
+from hypernetwork_workbench.hypernetworks.files import listing
 from hypernetwork_workbench.hypernetworks.network.hypernetwork import Hypernetwork, Structure
 
 from tests.support import other_files
@@ -123,3 +125,10 @@ def test_a_description_without_end_ends(tmp_path):
 def test_a_folder_is_no_file_and_nothing_is_told_of_it(tmp_path):
     assert filetypes.recognise_path(tmp_path) is None
     assert filetypes.recognise_path(tmp_path / "absent") is None
+
+
+@pytest.mark.skipif(os.name != "posix", reason="other systems have no pipes by name")
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "night.zip")
+    assert filetypes.recognise_path(tmp_path / "night.zip") is None
+    assert "regular file" in listing.instead(tmp_path, "night")
