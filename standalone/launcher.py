@@ -80,8 +80,8 @@ def _run(command: str, arguments: list[str]) -> int:
         sys.path.insert(0, str(ROOT))
     if command == "test":
         os.chdir(ROOT)
-        return int(importlib.import_module("pytest").main(arguments))
     module, function = {
+        "test": ("test_command", "main"),
         "serve": ("app", "serve"),
         "train": ("train_command", "main"),
         "bench": ("bench_command", "main"),
