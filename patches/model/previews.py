@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from typing import Any
 
 from modules import processing, sd_samplers, shared
 from PIL import Image
@@ -44,14 +46,38 @@ class HostPreviewer:
 def find_sampler(name: str) -> str:
     """Return the host's name of a sampler, which may be in another case or one of its short names.
 
+    A schedule behind it, as in `DPM++ 2M Karras`, stays there where the host chooses schedules apart, from v1.9 on.
+
     Raises:
         SettingsError: the host has no such sampler.
     """
+    return " ".join(filter(None, _parts(name)))
+
+
+def _parts(name: str) -> tuple[str, str]:
+    """Return the host's names of a sampler and of the schedule behind it; an empty one where there is none."""
     samplers = sd_samplers.all_samplers
-    for sampler in samplers:
-        if name.lower() in (known.lower() for known in (sampler.name, *(getattr(sampler, "aliases", None) or ()))):
-            return str(sampler.name)
+    for wanted, schedule in _readings(name.lower()):
+        for sampler in samplers:
+            if wanted in (known.lower() for known in (sampler.name, *(getattr(sampler, "aliases", None) or ()))):
+                return str(sampler.name), schedule
     raise SettingsError("preview.sampler", f"must be one of {', '.join(one.name for one in samplers)}, not {name!r}")
+
+
+def _readings(name: str) -> Iterator[tuple[str, str]]:
+    """Yield the name without a schedule, and then each split of it into one and the label of a schedule."""
+    yield name, ""
+    for schedule in _schedules():
+        for known in (schedule.label, schedule.name, *(schedule.aliases or ())):
+            if name.endswith(ending := f" {known.lower()}"):
+                yield name.removesuffix(ending), schedule.label
+
+
+def _schedules() -> Sequence[Any]:
+    """Return the host's schedules, first the one that is best for each sampler; none before v1.9."""
+    if importlib.util.find_spec("modules.sd_schedulers") is None:
+        return ()
+    return importlib.import_module("modules.sd_schedulers").schedulers
 
 
 def _batches(requests: Sequence[PictureRequest]) -> Iterator[list[PictureRequest]]:
@@ -69,12 +95,14 @@ def _batches(requests: Sequence[PictureRequest]) -> Iterator[list[PictureRequest
 
 def _process(batch: list[PictureRequest]) -> list[Image.Image]:
     first = batch[0]
+    sampler, schedule = _parts(first.sampler)
+    schedules = _schedules()
     p = processing.StableDiffusionProcessingTxt2Img(
         sd_model=shared.sd_model,
         prompt=[request.prompt for request in batch],
         negative_prompt=first.negative_prompt,
         seed=[request.seed for request in batch],
-        sampler_name=find_sampler(first.sampler),
+        sampler_name=sampler,
         batch_size=len(batch),
         n_iter=1,
         steps=first.steps,
@@ -83,6 +111,7 @@ def _process(batch: list[PictureRequest]) -> list[Image.Image]:
         height=first.height_px,
         do_not_save_samples=True,
         do_not_save_grid=True,
+        **({"scheduler": schedule or schedules[0].label} if schedules else {}),
     )
     # The prompt must not load or unload networks: the one to be shown is attached already.
     p.disable_extra_networks = True

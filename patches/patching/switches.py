@@ -10,6 +10,7 @@ from .patch import PatchSet
 MASTER = "hnw_enabled"
 KEPT = "hnw_networks_kept"
 SHORTCUTS = "hnw_exact_shortcuts"
+OWN_TAB = "hnw_own_tab"
 #: For whoever asks for something of ours meanwhile.
 OFF = "Hypernetwork Workbench is switched off in Settings > Hypernetworks"
 _DEFAULT_KEPT = 4
@@ -33,6 +34,9 @@ def register(sets: Sequence[PatchSet], apply: Callable[[], None]) -> None:
     shortcuts = shared.OptionInfo(True, "Use exact shortcuts while generating", section=_SECTION).info(
         "less work for the same picture up to rounding; switch off to compare or to find a conflict"
     )
+    own_tab = shared.OptionInfo(
+        False, "Show the tabs of Hypernetwork Workbench outside of Train", section=_SECTION
+    ).info("in a tab Hypernetworks of their own, after Reload UI")
     master = shared.OptionInfo(True, "Let Hypernetwork Workbench change the WebUI", section=_SECTION).info(
         "off: every change below is undone at once, and hypernetworks run through the WebUI's own code"
     )
@@ -43,6 +47,7 @@ def register(sets: Sequence[PatchSet], apply: Callable[[], None]) -> None:
             shared.opts.add_option(switch(patch_set), info)
     shared.opts.add_option(KEPT, kept)
     shared.opts.add_option(SHORTCUTS, shortcuts)
+    shared.opts.add_option(OWN_TAB, own_tab)
     for key in (MASTER, *map(switch, sets)):
         shared.opts.onchange(key, apply, call=False)
 
@@ -51,7 +56,7 @@ def forget(sets: Sequence[PatchSet]) -> None:
     """Take the options out of the host's, which keep their values: nothing is left that could switch us on."""
     from modules import shared  # noqa: PLC0415
 
-    for key in (MASTER, *map(switch, sets), KEPT):
+    for key in (MASTER, *map(switch, sets), KEPT, OWN_TAB):
         shared.opts.data_labels.pop(key, None)
 
 
@@ -78,6 +83,11 @@ def networks_kept() -> int:
 def shortcuts_are_on() -> bool:
     """Tell whether the fast paths may be taken."""
     return bool(_value(SHORTCUTS, True))
+
+
+def tabs_stand_apart() -> bool:
+    """Tell whether our tabs are to stand in a tab of their own instead of in Train."""
+    return bool(_value(OWN_TAB, False))
 
 
 def _state(patch_set: PatchSet) -> str:

@@ -1,13 +1,15 @@
-"""Registers our tabs: inside the host's Train tab, or in one of their own where the host has none."""
+"""Registers our tabs: inside the host's Train tab, or in one of their own: without a Train tab, or if so set."""
 
 from __future__ import annotations
 
 import importlib
 import logging
 import pkgutil
+import re
 from collections.abc import Callable
 from typing import Any
 
+from ..patching import switches
 from ..patching.error_reports import build_with_reports
 
 _log = logging.getLogger(__name__)
@@ -21,7 +23,9 @@ class TabRegistry:
 
     def __init__(self) -> None:
         self._builds: dict[str, Build] = {}
+        self._params: Any = None
         self._is_in_train = False
+        self._row: Any = None
 
     @property
     def is_empty(self) -> bool:
@@ -33,21 +37,27 @@ class TabRegistry:
         self._builds[name] = build
 
     def build_in_train(self, name: str, params: Any) -> None:
-        """Build a tab inside the host's Train tab, with the components that the host gives."""
-        self._is_in_train = True
-        build_with_reports(self._builds[name], params)
+        """Build a tab inside the host's Train tab, with the components that it gives; not if ours stand apart."""
+        from gradio.context import Context  # noqa: PLC0415
+
+        self._params = params
+        if not switches.tabs_stand_apart():
+            self._is_in_train, self._row = True, Context.block
+            build_with_reports(self._builds[name], params)
 
     def own_tab(self) -> list[tuple[Any, str, str]]:
         """Return a top-level tab with all of ours, or nothing if they are inside Train; called once Train is built."""
         import gradio as gr  # noqa: PLC0415
 
-        if self._is_in_train:
-            self._is_in_train = False
+        is_in_train, row, params = self._is_in_train, self._row, self._params
+        self._end_page()
+        if is_in_train:
+            _tell_apart(row)
             return []
         with gr.Blocks(analytics_enabled=False) as block, gr.Tabs(elem_id=_ID):
             for name, build in self._builds.items():
                 try:
-                    build_with_reports(build, None)
+                    build_with_reports(build, params)
                 except (AttributeError, TypeError, ValueError):  # what an unknown gradio may raise
                     _log.exception("The part %s is off: this WebUI's page cannot carry it.", name)
         return [(block, _TITLE, _ID)]
@@ -55,7 +65,24 @@ class TabRegistry:
     def forget(self) -> None:
         """Forget all tabs."""
         self._builds.clear()
-        self._is_in_train = False
+        self._end_page()
+
+    def _end_page(self) -> None:
+        self._is_in_train, self._row, self._params = False, None, None
+
+
+def _tell_apart(row: Any) -> None:
+    """Let the labels of our tabs say whose they are where another extension has nearly the same ones."""
+    tabs = [tab for tab in getattr(row, "children", ()) if getattr(tab, "label", None)]
+    ours = [tab for tab in tabs if str(tab.elem_id).startswith("hnw_")]
+    others = {_letters(tab.label) for tab in tabs if tab not in ours}
+    for tab in ours:
+        if _letters(tab.label) in others:
+            tab.label = f"{tab.label} (Workbench)"
+
+
+def _letters(label: str) -> str:
+    return re.sub(r"[\W_]+", "", label).lower()
 
 
 _registry = TabRegistry()

@@ -11,11 +11,11 @@ import torch
 from hypernetwork_workbench.standalone.ldm_support import k_diffusion
 from PIL import Image
 
-from modules import devices, shared
+from modules import devices, sd_schedulers, shared
 
 sampling = k_diffusion("sampling")
 external = k_diffusion("external")
-schedules = ["Automatic", "Uniform", "Karras", "Exponential"]
+schedules = [one.label for one in sd_schedulers.schedulers]
 
 
 class InterruptedException(BaseException):

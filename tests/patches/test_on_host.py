@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from hypernetwork_workbench.hypernetworks import files
+from hypernetwork_workbench.hypernetworks.base.errors import SettingsError
 from hypernetwork_workbench.hypernetworks.network.hypernetwork import Hypernetwork, Structure
 from hypernetwork_workbench.hypernetworks.ports import PictureRequest
 from hypernetwork_workbench.patches.patching import Patch
@@ -321,3 +322,46 @@ def test_a_sampler_may_have_another_case_or_a_short_name(host, monkeypatch, name
     sampler = SimpleNamespace(name="Euler a", aliases=["k_euler_a"])
     monkeypatch.setattr(previews.sd_samplers, "all_samplers", [SimpleNamespace(name="DDIM", aliases=None), sampler])
     assert previews.find_sampler(name) == "Euler a"
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("DPM++ 2M Karras", "DPM++ 2M Karras"),
+        ("dpm++ 2m sde exponential", "DPM++ 2M SDE Exponential"),
+        ("DPM++ 2M Automatic", "DPM++ 2M Automatic"),
+        ("DPM++ 2M", "DPM++ 2M"),
+    ],
+)
+def test_a_sampler_may_have_a_schedule_behind_it(host, name, found):
+    from hypernetwork_workbench.patches.model import previews
+
+    assert previews.find_sampler(name) == found
+    with pytest.raises(SettingsError, match="DPM"):
+        previews.find_sampler(f"{name} Magic")
+
+
+def test_a_host_without_schedules_of_its_own_gets_none(host, monkeypatch):
+    from hypernetwork_workbench.patches.model import previews
+
+    monkeypatch.setattr(previews, "_schedules", lambda: ())
+    with pytest.raises(SettingsError, match="DPM"):
+        previews.find_sampler("DPM++ 2M Karras")
+
+
+def test_previews_name_sampler_and_schedule_as_the_host_does(host, monkeypatch):
+    from hypernetwork_workbench.patches.model import previews
+    from modules import processing
+
+    asked = []
+
+    def ask(**settings):
+        asked.append((settings["sampler_name"], settings["scheduler"]))
+        raise InterruptedError
+
+    monkeypatch.setattr(processing, "StableDiffusionProcessingTxt2Img", ask)
+    for sampler in ("Euler a", "DPM++ 2M Karras"):
+        request = PictureRequest("a", 1, 64, 64, sampler=sampler)
+        with pytest.raises(InterruptedError):
+            previews.HostPreviewer().generate([request], None, 1.0)
+    assert asked == [("Euler a", "Automatic"), ("DPM++ 2M", "Karras")]

@@ -46,6 +46,10 @@ def drawn(host: WebUI, *tags: str) -> np.ndarray:
     return host.picture(prompt="a red circle" + "".join(f"<hypernet:{tag}>" for tag in tags)).astype(int)
 
 
+def test_previews_need_no_correction(host: WebUI, networks: list[str]) -> None:
+    assert "autocorrection" not in host.log
+
+
 def test_what_was_trained_is_listed_and_described(host: WebUI, networks: list[str]) -> None:
     listed = {one["name"] for one in host.call(f"{API}/list")["networks"]}
     assert set(networks) <= listed

@@ -58,6 +58,33 @@ def test_a_host_without_one_has_them_in_a_tab_of_their_own(callbacks, built):
     assert built == 2 * [("tab_one", None), ("tab_two", None)]
 
 
+def test_a_setting_gives_them_a_tab_of_their_own_with_the_components_of_txt2img(callbacks, built, monkeypatch):
+    from hypernetwork_workbench.patches.patching import switches
+    from modules import shared
+
+    monkeypatch.setattr(shared.opts, "data", {**shared.opts.data, switches.OWN_TAB: True})
+    for _ in range(2):
+        callbacks.ui_train_tabs_callback("params")
+        assert top_level(callbacks) == [("Hypernetworks", "hnw_tabs")]
+    assert built == 2 * [("tab_one", "params"), ("tab_two", "params")]
+
+
+def test_tabs_beside_others_of_nearly_the_same_names_say_whose_they_are(callbacks):
+    import gradio as gr
+    from hypernetwork_workbench.patches import tabs
+
+    tabs.register_all()
+    with warnings.catch_warnings(), gr.Blocks(), gr.Tabs() as row:
+        warnings.simplefilter("ignore")
+        gr.Tab("Train_Gamma")
+        callbacks.ui_train_tabs_callback("params")
+        gr.Tab("Create Beta hypernetwork")
+    assert top_level(callbacks) == []
+    labels = [tab.label for tab in row.children]
+    assert labels[:3] == ["Train_Gamma", "Create Beta Hypernetwork (Workbench)", "Train Gamma (Workbench)"]
+    assert labels[3:] == ["Inspect Hypernetwork", "Merge Hypernetworks", "Dataset", "Create Beta hypernetwork"]
+
+
 def test_a_host_that_knows_no_tabs_in_train_is_no_error(callbacks, monkeypatch, request):
     monkeypatch.delattr(callbacks, "on_ui_train_tabs")
     calls = request.getfixturevalue("built")
