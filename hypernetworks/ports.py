@@ -138,6 +138,32 @@ class Previewer(Protocol):
         """Return a picture for each request, with `network` (or none) at `strength`."""
 
 
+class BetweenSteps(Protocol):
+    """A run that stands between two steps, and what can be asked of it there."""
+
+    def save(self) -> Path:
+        """Save a numbered copy, and return its path."""
+
+    def preview(self, prompt: str) -> Path:
+        """Make and save a picture of a prompt, or of the run's own where it is empty; return its path."""
+
+    def aside(self) -> AbstractContextManager[None]:
+        """Return a context in which the model is as it was before the run, for others to use."""
+
+
+class Desk(Protocol):
+    """Takes what people ask of a run, and has it done between two steps."""
+
+    def is_wanted(self) -> bool:
+        """Tell whether somebody asks for something; called at each step."""
+
+    def expect(self, seconds: float | None) -> None:
+        """Note the seconds that the run will still take; None where that is unknown."""
+
+    def serve(self, run: BetweenSteps) -> None:
+        """Do what is asked for; raises nothing that should end the run."""
+
+
 @dataclass(frozen=True)
 class Checkpoint:
     """Name and short hash of the model a network is trained on."""
@@ -156,6 +182,7 @@ class Ports:
         latent_dir: folder of cached latents; None: next to the logs.
         find_subject: the host's own finder of what a crop should keep, if it has one.
         find_sampler: returns the host's name of a sampler, or raises SettingsError.
+        desk: has things done between two steps; None where nobody can ask.
     """
 
     encoder: Encoder
@@ -168,3 +195,4 @@ class Ports:
     latent_dir: Path | None = None
     find_subject: SubjectFinder | None = None
     find_sampler: Callable[[str], str] = str
+    desk: Desk | None = None

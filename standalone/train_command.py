@@ -33,6 +33,7 @@ from .evaluation import EvaluationSettings  # noqa: E402
 USAGE_ERROR = 2
 FAILED = 1
 SECONDS_TO_A_BAR = 2.0
+_STEPS_BAR = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}{postfix}]"
 
 
 class _Parser(argparse.ArgumentParser):
@@ -59,6 +60,8 @@ class ConsoleProgress:
                 unit=unit,
                 file=sys.stderr,
                 dynamic_ncols=True,
+                # One time that is left is enough: where there are steps, that of the text.
+                bar_format=_STEPS_BAR if unit == "step" else None,
                 # In a log file a bar must not move ten times a second.
                 mininterval=0.1 if sys.stderr.isatty() else 30.0,
                 # No bar flashes up before an error message where the pictures take no time.
@@ -177,7 +180,7 @@ def _train(job: Job, evaluation: EvaluationSettings, arguments: argparse.Namespa
             "skipped_steps": result.skipped_steps,
             "rollbacks": result.rollbacks,
             "peak_memory_mb": round(result.peak_memory_mb, 1),
-            "memory_mb": round(result.memory_mb, 1),
+            "memory_mb": None if result.memory_mb is None else round(result.memory_mb, 1),
             "estimated_mb": None if result.estimated_mb is None else round(result.estimated_mb, 1),
             "notes": list(result.notes),
             "files": {

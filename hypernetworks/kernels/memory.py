@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,26 +35,49 @@ class Activations:
 
 
 class PeakMemory:
-    """Peak memory since this was made: of the GPU where the model is on one, else of the whole process."""
+    """Peak memory since this was made: of the GPU where the model is on one, else of the whole process.
+
+    Attributes:
+        is_exact: whether it counts what was taken, not what the system still holds for the process.
+    """
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
-        if device.type == "cuda":
-            torch.cuda.reset_peak_memory_stats(device)
-            self._start_mb = torch.cuda.memory_allocated(device) / MB
-        else:
-            _reset_process_peak()
-            self._start_mb = process_mb()
+        self.is_exact = device.type == "cuda"
+        #: The highest before each time that was not counted, and that of all times.
+        self._counted_mb = self._highest_mb = 0.0
+        self._reset()
+        self._start_mb = torch.cuda.memory_allocated(device) / MB if self.is_exact else process_mb()
 
     def peak_mb(self) -> float:
         """Return the peak in MiB; of a process it is the highest of its life where the system cannot reset it."""
+        return max(self._highest_mb, self._present_peak_mb())
+
+    def above_start_mb(self) -> float:
+        """Return the peak in MiB above what was in use when this was made, without the times that do not count."""
+        return max(0.0, max(self._counted_mb, self._present_peak_mb()) - self._start_mb)
+
+    @contextmanager
+    def not_counted(self) -> Iterator[None]:
+        """Leave what is taken in the block out of `above_start_mb`."""
+        before = self._present_peak_mb()
+        self._counted_mb, self._highest_mb = max(self._counted_mb, before), max(self._highest_mb, before)
+        try:
+            yield
+        finally:
+            self._highest_mb = max(self._highest_mb, self._present_peak_mb())
+            self._reset()
+
+    def _present_peak_mb(self) -> float:
         if self._device.type == "cuda":
             return torch.cuda.max_memory_allocated(self._device) / MB
         return process_peak_mb()
 
-    def above_start_mb(self) -> float:
-        """Return the peak in MiB above what was in use when this was made."""
-        return max(0.0, self.peak_mb() - self._start_mb)
+    def _reset(self) -> None:
+        if self._device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(self._device)
+        else:
+            _reset_process_peak()
 
 
 def free_bytes(device: torch.device) -> int:

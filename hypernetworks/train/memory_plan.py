@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..data.batches import BatchKind
-from ..kernels.memory import CHECKPOINTING, MB, Activations, free_bytes
+from ..kernels.memory import CHECKPOINTING, MB, Activations, PeakMemory, free_bytes
 from ..network.hypernetwork import Hypernetwork
 from ..ports import Computing, Denoiser
 from .optim.precision import Precision
@@ -14,6 +14,10 @@ from .settings.training import TrainSettings
 
 #: Share of the free memory that the steps may take; allocators waste some, and previews need a little.
 _USABLE = 0.85
+#: How far an estimate may be from what was measured, as a share of that.
+_TOLERANCE = 0.3
+#: Below this many MiB the memory of a process rises and falls by more than an estimate of the steps is worth.
+_LEAST_TOLD_MB, _LESS_THAN_MB = 256, 512
 _FLOAT_BYTES = 4
 _TRAINED_COPIES = 3  # gradients and two moments, as AdamW has them
 _GUARDED_COPIES = 3  # weights and two moments to roll back to, always in main memory
@@ -28,12 +32,14 @@ class MemoryPlan:
         activations: what the largest batch keeps; None where that is unknown.
         state_bytes: gradients and optimizer state, and the copy for roll-backs where that is in the same memory.
         free: free bytes, less those that the rest of the model needs.
+        is_exact: whether what the steps take can be measured, as on a GPU, without the rest of the process.
     """
 
     computing: Computing
     activations: Activations | None
     state_bytes: int
     free: int
+    is_exact: bool = True
 
     @property
     def estimated_mb(self) -> float | None:
@@ -51,6 +57,8 @@ class MemoryPlan:
         }[self.computing.checkpointing]
         if self.estimated_mb is None:
             return f"The memory that the steps take cannot be estimated for this model; {computed}."
+        if not self.is_exact and self.estimated_mb < _LEAST_TOLD_MB < _LESS_THAN_MB < self.free / MB:
+            return f"The steps take less than {_LESS_THAN_MB} MB in addition to model and network; {computed}."
         too_much = self.estimated_mb * MB > self.free
         warning = " That is more than is free: take smaller pictures or batches." if too_much else ""
         return (
@@ -73,7 +81,19 @@ def plan_memory(
     kind = settings.checkpointing
     if kind == "auto":
         kind = _fitting(activations, free * _USABLE - copies * weights)
-    return MemoryPlan(Computing(settings.attention, kind), activations, copies * weights, free)
+    return MemoryPlan(Computing(settings.attention, kind), activations, copies * weights, free, not is_shared)
+
+
+def to_tell(estimated_mb: float | None, memory: PeakMemory) -> tuple[float | None, float | None]:
+    """Return the estimate and the measured MiB of the steps, each None where it would mislead.
+
+    A process that finds memory from before seems to take less than it does, on Continue even none.
+    """
+    measured = memory.above_start_mb()
+    if not memory.is_exact and measured < max(estimated_mb or 0.0, 1.0):
+        return None, None
+    is_near = estimated_mb is not None and abs(estimated_mb - measured) <= _TOLERANCE * measured
+    return estimated_mb if is_near else None, measured
 
 
 def _fitting(activations: Activations | None, room: float) -> str:

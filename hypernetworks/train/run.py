@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,8 @@ from ..base.errors import WorkbenchError
 from ..data.encoding import EncodedDataset, encode_parts
 from ..kernels.memory import PeakMemory
 from ..ports import Ports
+from .between import BetweenSteps, Surroundings
+from .memory_plan import to_tell
 from .offload import unloaded
 from .plan import TrainingPlan, make_plan
 from .saving import Resumable, Saver
@@ -40,13 +42,16 @@ class TrainResult:
 
     Attributes:
         steps: optimizer steps done, including those before it was continued.
-        seconds: duration of the steps since the run was started or continued, without encoding and saving.
-        loss_first, loss_last: means over the first and the last tenth of the run, at most 50 steps.
+        steps_now: those since it was started or continued.
+        steps_in_all: those the network was trained for, including those before the run.
+        seconds: duration of `steps_now`, without encoding, saving, and the time in which the run stood aside.
+        loss_first, loss_last: means over the first and the last tenth of the run, at most 50 steps; the ends of its
+            curve.
         validation_loss: the last validation loss, or None.
         skipped_steps, rollbacks: how often a step was left out, and how often the last good state came back.
         peak_memory_mb: the most memory that the process (on a GPU: the device) used during the run.
-        memory_mb: the part of that above model and network.
-        estimated_mb: the estimate of that; None where there was none.
+        memory_mb: what the steps took of that above model and network; None where it cannot be told.
+        estimated_mb: the estimate of that; None where there was none, or a wrong one.
         interrupted: whether the user ended it early.
         network, sheet, strip, log: files; None for those that were not wanted, and for the sheet after an interrupt.
         previews: preview pictures, in order.
@@ -55,6 +60,8 @@ class TrainResult:
     """
 
     steps: int
+    steps_now: int
+    steps_in_all: int
     seconds: float
     loss_first: float
     loss_last: float
@@ -62,7 +69,7 @@ class TrainResult:
     skipped_steps: int
     rollbacks: int
     peak_memory_mb: float
-    memory_mb: float
+    memory_mb: float | None
     estimated_mb: float | None
     interrupted: bool
     network: Path
@@ -134,7 +141,10 @@ class _Run:
         self.start_step = self._resume(resumable)
         self.trainer = make_trainer(plan, ports.denoiser, training, self.state)
         self.saver = Saver(plan, ports.checkpoint, self.state, self.validation, resumable, self.start_step, self.notes)
+        self.surroundings = Surroundings(self._contexts)
+        self.between = BetweenSteps(ports.desk, self.saver, self.previews, self.monitor, self.memory, self.surroundings)
         self.started = self.seconds = 0.0
+        self.memory_told: tuple[float | None, float | None] = (None, None)
 
     def _resume(self, resumable: Mapping[str, Resumable]) -> int:
         """Restore a saved state, or an optimizer state of the WebUI's; return the step to start at."""
@@ -154,14 +164,15 @@ class _Run:
 
         After a failure the weights, if they are still finite, are saved next to the log, never under the name.
         """
-        plan, encoder = self.plan, self.ports.encoder
+        plan = self.plan
         logs = self._open_logs()
-        callbacks: list[Callback] = [self.validation, self.monitor, *logs, self.previews, self.saver]
+        # Last, what is done between steps: all that belongs to the step is done then.
+        callbacks: list[Callback] = [self.validation, self.monitor, *logs, self.previews, self.saver, self.between]
         for line in (plan.memory.line(), *plan.changes, *plan.remarks):
             _log.info(line)
         self.started = time.monotonic()
         try:
-            with encoder.unloaded() if plan.job.train.unload_encoders else nullcontext(), self.trainer.working():
+            with self.surroundings:
                 yield self.trainer.reporter(callbacks, plan.end_step)
         except Exception:
             self._keep_unfinished()
@@ -172,12 +183,12 @@ class _Run:
 
     def save(self) -> None:
         """Write the network under its name, with its state, and log the memory that the steps took."""
-        self.seconds = time.monotonic() - self.started
-        estimated = self.plan.memory.estimated_mb
-        expected = "" if estimated is None else f"; {estimated:.0f} MB were expected"
-        _log.info(
-            "The steps took %.0f MB at most in addition to model and network%s.", self.memory.above_start_mb(), expected
-        )
+        self.seconds = time.monotonic() - self.started - self.between.away_s
+        self.memory_told = to_tell(self.plan.memory.estimated_mb, self.memory)
+        estimated, measured = self.memory_told
+        if measured is not None:
+            expected = "" if estimated is None else f"; {estimated:.0f} MB were expected"
+            _log.info("The steps took %.0f MB at most in addition to model and network%s.", measured, expected)
         self.saver.save_result()
 
     def result(self) -> TrainResult:
@@ -185,8 +196,11 @@ class _Run:
         monitor, guard, paths = self.monitor, self.trainer.guard, self.plan.paths
         is_interrupted = self.saver.step < self.plan.end_step
         latest = self.validation.latest
+        estimated, measured = self.memory_told
         return TrainResult(
             steps=self.saver.step,
+            steps_now=self.saver.step - self.start_step,
+            steps_in_all=self.saver.first.step + self.saver.step,
             seconds=self.seconds,
             loss_first=monitor.mean_loss(last=False),
             loss_last=monitor.mean_loss(last=True),
@@ -194,8 +208,8 @@ class _Run:
             skipped_steps=guard.skipped,
             rollbacks=guard.rollbacks,
             peak_memory_mb=self.memory.peak_mb(),
-            memory_mb=self.memory.above_start_mb(),
-            estimated_mb=self.plan.memory.estimated_mb,
+            memory_mb=measured,
+            estimated_mb=estimated,
             interrupted=is_interrupted,
             network=paths.network,
             sheet=None if is_interrupted else self._sheet(),
@@ -206,11 +220,17 @@ class _Run:
             notes=tuple(self.notes.lines),
         )
 
+    def _contexts(self) -> list[AbstractContextManager[None]]:
+        """Return what the steps work in."""
+        unloads = self.plan.job.train.unload_encoders
+        return [self.ports.encoder.unloaded() if unloads else nullcontext(), self.trainer.working()]
+
     @contextmanager
     def _weights_of_previews(self) -> Iterator[None]:
-        """Use the weights to show, and free memory if so set, while a preview is made."""
+        """Use the weights to show, and free memory if so set, while a preview is made; it is not counted as a step."""
         makes_room = self.plan.job.train.preview_unloads_optimizer
-        with self.state.weights_to_show(), unloaded(self.state.optimizer) if makes_room else nullcontext():
+        room = unloaded(self.state.optimizer) if makes_room else nullcontext()
+        with self.memory.not_counted(), self.state.weights_to_show(), room:
             yield
 
     def _open_logs(self) -> list[Log]:

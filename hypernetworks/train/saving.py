@@ -98,6 +98,13 @@ class Saver:
         except HypernetworkFileError as error:  # there may be room again at the end
             self.notes.warn(f"The copy or the state of step {record.step} was not saved, and the run goes on: {error}")
 
+    def save_copy(self) -> Path:
+        """Save a numbered copy of the present step, due or not, and return its path; raises as `save` does."""
+        path = self.plan.paths.numbered(self.step)
+        self.save(path)
+        self._drop_old()
+        return path
+
     def save(self, *paths: Path) -> None:
         """Write the network to each path, and the state next to each if the settings say so.
 

@@ -147,7 +147,7 @@ def test_continue_goes_on_and_the_page_still_works(stopped: int, tab: Page, serv
     tab.press("hnw_train_continue")
     tab.until("a step after the interrupt", lambda: live_step(tab) > stopped, 60)
     said = tab.wait_for_text("hnw_train_status", "Trained", seconds=90)
-    assert said.startswith(f"Trained {stopped + 25} steps")
+    assert re.match(rf"Trained 25 steps in \d+ s \({stopped + 25} in all\)", said)
     (path,) = server.data.rglob(f"{NAME}.pt")
     assert files.load(path).metadata.step == stopped + 25
     pictures = tab.until("the new strip", lambda: (now := tab.pictures("hnw_train_preview")) != before and now, 30)

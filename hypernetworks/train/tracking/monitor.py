@@ -16,7 +16,6 @@ from ...ports import Progress
 from .logs import validation_of
 from .metrics import Measured, StepRecord
 
-_SMOOTHING = 0.95
 _MEAN_STEPS = 50
 _SPEED_STEPS = 20
 _CHART_EVERY_S = 1.0
@@ -80,10 +79,11 @@ class _History:
 
 
 class Monitor:
-    """Smooths losses, measures speed, and reports both to the host.
+    """Averages losses, measures speed, and reports both to the host.
 
     Attributes:
         taken: number of steps taken, without those left out.
+        seconds_left: how long the run will still take; None before there is a speed.
     """
 
     def __init__(self, progress: Progress, total: int, memory: PeakMemory, validation: Measured | None) -> None:
@@ -92,10 +92,12 @@ class Monitor:
         self._memory = memory
         self._validation = validation
         self.taken = 0
+        self.seconds_left: float | None = None
+        self._span = span_of(total)
         self._first: list[float] = []
         self._last: deque[float] = deque(maxlen=_MEAN_STEPS)
         self._curves = {name: _History() for name in ("loss", "validation", "rate")}
-        self._smoothed: float | None = None
+        self._step = 0
         self._times: deque[tuple[float, int]] = deque(maxlen=_SPEED_STEPS)
         self._drawn = 0.0
 
@@ -110,17 +112,23 @@ class Monitor:
         return self._progress.is_interrupted()
 
     def chart(self) -> Markup:
-        """Return the curves of loss, validation loss and rate as SVG."""
+        """Return the curves of loss, validation loss and rate as SVG; the loss begins and ends as `mean_loss` says."""
         loss, validation, rate = (Curve(name, history.points) for name, history in self._curves.items())
+        if self.taken:
+            begin = min(self._span, self._step)
+            inner = [point for point in loss.points if begin < point[0] < self._step]
+            ends = {begin: self.mean_loss(last=False), self._step: self.mean_loss(last=True)}
+            loss = Curve(loss.name, sorted({**dict(inner), **ends}.items()))
         return draw_chart([loss, validation], rate, self._total)
 
     def mean_loss(self, last: bool) -> float:
         """Return the mean of the first or the last tenth of the run, at most 50 steps; NaN before the first step."""
-        if not self.taken:
-            return math.nan
-        span = max(1, min(_MEAN_STEPS, self.taken // 10))
-        part = list(self._last)[-span:] if last else self._first[:span]
-        return sum(part) / len(part)
+        part = list(self._last)[-self._span :] if last else self._first[: self._span]
+        return sum(part) / len(part) if part else math.nan
+
+    def was_away(self, seconds: float) -> None:
+        """Leave a time in which no steps were taken out of the speed."""
+        self._times = deque(((moment + seconds, count) for moment, count in self._times), maxlen=_SPEED_STEPS)
 
     def state(self) -> dict[str, Any]:
         """Return the history to continue with."""
@@ -128,19 +136,21 @@ class Monitor:
             "taken": self.taken,
             "first": list(self._first),
             "last": list(self._last),
-            "smoothed": self._smoothed,
+            "smoothed": self.mean_loss(last=True) if self.taken else None,
             "curves": {name: history.state() for name, history in self._curves.items()},
         }
 
     def restore(self, state: dict[str, Any]) -> None:
         """Restore the history."""
-        self.taken, self._first, self._smoothed = state["taken"], list(state["first"]), state["smoothed"]
+        self.taken, self._first = state["taken"], list(state["first"])
         self._last.extend(state["last"])
         for name, history in self._curves.items():
             history.restore(state["curves"][name])
+        self._step = max((step for step, _ in self._curves["loss"].points), default=0)
 
     def _remember(self, record: StepRecord) -> None:
         self._times.append((time.monotonic(), record.pictures))
+        self.seconds_left = self._left(record.step)
         measured = validation_of(self._validation, record.step)
         if measured is not None:
             self._curves["validation"].add(record.step, measured)
@@ -148,31 +158,43 @@ class Monitor:
         if record.skipped:
             return
         self.taken += 1
+        self._step = record.step
         if len(self._first) < _MEAN_STEPS:
             self._first.append(record.loss)
         self._last.append(record.loss)
-        before = record.loss if self._smoothed is None else self._smoothed
-        self._smoothed = _SMOOTHING * before + (1 - _SMOOTHING) * record.loss
-        self._curves["loss"].add(record.step, self._smoothed)
+        self._curves["loss"].add(record.step, self.mean_loss(last=True))
+
+    def _left(self, step: int) -> float | None:
+        """Return the seconds to the end at the speed of the last steps; None before there is one."""
+        if len(self._times) < 2:  # noqa: PLR2004 - a span of time has two ends
+            return None
+        return (self._total - step) * self._elapsed() / (len(self._times) - 1)
+
+    def _elapsed(self) -> float:
+        return max(self._times[-1][0] - self._times[0][0], 1e-6)
 
     def _text(self, record: StepRecord) -> str:
         parts = [f"step {record.step} of {self._total}", f"epoch {record.epoch}"]
-        if self._smoothed is not None:
-            parts.append(f"loss {self._smoothed:.4f}")
+        if self.taken:
+            parts.append(f"loss {self.mean_loss(last=True):.4f}")
         if self._validation is not None and self._validation.latest:
             parts.append(f"validation {self._validation.latest[1]:.4f}")
         parts.append(f"rate {record.rate:.3g}")
-        if len(self._times) > 1:
-            elapsed = max(self._times[-1][0] - self._times[0][0], 1e-6)
-            speed = (len(self._times) - 1) / elapsed
-            pictures = sum(count for _, count in list(self._times)[1:]) / elapsed
-            left = (self._total - record.step) / speed
-            parts += [f"{speed:.3g} steps/s", f"{pictures:.3g} pictures/s", f"{_clock(left)} left"]
+        if self.seconds_left is not None:
+            speed = (len(self._times) - 1) / self._elapsed()
+            pictures = sum(count for _, count in list(self._times)[1:]) / self._elapsed()
+            parts += [f"{speed:.3g} steps/s", f"{pictures:.3g} pictures/s", f"{clock(self.seconds_left)} left"]
         parts.append(f"peak memory {self._memory.peak_mb() / 1024:.2f} GB")
         return ", ".join(parts)
 
 
-def _clock(seconds: float) -> str:
+def span_of(total: int) -> int:
+    """Return how many steps of a run of `total` one loss stands for: a tenth of them, at most 50."""
+    return max(1, min(_MEAN_STEPS, total // 10))
+
+
+def clock(seconds: float) -> str:
+    """Return a duration in words, such as `3 min 5 s`."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s" if minutes else f"{rest} s"

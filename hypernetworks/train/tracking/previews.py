@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from ...base.atomic import atomic_write
-from ...base.errors import HypernetworkFileError
+from ...base.errors import HypernetworkFileError, TrainingError
 from ...base.forms import ListOf, Record, Text
 from ...network.hypernetwork import Hypernetwork
 from ...ports import PictureRequest, Ports
@@ -90,6 +91,30 @@ class Previews:
         for listener in self.listeners:
             listener(record.step, pictures)
         return False
+
+    def make_one(self, step: int, prompt: str) -> Path:
+        """Make a picture of `prompt`, or of the first one where it is empty, outside of the strip; return its file.
+
+        Raises:
+            TrainingError: the run was interrupted meanwhile.
+            HypernetworkFileError: the disk refuses it.
+        """
+        first = self.requests[0]
+        with self.weights():
+            (picture,) = self.ports.previewer.generate(
+                [replace(first, prompt=prompt or first.prompt)], self.network, 1.0
+            )
+        if self.ports.progress.is_interrupted():
+            raise TrainingError("the run was interrupted before the picture was made")
+        path = next(path for path in self._names_now(step) if not path.exists())
+        save_picture(picture, path)
+        self.ports.progress.show(picture)
+        return path
+
+    def _names_now(self, step: int) -> Iterator[Path]:
+        yield self.folder / f"now-{step:06d}.png"
+        for number in itertools.count(2):
+            yield self.folder / f"now-{step:06d}-{number}.png"
 
     def _save(self, step: int, pictures: Sequence[Image.Image]) -> None:
         for number, picture in enumerate(pictures):

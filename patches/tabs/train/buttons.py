@@ -105,18 +105,24 @@ def last_answer() -> list[Any]:
 def summary(result: TrainResult) -> str:
     """Return sentences about a run that ended well."""
     ended = "Stopped by hand after" if result.interrupted else "Trained"
-    goes_on = " Press Continue to go on." if result.interrupted else ""
-    left_out = (
-        f" {result.skipped_steps} steps were left out because their loss was not finite."
+    in_all = f" ({result.steps_in_all} in all)" if result.steps_in_all != result.steps_now else ""
+    sentences = [
+        f"{ended} {result.steps_now} steps in {result.seconds:.0f} s{in_all}; loss {result.loss_first:.4f} at first, "
+        f"{result.loss_last:.4f} at last.",
+        _memory(result),
+        f"Saved as {result.network.name}; log and pictures are in {result.log.parent}.",
+        "Press Continue to go on." if result.interrupted else "",
+        f"{result.skipped_steps} steps were left out because their loss was not finite."
         if result.skipped_steps
-        else ""
-    )
-    rolled = f" Rolled back {result.rollbacks} times." if result.rollbacks else ""
-    notes = "".join(f" {note}" for note in result.notes)
+        else "",
+        f"Rolled back {result.rollbacks} times." if result.rollbacks else "",
+        *result.notes,
+    ]
+    return " ".join(filter(None, sentences))
+
+
+def _memory(result: TrainResult) -> str:
+    if result.memory_mb is None:
+        return ""
     expected = "" if result.estimated_mb is None else f", {result.estimated_mb:.0f} MB expected"
-    memory = f"Memory in addition to the model: {result.memory_mb:.0f} MB at most{expected}."
-    return (
-        f"{ended} {result.steps} steps in {result.seconds:.0f} s; loss {result.loss_first:.4f} at first, "
-        f"{result.loss_last:.4f} at last. {memory} Saved as {result.network.name}; "
-        f"log and pictures are in {result.log.parent}.{goes_on}{left_out}{rolled}{notes}"
-    )
+    return f"Memory in addition to the model: {result.memory_mb:.0f} MB at most{expected}."
