@@ -43,9 +43,18 @@ function hnwDatasetSort(button, column) {
     body.append(...rows);
 }
 
+let hnwDatasetJob = "";
+
+// Names the job that Interrupt is for: the last one that this page has started here.
+// eslint-disable-next-line no-unused-vars
+function hnwDatasetTask() {
+    return [hnwDatasetJob];
+}
+
 // eslint-disable-next-line no-unused-vars
 function hnwStartDataset() {
     const id = randomId();
+    hnwDatasetJob = id;
     const container = gradioApp().querySelector("#hnw_dataset_progress");
     let live = gradioApp().querySelector("#hnw_dataset_live");
     if (!live) {

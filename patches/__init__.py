@@ -28,6 +28,7 @@ from .sets import (
     host_training,
     languages,
     loading,
+    queue,
     unpickling,
     xyz_grid,
 )
@@ -41,6 +42,7 @@ PATCH_SETS: tuple[PatchSet, ...] = (
     checkpointing.patch_set,
     unpickling.patch_set,
     embedding_batches.patch_set,
+    queue.patch_set,
     host_creation.patch_set,
     host_training.patch_set,
     xyz_grid.patch_set,

@@ -45,3 +45,8 @@ def plain(words: str) -> str:
 def progress(words: str, chart: Markup) -> str:
     """Return the progress of a job, with the chart of its run below."""
     return elements.page(_FILE, "progress", words, chart)
+
+
+def waiting(sentence: str, task: str, can_be_let_in: bool) -> str:
+    """Return what a job waits for, with a button that lets the job of `task` in, where it can be."""
+    return elements.page(_FILE, "waiting", sentence, task, can_be_let_in)

@@ -72,12 +72,15 @@ class BetweenSteps:
             self._step = step
         return step == self._step
 
-    def after_step(self, record: StepRecord) -> None:
-        """Let the desk do what is asked for."""
-        if self.desk is not None:
-            self.desk.expect(self.monitor.seconds_left)
-            if record.step == self._step:
-                self.desk.serve(self)
+    def after_step(self, record: StepRecord) -> bool:
+        """Let the desk do what is asked for; return True if somebody interrupted the run meanwhile."""
+        if self.desk is None:
+            return False
+        self.desk.expect(self.monitor.seconds_left)
+        if record.step != self._step:
+            return False
+        self.desk.serve(self)
+        return self.previews.ports.progress.is_interrupted()
 
     def save(self) -> Path:
         """Save a numbered copy, with the state where the settings want one, and return its path.

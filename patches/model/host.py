@@ -142,14 +142,11 @@ class HostDenoiser:
 class HostProgress:
     """The WebUI's progress bar, live preview and Interrupt button; the page asks for them as long as the job runs."""
 
-    def __init__(self, note: Callable[[int, int, str], None] | None = None) -> None:
+    def __init__(self) -> None:
         self._chart = Markup()
-        self._note = note
 
     def report(self, done: int, total: int, text: str) -> None:
         """Show that `done` of `total` steps are over."""
-        if self._note is not None:
-            self._note(done, total, text)
         shared.state.job_count = total
         shared.state.job_no = done
         # The host puts a text of one line into the bar as it is; ours is HTML for the page's script.

@@ -35,6 +35,7 @@ class HostPreviewer:
         with ExitStack() as stack:
             stack.enter_context(temporary.preserved_rng())
             stack.enter_context(temporary.preserved_state())
+            stack.enter_context(temporary.quiet_total())
             stack.enter_context(temporary.mode(network, is_training=False))
             stack.enter_context(temporary.attached(network, strength))
             stack.enter_context(encoders.needed(encoders.VAE, encoders.TEXT))

@@ -134,3 +134,33 @@ def preserved_state() -> Iterator[None]:
     finally:
         for name, value in before.items():
             setattr(shared.state, name, value)
+
+
+@contextmanager
+def quiet_total() -> Iterator[None]:
+    """Keep the host's console from counting sampling steps as those of the whole job."""
+    before = getattr(shared, "total_tqdm", None)
+    if before is None:
+        yield
+        return
+    shared.total_tqdm = _Quiet()
+    try:
+        yield
+    finally:
+        shared.total_tqdm = before
+
+
+class _Quiet:
+    """Stands in for the host's bar "Total progress"."""
+
+    def reset(self) -> None:
+        """Do nothing."""
+
+    def update(self) -> None:
+        """Do nothing."""
+
+    def updateTotal(self, new_total: int) -> None:  # noqa: N802 - the host's name
+        """Do nothing."""
+
+    def clear(self) -> None:
+        """Do nothing."""

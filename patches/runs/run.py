@@ -9,13 +9,20 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
+
+from markupsafe import Markup
 
 from ...hypernetworks.base.errors import TrainingError, WorkbenchError
 from ...hypernetworks.train import TrainResult
 from ...hypernetworks.train.settings.job import Job
 
-WAITING, RUNNING, FINISHED, INTERRUPTED, FAILED = "waiting", "running", "finished", "interrupted", "failed"
+WAITING, RUNNING, PAUSED, FINISHED = "waiting", "running", "paused", "finished"
+INTERRUPTED, FAILED = "interrupted", "failed"
+#: The states in which a run has begun and is not over.
+GOING_ON = (RUNNING, PAUSED)
 _REMEMBERED = 50
+_NO_CHART = Markup()
 
 
 class RunBusyError(TrainingError):
@@ -31,7 +38,13 @@ class Run:
         done, total: optimizer steps, or pictures while they are encoded.
         text: progress in one line.
         started, ended: seconds since the epoch.
-        is_cancelled: whether it was interrupted before its turn came.
+        task: id of its task in the host's progress; None without a page.
+        left_s: seconds that it will still take; None where that is unknown.
+        chart: its curves, as SVG.
+        is_cancelled: whether somebody interrupted it.
+        is_paused: whether somebody wants it to stand aside after its step.
+        wishes: what is to be done after its step.
+        is_of_host_api: whether the host's own HTTP route began it.
         problem: the error it failed with, if it was one with a sentence for users.
     """
 
@@ -44,10 +57,21 @@ class Run:
     text: str = ""
     started: float = field(default_factory=time.time)
     ended: float | None = None
+    task: str | None = None
+    left_s: float | None = None
+    chart: Markup = _NO_CHART
     is_cancelled: bool = False
+    is_paused: bool = False
+    wishes: list[Any] = field(default_factory=list)
+    is_of_host_api: bool = False
     problem: WorkbenchError | None = None
     result: TrainResult | None = None
     over: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def work(self) -> str:
+        """What it does, as a part of a sentence."""
+        return f"the training of {self.name}" if self.state in GOING_ON else "a job of Train Gamma"
 
     def line(self) -> str:
         """Return a sentence about the run for another user."""
@@ -76,7 +100,7 @@ class Runs:
         """Return the run of an id, as long as it is remembered."""
         return self._known.get(id_)
 
-    def claim(self, name: str = "") -> Run:
+    def claim(self, name: str = "", task: str | None = None) -> Run:
         """Register a new run as the active one.
 
         Raises:
@@ -85,7 +109,7 @@ class Runs:
         with self._lock:
             if self._active is not None:
                 raise RunBusyError(self._active.line())
-            run = self._active = Run(name=name)
+            run = self._active = Run(name=name, task=task)
             self._known[run.id] = run
             while len(self._known) > _REMEMBERED:
                 self._known.popitem(last=False)
@@ -94,18 +118,20 @@ class Runs:
     def release(self, run: Run) -> None:
         """End the active run; one that was neither finished nor interrupted has failed."""
         with self._lock:
-            if run.state in (WAITING, RUNNING):
+            if run.state in (WAITING, *GOING_ON):
                 run.state = INTERRUPTED if run.is_cancelled and run.state == WAITING else FAILED
             run.ended = time.time()
             self._active = None
+            for wish in run.wishes:
+                wish.refuse()
             if run.job is None:  # only a check, without a job
                 self._known.pop(run.id, None)
         run.over.set()
 
     @contextmanager
-    def hold(self, name: str = "") -> Iterator[Run]:
+    def hold(self, name: str = "", task: str | None = None) -> Iterator[Run]:
         """Keep a run active inside the `with`; raises RunBusyError as `claim` does."""
-        run = self.claim(name)
+        run = self.claim(name, task)
         try:
             yield run
         except WorkbenchError as error:
@@ -114,13 +140,18 @@ class Runs:
         finally:
             self.release(run)
 
-    def begin(self, job: Job) -> None:
-        """Start the active run with `job`; raises TrainingError if it was interrupted before."""
+    def begin(self, job: Job) -> Run | None:
+        """Start the active run, if there is one, with `job`, and return it.
+
+        Raises:
+            TrainingError: it was interrupted before.
+        """
         run = self._active
         if run is not None:
             if run.is_cancelled:
                 raise TrainingError("the run was interrupted before its turn came")
             run.state, run.job, run.name, run.total = RUNNING, job, job.output.name, job.train.max_steps
+        return run
 
     def note(self, done: int, total: int, text: str) -> None:
         """Record the progress of the active run."""

@@ -5,25 +5,30 @@ from __future__ import annotations
 import gc
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 from modules import call_queue, devices, shared
+from modules import progress as host_progress
 
 from ...hypernetworks.base.errors import TrainingError, WorkbenchError, is_out_of_memory, too_little_memory
-from ...hypernetworks.ports import Ports, Progress
+from ...hypernetworks.ports import BetweenSteps, Ports, Progress
 from ...hypernetworks.train import FoundRate, TrainResult, find_rate, make_plan, train
 from ...hypernetworks.train.settings.job import Job
 from ..model import host
 from ..model.previews import find_sampler
 from ..patching import capabilities
 from ..patching.error_reports import report_unexpected
-from .run import RUNNING, Run, runs
+from .desk import RunDesk, Wish
+from .progress import RunProgress
+from .run import GOING_ON, RUNNING, Run, runs
+from .turns import turns
 
 _log = logging.getLogger(__name__)
 _PATIENCE_S = 120.0
+_NO_RUN = "no run is going on"
 
 
 @report_unexpected()
@@ -40,9 +45,11 @@ def run_job(
         WorkbenchError: see `hypernetworks.train.run.train`; also where the GPU has too little memory, or where the
             host keeps most of the model outside of it.
     """
-    runs.begin(job)
-    with _freed_memory():
-        ports = _ports(job, progress)
+    run = runs.begin(job)
+    with _freed_memory(), turns.kept(), _shown(run) as shown:
+        ports = _ports(job, progress or shown)
+        if run is not None:
+            ports = replace(ports, desk=RunDesk(run))
         if log_dir is not None:
             ports = replace(ports, log_dir=log_dir, latent_dir=ports.log_dir / "latents")
         result = train(job, ports, resume)
@@ -57,14 +64,15 @@ def check_job(job: Job, resume: bool = False) -> list[str]:
     Raises:
         WorkbenchError: as in `run_job`, but all settings that do not fit at once.
     """
-    return make_plan(job, _ports(job, None), resume).lines()
+    with turns.kept(), _shown(runs.active) as shown:
+        return make_plan(job, _ports(job, shown), resume).lines()
 
 
 @report_unexpected()
 def find_rate_for(job: Job, progress: Progress | None = None) -> FoundRate:
     """Try rising rates on a copy that is thrown away; raises WorkbenchError as `run_job` does."""
-    with _freed_memory():
-        return find_rate(job, _ports(job, progress))
+    with _freed_memory(), turns.kept(), _shown(runs.active) as shown:
+        return find_rate(job, _ports(job, progress or shown))
 
 
 def start(job: Job, resume: bool = False) -> Run:
@@ -84,24 +92,79 @@ def interrupt() -> Run | None:
     run = runs.active
     if run is not None:
         run.is_cancelled = True
-        if run.state == RUNNING:
-            shared.state.interrupt()
+        if run.state == RUNNING:  # a preview that is being made ends too; `state.interrupt` is for the jobs of others
+            shared.state.interrupted = True
+        turns.tell()
     return run
+
+
+def pause() -> Run | None:
+    """Let the active run stand aside after its step, until it is to go on; return it, or None if there is none."""
+    return _set_paused(True)
+
+
+def go_on() -> Run | None:
+    """Let a run that stands aside go on; return it, or None if there is none."""
+    return _set_paused(False)
+
+
+def _set_paused(is_paused: bool) -> Run | None:
+    run = runs.active
+    if run is not None:
+        run.is_paused = is_paused
+        turns.tell()
+    return run
+
+
+def save_now() -> Path:
+    """Save a copy after the step that the active run is at, and return its path; raises WorkbenchError."""
+    return _ask(lambda steps: steps.save())
+
+
+def preview_now(prompt: str) -> Path:
+    """Make a picture of a prompt, or of the run's own where it is empty, after the step that the active run is at.
+
+    Returns:
+        The file of the picture.
+
+    Raises:
+        WorkbenchError: there is no run, or it cannot be made.
+    """
+    return _ask(lambda steps: steps.preview(prompt))
+
+
+def _ask(act: Callable[[BetweenSteps], Path]) -> Path:
+    run, wish = runs.active, Wish(act)
+    if run is None:
+        raise TrainingError(_NO_RUN)
+    run.wishes.append(wish)
+    if run.over.is_set():  # it ended at this moment
+        wish.refuse()
+    turns.tell()
+    wish.done.wait()
+    if wish.problem is not None:
+        raise wish.problem
+    if wish.path is None:
+        raise TrainingError("it was not done; the log says why")
+    return wish.path
 
 
 def end() -> None:
     """Interrupt the active run and wait until it has saved; one that still waits for its turn never starts."""
     run = interrupt()
-    if run is not None and run.state == RUNNING and not run.over.wait(_PATIENCE_S):
+    if run is not None and run.state in GOING_ON and not run.over.wait(_PATIENCE_S):
         _log.warning("The training of %s did not end within %.0f s.", run.name, _PATIENCE_S)
 
 
 def _go(run: Run, job: Job, resume: bool) -> None:
+    task = run.task = f"task(train-{run.id})"
+    host_progress.add_task_to_queue(task)
     try:
         with call_queue.queue_lock:
             if run.is_cancelled:
                 return
-            shared.state.begin(job=f"train-{run.id}")
+            shared.state.begin(job=task)
+            host_progress.start_task(task)
             try:
                 run_job(job, resume=resume)
             finally:
@@ -110,7 +173,25 @@ def _go(run: Run, job: Job, resume: bool) -> None:
         run.problem = error
         _log.warning("The training of %s ended: %s", run.name, error)
     finally:
+        host_progress.pending_tasks.pop(task, None)
+        host_progress.finish_task(task)
         runs.release(run)
+
+
+@contextmanager
+def _shown(run: Run | None) -> Iterator[RunProgress | None]:
+    """Show a run on the page; on no page where there is none, such as for the command line."""
+    if run is None:
+        yield None
+        return
+    run.task = run.task or host_progress.current_task
+    shown = RunProgress(run)
+    try:
+        yield shown
+    finally:
+        shown.close()
+        if run.is_cancelled:
+            shared.state.interrupted = False  # by us, and whoever comes next may not begin a job
 
 
 def _ports(job: Job, progress: Progress | None) -> Ports:
@@ -127,7 +208,7 @@ def _ports(job: Job, progress: Progress | None) -> Ports:
             "training is not possible with FP8 weights here; set Settings > Optimizations > FP8 weight to Disable"
         )
     find_sampler(job.preview.sampler)
-    return host.ports(progress or host.HostProgress(runs.note))
+    return host.ports(progress)
 
 
 @contextmanager

@@ -33,7 +33,7 @@ def _make_train(original: Callable[..., Any]) -> Callable[..., Any]:
     """Return the function for callers of the host's: it returns the network and the path of its file, or raises."""
     signature = signature_with(original, *TRAINING_ARGUMENTS)
 
-    def train_hypernetwork(*args: Any, **kwargs: Any) -> tuple[Any, str]:
+    def train_hypernetwork(*args: Any, is_of_route: bool = False, **kwargs: Any) -> tuple[Any, str]:
         from modules import sd_hijack  # noqa: PLC0415
 
         from ..model.library import library  # noqa: PLC0415
@@ -42,7 +42,8 @@ def _make_train(original: Callable[..., Any]) -> Callable[..., Any]:
         # The host's function also applies the optimized attention, which its callers have removed before.
         sd_hijack.apply_optimizations()
         try:
-            with runs.hold():
+            with runs.hold() as held:
+                held.is_of_host_api = is_of_route
                 result, _ = train(signature.bind(*args, **kwargs).arguments)
         except WorkbenchError as error:
             raise TrainingError(in_arguments(error)) from error
@@ -60,7 +61,7 @@ def _make_route(original: Callable[..., Any]) -> Callable[..., Any]:
         from modules import call_queue  # noqa: PLC0415
 
         with call_queue.queue_lock:
-            return run(*args, **kwargs)
+            return run(*args, **kwargs, is_of_route=True)
 
     return train_hypernetwork
 

@@ -1,7 +1,5 @@
 """Reports the progress of a job to the page, and takes its request to stop."""
 
-from __future__ import annotations
-
 import base64
 import time
 from collections import OrderedDict

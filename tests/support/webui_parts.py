@@ -93,12 +93,33 @@ def handle_train(*args):
     """As `train_hypernetwork` in `modules.hypernetworks.ui`."""
 
 
+def skip(state):
+    """As `State.skip` in `modules.shared_state`."""
+    state.skipped = True
+
+
+def stop_generating(state):
+    """As `State.stop_generating` in `modules.shared_state`."""
+    state.stopping_generation = True
+
+
+class Api:
+    """As in `modules.api.api`."""
+
+    def interruptapi(self):
+        from modules import shared
+
+        shared.state.interrupt()
+        return {}
+
+
 _FUNCTIONS = {"create_hypernetwork": create_hypernetwork, "train_hypernetwork": train_hypernetwork}
 _PARTS = {
     "modules.hypernetworks.hypernetwork": _FUNCTIONS,
     "modules.hypernetworks.ui": {"create_hypernetwork": handle_create, "train_hypernetwork": handle_train},
     "modules.api": {},
-    "modules.api.api": _FUNCTIONS,
+    "modules.api.api": {**_FUNCTIONS, "Api": Api},
+    "modules.shared:State": {"skip": skip, "stop_generating": stop_generating},
     "modules.safe": {"check_zip_filenames": check_zip_filenames},
     "modules.sd_hijack_checkpoint": {
         f"{name}_forward": re_entrant for name in ("BasicTransformerBlock", "ResBlock", "AttentionBlock")
@@ -113,22 +134,24 @@ def added() -> Iterator[None]:
     before = []
     made = []
     try:
-        for name, parts in _PARTS.items():
+        for place, parts in _PARTS.items():
+            name, _, owner = place.partition(":")
             try:
                 module = importlib.import_module(name)
             except ModuleNotFoundError:
                 module = sys.modules[name] = types.ModuleType(name)
                 module.__path__ = []
                 made.append(name)
+            holder = getattr(module, owner) if owner else module
             for attribute, part in parts.items():
-                before.append((module, attribute, getattr(module, attribute, _MISSING)))
-                setattr(module, attribute, part)
+                before.append((holder, attribute, getattr(holder, attribute, _MISSING)))
+                setattr(holder, attribute, part)
         yield
     finally:
-        for module, attribute, part in reversed(before):
+        for holder, attribute, part in reversed(before):
             if part is _MISSING:
-                delattr(module, attribute)
+                delattr(holder, attribute)
             else:
-                setattr(module, attribute, part)
+                setattr(holder, attribute, part)
         for name in made:
             del sys.modules[name]

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 import gradio as gr
-from modules import call_queue, shared
+from modules import call_queue
 
 from ....hypernetworks.base.options import Option, groups
 from ....hypernetworks.data.settings import ENCODING
@@ -20,6 +20,8 @@ from ....hypernetworks.pages.dataset import ALL
 from ....hypernetworks.pages.sentences import note
 from ....hypernetworks.train.settings.job import SECTIONS
 from ...model import taggers
+from ...runs import tasks
+from ...runs.side_jobs import beside
 from .. import start_values
 from ..form import Form, blur_events
 from ..frame import FIELD_PX, form_column, frame, panel_column, progress_place, wipe_on
@@ -165,8 +167,8 @@ class _Tab:
 
     def _connect_view(self) -> None:
         handlers, components, buttons = self.handlers, self.handlers.components, self._buttons
-        self._job("look", handlers.look, self._form.components, handlers.shown)
-        buttons["interrupt"].click(shared.state.interrupt, **_QUICK)
+        self._job("look", beside(handlers.look), self._form.components, handlers.shown)
+        buttons["interrupt"].click(tasks.interrupt, [self._task], _js="hnwDatasetTask", **_QUICK)
         for event in (components.show.input, components.words.change):
             event(partial(handlers.turn, page_number=1), handlers.view[:3], handlers.pictures, **_QUICK)
         for event in (components.page.submit, *blur_events(components.page)):
@@ -187,13 +189,16 @@ class _Tab:
             outputs = [*handlers.shown, self._statuses[name]]
             self._buttons[name].click(handler, inputs, outputs, show_progress="hidden")
         if self._has_taggers:
-            self._job("taggers", handlers.caption_all, [*now, *self._form.components], handlers.shown)
-        self._job("copies", handlers.make_copies, [components.survey, *self._form.components], [self._task])
+            queued = call_queue.wrap_gradio_gpu_call(
+                handlers.caption_all, extra_outputs=[gr.update()] * len(handlers.shown)
+            )
+            self._job("taggers", queued, [*now, *self._form.components], handlers.shown)
+        self._job("copies", beside(handlers.make_copies), [components.survey, *self._form.components], [self._task])
 
     def _job(self, name: str, handler: Any, inputs: list[Any], outputs: list[Any]) -> None:
-        """Connect a button to a long job, with the host's progress."""
+        """Connect a button to a long job, which waits for the host's queue or runs beside it, and its progress."""
         self._buttons[name].click(
-            call_queue.wrap_gradio_gpu_call(handler, extra_outputs=[gr.update()] * len(outputs)),
+            handler,
             _js="hnwStartDataset",
             inputs=[self._task, *inputs],
             outputs=[*outputs, self._statuses[name]],

@@ -18,9 +18,9 @@ from ....hypernetworks.data.survey.tags import TagSettings
 from ....hypernetworks.data.survey.thumbnails import Thumbnails
 from ....hypernetworks.train.settings.job import DataSettings, TrainSettings
 from ...model import taggers
-from ...model.host import HostProgress
 from ...model.subject import find_subject
 from ...patching.error_reports import report_unexpected
+from ...runs.side_jobs import present_progress
 
 _thumbnails = Thumbnails()
 _SECTIONS: dict[str, type[Settings]] = {"data": DataSettings, "train": TrainSettings, "limits": SurveySettings}
@@ -43,7 +43,7 @@ def look(tables: Mapping[str, Any]) -> Survey:
         gradient_accumulation=train.gradient_accumulation,
         validation_share=train.validation_share,
     )
-    return survey(request, _thumbnails, HostProgress(), Helpers(taggers.token_counter(), find_subject))
+    return survey(request, _thumbnails, present_progress(), Helpers(taggers.token_counter(), find_subject))
 
 
 def edits(seen: Survey) -> list[Edit]:
@@ -126,7 +126,7 @@ def make_copies(seen: Survey, values: Mapping[str, Any]) -> str:
     """
     settings = copies.CopySettings.from_mapping(values)
     planned = copies.plan_copies(seen, settings)
-    count = copies.write_copies(planned, HostProgress())
+    count = copies.write_copies(planned, present_progress())
     if settings.target:
         return f"Wrote {count:,} pictures to {settings.target}; name it as the dataset folder to train on them."
     return f"Wrote {count:,} pictures next to the originals; press Look to see them."
@@ -134,7 +134,7 @@ def make_copies(seen: Survey, values: Mapping[str, Any]) -> str:
 
 def _describe(seen: Survey, numbers: Sequence[int], tagger: str, found: dict[int, str]) -> str:
     """Put a tagger's captions into `found`; return why it ended early, or an empty text."""
-    progress = HostProgress()
+    progress = present_progress()
     progress.report(0, len(numbers), f"Loading {tagger}")
     try:
         with taggers.available()[tagger]() as describe:

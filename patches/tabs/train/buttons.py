@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import gradio as gr
-from modules import progress, shared
+from modules import progress
 
 from ....hypernetworks.base.errors import WorkbenchError
 from ....hypernetworks.jobs.train_entry import in_words
@@ -14,6 +14,7 @@ from ....hypernetworks.pages.sentences import done, paragraph, refused
 from ....hypernetworks.train import TrainResult
 from ....hypernetworks.train.settings.job import Job
 from ...patching.error_reports import report_unexpected
+from ...runs import training
 from ...runs.job import job_from, with_txt2img
 from ...runs.run import RunBusyError, runs
 from ...runs.training import check_job, find_rate_for, run_job
@@ -57,7 +58,7 @@ def one_at_a_time(handle: Callable[..., Any]) -> Callable[..., Any]:
 
     def start(task: str, *entered: Any) -> Any:
         try:
-            with runs.hold():
+            with runs.hold(task=task):
                 return handle(task, *entered)
         except RunBusyError as busy:
             progress.finish_task(task)  # the page waits for that
@@ -92,9 +93,10 @@ def find_rate(job: Job) -> Answer:
 
 def interrupt() -> Any:
     """Ask the active run, if there is one, to end; return a sentence."""
-    is_running = bool(shared.state.job)
-    shared.state.interrupt()
-    return done("The run ends after this step, and saves.") if is_running else gr.update()
+    run = training.interrupt()
+    if run is None:
+        return gr.update()
+    return done("The run ends after this step, and saves." if run.job else "It ends after this step.")
 
 
 def last_answer() -> list[Any]:

@@ -14,7 +14,7 @@ from modules import call_queue, shared
 from ....hypernetworks.pages.sentences import refused
 from ....hypernetworks.train.settings import presets
 from ...patching import capabilities
-from .. import start_values
+from .. import start_values, waiting
 from ..form import Form
 from ..frame import controls, form_column, frame, panel_column, progress_place, wipe_on
 from ..inspect import work
@@ -68,6 +68,7 @@ def make_tab(start: dict[str, dict[str, Any]], txt2img: Sequence[Any] = ()) -> H
             fields.folds(form, start)
         with panel_column(_ID, is_sticky=True):
             parts = _panel()
+        waiting.make()
     handlers = Handlers(form, Panel(preset, advice, plot))
     _connect_entry(tab, handlers, parts)
     _connect_runs(form, parts, _Txt2img(tick, txt2img))
