@@ -68,7 +68,7 @@ def make_tab(start: dict[str, dict[str, Any]], txt2img: Sequence[Any] = ()) -> H
             fields.folds(form, start)
         with panel_column(_ID, is_sticky=True):
             parts = _panel()
-        waiting.make()
+            waiting.make()
     handlers = Handlers(form, Panel(preset, advice, plot))
     _connect_entry(tab, handlers, parts)
     _connect_runs(form, parts, _Txt2img(tick, txt2img))

@@ -305,15 +305,18 @@ def test_a_reopened_page_shows_how_the_last_run_ended(tab, monkeypatch):
     assert buttons.last_answer()[1] == tab.status
 
 
-def test_interrupt_answers_only_where_something_runs(patched):
+def test_interrupt_answers_only_where_a_run_goes_on_and_touches_no_other_job(patched):
+    from hypernetwork_workbench.patches.runs.run import runs
     from hypernetwork_workbench.patches.tabs.train import buttons
 
     state = patched.module("shared").state
     try:
-        assert "value" not in buttons.interrupt()
         state.job = "task(x)"
-        assert "ends after this step" in buttons.interrupt()
-        assert state.interrupted
+        assert "value" not in buttons.interrupt()
+        with runs.hold() as run:
+            assert "It ends after this step" in buttons.interrupt()
+            assert run.is_cancelled
+        assert not state.interrupted
     finally:
         state.job, state.interrupted = "", False
 
