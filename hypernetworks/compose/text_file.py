@@ -76,11 +76,11 @@ def _check_kind(path: Path, text: str) -> None:
     except CompositionError as error:
         told = filetypes.recognise_path(path, may_be_text=True)
         if told:
-            raise CompositionError(f"{path.name}: {told}") from error
+            raise CompositionError(told) from error
 
 
 def _unreadable(path: Path, error: OSError | UnfitTextError) -> CompositionError:
     told = filetypes.recognise_path(path, may_be_text=True)
     if told:
-        return CompositionError(f"{path.name}: {told}")
+        return CompositionError(told)
     return CompositionError(f"{path.name} cannot be read: {reason_of(error)}")

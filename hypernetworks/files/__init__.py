@@ -242,7 +242,7 @@ def _open(path: str | os.PathLike[str]) -> Iterator[tuple[IO[bytes], int]]:
         with open_regular(path) as file:
             size = os.fstat(file.fileno()).st_size
             if size == 0:
-                raise HypernetworkFileError(recognise(file, size) or "it is empty")
+                raise HypernetworkFileError(recognise(file, size, Path(path).name) or "it is empty")
             yield file, size
     except FileNotFoundError as reason:
         raise HypernetworkFileError("there is no such file") from reason

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import IO
 
 from ..base.disk import open_regular
+from ..base.names import printable
 from . import pickles, safetensors, signatures, texts, weights, zips
 from .names import Names
 
@@ -16,15 +17,11 @@ MAX_DESCRIPTION_BYTES = 8 << 20
 _HEAD_BYTES = 256 << 10
 _COMPOSITION_SUFFIX = ".hns"
 _PICKLE = b"\x80"
-_CUT = "it is damaged: its end is missing, as after a download or a copy that broke off; get it again"
-_ZEROS = "it is full of zeros, as after a download or a copy that broke off; get it again"
-_EMPTY = "it is empty, as after a download or a copy that broke off; get it again"
-_UNFINISHED = "its download has not ended; wait for it, or download it again"
 #: What programs that download add to a name until they are through.
 _PARTS = (".crdownload", ".part", ".partial", ".download", ".opdownload", ".aria2", ".!qb", ".!ut", ".tmp", ".td")
 
 
-def recognise(file: IO[bytes], size: int, name: str = "", may_be_text: bool = False) -> str | None:
+def recognise(file: IO[bytes], size: int, name: str, may_be_text: bool = False) -> str | None:
     """Return what is to be told of an open file that is no sound hypernetwork; None where that cannot be known.
 
     Args:
@@ -33,27 +30,29 @@ def recognise(file: IO[bytes], size: int, name: str = "", may_be_text: bool = Fa
         may_be_text: whether a composition was wanted; nothing is told of a mere text then, which may be a wrong one.
 
     Returns:
-        What it is and what to do, as a sentence without the name and a full stop.
+        Its name, what it is and what to do, as a sentence without a full stop.
     """
+    name = printable(name)
     suffix = Path(name).suffix.lower()
     if suffix in _PARTS:
-        return _UNFINISHED
+        return f"{name}: its download has not ended; wait for it, or download it again"
     head = _read(file, 0)
     if not head:
-        return None if may_be_text else _EMPTY
+        empty = f"{name}: it is empty, as after a download or a copy that broke off; get it again"
+        return None if may_be_text else empty
     if not any(head) and not any(_read(file, size // 2)) and not any(_read(file, size - len(head))):
-        return _ZEROS
+        return f"{name}: it is full of zeros, as after a download or a copy that broke off; get it again"
     is_zip, has_header = head.startswith(b"PK"), safetensors.has_prefix(head)
     names = _names(file)
     kind = weights.kind_of(names) if names else None
     if kind is None and ((is_zip and not zips.has_end(file, size)) or (has_header and safetensors.is_cut(file, size))):
-        return _CUT
+        return f"{name}: it is damaged: its end is missing, as after a download or a copy that broke off; get it again"
     if kind is None and is_zip:
         kind = zips.kind_of(zips.members(file))
     elif kind is None and names is None:
         kind = signatures.kind_of(head) or texts.kind_of(head, size, suffix == _COMPOSITION_SUFFIX)
         kind = None if kind in texts.MERE and may_be_text else kind
-    return kind.sentence if kind else None
+    return kind.sentence(name) if kind else None
 
 
 def recognise_path(path: str | os.PathLike[str], may_be_text: bool = False) -> str | None:

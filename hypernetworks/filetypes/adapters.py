@@ -10,11 +10,20 @@ _ELSEWHERE = "look at the page that it is from for the extension or the folder t
 
 EMBEDDING = Kind("a textual-inversion embedding", "put it into embeddings, and write its name into the prompt")
 
+
+def _lora(form: str) -> Kind:
+    return Kind(f"a LoRA ({form})", _LORA)
+
+
+def _controlnet(form: str) -> Kind:
+    return Kind(f"a ControlNet ({form})", _CONTROL)
+
+
 #: In the order in which they are tried.
 RULES: tuple[Rule, ...] = (
     Rule(Kind("an IP-Adapter", _CONTROL), r"^(image_proj|ip_adapter)(\.|$)", r"to_k_ip\b", r"^id_adapter"),
-    Rule(Kind("a ControlNet (Control-LoRA)", _CONTROL), r"^lora_controlnet$"),
-    Rule(Kind("a ControlNet (ControlLLLite)", _CONTROL), r"^lllite_"),
+    Rule(_controlnet("Control-LoRA"), r"^lora_controlnet$"),
+    Rule(_controlnet("ControlLLLite"), r"^lllite_"),
     Rule(
         Kind("a motion model of AnimateDiff", "put it into the model folder of the AnimateDiff extension"),
         r"motion_modules\.",
@@ -32,14 +41,14 @@ RULES: tuple[Rule, ...] = (
         r"^transformer_layes\.",
     ),
     Rule(EMBEDDING, r"^(string_to_param|string_to_token|emb_params|clip_l|clip_g)$"),
-    Rule(Kind("a LoRA (DoRA)", _LORA), r"\bdora_scale$", r"lora_magnitude_vector"),
-    Rule(Kind("a LoRA (LyCORIS LoHa)", _LORA), r"\.hada_w\d"),
-    Rule(Kind("a LoRA (LyCORIS LoKr)", _LORA), r"\.lokr_w\d"),
-    Rule(Kind("a LoRA (LyCORIS OFT)", _LORA), r"\.(oft_blocks|oft_diag|oft_R)\b"),
-    Rule(Kind("a LoRA (LyCORIS IA3)", _LORA), r"\.on_input$"),
-    Rule(Kind("a LoRA (LyCORIS GLoRA)", _LORA), r"^(lora|lycoris)_\w+\.[ab][12]\.weight$"),
+    Rule(_lora("DoRA"), r"\bdora_scale$", r"lora_magnitude_vector"),
+    Rule(_lora("LyCORIS LoHa"), r"\.hada_w\d"),
+    Rule(_lora("LyCORIS LoKr"), r"\.lokr_w\d"),
+    Rule(_lora("LyCORIS OFT"), r"\.(oft_blocks|oft_diag|oft_R)\b"),
+    Rule(_lora("LyCORIS IA3"), r"\.on_input$"),
+    Rule(_lora("LyCORIS GLoRA"), r"^(lora|lycoris)_\w+\.[ab][12]\.weight$"),
     Rule(
-        Kind("a LoRA (LoCon)", _LORA),
+        _lora("LoCon"),
         r"\.lora_mid\b",
         r"^lora_unet_\w*(conv|conv1|conv2|op|conv_in|conv_out|conv_shortcut)\.lora_",
     ),

@@ -18,10 +18,9 @@ class Kind:
     what: str
     advice: str
 
-    @property
-    def sentence(self) -> str:
-        """What to tell about such a file, without its name and a full stop."""
-        return f"it is {self.what}, not a hypernetwork; {self.advice}"
+    def sentence(self, name: str) -> str:
+        """Return what to tell about such a file, without a full stop."""
+        return f"{name}: it is {self.what}, not a hypernetwork; {self.advice}"
 
 
 class Rule:

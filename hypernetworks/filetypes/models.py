@@ -10,13 +10,18 @@ _UPSCALER = "put it into models/ESRGAN, where the WebUI finds it as an upscaler"
 _ELSEWHERE = "look at the page that it is from for the extension or the folder that it belongs to"
 _UNET = r"^model\.diffusion_model\."
 
+
+def _checkpoint(form: str) -> Kind:
+    return Kind(f"a checkpoint ({form})", _CHECKPOINT)
+
+
 #: In the order in which they are tried.
 CHECKPOINTS: tuple[Rule, ...] = (
-    Rule(Kind("a checkpoint (Stable Diffusion XL)", _CHECKPOINT), r"^conditioner\.embedders\.", besides=_UNET),
-    Rule(Kind("a checkpoint (Stable Diffusion 3)", _CHECKPOINT), r"^model\.diffusion_model\.joint_blocks\."),
-    Rule(Kind("a checkpoint (Flux)", _CHECKPOINT), r"^model\.diffusion_model\.double_blocks\."),
-    Rule(Kind("a checkpoint (Stable Diffusion 2)", _CHECKPOINT), r"^cond_stage_model\.model\.", besides=_UNET),
-    Rule(Kind("a checkpoint (Stable Diffusion 1)", _CHECKPOINT), r"^cond_stage_model\.transformer\.", besides=_UNET),
+    Rule(_checkpoint("Stable Diffusion XL"), r"^conditioner\.embedders\.", besides=_UNET),
+    Rule(_checkpoint("Stable Diffusion 3"), r"^model\.diffusion_model\.joint_blocks\."),
+    Rule(_checkpoint("Flux"), r"^model\.diffusion_model\.double_blocks\."),
+    Rule(_checkpoint("Stable Diffusion 2"), r"^cond_stage_model\.model\.", besides=_UNET),
+    Rule(_checkpoint("Stable Diffusion 1"), r"^cond_stage_model\.transformer\.", besides=_UNET),
     Rule(Kind("a checkpoint", _CHECKPOINT), r"^(first_stage_model|vae|text_encoders)\.", besides=_UNET),
 )
 PARTS: tuple[Rule, ...] = (

@@ -8,8 +8,12 @@ from .kind import Kind
 
 _FIND = "look for the network where you got this file"
 _UNPACK = "unpack it, and put the network that is in it in its place"
-_PICTURE = "download the network itself; a picture is often shown beside it"
 _OTHER_PROGRAM = "the WebUI does not use such files for pictures"
+
+
+def _picture(form: str) -> Kind:
+    return Kind(f"a picture ({form})", "download the network itself; a picture is often shown beside it")
+
 
 #: In the order in which they are tried; the place is the byte at which the bytes stand.
 _SIGNATURES: tuple[tuple[int, bytes, Kind], ...] = (
@@ -23,23 +27,23 @@ _SIGNATURES: tuple[tuple[int, bytes, Kind], ...] = (
     (0, b"MSCF\x00\x00\x00\x00", Kind("a CAB archive", _UNPACK)),
     (257, b"ustar", Kind("a tar archive", _UNPACK)),
     (2, b"-lh", Kind("an LZH archive", _UNPACK)),
-    (0, b"\x89PNG\r\n\x1a\n", Kind("a picture (PNG)", _PICTURE)),
-    (0, b"\xff\xd8\xff", Kind("a picture (JPEG)", _PICTURE)),
-    (0, b"GIF87a", Kind("a picture (GIF)", _PICTURE)),
-    (0, b"GIF89a", Kind("a picture (GIF)", _PICTURE)),
-    (8, b"WEBP", Kind("a picture (WebP)", _PICTURE)),
-    (0, b"\x00\x00\x00\x0cJXL ", Kind("a picture (JPEG XL)", _PICTURE)),
-    (0, b"II*\x00", Kind("a picture (TIFF)", _PICTURE)),
-    (0, b"MM\x00*", Kind("a picture (TIFF)", _PICTURE)),
-    (0, b"8BPS\x00", Kind("a picture (Photoshop)", _PICTURE)),
-    (0, b"CSFCHUNK", Kind("a picture (Clip Studio Paint)", _PICTURE)),
-    (0, b"\x00\x00\x01\x00\x01\x00", Kind("a picture (icon)", _PICTURE)),
-    (4, b"ftypavif", Kind("a picture (AVIF)", _PICTURE)),
-    (4, b"ftyphei", Kind("a picture (HEIC)", _PICTURE)),
-    (4, b"ftypmif1", Kind("a picture (HEIC)", _PICTURE)),
-    (4, b"ftyp", Kind("a video", _PICTURE)),
-    (0, b"\x1a\x45\xdf\xa3", Kind("a video", _PICTURE)),
-    (8, b"AVI ", Kind("a video", _PICTURE)),
+    (0, b"\x89PNG\r\n\x1a\n", _picture("PNG")),
+    (0, b"\xff\xd8\xff", _picture("JPEG")),
+    (0, b"GIF87a", _picture("GIF")),
+    (0, b"GIF89a", _picture("GIF")),
+    (8, b"WEBP", _picture("WebP")),
+    (0, b"\x00\x00\x00\x0cJXL ", _picture("JPEG XL")),
+    (0, b"II*\x00", _picture("TIFF")),
+    (0, b"MM\x00*", _picture("TIFF")),
+    (0, b"8BPS\x00", _picture("Photoshop")),
+    (0, b"CSFCHUNK", _picture("Clip Studio Paint")),
+    (0, b"\x00\x00\x01\x00\x01\x00", _picture("icon")),
+    (4, b"ftypavif", _picture("AVIF")),
+    (4, b"ftyphei", _picture("HEIC")),
+    (4, b"ftypmif1", _picture("HEIC")),
+    (4, b"ftyp", Kind("a video", _FIND)),
+    (0, b"\x1a\x45\xdf\xa3", Kind("a video", _FIND)),
+    (8, b"AVI ", Kind("a video", _FIND)),
     (8, b"WAVE", Kind("a sound", _FIND)),
     (0, b"ID3\x03", Kind("a sound", _FIND)),
     (0, b"ID3\x04", Kind("a sound", _FIND)),
@@ -67,7 +71,7 @@ _SIGNATURES: tuple[tuple[int, bytes, Kind], ...] = (
 )
 _PROGRAM = Kind("a program", "do not run it if you expected a network, and delete it")
 _LONGER: tuple[tuple[re.Pattern[bytes], Kind], ...] = (
-    (re.compile(rb"BM.{4}\0{4}", re.DOTALL), Kind("a picture (BMP)", _PICTURE)),
+    (re.compile(rb"BM.{4}\0{4}", re.DOTALL), _picture("BMP")),
     (re.compile(rb"MZ.{0,30}\0", re.DOTALL), _PROGRAM),
     (re.compile(rb"\x7fELF|\xcf\xfa\xed\xfe|\xca\xfe\xba\xbe"), _PROGRAM),
     # ONNX begins with the version of its form, then the name of the program that wrote it, or the graph.

@@ -29,7 +29,7 @@ _TEXTS: tuple[tuple[str, Kind], ...] = (
     (r"(?:https?://|magnet:\?)\S+\Z", Kind("an address of the web", _ITSELF)),
     (
         r"(?:<\?xml.{0,2000}?)?<svg\b",
-        Kind("a picture (SVG)", "download the network itself; a picture is often shown beside it"),
+        Kind("a drawing (SVG)", "download the network itself; a picture is often shown beside it"),
     ),
     (
         r"(?:<\?xml[^>]*>\s*)?<error\b",

@@ -42,7 +42,7 @@ _BY_MEMBER = (
     (r"\.npy$", Kind("a file of NumPy arrays, such as trainers keep", _FIND)),
     (r"^\[Content_Types\]\.xml$", Kind("an Office document", _FIND)),
     (r"^META-INF/", Kind("a program or a document of Java or OpenDocument", _FIND)),
-    (r"^mergedimage\.png$", Kind("a picture (Krita)", _FIND)),
+    (r"^mergedimage\.png$", Kind("a drawing (Krita)", _FIND)),
     (r"\.(?:png|jpe?g|webp|gif|bmp)$", Kind("a zip archive of pictures", _FIND)),
 )
 

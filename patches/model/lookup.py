@@ -22,4 +22,4 @@ def absent(sentence: str, name: str) -> str:
     from modules import shared  # noqa: PLC0415
 
     instead = listing.instead(shared.cmd_opts.hypernetwork_dir, name)
-    return f"{sentence}; {instead}" if instead else sentence
+    return f"{sentence} ({instead})" if instead else sentence

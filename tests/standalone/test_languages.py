@@ -101,3 +101,30 @@ def test_the_embedded_host_is_translated_too(language, config):
     names = {"txt2img", "Stable Diffusion"} | {text for text in hosts if text.startswith("Checkpoint: ")}
     assert hosts - set(translated) == names
     assert set(translated) <= everywhere
+
+
+def translated(language: str, text: str) -> bool:
+    """Tell whether a text made at run time has a translation, as `hnw_languages.js` finds it."""
+    for key, translation in table(language).items():
+        found = re.fullmatch(re.escape(key).replace(r"\{\}", "(.*?)"), text, re.DOTALL)
+        if found and WORD.search(key):
+            parts = re.findall(r"\{(\d+):t\}", translation)
+            if all(translated(language, found[int(part)]) for part in parts):
+                return True
+    return False
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_a_file_is_that_is_no_network_is_translated(language, tmp_path):
+    from hypernetwork_workbench.hypernetworks import filetypes
+
+    from tests.support import other_files
+
+    missing = []
+    for name, (_, file, content) in {**other_files.CASES, **other_files.CUT}.items():
+        path = tmp_path / file
+        path.write_bytes(content())
+        sentence = filetypes.recognise_path(path)
+        missing += [] if translated(language, sentence) else [f"{name}: {sentence}"]
+    assert missing == []
+    assert not translated(language, "night.pt: it is a thing, not a hypernetwork; open it in ComfyUI")

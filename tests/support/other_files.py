@@ -163,7 +163,7 @@ case("zip_with_composition", "a zip archive with mix.hns in it", zipped({"mix.hn
 case("zip_of_pictures", "a zip archive of pictures", zipped({"1.png": b"x", "1.txt": b"x"}))
 case("zip_of_texts", "a zip archive without a network in it", zipped({"read me.txt": b"x"}))
 case("office", "an Office document", zipped({"[Content_Types].xml": b"x", "word/document.xml": b"x"}))
-case("krita", "a picture (Krita)", zipped({"mimetype": b"application/x-krita", "mergedimage.png": b"x"}))
+case("krita", "a drawing (Krita)", zipped({"mimetype": b"application/x-krita", "mergedimage.png": b"x"}))
 case("latents", "a file of NumPy arrays, such as trainers keep", zipped({"latents.npy": b"x", "crop_ltrb.npy": b"x"}))
 case("rar4", "a RAR archive", b"Rar!\x1a\x07\x00\xcf\x90\x73" + bytes(60))
 case("rar5", "a RAR archive", b"Rar!\x1a\x07\x01\x00\x33\x92" + bytes(60), "night.safetensors")
@@ -192,7 +192,11 @@ PICTURES = {
     "svg": ("SVG", b'<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg"></svg>'),
 }
 for _name, (_form, _start) in PICTURES.items():
-    case(_name, f"a picture ({_form})", _start + (b"" if _name == "svg" else bytes(90)))
+    case(
+        _name,
+        f"a {'drawing' if _name == 'svg' else 'picture'} ({_form})",
+        _start + (b"" if _name == "svg" else bytes(90)),
+    )
 case("mp4", "a video", b"\0\0\0\x20ftypisom\0\0\2\0" + bytes(60))
 case("webm", "a video", b"\x1a\x45\xdf\xa3\x9f\x42\x86" + bytes(60))
 case("wav", "a sound", b"RIFF\x24\0\0\0WAVEfmt " + bytes(60))

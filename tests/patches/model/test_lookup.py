@@ -74,7 +74,7 @@ def test_a_file_copied_meanwhile_is_found(way, suffix, folder, patched):
 def test_a_file_of_another_ending_is_named_with_what_to_do(way, folder, patched):
     name = copied(folder, suffix=".ckpt")
     with pytest.raises(
-        (SettingsError, RuntimeError), match=r"; other.ckpt is a hypernetwork; let its name end in \.pt$"
+        (SettingsError, RuntimeError), match=r" \(other.ckpt is a hypernetwork; let its name end in \.pt\)$"
     ):
         ways(patched)[way](name)
 
@@ -94,7 +94,7 @@ def test_a_tag_says_what_lies_there_under_its_name(kind, folder, patched):
     what, _, content = other_files.CASES[kind]
     (folder / "other.zip").write_bytes(content())
     _, processed = generate(patched, "a<hypernet:other:1>")
-    told = f"there is no hypernetwork of this name; other.zip: it is {what}, not a hypernetwork; "
+    told = f"there is no hypernetwork of this name (other.zip: it is {what}, not a hypernetwork; "
     assert processed.comments.startswith(f"Hypernetwork other was not used: {told}")
 
 
