@@ -18,7 +18,7 @@ from modules import paths
 from modules.shared_cmd_options import cmd_opts
 
 _MAX_BYTES = 1 << 24
-_STAMP = ListOf(Whole(0, 2**63), 2)
+_STAMP = ListOf(Whole(0, 2**128), 3)
 _FORM = Table(Text(), Record({"stamp": _STAMP, "sha256": Text(64, "[0-9a-f]{64}")}), 100_000)
 _lock = threading.Lock()
 _log = logging.getLogger(__name__)

@@ -101,7 +101,7 @@ def test_hashes_that_somebody_damaged_are_computed_again(host, tmp_path, monkeyp
     monkeypatch.setattr(hashes.paths, "data_path", str(tmp_path))
     file = tmp_path / "f"
     file.write_bytes(b"abc")
-    stamp = str([file.stat().st_mtime_ns, 3])
+    stamp = str([file.stat().st_mtime_ns, 3, file.stat().st_ino])
     (tmp_path / "cache.json").write_text(kept.replace("STAMP", stamp), encoding="utf-8")
     assert hashes.sha256(str(file), "t/f") == hashes.calculate_sha256(str(file))
     assert hashes.sha256(str(file), "t/f") == hashes.calculate_sha256(str(file))
