@@ -33,6 +33,7 @@ _USUAL = {
 }
 #: A page of single letters fits nearly every text.
 _SHARE_OF_LETTERS = 0.3
+_SHARE_OF_A_TEXT = 0.7
 _JIS = (b"\x1b$B", b"\x1b$@", b"\x1b(J")
 _PAIR = 2
 _LOOKED_AT = 20_000
@@ -90,8 +91,17 @@ def likely(data: bytes) -> tuple[str, ...]:
         return ()
     part = data[:_LOOKED_AT].rpartition(b"\n")[0] if len(data) > _LOOKED_AT else data
     found = [match.encoding for match in detector.from_bytes(part, cp_isolation=list(PAGES))]
-    fitting = [codec for codec in PAGES if codec in found]
+    fitting = [codec for codec in PAGES if codec in found] or [codec for codec in _USUAL if _is_of(part, codec)]
     return tuple(sorted(fitting, key=lambda codec: -_usual_share(part, codec)))
+
+
+def _is_of(data: bytes, codec: str) -> bool:
+    """Tell whether the bytes are a text of the codec, mostly of usual characters: what the library may not see."""
+    try:
+        data.decode(codec)
+    except UnicodeDecodeError:
+        return False
+    return _usual_share(data, codec) > _SHARE_OF_A_TEXT
 
 
 def _usual_share(data: bytes, codec: str) -> float:
@@ -109,7 +119,7 @@ def _unmarked(data: bytes, error: UnicodeDecodeError) -> EncodingError:
         return EncodingError(f"it is not UTF-8; it looks like {PAGES[found[0]]}; save it as UTF-8", found)
     if b"\0" in data:
         return _with_nul(data)
-    return EncodingError(f"it is not UTF-8 text ({error.reason} at byte {error.start:,})")
+    return EncodingError(f"it is not UTF-8 text ({error.reason} at byte {error.start:,}); save it as UTF-8")
 
 
 def _with_nul(data: bytes) -> EncodingError:

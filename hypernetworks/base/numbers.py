@@ -14,6 +14,8 @@ from .outside import shown
 
 #: What no setting reaches; a larger number could not even be shown.
 _MOST_BITS = 64
+#: From it on a number with a point or an exponent may be another than the whole number that somebody wrote.
+_FIRST_INEXACT = 2**53
 
 #: What East Asian keyboards and word processors type for the signs of ASCII; each stands for one character.
 _WIDE = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
@@ -93,7 +95,10 @@ def read_whole(value: Any) -> int:
     number = read(value)
     if number != int(number) or (isinstance(text, str) and (_THOUSANDS.fullmatch(text) or text.endswith("%"))):
         raise NumberError(f"must be a whole number, not {_shown(value)}")
-    return _of_size(int(number))
+    whole = _of_size(int(number))
+    if abs(whole) >= _FIRST_INEXACT:
+        raise NumberError(f"must be written with all its digits and without a point, not {_shown(value)}")
+    return whole
 
 
 def _of_size(number: int) -> int:

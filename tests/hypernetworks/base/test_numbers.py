@@ -95,6 +95,15 @@ def test_whole_numbers_are_read(text, value):
     assert numbers.read_whole(text) == value
 
 
+@pytest.mark.parametrize(
+    "value", [6986633378966731994.0, "6986633378966731994.0", "９００７１９９２５４７４０９９３．０", 1e16]
+)
+def test_a_large_number_with_a_point_is_not_read_as_another(value):
+    with pytest.raises(NumberError, match="all its digits and without a point"):
+        numbers.read_whole(value)
+    assert numbers.read_whole(2.0**53) == 2**53
+
+
 @pytest.mark.parametrize("text", ["1.000", "12.500.000", "2.5", "50%", "300%", 2.7])
 def test_what_may_be_a_fraction_or_thousands_is_no_whole_number(text):
     with pytest.raises(NumberError, match=r"must be a (whole )?number, not"):
