@@ -15,6 +15,8 @@ from tests.browser.page import Page
 NAME = "made in a test"
 HTML = "const one = document.querySelector('#' + arguments[0] + ' svg'); return one ? one.outerHTML : ''"
 
+IN_SIGHT = "return document.getElementById(arguments[0])?.offsetHeight > 0"
+
 
 @pytest.fixture(scope="module")
 def tab(page: Page) -> Iterator[Page]:
@@ -26,6 +28,10 @@ def tab(page: Page) -> Iterator[Page]:
     yield page
     page.driver.get(page.address)
     page.find(".gradio-container button")
+
+
+def in_sight(page: Page, name: str) -> bool:
+    return page.driver.execute_script(IN_SIGHT, f"hnw_create_{name}_problem")
 
 
 def drawing(page: Page) -> str:
@@ -40,6 +46,27 @@ def upload(page: Page, path: Path) -> None:
     page.find("#hnw_create_load")
     field = "return document.querySelector('#hnw_create_load').previousElementSibling"
     page.driver.execute_script(field).send_keys(str(path))
+
+
+def test_nothing_is_wrong_before_something_was_entered(page: Page):
+    """An entry makes its own problems seen, and a button all of them."""
+    page.tab("Train")
+    page.tab("Create Beta Hypernetwork")
+    page.wait_for_text("hnw_create_summary", "Parameters")
+    page.check("hnw_create_overwrite", True)
+    page.press("hnw_create_button")
+    page.wait_for_text("hnw_create_status", "Created")
+    page.driver.get(page.address)
+    page.tab("Train")
+    page.tab("Create Beta Hypernetwork")
+    page.until("the problem of a name that is taken", lambda: problem(page, "name"))
+    assert not in_sight(page, "name")
+    page.fill("hnw_create_layer_structure", "1, 2")
+    page.until("the problem of the layers", lambda: in_sight(page, "layer_structure"))
+    assert not in_sight(page, "name")
+    page.press("hnw_create_button")
+    page.until("the problem of the name", lambda: in_sight(page, "name"))
+    page.fill("hnw_create_layer_structure", "1, 2, 1")
 
 
 def test_the_drawing_follows_the_layers(tab: Page):

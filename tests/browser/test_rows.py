@@ -22,6 +22,9 @@ DROP = """fetch(arguments[0]).then((answer) => answer.blob()).then((blob) => {
     const field = document.querySelector("#txt2img_prompt textarea");
     field.dispatchEvent(new DragEvent("drop", {dataTransfer: data, bubbles: true, cancelable: true}));
 });"""
+CORNERS = """
+return [...document.querySelectorAll(".hnw-generation button")].map((one) => getComputedStyle(one).borderRadius)
+"""
 FIRST, SECOND = "rows, one", "rows two"
 
 
@@ -41,6 +44,11 @@ def tab(page: Page, server: Server) -> Iterator[Page]:
     yield page
     page.driver.get(page.address)
     page.find(".gradio-container button")
+
+
+def test_the_buttons_have_the_same_corners(tab: Page):
+    (corner,) = set(tab.driver.execute_script(CORNERS))
+    assert corner != "0px"
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import json
 import re
 import signal
@@ -89,6 +90,12 @@ def test_page_carries_the_extension(page):
     assert any("/javascript/hnw_" in address for address in addresses)
     for address in addresses:
         assert get(f"{page[0]}/{address}")
+
+
+def test_every_id_stands_once(page):
+    _, settings = config(page)
+    ids = [component["props"].get("elem_id") for component in settings["components"]]
+    assert [id_ for id_, count in collections.Counter(filter(None, ids)).items() if count > 1] == []
 
 
 def test_page_fetches_nothing_from_elsewhere(page):
