@@ -70,6 +70,8 @@ def decode(data: bytes) -> str:
         if mark:
             raise EncodingError(f"its byte order mark is that of {codec.upper()}, and it is damaged") from error
         raise _unmarked(data, error) from error
+    # A mark may be there twice where texts were joined, and DOS ends a text with Ctrl-Z.
+    text = text.lstrip("\ufeff").removesuffix("\x1a")
     if "\0" in text:
         raise _with_nul(data)
     if any(mark in data for mark in _JIS):

@@ -54,7 +54,10 @@ _METADATA = Foreign(
 )
 _JOB = Foreign(
     "is a job and no dataset file; give it to train, or write [[datasets]] with [[datasets.subsets]]",
-    lambda tables: all(isinstance(tables.get(name), Mapping) for name in ("data", "output")),
+    lambda tables: (
+        "general" not in tables
+        and any(isinstance(tables.get(name), Mapping) for name in ("data", "schedule", "train", "output"))
+    ),
 )
 _LOADED = "load it in Train Gamma, which takes what it can and names the rest"
 _REWRITTEN = "write a job with its folders and rates"

@@ -40,6 +40,22 @@ _BLANK_COMMA = re.compile(r" , |, | ,")
 FORM = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?%?")
 
 
+class Typed(float):
+    """A number in a file, with the text that somebody typed: a name such as `1.10` is not `1.1`.
+
+    Attributes:
+        typed: the text.
+    """
+
+    typed: str
+
+    def __new__(cls, typed: str) -> Typed:
+        """Return the number that a text spells; raises ValueError where it spells none."""
+        number = super().__new__(cls, typed)
+        number.typed = typed
+        return number
+
+
 def plain(text: str) -> str:
     """Return `text`, which holds only numbers and signs, with ASCII in place of full-width and similar characters.
 

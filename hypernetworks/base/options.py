@@ -6,6 +6,7 @@ The form, the job file, the log and the metadata all read the same `Option`.
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import typing
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -186,6 +187,8 @@ def take(name: str, given: Any, kind: Any, option: Option) -> Any:
     Raises:
         SettingsError: it cannot be that; names `name`.
     """
+    if option.lines > 1:
+        given = in_lines(given)
     value = convert(name, given, kind)
     if option.keeps_blanks and isinstance(given, str):
         value = given
@@ -200,6 +203,12 @@ def take(name: str, given: Any, kind: Any, option: Option) -> Any:
     return value
 
 
+def in_lines(value: Any) -> Any:
+    """Return a list of texts, as a file may have them for a field of several lines, as one text; else the value."""
+    is_lines = isinstance(value, (list, tuple)) and all(isinstance(one, str) and "\n" not in one for one in value)
+    return "\n".join(value) if is_lines else value
+
+
 def convert(name: str, value: Any, kind: Any) -> Any:
     """Convert a text or plain value to `kind`: str, int, float, bool, or a tuple of ints or floats.
 
@@ -209,8 +218,12 @@ def convert(name: str, value: Any, kind: Any) -> Any:
     if kind is bool:
         return _to_bool(name, value)
     if kind is str:
+        if isinstance(value, numbers.Typed):
+            return value.typed
         if isinstance(value, (int, float)) and not isinstance(value, bool):
             return str(value)  # a job file may have rate = 0.005 and every = 100 without quotes
+        if isinstance(value, (datetime.date, datetime.time)):
+            raise SettingsError(name, f"must be a text; put {value} in quotes")
         if not isinstance(value, str):
             raise SettingsError(name, f"must be a text, not {shown(value)}")
         if len(value) > _MOST_CHARACTERS:
@@ -252,6 +265,8 @@ def _parts(name: str, value: Any) -> list[Any]:
         return numbers.split(value)
     if isinstance(value, (list, tuple)):
         return list(value)
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return [value]
     raise SettingsError(name, f"must be a list of numbers such as 1, 2, 1, not {shown(value)}")
 
 

@@ -20,6 +20,9 @@ _MAX_SHOWN = 120
 #: Texts and comments, an unfinished one up to its end, so that no sign is looked at twice.
 _JSON_TEXTS = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
 _LONG_NUMBER = re.compile(rf"(?<![0-9A-Fa-f_])[0-9A-Fa-f_]{{{_MAX_DIGITS}}}")
+#: Which of these ends a text cannot be told, so they are named and not read.
+PAGE_QUOTES = "“”„‟‘’‚‛«»「」『』＂＇｀`´"
+_PAGE_QUOTE = re.compile(f"[{PAGE_QUOTES}]")
 _ESCAPE = re.compile(r"Invalid \\\w* ?escape: line (\d+)")
 _BRACKET = re.compile(r"[\[\]{}]")
 
@@ -64,15 +67,23 @@ def parse_json(text: str, **how: Any) -> Any:
     Args:
         how: further arguments of `json.loads`.
     """
-    check_form(_JSON_TEXTS.sub("s", text))
+    bare = _JSON_TEXTS.sub(lambda found: "s" + "\n" * found[0].count("\n"), text)
+    check_form(bare)
     try:
         return parsed(lambda: json.loads(text, **how))
     except UnfitTextError as error:
-        place = _ESCAPE.match(str(error))
-        if not place:
-            raise
-        reason = f"line {place[1]}: a backslash in double quotes begins a sign of its own; write / for it"
-        raise UnfitTextError(reason) from error
+        if place := _ESCAPE.match(str(error)):
+            reason = f"line {place[1]}: a backslash in double quotes begins a sign of its own; write / for it"
+            raise UnfitTextError(reason) from error
+        if quote := _PAGE_QUOTE.search(bare):
+            line = bare.count("\n", 0, quote.start()) + 1
+            raise UnfitTextError(f"line {line}: {about_quote(quote[0])}") from error
+        raise
+
+
+def about_quote(quote: str) -> str:
+    """Return what to tell about a quote outside of all texts."""
+    return f'the quote {quote} is of a web page or a word processor; write "'
 
 
 def is_file(path: Path) -> bool:

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from . import numbers
 from .outside import UnfitTextError, parse_json, unique_keys
 from .toml import parse_toml
 
 JSON, TOML = "JSON", "TOML"
+#: How texts begin that are no settings, with what they are.
+_DOCUMENTS = {
+    "{\\rtf": "is a document of a word processor; save it as plain text",
+    "<": "is a web page or another document, and holds no settings",
+}
 
 
 def language(text: str, file_name: str) -> str:
@@ -16,15 +22,23 @@ def language(text: str, file_name: str) -> str:
     return JSON if start == "{" or (start in ("[", "") and file_name.lower().endswith(".json")) else TOML
 
 
+def _parse_json(text: str) -> Any:
+    return parse_json(text, object_pairs_hook=unique_keys, parse_float=numbers.Typed)
+
+
 def parse_tables(text: str, file_name: str) -> dict[str, Any]:
     """Return the tables of a text with settings.
 
     Raises:
         UnfitTextError: it is neither TOML nor JSON, or no table; the message is a sentence without its subject.
     """
+    if document := next((words for start, words in _DOCUMENTS.items() if text.lstrip().startswith(start)), ""):
+        raise UnfitTextError(document)
+    if file_name.lower().endswith((".yaml", ".yml")):
+        raise UnfitTextError("is YAML; write it as TOML, with [sections] and key = value, or as JSON")
     kind = language(text, file_name)
     try:
-        found = parse_json(text, object_pairs_hook=unique_keys) if kind == JSON else parse_toml(text)
+        found = _parse_json(text) if kind == JSON else parse_toml(text)
     except UnfitTextError as error:
         raise UnfitTextError(f"is no {kind}: {error}") from error
     if not isinstance(found, dict):

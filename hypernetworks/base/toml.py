@@ -7,7 +7,7 @@ import sys
 from typing import Any
 
 from . import numbers
-from .outside import UnfitTextError, check_form, parsed
+from .outside import PAGE_QUOTES, UnfitTextError, about_quote, check_form, parsed
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -33,9 +33,7 @@ _MAX_SHOWN = 60
 _UNSEEN = re.compile("[\u200b\u200c\u200d\u2060\ufeff\u00ad]")
 _BLANK = re.compile("[\u2000-\u200a\u202f\u205f]")
 _LINE_END = re.compile("[\u0085\u2028\u2029]")
-#: Which of these ends a text cannot be told, so they are named and not read.
-_QUOTES = "“”„‟‘’‚‛«»「」『』＂＇｀`´"
-_QUOTE, _OTHERS = re.compile(f"[{_QUOTES}]"), re.compile(f"[^{_QUOTES}]+")
+_QUOTE, _OTHERS = re.compile(f"[{PAGE_QUOTES}]"), re.compile(f"[^{PAGE_QUOTES}]+")
 _BACKSLASH = re.compile(r'"(?!"")[^"]*\\')
 _ENTRY = re.compile(r"\s*([\w.-]+)\s*([=:])\s*(.*?)\s*(?:#.*)?")
 _LIST = re.compile(r"[\d.\s]+(?:,[\d.\s]+)+")
@@ -55,14 +53,14 @@ def parse_toml(text: str) -> dict[str, Any]:
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     _check(text)
     try:
-        return parsed(lambda: tomllib.loads(text))
+        return parsed(lambda: tomllib.loads(text, parse_float=numbers.Typed))
     except UnfitTextError as error:
         plain = _plain(text)
         if plain == text:
             raise UnfitTextError(_reason(text, str(error))) from error
     _check(plain)
     try:
-        return parsed(lambda: tomllib.loads(plain))
+        return parsed(lambda: tomllib.loads(plain, parse_float=numbers.Typed))
     except UnfitTextError as error:
         raise UnfitTextError(_reason(plain, str(error))) from error
 
@@ -109,7 +107,7 @@ def _reason(text: str, error: str) -> str:
 def _about_signs(line: str) -> str:
     quote = _QUOTE.search(_TEXTS.sub("", line))
     if quote:
-        return f'the quote {quote[0]} is of a web page or a word processor; write "'
+        return about_quote(quote[0])
     if _BACKSLASH.search(line):
         return "a backslash in double quotes begins a sign of its own; write / for it, or put the text in single quotes"
     return ""

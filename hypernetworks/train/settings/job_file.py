@@ -10,6 +10,7 @@ from typing import Any
 
 from ...base import foreign, numbers, paths, suggestions
 from ...base.errors import PathTextError, SettingsError
+from ...base.options import in_lines
 from ...base.outside import UnfitTextError, is_folder, read_text, reason_of, resolved, shown_path
 from ...base.tables import parse_tables
 from ...base.toml import parse_toml
@@ -75,7 +76,7 @@ def table_text(name: str, table: Mapping[str, Any]) -> str:
 
 def _anchor_paths(section: dict[str, Any], kind: Any, folder: Path) -> None:
     for name, _, option in kind.options():
-        value = section.get(name)
+        value = in_lines(section.get(name)) if option.lines > 1 else section.get(name)
         if not isinstance(value, str) or not value:
             continue
         # A text that is no path stays as it is, and is refused with all else that is wrong.

@@ -19,6 +19,11 @@ def test_what_shells_and_editors_write_with_a_mark_is_read(codec):
     assert decode(f"\ufeff{TEXT}".encode(codec)) == TEXT
 
 
+@pytest.mark.parametrize("data", ["\ufeff\ufeff夜".encode(), "夜\x1a".encode(), "\ufeff夜\x1a".encode("utf-16-le")])
+def test_what_joining_and_dos_leave_around_a_text_is_no_part_of_it(data):
+    assert decode(data) == "夜"
+
+
 @pytest.mark.parametrize(
     ("codec", "text", "words"),
     [

@@ -44,6 +44,20 @@ def test_a_backslash_in_json_is_named_with_what_to_write(text):
         parse_json(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("{“a”: 1}", 'line 1: the quote “ is of a web page or a word processor; write "'),
+        ('{\n"a": "“x”",\n"b": ‘y’}', "line 3: the quote ‘"),
+        ("{＂a＂: 1}", "line 1: the quote ＂"),
+    ],
+)
+def test_quotes_of_a_web_page_in_json_are_named(text, reason):
+    with pytest.raises(UnfitTextError, match=reason):
+        parse_json(text)
+    assert parse_json('{"a": "“x”"}') == {"a": "“x”"}
+
+
 def test_a_key_that_is_there_twice_is_refused(tmp_path):
     (tmp_path / "x.json").write_text('{"a": 1, "b": {"c": 1, "c": 2}}', encoding="utf-8")
     with pytest.raises(UnfitTextError, match="a key twice"):

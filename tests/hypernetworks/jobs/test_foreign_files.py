@@ -140,7 +140,7 @@ def test_a_configuration_of_kohyas_trainer_is_read_and_the_rest_is_named():
         "train.seed": 42,
         "train.precision": "bf16",
         "train.checkpointing": "all",
-        "schedule.rate": "0.0001",
+        "schedule.rate": "1e-4",
         "schedule.kind": "cosine",
         "schedule.warmup": 100,
         "optimizer.name": "AdamW",

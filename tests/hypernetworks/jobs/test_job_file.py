@@ -203,3 +203,39 @@ def test_a_name_that_does_not_exist_is_told_with_the_nearest(tmp_path, text, fie
     with pytest.raises(SettingsError) as caught:
         Job.from_mapping(read_tables(write(tmp_path, text)))
     assert advice in {error.field: error.reason for error in caught.value.errors}[field]
+
+
+@pytest.mark.parametrize(
+    ("text", "address", "value"),
+    [
+        ("[output]\nname = 1.10", "output.name", "1.10"),
+        ("[output]\nname = 1e3", "output.name", "1e3"),
+        ("[schedule]\nrate = 5e-3", "schedule.rate", "5e-3"),
+        ("[network]\nwidths = 768", "network.widths", (768,)),
+        ("[network]\nwidths = '768'", "network.widths", (768,)),
+        ("[data]\ntemplate = ['a [filewords]', 'b']", "data.template", "a [filewords]\nb"),
+        ("[data]\nmore_folders = ['/a', '\"/b c\" | weight=2']", "data.more_folders", "/a\n/b c | weight=2"),
+    ],
+)
+def test_a_value_of_another_type_means_what_was_typed(tmp_path, text, address, value):
+    tables = {"data": {"folder": "/x"}, "output": {"name": "n"}}
+    for name, table in read_tables(write(tmp_path, text)).items():
+        tables[name] = {**tables.get(name, {}), **table}
+    section, _, name = address.partition(".")
+    assert getattr(getattr(Job.from_mapping(tables), section), name) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("[output]\nname = 2024-05-01", "output.name: must be a text; put 2024-05-01 in quotes"),
+        ("[output]\nname = 12:30:00", "output.name: must be a text; put 12:30:00 in quotes"),
+        ("[network]\nwidths = true", "network.widths: must be a list of numbers"),
+        ("[data]\nmore_folders = [1]", "data.more_folders: must be a text"),
+        ('[data]\nmore_folders = ["D:\\new"]', "data.more_folders: must be a text"),
+        ("[data]\nfolder = ['/a', '/b']", "data.folder: must be a text"),
+    ],
+)
+def test_a_value_that_can_mean_nothing_is_refused(tmp_path, text, reason):
+    with pytest.raises(SettingsError, match=reason):
+        Job.from_mapping(read_tables(write(tmp_path, text)))
