@@ -16,12 +16,17 @@ _FILE = "charts.svg"
 _SIZE = 1000
 _LEGEND_PX = 110
 _COLOURS = ("#3b82f6", "#f59e0b", "#10b981")
+#: For several runs in one chart; told apart by the colour-blind too (Okabe and Ito, 2008).
+_RUN_COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9", "#8a6fd1", "#7f7f7f")
+_DASHES = "5 4"
 _TICKS = 4
 _BARS_WIDTH, _BARS_HEIGHT = 180, 34
 _GAP = 0.5
 
-#: Its points as a polyline has them, how many they are, and its colour.
-Line = tuple[str, int, str]
+#: Its points as a polyline has them, how many they are, its colour, and its dashes.
+Line = tuple[str, int, str, str]
+#: Name, loss and validation loss of a run.
+RunCurves = tuple[str, Sequence[tuple[int, float]], Sequence[tuple[int, float]]]
 
 
 @dataclass(frozen=True)
@@ -58,6 +63,33 @@ def draw_chart(curves: Sequence[Curve], right: Curve | None, last_step: int) -> 
     )
 
 
+def colour(number: int) -> str:
+    """Return the colour of run `number` in a chart of several."""
+    return _RUN_COLOURS[number % len(_RUN_COLOURS)]
+
+
+def draw_runs(runs: Sequence[RunCurves]) -> Markup:
+    """Return an SVG with the loss of each run, and dashed its validation loss, on one axis."""
+    curves = [
+        (Curve(name, points), colour(number), dashes)
+        for number, (name, loss, validation) in enumerate(runs)
+        for points, dashes in ((loss, ""), (validation, _DASHES))
+        if points
+    ]
+    limits = _range([curve for curve, _, _ in curves])
+    last_step = max((curve.points[-1][0] for curve, _, _ in curves), default=1)
+    return elements.piece(
+        _FILE,
+        "chart",
+        size=_SIZE,
+        names=", ".join(name for name, _, _ in runs),
+        legend=[],
+        last_step=last_step,
+        ticks=[list(_ticks(limits)), []],
+        lines=[_line(curve, limits, last_step, shade, dashes) for curve, shade, dashes in curves],
+    )
+
+
 def draw_histogram(histogram: Histogram, title: str = "") -> Markup:
     """Return an SVG element: a bar for each bin, the highest as high as the picture, and a line at 0.
 
@@ -83,7 +115,7 @@ def _range(curves: Sequence[Curve]) -> tuple[float, float]:
     return low - margin if low < 0 else max(0.0, low - margin), high + margin
 
 
-def _line(curve: Curve, limits: tuple[float, float], last_step: int, colour: str) -> Line:
+def _line(curve: Curve, limits: tuple[float, float], last_step: int, colour: str, dashes: str = "") -> Line:
     low, high = limits
     across, down = _SIZE / max(last_step, 1), _SIZE / (high - low)
     places: list[float] = []
@@ -92,7 +124,7 @@ def _line(curve: Curve, limits: tuple[float, float], last_step: int, colour: str
             places += (step * across, (high - value) * down)
     count = len(places) // 2
     # One format for all: a chart is drawn every second of a run.
-    return " ".join(["%.1f,%.1f"] * count) % tuple(places), count, colour
+    return " ".join(["%.1f,%.1f"] * count) % tuple(places), count, colour, dashes
 
 
 def _ticks(limits: tuple[float, float]) -> Iterator[tuple[str, str]]:

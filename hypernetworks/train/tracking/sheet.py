@@ -59,6 +59,18 @@ def is_of(path: Path, run: str, step: int) -> bool:
         return False
 
 
+def cells(path: Path) -> list[tuple[Image.Image, Image.Image]]:
+    """Return the pictures at strength 0 and at strength 1 of each column; none where the file is no sheet."""
+    try:
+        with Image.open(path) as sheet:
+            whole = sheet.convert("RGB")
+    except (OSError, ValueError, SyntaxError):  # as above
+        return []
+    count = (whole.width - _GAP_PX) // (_CELL_PX + _GAP_PX)
+    rows = (0, len(STRENGTHS) - 1)
+    return [(_cell(whole, column, rows[0]), _cell(whole, column, rows[1])) for column in range(min(count, COLUMNS))]
+
+
 def requests(job: Job, dataset: Dataset, previews: Sequence[PictureRequest]) -> list[PictureRequest]:
     """Return the pictures of the sheet: the prompts chosen for previews, else captions of the dataset."""
     chosen = list(previews) if job.preview.prompt or job.preview.prompt_file else []
@@ -68,6 +80,11 @@ def requests(job: Job, dataset: Dataset, previews: Sequence[PictureRequest]) -> 
         captions = [captions[number * len(captions) // room] for number in range(room)]
     more = [replace(base, prompt=text, seed=base.seed + number) for number, text in enumerate(captions)]
     return [*chosen[:COLUMNS], *more]
+
+
+def _cell(sheet: Image.Image, column: int, row: int) -> Image.Image:
+    left, top = _column(column), _row(row)
+    return sheet.crop((left, top, left + _CELL_PX, top + _CELL_PX))
 
 
 def _column(index: int) -> int:
