@@ -34,12 +34,21 @@ function hnwFollow(id, atEnd) {
     requestProgress(id, container, gallery, () => {
         hnwForget(id);
         live.innerHTML = "";
+        hnwMarkRun(null);
         atEnd();
     }, (progress) => {
         if (progress.textinfo) {
             live.innerHTML = progress.textinfo;
         }
+        hnwMarkRun(live.querySelector(".hnw-run"));
     });
+}
+
+// What can be asked of a run is in sight while one goes on.
+function hnwMarkRun(line) {
+    const {classList} = gradioApp().querySelector("#hnw_train_going_on");
+    classList.toggle("hnw-is-running", Boolean(line));
+    classList.toggle("hnw-is-paused", line?.dataset.paused === "1");
 }
 
 // eslint-disable-next-line no-unused-vars
@@ -52,13 +61,51 @@ function hnwStartTraining() {
     return values;
 }
 
-// A page that was closed while a run went on shows the run again when it is reopened.
+function hnwFollowToLast(id) {
+    hnwFollow(id, () => gradioApp().querySelector("#hnw_train_last").click());
+}
+
+// A page that was closed while a run went on shows the run again when it is reopened; and any page that is opened
+// meanwhile, on whatever machine, shows it with its settings in the form.
 onUiLoaded(() => {
     const id = localStorage.getItem(hnwRunKey);
-    if (id) {
-        hnwFollow(id, () => gradioApp().querySelector("#hnw_train_last").click());
-    }
+    if (id) hnwFollowToLast(id);
+    gradioApp().querySelector("#hnw_train_show")?.click();
 });
+
+// eslint-disable-next-line no-unused-vars
+function hnwFollowShown(id) {
+    if (id && !hnwFollowed.has(id)) hnwFollowToLast(id);
+    return [];
+}
+
+function hnwOpenTrain() {
+    gradioApp().querySelector("#hnw_train_tab-button")?.click();
+}
+
+// The runs that are ticked in the tab Runs, one a line.
+function hnwTickedRuns() {
+    const boxes = gradioApp().querySelectorAll("#hnw_runs_list .hnw-run-choice:checked");
+    return Array.from(boxes, (box) => box.value).join("\n");
+}
+
+// eslint-disable-next-line no-unused-vars
+function hnwChosenRuns(_ids, ...values) {
+    return [hnwTickedRuns(), ...values];
+}
+
+// eslint-disable-next-line no-unused-vars
+function hnwContinueChosenRun(_task, _ids, ...values) {
+    const started = hnwStartTraining("", hnwTickedRuns(), ...values);
+    hnwOpenTrain();
+    return started;
+}
+
+// eslint-disable-next-line no-unused-vars
+function hnwOpenTrainUnlessRefused(status) {
+    if (!status.includes("hnw-errors")) hnwOpenTrain();
+    return [];
+}
 
 // Asks for a look at the entries once nobody has typed for a moment.
 let hnwTrainLookTimer = null;

@@ -19,6 +19,7 @@ _COLOURS = ("#3b82f6", "#f59e0b", "#10b981")
 #: For several runs in one chart; told apart by the colour-blind too (Okabe and Ito, 2008).
 _RUN_COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9", "#8a6fd1", "#7f7f7f")
 _DASHES = "5 4"
+_NAME = 100
 _TICKS = 4
 _BARS_WIDTH, _BARS_HEIGHT = 180, 34
 _GAP = 0.5
@@ -82,7 +83,7 @@ def draw_runs(runs: Sequence[RunCurves]) -> Markup:
         _FILE,
         "chart",
         size=_SIZE,
-        names=", ".join(name for name, _, _ in runs),
+        names=", ".join(elements.text(name, _NAME) for name, _, _ in runs),
         legend=[],
         last_step=last_step,
         ticks=[list(_ticks(limits)), []],

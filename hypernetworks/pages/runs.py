@@ -1,4 +1,4 @@
-"""The pages of the tab Runs: the list, the settings of one run beside the form's, and several runs beside each other."""
+"""The pages of the tab Runs: the list, the settings of one run beside the form's, and several beside each other."""
 
 from __future__ import annotations
 

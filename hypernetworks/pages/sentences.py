@@ -47,6 +47,11 @@ def progress(words: str, chart: Markup) -> str:
     return elements.page(_FILE, "progress", words, chart)
 
 
+def run(words: str, is_paused: bool, chart: Markup) -> str:
+    """Return the progress of a run, with its chart below; the page's script finds out from it whether one goes on."""
+    return elements.page(_FILE, "run", words, is_paused, chart)
+
+
 def waiting(sentence: str, task: str, can_be_let_in: bool) -> str:
     """Return what a job waits for, with a button that lets the job of `task` in, where it can be."""
     return elements.page(_FILE, "waiting", sentence, task, can_be_let_in)

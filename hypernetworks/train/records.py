@@ -1,4 +1,4 @@
-"""Runs as they lie on the disk: the settings, the log, the pictures and the state of each, for lists and comparisons."""
+"""Runs as they lie on the disk: settings, log, pictures and state of each, for lists and comparisons."""
 
 from __future__ import annotations
 

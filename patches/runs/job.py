@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,14 @@ def draft(tables: dict[str, Any]) -> dict[str, Any]:
     """Return the tables of an unfinished entry; a network that does not exist is represented by its name."""
     name = tables["network"]["file"] or ""
     return _with_network(tables, name, shared.hypernetworks.get(name, ""))
+
+
+def run_name(tables: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return the name under which a run of the values entered is saved; empty where none is entered."""
+    entered = tables["network"]["file"] or ""
+    return (tables["output"]["name"] or "").strip() or (
+        listing.meant(lookup.listed(entered), entered) if entered else ""
+    )
 
 
 def missing_network(name: str) -> str:

@@ -59,7 +59,7 @@ def tell(task: str | None, answer: Any) -> Any:
     if job is not None:
         _fill(answer, job.done, job.total, sentences.progress(job.text, Markup()))
     elif run is not None and task is not None and run.task == task and run.state in GOING_ON:
-        _fill(answer, run.done, run.total, sentences.progress(_text(run), run.chart))
+        _fill(answer, run.done, run.total, sentences.run(_text(run), run.is_paused, run.chart))
         if run.left_s is not None:
             answer.eta = None  # the text tells the time that is left
     elif task and (visitor := turns.waiting(task)) is not None and run is not None:

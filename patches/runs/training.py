@@ -21,6 +21,7 @@ from ..model import host
 from ..model.previews import find_sampler
 from ..patching import capabilities
 from ..patching.error_reports import report_unexpected
+from . import folders
 from .desk import RunDesk, Wish
 from .progress import RunProgress
 from .run import GOING_ON, RUNNING, Run, runs
@@ -46,6 +47,8 @@ def run_job(
             host keeps most of the model outside of it.
     """
     run = runs.begin(job)
+    if job.output.dir:
+        folders.note(Path(job.output.dir) / job.output.name)
     with _freed_memory(), turns.kept(), _shown(run) as shown:
         ports = _ports(job, progress or shown)
         if run is not None:

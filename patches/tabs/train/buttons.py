@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import gradio as gr
 from modules import progress
 
-from ....hypernetworks.base.errors import WorkbenchError
+from ....hypernetworks.base.errors import SettingsError, WorkbenchError
 from ....hypernetworks.jobs.train_entry import in_words
-from ....hypernetworks.pages.sentences import done, paragraph, refused
+from ....hypernetworks.pages.sentences import done, note, paragraph, refused
 from ....hypernetworks.train import TrainResult
-from ....hypernetworks.train.settings.job import Job
+from ....hypernetworks.train.records import RunRecord
 from ...patching.error_reports import report_unexpected
-from ...runs import training
+from ...runs import saved, training
 from ...runs.job import job_from, with_txt2img
 from ...runs.run import RunBusyError, runs
 from ...runs.training import check_job, find_rate_for, run_job
@@ -26,27 +26,33 @@ Answer = tuple[Any, str]
 _last_answer: list[Any] = [gr.update(), ""]
 
 
-def handler(form: Form, action: Callable[[Job], Answer], txt2img: int) -> Callable[..., Answer]:
-    """Return the handler of a button: call `action` with the job of the form, and show errors as sentences.
+def handler(form: Form, action: Callable[[dict[str, Any]], Answer], txt2img: int) -> Callable[..., Answer]:
+    """Return the handler of a button: call `action` with the tables of the form, and show errors as sentences.
 
     Args:
         txt2img: number of values of the txt2img tab; they come after the task and the tick, before the form's.
     """
 
     def handle(_task: str, is_like_txt2img: bool, *entered: Any) -> Answer:
-        _last_answer[:] = gr.update(), paragraph("The last run ended with an error; the host's console has it.")
-        try:
-            with report_unexpected():
-                tables = form.values(entered[txt2img:])
-                if is_like_txt2img:
-                    tables = with_txt2img(tables, entered[:txt2img])
-                answer = action(job_from(tables))
-        except WorkbenchError as error:
-            answer = gr.update(), form.explain(in_words(error))
-        _last_answer[:] = answer
-        return answer
+        def act() -> Answer:
+            tables = form.values(entered[txt2img:])
+            return action(with_txt2img(tables, entered[:txt2img]) if is_like_txt2img else tables)
+
+        return answered(form, act)
 
     return handle
+
+
+def answered(form: Form, act: Callable[[], Answer]) -> Answer:
+    """Return what `act` answers, or its error in the words of the form; kept for a page that is closed meanwhile."""
+    _last_answer[:] = gr.update(), paragraph("The last run ended with an error; the host's console has it.")
+    try:
+        with report_unexpected():
+            answer = act()
+    except WorkbenchError as error:
+        answer = gr.update(), form.explain(in_words(error))
+    _last_answer[:] = answer
+    return answer
 
 
 def one_at_a_time(handle: Callable[..., Any]) -> Callable[..., Any]:
@@ -67,26 +73,46 @@ def one_at_a_time(handle: Callable[..., Any]) -> Callable[..., Any]:
     return start
 
 
-def train(job: Job, resume: bool = False) -> Answer:
-    """Train; return the pictures and a sentence about the end."""
-    result = run_job(job, resume=resume)
-    pictures = [str(path) for path in (result.sheet, result.strip, *reversed(result.previews)) if path]
-    return gr.update(value=pictures), done(summary(result), chart=result.chart)
+def train(tables: dict[str, Any]) -> Answer:
+    """Train as the form says."""
+    return _shown(run_job(job_from(tables)))
 
 
-def resume(job: Job) -> Answer:
-    """Continue from the last saved state."""
-    return train(job, resume=True)
+def resume(tables: dict[str, Any]) -> Answer:
+    """Continue the run of the form's name from its last saved state, with its own settings."""
+    found = saved.of_form(tables)
+    if found is None:
+        return _shown(run_job(job_from(tables), resume=True))
+    return go_on_with(found, tables)
 
 
-def check(job: Job) -> Answer:
+def go_on_with(record: RunRecord, tables: saved.Tables, taken: Sequence[str] = ()) -> Answer:
+    """Continue a run with its own settings, and those of the form at the addresses in `taken`."""
+    job = saved.job_to_continue(record, tables, taken)
+    kept = saved.unused_sentence(saved.differing(record, tables), job)
+    return _shown(run_job(job, resume=True), kept)
+
+
+def before_continue(tables: saved.Tables) -> str:
+    """Return what the form has otherwise than the run that goes on, in a sentence for the time of the run."""
+    found = saved.of_form(tables)
+    if found is None:
+        return ""
+    try:
+        kept = saved.unused_sentence(saved.differing(found, tables), saved.job_to_continue(found, tables))
+    except SettingsError:
+        return ""  # told by the run itself
+    return note(kept) if kept else ""
+
+
+def check(tables: dict[str, Any]) -> Answer:
     """Show what a run would do."""
-    return gr.update(), done(*check_job(job))
+    return gr.update(), done(*check_job(job_from(tables)))
 
 
-def find_rate(job: Job) -> Answer:
+def find_rate(tables: dict[str, Any]) -> Answer:
     """Try rising learning rates."""
-    found = find_rate_for(job)
+    found = find_rate_for(job_from(tables))
     sentence = f"A rate near {found.rate:.2g} learns fastest; for a long run take a half to a tenth of it."
     return gr.update(), done(sentence, chart=found.chart())
 
@@ -97,6 +123,12 @@ def interrupt() -> Any:
     if run is None:
         return gr.update()
     return done("The run ends after this step, and saves." if run.job else "It ends after this step.")
+
+
+def _shown(result: TrainResult, *more: str) -> Answer:
+    """Return the pictures of a run, and sentences about its end."""
+    pictures = [str(path) for path in (result.sheet, result.strip, *reversed(result.previews)) if path]
+    return gr.update(value=pictures), done(summary(result), *filter(None, more), chart=result.chart)
 
 
 def last_answer() -> list[Any]:

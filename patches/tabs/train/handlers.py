@@ -20,6 +20,7 @@ from ....hypernetworks.train.settings import presets
 from ....hypernetworks.train.settings.job import Job
 from ...model import lookup
 from ...runs.job import draft, listed_name, missing_network
+from ...runs.run import runs
 from ..form import Form
 from ..preset_choice import shown_preset
 
@@ -28,11 +29,13 @@ _UNNAMED = "training"
 
 @dataclass(frozen=True)
 class Panel:
-    """The components that show something about the entry."""
+    """The components that show something about the entry, and those that show what comes of it."""
 
     preset: Any
     advice: Any
     plot: Any
+    gallery: Any
+    status: Any
 
 
 class Handlers:
@@ -92,12 +95,28 @@ class Handlers:
         rest = "the rest of " if status else ""
         return [status + done(f"Loaded {rest}{path.name}."), *self._fill(loaded.values, entered)]
 
+    def fill_job(self, job: Job, entered: Sequence[Any]) -> list[Any]:
+        """Return updates of `filled` that fill in the settings of a run; a network that is not listed is left out."""
+        tables = job.to_mapping()
+        values = {f"{section}.{key}": value for section, table in tables.items() for key, value in table.items()}
+        path = values.pop("network.file")
+        name = listed_name(path) if path else None
+        return self._fill(values | ({"network.file": name} if name else {}), entered)
+
+    def show_active(self, *entered: Any) -> list[Any]:
+        """Return the task of the run that goes on, and updates of `filled` with its settings; nothing where none is."""
+        run = runs.active
+        if run is None or run.job is None:
+            return ["", *(gr.update() for _ in self.filled)]
+        return [run.task or "", *self.fill_job(run.job, entered)]
+
     def _fill(self, changes: Mapping[str, Any], entered: Sequence[Any]) -> list[Any]:
         """Return updates that fill in new values, with those of `look` for the result."""
         tables = self.form.values(entered)
         for address, value in changes.items():
             section, _, name = address.partition(".")
-            tables[section][name] = value
+            if name in tables.get(section, {}):
+                tables[section][name] = value
         return [*self.form.filled(changes), *self._look(tables)]
 
     def _look(self, tables: dict[str, Any]) -> list[Any]:

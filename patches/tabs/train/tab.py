@@ -19,7 +19,7 @@ from ..form import Form
 from ..frame import controls, form_column, frame, panel_column, progress_place, wipe_on
 from ..inspect import work
 from ..preset_choice import preset_choice
-from . import buttons, fields
+from . import buttons, fields, going_on
 from .handlers import Handlers, Panel
 
 _log = logging.getLogger(__name__)
@@ -35,19 +35,25 @@ class _Txt2img:
     components: Sequence[Any]
 
 
-#: The page that the tab was built into last, and its form.
-_built: list[tuple[Any, Form]] = []
+#: The page that the tab was built into last, and its handlers.
+_built: list[tuple[Any, Handlers]] = []
 
 
 def build(params: Any = None) -> None:
     """Build the tab inside the host's Train tab."""
     handlers = make_tab(start_values.tables(), getattr(params, "txt2img_preview_params", ()))
-    _built[:] = [(Context.root_block, handlers.form)]
+    _built[:] = [(Context.root_block, handlers)]
+
+
+def handlers_of_page() -> Handlers | None:
+    """Return the handlers of this tab in the page that is being built now; None where the page has none."""
+    return next((handlers for page, handlers in _built if page is Context.root_block), None)
 
 
 def form_of_page() -> Form | None:
     """Return the form of this tab in the page that is being built now; None where the page has none."""
-    return next((form for page, form in _built if page is Context.root_block), None)
+    handlers = handlers_of_page()
+    return handlers.form if handlers else None
 
 
 def make_tab(start: dict[str, dict[str, Any]], txt2img: Sequence[Any] = ()) -> Handlers:
@@ -69,9 +75,10 @@ def make_tab(start: dict[str, dict[str, Any]], txt2img: Sequence[Any] = ()) -> H
         with panel_column(_ID, is_sticky=True):
             parts = _panel()
             waiting.make()
-    handlers = Handlers(form, Panel(preset, advice, plot))
+    handlers = Handlers(form, Panel(preset, advice, plot, parts["preview"], parts["status"]))
     _connect_entry(tab, handlers, parts)
     _connect_runs(form, parts, _Txt2img(tick, txt2img))
+    going_on.connect(parts)
     return handlers
 
 
@@ -101,7 +108,7 @@ def _panel() -> dict[str, Any]:
     parts: dict[str, Any] = {}
     _why_off()
     with controls(_ID):
-        parts |= _buttons()
+        parts |= _buttons() | going_on.make()
         progress_place(_ID)
     parts["status"] = gr.HTML(elem_id="hnw_train_status")
     parts["saved"] = gr.File(label="Saved settings", visible=False, interactive=False, elem_id="hnw_train_saved")
@@ -114,10 +121,11 @@ def _panel() -> dict[str, Any]:
         elem_id="hnw_train_preview",
     )
     parts["task"] = gr.Textbox(visible=False)
-    # Pressed by the page's script: when a page is reopened after the run that it shows has ended, and soon after an
-    # entry has changed.
+    # Pressed by the page's script: when a page is reopened after the run that it shows has ended, soon after an entry
+    # has changed, and when a page is opened.
     parts["last"] = gr.Button("Show the last run", elem_id="hnw_train_last", elem_classes="hnw-hidden")
     parts["look"] = gr.Button("Look at the entries", elem_id="hnw_train_look", elem_classes="hnw-hidden")
+    parts["show"] = gr.Button("Show the run that goes on", elem_id="hnw_train_show", elem_classes="hnw-hidden")
     return parts
 
 
@@ -163,6 +171,8 @@ def _connect_entry(tab: Any, handlers: Handlers, parts: Mapping[str, Any]) -> No
     preset.input(handlers.choose_preset, [preset, *inputs], handlers.filled, **_QUICK)
     parts["load"].upload(handlers.load, [parts["load"], *inputs], [status, *handlers.filled], **_QUICK)
     parts["save"].click(handlers.save, inputs, [status, parts["saved"]], **_QUICK)
+    shown_run = parts["show"].click(handlers.show_active, inputs, [parts["task"], *handlers.filled], **_QUICK)
+    shown_run.then(None, [parts["task"]], None, _js="hnwFollowShown")
 
 
 def _connect_runs(form: Form, parts: Mapping[str, Any], txt2img: _Txt2img) -> None:
@@ -183,5 +193,8 @@ def _connect_runs(form: Form, parts: Mapping[str, Any], txt2img: _Txt2img) -> No
             outputs=outputs,
             show_progress="hidden",
         )
+    parts["continue"].click(
+        lambda *entered: buttons.before_continue(form.values(entered)), form.components, [parts["status"]], **_QUICK
+    )
     parts["interrupt"].click(buttons.interrupt, outputs=[parts["status"]], **_QUICK)
     parts["last"].click(buttons.last_answer, outputs=outputs, **_QUICK)

@@ -23,6 +23,8 @@ from hypernetwork_workbench.hypernetworks.merge.plan import Plan
 from hypernetwork_workbench.hypernetworks.network.structure import Structure
 from hypernetwork_workbench.hypernetworks.pages import charts, create, dataset, elements, merge, sentences
 from hypernetwork_workbench.hypernetworks.pages import report as report_page
+from hypernetwork_workbench.hypernetworks.pages import runs as runs_page
+from hypernetwork_workbench.hypernetworks.pages.runs import Card, Compared
 from hypernetwork_workbench.hypernetworks.report.comparison import Comparison, FactDifference, WeightDistance
 from markupsafe import Markup
 from PIL import Image
@@ -149,6 +151,11 @@ def a_composition(texts: Texts) -> SimpleNamespace:
     return SimpleNamespace(as_hns=lambda: texts(".hns form"), names=[name])
 
 
+def a_card(texts: Texts) -> Card:
+    facts = {name: texts(name) for name in ("loss", "validation", "date")}
+    return Card(id="a folder", name=texts("name"), state="running", steps=1, total=2, picture="", **facts)
+
+
 def curves(texts: Texts) -> tuple[list[charts.Curve], charts.Curve]:
     return [charts.Curve(texts("curve"), [(0, 1.0), (1, 2.0)])], charts.Curve(texts("right"), [(0, 1.0)])
 
@@ -156,6 +163,7 @@ def curves(texts: Texts) -> tuple[list[charts.Curve], charts.Curve]:
 Case = Callable[[Texts, Path], str]
 CASES: dict[str, Case] = {
     "charts.draw_chart": lambda texts, _: charts.draw_chart(*curves(texts), 1),
+    "charts.draw_runs": lambda texts, _: charts.draw_runs([(texts("run"), [(0, 1.0), (1, 2.0)], [(1, 1.0)])]),
     "charts.draw_histogram": lambda texts, _: charts.draw_histogram(report.Histogram(-1, 1, (1, 2)), texts("title")),
     "create.draw": lambda _texts, _: create.draw(Structure(), (8,)),
     "create.drawing": lambda texts, _: create.drawing(an_entry(texts)),
@@ -175,12 +183,21 @@ CASES: dict[str, Case] = {
     "report.render_comparison": lambda texts, _: report_page.render_comparison(
         a_comparison(texts), texts("one"), texts("other")
     ),
+    "runs.listing": lambda texts, _: runs_page.listing([a_card(texts)]),
+    "runs.details": lambda texts, _: runs_page.details(
+        texts("name"),
+        [(texts("label"), texts("run"), texts("form"))],
+        {"data": {"folder": texts("folder")}},
+    ),
+    "runs.comparison": lambda texts, _: runs_page.comparison([Compared(texts("name"), [(1, 0.5)], [], [])]),
     "sentences.done": lambda texts, _: sentences.done(texts("first"), texts("second")),
     "sentences.refused": lambda texts, _: sentences.refused([texts("first"), texts("second")]),
     "sentences.refused_by_host": lambda texts, _: sentences.refused_by_host([texts("first"), texts("second")]),
     "sentences.note": lambda texts, _: sentences.note(texts("sentence")),
     "sentences.paragraph": lambda texts, _: sentences.paragraph(texts("sentence")),
     "sentences.plain": lambda texts, _: sentences.plain(texts("words")),
+    "sentences.run": lambda texts, _: sentences.run(texts("words"), True, Markup()),
+    "sentences.waiting": lambda texts, _: sentences.waiting(texts("sentence"), "task(x)", True),
     "sentences.progress": lambda texts, _: sentences.progress(texts("words"), Markup()),
 }
 #: Places whose texts the page of a case does not show.
@@ -190,9 +207,9 @@ UNSEEN = {
     "dataset.large": {"left out", "why", "passed over", "picture 0", "picture 1", "tag 0", "tag 1"},
 }
 #: What other pages take in.
-PIECES = {"charts.draw_chart", "charts.draw_histogram", "create.draw"}
+PIECES = {"charts.draw_chart", "charts.draw_runs", "charts.draw_histogram", "create.draw"}
 #: Functions that give no page: words for one, and the templates themselves.
-WORDS = {"elements.page", "elements.piece", "merge.reason", "merge.sentence"}
+WORDS = {"charts.colour", "elements.page", "elements.piece", "merge.reason", "merge.sentence"}
 WORDS |= {f"elements.{name}" for name in ("beyond", "number", "share", "size", "text")}
 
 

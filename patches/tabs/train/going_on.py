@@ -1,0 +1,80 @@
+"""What can be asked of a run while it goes on: a copy, a preview, a pause."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from ....hypernetworks.base.errors import WorkbenchError
+from ....hypernetworks.base.options import Option
+from ....hypernetworks.jobs.train_entry import in_words
+from ....hypernetworks.pages.sentences import done, refused
+from ...patching.error_reports import report_unexpected
+from ...runs import training
+
+_QUICK: dict[str, Any] = {"queue": False, "show_progress": "hidden"}
+_PROMPT = Option("Prompt of the next preview", "For Preview now. Empty: that of the run's own previews.")
+_NO_RUN = "No run is going on."
+
+
+def make() -> dict[str, Any]:
+    """Make the row, which the page's script shows while a run goes on; return its parts by name."""
+    with gr.Column(elem_id="hnw_train_going_on", elem_classes="hnw-while-running"):
+        with gr.Row():
+            parts = {
+                "save_now": gr.Button("Save now", size="sm", elem_id="hnw_train_save_now"),
+                "pause": gr.Button("Pause", size="sm", elem_id="hnw_train_pause"),
+                "go_on": gr.Button("Go on", size="sm", elem_id="hnw_train_go_on"),
+                "preview_now": gr.Button("Preview now", size="sm", elem_id="hnw_train_preview_now"),
+            }
+        prompt = gr.Textbox("", label=_PROMPT.label, info=_PROMPT.help, elem_id="hnw_train_now_prompt")
+    prompt.do_not_save_to_config = True
+    return parts | {"now_prompt": prompt}
+
+
+def connect(parts: dict[str, Any]) -> None:
+    """Connect the row with the gallery and the status of the tab."""
+    status, shown = parts["status"], [parts["preview"], parts["status"]]
+    parts["save_now"].click(save_now, outputs=[status], **_QUICK)
+    for event in (parts["preview_now"].click, parts["now_prompt"].submit):
+        event(preview_now, [parts["now_prompt"]], shown, show_progress="hidden")
+    parts["pause"].click(pause, outputs=[status], **_QUICK)
+    parts["go_on"].click(go_on, outputs=[status], **_QUICK)
+
+
+def save_now() -> str:
+    """Save a copy of the active run; return a sentence."""
+    path, problem = _made(training.save_now)
+    return problem if path is None else done(f"Saved as {path.name} in {path.parent}.")
+
+
+def preview_now(prompt: str) -> tuple[Any, str]:
+    """Make a picture with the active run; return it and a sentence."""
+    path, problem = _made(lambda: training.preview_now((prompt or "").strip()))
+    if path is None:
+        return gr.update(), problem
+    return gr.update(value=[str(path)]), done(f"The preview is {path.name} in {path.parent}.")
+
+
+def pause() -> str:
+    """Let the active run stand aside; return a sentence."""
+    if training.pause() is None:
+        return refused([_NO_RUN])
+    return done("The run pauses after this step. Press Go on to go on.")
+
+
+def go_on() -> str:
+    """Let the run go on; return a sentence."""
+    return refused([_NO_RUN]) if training.go_on() is None else done("The run goes on.")
+
+
+def _made(make: Callable[[], Path]) -> tuple[Path | None, str]:
+    try:
+        with report_unexpected():
+            return make(), ""
+    except WorkbenchError as error:
+        sentence = f"{in_words(error)}."
+        return None, refused([sentence[:1].upper() + sentence[1:]])

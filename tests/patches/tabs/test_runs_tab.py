@@ -1,0 +1,237 @@
+"""The tab Runs: what it lists, shows, continues and compares; and Continue of Train Gamma."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import gradio as gr
+import pytest
+from hypernetwork_workbench.hypernetworks import files
+
+from tests.patches.tabs.test_train_tab import Tab, dataset, network  # noqa: F401 - fixtures
+
+CHOICE = re.compile(r"value='([^']*)'|value=\"([^\"]*)\"")
+
+
+@pytest.fixture
+def train(network, dataset, patched):  # noqa: F811
+    """Return the tab Train Gamma with an entry that stops nowhere, and no run of another test on the disk."""
+    import shutil
+
+    from hypernetwork_workbench.patches.runs import folders
+
+    shutil.rmtree(folders.log_dir(), ignore_errors=True)
+    opened = Tab()
+    opened.look(
+        network__file="ink",
+        data__folder=str(dataset),
+        data__width=64,
+        data__height=64,
+        train__max_steps=4,
+        train__validation_share=0.34,
+        train__validation_every="2",
+        preview__every="2",
+        preview__sampling_steps=2,
+    )
+    return opened
+
+
+@pytest.fixture
+def runs_tab(train):
+    from hypernetwork_workbench.patches.tabs.runs.handlers import Handlers
+
+    return Handlers(train.handlers.form)
+
+
+def ids(runs_tab):
+    return [one or other for one, other in CHOICE.findall(runs_tab.listing())]
+
+
+def stop_after(monkeypatch, step):
+    """Interrupt every run after so many steps."""
+    from hypernetwork_workbench.patches.model import host
+
+    monkeypatch.setattr(host.HostProgress, "is_interrupted", lambda self: getattr(self, "done", 0) >= step)
+    whole = host.HostProgress.report
+
+    def report(self, done, total, text):
+        if text.startswith("step"):
+            self.done = done
+        whole(self, done, total, text)
+
+    monkeypatch.setattr(host.HostProgress, "report", report)
+
+
+def log_of(name):
+    from hypernetwork_workbench.patches.runs import folders
+
+    return (folders.log_dir() / name / "log.csv").read_text().splitlines()[1:]
+
+
+def test_an_empty_list_says_so(runs_tab):
+    assert "There is no run yet." in runs_tab.listing()
+
+
+def test_a_run_is_listed_with_picture_state_steps_loss_and_date(train, runs_tab):
+    train.press("train")
+    loss = re.search(r"loss \d\.\d+ at first, (\d\.\d+) at last", train.status)[1]
+    page = runs_tab.listing()
+    assert "<b>ink</b>" in page
+    assert ">finished<" in page
+    assert "4 of 4 steps" in page
+    assert f"loss {loss}" in page
+    assert "validation 0." in page or "validation 1." in page
+    assert re.search(r"<time>20\d\d-\d\d-\d\d \d\d:\d\d</time>", page)
+    assert "data:image/jpeg;base64," in page
+
+
+def test_a_run_in_another_folder_is_listed_too(train, runs_tab, tmp_path):
+    train.look(output__dir=str(tmp_path / "elsewhere"), output__name="away")
+    train.press("train")
+    assert ids(runs_tab) == [str(tmp_path / "elsewhere" / "away")]
+
+
+def test_continue_takes_the_settings_of_the_run_and_says_what_the_form_has_otherwise(train, monkeypatch):
+    from hypernetwork_workbench.patches.tabs.train import buttons
+
+    with monkeypatch.context() as patch:
+        stop_after(patch, 2)
+        train.press("train")
+    assert len(log_of("ink")) == 2
+    train.look(schedule__rate="0.5", train__max_steps=9, data__batch_size=3)
+    said = buttons.before_continue(train.handlers.form.values(list(train.entered.values())))
+    assert "own settings, not with the form&#39;s" in said or "own settings, not with the form's" in said
+    assert "Steps: 4 (the form: 9)" in said
+    train.press("resume")
+    assert "Trained 2 steps in" in train.status
+    assert "(4 in all)" in train.status
+    assert "0.5" in train.status
+    rows = log_of("ink")
+    assert len(rows) == 4
+    assert {row.split(",")[3] for row in rows} == {rows[0].split(",")[3]}
+
+
+def test_a_finished_run_goes_on_to_more_steps_of_the_form_and_nothing_else(train):
+    train.press("train")
+    train.look(schedule__rate="0.5", train__max_steps=6)
+    train.press("resume")
+    assert "Trained 2 steps in" in train.status
+    assert "(6 in all)" in train.status
+    assert "Learning rate" in train.status
+    assert "Steps: 4" not in train.status
+    assert len(log_of("ink")) == 6
+
+
+def test_continue_needs_no_right_form_but_only_the_name(train, monkeypatch):
+    with monkeypatch.context() as patch:
+        stop_after(patch, 2)
+        train.press("train")
+    train.look(schedule__rate="fast", data__folder="")
+    train.press("resume")
+    assert "(4 in all)" in train.status
+
+
+def test_settings_are_shown_beside_the_forms_and_those_ticked_are_taken(train, runs_tab, monkeypatch):
+    with monkeypatch.context() as patch:
+        stop_after(patch, 2)
+        train.press("train")
+    train.look(train__max_steps=5, schedule__rate="0.5")
+    entered = list(train.entered.values())
+    (chosen,) = ids(runs_tab)
+    details, taken, _, status = runs_tab.show(chosen, *entered)
+    assert status == ""
+    assert "<td>Steps</td><td>4</td><td>5</td>" in details
+    assert ("Steps: 5", "train.max_steps") in taken["choices"]
+    assert taken["value"] == []
+    gallery, said = runs_tab.resume("task(x)", chosen, ["train.max_steps"], *entered)
+    assert "(5 in all)" in said
+    assert "Steps: 4" not in said
+    assert "Learning rate" in said
+    assert gallery["value"]
+
+
+def test_two_runs_are_compared_by_curves_and_sheets(train, runs_tab):
+    train.press("train")
+    train.look(output__name="other", output__sheet=False)
+    train.press("train")
+    both = ids(runs_tab)
+    assert len(both) == 2
+    *_, page, status = runs_tab.compare("\n".join(both))
+    assert status == ""
+    assert page.count("<polyline") + page.count("h0'") + page.count('h0"') >= 2
+    assert "stroke-dasharray" in page or page.count('h0"') >= 1
+    assert page.count("class='hnw-wipe'") == 3
+    assert page.count("alt='before'") == page.count("alt='after'") == 3
+    assert "It has no before-and-after sheet." in page
+    assert "type='range'" in page
+
+
+def test_what_cannot_be_done_is_said(train, runs_tab):
+    entered = list(train.entered.values())
+    assert "choose a run first" in runs_tab.show("", *entered)[-1]
+    assert "there is no run in /nowhere" in runs_tab.compare("/nowhere")[-1]
+    assert "choose a run first" in runs_tab.resume("task(x)", "", [], *entered)[-1]
+    assert "choose a run first" in runs_tab.fill(train.handlers)("", *entered)[0]
+
+
+def test_the_settings_of_a_run_fill_the_form(train, runs_tab):
+    train.press("train")
+    train.look(train__max_steps=99, output__name="else")
+    (chosen,) = ids(runs_tab)
+    status, *updates = runs_tab.fill(train.handlers)(chosen, *train.entered.values())
+    assert "The form has the settings of ink now." in status
+    train.take(train.handlers.filled, updates)
+    assert train.entered["train.max_steps"] == 4
+    assert train.entered["output.name"] == "ink"
+    assert train.entered["network.file"] == "ink"
+
+
+def test_a_page_that_is_opened_meanwhile_shows_the_run_that_goes_on(train):
+    from hypernetwork_workbench.patches.runs.job import job_from
+    from hypernetwork_workbench.patches.runs.run import runs
+
+    entered = list(train.entered.values())
+    assert train.handlers.show_active(*entered)[0] == ""
+    train.look(train__max_steps=77)
+    job = job_from(train.handlers.form.values(list(train.entered.values())))
+    with runs.hold(task="task(run)") as run:
+        runs.begin(job)
+        other = Tab()
+        task, *updates = other.handlers.show_active(*other.entered.values())
+        other.take(other.handlers.filled, updates)
+        run.state = "finished"
+    assert task == "task(run)"
+    assert other.entered["train.max_steps"] == 77
+    assert other.entered["network.file"] == "ink"
+
+
+def test_what_can_be_asked_of_a_run_is_refused_where_none_goes_on(patched):
+    from hypernetwork_workbench.patches.tabs.train import going_on
+
+    assert "No run is going on" in going_on.save_now()
+    assert "No run is going on" in going_on.preview_now("x")[1]
+    assert "No run is going on" in going_on.pause()
+    assert "No run is going on" in going_on.go_on()
+
+
+def test_a_copy_and_a_preview_are_answered_with_their_files(patched, monkeypatch, tmp_path):
+    from hypernetwork_workbench.patches.runs import training
+    from hypernetwork_workbench.patches.tabs.train import going_on
+
+    asked = []
+    monkeypatch.setattr(training, "save_now", lambda: Path(tmp_path / "a-000003.pt"))
+    monkeypatch.setattr(training, "preview_now", lambda prompt: asked.append(prompt) or tmp_path / "now-000003.png")
+    assert "Saved as a-000003.pt" in going_on.save_now()
+    gallery, said = going_on.preview_now("  a cat ")
+    assert gallery == gr.update(value=[str(tmp_path / "now-000003.png")])
+    assert "now-000003.png" in said
+    assert asked == ["a cat"]
+
+
+def test_the_network_of_a_continued_run_has_all_its_steps(train, runs_tab, network):  # noqa: F811
+    train.press("train")
+    train.look(train__max_steps=6)
+    (chosen,) = ids(runs_tab)
+    runs_tab.resume("task(x)", chosen, [], *train.entered.values())
+    assert files.load(network).metadata.step == 6
