@@ -9,7 +9,7 @@ from pathlib import Path
 
 import grimp
 import pytest
-from hypernetwork_workbench.hypernetworks.base.toml import tomllib
+from hypernetwork_workbench.hypernetworks.texts.toml import tomllib
 
 from tests import sources
 from tests.support import architecture

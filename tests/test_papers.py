@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from hypernetwork_workbench.hypernetworks.base.toml import tomllib
+from hypernetwork_workbench.hypernetworks.texts.toml import tomllib
 
 import hypernetwork_workbench
 from tests import sources

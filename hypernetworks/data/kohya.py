@@ -11,13 +11,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..base import foreign, numbers
+from ..base import numbers
 from ..base.errors import NumberError, PathTextError, SettingsError
 from ..base.options import convert
 from ..base.outside import UnfitTextError, read_text, reason_of, resolved, shown_path
 from ..base.paths import read_path, split_line
 from ..base.suggestions import meant, or_known
-from ..base.tables import parse_tables
+from ..texts import foreign
+from ..texts.tables import parse_tables
 from .buckets import BUCKETS, SQUARE, bucket_problem
 from .captions import FIRST_LINE, ONE_LINE, extensions, read_metadata
 from .kohya_unused import OTHER_NAMES, without_unused

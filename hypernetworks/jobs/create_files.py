@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..base import foreign
 from ..base.errors import SettingsError
 from ..base.options import convert, take
 from ..network.settings import CreateSettings, ShapeSettings
 from ..network.structure import default_dropout
+from ..texts import foreign
 from ..train.settings.job_file import table_text
 from .create_entry import depending_on, problems
 from .settings_text import is_json, parse, save_new

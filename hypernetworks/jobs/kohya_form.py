@@ -7,10 +7,10 @@ from typing import Any
 
 from ..base import numbers
 from ..base.errors import NumberError
-from ..base.foreign import flat
 from ..base.outside import shown
 from ..data.buckets import BUCKETS, SQUARE
 from ..data.kohya_unused import UNUSED
+from ..texts.foreign import flat
 from ..train.optim.losses import LOSSES
 from ..train.optim.optimizers import KINDS
 from ..train.optim.warmup_schedules import KINDS as CURVES

@@ -9,7 +9,7 @@ from typing import Any
 from ..base.atomic import write_text
 from ..base.encodings import UnfitTextError, decode
 from ..base.errors import HypernetworkFileError, SettingsError
-from ..base.tables import parse_tables
+from ..texts.tables import parse_tables
 
 MAX_BYTES = 1_000_000
 """Settings take a few kilobytes; a larger file is something else."""

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..base import foreign
 from ..base.errors import SettingsError
 from ..base.options import take
 from ..base.suggestions import meant
 from ..network.settings import ShapeSettings
+from ..texts import foreign
 from ..train.settings.job import PLACES, SECTIONS, Job, is_job, meant_section
 from ..train.settings.job_file import table_text
 from . import kohya_form

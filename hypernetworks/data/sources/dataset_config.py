@@ -13,7 +13,7 @@ from ..subsets import Subset
 _FILE = setting(
     "",
     "Dataset file",
-    "A dataset_config .toml of kohya's trainer; it takes precedence over this form.",
+    "A dataset_config of kohya's trainer, .toml or .json; it takes precedence over this form.",
     group=FOLDERS,
     is_path=True,
 )

@@ -59,7 +59,7 @@ def change_of(path: Path, edit: Callable[[str], str], new: str = "") -> Change:
     Raises:
         DatasetError: the file cannot be read.
     """
-    before = bytes_of(path)
+    before = _content(path)
     if before is None:
         text = edit(new)
         return Change(path, None, f"{text}\n".encode("utf-8", "replace") if text else b"")
@@ -120,7 +120,7 @@ class History:
         """
         _check_current(edit.changes, "after")
         for change in edit.changes:
-            if bytes_of(change.path) != change.before:
+            if _content(change.path) != change.before:
                 _write(change.path, change.before)
         edit.record.unlink(missing_ok=True)
 
@@ -152,12 +152,11 @@ def _check_current(changes: Iterable[Change], side: str) -> None:
     """
     for change in changes:
         expected = (change.before,) if side == "before" else (change.before, change.after)
-        if bytes_of(change.path) not in expected:
+        if _content(change.path) not in expected:
             raise DatasetError(f"{change.path.name}: has been changed by somebody else meanwhile; nothing was touched")
 
 
-def bytes_of(path: Path) -> bytes | None:
-    """Return what a caption file holds, None where there is none; raises DatasetError."""
+def _content(path: Path) -> bytes | None:
     try:
         return path.read_bytes()
     except FileNotFoundError:

@@ -8,12 +8,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from ...base import foreign, numbers, paths, suggestions
+from ...base import numbers, paths, suggestions
 from ...base.errors import PathTextError, SettingsError
 from ...base.options import in_lines
 from ...base.outside import UnfitTextError, is_folder, read_text, reason_of, resolved, shown_path
-from ...base.tables import parse_tables
-from ...base.toml import parse_toml
+from ...texts import foreign
+from ...texts.tables import parse_tables
+from ...texts.toml import parse_toml
 from .job import SECTIONS, Job, is_job
 
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from ...base.errors import SettingsError
 from ...base.outside import UnfitTextError, parse_json, read_text, reason_of, shown, shown_path, unique_keys
-from ...base.toml import parse_toml
 from ...ports import PictureRequest
+from ...texts.toml import parse_toml
 from . import prompt_lines, prompt_settings
 from .prompt_settings import PromptError
 

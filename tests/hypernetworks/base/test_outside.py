@@ -14,7 +14,7 @@ from hypernetwork_workbench.hypernetworks.base.outside import (
     resolved,
     shown,
 )
-from hypernetwork_workbench.hypernetworks.base.toml import parse_toml
+from hypernetwork_workbench.hypernetworks.texts.toml import parse_toml
 
 
 def test_what_looks_like_too_much_inside_a_text_is_none():

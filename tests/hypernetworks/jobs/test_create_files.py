@@ -6,9 +6,9 @@ import json
 
 import pytest
 from hypernetwork_workbench.hypernetworks.base.errors import SettingsError
-from hypernetwork_workbench.hypernetworks.base.toml import tomllib
 from hypernetwork_workbench.hypernetworks.jobs import create_files
 from hypernetwork_workbench.hypernetworks.network.settings import CreateSettings, NetworkSettings
+from hypernetwork_workbench.hypernetworks.texts.toml import tomllib
 from hypothesis import given
 from hypothesis import strategies as st
 

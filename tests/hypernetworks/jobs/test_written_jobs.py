@@ -4,9 +4,10 @@ import re
 from collections import Counter
 
 import pytest
-from hypernetwork_workbench.hypernetworks.base import encodings, numbers, paths, suggestions, toml
+from hypernetwork_workbench.hypernetworks.base import encodings, numbers, paths, suggestions
 from hypernetwork_workbench.hypernetworks.base.errors import SettingsError
 from hypernetwork_workbench.hypernetworks.jobs import train_files
+from hypernetwork_workbench.hypernetworks.texts import toml
 from hypernetwork_workbench.hypernetworks.train.settings import job_file
 from hypernetwork_workbench.hypernetworks.train.settings.job import SECTIONS, Job
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 from hypernetwork_workbench.hypernetworks import files
-from hypernetwork_workbench.hypernetworks.base.toml import tomllib
 from hypernetwork_workbench.hypernetworks.network import presets
+from hypernetwork_workbench.hypernetworks.texts.toml import tomllib
 
 from tests.support.tiny_checkpoint import WIDTHS
 

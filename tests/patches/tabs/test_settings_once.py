@@ -7,7 +7,7 @@ import warnings
 
 import pytest
 from hypernetwork_workbench.hypernetworks import files
-from hypernetwork_workbench.hypernetworks.base.toml import tomllib
+from hypernetwork_workbench.hypernetworks.texts.toml import tomllib
 from hypernetwork_workbench.hypernetworks.train.settings.job import SECTIONS, Job, ShapeSettings
 from hypernetwork_workbench.hypernetworks.train.settings.job_file import job_text, read_tables
 from hypernetwork_workbench.hypernetworks.train.tracking.logs import flat

@@ -2,7 +2,7 @@
 
 import pytest
 from hypernetwork_workbench.hypernetworks.base.outside import UnfitTextError
-from hypernetwork_workbench.hypernetworks.base.toml import parse_toml
+from hypernetwork_workbench.hypernetworks.texts.toml import parse_toml
 
 
 @pytest.mark.parametrize(

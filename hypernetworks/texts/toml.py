@@ -6,8 +6,8 @@ import re
 import sys
 from typing import Any
 
-from . import numbers
-from .outside import PAGE_QUOTES, UnfitTextError, about_quote, check_form, parsed
+from ..base import numbers
+from ..base.outside import PAGE_QUOTES, UnfitTextError, about_quote, check_form, parsed
 
 if sys.version_info >= (3, 11):
     import tomllib

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import numbers
-from .outside import UnfitTextError, parse_json, unique_keys
+from ..base import numbers
+from ..base.outside import UnfitTextError, parse_json, unique_keys
 from .toml import parse_toml
 
 JSON, TOML = "JSON", "TOML"

@@ -2,7 +2,7 @@
 
 import pytest
 from hypernetwork_workbench.hypernetworks.base.outside import UnfitTextError
-from hypernetwork_workbench.hypernetworks.base.tables import parse_tables
+from hypernetwork_workbench.hypernetworks.texts.tables import parse_tables
 
 
 @pytest.mark.parametrize(
