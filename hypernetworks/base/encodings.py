@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import codecs
 import importlib
+import math
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 #: What stands at the start of a text and tells how it is written; that of UTF-32 begins with that of UTF-16.
 _MARKS = {
@@ -23,17 +26,28 @@ PAGES = {
     "cp1251": "Cyrillic text in Windows-1251",
     "cp1252": "Western text in Windows-1252",
 }
-#: First bytes of the characters that texts of that language are made of; the others are rare in it.
-_USUAL = {
-    "cp932": (*range(0x81, 0x85), *range(0x88, 0x98)),
-    "gb18030": (*range(0xA1, 0xA4), *range(0xB0, 0xD8)),
-    "big5": tuple(range(0xA1, 0xC7)),
-    "euc_jp": (*range(0xA1, 0xA6), *range(0xB0, 0xD0)),
-    "cp949": (*range(0xA1, 0xA4), *range(0xB0, 0xC9)),
+#: How often characters of a text of that language have one of these first bytes; in Japanese texts many are kana. In
+#: pages of single letters a byte is a character.
+_USUAL: dict[str, tuple[tuple[float, frozenset[int]], ...]] = {
+    "cp932": ((0.3, frozenset((0x82, 0x83))), (0.7, frozenset((0x81, 0x84, *range(0x88, 0x98))))),
+    "gb18030": ((1.0, frozenset((*range(0xA1, 0xA4), *range(0xB0, 0xD8)))),),
+    "big5": ((1.0, frozenset(range(0xA1, 0xC7))),),
+    "euc_jp": ((0.3, frozenset((0xA4, 0xA5))), (0.7, frozenset((0xA1, 0xA3, *range(0xB0, 0xD0))))),
+    "cp949": ((1.0, frozenset((*range(0xA1, 0xA4), *range(0xB0, 0xC9)))),),
+    "cp1251": ((1.0, frozenset((0xA8, 0xB8, *range(0xC0, 0x100)))),),
+    "cp1252": (
+        (1.0, frozenset((*range(0x91, 0x95), 0x9C, *range(0xC0, 0xD7), *range(0xD8, 0xF7), *range(0xF8, 0x100)))),
+    ),
 }
-#: A page of single letters fits nearly every text.
-_SHARE_OF_LETTERS = 0.3
-_SHARE_OF_A_TEXT = 0.7
+#: Second bytes of a character, in pages that have them.
+_SECONDS = {"cp932": 188, "gb18030": 94, "big5": 157, "euc_jp": 94, "cp949": 94}
+#: The share of characters that are not usual, and of those among them that are one of a kind.
+_RARE = 0.02
+_MOST_BYTES_OF_ONE = 128
+#: Where more of the characters are rare than this share, nothing is certain.
+_MOST_UNUSUAL = 0.2
+#: Where the second of two pages is this many times less likely, the first one is certain.
+_CERTAIN = math.log(1000)
 _JIS = (b"\x1b$B", b"\x1b$@", b"\x1b(J")
 _PAIR = 2
 _LOOKED_AT = 20_000
@@ -87,32 +101,87 @@ def form_of(data: bytes) -> tuple[bytes, str]:
 
 def likely(data: bytes) -> tuple[str, ...]:
     """Return those of `PAGES` in which the bytes would be a text, the likeliest first."""
-    try:
-        detector = importlib.import_module("charset_normalizer")
-    except ImportError:  # the WebUI brings it along; without it a text is refused without a guess
-        return ()
-    part = data[:_LOOKED_AT].rpartition(b"\n")[0] if len(data) > _LOOKED_AT else data
-    found = [match.encoding for match in detector.from_bytes(part, cp_isolation=list(PAGES))]
-    fitting = [codec for codec in PAGES if codec in found] or [codec for codec in _USUAL if _is_of(part, codec)]
-    return tuple(sorted(fitting, key=lambda codec: -_usual_share(part, codec)))
+    return ranked([data])[0]
 
 
-def _is_of(data: bytes, codec: str) -> bool:
-    """Tell whether the bytes are a text of the codec, mostly of usual characters: what the library may not see."""
+def can_tell() -> bool:
+    """Tell whether charset-normalizer is installed; without it, which the WebUI brings along, nothing is recognised."""
     try:
-        data.decode(codec)
-    except UnicodeDecodeError:
+        importlib.import_module("charset_normalizer")
+    except ImportError:
         return False
-    return _usual_share(data, codec) > _SHARE_OF_A_TEXT
+    return True
 
 
-def _usual_share(data: bytes, codec: str) -> float:
-    """Return the share of characters beyond ASCII that are usual in texts of the codec's language."""
-    if codec not in _USUAL:
-        return _SHARE_OF_LETTERS
-    characters = [one.encode(codec) for one in data.decode(codec, "ignore") if not one.isascii()]
-    usual = sum(len(one) == _PAIR and one[0] in _USUAL[codec] for one in characters)
-    return usual / max(1, len(characters))
+def ranked(texts: Sequence[bytes]) -> tuple[tuple[str, ...], bool]:
+    """Return those of `PAGES` in which all of the texts can be written, the likeliest first.
+
+    Returns:
+        The codecs, and whether the first one is far more likely than the others.
+    """
+    if not can_tell():
+        return (), False
+    detector = importlib.import_module("charset_normalizer")
+    whole = b"\n".join(texts)
+    part = whole[:_LOOKED_AT].rpartition(b"\n")[0] if len(whole) > _LOOKED_AT else whole
+    found = {match.encoding for match in detector.from_bytes(part or whole[:_LOOKED_AT], cp_isolation=list(PAGES))}
+    fits = {codec: _fit(texts, codec) for codec in PAGES}
+    fitting = [codec for codec in PAGES if codec in found and fits[codec].likelihood > -math.inf]
+    if not fitting:  # what the library may not see in a short text
+        fitting = [codec for codec in _SECONDS if fits[codec].unusual <= _MOST_UNUSUAL]
+    fitting.sort(key=lambda codec: -fits[codec].likelihood)
+    if not fitting or fits[fitting[0]].unusual > _MOST_UNUSUAL:
+        return tuple(fitting), False
+    is_certain = len(fitting) == 1 or fits[fitting[0]].likelihood - fits[fitting[1]].likelihood > _CERTAIN
+    return tuple(fitting), is_certain
+
+
+class _Fit(NamedTuple):
+    """How well texts fit to a codec.
+
+    Attributes:
+        likelihood: the logarithm of how likely a text in it is made of these bytes, as far as they are not ASCII.
+        unusual: the share of characters beyond ASCII that are rare in texts of its language.
+    """
+
+    likelihood: float
+    unusual: float
+
+
+def _fit(texts: Iterable[bytes], codec: str) -> _Fit:
+    """Return how well texts fit to a codec.
+
+    Every usual character of the codec's language counts as likely as any other: a language of fewer characters is
+    likelier than one of more that has them all.
+    """
+    try:
+        text = "".join(data.decode(codec) for data in texts)
+    except UnicodeDecodeError:
+        return _Fit(-math.inf, 1.0)
+    if not all(sign.isprintable() or sign.isspace() for sign in text):
+        return _Fit(-math.inf, 1.0)
+    length, seconds = (_PAIR, _SECONDS[codec]) if codec in _SECONDS else (1, 1)
+    signs = [sign.encode(codec) for sign in text if not sign.isascii()]
+    total, unusual = 0.0, 0
+    for code in signs:
+        share = next((share / len(first) for share, first in _USUAL[codec] if code[0] in first), 0.0)
+        if share and len(code) == length:
+            total += math.log((1 - _RARE) * share / seconds)
+        else:
+            total += math.log(_RARE) - len(code) * math.log(_MOST_BYTES_OF_ONE)
+            unusual += 1
+    return _Fit(total, unusual / max(1, len(signs)))
+
+
+def is_doubtful(data: bytes, codec: str) -> bool:
+    """Tell whether bytes that are UTF-8 may be so by chance, where others beside them are in `codec`.
+
+    Two bytes of a Chinese, Japanese or Korean character may be one letter in UTF-8; more of them hardly ever are text.
+    """
+    if codec not in _SECONDS or form_of(data)[0] or data.isascii():
+        return False
+    is_short = all(len(sign.encode()) <= _PAIR for sign in data.decode("utf-8", "replace"))
+    return is_short and codec in likely(data)
 
 
 def _unmarked(data: bytes, error: UnicodeDecodeError) -> EncodingError:

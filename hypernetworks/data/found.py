@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 from ..base.errors import DatasetError, SettingsError
+from .buckets import TooSmallError
+from .captions import FILE, CaptionEncodingError, Foreign, doubt, judged
 from .dataset import Dataset, Sample
 from .subsets import Subset
 
@@ -24,12 +27,14 @@ class LeftOut:
         sentence: why, with its name.
         subset: the subset that it would belong to.
         is_too_small: whether it is only too small for the framing.
+        caption: what its caption file seems to be, where that is not in UTF-8.
     """
 
     path: Path
     sentence: str
     subset: Subset
     is_too_small: bool = False
+    caption: Foreign | None = None
 
 
 class PassedOver(NamedTuple):
@@ -108,3 +113,31 @@ def _summary(problems: list[str]) -> str:
     shown = "; ".join(problems[:_SHOWN_PROBLEMS])
     rest = len(problems) - _SHOWN_PROBLEMS
     return shown + (f"; and {rest} more" if rest > 0 else "")
+
+
+def divided(
+    samples: Sequence[Sample], failed: Sequence[tuple[Path, Subset, DatasetError]]
+) -> tuple[tuple[Sample, ...], tuple[LeftOut, ...]]:
+    """Return the pictures that can be used, and those that cannot.
+
+    Captions of one folder are judged together: an encoding that others are in makes one doubtful that could be read.
+    """
+    by_folder: dict[Path, list[CaptionEncodingError]] = {}
+    for _, _, error in failed:
+        if isinstance(error, CaptionEncodingError):
+            by_folder.setdefault(error.path.parent, []).append(error)
+    foreign = {path: one for errors in by_folder.values() for path, one in judged(errors).items()}
+    codecs = {one.path.parent: one.codec for one in foreign.values() if one.codec}
+    usable, left_out = [], []
+    for sample in samples:
+        kind, path = sample.found.origin
+        caption = doubt(path, codecs[path.parent]) if kind == FILE and path.parent in codecs else None
+        if caption is None:
+            usable.append(sample)
+        else:
+            left_out.append(LeftOut(sample.path, caption.sentence, sample.subset, caption=caption))
+    for picture, subset, error in failed:
+        caption = foreign[error.path] if isinstance(error, CaptionEncodingError) else None
+        sentence = caption.sentence if caption else str(error)
+        left_out.append(LeftOut(picture, sentence, subset, isinstance(error, TooSmallError), caption))
+    return tuple(usable), tuple(left_out)

@@ -21,7 +21,7 @@ from .base_subset import base_subset
 from .buckets import Frame, TooSmallError, frame, frame_size, shifted
 from .captions import FILE, Neighbours, find_caption, metadata_weight
 from .dataset import Dataset, Sample
-from .found import BY_SIZE, LeftOut, PassedOver, PictureScan
+from .found import BY_SIZE, LeftOut, PassedOver, PictureScan, divided
 from .images import EXTENSIONS, has_size, on_background, open_raw, original_size
 from .masks import SUFFIX, mask_beside, read_mask
 from .progress import report
@@ -153,24 +153,27 @@ def scan_pictures(settings: DataSettings, name: str, seed: int, hooks: ScanHooks
     for subset, paths in of_subsets:
         if paths and not subset.repeats:
             by_setting[subset.passed_over_by, subset.folder] += len(paths)
-    left_out = [one for subset in subsets if subset.is_listed for one in _missing(subset, found)]
+    missing = [one for subset in subsets if subset.is_listed for one in _missing(subset, found)]
     neighbours = Neighbours([ending for subset in subsets for ending in subset.source.extensions])
     reader = _Reader(seed, hooks, neighbours)
     samples: list[Sample] = []
+    failed: list[tuple[Path, Subset, DatasetError]] = []
     for done, (path, owner) in enumerate(found):
         if hooks.step is not None:
             hooks.step(done, len(found))
         try:
             sample = reader.read(path, owner)
         except DatasetError as error:
-            left_out.append(LeftOut(path, str(error), owner, isinstance(error, TooSmallError)))
+            failed.append((path, owner, error))
             continue
         if sample is None:
             by_setting[BY_SIZE, owner.folder] += 1
         else:
             samples.append(sample)
     passed_over = (PassedOver(*place, count) for place, count in by_setting.items())
-    return PictureScan(tuple(samples), tuple(left_out), tuple(passed_over), _unused(found, samples, neighbours))
+    unused = _unused(found, samples, neighbours)
+    usable, left_out = divided(samples, failed)
+    return PictureScan(usable, (*missing, *left_out), tuple(passed_over), unused)
 
 
 def _weighted(subset: Subset, weight: float) -> Subset:

@@ -16,7 +16,7 @@ from .source import (
     find_caption,
     read_caption,
 )
-from .text import read_file
+from .text import CaptionEncodingError, Foreign, doubt, judged, read_file
 
 __all__ = [
     "ALL_LINES",
@@ -29,14 +29,18 @@ __all__ = [
     "ONE_LINE",
     "TAG_LINES",
     "Caption",
+    "CaptionEncodingError",
     "CaptionMetadata",
     "CaptionOrigin",
     "CaptionRules",
     "CaptionSource",
+    "Foreign",
     "Neighbours",
     "caption_origin",
+    "doubt",
     "extensions",
     "find_caption",
+    "judged",
     "metadata_weight",
     "read_caption",
     "read_file",

@@ -59,7 +59,7 @@ def change_of(path: Path, edit: Callable[[str], str], new: str = "") -> Change:
     Raises:
         DatasetError: the file cannot be read.
     """
-    before = _content(path)
+    before = bytes_of(path)
     if before is None:
         text = edit(new)
         return Change(path, None, f"{text}\n".encode("utf-8", "replace") if text else b"")
@@ -120,7 +120,7 @@ class History:
         """
         _check_current(edit.changes, "after")
         for change in edit.changes:
-            if _content(change.path) != change.before:
+            if bytes_of(change.path) != change.before:
                 _write(change.path, change.before)
         edit.record.unlink(missing_ok=True)
 
@@ -152,11 +152,12 @@ def _check_current(changes: Iterable[Change], side: str) -> None:
     """
     for change in changes:
         expected = (change.before,) if side == "before" else (change.before, change.after)
-        if _content(change.path) not in expected:
+        if bytes_of(change.path) not in expected:
             raise DatasetError(f"{change.path.name}: has been changed by somebody else meanwhile; nothing was touched")
 
 
-def _content(path: Path) -> bytes | None:
+def bytes_of(path: Path) -> bytes | None:
+    """Return what a caption file holds, None where there is none; raises DatasetError."""
     try:
         return path.read_bytes()
     except FileNotFoundError:

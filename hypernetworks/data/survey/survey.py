@@ -15,7 +15,7 @@ from ..batches import BatchKind
 from ..buckets import lost_share
 from ..captions import Neighbours, find_caption
 from ..dataset import Dataset, Division, Sample
-from ..found import LeftOut, PictureScan
+from ..found import PictureScan, divided
 from ..scan import ScanHooks, scan_pictures
 from ..settings import DataSettings
 from ..summary import what_is_missing
@@ -247,15 +247,16 @@ class Survey:
 
     def recaptioned(self, count_tokens: TokenCounter | None) -> Survey:
         """Return the survey with all captions read again, and nothing else."""
-        samples, left_out = [], list(self.scan.left_out)
+        samples, failed = [], []
         neighbours = Neighbours({ending for sample in self.samples for ending in sample.subset.source.extensions})
         for sample in self.samples:
             try:
                 found = find_caption(sample.path, sample.subset.source, sample.subset.captions.lines, neighbours)
                 samples.append(replace(sample, found=found))
             except DatasetError as error:
-                left_out.append(LeftOut(sample.path, str(error), sample.subset))
-        scan = replace(self.scan, samples=tuple(samples), left_out=tuple(left_out))
+                failed.append((sample.path, sample.subset, error))
+        usable, left_out = divided(samples, failed)
+        scan = replace(self.scan, samples=usable, left_out=(*self.scan.left_out, *left_out))
         return replace(self, scan=scan, tokens=_tokens(scan, count_tokens))
 
 

@@ -115,6 +115,11 @@ class Handlers:
         view, number, tables = self._split(given)
         return self._edit(view, number, lambda seen: dataset_work.set_tags(seen, tables["tags"]), "tags")
 
+    def convert(self, _task: str, *given: Any) -> tuple[Any, ...]:
+        """Convert captions to UTF-8; `given` as for `change_tags`."""
+        view, number, tables = self._split(given)
+        return self._edit(view, number, lambda seen: dataset_work.convert(seen, tables["conversion"]), "conversion")
+
     def caption_all(self, _task: str, *given: Any) -> tuple[Any, ...]:
         """Caption pictures with a tagger of the host; `given` as for `change_tags`."""
         view, number, tables = self._split(given)

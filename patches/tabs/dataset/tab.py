@@ -13,6 +13,7 @@ from modules import call_queue
 from ....hypernetworks.base.options import Option, groups
 from ....hypernetworks.data.settings import ENCODING
 from ....hypernetworks.data.survey.captioning import TaggerSettings
+from ....hypernetworks.data.survey.conversion import ConversionSettings
 from ....hypernetworks.data.survey.copies import CopySettings
 from ....hypernetworks.data.survey.survey import SurveySettings
 from ....hypernetworks.data.survey.tags import TagSettings
@@ -104,6 +105,8 @@ class _Tab:
             self._form.add(TagSettings, {}, (), "tags")
         with self._action("taggers", "Caption all pictures", "Caption all" if self._has_taggers else ""):
             self._tagger_fields()
+        with self._action("conversion", "Caption files in other encodings", "Convert to UTF-8"):
+            self._form.add(ConversionSettings, {}, (), "conversion")
         with self._action("copies", "Split and mirror", "Write the copies"):
             self._form.add(CopySettings, {}, (), "copies")
 
@@ -188,6 +191,7 @@ class _Tab:
         ):
             outputs = [*handlers.shown, self._statuses[name]]
             self._buttons[name].click(handler, inputs, outputs, show_progress="hidden")
+        self._job("conversion", handlers.convert, [*now, *self._form.components], handlers.shown)
         if self._has_taggers:
             queued = call_queue.wrap_gradio_gpu_call(
                 handlers.caption_all, extra_outputs=[gr.update()] * len(handlers.shown)

@@ -13,6 +13,7 @@ from ....hypernetworks.base.options import Settings, from_tables
 from ....hypernetworks.data.images import open_picture
 from ....hypernetworks.data.survey import captioning, copies
 from ....hypernetworks.data.survey.caption_edits import Change, Edit, History
+from ....hypernetworks.data.survey.conversion import ConversionSettings, changes_to_utf8
 from ....hypernetworks.data.survey.survey import Helpers, Survey, SurveyRequest, SurveySettings, survey
 from ....hypernetworks.data.survey.tags import TagSettings
 from ....hypernetworks.data.survey.thumbnails import Thumbnails
@@ -43,12 +44,12 @@ def look(tables: Mapping[str, Any]) -> Survey:
         gradient_accumulation=train.gradient_accumulation,
         validation_share=train.validation_share,
     )
-    return survey(request, _thumbnails, present_progress(), Helpers(taggers.token_counter(), find_subject))
+    return _surveyed(request)
 
 
 def edits(seen: Survey) -> list[Edit]:
     """Return the edits of these captions that can be undone, the newest first."""
-    return _history().edits({sample.path.parent for sample in seen.samples})
+    return _history().edits({one.path.parent for one in (*seen.samples, *seen.scan.left_out)})
 
 
 @report_unexpected()
@@ -76,6 +77,18 @@ def set_tags(seen: Survey, values: Mapping[str, Any]) -> tuple[Survey, str]:
     """
     settings = TagSettings.from_mapping(values)
     return _applied(seen, settings.title, captioning.changes_of_tags(seen, settings))
+
+
+@report_unexpected()
+def convert(seen: Survey, values: Mapping[str, Any]) -> tuple[Survey, str]:
+    """Convert captions to UTF-8 as `ConversionSettings` of `values` say; return the new survey and a sentence.
+
+    Raises:
+        SettingsError, DatasetError: nothing can be converted; everything is as it was.
+    """
+    changes = changes_to_utf8(seen, ConversionSettings.from_mapping(values))
+    _, sentence = _applied(seen, "convert to UTF-8", changes)
+    return _surveyed(seen.request), sentence  # their pictures were left out, and are opened now
 
 
 @report_unexpected()
@@ -154,6 +167,10 @@ def _applied(seen: Survey, title: str, changes: Sequence[Change]) -> tuple[Surve
         return seen, "All captions are like that already."
     _history().apply(title, changes)
     return _anew(seen), f"Done: {title} ({_files(changes)}). Press Undo to undo this."
+
+
+def _surveyed(request: SurveyRequest) -> Survey:
+    return survey(request, _thumbnails, present_progress(), Helpers(taggers.token_counter(), find_subject))
 
 
 def _anew(seen: Survey) -> Survey:

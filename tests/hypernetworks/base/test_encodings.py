@@ -3,7 +3,7 @@
 import sys
 
 import pytest
-from hypernetwork_workbench.hypernetworks.base.encodings import EncodingError, decode, likely
+from hypernetwork_workbench.hypernetworks.base.encodings import EncodingError, decode, likely, ranked
 
 TEXT = "[data]\r\nfolder = 'D:/絵/夜' # é\n"
 
@@ -33,6 +33,7 @@ def test_what_joining_and_dos_leave_around_a_text_is_no_part_of_it(data):
         ("gb18030", "[data]\nfolder = 'D:/图片/我的训练集'", "Chinese text in GBK"),
         ("big5", "黑頭髮的女孩", "Chinese text in Big5"),
         ("euc_jp", "1girl, 青い目, 黒髪", "Japanese text in EUC-JP"),
+        ("cp949", "소녀, 파란 눈", "Korean text in CP949"),
         ("cp1251", "девочка, синие глаза", "Cyrillic text in Windows-1251"),
         ("cp1252", "folder = 'C:/Users/Jérôme/images'", "Western text in Windows-1252"),
     ],
@@ -72,3 +73,13 @@ def test_without_the_library_the_place_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "charset_normalizer", None)
     with pytest.raises(EncodingError, match=r"it is not UTF-8 text .* at byte 1"):
         decode(b"a\xff")
+
+
+def test_texts_are_ranked_together_and_certain_only_where_nothing_else_is_near():
+    short = ["猫", "夜", "傘"]
+    codecs, is_certain = ranked([short[0].encode("euc_jp")])
+    assert "euc_jp" in codecs
+    assert not is_certain
+    codecs, is_certain = ranked([text.encode("euc_jp") for text in (*short, "青い目の少女", "夕焼けの橋")])
+    assert (codecs[0], is_certain) == ("euc_jp", True)
+    assert ranked([b"\xff\xd8\xff\xe0\x10JFIF\x81"]) == ((), False)

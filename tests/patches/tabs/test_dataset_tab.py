@@ -97,6 +97,10 @@ class Tab:
         self.enter(**{f"tags__{name}": value for name, value in entered.items()})
         return self._take(self.handlers.change_tags(*self._view(*self.entered.values())))
 
+    def convert(self, **entered: Any) -> str:
+        self.enter(**{f"conversion__{name}": value for name, value in entered.items()})
+        return self._take(self.handlers.convert("task(x)", *self._view(*self.entered.values())))
+
     def caption_all(self, **entered: Any) -> str:
         self.enter(**entered)
         return self._take(self.handlers.caption_all("task(x)", *self._view(*self.entered.values())))
@@ -217,6 +221,25 @@ def test_a_write_that_fails_changes_no_caption_and_what_was_done_before_can_stil
     assert texts(folder) == before
     assert "Undone: add ink" in tab.undo_edit()
     assert texts(folder) == first
+
+
+def test_captions_in_another_encoding_are_named_converted_and_given_back(tab, folder):
+    for name, caption in (("a", "夜の街、雨が降る"), ("b", "青い目の少女、傘")):
+        (folder / f"{name}.txt").write_bytes(caption.encode("cp932"))
+    before = {path.name: path.read_bytes() for path in folder.glob("*.txt")}
+    tab.look()
+    assert "2 left out" in tab.overview
+    assert "not UTF-8 but Japanese text in Shift-JIS: “夜の街、雨が降る”" in tab.overview
+    assert "Encoding: a.txt is in another one; nothing was converted" in tab.convert(encoding="Japanese, EUC-JP")
+    assert {path.name: path.read_bytes() for path in folder.glob("*.txt")} == before
+    assert "Done: convert to UTF-8 (2 caption files)" in tab.convert(encoding="as recognised")
+    assert texts(folder) == {"a.txt": "夜の街、雨が降る", "b.txt": "青い目の少女、傘"}
+    assert "3 can be used" in tab.overview
+    assert "there is nothing to convert" in tab.convert()
+    assert "Undone: convert to UTF-8 (2 caption files)" in tab.undo_edit()
+    assert {path.name: path.read_bytes() for path in folder.glob("*.txt")} == before
+    assert "2 left out" in tab.overview
+    assert "Done: convert to UTF-8" in tab.convert(encoding="Japanese, Shift-JIS")
 
 
 def test_pictures_are_paged_and_filtered(tab, folder):
