@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -18,6 +19,7 @@ COMPOSITION_SUFFIX = ".hns"
 
 #: In 2022 the WebUI listed networks with the start of a hash.
 _OF_2022 = re.compile(r"(.+)\(([0-9a-f]{8})\)", re.DOTALL)
+_UNLIKE = re.compile(r"[\W_]+")
 #: The name that means "no network" to the host.
 _NONE = "None"
 
@@ -85,6 +87,16 @@ def _told(path: Path) -> str:
         return str(reason)
     ending = ".safetensors" if form == "safetensors" else ".pt"
     return f"{printable(path.name)} is a hypernetwork; let its name end in {ending}"
+
+
+def alike(listed: Mapping[str, str], name: str) -> list[str]:
+    """Return the listed names that differ from `name` in case, width, blanks and other signs alone."""
+    letters = _letters(name)
+    return [one for one in listed if letters and _letters(one) == letters]
+
+
+def _letters(name: str) -> str:
+    return _UNLIKE.sub("", unicodedata.normalize("NFKC", apart(name)[0]).casefold())
 
 
 def complete(found: Mapping[str, str], folder: str | os.PathLike[str]) -> dict[str, str]:

@@ -18,8 +18,10 @@ def listed(*wanted: str) -> Mapping[str, str]:
 
 
 def absent(sentence: str, name: str) -> str:
-    """Return what to tell of a network that is not listed: `sentence`, and what else in the folder has its name."""
+    """Return what to tell of a network that is not listed: `sentence`, and what else in the folder is named so."""
     from modules import shared  # noqa: PLC0415
 
     instead = listing.instead(shared.cmd_opts.hypernetwork_dir, name)
+    if not instead and (alike := listing.alike(shared.hypernetworks, name)):
+        instead = f"there is {alike[0]}"
     return f"{sentence} ({instead})" if instead else sentence

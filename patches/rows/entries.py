@@ -2,7 +2,7 @@
 
 Pictures carry a row twice: as `<hypernet:NAME:STRENGTH>` at the end of the prompt, which every WebUI can read, and as
 `Hypernetwork 1: "NAME:STRENGTH"` among the values, from which the rows are filled again. A name that
-a tag cannot contain has an alias there: a composition typed as text, a name with `:` or `>`.
+a tag cannot contain has an alias there: a composition typed as text, a name with `:`, `<` or `>`.
 """
 
 from __future__ import annotations
@@ -17,12 +17,13 @@ from ...hypernetworks.base import numbers
 from ...hypernetworks.base.errors import NumberError
 from ...hypernetworks.base.outside import shown
 from ...hypernetworks.compose.nodes import spell
+from . import tag_text
 
 NONE = "None"
 ROWS = 8
 _KEY = "Hypernetwork"
 _PARTS = 3
-_UNFIT = re.compile(r"[:>\n]")
+_UNFIT = re.compile(r"[:<>\n]")
 _DIGITS = 10
 _CHANGES = "hnw_axis_values"
 _meanings: dict[str, str] = {}
@@ -54,7 +55,8 @@ class Row:
 
     def is_named_in(self, prompt: str) -> bool:
         """Tell whether a prompt has a tag for the same network or composition already."""
-        return re.search(rf"<hypernet:{re.escape(tag_name(self.name))}[:>]", prompt) is not None
+        text, _ = tag_text.canonical(prompt)
+        return re.search(rf"<hypernet:{re.escape(tag_name(self.name))}\s*[:：>]", text) is not None
 
 
 def read(values: Sequence[Any]) -> tuple[list[Row], list[str]]:

@@ -25,7 +25,6 @@ _OLD_START, _OLD_BYTES, OLD_DIGITS = 0x100000, 0x10000, 8
 _OLD_OF_SMALL = hashlib.sha256().hexdigest()[:OLD_DIGITS]
 _HASH = re.compile(r"[0-9a-f]{8}(?:[0-9a-f]{2})?")
 _MORE_DIGITS = 10
-_UNLIKE = re.compile(r"[\W_]+")
 _MAX_CHARACTERS = 200_000
 
 
@@ -79,10 +78,9 @@ def listed_name(found: Found, listed: Mapping[str, str], hash_of: Callable[[str,
     name, _ = listing.apart(found.name)
     if found.name in listed or name in listed:
         return found.name if found.name in listed else name
-    alike = [one for one in listed if _UNLIKE.sub("", one).lower() == _UNLIKE.sub("", name).lower() != ""]
     is_known = found.digest not in ("", _OLD_OF_SMALL)
     same = [one for one in listed if is_known and hash_of(one, len(found.digest)) == found.digest]
-    return next(iter(same or alike), name)
+    return next(iter(same or listing.alike(listed, name)), name)
 
 
 def old_hash(path: str) -> str:

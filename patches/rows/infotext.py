@@ -13,13 +13,12 @@ from ...hypernetworks.files import listing
 from ...hypernetworks.pages.sentences import note, refused
 from ..model.loaded import Loaded, LoadedComposition
 from ..patching import switches
-from . import entries, foreign
+from . import entries, foreign, tags
 from .entries import Row
 
 _HASHES = "Hypernetwork hashes"
 _HASH_LENGTH = 10
 _ONE_HASH = re.compile(rf"(.+?): ([0-9a-f]{{{foreign.OLD_DIGITS}}}|[0-9a-f]{{{_HASH_LENGTH}}})(?:, |$)")
-_TAG = re.compile(r"<hypernet:([^:>]+)")
 
 
 def write_rows(p: Any, used: Iterable[Row]) -> None:
@@ -119,7 +118,7 @@ def _sentences(params: Mapping[str, Any]) -> Iterator[str]:
     from modules import shared  # noqa: PLC0415
 
     wanted = dict(_ONE_HASH.findall(str(params.get(_HASHES, ""))))
-    tagged = _TAG.findall(f"{params.get('Prompt') or ''} {params.get('Hires prompt') or ''}")
+    tagged = [name for key in ("Prompt", "Hires prompt") for name in tags.names(str(params.get(key) or ""))]
     used = [*(row.name for row in entries.from_infotext(params) or []), *map(entries.named_by, tagged)]
     chosen = [part for name in used for part in _names_in(name)]
     if any(not listing.find(shared.hypernetworks, name) for name in [*chosen, *wanted]):

@@ -17,7 +17,7 @@ from ..model import lookup
 from ..model.library import library
 from ..model.loaded import Loaded, LoadedComposition, LoadedNetwork, is_side
 from ..patching import Patch, PatchSet, switches
-from ..rows import entries, infotext, tags
+from ..rows import entries, infotext, tag_text, tags
 
 _log = logging.getLogger(__name__)
 _HOST = "modules.hypernetworks.hypernetwork"
@@ -85,12 +85,13 @@ def _load(name: str, listed: Mapping[str, str]) -> Loaded:
 
 
 def _load_typed(name: str, text: str, listed: Mapping[str, str]) -> Loaded:
+    absent = lookup.absent("there is no hypernetwork of this name", text)
     if not _SIGNS & set(text):
-        raise CompositionError(lookup.absent("there is no hypernetwork of this name", text))
+        raise CompositionError(absent)
     try:
         return LoadedComposition(*library.from_text(text, listed), name)
     except CompositionError as error:
-        raise CompositionError(f"there is no hypernetwork of this name, and read as a composition, {error}") from error
+        raise CompositionError(f"{absent}, and read as a composition, {error}") from error
 
 
 def _make_load_several(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -131,6 +132,16 @@ def unload() -> None:
                 delattr(layer, name)
 
 
+def _make_parse(original: Callable[..., Any]) -> Callable[..., Any]:
+    def parse_prompt(prompt: str) -> Any:
+        text, broken = tag_text.canonical(prompt)
+        rest, found = original(text)
+        tags.add_broken(found, broken)
+        return rest, found
+
+    return parse_prompt
+
+
 def _make_activate(original: Callable[..., Any]) -> Callable[..., Any]:
     def activate(self: Any, p: Any, params_list: Sequence[Any]) -> Any:
         from modules import shared  # noqa: PLC0415
@@ -141,7 +152,7 @@ def _make_activate(original: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return original(self, p, usable)
         finally:
-            for problem in (*problems, *_not_loaded(usable)):
+            for problem in (*problems, *_not_loaded(usable), *tags.in_negative_prompt(p)):
                 _log.warning("%s", problem)
                 if hasattr(p, "comment"):
                     p.comment(problem)
@@ -168,6 +179,7 @@ patch_set = PatchSet(
         Patch("modules.shared:reload_hypernetworks", _make_reload),
         Patch(f"{_HOST}:load_hypernetwork", _make_load_one),
         Patch(f"{_HOST}:load_hypernetworks", _make_load_several),
+        Patch("modules.extra_networks:parse_prompt", _make_parse),
         Patch("modules.extra_networks_hypernet:ExtraNetworkHypernet.activate", _make_activate),
     ],
 )

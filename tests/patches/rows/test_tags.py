@@ -97,3 +97,106 @@ def test_a_file_copied_meanwhile_is_found(networks, tmp_path):
     assert (in_use(networks), processed.comments) == ([("mix", 1.0)], "")
     _, processed = generate(networks, "a<hypernet:gone:1>")
     assert processed.comments == "Hypernetwork gone was not used: there is no hypernetwork of this name.\n"
+
+
+@pytest.mark.parametrize(
+    "tag",
+    [
+        "＜hypernet：night：0.6＞",
+        "<Hypernet:night:0.6>",
+        "《hypernet：night：０．６》",
+        "< hypernetwork : night : 60% >",
+        "&lt;hypernet:night:0.6&gt;",
+        "<hypernet:night.pt:+0.6>",
+    ],
+)
+def test_a_tag_in_another_form_makes_the_same_picture(networks, tag):
+    expected, _ = generate(networks, "a red circle, solo<hypernet:night:0.6><hypernet:day:0.5>")
+    picture, processed = generate(networks, f"a red circle{tag}, solo<hypernet:day:0.5>")
+    assert np.array_equal(picture, expected)
+    assert processed.comments == ""
+
+
+@pytest.mark.parametrize(
+    ("broken", "words", "told"),
+    [
+        ("<hypernet:night:0.6", "", "'<hypernet:night:0.6' was not used: it has no end, a >."),
+        ("<hypernet:night a", " a", "'<hypernet:night' was not used: it has no end, a >."),
+        ("<hypernet:>", "", "'<hypernet:>' was not used: it has no name in it."),
+        ("<hypernet night:1>", "", "'<hypernet night:1>' was not used: a tag has the form <hypernet:NAME:STRENGTH>."),
+        ("(hypernet:night)", "(hypernet:night)", "'(hypernet:night)' was not used: a tag has the form <hypernet:"),
+    ],
+)
+def test_a_broken_tag_costs_itself_alone(networks, broken, words, told):
+    expected, _ = generate(networks, f"a red circle{words}")
+    generate(networks, "a<hypernet:night:2>")
+    picture, processed = generate(networks, f"a red circle{broken}<hypernet:day:0>")
+    assert np.array_equal(picture, expected)
+    assert in_use(networks) == [("day", 0.0)]
+    assert processed.comments.startswith(f"The hypernetwork tag {told}")
+
+
+def test_a_tag_behind_another_one_without_an_end_is_used(networks):
+    generate(networks, "a <lora:style:0.8, b<hypernet:night:0.6>")
+    assert in_use(networks) == [("night", 0.6)]
+
+
+@pytest.mark.parametrize("tag", ["<hypernet:night:0.6>", "＜hypernet：night：1＞", "<hypernet:night"])
+def test_a_tag_in_the_negative_prompt_is_told_of(networks, tag):
+    _, processed = generate(networks, "a", negative_prompt=f"worst, {tag}")
+    assert in_use(networks) == []
+    assert processed.comments == f"The hypernetwork tag {tag!r} was not used: it is in the negative prompt.\n"
+
+
+@pytest.mark.parametrize("name", ["Night", "ｎｉｇｈｔ", "NIGHT"])
+def test_a_name_that_is_much_like_another_is_told(networks, name):
+    _, processed = generate(networks, f"a<hypernet:{name}:0.6>")
+    assert in_use(networks) == []
+    reason = "there is no hypernetwork of this name (there is night)"
+    assert processed.comments == f"Hypernetwork {name} was not used: {reason}.\n"
+
+
+def test_what_stands_behind_the_strength_is_told(networks):
+    _, processed = generate(networks, "a<hypernet:night:0.6:0.8><hypernet:day:0.5:unet=1>")
+    assert in_use(networks) == [("night", 0.6), ("day", 0.5)]
+    assert processed.comments == (
+        "Hypernetwork night has one strength, and '0.8' behind it in its tag was not used.\n"
+        "Hypernetwork day has one strength, and 'unet=1' behind it in its tag was not used.\n"
+    )
+
+
+@pytest.mark.parametrize("tag", ["＜hypernet：night：0.6＞", "<hypernet:night：0.6>", "< Hypernet: night :0.6>"])
+def test_a_row_knows_its_tag_in_every_form(networks, tag):
+    from hypernetwork_workbench.patches.rows import infotext
+    from hypernetwork_workbench.patches.rows.entries import Row
+
+    assert Row("night").is_named_in(f"a, {tag}")
+    assert not Row("nigh").is_named_in(f"a, {tag}")
+    assert infotext.remarks({"Prompt": f"a, {tag}"}) == ""
+    assert "Hypernetwork gone, which" in infotext.remarks({"Prompt": f"a, {tag.replace('night', 'gone')}"})
+
+
+def test_a_row_whose_name_no_tag_can_hold_has_an_alias(networks):
+    from hypernetwork_workbench.patches.rows.entries import Row
+
+    save_network(networks, "a<b", seed=4)
+    tag = Row("a<b", 0.5).tag
+    assert "a<b" not in tag
+    _, processed = generate(networks, f"a{tag}")
+    assert [network.multiplier for network in networks.module("shared").loaded_hypernetworks] == [0.5]
+    assert processed.comments == ""
+
+
+@pytest.mark.parametrize(
+    ("prompt", "expected"),
+    [
+        ("＜hypernet：night：0.6＞ 3 > 2", "<hypernet:night：0.6> 3 > 2"),
+        ("<hypernet:A＞B:1> a", "<hypernet:A＞B:1> a"),
+        ("a <hypernet:《夜》:1>", "<hypernet:《夜》:1>a "),
+        ("<hypernetic> <lora:hypernet:1> hypernetwork: x", "<hypernetic> <lora:hypernet:1> hypernetwork: x"),
+    ],
+)
+def test_brackets_belong_to_what_they_enclose(patched, prompt, expected):
+    from hypernetwork_workbench.patches.rows import tag_text
+
+    assert tag_text.canonical(prompt) == (expected, [])
