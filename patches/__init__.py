@@ -18,6 +18,7 @@ from __future__ import annotations
 import logging
 
 from .patching import Patch, PatchSet, page, switches
+from .patching.console_log import console_log
 from .runs.run import runs
 from .sets import (
     attention,
@@ -82,10 +83,8 @@ def install_all() -> None:
     """Switch on every patch set that the settings allow, and the others off; doing it twice changes nothing."""
     from .runs.stop_signals import stop_signals  # noqa: PLC0415 - needs the running host
 
-    if switches.is_on():
-        stop_signals.install()
-    else:
-        stop_signals.uninstall()
+    for part in (console_log, stop_signals):
+        part.install() if switches.is_on() else part.uninstall()
     had_lists = loading.patch_set.is_installed
     for patch_set in PATCH_SETS:
         if switches.allows(patch_set):
@@ -117,6 +116,7 @@ def uninstall_all() -> None:
 
     _end_run()  # without our k/v path it would train a network that the U-Net does not use
     stop_signals.uninstall()
+    console_log.uninstall()
     had_lists = loading.patch_set.is_installed
     for patch_set in reversed(PATCH_SETS):
         patch_set.uninstall()

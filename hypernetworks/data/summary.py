@@ -17,9 +17,9 @@ _ORIGINS = {
     NAME: "{} from names",
 }
 _INSTEAD = {
-    CLASS: "{} with class tokens",
-    NAME: "{} with the words of their file names",
-    "": "{} with an empty caption because their names have no words",
+    CLASS: "{} trained with class tokens",
+    NAME: "{} trained with the words of their file names",
+    "": "{} trained with an empty caption because their names have no words",
 }
 
 
@@ -37,8 +37,8 @@ def facts(scan: PictureScan, held_out: Sequence[str] = ()) -> Iterator[tuple[str
     yield "Captions", ", ".join(_origins(scan)) or "none"
     instead = Counter("" if not one.written else one.found.origin.kind for one in scan.samples if not _is_written(one))
     if instead:
-        trained = (_INSTEAD[kind].format(f"{count:,}") for kind, count in instead.most_common())
-        yield "Without a caption file", f"{_pictures(instead.total())}, trained {', '.join(trained)}"
+        trained = (what.format(f"{instead[kind]:,}") for kind, what in _INSTEAD.items() if instead[kind])
+        yield "Without a caption file", f"{_pictures(instead.total())}: {', '.join(trained)}"
     if scan.unused_captions:
         names = [path.name for path in scan.unused_captions]
         more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""

@@ -95,6 +95,12 @@ def test_a_trained_network_changes_the_picture_by_its_strength(host: WebUI, trai
     assert "Loading hypernetwork" not in host.log  # the host's own reader was not asked
 
 
+def test_the_console_says_what_a_run_is_made_of(host: WebUI, trained: str) -> None:
+    assert "Pictures: 2 can be used." in host.log
+    assert "Captions: 2 from caption files." in host.log
+    assert host.log.count("Captions: 2 from caption files.") == host.log.count("Pictures: 2 can be used.")
+
+
 def test_uninstalled_patches_leave_the_bare_host(host: WebUI, trained: str, bare: Bare) -> None:
     host.call("/sdapi/v1/options", {"hnw_exact_shortcuts": False})  # they round in another order
     ours = host.picture(**with_network(trained))

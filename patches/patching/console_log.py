@@ -1,0 +1,44 @@
+"""What our log tells stands in the console, also where the host has set up no log: Python shows warnings alone then."""
+
+from __future__ import annotations
+
+import logging
+
+_OURS = __name__.partition(".")[0]
+
+
+class _Console(logging.StreamHandler):  # type: ignore[type-arg]  # Python 3.10 knows no argument here
+    """Prints where nobody else does."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print a record, unless a handler of the host or of another extension has it."""
+        if not logging.root.handlers:
+            super().emit(record)
+
+
+class ConsoleLog:
+    """A handler of our own log."""
+
+    def __init__(self) -> None:
+        self._handler: logging.Handler | None = None
+
+    def install(self) -> None:
+        """Add the handler, once; a log that the host or somebody else has set up stays as it is."""
+        log = logging.getLogger(_OURS)
+        if logging.root.handlers or log.handlers:
+            return
+        self._handler = _Console()
+        log.addHandler(self._handler)
+        log.setLevel(logging.INFO)
+
+    def uninstall(self) -> None:
+        """Take the handler away again."""
+        if self._handler is None:
+            return
+        log = logging.getLogger(_OURS)
+        log.removeHandler(self._handler)
+        log.setLevel(logging.NOTSET)
+        self._handler = None
+
+
+console_log = ConsoleLog()
