@@ -216,7 +216,7 @@ def convert(name: str, value: Any, kind: Any) -> Any:
         SettingsError: the value cannot be read as that kind.
     """
     if kind is bool:
-        return _to_bool(name, value)
+        return to_bool(name, value)
     if kind is str:
         if isinstance(value, numbers.Typed):
             return value.typed
@@ -270,7 +270,8 @@ def _parts(name: str, value: Any) -> list[Any]:
     raise SettingsError(name, f"must be a list of numbers such as 1, 2, 1, not {shown(value)}")
 
 
-def _to_bool(name: str, value: Any) -> bool:
+def to_bool(name: str, value: Any) -> bool:
+    """Return the truth value that `value` is or spells; raises SettingsError, naming `name`."""
     if isinstance(value, bool):
         return value
     is_plain = isinstance(value, (int, float))

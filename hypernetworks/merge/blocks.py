@@ -41,7 +41,7 @@ def parse(text: str, method: str, count: int, widths: Sequence[int]) -> dict[str
         block, equals, given = (part.strip() for part in piece.partition("="))
         parts = [part.strip() for part in re.split("[=/]", piece)]
         reason = numbers.comma_reason(f"{before},{parts[0]}")
-        if reason:
+        if reason and not equals:
             raise SettingsError(FIELD, reason)
         before = parts[-1]
         if not equals:

@@ -10,11 +10,12 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ...hypernetworks.base import numbers
-from ...hypernetworks.base.errors import NumberError
+from ...hypernetworks.base.errors import NumberError, SettingsError
+from ...hypernetworks.base.options import to_bool
 from ...hypernetworks.base.outside import shown
 from ...hypernetworks.compose.nodes import spell
 from . import tag_text
@@ -22,7 +23,7 @@ from . import tag_text
 NONE = "None"
 ROWS = 8
 _KEY = "Hypernetwork"
-_PARTS = 3
+_DEFAULTS = (NONE, 1.0, True)
 _UNFIT = re.compile(r"[:<>\n]")
 _DIGITS = 10
 _CHANGES = "hnw_axis_values"
@@ -67,14 +68,19 @@ def read(values: Sequence[Any]) -> tuple[list[Row], list[str]]:
     """
     rows: list[Row] = []
     problems: list[str] = []
-    for start in range(0, len(values), _PARTS):
-        name, strength, is_on = [*values[start : start + _PARTS], 1.0, True][:_PARTS]
-        row = Row(str(name or NONE).strip(), 1.0, is_on is not False)
-        number = _number(strength)
+    for start in range(0, len(values), len(_DEFAULTS)):
+        given = values[start : start + len(_DEFAULTS)]
+        name, strength, is_on = (*given, *_DEFAULTS[len(given) :])
+        row, number, label = Row(str(name or NONE).strip()), _number(strength), f"{_KEY} {len(rows) + 1}"
+        try:
+            row = dataclasses.replace(row, is_on=is_on is None or to_bool("its switch", is_on))
+        except SettingsError as error:
+            problems += [] if row.is_empty else [f"{label} was not used: {error.field} {error.reason}."]
+            row = dataclasses.replace(row, is_on=False)
         if number is not None:
             row = dataclasses.replace(row, strength=number)
         elif row.is_on and not row.is_empty:
-            problems.append(not_used(f"{_KEY} {len(rows) + 1}", strength))
+            problems.append(not_used(label, strength))
             row = dataclasses.replace(row, is_on=False)
         rows.append(row)
     return rows, problems
@@ -104,6 +110,14 @@ def from_infotext(params: Mapping[str, Any]) -> list[Row] | None:
         if name and value is not None:
             rows.append(Row(name, value))
     return rows if rows or "Steps" in params else None
+
+
+def unread(params: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a sentence for each row of an infotext that has no number for its strength."""
+    for number in range(1, ROWS + 1):
+        name, colon, strength = str(params.get(f"{_KEY} {number}", "")).rpartition(":")
+        if colon and _number(strength) is None:
+            yield not_used(f"{_KEY} {name}", strength)
 
 
 def without_tags(prompt: str, rows: Iterable[Row]) -> str:

@@ -33,12 +33,12 @@ class Found(NamedTuple):
 
     Attributes:
         name: as the infotext has it.
-        strength: 1 where the infotext has none.
+        strength: 1 where the infotext has none, None where what it has is no number.
         digest: start of the hash of its file, of 8 digits in 2022 and of 10 later; empty where there is none.
     """
 
     name: str
-    strength: float = 1.0
+    strength: float | None = 1.0
     digest: str = ""
 
 
@@ -92,9 +92,9 @@ def old_hash(path: str) -> str:
 
 def _found(name: Any, strength: Any, digest: Any) -> Found:
     try:
-        number = numbers.read(strength)
+        number = 1.0 if strength is None else numbers.read(strength)
     except NumberError:
-        number = 1.0
+        number = None
     match = _HASH.match(str(digest or "").lower())
     return Found(str(name or "").strip(), number, match.group()[:_MORE_DIGITS] if match else "")
 

@@ -18,6 +18,8 @@ from .entries import Row
 
 _HASHES = "Hypernetwork hashes"
 _HASH_LENGTH = 10
+#: Where reading an infotext keeps what it could not read, for the remarks.
+_UNREAD = "Hypernetwork remark"
 _ONE_HASH = re.compile(rf"(.+?): ([0-9a-f]{{{foreign.OLD_DIGITS}}}|[0-9a-f]{{{_HASH_LENGTH}}})(?:, |$)")
 
 
@@ -92,7 +94,11 @@ def _take_foreign(text: str, params: dict[str, Any]) -> None:
         name = foreign.listed_name(one, shared.hypernetworks, short_hash)
         if one.digest:
             digests.setdefault(name, one.digest)
-        if not Row(name).is_named_in(prompt) and not Row(one.name).is_named_in(prompt):
+        if Row(name).is_named_in(prompt) or Row(one.name).is_named_in(prompt):
+            continue
+        if one.strength is None:
+            params[_UNREAD] = f"Hypernetwork {name} got no row: its strength in the infotext is no number."
+        else:
             rows.setdefault(name, Row(name, one.strength))
     params.update(entries.write(list(rows.values())[: entries.ROWS]))
     if digests:
@@ -117,6 +123,7 @@ def remarks(params: Mapping[str, Any]) -> str:
 def _sentences(params: Mapping[str, Any]) -> Iterator[str]:
     from modules import shared  # noqa: PLC0415
 
+    yield from filter(None, [params.get(_UNREAD), *entries.unread(params)])
     wanted = dict(_ONE_HASH.findall(str(params.get(_HASHES, ""))))
     tagged = [name for key in ("Prompt", "Hires prompt") for name in tags.names(str(params.get(key) or ""))]
     used = [*(row.name for row in entries.from_infotext(params) or []), *map(entries.named_by, tagged)]

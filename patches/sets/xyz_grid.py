@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -118,7 +119,7 @@ def _make(axis_option: Callable[..., Any]) -> list[Any]:
         name, strength = axis_label(index, "name"), axis_label(index, "strength")
         options += [
             axis_option(name, str, apply_axis(index, "name"), confirm=names, cost=_COST, choices=_choices),
-            axis_option(strength, float, apply_axis(index, "strength"), confirm=_confirmed()),
+            axis_option(strength, float, apply_axis(index, "strength"), confirm=_confirmed(_confirm_strengths)),
         ]
     options.append(
         axis_option("Hypernetwork composition", str, apply_axis(0, "name"), confirm=compositions, cost=_COST)
@@ -142,6 +143,12 @@ def _confirmed(check: Callable[[Any, Iterable[str]], None] | None = None) -> Cal
             check(p, values)
 
     return confirm
+
+
+def _confirm_strengths(_p: Any, values: Iterable[float]) -> None:
+    for value in values:
+        if not math.isfinite(value):
+            raise RuntimeError(f"A strength must be a finite number, not {value}")
 
 
 def _confirm_names(_p: Any, values: Iterable[str]) -> None:

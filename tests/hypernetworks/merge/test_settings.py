@@ -35,6 +35,9 @@ def test_every_method_has_a_label():
     [
         ("", "weighted_sum", 2, {}),
         ("768.k=0.5, v=0.2", "weighted_sum", 2, {"768.k": (0.5, 0.5), "v": (0.8, 0.2)}),
+        ("768.k=1/2, 320=0/1", "weighted_sum", 2, {"768.k": (1, 2), "320": (0, 1)}),
+        ("768=1/2;320=1/0", "weighted_sum", 2, {"768": (1, 2), "320": (1, 0)}),
+        ("７６８＝１，３２０＝０", "weighted_sum", 2, {"768": (0, 1), "320": (1, 0)}),
         ("320 = 1/ -2 /.5;", "weighted_sum", 3, {"320": (1, -2, 0.5)}),
         ("k=1/2\nv=0/1", "exact_sequence", 2, {"k": (1, 2), "v": (0, 1)}),
         ("k=0.3", "add_difference", 3, {"k": (1, 0.3, 1)}),
@@ -65,6 +68,7 @@ def test_block_weights_are_read(text, method, count, expected):
         ("k=nan", "weighted_sum", "at most 1000"),
         ("k=0,5", "weighted_sum", ", as in 0.5"),
         ("k=0.2, v=０，５", "weighted_sum", ", as in 0.5"),
+        ("320=0,5, 768=1", "weighted_sum", ", as in 0.5"),
         ("k=0,5/0,5", "weighted_sum", ", as in 0.5"),
         ("k=1e9", "weighted_sum", "at most 1000"),
     ],

@@ -84,6 +84,28 @@ def test_a_missing_file_is_told(networks, values, tags):
     assert "Hypernetwork gone, which this picture was made with, is not in your folder." in told
 
 
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        (
+            "Hypernet: night, Hypernet strength: strong",
+            "Hypernetwork night got no row: its strength in",
+        ),
+        ("Hypernet: night, Hypernet strength: 0.6.1", "Hypernetwork night got no row: its strength in"),
+        (civitai(type="hypernet", weight="x", modelName="night"), "Hypernetwork night got no row: its strength in"),
+        (
+            'Hypernetwork 1: "night:0,5"',
+            "Hypernetwork night was not used: write a point for the comma",
+        ),
+        ('Hypernetwork 1: "night:nan"', "Hypernetwork night was not used: its strength must be a number"),
+    ],
+)
+def test_a_strength_that_cannot_be_read_is_told(networks, values, told):
+    rows, _, sentences = read(networks, values)
+    assert rows == []
+    assert told in sentences
+
+
 def test_another_file_of_the_name_is_told_by_the_hash_of_2022(networks):
     _, _, told = read(networks, "Hypernet: night(01234567)")
     assert "Hypernetwork night is another file than the one this picture was made with" in told

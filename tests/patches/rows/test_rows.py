@@ -92,6 +92,22 @@ def test_a_request_may_leave_values_out(script, values, tags):
     assert p.comments == []
 
 
+@pytest.mark.parametrize("off", [False, "false", "False", 0, "0", "off"])
+def test_a_request_may_say_off_in_its_own_words(script, off):
+    p = job("a")
+    script.process(p, "night", 0.5, off, "night", 0.25, "true", "night", 0.75, None)
+    assert p.all_prompts == ["a<hypernet:night:0.25><hypernet:night:0.75>"]
+    assert p.comments == []
+
+
+@pytest.mark.parametrize("wrong", ["maybe", 2, [True]])
+def test_a_switch_that_is_neither_on_nor_off_is_reported(script, wrong):
+    p = job("a")
+    script.process(p, "night", 0.5, wrong, "night", 0.25, True)
+    assert p.all_prompts == ["a<hypernet:night:0.25>"]
+    assert p.comments == [f"Hypernetwork 1 was not used: its switch must be true or false, not {wrong!r}."]
+
+
 @pytest.mark.parametrize("wrong", ["strong", float("nan"), True, [1], {}])
 def test_a_strength_that_is_no_number_is_reported_and_the_other_rows_are_used(script, wrong):
     p = job("a")

@@ -128,3 +128,11 @@ def test_values_are_checked_before_the_first_picture(axes):
         composition.confirm(None, ["night + nobody"])
     with pytest.raises(RuntimeError, match="the text ends where a name is expected"):
         composition.confirm(None, ["night +"])
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-1e400"])
+def test_a_strength_that_is_not_finite_is_refused(axes, value):
+    axis = axes["Hypernetwork 2 strength"]
+    axis.confirm(None, [axis.type("0.5"), axis.type("-2")])
+    with pytest.raises(RuntimeError, match="A strength must be a finite number, not "):
+        axis.confirm(None, [axis.type("0.5"), axis.type(value)])
