@@ -2,39 +2,32 @@
 
 from __future__ import annotations
 
+import io
 import math
-import struct
-import threading
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageColor, ImageFile, ImageOps
+from PIL import Image, ImageColor, ImageOps
 
 from ..base.errors import DatasetError
+from ..base.names import printable
+from ..base.outside import shown_name
 from ..base.pillow import has_transparency
 from .buckets import Frame
+from .pictures.opening import BROKEN, MAX_PX, TOO_LARGE, opened
+from .pictures.tags import has_sane_tags
 
-#: A kind that the installed Pillow cannot read (older ones lack AVIF) is reported like a broken picture.
-EXTENSIONS = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif"}
-
-#: What Pillow raises for broken data, in pixels and beside them.
-_BROKEN = (OSError, ValueError, SyntaxError, struct.error)
 #: Where Pillow keeps EXIF data as they came.
 _RAW_EXIF = ("exif", "Raw profile type exif")
+_EXIF_MARK = b"Exif\0\0"
+_LONGEST_REASON = 300
 _16_BITS = 65535
 _LONGEST_COLOUR = 100
-MAX_PX = 300_000_000
 _LARGE_PX = 64_000_000
+_STRIP_ROWS = 64
 _REDUCIBLE = ("L", "RGB", "RGBA", "LA", "CMYK", "YCbCr")
 _SIZE = "size in its file"
-#: What those endings hold. No other: Pillow has an outside program interpret some, such as EPS, whatever their name.
-_FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "BMP", "DIB", "GIF", "TIFF", "AVIF")
-#: Pillow's switches are of the whole process, so that one picture is read at a time.
-_LOCK = threading.RLock()
 
 
 def open_picture(path: Path, background: str = "white") -> Image.Image:
@@ -54,18 +47,19 @@ def open_raw(path: Path) -> Image.Image:
     Raises:
         DatasetError: the file is no readable picture; names it.
     """
+    name = shown_name(path)
     try:
-        with _strict(), Image.open(path, formats=_formats()) as opened:
-            size = opened.size
+        with opened(path) as picture:
+            size = picture.size
             if size[0] * size[1] > MAX_PX:
-                raise DatasetError(_too_large(path))
-            return _of_size(_converted(_upright(_reduced(opened))), size)
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise DatasetError(_too_large(path)) from error
+                raise DatasetError(_too_large(name))
+            return _of_size(_converted(_upright(_reduced(picture))), size)
+    except TOO_LARGE as error:
+        raise DatasetError(_too_large(name)) from error
     except MemoryError as error:
-        raise DatasetError(f"{path.name}: the picture cannot be read (there is too little memory for it)") from error
-    except _BROKEN as error:
-        raise DatasetError(f"{path.name}: the picture cannot be read ({error})") from error
+        raise DatasetError(f"{name}: the picture cannot be read (there is too little memory for it)") from error
+    except BROKEN as error:
+        raise DatasetError(f"{name}: the picture cannot be read ({_reason(error)})") from error
 
 
 def original_size(picture: Image.Image) -> tuple[int, int]:
@@ -74,25 +68,52 @@ def original_size(picture: Image.Image) -> tuple[int, int]:
     return size
 
 
-def _too_large(path: Path) -> str:
-    return f"{path.name}: the picture cannot be read (it has more than {MAX_PX // 10**6} million pixels)"
+def _reason(error: Exception) -> str:
+    text = error.strerror if isinstance(error, OSError) else None
+    return " ".join(printable(text or str(error) or type(error).__name__).split())[:_LONGEST_REASON]
+
+
+def _too_large(name: str) -> str:
+    return f"{name}: the picture cannot be read (it has more than {MAX_PX // 10**6} million pixels)"
 
 
 def _reduced(picture: Image.Image) -> Image.Image:
     """Return a picture of at most `_LARGE_PX`, each of its pixels the mean of some of the file's."""
-    factor = math.ceil(math.sqrt(picture.width * picture.height / _LARGE_PX))
+    factor = _factor(picture)
     if factor == 1:
         return picture
-    wanted = (picture.width // factor, picture.height // factor)
     format_ = picture.format
-    picture.draft(None, wanted)  # a JPEG is decoded at once to half or a quarter of its size
+    # A JPEG is decoded at once to half or a quarter of its size.
+    picture.draft(None, (picture.width // factor, picture.height // factor))
     picture.load()  # a TIFF is turned upright by that
-    if picture.width * picture.height > _LARGE_PX and picture.mode in _REDUCIBLE:
-        reduced = picture.reduce(math.ceil(math.sqrt(picture.width * picture.height / _LARGE_PX)))
-        reduced.format = format_
-        reduced.info = picture.info  # with the EXIF data
-        return reduced
-    return picture
+    factor = _factor(picture)
+    if factor == 1:
+        return picture
+    is_plain = picture.mode in _REDUCIBLE and "transparency" not in picture.info
+    reduced = picture.reduce(factor) if is_plain else _reduced_by_strips(picture, factor)
+    reduced.format = format_
+    # With the EXIF data, without a colour that means clear, which is an alpha channel now.
+    reduced.info = {name: value for name, value in picture.info.items() if name != "transparency"}
+    return reduced
+
+
+def _factor(picture: Image.Image) -> int:
+    """Return by how much the sides must be divided."""
+    return math.ceil(math.sqrt(picture.width * picture.height / _LARGE_PX))
+
+
+def _reduced_by_strips(picture: Image.Image, factor: int) -> Image.Image:
+    """Reduce a picture of few colours or of 16 bits, whose pixels have no mean, converted a strip at a time."""
+    strips = []
+    for top in range(0, picture.height, factor * _STRIP_ROWS):
+        bottom = min(top + factor * _STRIP_ROWS, picture.height)
+        strips.append(_converted(picture.crop((0, top, picture.width, bottom))).reduce(factor))
+    reduced = Image.new(strips[0].mode, (strips[0].width, sum(strip.height for strip in strips)))
+    top = 0
+    for strip in strips:
+        reduced.paste(strip, (0, top))
+        top += strip.height
+    return reduced
 
 
 def _of_size(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
@@ -106,34 +127,10 @@ def _of_size(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
 def has_size(path: Path, size: tuple[int, int]) -> bool:
     """Tell from the header of a picture alone whether its sides are those of `size`, one way or the other."""
     try:
-        with _strict(), Image.open(path, formats=_formats()) as opened:
-            return sorted(opened.size) == sorted(size)
-    except (*_BROKEN, Image.DecompressionBombError, Image.DecompressionBombWarning):
+        with opened(path) as picture:
+            return sorted(picture.size) == sorted(size)
+    except (*BROKEN, *TOO_LARGE):
         return False
-
-
-def _formats() -> tuple[str, ...]:
-    """Return those of `_FORMATS` that this Pillow, with its plug-ins, can read."""
-    Image.init()
-    return tuple(name for name in _FORMATS if name in Image.OPEN)
-
-
-@contextmanager
-def _strict() -> Iterator[None]:
-    """Make errors of truncated and oversized pictures, and suppress warnings about oddities outside the pixels."""
-    with _LOCK, warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)
-        # Below twice its limit Pillow only warns of a decompression bomb; no dataset needs pictures of that size.
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
-        # Other code in the process may have made Pillow fill up missing parts with grey.
-        before = ImageFile.LOAD_TRUNCATED_IMAGES, Image.MAX_IMAGE_PIXELS
-        ImageFile.LOAD_TRUNCATED_IMAGES = False
-        # Pillow's own limit is lower, and a host may have none.
-        Image.MAX_IMAGE_PIXELS = MAX_PX
-        try:
-            yield
-        finally:
-            ImageFile.LOAD_TRUNCATED_IMAGES, Image.MAX_IMAGE_PIXELS = before
 
 
 def _upright(picture: Image.Image) -> Image.Image:
@@ -142,8 +139,11 @@ def _upright(picture: Image.Image) -> Image.Image:
     if picture.format == "TIFF":
         return picture  # turned as it was loaded, though Pillow before 10 leaves the orientation in the EXIF data
     try:
+        exif = picture.info.get("exif") or b""
+        if not has_sane_tags(io.BytesIO(exif.removeprefix(_EXIF_MARK)), len(exif)):
+            return picture
         picture.getexif()
-    except _BROKEN:
+    except BROKEN:
         return picture
     # What was read is kept. Into what it came from Pillow would write that the picture is upright now, and fail where
     # another entry is broken.
@@ -198,3 +198,6 @@ def to_tensor(picture: Image.Image) -> torch.Tensor:
     """Return an RGB picture as float32 [3, height, width] in -1..1."""
     array = np.asarray(picture, dtype=np.float32) / 127.5 - 1.0
     return torch.from_numpy(array).permute(2, 0, 1).contiguous()
+
+
+EXTENSIONS = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif"}

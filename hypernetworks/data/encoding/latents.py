@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ...base.errors import DatasetError
 from ...base.forms import Array, Record
+from ...base.outside import shown_name
 from ...base.randomness import derived_seed
 from ...kernels.devices import move, to_device
 from ...kernels.memory import free_bytes
@@ -225,8 +226,10 @@ def _picture(dataset: Dataset, view: View) -> tuple[Tensor, Tensor | None]:
     """Return a view as float32 [3, height, width] in -1..1, and the weights of its mask."""
     sample = dataset.samples[view.sample]
     raw = open_raw(sample.path)
-    if raw.size != sample.size:
-        raise DatasetError(f"{sample.path.name}: the picture was changed after the run was planned; start it again")
+    if original_size(raw) != sample.size:
+        raise DatasetError(
+            f"{shown_name(sample.path)}: the picture was changed after the run was planned; start it again"
+        )
     picture = framed(on_background(raw, sample.subset.background), view.frame)
     mask = mask_of(raw, sample.subset.masks, sample.mask)
     weights = mask_weights(mask, view.frame, original_size(raw)) if mask is not None else None

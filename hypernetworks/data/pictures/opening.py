@@ -1,0 +1,88 @@
+"""Opens picture files: told by their content, in formats that are safe, and without what Pillow would stumble over."""
+
+from __future__ import annotations
+
+import os
+import struct
+import threading
+import warnings
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from PIL import Image, ImageFile, UnidentifiedImageError
+
+from ...base.disk import open_regular
+from .ballast import without_ballast
+from .formats import HEAD_BYTES, UnfitPictureError, formats_of
+from .tags import has_sane_tags
+
+MAX_PX = 300_000_000
+#: What Pillow and its plug-ins raise for broken data, in pixels and beside them.
+BROKEN = (
+    *(OSError, ValueError, SyntaxError, LookupError, TypeError, AttributeError, ArithmeticError, RuntimeError),
+    *(EOFError, struct.error, zlib.error),
+)
+#: What it raises for pictures of more than `MAX_PX`.
+TOO_LARGE = (Image.DecompressionBombError, Image.DecompressionBombWarning)
+#: Pillow's switches are of the whole process, so that one picture is read at a time.
+_LOCK = threading.RLock()
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Image.Image]:
+    """Open a picture, of which Pillow has read the header alone; it must be used inside of the block.
+
+    Raises:
+        one of `BROKEN`: it is no readable picture; an UnfitPictureError or OSError says why.
+        one of `TOO_LARGE`: it has more than `MAX_PX` pixels.
+    """
+    with open_regular(path) as file, _strict():
+        size = os.fstat(file.fileno()).st_size
+        formats = formats_of(path, file.read(HEAD_BYTES), size)
+        if "TIFF" in formats and not has_sane_tags(file, size):
+            raise UnfitPictureError("its description would take more memory than the file is long")
+        try:
+            with Image.open(without_ballast(file, formats[0]), formats=formats) as picture:
+                yield picture
+        except UnidentifiedImageError as error:
+            raise UnfitPictureError("its data are damaged") from error
+
+
+def check_kind(path: Path) -> None:
+    """Look at the first bytes of a picture alone.
+
+    Raises:
+        OSError: it cannot be read.
+        UnfitPictureError: it is none that can be read here; says what it is, and what to do.
+    """
+    with open_regular(path) as file:
+        formats_of(path, file.read(HEAD_BYTES), os.fstat(file.fileno()).st_size)
+
+
+def has_header(path: Path) -> bool:
+    """Tell whether a file has the header of a picture."""
+    try:
+        with opened(path):
+            return True
+    except (*BROKEN, *TOO_LARGE):
+        return False
+
+
+@contextmanager
+def _strict() -> Iterator[None]:
+    """Make errors of truncated and oversized pictures, and suppress warnings about oddities outside the pixels."""
+    with _LOCK, warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        # Below twice its limit Pillow only warns of a decompression bomb; no dataset needs pictures of that size.
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        # Other code in the process may have made Pillow fill up missing parts with grey.
+        before = ImageFile.LOAD_TRUNCATED_IMAGES, Image.MAX_IMAGE_PIXELS
+        ImageFile.LOAD_TRUNCATED_IMAGES = False
+        # Pillow's own limit is lower, and a host may have none.
+        Image.MAX_IMAGE_PIXELS = MAX_PX
+        try:
+            yield
+        finally:
+            ImageFile.LOAD_TRUNCATED_IMAGES, Image.MAX_IMAGE_PIXELS = before
