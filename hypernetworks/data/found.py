@@ -60,12 +60,14 @@ class PictureScan:
         left_out: those that cannot.
         passed_over: those that settings exclude, by folder.
         unused_captions: caption files beside the pictures that give none of them its caption.
+        remarks: sentences on folders that are not read, or are there twice.
     """
 
     samples: tuple[Sample, ...]
     left_out: tuple[LeftOut, ...]
     passed_over: tuple[PassedOver, ...] = ()
     unused_captions: tuple[Path, ...] = ()
+    remarks: tuple[str, ...] = ()
 
     @property
     def passed_by_reason(self) -> Counter[str]:

@@ -198,6 +198,3 @@ def to_tensor(picture: Image.Image) -> torch.Tensor:
     """Return an RGB picture as float32 [3, height, width] in -1..1."""
     array = np.asarray(picture, dtype=np.float32) / 127.5 - 1.0
     return torch.from_numpy(array).permute(2, 0, 1).contiguous()
-
-
-EXTENSIONS = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif"}

@@ -12,8 +12,9 @@ from torch import Tensor
 from ..base.outside import is_file
 from .buckets import Frame
 from .images import open_raw
+from .pictures.finding import MASK_SUFFIX
 
-SUFFIX = "-mask"
+SUFFIX = MASK_SUFFIX
 LATENT_PX = 8
 
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 import random
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
 from pathlib import Path
 
 from PIL import Image
 
+from ..base.disk import open_regular
 from ..base.errors import DatasetError, SettingsError
-from ..base.outside import is_file, is_folder, shown_path
+from ..base.names import printable
+from ..base.outside import is_file, is_folder, reason_of, shown_name, shown_path
 from ..base.randomness import derived_seed
 from ..ports import Ports, SubjectFinder
 from .base_subset import base_subset
@@ -22,8 +24,11 @@ from .buckets import Frame, TooSmallError, frame, frame_size, shifted
 from .captions import FILE, Neighbours, find_caption, metadata_weight
 from .dataset import Dataset, Sample
 from .found import BY_SIZE, LeftOut, PassedOver, PictureScan, divided
-from .images import EXTENSIONS, has_size, on_background, open_raw, original_size
-from .masks import SUFFIX, mask_beside, read_mask
+from .images import has_size, on_background, open_raw, original_size
+from .masks import mask_beside, read_mask
+from .pictures.finding import Found, find_pictures
+from .pictures.formats import UnfitPictureError
+from .pictures.opening import check_kind
 from .progress import report
 from .repeats import check_shown
 from .settings import DataSettings
@@ -32,7 +37,6 @@ from .subject import subject_centre
 from .subsets import Subset
 from .summary import sentences
 
-_MOST_FILES = 200_000
 _MOST_BYTES = 2 << 30
 _REPORT_EVERY = 20
 _log = logging.getLogger(__name__)
@@ -63,7 +67,7 @@ class _Reader:
         try:
             framed = frame_size(subset.framing, size)
         except TooSmallError as error:
-            raise TooSmallError(f"{path.name}: {error}") from error
+            raise TooSmallError(f"{shown_name(path)}: {error}") from error
         centre = (0.5, 0.5)
         if picture is not None and subset.crop == "subject":
             centre = self._subject(on_background(picture, subset.background), framed)
@@ -147,12 +151,12 @@ def scan_pictures(settings: DataSettings, name: str, seed: int, hooks: ScanHooks
     base = described(settings, base_subset(settings, name))
     subsets = [_weighted(subset, settings.regularisation_weight) for subset in named_subsets(settings, base)]
     of_subsets = [(subset, _pictures(subset)) for subset in subsets]
-    check_shown((subset, len(paths)) for subset, paths in of_subsets)
-    found = [(path, subset) for subset, paths in of_subsets for path in paths if subset.repeats]
+    check_shown((subset, len(one.pictures)) for subset, one in of_subsets)
+    found = [(path, subset) for subset, one in of_subsets for path in one.pictures if subset.repeats]
     by_setting: Counter[tuple[str, Path]] = Counter()
-    for subset, paths in of_subsets:
-        if paths and not subset.repeats:
-            by_setting[subset.passed_over_by, subset.folder] += len(paths)
+    for subset, one in of_subsets:
+        if one.pictures and not subset.repeats:
+            by_setting[subset.passed_over_by, subset.folder] += len(one.pictures)
     missing = [one for subset in subsets if subset.is_listed for one in _missing(subset, found)]
     neighbours = Neighbours([ending for subset in subsets for ending in subset.source.extensions])
     reader = _Reader(seed, hooks, neighbours)
@@ -171,9 +175,10 @@ def scan_pictures(settings: DataSettings, name: str, seed: int, hooks: ScanHooks
         else:
             samples.append(sample)
     passed_over = (PassedOver(*place, count) for place, count in by_setting.items())
+    remarks = (*(remark for _, one in of_subsets for remark in one.remarks), *_shared(of_subsets))
     unused = _unused(found, samples, neighbours)
     usable, left_out = divided(samples, failed)
-    return PictureScan(usable, (*missing, *left_out), tuple(passed_over), unused)
+    return PictureScan(usable, (*missing, *left_out), tuple(passed_over), unused, remarks)
 
 
 def _weighted(subset: Subset, weight: float) -> Subset:
@@ -192,44 +197,54 @@ def _unused(
 
 def _missing(subset: Subset, found: Iterable[tuple[Path, Subset]]) -> Iterator[LeftOut]:
     """Yield every entry of the metadata that belongs to no picture."""
-    metadata = subset.source.metadata
+    metadata, folder = subset.source.metadata, shown_path(subset.folder)
     used = {id(metadata.of(path)) for path, owner in found if owner is subset}
     for path, entry in metadata.entries.items():
         if id(entry) not in used:
-            sentence = f"{path}: it is in the metadata, and there is no such picture in {subset.folder}"
+            sentence = f"{printable(path)}: it is in the metadata, and there is no such picture in {folder}"
             yield LeftOut(Path(path), sentence, subset)
 
 
-def _pictures(subset: Subset) -> list[Path]:
+def _pictures(subset: Subset) -> Found:
     if subset.files:
-        return [path for path in subset.files if is_file(path)]
+        return Found(tuple(path for path in subset.files if is_file(path)), ())
     folder = subset.folder
     if not is_folder(folder):
         raise SettingsError(f"data.{subset.setting}", f"{shown_path(folder)} is not a folder")
-    found: list[Path] = list(islice(folder.rglob("*") if subset.is_deep else folder.iterdir(), _MOST_FILES + 1))
-    if len(found) > _MOST_FILES:
-        raise SettingsError(f"data.{subset.setting}", f"{folder} holds more than {_MOST_FILES:,} files")
-    paths = sorted(path for path in found if path.suffix.lower() in EXTENSIONS and is_file(path))
-    stems = {path.with_suffix("") for path in paths}
-    # A mask is never a picture of the dataset, whether masks are used or not.
-    paths = [p for p in paths if not (p.stem.endswith(SUFFIX) and p.with_name(p.stem[: -len(SUFFIX)]) in stems)]
+    try:
+        found = find_pictures(folder, subset.is_deep, subset.source.extensions)
+    except DatasetError as error:
+        raise SettingsError(f"data.{subset.setting}", str(error)) from error
     if subset.is_listed:
-        paths = [path for path in paths if subset.source.metadata.of(path) is not None]
-    if not paths and subset.repeats and not subset.is_listed:
-        raise SettingsError(f"data.{subset.setting}", f"{folder} holds no picture ({', '.join(sorted(EXTENSIONS))})")
-    return paths
+        listed = (path for path in found.pictures if subset.source.metadata.of(path) is not None)
+        return replace(found, pictures=tuple(listed))
+    if not found.pictures and subset.repeats:
+        raise SettingsError(f"data.{subset.setting}", f"{shown_path(folder)} holds no picture")
+    return found
+
+
+def _shared(of_subsets: Iterable[tuple[Subset, Found]]) -> Iterator[str]:
+    """Yield a sentence for each folder whose pictures are in the dataset more than once."""
+    seen: dict[str, Path] = {}
+    for subset, found in of_subsets:
+        own: dict[str, Path] = {}
+        for folder in dict.fromkeys(path.parent for path in found.pictures if subset.repeats):
+            real = os.path.realpath(folder)
+            own[real] = folder
+            if real in seen:
+                yield f"{shown_path(folder)} is in the dataset twice, as {shown_path(seen[real])}; both are trained"
+        seen = {**own, **seen}
 
 
 def _digest(path: Path) -> str:
-    found = hashlib.sha256()
+    name, found = shown_name(path), hashlib.sha256()
     try:
-        if path.stat().st_size > _MOST_BYTES:
-            raise DatasetError(
-                f"{path.name}: the picture cannot be read (its file is larger than {_MOST_BYTES >> 20} MB)"
-            )
-        with path.open("rb") as file:
+        check_kind(path)
+        with open_regular(path) as file:
+            if os.fstat(file.fileno()).st_size > _MOST_BYTES:
+                raise DatasetError(f"{name}: the picture cannot be read (its file is over {_MOST_BYTES >> 20} MB)")
             while part := file.read(1 << 20):
                 found.update(part)
-    except OSError as error:
-        raise DatasetError(f"{path.name}: the picture cannot be read ({error.strerror})") from error
+    except (OSError, UnfitPictureError) as error:
+        raise DatasetError(f"{name}: the picture cannot be read ({reason_of(error)})") from error
     return found.hexdigest()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from ..base.outside import shown_name, shown_path
 from .captions import CLASS, FILE, METADATA, NAME
 from .dataset import Sample
 from .found import PictureScan
@@ -35,14 +36,15 @@ def facts(scan: PictureScan, held_out: Sequence[str] = ()) -> Iterator[tuple[str
     pictures.append(_counted(regular, "{} for regularisation"))
     yield "Pictures", ", ".join([f"{len(scan.samples):,} can be used", *filter(None, pictures)])
     yield "Captions", ", ".join(_origins(scan)) or "none"
+    if scan.remarks:
+        yield "Folders", _shortened(scan.remarks)
     instead = Counter("" if not one.written else one.found.origin.kind for one in scan.samples if not _is_written(one))
     if instead:
         trained = (what.format(f"{instead[kind]:,}") for kind, what in _INSTEAD.items() if instead[kind])
         yield "Without a caption file", f"{_pictures(instead.total())}: {', '.join(trained)}"
     if scan.unused_captions:
-        names = [path.name for path in scan.unused_captions]
-        more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
-        yield "Caption files of no picture, or behind another one", f"{', '.join(names[:_SHOWN])}{more}"
+        names = [shown_name(path) for path in scan.unused_captions]
+        yield "Caption files of no picture, or behind another one", _shortened(names)
     lines = Counter(one.subset.captions.lines for one in scan.samples if one.found.line_count > 1)
     if lines:
         counts = ", ".join(f"{way} ({count:,})" for way, count in lines.most_common())
@@ -51,11 +53,12 @@ def facts(scan: PictureScan, held_out: Sequence[str] = ()) -> Iterator[tuple[str
 
 def sentences(scan: PictureScan) -> list[str]:
     """Return the facts as sentences, with each folder that is passed over."""
-    passed_over = [
-        f"{_pictures(one.pictures)} {'is' if one.pictures == 1 else 'are'} passed over by {one.reason}: {one.folder}."
+    passed_over = (
+        (_pictures(one.pictures), "is" if one.pictures == 1 else "are", one.reason, shown_path(one.folder))
         for one in scan.passed_over
-    ]
-    return [*passed_over, *(f"{heading}: {text}." for heading, text in facts(scan))]
+    )
+    told = ("{} {} passed over by {}: {}.".format(*one) for one in passed_over)
+    return [*told, *(f"{heading}: {text}." for heading, text in facts(scan))]
 
 
 def what_is_missing(sample: Sample) -> str:
@@ -67,7 +70,7 @@ def what_is_missing(sample: Sample) -> str:
         return "there is no caption file, and its name has no words; it is trained with an empty caption"
     if sample.written:
         return ""
-    return f"its caption file {path.name} is empty" if kind == FILE else "its caption is empty"
+    return f"its caption file {shown_name(path)} is empty" if kind == FILE else "its caption is empty"
 
 
 def _origins(scan: PictureScan) -> Iterator[str]:
@@ -81,6 +84,11 @@ def _origins(scan: PictureScan) -> Iterator[str]:
 def _is_written(sample: Sample) -> bool:
     """Tell whether somebody wrote the caption for the picture."""
     return sample.found.origin.kind in (FILE, METADATA)
+
+
+def _shortened(texts: Sequence[str]) -> str:
+    more = f" and {len(texts) - _SHOWN:,} more" if len(texts) > _SHOWN else ""
+    return f"{', '.join(texts[:_SHOWN])}{more}"
 
 
 def _counted(count: int, what: str) -> str:

@@ -10,9 +10,10 @@ from typing import Any
 
 from markupsafe import Markup
 
-from ..base.errors import SettingsError, WorkbenchError
+from ..base.errors import DatasetError, SettingsError, WorkbenchError
+from ..base.outside import shown_path
 from ..data.dataset import held_out_count
-from ..data.images import EXTENSIONS
+from ..data.pictures.finding import find_pictures
 from ..data.settings import DataSettings
 from ..pages.charts import Curve, draw_chart
 from ..train.optim.schedules import Schedule
@@ -121,9 +122,9 @@ def _epoch_steps(data: DataSettings, train: TrainSettings, pictures: int) -> int
 
 def _count_pictures(folder: Path) -> int:
     try:
-        count = sum(path.suffix.lower() in EXTENSIONS for path in folder.rglob("*"))
-    except OSError as error:
-        raise SettingsError("folder", f"{folder} cannot be read: {error.strerror}") from error
+        count = len(find_pictures(folder).pictures)
+    except DatasetError as error:
+        raise SettingsError("folder", str(error)) from error
     if not count:
-        raise SettingsError("folder", f"{folder} holds no picture")
+        raise SettingsError("folder", f"{shown_path(folder)} holds no picture")
     return count

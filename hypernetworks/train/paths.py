@@ -120,7 +120,7 @@ class OutputPaths:
             yield
 
     def _check_free(self, job: Job) -> None:
-        if link := link_in_the_way(self.network):
+        if not_regular(self.network) is None and (link := link_in_the_way(self.network)):
             raise SettingsError("output.name", link)
         if is_file(self.network) and not (job.output.overwrite or self.is_resumed):
             place = self.network.parent

@@ -13,6 +13,8 @@ from . import formats
 from .opening import has_header
 
 MOST_FILES = 200_000
+#: The mask of NAME is NAME-mask.
+MASK_SUFFIX = "-mask"
 #: Other files that lie in datasets by the thousand; nobody has such names for pictures.
 _OTHERS = {
     *(".txt", ".caption", ".json", ".jsonl", ".toml", ".yaml", ".yml", ".csv", ".md", ".xmp", ".xml"),
@@ -25,7 +27,7 @@ _HEAD_BYTES = 64
 
 @dataclass(frozen=True)
 class Found:
-    """The pictures of a folder.
+    """The pictures of a folder, masks not among them.
 
     Attributes:
         pictures: files to read as pictures, in the order of their paths; some of them may turn out to be none.
@@ -53,7 +55,14 @@ def find_pictures(folder: Path, is_deep: bool = True, captions: Collection[str] 
     if len(below.files) > MOST_FILES:
         raise DatasetError(f"{shown_path(folder)} holds more than {MOST_FILES:,} files")
     others = _OTHERS.union(one.lower() for one in captions)
-    return Found(tuple(path for path in below.files if _is_picture(path, others)), below.remarks)
+    pictures = [path for path in below.files if _is_picture(path, others)]
+    bases = {path.with_suffix("") for path in pictures}
+    return Found(tuple(path for path in pictures if not _is_mask(path, bases)), below.remarks)
+
+
+def _is_mask(path: Path, bases: Collection[Path]) -> bool:
+    """Tell whether a picture is the mask of another one; it is none of the dataset, whether masks are used or not."""
+    return path.stem.endswith(MASK_SUFFIX) and path.with_name(path.stem[: -len(MASK_SUFFIX)]) in bases
 
 
 def _is_picture(path: Path, others: Collection[str]) -> bool:

@@ -7,15 +7,16 @@ import struct
 from dataclasses import dataclass
 from pathlib import Path
 
+import PIL
 from PIL import Image
 
 from ...filetypes import signatures, texts
 
 #: Formats of Pillow and of its plug-ins. Not all: it has an outside program interpret EPS, reads no picture from others
-#: such as PDF, and has those of games decoded by Python, which takes minutes.
+#: such as PDF, and decodes those of games in Python, which takes minutes, and for a file that is cut never ends.
 _FORMATS = (
-    *("PNG", "JPEG", "WEBP", "GIF", "TIFF", "AVIF", "HEIF", "JXL", "JPEG2000", "PSD", "ICNS", "DDS", "QOI", "DCX"),
-    *("BMP", "DIB", "ICO", "CUR", "PPM", "PCX", "SGI", "SUN", "XPM", "XBM", "MSP", "FLI", "TGA", "IM", "PCD"),
+    *("PNG", "JPEG", "WEBP", "GIF", "TIFF", "AVIF", "HEIF", "JXL", "JPEG2000", "PSD", "ICNS", "QOI", "DCX"),
+    *("BMP", "DIB", "ICO", "CUR", "PPM", "PCX", "SGI", "SUN", "XPM", "XBM", "MSP", "FLI", "TGA", "IM", "PCD", "MPO"),
 )
 #: The first bytes of these are so long that no other file has them.
 _CERTAIN = frozenset(_FORMATS[: _FORMATS.index("BMP")])
@@ -32,10 +33,19 @@ class _PlugIn:
     package: str
     module: str
     function: str = ""
+    #: Pillow's versions below which another one of the package is needed; to install a newer one would replace Pillow.
+    older: tuple[tuple[tuple[int, int], str], ...] = ()
+
+    @property
+    def requirement(self) -> str:
+        """What to install with this Pillow."""
+        here = tuple(map(int, PIL.__version__.split(".")[:2]))
+        return self.package + next((version for below, version in self.older if here < below), "")
 
 
+_OLDER_HEIF = (((10, 1), "<0.16"), ((11, 1), "<1"))
 _PLUG_INS = {
-    "HEIF": _PlugIn("a HEIC picture", "pillow-heif", "pillow_heif", "register_heif_opener"),
+    "HEIF": _PlugIn("a HEIC picture", "pillow-heif", "pillow_heif", "register_heif_opener", _OLDER_HEIF),
     "AVIF": _PlugIn("an AVIF picture", "pillow-avif-plugin", "pillow_avif"),
     "JXL": _PlugIn("a JPEG XL picture", "pillow-jxl-plugin", "pillow_jxl"),
 }
@@ -46,6 +56,7 @@ _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b
 _RAW = "it is the raw file of a camera; save it as PNG or JPEG with the camera's program"
 _WORK = "it is the working file of a drawing program; save it as PNG there"
 _LINES = "it is a drawing of lines, not of pixels; save it as PNG"
+_TEXTURE = "it is a texture of a game; save it as PNG"
 _LIGHT = "it has a range of light that no training here uses; save it as PNG"
 #: Endings of files that people take for pictures and that cannot be read.
 _OF_CAMERAS = (
@@ -62,6 +73,7 @@ _UNREAD = {
     **dict.fromkeys(_OF_PROGRAMS, _WORK),
     **dict.fromkeys((".ai", ".cdr", ".emf", ".eps", ".ps", ".svg", ".svgz", ".wmf"), _LINES),
     **dict.fromkeys((".exr", ".hdr"), _LIGHT),
+    **dict.fromkeys((".blp", ".dds", ".ftc", ".ftu", ".vtf"), _TEXTURE),
 }
 #: Formats by whose first bytes some of these begin too.
 _SHARED = {("TIFF",), ("PSD",)}
@@ -100,8 +112,8 @@ def formats_of(path: Path, head: bytes, size: int) -> tuple[str, ...]:
     if own in _UNREAD and (not found or found in _SHARED):
         raise UnfitPictureError(_UNREAD[own])
     named = Image.EXTENSION.get(own, "")
-    if not found and named in _FORMATS and Image.OPEN[named][1] is None:  # nothing at its start tells the format
-        return (named,)
+    if not is_certain(found) and _is_told_by_ending(named):
+        return (named, *found)
     if not found:
         raise UnfitPictureError(_what_else(head, size))
     return found
@@ -135,6 +147,19 @@ def _accepts(format_: str, start: bytes) -> bool:
         return False
 
 
+def misfit(formats: tuple[str, ...]) -> str | None:
+    """Return what to do where a plug-in that is installed fails in itself; None for formats of Pillow itself."""
+    plug_in = next((_PLUG_INS[one] for one in formats if one in _PLUG_INS), None)
+    if plug_in is None:
+        return None
+    return f"the package {plug_in.package} that is installed does not fit this Pillow; install {plug_in.requirement}"
+
+
+def _is_told_by_ending(format_: str) -> bool:
+    """Tell whether nothing at the start of a picture tells that it is of a format; it may look like another one's."""
+    return format_ in _FORMATS and format_ in Image.OPEN and Image.OPEN[format_][1] is None
+
+
 def _of_plug_in(head: bytes) -> str | None:
     """Return the format that a file has whose first bytes are those of a plug-in's."""
     if head.startswith(_JXL):
@@ -166,7 +191,7 @@ def _what_else(head: bytes, size: int) -> str:
         return "it is empty"
     plug_in = _of_plug_in(head)
     if plug_in:
-        return f"it is {_PLUG_INS[plug_in].what}; install the package {_PLUG_INS[plug_in].package} to have it read"
+        return f"it is {_PLUG_INS[plug_in].what}; install the package {_PLUG_INS[plug_in].requirement} to have it read"
     kind = signatures.kind_of(head) or texts.kind_of(head, size, is_composition=False)
     if kind is None:
         return "what is in it is no picture of a known kind"

@@ -15,7 +15,7 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 
 from ...base.disk import open_regular
 from .ballast import without_ballast
-from .formats import HEAD_BYTES, UnfitPictureError, formats_of
+from .formats import HEAD_BYTES, UnfitPictureError, formats_of, misfit
 from .tags import has_sane_tags
 
 MAX_PX = 300_000_000
@@ -48,6 +48,11 @@ def opened(path: Path) -> Iterator[Image.Image]:
                 yield picture
         except UnidentifiedImageError as error:
             raise UnfitPictureError("its data are damaged") from error
+        except AttributeError as error:
+            reason = misfit(formats)
+            if reason is None:
+                raise
+            raise UnfitPictureError(reason) from error
 
 
 def check_kind(path: Path) -> None:

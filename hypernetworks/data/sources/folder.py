@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ...base.disk import is_left_behind
 from ...base.errors import SettingsError
 from ...base.outside import is_folder, shown_path
 from ..repeats import UNNUMBERED, ZERO, NamedRepeats, named_repeats
@@ -33,7 +34,7 @@ def of_folder(settings: Any, subset: Subset) -> Iterator[Subset]:
     """
     if not is_folder(subset.folder):
         raise SettingsError(f"data.{subset.setting}", f"{shown_path(subset.folder)} is not a folder")
-    inner = sorted(path for path in subset.folder.iterdir() if is_folder(path)) if settings.folder_repeats else []
+    inner = _folders(subset) if settings.folder_repeats else []
     numbered = {path: found for path in inner if (found := _named(path, subset)) is not None}
     if not numbered:
         if settings.folder_repeats:
@@ -48,6 +49,15 @@ def of_folder(settings: Any, subset: Subset) -> Iterator[Subset]:
     passed_over = replace(subset, repeats=0, passed_over_by=UNNUMBERED)
     yield replace(passed_over, is_deep=False)
     yield from (replace(passed_over, folder=path) for path in inner if path not in numbered)
+
+
+def _folders(subset: Subset) -> list[Path]:
+    try:
+        inner = sorted(subset.folder.iterdir())
+    except OSError as error:
+        reason = f"{shown_path(subset.folder)} cannot be read ({error.strerror})"
+        raise SettingsError(f"data.{subset.setting}", reason) from error
+    return [path for path in inner if is_folder(path) and not is_left_behind(path.name)]
 
 
 def _named(folder: Path, subset: Subset) -> NamedRepeats | None:
