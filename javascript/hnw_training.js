@@ -70,11 +70,21 @@ function hnwFollowToLast(id) {
 onUiLoaded(() => {
     const id = localStorage.getItem(hnwRunKey);
     if (id) hnwFollowToLast(id);
-    gradioApp().querySelector("#hnw_train_show")?.click();
+    hnwAskForRun(20);
 });
+
+let hnwHasAskedForRun = false;
+
+// The page may be in sight before its buttons do anything.
+function hnwAskForRun(times) {
+    if (hnwHasAskedForRun || !times) return;
+    gradioApp().querySelector("#hnw_train_show")?.click();
+    setTimeout(() => hnwAskForRun(times - 1), 1000);
+}
 
 // eslint-disable-next-line no-unused-vars
 function hnwFollowShown(id) {
+    hnwHasAskedForRun = true;
     if (id && !hnwFollowed.has(id)) hnwFollowToLast(id);
     return [];
 }

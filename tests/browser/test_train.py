@@ -18,6 +18,14 @@ STRIP = """
 const one = document.querySelector('#hnw_train_preview .livePreview img');
 return one ? [one.naturalWidth, one.naturalHeight] : null;
 """
+CHOICE = """
+const cards = [...document.querySelectorAll('.hnw-run-card')];
+return cards.find((one) => one.querySelector('b').textContent === arguments[0])?.querySelector('input');
+"""
+TICK = """
+const labels = [...document.querySelectorAll('#hnw_runs_taken label')];
+return labels.find((one) => one.textContent.includes(arguments[0]))?.querySelector('input:not(:checked)');
+"""
 OUTLINE = """
 return [...document.querySelectorAll('#hnw_train_panel [id^=hnw_train], #hnw_train_fields [id^=hnw_train]')]
     .map((one) => one.id).filter((id) => id !== 'hnw_train_live' && !id.endsWith('_problem')).sort().join();
@@ -140,23 +148,61 @@ def test_an_interrupted_run_shows_its_strip(stopped: int, tab: Page, server: Ser
     assert strip.std() > 1
 
 
-def test_continue_goes_on_and_the_page_still_works(stopped: int, tab: Page, server: Server):
-    tab.fill("hnw_train_train_max_steps", stopped + 25)
+@pytest.fixture(scope="module")
+def continued(stopped: int, tab: Page) -> int:
+    """Continue the run with another number of steps in the form, which it does not take; return its last step."""
+    tab.fill("hnw_train_train_max_steps", stopped + 1)
+    tab.press("hnw_train_continue")
+    said = tab.wait_for_text("hnw_train_status", "with its own settings")
+    assert f"Steps: 2000 (the form: {stopped + 1})" in said
+    tab.until("steps beyond those of the form", lambda: live_step(tab) > stopped + 3, 60)
+    tab.press("hnw_train_interrupt")
+    said = tab.wait_for_text("hnw_train_status", "Stopped by hand", seconds=60)
+    found = re.search(r"Stopped by hand after (\d+) steps in \d+ s \((\d+) in all\)", said)
+    assert int(found[1]) == int(found[2]) - stopped
+    return int(found[2])
+
+
+def test_what_is_ticked_in_runs_is_taken_from_the_form(continued: int, tab: Page, server: Server):
+    tab.fill("hnw_train_train_max_steps", continued + 25)
     tab.check("hnw_train_output_sheet", False)
     before, size_before = tab.pictures("hnw_train_preview"), strip_size(server)
-    tab.press("hnw_train_continue")
-    tab.until("a step after the interrupt", lambda: live_step(tab) > stopped, 60)
+    tab.tab("Runs")
+    tab.press("hnw_runs_refresh")
+    box = tab.until("the run in the list", lambda: tab.driver.execute_script(CHOICE, NAME))
+    tab.press(box)
+    tab.press("hnw_runs_show")
+    tab.wait_for_text("hnw_runs_details", "The form")
+    for label in (f"Steps: {continued + 25}", "false"):
+        tab.press(tab.until(label, lambda label=label: tab.driver.execute_script(TICK, label)))
+    tab.press("hnw_runs_continue")
+    tab.until("a step after the interrupt", lambda: live_step(tab) > continued, 60)
+    assert tab.find("#hnw_train_button").is_displayed()
     said = tab.wait_for_text("hnw_train_status", "Trained", seconds=90)
-    assert re.match(rf"Trained 25 steps in \d+ s \({stopped + 25} in all\)", said)
+    assert re.match(rf"Trained 25 steps in \d+ s \({continued + 25} in all\)", said)
     (path,) = server.data.rglob(f"{NAME}.pt")
-    assert files.load(path).metadata.step == stopped + 25
+    assert files.load(path).metadata.step == continued + 25
     pictures = tab.until("the new strip", lambda: (now := tab.pictures("hnw_train_preview")) != before and now, 30)
     assert strip_size(server) == tab.pixels(pictures[0]).shape[:2] != size_before
     bar = "#hnw_train_panel .progressDiv"
     tab.until("the end of the progress bar", lambda: not tab.driver.find_elements("css selector", bar))
     tab.press("hnw_train_continue")
     said = tab.wait_for_text("hnw_train_status", "ended at step")
-    assert f"ended at step {stopped + 25} already; raise “Steps”" in said
+    assert f"ended at step {continued + 25} already; raise “Steps”" in said
+
+
+def test_runs_are_compared_by_curve_and_slider(continued: int, tab: Page):
+    tab.tab("Runs")
+    tab.press("hnw_runs_refresh")
+    tab.press(tab.until("the run in the list", lambda: tab.driver.execute_script(CHOICE, NAME)))
+    tab.press("hnw_runs_compare")
+    tab.wait_for_text("hnw_runs_comparison", "Before and after")
+    assert tab.find("#hnw_runs_comparison svg polyline").get_attribute("points")
+    split = "const one = document.querySelector('.hnw-wipes'); return one.style.getPropertyValue('--hnw-split')"
+    slider = tab.find("#hnw_runs_comparison input[type=range]")
+    move = "arguments[0].value = 20; arguments[0].dispatchEvent(new Event('input', {bubbles: true}))"
+    tab.driver.execute_script(move, slider)
+    assert tab.driver.execute_script(split) == "20%"
 
 
 def test_the_scripts_made_no_error(tab: Page):

@@ -115,9 +115,11 @@ class Monitor:
         """Return the curves of loss, validation loss and rate as SVG; the loss begins and ends as `mean_loss` says."""
         loss, validation, rate = (Curve(name, history.points) for name, history in self._curves.items())
         if self.taken:
-            begin = min(self._span, self._step)
+            # Where the first mean is not over yet, the line of what there is until then takes its place.
+            begin = self._span if self._step >= self._span else 0
+            ends = {begin: self.mean_loss(last=False)} if begin else {}
+            ends[self._step] = self.mean_loss(last=True)
             inner = [point for point in loss.points if begin < point[0] < self._step]
-            ends = {begin: self.mean_loss(last=False), self._step: self.mean_loss(last=True)}
             loss = Curve(loss.name, sorted({**dict(inner), **ends}.items()))
         return draw_chart([loss, validation], rate, self._total)
 

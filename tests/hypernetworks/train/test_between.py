@@ -194,3 +194,10 @@ def test_continue_tells_its_own_steps_and_all(pictures, tmp_path):
     onto = make_job(pictures, output__sheet=False, output__name="onto", network__file=str(again.network))
     upon = train(onto, ports)
     assert (upon.steps_now, upon.steps, upon.steps_in_all) == (12, 12, 32)
+
+
+def test_the_chart_has_a_line_from_the_second_step_on(pictures, tmp_path):
+    ports = fake_ports(tmp_path, stop_after=3)
+    result = train(make_job(pictures, output__sheet=False, train__max_steps=600), ports)
+    points = re.findall(r'<polyline points="([^"]*)"', result.chart)
+    assert len(points[0].split()) == 3
