@@ -44,6 +44,7 @@ _LEADING = re.compile(r"^[/\\]+(?=[A-Za-z]:[/\\]|[/\\]{2}[^/\\])")
 _DRIVE = re.compile(r"([A-Za-zＡ-Ｚａ-ｚ])[:：]([\\/¥￥₩￦＼／])")
 _CURRENCY_SHARE = re.compile(r"([¥￥₩￦])\1(?=\w)")
 _BARE_DRIVE = re.compile(r"[A-Za-z]:")
+_DRIVE_ALONE = re.compile(r"[A-Za-z]:(?![\\/])")
 _OF_WINDOWS = re.compile(r"[A-Za-z]:[\\/]|\\\\")
 _LONG_PATHS = re.compile(r"\\\\[?.]\\(UNC\\)?", re.IGNORECASE)
 _LONGEST_PLAIN = 259
@@ -184,8 +185,8 @@ def _of_system(path: str) -> str:
     long = _LONG_PATHS.match(path)
     if long and len(path) <= _LONGEST_PLAIN:
         path = ("\\\\" if long[1] else "") + path[long.end() :]
-    if _BARE_DRIVE.fullmatch(path):
-        raise PathTextError(f"is a drive without a folder, {path}; write {path}\\ for all of it")
+    if _DRIVE_ALONE.match(path):
+        raise PathTextError(f"has no backslash behind its drive: {shown(path)}; write {path[:2]}\\")
     if _IS_WINDOWS:
         return path
     if _OF_WINDOWS.match(path):

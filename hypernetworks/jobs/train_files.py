@@ -11,7 +11,7 @@ from ..base.options import take
 from ..base.suggestions import meant
 from ..network.settings import ShapeSettings
 from ..texts import foreign
-from ..train.settings.job import PLACES, SECTIONS, Job, is_job, meant_section
+from ..train.settings.job import PLACES, SECTIONS, Job, is_job, no_section
 from ..train.settings.job_file import table_text
 from . import kohya_form
 from .original_form import KEYS, translate
@@ -101,10 +101,8 @@ def _of_job(tables: dict[str, Any], file_name: str) -> LoadedJob:
         if section in SECTIONS and isinstance(table, dict):
             _take(loaded, section, table)
         elif section not in _FOREIGN:
-            reason = "must be a table of settings" if section in SECTIONS else "there is no such section"
-            like = "" if section in SECTIONS else meant_section(section)
-            reason = f"{reason}; it was left out{f'; do you mean {like}?' if like else ''}"
-            loaded.errors.append(SettingsError(section, reason))
+            reason = "must be a table of settings" if section in SECTIONS else no_section(section)
+            loaded.errors.append(SettingsError(section, f"{reason}; it was left out"))
         elif advice := _FOREIGN[section]:
             loaded.errors.append(SettingsError(section, advice))
     return loaded

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from ..base import numbers
@@ -9,6 +10,7 @@ from ..base.outside import UnfitTextError, parse_json, unique_keys
 from .toml import parse_toml
 
 JSON, TOML = "JSON", "TOML"
+_TOML_START = re.compile(r"#|\[\s*[A-Za-z]|[\w.]+\s*=")
 #: How texts begin that are no settings, with what they are.
 _DOCUMENTS = {
     "{\\rtf": "is a document of a word processor; save it as plain text",
@@ -18,8 +20,9 @@ _DOCUMENTS = {
 
 def language(text: str, file_name: str) -> str:
     """Return the language of a text with settings, by its first sign and else by the name of its file."""
-    start = text.lstrip()[:1]
-    return JSON if start == "{" or (start in ("[", "") and file_name.lower().endswith(".json")) else TOML
+    start = text.lstrip()
+    is_named_json = file_name.lower().endswith(".json")
+    return JSON if start.startswith("{") or (is_named_json and not _TOML_START.match(start)) else TOML
 
 
 def _parse_json(text: str) -> Any:

@@ -243,6 +243,8 @@ def rate(rng: random.Random) -> Way:
 _FOLDERS = ("pics", "night pics", "夜の絵", "「夜」", "a/b", "100%", "it's", "x.y", "🌙", "¥1000", "a　b")
 
 
+#: Behind a drive it is a backslash.
+_YEN = "¥"
 _NO_ESCAPES = ("pics", "Users", "data", "夜")
 
 
@@ -287,7 +289,7 @@ def path(rng: random.Random, folder: Path) -> Way:
         _both(f'"{root}" "{near}"', rng, None, "names several paths"),
         _both(f"$NOWHERE/{name}", rng, None, r"the variable \$NOWHERE in it"),
         _both(f"~nobody_at_all/{name}", rng, None, "there is no such home folder"),
-        _both(f"{letter}:", rng, None, "is a drive without a folder"),
+        _both(f"{letter}:{name.lstrip(_YEN)}", rng, None, "has no backslash behind its drive"),
         # A backslash in double quotes: some letters make another sign of it, others nothing that TOML knows.
         Way(f'"x\\{escape}ew"', f"x{sign}ew", refused=said),
         Way(f'"{letter}:\\{rng.choice(_NO_ESCAPES)}"', broken="a backslash in double quotes", has_json=False),
@@ -448,7 +450,7 @@ def _spoil(written: Written, lines: list[str], rng: random.Random) -> None:
         written.refused[name] = f"do you mean {meant}?"
     elif kind < 0.07:
         lines.insert(0, "max_steps = 5")
-        written.refused["max_steps"] = "do you mean train.max_steps?"
+        written.refused["max_steps"] = r"belongs into \[train\], as max_steps"
 
 
 def _encode(written: Written, text: str, rng: random.Random) -> None:

@@ -89,7 +89,7 @@ OTHER_NAMES = {
 _OWN = {name: f"{section}.{name}" for section, kind in reversed(SECTIONS.items()) for name, _, _ in kind.options()}
 #: What to write for a name of a setting that stands in the wrong place or is another trainer's.
 PLACES = {**OTHER_NAMES, **_OWN}
-_OTHER_SECTIONS = {"training": "train", "dataset": "data", "learning_rate": "schedule", "rate": "schedule"}
+_OTHER_SECTIONS = {"training": "train", "dataset": "data"}
 
 
 def is_job(tables: Mapping[str, Any]) -> bool:
@@ -100,9 +100,11 @@ def is_job(tables: Mapping[str, Any]) -> bool:
     )
 
 
-def meant_section(name: str) -> str:
-    """Return the section, or the setting with its section, that a name of a table may stand for; else empty."""
-    return meant(name, SECTIONS, {**PLACES, **_OTHER_SECTIONS})
+def no_section(name: str) -> str:
+    """Return what to tell about a table, or a value outside of all, of a name that no section has."""
+    like = meant(name.rpartition(".")[2], SECTIONS, {**PLACES, **_OTHER_SECTIONS})
+    section, dot, key = like.partition(".")
+    return f"belongs into [{section}], as {key}" if dot else f"there is no such section; {or_known(like, SECTIONS)}"
 
 
 @dataclass(frozen=True)
@@ -125,11 +127,7 @@ class Job:
         Raises:
             SettingsError: names each wrong field as `section.key`; all of them at once.
         """
-        unknown = [
-            SettingsError(name, f"there is no such section; {or_known(meant_section(name), SECTIONS)}")
-            for name in values
-            if name not in SECTIONS
-        ]
+        unknown = [SettingsError(name, no_section(name)) for name in values if name not in SECTIONS]
         job = cls(**from_tables(SECTIONS, values, unknown, PLACES))
         if not job.schedule.counts_epochs:
             job.learning_rates()

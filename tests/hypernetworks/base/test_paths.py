@@ -90,7 +90,8 @@ REFUSED = [
     ("~nobody_of_this_name/x", "no such home folder"),
     ("file:///data/%00", "the character NUL"),
     ("file:///data/%0a", "has a line break"),
-    ("D:", "a drive without a folder"),
+    ("D:", "has no backslash behind its drive"),
+    ("D:Ax", "has no backslash behind its drive"),
 ]
 REFUSED_ON_OTHERS = [
     (r"C:\pics", "is a path of Windows"),

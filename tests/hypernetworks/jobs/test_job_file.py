@@ -195,7 +195,9 @@ def test_an_override_of_a_text_stays_the_text(text, value):
         ("[Train]\nmax_steps = 5", "Train", "do you mean train?"),
         ("[training]\nmax_steps = 5", "training", "do you mean train?"),
         ("[optimiser]\nname = 'AdamW'", "optimiser", "do you mean optimizer?"),
-        ("max_steps = 5", "max_steps", "do you mean train.max_steps?"),
+        ("max_steps = 5", "max_steps", "belongs into [train], as max_steps"),
+        ("learning_rate = 5", "learning_rate", "belongs into [schedule], as rate"),
+        ("'train.max_steps' = 5", "train.max_steps", "belongs into [train], as max_steps"),
         ("[zebra]", "zebra", "known are network, data"),
     ],
 )

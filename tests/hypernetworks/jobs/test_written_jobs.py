@@ -7,7 +7,7 @@ import pytest
 from hypernetwork_workbench.hypernetworks.base import encodings, numbers, paths, suggestions
 from hypernetwork_workbench.hypernetworks.base.errors import SettingsError
 from hypernetwork_workbench.hypernetworks.jobs import train_files
-from hypernetwork_workbench.hypernetworks.texts import toml
+from hypernetwork_workbench.hypernetworks.texts import toml, toml_reasons
 from hypernetwork_workbench.hypernetworks.train.settings import job_file
 from hypernetwork_workbench.hypernetworks.train.settings.job import SECTIONS, Job
 
@@ -123,7 +123,7 @@ def test_the_grammar_has_enough_of_everything(tmp_path):
         (numbers, "comma_reason", lambda value: ""),
         (numbers, "_PLAIN", {}),
         (toml, "_plain", lambda text: text),
-        (toml, "_about_signs", lambda line: ""),
+        (toml_reasons, "_about_signs", lambda line: ""),
         (encodings, "_MARKS", {b"\xef\xbb\xbf": "utf-8"}),
         (encodings, "likely", lambda data: ()),
         (suggestions, "_LIKENESS", 1.0),
