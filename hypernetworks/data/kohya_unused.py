@@ -83,7 +83,7 @@ UNUSED: Mapping[str, Unused] = {
 }
 #: What the options are called on kohya's command line.
 OTHER_NAMES = {"train_batch_size": "batch_size", "dataset_repeats": "num_repeats", "train_data_dir": "image_dir"}
-_AT_REST = (None, False, 0, 0.0, "", {}, [])
+_AT_REST: tuple[Any, ...] = (None, False, 0, 0.0, "", {}, [])
 
 
 def without_unused(table: Mapping[str, Any], setting: str, place: str) -> dict[str, Any]:

@@ -36,7 +36,7 @@ _SCHEDULES = {"constant": "steps", "constant_with_warmup": "constant"} | {
     name: name for name in CURVES if name != "constant"
 }
 _OPTIMIZERS = {name.lower(): name for name in KINDS}
-_AT_REST = (None, "", False, 0, 0.0, [], {}, "0", "None", "none")
+_AT_REST: tuple[Any, ...] = (None, "", False, 0, 0.0, [], {}, "0", "None", "none")
 
 
 def _resolution(value: Any) -> Values:

@@ -25,7 +25,12 @@ def language(text: str, file_name: str) -> str:
     return JSON if start.startswith("{") or (is_named_json and not _TOML_START.match(start)) else TOML
 
 
-def _parse_json(text: str) -> Any:
+def parse_body(text: str) -> Any:
+    """Return the value of a JSON text, no key of which is there twice; its numbers keep the text that was typed.
+
+    Raises:
+        UnfitTextError: it is none; the message is the reason.
+    """
     return parse_json(text, object_pairs_hook=unique_keys, parse_float=numbers.Typed)
 
 
@@ -41,7 +46,7 @@ def parse_tables(text: str, file_name: str) -> dict[str, Any]:
         raise UnfitTextError("is YAML; write it as TOML, with [sections] and key = value, or as JSON")
     kind = language(text, file_name)
     try:
-        found = _parse_json(text) if kind == JSON else parse_toml(text)
+        found = parse_body(text) if kind == JSON else parse_toml(text)
     except UnfitTextError as error:
         raise UnfitTextError(f"is no {kind}: {error}") from error
     if not isinstance(found, dict):

@@ -14,8 +14,10 @@ from fastapi import Request
 from fastapi.responses import JSONResponse
 from modules import shared
 
+from ...hypernetworks.base.encodings import decode
 from ...hypernetworks.base.errors import SettingsError, WorkbenchError
 from ...hypernetworks.base.unexpected_errors import UnexpectedError
+from ...hypernetworks.texts.tables import parse_body
 from ..patching import switches
 from ..runs.run import RunBusyError
 
@@ -88,7 +90,7 @@ async def read_body(request: Request) -> dict[str, Any]:
         if len(raw) > _MAX_BODY_BYTES:
             raise RequestError(_TOO_LARGE, f"the request is larger than {_MAX_BODY_BYTES} bytes")
     try:
-        body = json.loads(raw or b"{}")
+        body = parse_body(decode(raw or b"{}"))
         json.dumps(body, ensure_ascii=False).encode()  # half a character fits into no name, path or file
     except (ValueError, RecursionError) as error:
         raise RequestError(_WRONG, f"the request is no JSON: {error}") from error

@@ -182,3 +182,35 @@ def test_no_schedule_takes_a_piece_that_is_never_reached(kind):
     for rate in ("0,005", "1e-3,1e-4", "1e-3:100,1e-4:50"):
         with pytest.raises(SettingsError, match=r"^schedule\.rate: "):
             Job.from_mapping(job_tables(schedule__rate=rate, schedule__kind=kind, schedule__cycle="10"))
+
+
+@dataclass(frozen=True)
+class Places(Settings):
+    """Settings that name places."""
+
+    folder: str = setting("", "Folder", "A folder.", is_path=True)
+    folders: str = setting("", "Folders", "A folder a line.", starts_with_paths=True, lines=2)
+
+
+@pytest.mark.parametrize(
+    ("given", "folder", "folders"),
+    [
+        ('"/my pics"', "/my pics", "/my pics"),
+        ("\u202a/pics\u3000", "/pics", "/pics"),
+        ("file:///a%20b", "/a b", "/a b"),
+        (12, "12", "12"),
+        ("", "", ""),
+    ],
+)
+def test_a_place_in_a_form_is_read_as_a_path(given, folder, folders):
+    found = Places(folder=given, folders=given)
+    assert (found.folder, found.folders) == (folder, folders)
+    assert Places(folder=found.folder, folders=found.folders) == found
+
+
+def test_lines_of_places_may_be_a_list_and_have_options():
+    assert Places(folders=['"a b" | weight=2', "c"]).folders == "a b | weight=2\nc"
+    with pytest.raises(SettingsError, match="folders: has a tab in it"):
+        Places(folders="a\nb\tc | weight=2")
+    with pytest.raises(SettingsError, match="folder: has a line break in it"):
+        Places(folder="a\nb")

@@ -249,6 +249,31 @@ def test_a_wrong_request_is_answered_with_the_field_and_one_sentence(client, pat
 
 
 @pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b'{"name": "x", "name": "y"}', "it has a key twice, 'name'"),
+        ('{“name”: "x"}'.encode(), "the quote “ is of a web page"),
+        (b'{"data": {"folder": "D:\\pics"}}', "a backslash in double quotes"),
+        ('{"name": "夜の絵"}'.encode("cp932"), "looks like Japanese text in Shift-JIS; save it as UTF-8"),
+        (b"[" * 100, "nested too deeply"),
+    ],
+)
+def test_a_body_that_is_no_json_is_answered_with_what_is_wrong(client, content, words):
+    answer = client.post("/create", content=content, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 400
+    assert words in answer.json()["error"]
+
+
+@pytest.mark.parametrize("codec", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_body_may_have_a_mark_and_keeps_what_was_typed(client, codec):
+    content = '{"name": 1.10, "colour": "夜"}'.encode(codec)
+    answer = client.post("/create", content=content, headers={"Content-Type": "application/json"})
+    assert answer.json()["field"] == "colour"
+    made = client.post("/create", content=b'{"name": 1.10, "widths": 8}', headers={"Content-Type": "application/json"})
+    assert made.status_code == 422 or made.json()["name"] == "1.10"
+
+
+@pytest.mark.parametrize(
     "value", [None, [], {}, [[1]], {"a": 1}, True, -1, 1e300, float("nan"), "\ud800", "\0", "x" * 9999]
 )
 @pytest.mark.parametrize(
