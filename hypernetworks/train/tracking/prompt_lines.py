@@ -59,7 +59,8 @@ def _is_flag(line: str, match: re.Match[str]) -> bool:
     if is_double:
         return is_apart or before in _STOPS or has_number
     if is_apart and (has_number or name in _TEXT_LETTERS):
-        raise PromptError(f"write --{typed} for {dashes}{typed}")
+        single = dashes + typed
+        raise PromptError(f"write --{typed} for {single}")
     return False
 
 

@@ -48,12 +48,13 @@ class Setting:
         try:
             number = self.read(value.rstrip(" \t,，、;；") if isinstance(value, str) else value)
         except NumberError:
-            found = f", not {shown(_stripped(value))}" if value != "" else ""
-            raise PromptError(numbers.comma_reason(value) or f"{name} needs a number{found}") from None
-        if not self.minimum <= number <= self.maximum:
-            is_above = number > self.maximum
-            limit = f"at most {self.maximum}" if is_above else f"at least {self.minimum}"
-            raise PromptError(f"{name} must be {limit}")
+            found = shown(_stripped(value))
+            needed = f"{name} needs a number, not {found}" if value != "" else f"{name} needs a number"
+            raise PromptError(numbers.comma_reason(value) or needed) from None
+        if number > self.maximum:
+            raise PromptError(f"{name} must be at most {self.maximum}")
+        if number < self.minimum:
+            raise PromptError(f"{name} must be at least {self.minimum}")
         if self.step and number % self.step:
             raise PromptError(f"{name} must be a multiple of {self.step}")
         return number
@@ -155,9 +156,10 @@ def take(values: list[tuple[str, Any]], mark: str) -> tuple[dict[str, Any], list
             if _stripped(str(value)).lower() not in REFUSED[name]:
                 raise PromptError(f"{shown_name} is not possible in a preview; leave it out")
         elif name in _INSTEAD:
-            raise PromptError(f"{shown_name} is not possible in a preview; write {mark}{_INSTEAD[name]} with a name")
+            other = f"{mark}{_INSTEAD[name]}"
+            raise PromptError(f"{shown_name} is not possible in a preview; write {other} with a name")
         elif name not in _BY_NAME:
-            raise PromptError(f"there is no {'flag' if mark else 'setting'} {shown_name}")
+            raise PromptError(f"there is no flag {shown_name}" if mark else f"there is no setting {shown_name}")
         elif _BY_NAME[name].field in found:
             raise PromptError(f"{shown_name} is there twice")
         elif value is not None:
