@@ -10,7 +10,7 @@ from typing import Any
 import gradio as gr
 
 from ...hypernetworks.base.errors import SettingsError, WorkbenchError
-from ...hypernetworks.base.options import Group, Option, Settings, as_text
+from ...hypernetworks.base.options import Group, Option, Settings, as_text, convert
 from ...hypernetworks.pages.sentences import plain, refused
 from .frame import FIELD_PX
 
@@ -30,12 +30,16 @@ class Field:
         name: name of the setting.
         option: how the settings class describes it.
         component: the widget.
+        kind: the type of the setting.
+        default: its value where nobody entered one; None where there is none.
     """
 
     section: str
     name: str
     option: Option
     component: Any
+    kind: Any = str
+    default: Any = None
 
     @property
     def address(self) -> str:
@@ -50,15 +54,23 @@ class Form:
         prefix: start of the ids of the components.
         shows_problems: whether each field has a message under it for what is wrong with it.
         own: functions by address that make the components of a setting, instead of the one for its type.
+        defaults: by section and name, where the page has others than the classes.
     """
 
     def __init__(
-        self, prefix: str, shows_problems: bool = False, own: Mapping[str, Callable[[Form], None]] | None = None
+        self,
+        prefix: str,
+        shows_problems: bool = False,
+        own: Mapping[str, Callable[[Form], None]] | None = None,
+        defaults: Start = _EMPTY,
     ) -> None:
-        self._prefix = prefix
+        self.prefix = prefix
+        self._defaults = defaults
         self._shows_problems = shows_problems
         self._own = own or {}
         self.fields: list[Field] = []
+        #: Ids in the page and titles of the folds.
+        self.folds: list[tuple[str, str]] = []
         self._messages: dict[str, Any] = {}
 
     @property
@@ -81,17 +93,17 @@ class Form:
             names: only these fields, in this order; empty: all.
         """
         options = {name: (type_, option) for name, type_, option in kind.options()}
-        defaults = {field.name: field.default for field in fields(kind)}
+        defaults = {field.name: field.default for field in fields(kind)} | dict(self._defaults.get(section, {}))
         for name in names or options:
             make = self._own.get(_address(section, name))
             if make is not None:
                 make(self)
                 continue
             type_, option = options[name]
-            id_ = "_".join(filter(None, (self._prefix, section, name)))
+            id_ = "_".join(filter(None, (self.prefix, section, name)))
             with self.column():
                 component = widget(type_, option, values.get(name, defaults[name]), id_)
-                self.add_component(section, name, option, component)
+                self.add_component(section, name, option, component, type_, defaults[name])
 
     def add_rows(self, kinds: Sections, start: Start = _EMPTY, group: Group | None = None) -> None:
         """Make components for the settings of `group`, or with None for those in sight, row by row as declared.
@@ -108,7 +120,8 @@ class Form:
     def add_folds(self, kinds: Sections, start: Start, groups: Iterable[Group]) -> None:
         """Make a closed fold with its rows for each group."""
         for group in groups:
-            with gr.Accordion(group.title, open=False, elem_id=f"{self._prefix}_{group.id}"):
+            self.folds.append((f"{self.prefix}_{group.id}", group.title))
+            with gr.Accordion(group.title, open=False, elem_id=self.folds[-1][0]):
                 self.add_rows(kinds, start, group)
 
     def column(self) -> Any:
@@ -119,14 +132,16 @@ class Form:
             else contextlib.nullcontext()
         )
 
-    def add_component(self, section: str, name: str, option: Option, component: Any) -> Any:
+    def add_component(
+        self, section: str, name: str, option: Option, component: Any, kind: Any = str, default: Any = None
+    ) -> Any:
         """Add a component just made to the form, with its message under it."""
         # The host stores defaults by tab and label; ours come from the settings classes alone.
         component.do_not_save_to_config = True
-        field = Field(section, name, option, component)
+        field = Field(section, name, option, component, kind, default)
         self.fields.append(field)
         if self._shows_problems:
-            id_ = "_".join(filter(None, (self._prefix, section, name, "problem")))
+            id_ = "_".join(filter(None, (self.prefix, section, name, "problem")))
             self._messages[field.address] = gr.HTML(visible=False, elem_id=id_, elem_classes="hnw-problem")
         return component
 
@@ -148,6 +163,15 @@ class Form:
             table = tables.setdefault(field.section, {}) if field.section else tables
             table[field.name] = "" if value is None and not isinstance(field.component, gr.Number) else value
         return tables
+
+    def changed(self, values: Mapping[str, Any]) -> list[Field]:
+        """Return the fields in which something else is entered than their defaults, from what `values` returned."""
+        return [
+            field
+            for field in self.fields
+            if field.default is not None
+            and _differs(field, (values[field.section] if field.section else values)[field.name])
+        ]
 
     def on_input(self, *handler: Any, **how: Any) -> None:
         """Call a handler, given as gradio's events take it, for everything that a user enters."""
@@ -172,6 +196,14 @@ class Form:
         labels.update({field.name: field.option.label for field in self.fields if field.name not in labels})
         label = labels.get(error.within(section).field) or labels.get(error.field, error.field)
         return f"{label}: {error.reason}"
+
+
+def _differs(field: Field, entered: Any) -> bool:
+    try:
+        given, default = (convert(field.name, one, field.kind) for one in (entered, field.default))
+    except SettingsError:
+        return True
+    return bool(given != default)
 
 
 def _address(section: str, name: str) -> str:

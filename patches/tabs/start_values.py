@@ -15,14 +15,14 @@ from ...hypernetworks.train.settings.job import SECTIONS, Job
 from ...hypernetworks.train.settings.job_file import read_tables
 
 #: Initial values that differ from the defaults of a job file: pictures are not cropped unless somebody chooses that.
-_NEW: dict[str, dict[str, Any]] = {"data": {"framing": BUCKETS}}
+NEW: dict[str, dict[str, Any]] = {"data": {"framing": BUCKETS}}
 _log = logging.getLogger(__name__)
 
 
 def tables() -> dict[str, dict[str, Any]]:
     """Return values by section and name. If the job file cannot be read, that is logged and the defaults are used."""
     path = getattr(shared.cmd_opts, "hnw_job", None)
-    values: dict[str, dict[str, Any]] = {name: dict(_NEW.get(name, {})) for name in SECTIONS}
+    values: dict[str, dict[str, Any]] = {name: dict(NEW.get(name, {})) for name in SECTIONS}
     if not path:
         return values
     try:

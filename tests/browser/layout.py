@@ -11,6 +11,8 @@ from selenium import webdriver
 
 WIDTHS_PX = (1440, 1920, 1024, 420)
 HEIGHT_PX = 1000
+#: From this width on the panel stands beside the form.
+BESIDE_PX = 1100
 TABS = ("create", "train", "inspect", "merge", "dataset")
 LEAST_FIELD_PX = 240
 

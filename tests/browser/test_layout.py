@@ -12,7 +12,6 @@ from tests.browser.page import Page
 
 WIDTHS = pytest.mark.parametrize("width_px", layout.WIDTHS_PX)
 STEPS = 40
-BESIDE_PX = 1100
 IN_SIGHT = "return [...document.querySelectorAll(arguments[0])].some((one) => one.offsetParent !== null)"
 
 
@@ -52,7 +51,7 @@ def test_every_field_has_room(tab: Page, name: str, width_px: int):
 @WIDTHS
 def test_the_buttons_stay_in_sight(tab: Page, width_px: int):
     with layout.wide(tab.driver, width_px):
-        assert layout.unseen(tab.driver, is_beside=width_px >= BESIDE_PX) == []
+        assert layout.unseen(tab.driver, is_beside=width_px >= layout.BESIDE_PX) == []
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +77,7 @@ def test_a_run_clears_what_was_said_before(running: Page):
 def test_nothing_covers_the_buttons_of_a_run(running: Page, width_px: int):
     assert is_in_sight(running, ".progressDiv")
     with layout.wide(running.driver, width_px):
-        assert layout.unseen(running.driver, is_beside=width_px >= BESIDE_PX) == []
+        assert layout.unseen(running.driver, is_beside=width_px >= layout.BESIDE_PX) == []
         running.driver.execute_script(layout.SCROLL, 0)
         assert running.driver.execute_script(layout.OVER, "hnw_train_tab") == []
 
@@ -97,7 +96,7 @@ def ended(running: Page, screenshots: Path | None) -> Page:
 def test_the_result_fits(ended: Page, width_px: int, screenshots: Path | None):
     with layout.wide(ended.driver, width_px):
         assert layout.problems(ended.driver, "train") == []
-        assert layout.unseen(ended.driver, is_beside=width_px >= BESIDE_PX) == []
+        assert layout.unseen(ended.driver, is_beside=width_px >= layout.BESIDE_PX) == []
         if screenshots:
             ended.driver.execute_script(layout.SCROLL, 0)
             ended.driver.save_screenshot(str(screenshots / f"train-{width_px}.png"))

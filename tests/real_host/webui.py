@@ -115,6 +115,7 @@ def running(folder: Path, *flags: str) -> Iterator[WebUI]:
     checkpoint = folder / "models" / "Stable-diffusion" / "demo.safetensors"
     command = [_python(webui), str(webui / "launch.py"), *FLAGS, *flags]
     command += ["--port", str(port), "--data-dir", str(folder), "--ckpt", str(checkpoint)]
+    command += ["--gradio-allowed-path", str(webui)]  # its scripts and styles, asked for from another folder
     environment = {**os.environ, "GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_OFFLINE": "1", "PYTHONUNBUFFERED": "1"}
     log = folder / f"webui-{time.time_ns()}.log"
     address = f"http://127.0.0.1:{port}"

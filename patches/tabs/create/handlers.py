@@ -23,6 +23,7 @@ from ....hypernetworks.train.settings.job import CreateSettings
 from ...model import host
 from ...model.attention_layers import loaded_widths
 from ..form import Form
+from ..head import Head
 from ..preset_choice import shown_preset
 
 _CHANGED = "the checkpoint has changed and its widths are ticked now; look at them and press the button again"
@@ -34,6 +35,7 @@ class Panel:
 
     Attributes:
         offered: state with the widths that can be ticked now.
+        head: the head of the form.
     """
 
     preset: Any
@@ -41,6 +43,7 @@ class Panel:
     drawing: Any
     summary: Any
     offered: Any
+    head: Head
 
 
 class Handlers:
@@ -65,7 +68,7 @@ class Handlers:
     def shown(self) -> list[Any]:
         """Components that `look` updates."""
         panel = self.panel
-        beside_form = [panel.drawing, panel.summary, panel.preset, panel.advice]
+        beside_form = [panel.drawing, panel.summary, panel.preset, panel.advice, panel.head.marks]
         return [self._ticks, panel.offered, *self.form.messages, *beside_form]
 
     @property
@@ -94,6 +97,10 @@ class Handlers:
         if loaded.errors:
             status = self.form.explain(SettingsError.joined(loaded.errors)) + done(f"Loaded the rest of {path.name}.")
         return [status, *self._fill(loaded.values, offered, entered)]
+
+    def reset(self, changes: Mapping[str, Any], given: Sequence[Any]) -> list[Any]:
+        """Fill in defaults, by name; `given` are the values of `inputs`."""
+        return self._fill(changes, given[0], given[1:])
 
     def save(self, offered: Sequence[int], *entered: Any) -> tuple[str, Any]:
         """Save the settings as TOML and offer the file for download."""
@@ -144,6 +151,7 @@ class Handlers:
             create_view.drawing(entry),
             create_view.summary(entry, now, FORM_LABELS),
             *shown_preset(presets.matching(entry.structure)),
+            self.panel.head.update(values),
         ]
 
     def _fill(self, changes: Mapping[str, Any], offered: Sequence[int], entered: Sequence[Any]) -> list[Any]:

@@ -14,6 +14,7 @@ from ....hypernetworks.train.settings.job import CreateSettings
 from .. import start_values
 from ..form import Form
 from ..frame import form_column, frame, panel_column, wipe_on
+from ..head import Head
 from ..preset_choice import preset_choice
 from .handlers import Handlers, Panel
 
@@ -41,11 +42,13 @@ def make_tab(start: Mapping[str, Mapping[str, Any]]) -> Handlers:
     form = Form("hnw_create", shows_problems=True, own={"widths": lambda form: _width_fields(form, wanted)})
     with gr.Tab("Create Beta Hypernetwork", elem_id=f"{_ID}_tab") as tab, frame():
         with form_column(_ID):
+            head = Head(form)
             preset, advice = _preset_choice()
             form.add_rows({"": CreateSettings}, {"": values})
             form.add_folds({"": CreateSettings}, {"": values}, groups([CreateSettings]))
+        head.fill()
         with panel_column(_ID):
-            panel, buttons = _panel(preset, advice)
+            panel, buttons = _panel(preset, advice, head)
     handlers = Handlers(form, panel, wanted)
     _connect(tab, handlers, buttons)
     return handlers
@@ -73,13 +76,14 @@ def _width_fields(form: Form, wanted: tuple[int, ...]) -> None:
         form.add_component("", "more_widths", MORE_WIDTHS, more)
 
 
-def _panel(preset: Any, advice: Any) -> tuple[Panel, dict[str, Any]]:
+def _panel(preset: Any, advice: Any, head: Head) -> tuple[Panel, dict[str, Any]]:
     panel = Panel(
         preset=preset,
         advice=advice,
         drawing=gr.HTML(elem_id="hnw_create_drawing"),
         summary=gr.HTML(elem_id="hnw_create_summary"),
         offered=gr.State(()),
+        head=head,
     )
     buttons: dict[str, Any] = {
         "create": gr.Button("Create hypernetwork", variant="primary", elem_id="hnw_create_button"),
@@ -99,6 +103,7 @@ def _connect(tab: Any, handlers: Handlers, buttons: Mapping[str, Any]) -> None:
     tab.select(handlers.look, inputs, shown, **_QUICK)
     buttons["refresh"].click(handlers.look, inputs, shown, **_QUICK)
     handlers.form.on_input(handlers.look, inputs, shown, **_QUICK)
+    handlers.panel.head.connect(handlers.reset, inputs, handlers.filled)
     preset = handlers.panel.preset
     preset.input(handlers.choose_preset, [preset, *inputs], handlers.filled, **_QUICK)
     buttons["load"].upload(handlers.load, [buttons["load"], *inputs], [status, *handlers.filled], **_QUICK)

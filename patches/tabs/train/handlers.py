@@ -22,6 +22,7 @@ from ...model import lookup
 from ...runs.job import draft, listed_name, missing_network
 from ...runs.run import runs
 from ..form import Form
+from ..head import Head
 from ..preset_choice import shown_preset
 
 _UNNAMED = "training"
@@ -36,6 +37,7 @@ class Panel:
     plot: Any
     gallery: Any
     status: Any
+    head: Head
 
 
 class Handlers:
@@ -48,7 +50,8 @@ class Handlers:
     @property
     def shown(self) -> list[Any]:
         """Components that `look` updates."""
-        return [self.panel.plot, self.panel.preset, self.panel.advice, *self.form.messages]
+        panel = self.panel
+        return [panel.plot, panel.preset, panel.advice, panel.head.marks, *self.form.messages]
 
     @property
     def filled(self) -> list[Any]:
@@ -62,7 +65,7 @@ class Handlers:
     def choose_preset(self, name: str, *entered: Any) -> list[Any]:
         """Fill in a preset."""
         preset = presets.by_name(name)
-        return self._fill(preset.values() if preset else {}, entered)
+        return self.fill(preset.values() if preset else {}, entered)
 
     def save(self, *entered: Any) -> tuple[str, Any]:
         """Save the settings as a job file and offer it for download."""
@@ -84,7 +87,7 @@ class Handlers:
             with path.open("rb") as stream:
                 loaded = train_files.read(stream.read(MAX_BYTES + 1), path.name)
         except WorkbenchError as error:
-            return [self.form.explain(in_words(error)), *self._fill({}, entered)]
+            return [self.form.explain(in_words(error)), *self.fill({}, entered)]
         _choose_network(loaded)
         status = ""
         if loaded.errors:
@@ -93,7 +96,7 @@ class Handlers:
             sentence = f"Without a counterpart here, and so left out: {', '.join(loaded.left_out)}"
             status += self.form.explain(WorkbenchError(sentence))
         rest = "the rest of " if status else ""
-        return [status + done(f"Loaded {rest}{path.name}."), *self._fill(loaded.values, entered)]
+        return [status + done(f"Loaded {rest}{path.name}."), *self.fill(loaded.values, entered)]
 
     def fill_job(self, job: Job, entered: Sequence[Any]) -> list[Any]:
         """Return updates of `filled` that fill in the settings of a run; a network that is not listed is left out."""
@@ -101,7 +104,7 @@ class Handlers:
         values = {f"{section}.{key}": value for section, table in tables.items() for key, value in table.items()}
         path = values.pop("network.file")
         name = listed_name(path) if path else None
-        return self._fill(values | ({"network.file": name} if name else {}), entered)
+        return self.fill(values | ({"network.file": name} if name else {}), entered)
 
     def show_active(self, *entered: Any) -> list[Any]:
         """Return the task of the run that goes on, and updates of `filled` with its settings; nothing where none is."""
@@ -110,7 +113,7 @@ class Handlers:
             return ["", *(gr.update() for _ in self.filled)]
         return [run.task or "", *self.fill_job(run.job, entered)]
 
-    def _fill(self, changes: Mapping[str, Any], entered: Sequence[Any]) -> list[Any]:
+    def fill(self, changes: Mapping[str, Any], entered: Sequence[Any]) -> list[Any]:
         """Return updates that fill in new values, with those of `look` for the result."""
         tables = self.form.values(entered)
         for address, value in changes.items():
@@ -128,6 +131,7 @@ class Handlers:
         return [
             _plot(draft(tables)),
             *shown_preset(presets.matching(entered)),
+            self.panel.head.update(tables),
             *self.form.message_updates(sentences),
         ]
 

@@ -17,6 +17,7 @@ from ...patching import capabilities
 from .. import start_values, waiting
 from ..form import Form
 from ..frame import controls, form_column, frame, panel_column, progress_place, wipe_on
+from ..head import Head
 from ..inspect import work
 from ..preset_choice import preset_choice
 from . import buttons, fields, going_on
@@ -66,16 +67,18 @@ def make_tab(start: dict[str, dict[str, Any]], txt2img: Sequence[Any] = ()) -> H
     form = fields.make_form()
     with gr.Tab("Train Gamma", elem_id=f"{_ID}_tab") as tab, frame():
         with form_column(_ID):
+            head = Head(form)
             preset, advice = _preset_choice()
             fields.above_plot(form, start)
             plot = gr.HTML(elem_id="hnw_train_plot")
             fields.below_plot(form, start)
             tick = _tick(bool(txt2img))
             fields.folds(form, start)
+        head.fill()
         with panel_column(_ID, is_sticky=True):
             parts = _panel()
             waiting.make()
-    handlers = Handlers(form, Panel(preset, advice, plot, parts["preview"], parts["status"]))
+    handlers = Handlers(form, Panel(preset, advice, plot, parts["preview"], parts["status"], head))
     _connect_entry(tab, handlers, parts)
     _connect_runs(form, parts, _Txt2img(tick, txt2img))
     going_on.connect(parts)
@@ -167,6 +170,7 @@ def _connect_entry(tab: Any, handlers: Handlers, parts: Mapping[str, Any]) -> No
     tab.select(handlers.look, inputs, shown, **_QUICK)
     parts["look"].click(handlers.look, inputs, shown, **_QUICK)
     handlers.form.on_input(None, _js="hnwTrainLookSoon")
+    handlers.panel.head.connect(handlers.fill, inputs, handlers.filled)
     preset = handlers.panel.preset
     preset.input(handlers.choose_preset, [preset, *inputs], handlers.filled, **_QUICK)
     parts["load"].upload(handlers.load, [parts["load"], *inputs], [status, *handlers.filled], **_QUICK)

@@ -21,7 +21,7 @@ from hypernetwork_workbench.hypernetworks.data.survey.thumbnails import Thumbnai
 from hypernetwork_workbench.hypernetworks.merge.check import Difference
 from hypernetwork_workbench.hypernetworks.merge.plan import Plan
 from hypernetwork_workbench.hypernetworks.network.structure import Structure
-from hypernetwork_workbench.hypernetworks.pages import charts, create, dataset, elements, merge, sentences
+from hypernetwork_workbench.hypernetworks.pages import charts, create, dataset, elements, form, merge, sentences
 from hypernetwork_workbench.hypernetworks.pages import report as report_page
 from hypernetwork_workbench.hypernetworks.pages import runs as runs_page
 from hypernetwork_workbench.hypernetworks.pages.runs import Card, Compared
@@ -34,7 +34,7 @@ from tests.support.networks import random_network
 #: Short, as names of weights are cut at 60 characters.
 HOSTILE = "'\"onload='x><script>&\x00\x1b\u200f\u202e"
 #: Attributes that carry a text; all others are the same whatever the texts are.
-SPOKEN = {"alt", "aria-label", "data-tag", "title"}
+SPOKEN = {"alt", "aria-label", "data-changed", "data-tag", "data-words", "title"}
 #: It finds the pictures that have exactly this tag, and is never shown.
 EXACT = "data-tag"
 LONG = 100_000
@@ -171,6 +171,9 @@ CASES: dict[str, Case] = {
     "dataset.render": lambda texts, folder: dataset.render(a_survey(texts, folder)),
     "dataset.cards": lambda texts, folder: dataset.cards(a_survey(texts, folder), range(3), 1),
     "dataset.large": lambda texts, folder: dataset.large(a_survey(texts, folder), 2),
+    "form.contents": lambda texts, _: form.contents([("a", texts("fold"))], [("b", texts("words"))]),
+    "form.changed": lambda texts, _: form.changed([texts("one"), texts("other")]),
+    "form.browser": lambda _texts, _: form.browser(),
     "merge.methods_table": lambda texts, _: merge.methods_table([a_plan(texts)], "weighted_sum"),
     "merge.check_table": lambda texts, _: merge.check_table([Difference(8, "k", 1.0, 1.0, 1.0)], texts("with")),
     "merge.composition_table": lambda texts, _: merge.composition_table(
@@ -256,7 +259,7 @@ def test_an_endless_text_leaves_a_page_that_can_be_shown(name, tmp_path):
     assert len(page) < 15_000 * (1 + len(texts.places))
 
 
-@pytest.mark.parametrize("name", sorted(CASES.keys() - {"create.draw", "create.drawing"}))
+@pytest.mark.parametrize("name", sorted(CASES.keys() - {"create.draw", "create.drawing", "form.browser"}))
 def test_the_check_sees_a_page_that_does_not_escape(name, tmp_path, monkeypatch):
     unsafe = elements.environment().overlay(autoescape=False)
     monkeypatch.setattr(elements, "environment", lambda: unsafe)

@@ -1,0 +1,119 @@
+"""The form of Train Gamma: found by a word, changed and brought back, short or whole, its long help folded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.browser.page import Page
+
+SEARCH = """
+const field = document.querySelector("#hnw_train_contents .hnw-search");
+field.value = arguments[0];
+field.dispatchEvent(new Event("input", {bubbles: true}));
+"""
+FIELDS = """
+return [...document.querySelectorAll("#hnw_train_fields [data-field]")].map((one) => one.dataset.field)
+    .filter((id) => document.getElementById(id).offsetHeight > 0).map((id) => id.replace("hnw_train_", ""));
+"""
+OPEN = "return [...document.querySelectorAll('#hnw_train_fields .label-wrap.open')].map((one) => one.parentElement.id)"
+CHANGED = "return document.getElementById(arguments[0]).hasAttribute('data-own')"
+SEEN = "return document.querySelector(arguments[0]).offsetHeight > 0"
+CLICK = "document.querySelector(arguments[0]).click()"
+
+
+@pytest.fixture(scope="module")
+def tab(page: Page) -> Iterator[Page]:
+    """Return the tab, and the page anew afterwards."""
+    reopen(page)
+    yield page
+    page.driver.execute_script("localStorage.removeItem('hnw_view')")
+    page.driver.get(page.address)
+    page.find(".gradio-container button")
+
+
+def reopen(page: Page) -> None:
+    page.driver.get(page.address)
+    page.tab("Train")
+    page.tab("Train Gamma")
+    page.find("#hnw_train_fields[data-view]")
+
+
+def found(page: Page, words: str) -> list[str]:
+    page.driver.execute_script(SEARCH, words)
+    return page.driver.execute_script(FIELDS)
+
+
+@pytest.mark.parametrize(
+    ("words", "field"),
+    [
+        ("gradient accum", "train_gradient_accumulation"),
+        ("Optimizer STEPS of the whole", "train_max_steps"),
+        ("preview.cfg_scale", "preview_cfg_scale"),
+        ("ｃａｐｔｉｏｎ dropout", "data_caption_dropout"),
+    ],
+)
+def test_a_setting_is_found_by_label_help_and_name_in_a_file(tab: Page, words: str, field: str):
+    before, were_open = found(tab, ""), tab.driver.execute_script(OPEN)
+    hits = tab.until("the setting", lambda: field in (now := found(tab, words)) and now)
+    assert len(hits) < 5
+    assert found(tab, "no such thing") == []
+    assert tab.driver.execute_script(SEEN, "#hnw_train_contents .hnw-none")
+    tab.until("the whole form", lambda: found(tab, "") == before)
+    assert tab.driver.execute_script(OPEN) == were_open
+    assert not tab.driver.execute_script(SEEN, "#hnw_train_contents .hnw-none")
+
+
+def test_the_contents_open_their_part(tab: Page):
+    tab.driver.execute_script(CLICK, "[data-fold=hnw_train_loss]")
+    tab.until("the fold", lambda: "hnw_train_loss" in tab.driver.execute_script(OPEN))
+    tab.driver.execute_script(CLICK, "#hnw_train_loss > .label-wrap")
+
+
+def test_what_has_not_its_default_is_marked_and_brought_back(tab: Page):
+    field = "hnw_train_train_gradient_accumulation"
+    assert not tab.driver.execute_script(CHANGED, field)
+    tab.fill(field, 4)
+    tab.until("the mark", lambda: tab.driver.execute_script(CHANGED, field))
+    tab.driver.execute_script(CLICK, f"#{field} .hnw-reset")
+    tab.until("the default", lambda: tab.value(field) == "1")
+    tab.until("the end of the mark", lambda: not tab.driver.execute_script(CHANGED, field))
+
+
+def test_a_recipe_marks_what_it_changes(tab: Page):
+    count = "return document.querySelector('[data-fold=hnw_train_optimizer] b').textContent"
+    before = tab.driver.execute_script(count)
+    tab.choose("hnw_train_preset", "Three rates")
+    field = "hnw_train_schedule_kind"
+    tab.until("the kind of the recipe", lambda: tab.value(field) == "steps")
+    tab.until("the end of the mark", lambda: not tab.driver.execute_script(CHANGED, field))
+    assert before == " 1"
+
+
+def test_the_short_view_is_remembered(tab: Page):
+    whole = found(tab, "")
+    tab.driver.execute_script(CLICK, "#hnw_train_contents [data-view=basic]")
+    assert not tab.driver.execute_script(SEEN, "#hnw_train_loss")
+    reopen(tab)
+    assert not tab.driver.execute_script(SEEN, "#hnw_train_loss")
+    assert "preview_cfg_scale" in tab.until("a setting out of sight", lambda: found(tab, "preview.cfg_scale"))
+    found(tab, "")
+    tab.driver.execute_script(CLICK, "#hnw_train_contents [data-view=all]")
+    assert tab.driver.execute_script(SEEN, "#hnw_train_loss")
+    assert found(tab, "") == whole
+
+
+def test_a_long_help_is_folded_behind_a_mark(tab: Page):
+    mark, help_ = "#hnw_train_schedule_kind .hnw-help", "#hnw_train_schedule_kind .has-info + div"
+    assert not tab.driver.execute_script(SEEN, help_)
+    tab.driver.execute_script(CLICK, mark)
+    assert tab.driver.execute_script(SEEN, help_)
+    assert tab.find(mark).get_attribute("aria-expanded") == "true"
+    tab.driver.execute_script(CLICK, mark)
+    assert not tab.driver.execute_script(SEEN, help_)
+    assert tab.driver.execute_script(SEEN, "#hnw_train_train_max_steps .has-info + div")
+
+
+def test_the_scripts_made_no_error(tab: Page):
+    assert tab.own_errors() == []

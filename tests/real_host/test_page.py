@@ -1,0 +1,52 @@
+"""Our tabs inside the real Train tab: they take its width and leave it as it was; a run is watched there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.browser import layout
+from tests.browser import page as browser
+from tests.real_host.webui import WebUI
+
+BOXES = """
+const found = document.querySelectorAll("#train_tabs, #train_tabs ~ .resize-handle, #ti_gallery_container");
+return [...found].map((one) => [one.offsetLeft, one.offsetTop, one.offsetWidth, one.offsetHeight]);
+"""
+
+
+@pytest.fixture(scope="module")
+def page(host: WebUI) -> Iterator[browser.Page]:
+    """Return the WebUI in Chromium, with its tab Train open."""
+    if reason := browser.missing():
+        pytest.skip(reason)
+    driver = browser.open_browser()
+    try:
+        opened = browser.Page(driver, host.address)
+        opened.until("our tabs", lambda: driver.execute_script("return !!document.querySelector('#hnw_train_tab')"))
+        opened.tab("Train")
+        yield opened
+    finally:
+        driver.quit()
+
+
+@pytest.mark.parametrize("width_px", layout.WIDTHS_PX)
+def test_our_tabs_take_the_width(page: browser.Page, width_px: int) -> None:
+    with layout.wide(page.driver, width_px):
+        for name in layout.TABS:
+            assert layout.problems(page.driver, name) == []
+        assert layout.unseen(page.driver, is_beside=width_px >= layout.BESIDE_PX) == []
+
+
+def test_the_hosts_own_tabs_stay_as_they_were(page: browser.Page) -> None:
+    with layout.wide(page.driver, 1440):
+        page.tab("Create embedding")
+        before = page.driver.execute_script(BOXES)
+        page.tab("Train Gamma")
+        ours = page.driver.execute_script(BOXES)
+        page.tab("Create embedding")
+        after = page.driver.execute_script(BOXES)
+    assert ours != before == after
+    assert before[2][2] > 400, "the host's column is seen"
+    assert ours[2] == [0, 0, 0, 0]
