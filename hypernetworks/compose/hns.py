@@ -189,8 +189,7 @@ class _Reader:
     def _number(self, tree: ast.expr) -> float:
         value = self._value(tree)
         if value is None:
-            is_text = isinstance(tree, ast.Constant) and isinstance(tree.value, str)
-            reason = numbers.comma_reason(tree.value) if is_text else ""
+            reason = numbers.comma_reason(tree.value) if isinstance(tree, ast.Constant) else ""
             raise fail(self._at(tree), reason or "a number is expected here")
         return number(value, self._at(tree))
 
@@ -207,7 +206,7 @@ class _Reader:
             return sign * numbers.read(value)
         if isinstance(value, complex) and self._typed_after(tree).startswith("%"):
             return sign * value.imag / 100
-        return sign * value if type(value) in {int, float} else None
+        return sign * value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
 
     def _typed_after(self, tree: ast.Constant) -> str:
         """Return what was typed behind the digits of an imaginary number."""

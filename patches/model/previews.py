@@ -98,6 +98,7 @@ def _process(batch: list[PictureRequest]) -> list[Image.Image]:
     first = batch[0]
     sampler, schedule = _parts(first.sampler)
     schedules = _schedules()
+    chosen: dict[str, Any] = {"scheduler": schedule or schedules[0].label} if schedules else {}
     p = processing.StableDiffusionProcessingTxt2Img(
         sd_model=shared.sd_model,
         prompt=[request.prompt for request in batch],
@@ -112,7 +113,7 @@ def _process(batch: list[PictureRequest]) -> list[Image.Image]:
         height=first.height_px,
         do_not_save_samples=True,
         do_not_save_grid=True,
-        **({"scheduler": schedule or schedules[0].label} if schedules else {}),
+        **chosen,
     )
     # The prompt must not load or unload networks: the one to be shown is attached already.
     p.disable_extra_networks = True

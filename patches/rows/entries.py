@@ -69,8 +69,8 @@ def read(values: Sequence[Any]) -> tuple[list[Row], list[str]]:
     rows: list[Row] = []
     problems: list[str] = []
     for start in range(0, len(values), len(_DEFAULTS)):
-        given = values[start : start + len(_DEFAULTS)]
-        name, strength, is_on = (*given, *_DEFAULTS[len(given) :])
+        given = list(values[start : start + len(_DEFAULTS)])
+        name, strength, is_on = given + list(_DEFAULTS[len(given) :])
         row, number, label = Row(str(name or NONE).strip()), _number(strength), f"{_KEY} {len(rows) + 1}"
         try:
             row = dataclasses.replace(row, is_on=is_on is None or to_bool("its switch", is_on))

@@ -133,14 +133,13 @@ def _choices() -> list[str]:
     return [NONE, *lookup.listed()]
 
 
-def _confirmed(check: Callable[[Any, Iterable[str]], None] | None = None) -> Callable[[Any, Iterable[str]], None]:
+def _confirmed(check: Callable[[Any, Iterable[Any]], None]) -> Callable[[Any, Iterable[Any]], None]:
     """Return the check of an axis' values; a page that was opened before they were switched off passes none."""
 
-    def confirm(p: Any, values: Iterable[str]) -> None:
+    def confirm(p: Any, values: Iterable[Any]) -> None:
         if not patch_set.is_installed:
             raise RuntimeError("The axes for hypernetworks are switched off; open this page again")
-        if check is not None:
-            check(p, values)
+        check(p, values)
 
     return confirm
 
