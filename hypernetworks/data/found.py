@@ -129,11 +129,12 @@ def divided(
         if isinstance(error, CaptionEncodingError):
             by_folder.setdefault(error.path.parent, []).append(error)
     foreign = {path: one for errors in by_folder.values() for path, one in judged(errors).items()}
-    codecs = {one.path.parent: one.codec for one in foreign.values() if one.codec}
+    # Of one folder, what is certain comes last and counts.
+    beside = {one.path.parent: one for one in sorted(foreign.values(), key=lambda one: bool(one.codec)) if one.likely}
     usable, left_out = [], []
     for sample in samples:
         kind, path = sample.found.origin
-        caption = doubt(path, codecs[path.parent]) if kind == FILE and path.parent in codecs else None
+        caption = doubt(path, beside[path.parent]) if kind == FILE and path.parent in beside else None
         if caption is None:
             usable.append(sample)
         else:

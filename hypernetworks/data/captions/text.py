@@ -42,11 +42,13 @@ class Foreign(NamedTuple):
         path: the file.
         codec: the encoding that it is in; empty where that is not certain.
         sentence: what is wrong with it, and what to do.
+        likely: the encodings that it may be in, the likeliest first.
     """
 
     path: Path
     codec: str
     sentence: str
+    likely: tuple[str, ...] = ()
 
 
 def read_file(path: Path) -> str:
@@ -95,14 +97,16 @@ def judged(errors: Sequence[CaptionEncodingError]) -> Mapping[Path, Foreign]:
     return found
 
 
-def doubt(path: Path, codec: str) -> Foreign | None:
-    """Return what a caption file that was read as UTF-8 may be, where others of its folder are in `codec`."""
+def doubt(path: Path, beside: Foreign) -> Foreign | None:
+    """Return what a caption file that was read as UTF-8 may be, where one beside it is in another encoding."""
     data = read_bytes(path, MAX_BYTES)
-    if not is_doubtful(data, codec):
+    likely = tuple(codec for codec in beside.likely[:2] if is_doubtful(data, codec))
+    if not likely:
         return None
     read = " ".join(data.decode().split())[:_SHOWN_CHARACTERS]
-    reason = f"it is “{read}” in UTF-8, but files beside it are {PAGES[codec]}; save it as UTF-8, {_OFFER}"
-    return Foreign(path, codec, f"{path.name}: it is not certain how to read the caption ({reason})")
+    reason = f"it is “{read}” in UTF-8, but files beside it are {_names(beside.likely)}; save it as UTF-8, {_OFFER}"
+    sentence = f"{path.name}: it is not certain how to read the caption ({reason})"
+    return Foreign(path, beside.codec if beside.codec in likely else "", sentence, likely)
 
 
 def _fits(data: bytes, codec: str) -> bool:
@@ -116,11 +120,18 @@ def _foreign(error: CaptionEncodingError, codecs: Sequence[str], is_certain: boo
     if not codecs:
         wanted = "" if can_tell() else "; with charset-normalizer installed it could be recognised"
         return Foreign(error.path, "", f"{error}{wanted}")
-    names = [PAGES.get(codec, codec.upper().replace("_", "-")) for codec in codecs]
-    start = " ".join(error.data.decode(codecs[0], "replace").split())[:_SHOWN_CHARACTERS]
     if is_certain:
-        reason = f"it is not UTF-8 but {names[0]}: “{start}”; save it as UTF-8, {_OFFER}"
-        return Foreign(error.path, codecs[0], f"{error.path.name}: the caption cannot be read ({reason})")
-    two = f"{names[0]} or {names[1]}" if len(names) > 1 else names[0]
-    reason = f"it is not UTF-8 and may be {two}; save it as UTF-8, {_OFFER}"
-    return Foreign(error.path, "", f"{error.path.name}: the caption cannot be read ({reason})")
+        start = " ".join(error.data.decode(codecs[0], "replace").split())[:_SHOWN_CHARACTERS]
+        reason = f"it is not UTF-8 but {_names(codecs[:1])}: “{start}”; save it as UTF-8, {_OFFER}"
+    else:
+        reason = f"it is not UTF-8 and may be {_names(codecs)}; save it as UTF-8, {_OFFER}"
+    sentence = f"{error.path.name}: the caption cannot be read ({reason})"
+    return Foreign(
+        error.path, codecs[0] if is_certain else "", sentence, tuple(codecs if not is_certain else codecs[:1])
+    )
+
+
+def _names(codecs: Sequence[str]) -> str:
+    """Return the first two of some encodings in words."""
+    names = [PAGES.get(codec, codec.upper().replace("_", "-")) for codec in codecs]
+    return f"{names[0]} or {names[1]}" if len(names) > 1 else names[0]

@@ -88,11 +88,7 @@ def _unique(found: Sequence[str]) -> list[list[str]]:
 
 
 def _replaced(found: Sequence[str], tag: str, new: Sequence[str]) -> list[list[str]]:
-    """Return the tags with `new` in place of `tag`; a tag that is there already is not added twice."""
-    seen = {one for one in found if one != tag}
-    result = []
-    for one in found:
-        fresh = [name for name in new if name not in seen] if one == tag else [one]
-        seen.update(fresh)
-        result.append(fresh)
-    return result
+    """Return the tags with `new` in place of `tag`; a tag that is there already is not added."""
+    there = {one for one in found if one != tag}
+    fresh = [name for name in dict.fromkeys(new) if name not in there]
+    return [fresh if one == tag else [one] for one in found]

@@ -47,7 +47,8 @@ def replace(text, rules=None, tag="b", replacement="new"):
         ("\tsolo,,\t, hat,", "\tduo,,\t, hat,"),
         ("hat ||| solo ||| x", "hat ||| duo ||| x"),
         ("hat,　solo　,x", "hat,　duo　,x"),
-        ("solo, hat\nsolo_2, solo", "duo, hat\nsolo_2"),  # the second one is there already
+        ("solo, hat\nsolo_2, solo", "duo, hat\nsolo_2, duo"),
+        ("solo, hat\nduo, solo", "hat\nduo"),  # it is there already
     ],
 )
 def test_a_tag_is_replaced_where_it_stands(before, after):
