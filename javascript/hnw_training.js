@@ -125,3 +125,12 @@ function hnwTrainLookSoon() {
     hnwTrainLookTimer = setTimeout(() => gradioApp().querySelector("#hnw_train_look").click(), 300);
     return [];
 }
+
+// Enters the rate that was found, as if it were typed.
+// eslint-disable-next-line no-unused-vars
+function hnwTrainUseRate(button) {
+    const field = gradioApp().querySelector("#hnw_train_schedule_rate textarea, #hnw_train_schedule_rate input");
+    field.value = button.dataset.rate;
+    updateInput(field);
+    field.scrollIntoView({block: "center", behavior: "smooth"});
+}

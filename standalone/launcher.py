@@ -20,7 +20,7 @@ _MEASURES = re.compile(r"^def measure\(", re.MULTILINE)
 HELP = """\
 python launch.py [serve] [options]        start the page on 127.0.0.1:7860 (serve --help lists its options)
 python launch.py train JOB.toml [options] create and train a hypernetwork as the job file says
-    [--set section.key=value ...] [--resume] [--report FILE.json]
+    [--set section.key=value ...] [--resume | --find-rate] [--report FILE.json]
 python launch.py test [pytest arguments]  run the tests
 python launch.py bench NAME               measure how fast it is: {benchmarks}
     [--json FILE] [--rounds N]

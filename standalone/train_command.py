@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import math
 import signal
 import sys
 from collections.abc import Iterator
@@ -113,13 +114,17 @@ def main(argv: list[str]) -> int:
     try:
         _check_report(arguments.report)
         job, evaluation = _read_job(arguments.job, arguments.set)
-        report = _train(job, evaluation, arguments)
+        if arguments.find_rate:
+            report, said = _find_rate(job, arguments)
+        else:
+            report = _train(job, evaluation, arguments)
+            said = _summary(report)
         if arguments.report:
             write_text(arguments.report, json.dumps(report, indent=2, ensure_ascii=False) + "\n")
     except WorkbenchError as error:
         sys.stderr.write(f"{error}\n")
         return USAGE_ERROR if isinstance(error, SettingsError) else FAILED
-    sys.stdout.write(_summary(report))
+    sys.stdout.write(said)
     return 0
 
 
@@ -135,7 +140,9 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
         metavar="section.key=value",
         help="a setting put over the job file's; may be given several times",
     )
-    parser.add_argument("--resume", action="store_true", help="go on from the newest saved state of this run")
+    mode = parser.add_mutually_exclusive_group()
+    mode.add_argument("--resume", action="store_true", help="go on from the newest saved state of this run")
+    mode.add_argument("--find-rate", action="store_true", help="only try learning rates, and tell which suits the job")
     parser.add_argument("--report", type=path_argument, metavar="FILE.json", help="where to write what was measured")
     parser.add_argument(
         "--ckpt", type=path_argument, metavar="FILE", help="checkpoint to train on; without it the demo model"
@@ -192,6 +199,33 @@ def _train(job: Job, evaluation: EvaluationSettings, arguments: argparse.Namespa
         return report | evaluation.measure(job, result.network)
     finally:
         running.stop()
+
+
+def _find_rate(job: Job, arguments: argparse.Namespace) -> tuple[dict[str, Any], str]:
+    """Return the report and the sentences about the rate that suits the job; nothing is trained for keeps."""
+    progress = ConsoleProgress()
+    running = _start_host(arguments.ckpt, arguments.data_dir)
+    try:
+        from hypernetwork_workbench.patches.runs.training import find_rate_for  # noqa: PLC0415 (needs the running host)
+
+        with progress.listening():
+            found = find_rate_for(job, progress)
+    finally:
+        running.stop()
+    told = {name: value if found.is_found else None for name, value in vars(found.choice).items() if name != "doubt"}
+    report = {
+        **told,
+        "schedule_rate": found.text or None,
+        "doubt": found.choice.doubt or None,
+        "steps": found.steps,
+        "seconds": round(found.seconds, 3),
+        "trials": [
+            {"rate": trial.rate, "steps": trial.steps, "loss": trial.loss if math.isfinite(trial.loss) else None}
+            for trial in found.trials
+        ],
+    }
+    entry = [f'In the job file: rate = "{found.text}"'] if found.is_found else []
+    return report, "\n".join([*found.lines(), *entry]) + "\n"
 
 
 def _start_host(ckpt: Path | None, data_dir: Path | None) -> host.Host:

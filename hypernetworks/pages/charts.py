@@ -23,6 +23,8 @@ _NAME = 100
 _TICKS = 4
 _BARS_WIDTH, _BARS_HEIGHT = 180, 34
 _GAP = 0.5
+#: Losses above so many times the first one would hide the differences of all others.
+_FAR_ABOVE = 1.2
 
 #: Its points as a polyline has them, how many they are, its colour, and its dashes.
 Line = tuple[str, int, str, str]
@@ -35,7 +37,7 @@ class Curve:
     """A named line through points (step, value)."""
 
     name: str
-    points: Sequence[tuple[int, float]]
+    points: Sequence[tuple[float, float]]
 
 
 def draw_chart(curves: Sequence[Curve], right: Curve | None, last_step: int) -> Markup:
@@ -58,7 +60,7 @@ def draw_chart(curves: Sequence[Curve], right: Curve | None, last_step: int) -> 
             (_LEGEND_PX * number, curve.name, colour)
             for number, (curve, colour) in enumerate(entry for axis in axes for entry in axis)
         ],
-        last_step=last_step,
+        below=_steps(last_step),
         ticks=ticks,
         lines=lines,
     )
@@ -78,16 +80,48 @@ def draw_runs(runs: Sequence[RunCurves]) -> Markup:
         if points
     ]
     limits = _range([curve for curve, _, _ in curves])
-    last_step = max((curve.points[-1][0] for curve, _, _ in curves), default=1)
+    last_step = int(max((curve.points[-1][0] for curve, _, _ in curves), default=1))
     return elements.piece(
         _FILE,
         "chart",
         size=_SIZE,
         names=", ".join(elements.text(name, _NAME) for name, _, _ in runs),
         legend=[],
-        last_step=last_step,
+        below=_steps(last_step),
         ticks=[list(_ticks(limits)), []],
         lines=[_line(curve, limits, last_step, shade, dashes) for curve, shade, dashes in curves],
+    )
+
+
+def draw_rates(curves: Sequence[Curve], start: float, chosen: tuple[float, float] | None) -> Markup:
+    """Return an SVG with losses over learning rates, on a logarithmic axis; empty where there is none to show.
+
+    Args:
+        start: the loss before; what is far above it is left out.
+        chosen: lowest and highest of the rates to shade.
+    """
+    shown = [
+        Curve(one.name, sorted((math.log10(rate), loss) for rate, loss in one.points if loss <= start * _FAR_ABOVE))
+        for one in curves
+    ]
+    places = [place for curve in shown for place, _ in curve.points]
+    if not places:
+        return Markup()
+    first = math.floor(min(places))
+    decades = max(math.ceil(max(places)) - first, 1)
+    drawn = [Curve(one.name, [(place - first, loss) for place, loss in one.points]) for one in shown]
+    limits = _range([*drawn, Curve("", [(0, start)])])
+    low, high = (min(max(math.log10(rate) - first, 0), decades) / decades for rate in chosen or (1, 1))
+    return elements.piece(
+        _FILE,
+        "chart",
+        size=_SIZE,
+        names=", ".join(curve.name for curve in drawn),
+        legend=[(_LEGEND_PX * number, one.name, _COLOURS[number]) for number, one in enumerate(drawn)],
+        below=[(f"{100 * mark / decades:g}%", "middle", f"1e{first + mark}") for mark in range(decades + 1)],
+        ticks=[list(_ticks(limits)), []],
+        lines=[_line(one, limits, decades, _COLOURS[number]) for number, one in enumerate(drawn)],
+        shade=(f"{low * _SIZE:.0f}", f"{(high - low) * _SIZE:.0f}") if chosen else None,
     )
 
 
@@ -116,7 +150,7 @@ def _range(curves: Sequence[Curve]) -> tuple[float, float]:
     return low - margin if low < 0 else max(0.0, low - margin), high + margin
 
 
-def _line(curve: Curve, limits: tuple[float, float], last_step: int, colour: str, dashes: str = "") -> Line:
+def _line(curve: Curve, limits: tuple[float, float], last_step: float, colour: str, dashes: str = "") -> Line:
     low, high = limits
     across, down = _SIZE / max(last_step, 1), _SIZE / (high - low)
     places: list[float] = []
@@ -126,6 +160,11 @@ def _line(curve: Curve, limits: tuple[float, float], last_step: int, colour: str
     count = len(places) // 2
     # One format for all: a chart is drawn every second of a run.
     return " ".join(["%.1f,%.1f"] * count) % tuple(places), count, colour, dashes
+
+
+def _steps(last: int) -> list[tuple[str, str, str]]:
+    """Return place, anchor and words of the marks below a chart over steps."""
+    return [("0", "start", "0"), ("100%", "end", f"step {last}")]
 
 
 def _ticks(limits: tuple[float, float]) -> Iterator[tuple[str, str]]:

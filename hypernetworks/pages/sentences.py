@@ -17,6 +17,16 @@ def done(*sentences: str, chart: Markup = _NONE) -> str:
     return elements.page(_FILE, "done", sentences, chart)
 
 
+def unsure(*sentences: str, chart: Markup = _NONE) -> str:
+    """Return an outcome that tells nothing for sure, one sentence per line, with a chart below them."""
+    return elements.page(_FILE, "unsure", sentences, chart)
+
+
+def found_rate(*sentences: str, chart: Markup, rate: str) -> str:
+    """Return a learning rate that was found, with a button that enters it."""
+    return elements.page(_FILE, "found_rate", sentences, chart, rate)
+
+
 def refused(sentences: Sequence[str]) -> str:
     """Return errors as a list; an empty text where there are none."""
     return elements.page(_FILE, "refused", sentences)

@@ -12,6 +12,11 @@ from .settings.loss import LossSettings
 
 def diffusion_loss(denoiser: Denoiser, batch: NoisyBatch, settings: LossSettings) -> Tensor:
     """Return the mean weighted distance between prediction and target over the batch, a float32 scalar."""
+    return picture_losses(denoiser, batch, settings).mean()
+
+
+def picture_losses(denoiser: Denoiser, batch: NoisyBatch, settings: LossSettings) -> Tensor:
+    """Return the weighted distance between prediction and target of each picture, [batch], float32."""
     prediction = denoiser.predict(batch.noisy, batch.timesteps, batch.conditioning).float()
     residuals = Residuals(prediction - batch.target.float(), batch.timesteps, len(denoiser.alphas_cumprod))
     distances = LOSSES[settings.kind].distance(residuals, settings)
@@ -20,7 +25,7 @@ def diffusion_loss(denoiser: Denoiser, batch: NoisyBatch, settings: LossSettings
     losses = distances.mean((1, 2, 3))
     if settings.min_snr_gamma:
         losses = losses * min_snr_weights(denoiser, batch.timesteps, settings.min_snr_gamma)
-    return losses.mean()
+    return losses
 
 
 def min_snr_weights(denoiser: Denoiser, timesteps: Tensor, gamma: float) -> Tensor:

@@ -23,6 +23,7 @@ from .optim import optimizers, schedules
 from .optim.precision import Precision
 from .origin import Origin
 from .paths import OutputPaths
+from .rate_search import Horizons
 from .resume import changes_since, state_to_resume
 from .settings.job import Job
 from .state_file import SavedRun
@@ -114,6 +115,8 @@ class TrainingPlan:
             f"The learning rate starts at {self.schedule.rate(0):.3g} and ends at "
             f"{self.schedule.rate(self.end_step - 1):.3g}.",
         ]
+        if not optimizers.KINDS[job.optimizer.name].finds_rate:
+            lines.append(f"Find a rate would take at most {Horizons.of(self.end_step).most_steps} steps for this run.")
         if job.train.validation_share and not len(self.held_out):
             lines.append("No picture is held out for validation: that takes at least two to train on.")
         if self.end_step < job.train.max_steps:

@@ -1,123 +1,176 @@
-"""Finds a learning rate: the range test of Smith, "Cyclical Learning Rates" (2017)."""
+"""Finds a learning rate for a job by trying many, each from the same start on the same batches and noise."""
 
 from __future__ import annotations
 
 import math
+import time
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from markupsafe import Markup
+from torch import Tensor
 
-from ..base.errors import TrainingError
+from ..base.errors import WorkbenchError
 from ..data.encoding import encode_parts
-from ..pages.charts import Curve, draw_chart
-from ..ports import Ports
-from .optim.precision import Precision
-from .plan import make_plan
+from ..pages.charts import Curve, draw_rates
+from ..ports import Ports, Progress
+from .optim.optimizers import KINDS
+from .optim.step_schedule import with_highest
+from .plan import TrainingPlan, make_plan
+from .rate_search import Choice, Horizons, RateSearch, Trial
+from .rate_trials import RateTrials, measured_part
 from .settings.job import Job
 from .state import make_state
-from .tracking.metrics import StepRecord
 from .trainer import make_trainer
 
-LOWEST, HIGHEST = 1e-7, 0.1
-STEPS = 100
-_SMOOTHING = 0.9
-_DIVERGED = 2.0
-_SKIPPED_SHARE = 0.1
-
-
-@dataclass(frozen=True)
-class RisingRate:
-    """A rate that grows by the same factor every step."""
-
-    lowest: float
-    highest: float
-    steps: int
-
-    def rate(self, step: int) -> float:
-        """Return the rate of `step`."""
-        return self.lowest * (self.highest / self.lowest) ** (step / max(self.steps - 1, 1))
-
-    def is_end_of_cycle(self, step: int) -> bool:
-        """Tell whether `step` is the last one."""
-        return step == self.steps - 1
-
-    @property
-    def end_step(self) -> int:
-        """The number of steps."""
-        return self.steps
+#: Share of the highest rate below which the end of a run counts as quiet.
+_QUIET = 0.2
 
 
 @dataclass(frozen=True)
 class FoundRate:
-    """The result of the test.
+    """What the trials of rates gave.
 
     Attributes:
-        rate: the suggestion.
-        rates, losses: the rates tried, and the smoothed loss after each.
+        choice: the rate with its range, or why none can be told.
+        text: the learning rate to enter: that rate, or a schedule with it as the highest; empty where there is none.
+        trials: all of them, in order.
+        loss: of the measured samples before.
+        run_steps: length of the job's run, in optimizer steps.
+        steps, seconds: what the trials took.
     """
 
-    rate: float
-    rates: tuple[float, ...]
-    losses: tuple[float, ...]
+    choice: Choice
+    text: str = ""
+    trials: tuple[Trial, ...] = ()
+    loss: float = math.nan
+    run_steps: int = 0
+    steps: int = 0
+    seconds: float = 0.0
+
+    @property
+    def is_found(self) -> bool:
+        """Whether there is a rate."""
+        return not self.choice.doubt
+
+    def lines(self) -> list[str]:
+        """Return the result as sentences: first the rate or why there is none, then what was done for it."""
+        choice, lines = self.choice, []
+        if self.is_found:
+            lines.append(
+                f"A learning rate of {choice.rate:.2g} suits this run of {self.run_steps} steps; rates from "
+                f"{choice.low:.2g} to {choice.high:.2g} may do as well."
+            )
+        else:
+            lines.append(f"No learning rate can be told: {choice.doubt}.")
+        if self.trials:
+            best = min(trial.loss for trial in self.trials)
+            lines.append(
+                f"{len(self.trials)} trials took {self.steps} steps and {self.seconds:.0f} s; the loss on the same "
+                f"pictures and noise was {self.loss:.4g} before, and {best:.4g} after the best."
+            )
+        return lines
 
     def chart(self) -> Markup:
-        """Return the smoothed loss and the common logarithm of the rate over the steps, as SVG."""
-        loss = Curve("loss", list(enumerate(self.losses)))
-        rate = Curve("log10 of the rate", [(step, math.log10(value)) for step, value in enumerate(self.rates)])
-        return draw_chart([loss], rate, len(self.rates) - 1)
+        """Return the loss after trials over the rate, a curve for each length, as SVG; empty without trials."""
+        lengths = sorted({trial.steps for trial in self.trials})
+        curves = [
+            Curve(f"loss after {steps} steps", [(t.rate, t.loss) for t in self.trials if t.steps == steps])
+            for steps in lengths
+        ]
+        return draw_rates(curves, self.loss, (self.choice.low, self.choice.high) if self.is_found else None)
 
 
-class _Recorder:
-    """Smooths the losses, and ends the test once they have clearly risen."""
-
-    def __init__(self, ports: Ports, steps: int, precision: Precision) -> None:
-        self._ports, self._steps, self._precision = ports, steps, precision
-        self.rates: list[float] = []
-        self.losses: list[float] = []
-        self._mean = 0.0
-
-    def after_step(self, record: StepRecord) -> bool:
-        """Record the step; return True to end the test."""
-        self._ports.progress.report(record.step, self._steps, f"Trying a rate of {record.rate:.3g}")
-        if record.skipped:
-            # The first steps in fp16 may be left out because the scale of the loss is too large yet.
-            return not (math.isfinite(record.loss) and self._precision.is_searching_scale)
-        self._mean = _SMOOTHING * self._mean + (1 - _SMOOTHING) * record.loss
-        self.rates.append(record.rate)
-        self.losses.append(self._mean / (1 - _SMOOTHING ** len(self.rates)))
-        has_diverged = self.losses[-1] > _DIVERGED * min(self.losses)
-        return has_diverged or self._ports.progress.is_interrupted()
+class _InterruptedError(WorkbenchError):
+    """The user ended the trials."""
 
 
-def find_rate(job: Job, ports: Ports, steps: int = STEPS) -> FoundRate:
-    """Train a copy of the network for `steps` at a rising rate, and return the rate of the steepest descent.
+class _Trying:
+    """Keeps the trials, shows their progress, and ends them where the user asks for it."""
 
-    Only encoded pictures are written, for the run itself; the seed makes the result reproducible.
+    def __init__(self, progress: Progress, horizons: Horizons) -> None:
+        self._progress, self._horizons = progress, horizons
+        self._started = time.monotonic()
+        self._expected, self._loss, self._steps = "", math.nan, 0
+        self.trials: list[Trial] = []
+
+    def before_step(self, rate: float) -> None:
+        """Report a step that begins; raises _InterruptedError."""
+        if self._progress.is_interrupted():
+            raise _InterruptedError
+        most, what = self._horizons.most_steps, f"trying a rate of {rate:.2g}" if rate else "preparing"
+        self._progress.report(self._steps, most, f"step {self._steps} of at most {most}{self._expected}, {what}")
+        self._steps += 1
+
+    def search(self, trials: RateTrials, losses: Tensor, settles: bool) -> Choice:
+        """Try rates, and return what they say."""
+        horizons = self._horizons
+        seconds = trials.step_s * horizons.most_steps + trials.measurement_s * horizons.most_trials
+        self._expected = f" ({seconds:.0f} s)"
+        self._loss = losses.mean().item()
+
+        def measure(rate: float, steps: int) -> Trial:
+            self.trials.append(trials.measure(rate, steps))
+            self._progress.draw(self.result(Choice()).chart())
+            return self.trials[-1]
+
+        return RateSearch(measure, losses, horizons, settles).choose()
+
+    def result(self, choice: Choice, text: str = "") -> FoundRate:
+        """Return the result."""
+        return FoundRate(
+            choice=choice,
+            text=text,
+            trials=tuple(self.trials),
+            loss=self._loss,
+            run_steps=self._horizons.run,
+            steps=self._steps,
+            seconds=time.monotonic() - self._started,
+        )
+
+
+def find_rate(job: Job, ports: Ports) -> FoundRate:
+    """Return a learning rate for the whole run of `job`, or why none can be told.
+
+    Nothing is written but encoded pictures, for the run itself; the seed makes the result reproducible.
 
     Raises:
         SettingsError: settings do not fit the model, the files or the dataset.
-        TrainingError: the loss did not fall at any rate.
+        DatasetError: pictures or captions cannot be read.
     """
-    changes = replace(job.output, overwrite=True)
-    # Every timestep may occur at every rate; a noise scheduler is for the length of a real run.
-    loss, settings = replace(job.loss, noise_cycle="0"), replace(job.train, ema_decay=0.0)
-    tried = replace(job, output=changes, loss=loss, train=settings)
-    plan = replace(make_plan(tried, ports), schedule=RisingRate(LOWEST, HIGHEST, steps), end_step=steps)
-    (data,) = encode_parts((plan.dataset,), ports, plan.cache)
-    trainer = make_trainer(plan, ports.denoiser, data, make_state(tried, plan.network, ports.denoiser))
-    recorder = _Recorder(ports, steps, trainer.state.precision)
-    reporter = trainer.reporter([recorder], steps)
-    with trainer.working():
-        for batches in trainer.batches(0, steps):
-            if reporter.report(trainer.step(batches)):
-                break
-    return _steepest(recorder.rates, recorder.losses)
+    if KINDS[job.optimizer.name].finds_rate:
+        doubt = f"{job.optimizer.name} finds the size of its steps by itself; leave the learning rate at 1"
+        return FoundRate(Choice(doubt=doubt))
+    plan = make_plan(_tried(job), ports)
+    training, measured = encode_parts((plan.training, measured_part(plan.training)), ports, plan.cache)
+    state = make_state(plan.job, plan.network, ports.denoiser)
+    if job.network.file:
+        state.read_optimizer_file(Path(job.network.file), plan.job)
+    trying = _Trying(ports.progress, Horizons.of(plan.end_step))
+    trainer = make_trainer(plan, ports.denoiser, training, state)
+    trials = RateTrials(trainer, plan.end_step, measured, trying.before_step)
+    unloaded = ports.encoder.unloaded() if job.train.unload_encoders else nullcontext()
+    try:
+        with unloaded, trials.working() as losses:
+            choice = trying.search(trials, losses, _settles(plan))
+    except _InterruptedError:
+        choice = Choice(doubt=f"it was interrupted after {len(trying.trials)} trials")
+    text = "" if choice.doubt else with_highest(job.schedule.rate, choice.rate, plan.end_step)
+    return trying.result(choice, text)
 
 
-def _steepest(rates: list[float], losses: list[float]) -> FoundRate:
-    first = int(len(losses) * _SKIPPED_SHARE)  # a mean of few losses means little
-    slopes = [(losses[i + 1] - losses[i - 1], rates[i]) for i in range(max(first, 1), len(losses) - 1)]
-    slope, rate = min(slopes, default=(0.0, 0.0))
-    if slope >= 0:
-        raise TrainingError("the loss did not fall at any rate; check the dataset, or choose a rate by hand")
-    return FoundRate(rate, tuple(rates), tuple(losses))
+def _tried(job: Job) -> Job:
+    """Return the job with 1 as its highest rate, and without what is for the length of a real run."""
+    rate = with_highest(job.schedule.rate, 1.0, job.train.max_steps)
+    return replace(
+        job,
+        schedule=replace(job.schedule, rate=rate),
+        loss=replace(job.loss, noise_cycle="0"),
+        train=replace(job.train, ema_decay=0.0),
+        output=replace(job.output, overwrite=True),
+    )
+
+
+def _settles(plan: TrainingPlan) -> bool:
+    return plan.schedule.rate(plan.end_step - 1) <= _QUIET

@@ -41,7 +41,7 @@ class Validation:
         self._state = state
         self._every = every
         self._noise = NoiseProcess(denoiser.alphas_cumprod, denoiser.prediction, LossSettings())
-        self._groups = _groups(data)
+        self._groups = batches_of_one_size(data, _AT_ONCE)
         self.latest: tuple[int, float] | None = None
         self.best = math.inf
 
@@ -103,9 +103,9 @@ class Validation:
                 start += len(items)
 
 
-def _groups(data: EncodedDataset) -> list[list[int]]:
-    """Return the numbers of the items, a few of one size at a time."""
+def batches_of_one_size(data: EncodedDataset, most: int) -> list[list[int]]:
+    """Return the numbers of the items, at most `most` of one size at a time."""
     sizes: dict[tuple[int, int], list[int]] = {}
     for item, kind in enumerate(data.dataset.kinds):
         sizes.setdefault((kind.width_px, kind.height_px), []).append(item)
-    return [group[start : start + _AT_ONCE] for group in sizes.values() for start in range(0, len(group), _AT_ONCE)]
+    return [group[start : start + most] for group in sizes.values() for start in range(0, len(group), most)]

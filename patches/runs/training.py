@@ -73,7 +73,7 @@ def check_job(job: Job, resume: bool = False) -> list[str]:
 
 @report_unexpected()
 def find_rate_for(job: Job, progress: Progress | None = None) -> FoundRate:
-    """Try rising rates on a copy that is thrown away; raises WorkbenchError as `run_job` does."""
+    """Try rates on copies that are thrown away; raises WorkbenchError as `run_job` does."""
     with _freed_memory(), turns.kept(), _shown(runs.active) as shown:
         return find_rate(job, _ports(job, progress or shown))
 

@@ -35,6 +35,7 @@ class OptimizerKind:
         attribute: name of the class in it.
         package: the package to install where the module is missing.
         is_fused: whether it has a fused step on every GPU that torch supports, and on the CPU.
+        finds_rate: whether it finds the size of its steps by itself, as a multiple of the rate.
         defaults: options that must differ from the class's own, since the rate is set from outside.
     """
 
@@ -42,6 +43,7 @@ class OptimizerKind:
     attribute: str
     package: str = "torch"
     is_fused: bool = False
+    finds_rate: bool = False
     defaults: dict[str, Any] = field(default_factory=dict)
 
 
@@ -49,8 +51,8 @@ class OptimizerKind:
 _FUSED_ON_CPU = (2, 4)
 
 
-def _from_library(attribute: str, **defaults: Any) -> OptimizerKind:
-    return OptimizerKind("pytorch_optimizer", attribute, "pytorch-optimizer", defaults=defaults)
+def _from_library(attribute: str, finds_rate: bool = False, **defaults: Any) -> OptimizerKind:
+    return OptimizerKind("pytorch_optimizer", attribute, "pytorch-optimizer", False, finds_rate, defaults)
 
 
 KINDS = Registry(
@@ -66,11 +68,11 @@ KINDS = Registry(
         "Lion8bit": OptimizerKind("bitsandbytes.optim", "Lion8bit", "bitsandbytes"),
         "Lion": _from_library("Lion"),
         "AdaFactor": _from_library("AdaFactor", relative_step=False, scale_parameter=False),
-        "Prodigy": _from_library("Prodigy"),
-        "DAdaptAdam": _from_library("DAdaptAdam"),
-        "DAdaptAdaGrad": _from_library("DAdaptAdaGrad"),
-        "DAdaptSGD": _from_library("DAdaptSGD"),
-        "DAdaptLion": _from_library("DAdaptLion"),
+        "Prodigy": _from_library("Prodigy", finds_rate=True),
+        "DAdaptAdam": _from_library("DAdaptAdam", finds_rate=True),
+        "DAdaptAdaGrad": _from_library("DAdaptAdaGrad", finds_rate=True),
+        "DAdaptSGD": _from_library("DAdaptSGD", finds_rate=True),
+        "DAdaptLion": _from_library("DAdaptLion", finds_rate=True),
         "ScheduleFreeAdamW": _from_library("ScheduleFreeAdamW"),
         "ScheduleFreeSGD": _from_library("ScheduleFreeSGD"),
         "CAME": _from_library("CAME"),

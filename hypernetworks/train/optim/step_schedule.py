@@ -13,6 +13,7 @@ from .schedule import ScheduleRequest, check_numbers, schedule
 _MOST_PIECES = 1000
 _EXAMPLE = "it must be a number, or rates with the step each ends at, such as 4e-05:2000,4e-06:4000"
 _NO_END = -1
+_FAR_OFF = 2**62
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,20 @@ def _pair(text: str, piece: str) -> tuple[float, int]:
     if rate < 0:
         raise ScheduleError(f"{rate_text.strip()[:40]} in {shown(text)} is no learning rate; {_EXAMPLE}")
     return rate, end
+
+
+def with_highest(text: str, rate: float, max_steps: int) -> str:
+    """Return the text of a schedule with `rate` as the highest of a run of `max_steps`, the others in proportion.
+
+    Raises:
+        ScheduleError: the text is no schedule.
+    """
+    highest = max(one for one, _ in parse(text, max_steps).pieces)
+    if not highest:
+        return f"{rate:.2g}"
+    pieces = parse(text, _FAR_OFF).pieces
+    ends = ["" if end == _FAR_OFF else f":{end}" for _, end in pieces]
+    return ",".join(f"{one / highest * rate:.2g}{end}" for (one, _), end in zip(pieces, ends, strict=True))
 
 
 @schedule("steps", order=10, shapes_one_rate=False)

@@ -10,7 +10,7 @@ from modules import progress
 
 from ....hypernetworks.base.errors import SettingsError, WorkbenchError
 from ....hypernetworks.jobs.train_entry import in_words
-from ....hypernetworks.pages.sentences import done, note, paragraph, refused
+from ....hypernetworks.pages.sentences import done, found_rate, note, paragraph, refused, unsure
 from ....hypernetworks.train import TrainResult
 from ....hypernetworks.train.records import RunRecord
 from ...patching.error_reports import report_unexpected
@@ -111,10 +111,11 @@ def check(tables: dict[str, Any]) -> Answer:
 
 
 def find_rate(tables: dict[str, Any]) -> Answer:
-    """Try rising learning rates."""
+    """Try learning rates; return the one found with a button that enters it, or why none was."""
     found = find_rate_for(job_from(tables))
-    sentence = f"A rate near {found.rate:.2g} learns fastest; for a long run take a half to a tenth of it."
-    return gr.update(), done(sentence, chart=found.chart())
+    if found.is_found:
+        return gr.update(), found_rate(*found.lines(), chart=found.chart(), rate=found.text)
+    return gr.update(), unsure(*found.lines(), chart=found.chart())
 
 
 def interrupt() -> Any:
