@@ -117,6 +117,8 @@ _SMALL = RateJob(
     (0.1, 0.3, 1, 3, 10, 30),
 )
 
+_RATES, _NORMALISED_RATES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2), (1e-3, 3e-3, 1e-2, 3e-2, 0.1)
+
 #: Jobs to find the rate of: the demo, and others of another structure, optimizer, length and pictures.
 JOBS: tuple[RateJob, ...] = (_demo(), _NORMALISED, _DEEP, _SMALL)
 
@@ -147,4 +149,4 @@ def _advised(name: str, shape: shapes.Preset, values: dict[str, Any], rate: str,
     tables.pop("output", None)
     tables.pop("preview", None)
     highest = max(one for one, _ in pieces)
-    return RateJob(name, "night", 16, tables, (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2), highest)
+    return RateJob(name, "night", 16, tables, _NORMALISED_RATES if shape.shape.layer_norm else _RATES, highest)

@@ -76,7 +76,7 @@ class FoundRate:
         """Return the loss after trials over the rate, a curve for each length, as SVG; empty without trials."""
         lengths = sorted({trial.steps for trial in self.trials})
         curves = [
-            Curve(f"loss after {steps} steps", [(t.rate, t.loss) for t in self.trials if t.steps == steps])
+            Curve(f"after {steps} steps", [(t.rate, t.loss) for t in self.trials if t.steps == steps])
             for steps in lengths
         ]
         return draw_rates(curves, self.loss, (self.choice.low, self.choice.high) if self.is_found else None)
@@ -92,22 +92,25 @@ class _Trying:
     def __init__(self, progress: Progress, horizons: Horizons) -> None:
         self._progress, self._horizons = progress, horizons
         self._started = time.monotonic()
-        self._expected, self._loss, self._steps = "", math.nan, 0
+        self._expected_s, self._loss, self._steps = math.nan, math.nan, 0
         self.trials: list[Trial] = []
 
     def before_step(self, rate: float) -> None:
         """Report a step that begins; raises _InterruptedError."""
         if self._progress.is_interrupted():
             raise _InterruptedError
-        most, what = self._horizons.most_steps, f"trying a rate of {rate:.2g}" if rate else "preparing"
-        self._progress.report(self._steps, most, f"step {self._steps} of at most {most}{self._expected}, {what}")
+        done, most = self._steps, self._horizons.most_steps
+        if rate:
+            text = f"step {done} of at most {most} ({self._expected_s:.0f} s), trying a rate of {rate:.2g}"
+        else:
+            text = f"step {done} of at most {most}, preparing"
+        self._progress.report(done, most, text)
         self._steps += 1
 
     def search(self, trials: RateTrials, losses: Tensor, settles: bool) -> Choice:
         """Try rates, and return what they say."""
         horizons = self._horizons
-        seconds = trials.step_s * horizons.most_steps + trials.measurement_s * horizons.most_trials
-        self._expected = f" ({seconds:.0f} s)"
+        self._expected_s = trials.step_s * horizons.most_steps + trials.measurement_s * horizons.most_trials
         self._loss = losses.mean().item()
 
         def measure(rate: float, steps: int) -> Trial:

@@ -169,16 +169,18 @@ class RateSearch:
         best = tried[_best(tried)]
         if best.losses is None:
             return "the loss does not stay finite at any rate"
-        after = f"after {best.steps} steps"
         gain, error = _mean(self._start - best.losses)
+        low, high, steps = rate_at(good[0]), rate_at(good[-1]), best.steps
         if gain <= _SURE * error:
-            return f"no rate lowers the loss by more than chance {after}; at best by {gain:.2g} ± {error:.2g}"
+            return (
+                f"no rate lowers the loss by more than chance after {steps} steps; at best by {gain:.2g} ± {error:.2g}"
+            )
         if len(good) > _TOO_WIDE:
-            return f"rates from {rate_at(good[0]):.2g} to {rate_at(good[-1]):.2g} do equally well {after}"
+            return f"rates from {low:.2g} to {high:.2g} do equally well after {steps} steps"
         if good[0] == min(tried):
-            return f"rates below {rate_at(good[0]):.2g} may do better still {after}"
+            return f"rates below {low:.2g} may do better still after {steps} steps"
         if good[-1] == max(tried):
-            return f"rates above {rate_at(good[-1]):.2g} may do better still {after}"
+            return f"rates above {high:.2g} may do better still after {steps} steps"
         return ""
 
     def _fall(self, middle: dict[int, Trial], last: dict[int, Trial]) -> float:

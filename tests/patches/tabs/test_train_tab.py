@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import types
 import warnings
 from pathlib import Path
@@ -321,12 +322,55 @@ def test_interrupt_answers_only_where_a_run_goes_on_and_touches_no_other_job(pat
         state.job, state.interrupted = "", False
 
 
-def test_find_a_rate_answers_with_a_rate_and_its_curve(tab, network):
-    before = network.read_bytes()
+def state_of_the_model(host):
+    import random
+
+    import numpy as np
+    import torch
+
+    model = host.model
+    return {
+        "weights": {name: weight.clone() for name, weight in model.state_dict().items()},
+        "grad": [weight.requires_grad for weight in model.parameters()],
+        "mode": [module.training for module in model.modules()],
+        "random": (random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()),  # noqa: NPY002
+        "loaded": list(host.module("shared").loaded_hypernetworks),
+    }
+
+
+def test_find_a_rate_answers_with_a_rate_its_chart_and_a_button_and_leaves_all_as_it_was(tab, network, patched):
+    import torch
+
+    before, model, networks = network.read_bytes(), state_of_the_model(patched), sorted(network.parent.iterdir())
     tab.press("find_rate")
-    assert "A rate near" in tab.status
+    found = re.search(r"data-rate='([^']+)'\s+onclick='hnwTrainUseRate\(this\)'>Use this rate</button>", tab.status)
+    assert f"<p class='hnw-done'>A learning rate of {found[1]} suits this run of 3 steps; rates from" in tab.status
     assert "<svg" in tab.status
+    assert "after 3 steps" in tab.status
     assert network.read_bytes() == before
+    assert sorted(network.parent.iterdir()) == networks
+    after = state_of_the_model(patched)
+    assert all(torch.equal(weight, after["weights"][name]) for name, weight in model.pop("weights").items())
+    assert {name: after[name] for name in model} == model
+    tab.look(schedule__rate=found[1])
+    assert tab.problems() == {}
+
+
+def test_where_no_rate_can_be_told_nothing_is_green_and_there_is_no_button(tab):
+    tab.look(optimizer__name="Prodigy", schedule__rate="1")
+    tab.press("find_rate")
+    assert "<p class='hnw-unsure'>No learning rate can be told: Prodigy finds the size" in tab.status
+    assert "hnw-done" not in tab.status
+    assert "button" not in tab.status
+
+
+def test_a_schedule_of_several_rates_is_found_as_a_whole(tab):
+    tab.look(schedule__rate="4e-05:1,4e-06")
+    tab.press("find_rate")
+    entered = re.search(r"data-rate='([^']+)'", tab.status)[1]
+    high, low = (float(piece.partition(":")[0]) for piece in entered.split(","))
+    assert high / low == pytest.approx(10, rel=0.06)
+    assert ":1," in entered
 
 
 def test_the_tab_is_built_with_the_components_of_the_host(patched):
