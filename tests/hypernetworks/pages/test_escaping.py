@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from html.parser import HTMLParser
@@ -165,6 +166,9 @@ CASES: dict[str, Case] = {
     "charts.draw_chart": lambda texts, _: charts.draw_chart(*curves(texts), 1),
     "charts.draw_runs": lambda texts, _: charts.draw_runs([(texts("run"), [(0, 1.0), (1, 2.0)], [(1, 1.0)])]),
     "charts.draw_histogram": lambda texts, _: charts.draw_histogram(report.Histogram(-1, 1, (1, 2)), texts("title")),
+    "charts.draw_rates": lambda texts, _: charts.draw_rates(
+        [charts.Curve(texts("curve"), [(1e-4, 1.0), (1e-3, 0.5)])], 1.0, (1e-4, 1e-3)
+    ),
     "create.draw": lambda _texts, _: create.draw(Structure(), (8,)),
     "create.drawing": lambda texts, _: create.drawing(an_entry(texts)),
     "create.summary": lambda texts, _: create.summary(an_entry(texts), (8,), {"name": texts("label")}),
@@ -194,6 +198,8 @@ CASES: dict[str, Case] = {
     ),
     "runs.comparison": lambda texts, _: runs_page.comparison([Compared(texts("name"), [(1, 0.5)], [], [])]),
     "sentences.done": lambda texts, _: sentences.done(texts("first"), texts("second")),
+    "sentences.unsure": lambda texts, _: sentences.unsure(texts("first"), texts("second")),
+    "sentences.found_rate": lambda texts, _: sentences.found_rate(texts("first"), chart=Markup(), rate="1e-5:9,1e-6"),
     "sentences.refused": lambda texts, _: sentences.refused([texts("first"), texts("second")]),
     "sentences.refused_by_host": lambda texts, _: sentences.refused_by_host([texts("first"), texts("second")]),
     "sentences.note": lambda texts, _: sentences.note(texts("sentence")),
@@ -210,7 +216,7 @@ UNSEEN = {
     "dataset.large": {"left out", "why", "passed over", "picture 0", "picture 1", "tag 0", "tag 1"},
 }
 #: What other pages take in.
-PIECES = {"charts.draw_chart", "charts.draw_runs", "charts.draw_histogram", "create.draw"}
+PIECES = {"charts.draw_chart", "charts.draw_runs", "charts.draw_rates", "charts.draw_histogram", "create.draw"}
 #: Functions that give no page: words for one, and the templates themselves.
 WORDS = {"charts.colour", "elements.page", "elements.piece", "merge.reason", "merge.sentence"}
 WORDS |= {f"elements.{name}" for name in ("beyond", "number", "share", "size", "text")}
@@ -280,3 +286,21 @@ def test_a_chart_goes_under_its_sentence_as_it_is():
         assert chart in page
         assert type(page) is str
     assert sentences.note("b", "<svg>").startswith("&lt;svg")
+
+
+def test_losses_over_rates_stand_at_their_decades_and_those_far_above_the_first_are_left_out():
+    losses = [(1e-3, 0.5), (1e-5, 0.9), (1e-4, 0.7), (1e-2, 7.0), (0.1, float("inf"))]
+    page = charts.draw_rates([charts.Curve("after 9 steps", losses)], 1.0, (3e-4, 1e-3))
+    (places,) = re.findall(r'points="([^"]+)"', page)
+    across = [float(place.partition(",")[0]) for place in places.split()]
+    assert across == pytest.approx([0, 500, 1000])
+    assert [f">1e{decade}<" in page for decade in (-6, -5, -4, -3, -2)] == [False, True, True, True, False]
+    assert '<rect x="761" width="239" height="1000" fill="#10b981"' in page
+    assert charts.draw_rates([], 1.0, None) == charts.draw_rates([charts.Curve("a", [(1.0, 99.0)])], 1.0, None) == ""
+
+
+def test_a_rate_that_was_found_is_in_its_button():
+    page = sentences.found_rate("a", chart=Markup("<svg></svg>"), rate="4e-05:2000,'4e-06")
+    assert "data-rate='4e-05:2000,&#39;4e-06'" in page
+    assert page.endswith("<svg></svg>")
+    assert "hnw-done" not in sentences.unsure("a")

@@ -12,7 +12,7 @@ from hypernetwork_workbench.hypernetworks.train import trainer
 from hypernetwork_workbench.hypernetworks.train.loss import diffusion_loss, min_snr_weights
 from hypernetwork_workbench.hypernetworks.train.noise import NoiseProcess, NoisyBatch
 from hypernetwork_workbench.hypernetworks.train.optim import optimizers
-from hypernetwork_workbench.hypernetworks.train.optim.precision import clip
+from hypernetwork_workbench.hypernetworks.train.optim.precision import Precision, clip
 from hypernetwork_workbench.hypernetworks.train.optim.warmup_schedules import KINDS, WarmupSchedule
 from hypernetwork_workbench.hypernetworks.train.run import train
 from hypernetwork_workbench.hypernetworks.train.settings.loss import LossSettings
@@ -108,3 +108,218 @@ def test_clipping_comes_after_unscaling():
     precision.unscale(torch.optim.SGD([parameter], lr=1.0))
     assert clip([parameter], "norm", 10.0).item() == pytest.approx(2.0)
     assert parameter.grad.norm().item() == pytest.approx(2.0)
+
+
+@pytest.mark.skipif(not hasattr(torch.amp, "GradScaler"), reason="this torch has no scaler for the CPU")
+def test_a_scaled_step_that_is_left_out_does_not_stop_the_next_one():
+    parameter = torch.nn.Parameter(torch.ones(2))
+    optimizer = torch.optim.SGD([parameter], lr=0.1)
+    precision = Precision("fp32", torch.device("cpu"))
+    precision._scaler = torch.amp.GradScaler("cpu")
+    for factor in (float("nan"), 1.0):
+        precision.backward((parameter * factor).sum())
+        precision.unscale(optimizer)
+        if math.isfinite(factor):
+            precision.step(optimizer)
+        else:
+            precision.skip()
+        optimizer.zero_grad()
+    assert torch.allclose(parameter, torch.full((2,), 0.9))
+
+
+def test_fp16_is_refused_on_the_cpu(pictures, tmp_path):
+    with pytest.raises(SettingsError, match=r"^train\.precision: fp16 needs a GPU"):
+        train(make_job(pictures, train__precision="fp16"), fake_ports(tmp_path))
+
+
+@pytest.mark.filterwarnings("ignore:torch.cuda.amp.GradScaler is enabled")
+@pytest.mark.parametrize(
+    ("model", "want"),
+    [(torch.float32, None), (torch.float16, torch.float16), (torch.bfloat16, torch.bfloat16)],
+)
+def test_a_gpu_takes_what_the_model_is_in_and_the_cpu_float32(model, want):
+    assert Precision("auto", torch.device("cuda"), model).dtype == want
+    assert Precision("auto", torch.device("cpu"), model).dtype is None
+
+
+@pytest.mark.filterwarnings("ignore:torch.cuda.amp.GradScaler is enabled")
+def test_the_loss_is_scaled_wherever_gradients_go_through_fp16():
+    def is_scaled(name, model, device="cuda"):
+        return Precision(name, torch.device(device), model)._scaler is not None
+
+    assert is_scaled("fp16", torch.float32)
+    assert all(is_scaled(name, torch.float16) for name in ("fp32", "bf16", "fp16"))
+    assert not any(is_scaled(name, model) for name in ("fp32", "bf16") for model in (torch.float32, torch.bfloat16))
+    assert not is_scaled("fp32", torch.float32, "cpu")
+
+
+def test_bf16_trains(pictures, tmp_path):
+    result = train(make_job(pictures, train__precision="bf16"), fake_ports(tmp_path))
+    assert result.skipped_steps == 0
+
+
+@pytest.mark.parametrize("name", [name for name, kind in optimizers.KINDS.items() if kind.package != "bitsandbytes"])
+def test_every_optimizer_trains_repeats_and_moves_the_weights(pictures, tmp_path, name):
+    changes = {"optimizer__name": name, "schedule__rate": "0.001", "output__sheet": False}
+    first = train(make_job(pictures, **changes), fake_ports(tmp_path / "a"))
+    second = train(make_job(pictures, **changes, preview__every="2"), fake_ports(tmp_path / "b"))
+    still = train(make_job(pictures, **changes, train__max_steps=1), fake_ports(tmp_path / "c"))
+    assert same(weights(first.network), weights(second.network))
+    assert not same(weights(first.network), weights(still.network))
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "reason"),
+    [
+        ("AdamW", "betas=(0.9, 0.99), colour=3", "AdamW has no option colour; it has betas"),
+        ("AdamW", "weight_decay", "must have the form key=value"),
+        ("AdamW", "weight_decay=", "must have the form key=value"),
+        ("AdamW", "weight_decay=__import__('os')", "the value of weight_decay must be a number"),
+        ("AdamW", "lr=3", "has no option lr"),
+        ("Prodigy", "d_cof=2", "Prodigy has no option d_cof"),
+    ],
+)
+def test_wrong_optimizer_options_are_named(pictures, name, text, reason):
+    with pytest.raises(SettingsError, match=r"^optimizer\.arguments: ") as caught:
+        make_job(pictures, optimizer__name=name, optimizer__arguments=text)
+    assert reason in str(caught.value)
+
+
+def test_a_value_the_optimizer_refuses_is_reported(pictures, tmp_path):
+    job = make_job(pictures, optimizer__arguments="weight_decay=-1.0")
+    with pytest.raises(SettingsError, match=r"^optimizer\.arguments: AdamW refuses them: .*weight_decay"):
+        train(job, fake_ports(tmp_path))
+
+
+def test_a_missing_package_is_named(pictures, tmp_path):
+    with pytest.raises(SettingsError, match=r"^optimizer\.name: AdamW8bit needs the package bitsandbytes"):
+        train(make_job(pictures, optimizer__name="AdamW8bit"), fake_ports(tmp_path))
+
+
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_warmup_schedules_rise_to_the_rate_and_stay_in_bounds(kind):
+    schedule = WarmupSchedule(kind, 1e-3, 1e-5, warmup=10, steps=100)
+    rates = [schedule.rate(step) for step in range(100)]
+    assert rates[0] == pytest.approx(1e-5)
+    assert rates[10] == pytest.approx(1e-3)
+    assert all(a < b for a, b in itertools.pairwise(rates[:11]))
+    assert all(1e-5 <= rate <= 1e-3 * (1 + 1e-9) for rate in rates)
+    falling = all(a > b for a, b in itertools.pairwise(rates[10:]))
+    assert falling != (kind == "constant")
+
+
+@pytest.mark.parametrize(
+    ("text", "steps"), [("0", 0), ("100", 100), (" 10 epochs", 70), ("1 Epoch", 7), ("0.5 epochs", 4), ("12 steps", 12)]
+)
+def test_lengths_are_steps_or_epochs(text, steps):
+    assert parse_interval("every", text, 7) == steps
+
+
+@pytest.mark.parametrize("text", ["", "ten", "-3", "1.5", "3 days", "nan", "9" * 10, "9" * 400, "9" * 400 + " epochs"])
+def test_other_lengths_are_refused(text):
+    with pytest.raises(SettingsError, match=r"^every: "):
+        parse_interval("every", text, 7)
+
+
+ALPHAS = torch.linspace(0.999, 0.0, 1000)
+
+
+def draw(settings, prediction="epsilon", step=0, cycle=0, count=512):
+    process = NoiseProcess(ALPHAS, prediction, settings, cycle)
+    latents = torch.zeros(count, 4, 8, 8)
+    return process.draw(latents, torch.zeros(count, 1, 1), step, torch.Generator().manual_seed(0))
+
+
+def test_timesteps_stay_in_their_range_and_fill_it():
+    batch = draw(LossSettings(min_timestep=100, max_timestep=120))
+    assert (batch.timesteps.min(), batch.timesteps.max()) == (100, 120)
+
+
+def test_pure_noise_is_left_out_for_epsilon_alone():
+    assert NoiseProcess(ALPHAS, "epsilon", LossSettings()).timestep_range(0) == (0, 998)
+    assert NoiseProcess(ALPHAS, "v", LossSettings()).timestep_range(0) == (0, 999)
+
+
+def test_the_noise_scheduler_raises_the_highest_timestep():
+    once = NoiseProcess(ALPHAS, "v", LossSettings(), cycle=10)
+    again = NoiseProcess(ALPHAS, "v", LossSettings(noise_restarts=True), cycle=10)
+    assert [once.timestep_range(step)[1] for step in (0, 5, 10, 15)] == [0, 499, 999, 999]
+    assert [again.timestep_range(step)[1] for step in (0, 5, 10, 15)] == [0, 499, 0, 499]
+
+
+def test_the_targets_of_epsilon_and_v_rebuild_the_latents():
+    latents = torch.randn(6, 4, 8, 8)
+    timesteps, noise = torch.tensor([0, 100, 400, 700, 900, 990]), torch.randn(6, 4, 8, 8)
+    signal = ALPHAS[timesteps].view(-1, 1, 1, 1)
+    for prediction in ("epsilon", "v"):
+        batch = NoiseProcess(ALPHAS, prediction, LossSettings()).apply(latents, torch.zeros(6, 1, 1), timesteps, noise)
+        if prediction == "epsilon":
+            rebuilt = (batch.noisy - (1 - signal).sqrt() * batch.target) / signal.sqrt()
+        else:
+            rebuilt = signal.sqrt() * batch.noisy - (1 - signal).sqrt() * batch.target
+        assert torch.allclose(rebuilt, latents, atol=1e-4)
+
+
+def test_noise_offset_moves_whole_channels():
+    plain, offset = (draw(LossSettings(noise_offset=value)).target for value in (0.0, 0.5))
+    assert plain.mean((2, 3)).std().item() == pytest.approx(1 / 8, rel=0.15)
+    assert offset.mean((2, 3)).std().item() == pytest.approx(math.sqrt(1 / 64 + 0.25), rel=0.15)
+    still = draw(LossSettings(adaptive_noise_offset=0.5)).target
+    assert torch.allclose(still.mean((2, 3)).std(), plain.mean((2, 3)).std(), rtol=0.15)  # latents of mean 0
+
+
+def test_multi_resolution_noise_has_unit_size_and_coarse_parts():
+    noise = draw(LossSettings(multires_iterations=6, multires_discount=0.8)).target
+    assert noise.std().item() == pytest.approx(1.0, rel=0.02)
+    assert noise.mean((2, 3)).std() > 2 / 8
+
+
+def batch_at(timesteps):
+    generator = torch.Generator().manual_seed(1)
+    count = len(timesteps)
+    return NoisyBatch(
+        torch.randn(count, 4, 4, 4, generator=generator),
+        timesteps,
+        torch.zeros(count, 5, 12),
+        torch.randn(count, 4, 4, 4, generator=generator),
+    )
+
+
+def test_min_snr_weights_follow_the_paper():
+    denoiser = FakeDenoiser()
+    denoiser.alphas_cumprod = ALPHAS
+    timesteps = torch.tensor([10, 500, 999])
+    snr = ALPHAS[timesteps] / (1 - ALPHAS[timesteps])
+    weights_ = min_snr_weights(denoiser, timesteps, 5.0)
+    assert weights_[:2].tolist() == pytest.approx((snr.clamp(max=5.0) / snr)[:2].tolist(), rel=1e-4)
+    assert weights_[2].item() == pytest.approx(1.0)
+    denoiser.prediction = "v"
+    v = min_snr_weights(denoiser, timesteps, 5.0)
+    assert v[:2].tolist() == pytest.approx((snr.clamp(max=5.0) / (snr + 1))[:2].tolist(), rel=1e-4)
+    assert v[2].item() == pytest.approx(0.0, abs=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["huber", "scheduled huber"])
+def test_huber_is_the_square_near_zero_and_straight_far_off(kind):
+    denoiser = FakeDenoiser()
+    timesteps = torch.tensor([99])
+    batch = batch_at(timesteps)
+    for scale, exponent in ((1e-3, 2), (1e3, 1)):
+        losses = []
+        for factor in (1.0, 2.0):
+            target = batch.noisy + scale * factor
+            scaled = NoisyBatch(batch.noisy, timesteps, batch.conditioning, target)
+            losses.append(diffusion_loss(denoiser, scaled, LossSettings(kind=kind)).item())
+        assert losses[1] / losses[0] == pytest.approx(2**exponent, rel=0.01)
+
+
+def test_the_average_of_weights_is_what_is_saved(pictures, tmp_path):
+    plain = train(make_job(pictures), fake_ports(tmp_path / "a"))
+    averaged = train(make_job(pictures, train__ema_decay=0.99), fake_ports(tmp_path / "b"))
+    start = Hypernetwork.create(Structure(activation="relu", dropout_structure=(0, 0.2, 0)), (12,), 3)
+
+    def moved(result):
+        found = weights(result.network)
+        return sum(((found[name] - weight) ** 2).sum() for name, weight in start.state_dict().items()).item()
+
+    assert 0 < moved(averaged) < moved(plain)

@@ -20,7 +20,7 @@ from hypernetwork_workbench.hypernetworks.train.state import make_state
 from hypernetwork_workbench.hypernetworks.train.trainer import make_trainer
 
 from tests.support.fake_ports import TEXT_WIDTH, FakeProgress, fake_ports
-from tests.support.runs import make_job, same, weights
+from tests.support.runs import make_job, weights
 
 
 def job_of(pictures, **changes):
@@ -132,6 +132,8 @@ def test_the_whole_finder_tells_a_rate_that_learns_and_the_same_again(pictures, 
     first, second = found.lines()
     assert f"A learning rate of {found.text} suits this run of 60 steps" in first
     assert f"{len(found.trials)} trials took {found.steps} steps" in second
+    result = train(job_of(pictures, schedule__rate=found.text), fake_ports(tmp_path / "run"))
+    assert result.loss_last < result.loss_first
 
 
 def test_the_finder_leaves_everything_as_it_was_but_latents_for_the_run(pictures, tmp_path):
@@ -140,11 +142,12 @@ def test_the_finder_leaves_everything_as_it_was_but_latents_for_the_run(pictures
     network = ports.network_dir / "ink.pt"
     files.save(Hypernetwork.create(Structure(init_std=0.1), (TEXT_WIDTH,), 1), network)
     before, frozen = network.read_bytes(), [ports.denoiser.to_k.clone(), ports.denoiser.to_v.clone()]
-    random.seed(1), np.random.seed(1), torch.manual_seed(1)  # noqa: NPY002 - the host's own generator
-    drawn = random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state()  # noqa: NPY002
-    find_rate(job_of(pictures, network__file=str(network), output__name="ink", output__overwrite=True), ports)
+    random.seed(1), np.random.seed(1), torch.manual_seed(1)
+    drawn = random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state()
+    job = job_of(pictures, network__file=str(network), output__name="ink", data__caption_dropout=0.0)
+    find_rate(job, ports)
     assert random.getstate() == drawn[0]
-    assert np.random.get_state()[1].tolist() == drawn[1]  # noqa: NPY002
+    assert np.random.get_state()[1].tolist() == drawn[1]
     assert torch.equal(torch.get_rng_state(), drawn[2])
     assert network.read_bytes() == before
     assert torch.equal(frozen[0], ports.denoiser.to_k)
@@ -154,7 +157,7 @@ def test_the_finder_leaves_everything_as_it_was_but_latents_for_the_run(pictures
     assert kept == {".safetensors", ".json"}
     ports = fake_ports(tmp_path / "ports")
     train(job_of(pictures, output__name="kept", train__max_steps=1, data__caption_dropout=0.0), ports)
-    assert ports.encoder.encoded_pictures == 0
+    assert (ports.encoder.encoded_pictures, ports.encoder.encoded_texts) == (0, [])
 
 
 @pytest.mark.parametrize("name", ["Prodigy", "DAdaptAdam", "DAdaptLion"])

@@ -26,7 +26,7 @@ class Quadratic:
         self.tried = []
 
     def losses(self, rates, steps):
-        """The losses of the samples for each rate, [rates, samples]."""
+        """Return the losses of the samples for each rate, [rates, samples]."""
         rates = torch.as_tensor(rates, dtype=torch.float64)[:, None]
         squares = (1 / self.curvatures).expand(len(rates), -1)
         for step in range(steps):

@@ -333,7 +333,7 @@ def state_of_the_model(host):
         "weights": {name: weight.clone() for name, weight in model.state_dict().items()},
         "grad": [weight.requires_grad for weight in model.parameters()],
         "mode": [module.training for module in model.modules()],
-        "random": (random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()),  # noqa: NPY002
+        "random": (random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()),
         "loaded": list(host.module("shared").loaded_hypernetworks),
     }
 
