@@ -295,7 +295,7 @@ def test_losses_over_rates_stand_at_their_decades_and_those_far_above_the_first_
     across = [float(place.partition(",")[0]) for place in places.split()]
     assert across == pytest.approx([0, 500, 1000])
     assert [f">1e{decade}<" in page for decade in (-6, -5, -4, -3, -2)] == [False, True, True, True, False]
-    assert '<rect x="761" width="239" height="1000" fill="#10b981"' in page
+    assert '<rect x="739" width="261" height="1000" fill="#10b981"' in page
     assert charts.draw_rates([], 1.0, None) == charts.draw_rates([charts.Curve("a", [(1.0, 99.0)])], 1.0, None) == ""
 
 
