@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import difflib
+import unicodedata
 from collections.abc import Collection, Mapping
+from pathlib import Path
 
 from . import numbers
+from .outside import is_file, is_folder, shown_path
 
 _LIKENESS = 0.75
 
@@ -36,5 +39,20 @@ def or_known(suggestion: str, known: Collection[str]) -> str:
     return f"do you mean {suggestion}?" if suggestion else f"known are {', '.join(known)}"
 
 
+def no_folder(path: Path) -> str:
+    """Return what to tell about a place that should be a folder, with the folder beside it that may be meant."""
+    shown = shown_path(path)
+    if is_file(path) and path.suffix.lower() in (".toml", ".json"):
+        return f"{shown} is not a folder but a file; a dataset file has a field of its own"
+    if is_file(path):
+        return f"{shown} is not a folder but a file; name the folder that it lies in"
+    try:
+        like = meant(path.name, [one.name for one in path.parent.iterdir() if is_folder(one)])
+    except (OSError, ValueError):
+        like = ""
+    return f"{shown} is not a folder; there is {like}" if like else f"{shown} is not a folder"
+
+
 def _plain(name: str) -> str:
-    return "".join(one for one in numbers.plain(name[:100]).casefold() if one.isalnum())
+    letters = unicodedata.normalize("NFKC", numbers.plain(name[:100])).casefold()
+    return "".join(one for one in letters if one.isalnum())

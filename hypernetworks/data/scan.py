@@ -18,6 +18,7 @@ from ..base.errors import DatasetError, SettingsError
 from ..base.names import printable
 from ..base.outside import is_file, is_folder, reason_of, shown_name, shown_path
 from ..base.randomness import derived_seed
+from ..base.suggestions import no_folder
 from ..ports import Ports, SubjectFinder
 from .base_subset import base_subset
 from .buckets import Frame, TooSmallError, frame, frame_size, shifted
@@ -210,7 +211,7 @@ def _pictures(subset: Subset) -> Found:
         return Found(tuple(path for path in subset.files if is_file(path)), ())
     folder = subset.folder
     if not is_folder(folder):
-        raise SettingsError(f"data.{subset.setting}", f"{shown_path(folder)} is not a folder")
+        raise SettingsError(f"data.{subset.setting}", no_folder(folder))
     try:
         found = find_pictures(folder, subset.is_deep, subset.source.extensions)
     except DatasetError as error:

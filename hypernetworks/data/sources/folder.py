@@ -11,6 +11,7 @@ from typing import Any
 from ...base.disk import is_left_behind
 from ...base.errors import SettingsError
 from ...base.outside import is_folder, shown_path
+from ...base.suggestions import no_folder
 from ..repeats import UNNUMBERED, ZERO, NamedRepeats, named_repeats
 from ..source import source
 from ..subsets import Subset
@@ -33,7 +34,7 @@ def of_folder(settings: Any, subset: Subset) -> Iterator[Subset]:
         SettingsError: it does not exist, or a name gives repeats that cannot be.
     """
     if not is_folder(subset.folder):
-        raise SettingsError(f"data.{subset.setting}", f"{shown_path(subset.folder)} is not a folder")
+        raise SettingsError(f"data.{subset.setting}", no_folder(subset.folder))
     inner = _folders(subset) if settings.folder_repeats else []
     numbered = {path: found for path in inner if (found := _named(path, subset)) is not None}
     if not numbered:
