@@ -71,6 +71,15 @@ def in_negative_prompt(p: Any) -> Iterator[str]:
             yield f"The hypernetwork tag {shown(text)} was not used: it is in the negative prompt."
 
 
+def in_other_prompts(p: Any) -> Iterator[str]:
+    """Yield a sentence where prompts of a batch have other tags than its first, whose tags the host takes for all."""
+    size = getattr(p, "batch_size", 1)
+    start = getattr(p, "iteration", 0) * size
+    several = [tag_text.found(prompt) for prompt in (getattr(p, "all_prompts", None) or ())[start : start + size]]
+    if any(found != several[0] for found in several):
+        yield "The hypernetworks of a batch are those of its first prompt: for others, set the batch size to 1."
+
+
 def _apart(items: list[Any]) -> list[Any]:
     """Return name and strength of a tag's items, also where the colon between them is a full-width one."""
     from modules import shared  # noqa: PLC0415

@@ -22,7 +22,7 @@ from ..rows import entries, infotext, tag_text, tags
 _log = logging.getLogger(__name__)
 _HOST = "modules.hypernetworks.hypernetwork"
 #: A text without any of these characters is a name, not a composition.
-_SIGNS = frozenset("+>:()[]{},")
+_SIGNS = frozenset("+>:()[]{},＋＞：｛［（")
 
 #: Why a network could not be loaded, by its name, for the message under the picture.
 _failures: dict[str, str] = {}
@@ -152,7 +152,8 @@ def _make_activate(original: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return original(self, p, usable)
         finally:
-            for problem in (*problems, *_not_loaded(usable), *tags.in_negative_prompt(p)):
+            unread = (*tags.in_negative_prompt(p), *tags.in_other_prompts(p))
+            for problem in (*problems, *_not_loaded(usable), *unread):
                 _log.warning("%s", problem)
                 if hasattr(p, "comment"):
                     p.comment(problem)

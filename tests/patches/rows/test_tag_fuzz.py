@@ -134,6 +134,11 @@ def nested(draw):
     return Piece(f"<hypernet:{inner.text}:1>", inner.used, told, words=":1>")
 
 
+def composed(draw):
+    text = draw.choice(["night + v1.5：3", "night：0.25 ＞ my style", "(night > v1.5) + 夜空".replace(">", "＞")])
+    return Piece(f"<hypernet:{text}>", [(text, 1.0)])
+
+
 def twice(draw):
     first, second = good(draw), good(draw)
     return Piece(first.text + second.text + first.text, first.used + second.used + first.used)
@@ -152,6 +157,7 @@ KINDS = {
     no_end: 1,
     no_brackets: 1,
     nested: 1,
+    composed: 1,
     twice: 1,
 }
 

@@ -148,6 +148,17 @@ def test_a_tag_in_the_negative_prompt_is_told_of(networks, tag):
     assert processed.comments == f"The hypernetwork tag {tag!r} was not used: it is in the negative prompt.\n"
 
 
+def test_other_tags_within_a_batch_are_told_of(networks):
+    told = "The hypernetworks of a batch are those of its first prompt: for others, set the batch size to 1.\n"
+    prompts = ["a<hypernet:night:0.6>", "b<hypernet:day:0.5>"]
+    _, processed = generate(networks, prompts, seed=[1, 2], batch_size=2)
+    assert (in_use(networks), processed.comments) == ([("night", 0.6)], told)
+    _, processed = generate(networks, prompts, seed=[1, 2], batch_size=1, n_iter=2)
+    assert (in_use(networks), processed.comments) == ([("day", 0.5)], "")
+    _, processed = generate(networks, [prompts[0], "b" + prompts[0][1:]], seed=[1, 2], batch_size=2)
+    assert (in_use(networks), processed.comments) == ([("night", 0.6)], "")
+
+
 @pytest.mark.parametrize("name", ["Night", "ｎｉｇｈｔ", "NIGHT"])
 def test_a_name_that_is_much_like_another_is_told(networks, name):
     _, processed = generate(networks, f"a<hypernet:{name}:0.6>")
