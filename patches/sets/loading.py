@@ -18,6 +18,7 @@ from ..model.library import library
 from ..model.loaded import Loaded, LoadedComposition, LoadedNetwork, is_side
 from ..patching import Patch, PatchSet, switches
 from ..rows import entries, infotext, tag_text, tags
+from ..rows.entries import NONE
 
 _log = logging.getLogger(__name__)
 _HOST = "modules.hypernetworks.hypernetwork"
@@ -152,7 +153,7 @@ def _make_activate(original: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return original(self, p, usable)
         finally:
-            unread = (*tags.in_negative_prompt(p), *tags.in_other_prompts(p))
+            unread = (*_of_settings(), *tags.in_negative_prompt(p), *tags.in_other_prompts(p))
             for problem in (*problems, *_not_loaded(usable), *unread):
                 _log.warning("%s", problem)
                 if hasattr(p, "comment"):
@@ -170,6 +171,16 @@ def _not_loaded(used: Sequence[Any]) -> Iterator[str]:
         if name not in loaded:
             reason = _failures.get(name, "it was not loaded")
             yield f"Hypernetwork {entries.named_by(name)} was not used: {reason}."
+
+
+def _of_settings() -> Iterator[str]:
+    """Yield a sentence where *Add hypernetwork to prompt* names one that the host does not list, and so passes over."""
+    from modules import shared  # noqa: PLC0415
+
+    chosen = getattr(shared.opts, "sd_hypernetwork", None) or NONE
+    if chosen != NONE and chosen not in lookup.listed(chosen):
+        absent = lookup.absent("there is no hypernetwork of this name", chosen)
+        yield f"Hypernetwork {chosen}, which Settings add to every prompt, was not used: {absent}."
 
 
 patch_set = PatchSet(

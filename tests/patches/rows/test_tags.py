@@ -148,6 +148,24 @@ def test_a_tag_in_the_negative_prompt_is_told_of(networks, tag):
     assert processed.comments == f"The hypernetwork tag {tag!r} was not used: it is in the negative prompt.\n"
 
 
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("gone", ""),
+        ("Night", " (there is night)"),
+        ("night(9f86d081)", " (there is night)"),
+        ("None", None),
+        ("", None),
+    ],
+)
+def test_a_network_of_the_settings_that_is_not_there_is_told_of(networks, monkeypatch, name, reason):
+    monkeypatch.setitem(networks.module("shared").opts.data, "sd_hypernetwork", name)
+    _, processed = generate(networks, "a<hypernet:day:0.5>")
+    assert in_use(networks) == [("day", 0.5)]
+    told = f"Hypernetwork {name}, which Settings add to every prompt, was not used: there is no hypernetwork of this"
+    assert processed.comments == ("" if reason is None else f"{told} name{reason}.\n")
+
+
 def test_other_tags_within_a_batch_are_told_of(networks):
     told = "The hypernetworks of a batch are those of its first prompt: for others, set the batch size to 1.\n"
     prompts = ["a<hypernet:night:0.6>", "b<hypernet:day:0.5>"]
