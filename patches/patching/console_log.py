@@ -7,7 +7,7 @@ import logging
 _OURS = __name__.partition(".")[0]
 
 
-class _Console(logging.StreamHandler):  # type: ignore[type-arg]  # Python 3.10 knows no argument here
+class _Console(logging.StreamHandler):
     """Prints where nobody else does."""
 
     def emit(self, record: logging.LogRecord) -> None:

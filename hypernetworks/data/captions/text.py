@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 from ...base.encodings import PAGES, EncodingError, UnfitTextError, can_tell, decode, is_doubtful, ranked
 from ...base.errors import DatasetError
-from ...base.outside import read_bytes, reason_of
+from ...base.names import printable
+from ...base.outside import read_bytes, reason_of, shown_name
 
 #: Ten times what people write; longer ones would be cut into text for the encoder for minutes.
 MAX_BYTES = 40_000
@@ -29,7 +30,7 @@ class CaptionEncodingError(DatasetError):
     """
 
     def __init__(self, path: Path, data: bytes, error: EncodingError) -> None:
-        super().__init__(f"{path.name}: the caption cannot be read ({error})")
+        super().__init__(f"{shown_name(path)}: the caption cannot be read ({error})")
         self.path = path
         self.data = data
         self.likely = error.likely
@@ -61,7 +62,7 @@ def read_file(path: Path) -> str:
     try:
         data = read_bytes(path, MAX_BYTES)
     except (OSError, UnfitTextError) as error:
-        raise DatasetError(f"{path.name}: the caption cannot be read ({reason_of(error)})") from error
+        raise DatasetError(f"{shown_name(path)}: the caption cannot be read ({reason_of(error)})") from error
     try:
         text = decode(data)
     except EncodingError as error:
@@ -71,8 +72,8 @@ def read_file(path: Path) -> str:
     found = _CONTROLS.search(text)
     if found is not None:
         raise DatasetError(
-            f"{path.name}: the caption cannot be read (it has the control character U+{ord(found[0]):04X} in it, "
-            "so it is no text, or in an encoding that cannot be told)"
+            f"{shown_name(path)}: the caption cannot be read (it has the control character U+{ord(found[0]):04X} in "
+            "it, so it is no text, or in an encoding that cannot be told)"
         )
     return text
 
@@ -103,9 +104,9 @@ def doubt(path: Path, beside: Foreign) -> Foreign | None:
     likely = tuple(codec for codec in beside.likely[:2] if is_doubtful(data, codec))
     if not likely:
         return None
-    read = " ".join(data.decode().split())[:_SHOWN_CHARACTERS]
-    reason = f"it is “{read}” in UTF-8, but files beside it are {_names(beside.likely)}; save it as UTF-8, {_OFFER}"
-    sentence = f"{path.name}: it is not certain how to read the caption ({reason})"
+    read, others = _start(data.decode()), _names(beside.likely)
+    reason = f"it is “{read}” in UTF-8, but files beside it are {others}; save it as UTF-8, {_OFFER}"
+    sentence = f"{shown_name(path)}: it is not certain how to read the caption ({reason})"
     return Foreign(path, beside.codec if beside.codec in likely else "", sentence, likely)
 
 
@@ -121,11 +122,11 @@ def _foreign(error: CaptionEncodingError, codecs: Sequence[str], is_certain: boo
         wanted = "" if can_tell() else "; with charset-normalizer installed it could be recognised"
         return Foreign(error.path, "", f"{error}{wanted}")
     if is_certain:
-        start = " ".join(error.data.decode(codecs[0], "replace").split())[:_SHOWN_CHARACTERS]
+        start = _start(error.data.decode(codecs[0], "replace"))
         reason = f"it is not UTF-8 but {_names(codecs[:1])}: “{start}”; save it as UTF-8, {_OFFER}"
     else:
         reason = f"it is not UTF-8 and may be {_names(codecs)}; save it as UTF-8, {_OFFER}"
-    sentence = f"{error.path.name}: the caption cannot be read ({reason})"
+    sentence = f"{shown_name(error.path)}: the caption cannot be read ({reason})"
     return Foreign(
         error.path, codecs[0] if is_certain else "", sentence, tuple(codecs if not is_certain else codecs[:1])
     )
@@ -135,3 +136,7 @@ def _names(codecs: Sequence[str]) -> str:
     """Return the first two of some encodings in words."""
     names = [PAGES.get(codec, codec.upper().replace("_", "-")) for codec in codecs]
     return f"{names[0]} or {names[1]}" if len(names) > 1 else names[0]
+
+
+def _start(text: str) -> str:
+    return printable(" ".join(text.split())[:_SHOWN_CHARACTERS])

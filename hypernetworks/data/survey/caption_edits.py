@@ -16,7 +16,7 @@ from ...base.atomic import atomic_write
 from ...base.encodings import UnfitTextError, decode, form_of
 from ...base.errors import DatasetError
 from ...base.forms import ListOf, Maybe, Record, Text
-from ...base.outside import read_json, resolved
+from ...base.outside import read_json, resolved, shown_name
 
 _KEPT = 100
 _SUFFIX = ".edit.json"
@@ -67,7 +67,7 @@ def change_of(path: Path, edit: Callable[[str], str], new: str = "") -> Change:
     try:
         return Change(path, before, mark + edit(decode(before)).encode(codec, "replace"))
     except UnfitTextError as error:
-        raise DatasetError(f"{path.name}: the caption cannot be read ({error})") from error
+        raise DatasetError(f"{shown_name(path)}: the caption cannot be read ({error})") from error
 
 
 class History:
@@ -153,7 +153,9 @@ def _check_current(changes: Iterable[Change], side: str) -> None:
     for change in changes:
         expected = (change.before,) if side == "before" else (change.before, change.after)
         if bytes_of(change.path) not in expected:
-            raise DatasetError(f"{change.path.name}: has been changed by somebody else meanwhile; nothing was touched")
+            raise DatasetError(
+                f"{shown_name(change.path)}: has been changed by somebody else meanwhile; nothing was touched"
+            )
 
 
 def bytes_of(path: Path) -> bytes | None:
@@ -163,7 +165,7 @@ def bytes_of(path: Path) -> bytes | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise DatasetError(f"{path.name}: the caption cannot be read ({error.strerror})") from error
+        raise DatasetError(f"{shown_name(path)}: the caption cannot be read ({error.strerror})") from error
 
 
 def _write(path: Path, content: bytes | None) -> None:
@@ -175,7 +177,7 @@ def _write(path: Path, content: bytes | None) -> None:
     try:
         path.unlink(missing_ok=True)
     except OSError as error:
-        raise DatasetError(f"{path.name}: cannot be removed ({error.strerror})") from error
+        raise DatasetError(f"{shown_name(path)}: cannot be removed ({error.strerror})") from error
 
 
 def _is_below(path: Path, folders: Sequence[Path]) -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ...base.errors import SettingsError
 from ...base.options import Settings, setting
+from ...base.outside import shown_name
 from .caption_edits import Change, bytes_of
 from .survey import Survey
 
@@ -49,7 +50,7 @@ def changes_to_utf8(survey: Survey, settings: ConversionSettings) -> list[Change
     codec = _CODECS.get(settings.encoding)
     known = [(one.path, codec or one.codec) for one in foreign.values() if codec or one.codec]
     if not known:
-        name = next(iter(foreign)).name
+        name = shown_name(next(iter(foreign)))
         raise SettingsError("encoding", f"choose it here, since it is not certain for {name}")
     return [_change(path, codec) for path, codec in known]
 
@@ -59,5 +60,5 @@ def _change(path: Path, codec: str) -> Change:
     try:
         text = (data or b"").decode(codec)
     except UnicodeDecodeError:
-        raise SettingsError("encoding", f"{path.name} is in another one; nothing was converted") from None
+        raise SettingsError("encoding", f"{shown_name(path)} is in another one; nothing was converted") from None
     return Change(path, data, text.encode("utf-8"))

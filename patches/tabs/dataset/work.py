@@ -49,7 +49,8 @@ def look(tables: Mapping[str, Any]) -> Survey:
 
 def edits(seen: Survey) -> list[Edit]:
     """Return the edits of these captions that can be undone, the newest first."""
-    return _history().edits({one.path.parent for one in (*seen.samples, *seen.scan.left_out)})
+    pictures = [sample.path for sample in seen.samples] + [one.path for one in seen.scan.left_out]
+    return _history().edits({path.parent for path in pictures})
 
 
 @report_unexpected()
