@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import difflib
+import itertools
 import unicodedata
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 from . import numbers
 from .outside import is_file, is_folder, shown_path
 
 _LIKENESS = 0.75
+_MOST_NAMES = 2000
 
 
 def meant(name: str, known: Collection[str], elsewhere: Mapping[str, str] | None = None) -> str:
@@ -46,11 +48,16 @@ def no_folder(path: Path) -> str:
         return f"{shown} is not a folder but a file; a dataset file has a field of its own"
     if is_file(path):
         return f"{shown} is not a folder but a file; name the folder that it lies in"
-    try:
-        like = meant(path.name, [one.name for one in path.parent.iterdir() if is_folder(one)])
-    except (OSError, ValueError):
-        like = ""
+    like = meant(path.name, beside(path, is_folder))
     return f"{shown} is not a folder; there is {like}" if like else f"{shown} is not a folder"
+
+
+def beside(path: Path, fits: Callable[[Path], bool]) -> list[str]:
+    """Return the names of what lies in the same folder and fits, of the first few thousand things there."""
+    try:
+        return [one.name for one in itertools.islice(path.parent.iterdir(), _MOST_NAMES) if fits(one)]
+    except (OSError, ValueError):  # there is no such folder
+        return []
 
 
 def _plain(name: str) -> str:

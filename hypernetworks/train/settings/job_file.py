@@ -11,7 +11,7 @@ from typing import Any
 from ...base import numbers, paths, suggestions
 from ...base.errors import PathTextError, SettingsError
 from ...base.options import in_lines
-from ...base.outside import UnfitTextError, is_folder, read_text, reason_of, resolved, shown_path
+from ...base.outside import UnfitTextError, is_file, is_folder, read_text, reason_of, resolved, shown_path
 from ...texts import foreign
 from ...texts.tables import parse_tables
 from ...texts.toml import parse_toml
@@ -101,9 +101,9 @@ def _anchored_line(line: str, folder: Path) -> str:
 
 def _neighbour(path: Path) -> str:
     """Return advice where no file has the name, but another one nearly has it."""
-    if path.exists() or not is_folder(path.parent):
+    if is_file(path) or is_folder(path):
         return ""
-    names = [other.name for other in path.parent.iterdir() if other.is_file()]
+    names = suggestions.beside(path, is_file)
     longer = f"{path.name}.txt"
     if longer in names:
         return f"; there is {longer}: Windows hides such an ending, so take it off or name it too"
