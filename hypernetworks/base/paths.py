@@ -122,7 +122,8 @@ def _check_signs(path: str) -> None:
         raise PathTextError(f"has {names} in it, which in double quotes is what {marks} means; {advice}")
     unseen = found or _HIDDEN.findall(path)
     if unseen:
-        raise PathTextError(f"has a character in it that cannot be seen, U+{ord(unseen[0]):04X}; type that part anew")
+        code = f"U+{ord(unseen[0]):04X}"
+        raise PathTextError(f"has a character in it that cannot be seen, {code}; type it anew, or rename what has it")
 
 
 def _of_address(path: str) -> str:
