@@ -173,3 +173,8 @@ def test_what_is_no_folder_is_refused_by_its_place(folders, written, reason):
 def test_another_file_is_named_as_what_it_is(folders, text, sentence):
     with pytest.raises(SettingsError, match=rf"^data\.dataset_config: dataset\.toml .*{sentence}"):
         read(folders, text)
+
+
+def test_a_dataset_file_with_a_table_of_a_job_in_it_is_one(folders):
+    with pytest.raises(SettingsError, match="the file: data means nothing to the training"):
+        read(folders, f"[data]\nfolder = 'x'\n{SUBSET}")
