@@ -54,7 +54,7 @@ class Form:
         prefix: start of the ids of the components.
         shows_problems: whether each field has a message under it for what is wrong with it.
         own: functions by address that make the components of a setting, instead of the one for its type.
-        defaults: by section and name, where the page has others than the classes.
+        defaults: by section and name, where a field that nobody changed has another value than that of the class.
     """
 
     def __init__(
@@ -93,7 +93,8 @@ class Form:
             names: only these fields, in this order; empty: all.
         """
         options = {name: (type_, option) for name, type_, option in kind.options()}
-        defaults = {field.name: field.default for field in fields(kind)} | dict(self._defaults.get(section, {}))
+        defaults = {field.name: field.default for field in fields(kind)}
+        usual = defaults | dict(self._defaults.get(section, {}))
         for name in names or options:
             make = self._own.get(_address(section, name))
             if make is not None:
@@ -103,7 +104,7 @@ class Form:
             id_ = "_".join(filter(None, (self.prefix, section, name)))
             with self.column():
                 component = widget(type_, option, values.get(name, defaults[name]), id_)
-                self.add_component(section, name, option, component, type_, defaults[name])
+                self.add_component(section, name, option, component, type_, usual[name])
 
     def add_rows(self, kinds: Sections, start: Start = _EMPTY, group: Group | None = None) -> None:
         """Make components for the settings of `group`, or with None for those in sight, row by row as declared.
