@@ -68,6 +68,17 @@
         setTimeout(() => fold.scrollIntoView({block: "start", behavior: "smooth"}), 50);
     }
 
+    // The place for the marks of a field, in its upper corner.
+    function marksOf(block) {
+        let marks = block.querySelector(":scope > .hnw-marks");
+        if (!marks) {
+            marks = document.createElement("div");
+            marks.className = "hnw-marks";
+            block.append(marks);
+        }
+        return marks;
+    }
+
     function mark(name, title, content, act) {
         const button = document.createElement("button");
         button.type = "button";
@@ -95,23 +106,21 @@
         return button;
     }
 
+    window.hnwAddMark = (block, ...how) => marksOf(block).prepend(mark(...how));
+
     let resetId = "";
     window.hnwResetField = (_id, ...given) => [resetId, ...given];
 
     function equip(form) {
-        const [helpTitle, resetTitle, chooseTitle] = every(form, ".hnw-words span").map((one) => one.textContent);
+        const [helpTitle, resetTitle] = every(form, ".hnw-words span").map((one) => one.textContent);
         for (const entry of every(form, "[data-field]")) {
             const block = blockOf(entry.dataset.field);
-            if (!block || block.querySelector(":scope > .hnw-marks")) continue;
-            const marks = document.createElement("div");
-            marks.className = "hnw-marks";
+            if (!block || block.querySelector(":scope > .hnw-marks > .hnw-reset")) continue;
             const reset = mark("hnw-reset", resetTitle, "↺", () => {
                 resetId = block.id;
                 form.querySelector("[id$=_reset]").click();
             });
-            const choose = window.hnwChooser?.(block, mark, chooseTitle);
-            marks.append(...[reset, choose, foldHelp(block, helpTitle)].filter(Boolean));
-            block.append(marks);
+            marksOf(block).append(...[reset, foldHelp(block, helpTitle)].filter(Boolean));
         }
         for (const one of every(form, "[data-fold]")) blockOf(one.dataset.fold)?.setAttribute("data-in-fold", "");
     }

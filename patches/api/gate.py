@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -24,17 +23,13 @@ from ...hypernetworks.server.origins import (
     Foreign,
     Rules,
     is_address,
-    is_loopback,
     parse_origin,
 )
+from ..patching import audience
 from . import access
 from .app import PREFIX
 
 FLAG = "--cors-allow-origins"
-#: Flags with which the host, or an extension that opens a tunnel, is there for more than the machine itself; behind a
-#: password no page that only borrows a name gets in.
-_OPEN = ("listen", "share", "ngrok", "subpath", "gradio_auth", "gradio_auth_path")
-_TUNNELS = ("cloudflared", "localhostrun", "remotemoe", "googleusercontent", "jprq", "bore")
 _CALL = re.compile(r"/(?:(?:run|api|call)/(?P<name>[^/]+)|queue/join)/?")
 _IN_QUEUE = "predict"  # as which the queue passes a call on
 _POLICY = 1008
@@ -65,14 +60,7 @@ def rules(demo: Any) -> Rules:
         shown = name.host if name.port is None else f"{name.host}:{name.port}"
         return is_named(f"https://{shown}") or is_named(f"http://{shown}")
 
-    return Rules(is_own if _is_for_machine_only(demo) else None, is_named, behind_proxy=True)
-
-
-def _is_for_machine_only(demo: Any) -> bool:
-    if getattr(demo, "share", False) or any(getattr(shared.cmd_opts, name, None) for name in (*_OPEN, *_TUNNELS)):
-        return False
-    name = getattr(shared.cmd_opts, "server_name", None) or os.environ.get("GRADIO_SERVER_NAME")
-    return not name or is_loopback(name.strip("[]"))
+    return Rules(is_own if audience.is_this_machine_only(demo) else None, is_named, behind_proxy=True)
 
 
 class Calls:

@@ -224,6 +224,8 @@ def widget(kind: Any, option: Option, value: Any, id_: str) -> Any:
         common["precision"] = 0 if kind is int else None
     else:
         make, common["lines"] = gr.Textbox, option.lines
+        if option.is_path or option.starts_with_paths:
+            common["elem_classes"] = ["hnw-path"]
     return make(value=_shown(value), **common)
 
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 
 import pytest
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.keys import Keys
 
+from tests.browser.conftest import Server
 from tests.browser.page import Page
+from tests.sources import ROOT
 
 SEARCH = """
 const field = document.querySelector("#hnw_train_contents .hnw-search");
@@ -113,6 +118,29 @@ def test_a_long_help_is_folded_behind_a_mark(tab: Page):
     tab.driver.execute_script(CLICK, mark)
     assert not tab.driver.execute_script(SEEN, help_)
     assert tab.driver.execute_script(SEEN, "#hnw_train_train_max_steps .has-info + div")
+
+
+def test_a_folder_is_chosen_with_the_keyboard(tab: Page, server: Server):
+    shutil.copytree(ROOT / "examples" / "night", server.data / "datasets" / "chosen")
+    field, before = "hnw_train_data_folder", tab.value("hnw_train_data_folder")
+    tab.fill(field, server.data / "datasets")
+    tab.driver.execute_script(CLICK, f"#{field} .hnw-choose")
+    dialog = tab.find("#hnw_train_fields dialog[open]")
+    tab.until("the folder", lambda: "chosen" in dialog.text)
+    keys = ActionChains(tab.driver)
+    keys.send_keys(Keys.ARROW_DOWN, Keys.ENTER).perform()
+    tab.until("what it holds", lambda: "16 pictures" in dialog.text)
+    keys.send_keys(Keys.BACKSPACE).perform()
+    tab.until("the folder above", lambda: "chosen" in dialog.text and "pictures" not in dialog.text)
+    keys.send_keys(Keys.ARROW_DOWN, Keys.ENTER).perform()
+    tab.until("what it holds", lambda: "16 pictures" in dialog.text)
+    tab.driver.execute_script("document.querySelector('dialog[open] .hnw-take').click()")
+    assert tab.value(field) == str(server.data / "datasets" / "chosen")
+    tab.driver.execute_script(CLICK, f"#{field} .hnw-choose")
+    tab.until("the dialog", lambda: tab.driver.find_elements("css selector", "dialog[open]"))
+    keys.send_keys(Keys.ESCAPE).perform()
+    tab.until("its end", lambda: not tab.driver.find_elements("css selector", "dialog[open]"))
+    tab.fill(field, before)
 
 
 def test_the_scripts_made_no_error(tab: Page):

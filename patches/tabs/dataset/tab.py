@@ -23,7 +23,7 @@ from ....hypernetworks.train.settings.job import SECTIONS
 from ...model import taggers
 from ...runs import tasks
 from ...runs.side_jobs import beside
-from .. import start_values
+from .. import folders, start_values
 from ..form import Form, blur_events
 from ..frame import FIELD_PX, form_column, frame, panel_column, progress_place, wipe_on
 from ..train import tab
@@ -65,6 +65,7 @@ class _Tab:
             with form_column(_ID):
                 self._fields(train)
                 self._actions()
+                folders.add(_ID)
             with panel_column(_ID, scale=2):
                 components = self._panel()
         self.handlers = Handlers(self._form, components)

@@ -14,7 +14,7 @@ from modules import call_queue, shared
 from ....hypernetworks.pages.sentences import refused
 from ....hypernetworks.train.settings import presets
 from ...patching import capabilities
-from .. import start_values, waiting
+from .. import folders, start_values, waiting
 from ..form import Form
 from ..frame import controls, form_column, frame, panel_column, progress_place, wipe_on
 from ..head import Head
@@ -74,6 +74,7 @@ def make_tab(start: dict[str, dict[str, Any]], txt2img: Sequence[Any] = ()) -> H
             fields.below_plot(form, start)
             tick = _tick(bool(txt2img))
             fields.folds(form, start)
+            folders.add(_ID)
         head.fill()
         with panel_column(_ID, is_sticky=True):
             parts = _panel()
