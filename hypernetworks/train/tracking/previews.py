@@ -24,7 +24,7 @@ from ..settings.job import Job
 from . import prompt_files
 from .metrics import StepRecord
 from .notes import Notes
-from .prompt_files import Prompts, tags_without_effect
+from .prompt_files import Prompts, flags_as_words, tags_without_effect
 from .strip import draw_strip
 
 #: What Continue needs, in a file.
@@ -100,10 +100,11 @@ class Previews:
             HypernetworkFileError: the disk refuses it.
         """
         first = self.requests[0]
+        request = replace(first, prompt=prompt or first.prompt)
+        for remark in (*flags_as_words(prompt), *tags_without_effect((request,))):
+            self.notes.warn(remark)
         with self.weights():
-            (picture,) = self.ports.previewer.generate(
-                [replace(first, prompt=prompt or first.prompt)], self.network, 1.0
-            )
+            (picture,) = self.ports.previewer.generate([request], self.network, 1.0)
         if self.ports.progress.is_interrupted():
             raise TrainingError("the run was interrupted before the picture was made")
         path = next(path for path in self._names_now(step) if not path.exists())
@@ -155,7 +156,7 @@ def preview_requests(job: Job, caption: str, find_sampler: Callable[[str], str] 
         steps=preview.sampling_steps,
         cfg_scale=preview.cfg_scale,
     )
-    found = Prompts((base,), ())
+    found = Prompts((base,), tuple(flags_as_words(preview.prompt)))
     if preview.prompt_file:
         found = prompt_files.read(Path(preview.prompt_file), base, find_sampler)
     return replace(found, remarks=(*found.remarks, *tags_without_effect(found.requests)))

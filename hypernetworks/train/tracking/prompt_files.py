@@ -73,6 +73,12 @@ def read(path: Path, base: PictureRequest, find_sampler: Callable[[str], str] = 
     return Prompts(tuple(requests), tuple(remarks))
 
 
+def flags_as_words(prompt: str) -> Iterator[str]:
+    """Yield a sentence for each flag of prompt files in a prompt that was typed alone."""
+    for flag in prompt_lines.flags(prompt):
+        yield f"{flag} in the preview prompt is read as words; the lines of a prompt file have such flags."
+
+
 def tags_without_effect(requests: tuple[PictureRequest, ...]) -> Iterator[str]:
     """Yield a sentence for each tag of an extra network in the prompts, none of which are loaded for a preview."""
     for tag in dict.fromkeys(tag for request in requests for tag in _TAG.findall(request.prompt)):

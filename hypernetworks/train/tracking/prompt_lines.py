@@ -44,6 +44,12 @@ def split(line: str) -> list[tuple[str, str]]:
     return found
 
 
+def flags(prompt: str) -> list[str]:
+    """Return the flags of lines that stand in a text which is a prompt as a whole."""
+    several = (match for match in _FLAG.finditer(prompt[:_MOST_CHARACTERS]) if len(match[1]) > 1)
+    return [match[0] for match in several if is_known(plain_name(match[2])) and _is_flag(prompt, match)]
+
+
 def _is_flag(line: str, match: re.Match[str]) -> bool:
     """Tell whether dashes and a name are a flag; raises PromptError for one that is unknown or has one dash."""
     dashes, typed = match[1], match[2]

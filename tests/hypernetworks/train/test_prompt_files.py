@@ -2,6 +2,7 @@
 
 import json
 import logging
+from contextlib import nullcontext
 from dataclasses import replace
 
 import pytest
@@ -10,6 +11,7 @@ from hypernetwork_workbench.hypernetworks.ports import PictureRequest
 from hypernetwork_workbench.hypernetworks.train.plan import make_plan
 from hypernetwork_workbench.hypernetworks.train.run import train
 from hypernetwork_workbench.hypernetworks.train.tracking import prompt_files
+from hypernetwork_workbench.hypernetworks.train.tracking.previews import Previews
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -236,6 +238,21 @@ def test_a_plan_asks_the_host_for_samplers_and_tells_what_is_idle(pictures, tmp_
     assert set(told) <= {record.getMessage() for record in caplog.records}
 
 
+@pytest.mark.parametrize(
+    ("prompt", "told"),
+    [
+        ("a cat --w 640 --N bad", ["--w", "--N"]),
+        ("猫　ーーｗ　６４０", ["ーーｗ"]),
+        ("a --very-- cat --ar 2 -- b", []),
+        ("a <lora:x:1> —s 5", ["<lora:x:1>"]),
+    ],
+)
+def test_a_prompt_that_was_typed_alone_has_no_flags(pictures, tmp_path, prompt, told):
+    plan = make_plan(make_job(pictures, preview__prompt=prompt), fake_ports(tmp_path))
+    assert [request.prompt for request in plan.previews] == [prompt]
+    assert [line.partition(" ")[0] for line in plan.remarks] == told
+
+
 WORDS = st.lists(st.sampled_from(["a cat", "夜", "(b:1.2)", "--very--", "x--y", "-", "—", "it's", "ーー"]), min_size=1)
 FLAGS = {
     "width_px": (("w", "width"), st.sampled_from([64, 640])),
@@ -271,3 +288,12 @@ def test_any_spelling_of_a_line_means_the_same(tmp_path, drawn):
     line, meaning = drawn
     (request,) = read(tmp_path, line).requests
     assert request == replace(BASE, **meaning)
+
+
+def test_a_picture_that_is_asked_for_meanwhile_tells_of_flags_and_tags(pictures, tmp_path):
+    ports = fake_ports(tmp_path)
+    network = make_plan(make_job(pictures), ports).network
+    made = Previews(ports, network, (replace(BASE, width_px=64, height_px=64),), tmp_path, 0, None, nullcontext)
+    made.make_one(3, "a <lora:x:1> --w 640")
+    made.make_one(3, "a cat")
+    assert [line.partition(" ")[0] for line in made.notes.lines] == ["--w", "<lora:x:1>"]
