@@ -108,7 +108,7 @@ def test_a_picture_is_pressed_and_its_caption_edited_and_taken_back(tab: Page, f
     tab.fill("hnw_dataset_caption", f"{EVIL}, star")
     tab.press("hnw_dataset_save_button")
     tab.wait_for_text("hnw_dataset_save_status", "Done: caption of 05-cyan-star.png (1 caption file)")
-    assert (folder / "05-cyan-star.txt").read_text(encoding="utf-8") == f"{EVIL}, star\n"
+    assert (folder / "05-cyan-star.txt").read_text(encoding="utf-8") == f"{EVIL}, star"
     assert EVIL in tab.text("hnw_dataset_cards")
     assert EVIL in tab.text("hnw_dataset_overview")
     assert tab.driver.title != "taken over"
@@ -150,6 +150,28 @@ def test_problems_are_named_and_lead_to_their_picture(tab: Page, folder: Path):
     assert "is the same file as 01-red-triangle.png" in tab.text("hnw_dataset_chosen")
     (folder / "broken.png").unlink()
     (folder / "twin.png").unlink()
+
+
+def test_captions_in_another_encoding_are_named_converted_and_given_back(tab: Page, folder: Path):
+    before = texts(folder)
+    names = sorted(before)[:3]
+    for name, caption in zip(names, ("夜の街、雨が降る", "青い目の少女、傘", "夕焼けの橋の上"), strict=True):
+        (folder / name).write_bytes(caption.encode("cp932"))
+    held = texts(folder)
+    said = look(tab)
+    assert "13 can be used, 3 left out" in said
+    assert "it is not UTF-8 but Japanese text in Shift-JIS: “夜の街、雨が降る”" in said
+    unfold(tab, "conversion")
+    tab.press("hnw_dataset_conversion_button")
+    tab.wait_for_text("hnw_dataset_conversion_status", "Done: convert to UTF-8 (3 caption files)")
+    assert "16 can be used" in tab.text("hnw_dataset_overview")
+    assert (folder / names[0]).read_text(encoding="utf-8") == "夜の街、雨が降る"
+    tab.press("hnw_dataset_undo_button")
+    tab.wait_for_text("hnw_dataset_undo_status", "Undone: convert to UTF-8")
+    assert texts(folder) == held
+    for name, caption in before.items():
+        (folder / name).write_bytes(caption)
+    look(tab)
 
 
 def test_the_settings_go_to_train_gamma(tab: Page, folder: Path):

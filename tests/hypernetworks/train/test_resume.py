@@ -49,6 +49,18 @@ def test_an_interrupted_run_goes_on_to_the_same_weights_and_log(pictures, tmp_pa
     assert (rest.loss_first, rest.loss_last) == (whole.loss_first, whole.loss_last)
 
 
+def test_a_run_that_draws_lines_and_tags_goes_on_to_the_same_weights(pictures, tmp_path):
+    for number, path in enumerate(sorted(pictures.glob("*.txt"))):
+        path.write_text("\n".join("x" * (number + 3 * line) + ", y、zz" for line in range(1, 4)), encoding="utf-8")
+    changes = {"data__caption_lines": "one line at random", "data__tag_dropout": 0.2, "output__sheet": False}
+    whole = train(make_job(pictures, **changes), fake_ports(tmp_path / "whole"))
+    first = train(make_job(pictures, **changes | {"data__caption_lines": "first line"}), fake_ports(tmp_path / "first"))
+    assert not same(weights(whole.network), weights(first.network))
+    train(make_job(pictures, **changes), fake_ports(tmp_path / "halves", stop_after=5))
+    rest = train(make_job(pictures, **changes), fake_ports(tmp_path / "halves"), resume=True)
+    assert same(weights(whole.network), weights(rest.network))
+
+
 def test_a_run_killed_between_saves_goes_on_from_the_last_one(pictures, tmp_path):
     changes = EVERYTHING | {"output__save_every": "10"}
     whole = train(make_job(pictures, **changes), fake_ports(tmp_path / "whole"))
