@@ -47,10 +47,10 @@ def without_ballast(file: IO[bytes], format_: str) -> IO[bytes]:
     What does not look like that format is left as it is, for Pillow to judge.
     """
     find = _FINDERS.get(format_)
-    if find is None:
-        return file
     end = file.seek(0, io.SEEK_END)
     file.seek(0)
+    if find is None:
+        return file
     return shown_alone(file, find(file, end))
 
 

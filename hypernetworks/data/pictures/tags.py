@@ -18,6 +18,7 @@ def has_sane_tags(file: IO[bytes], size: int) -> bool:
 
     Several may name the same bytes, so that Pillow would read some kilobytes into as many gigabytes.
     """
+    file.seek(0)
     head = file.read(16).ljust(16, b"\0")
     order = {b"II": "<", b"MM": ">"}.get(head[:2])
     if order is None:

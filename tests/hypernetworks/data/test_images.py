@@ -310,6 +310,66 @@ def test_a_large_picture_comes_smaller_and_is_framed_as_it_was(tmp_path, monkeyp
     assert near(images.framed(found, Frame((12.0, 8.0, 24.0, 16.0), 4, 4)), (255, 255, 255), tolerance=40)
 
 
+LARGE = {
+    "P": lambda picture: picture.quantize(4),
+    "1": lambda picture: picture.convert("L").point(lambda grey: 255 * (grey > 200)).convert("1"),
+    "I;16": lambda picture: Image.fromarray(np.asarray(picture.convert("L"), dtype=np.uint16) * 257),
+    "LA": lambda picture: picture.convert("LA"),
+    "CMYK": lambda picture: picture.convert("CMYK"),
+}
+
+
+@pytest.mark.parametrize("mode", LARGE)
+def test_a_large_picture_of_any_mode_is_the_mean_of_its_pixels(tmp_path, monkeypatch, mode):
+    picture = Image.new("RGB", (300, 900), "white")
+    picture.paste("black", (0, 0, 150, 450))
+    LARGE[mode](picture).save(tmp_path / ("a.tif" if mode == "CMYK" else "a.png"))
+    path = next(tmp_path.iterdir())
+    whole = open_picture(path)
+    monkeypatch.setattr(images, "_LARGE_PX", 20_000)
+    found = open_picture(path)
+    assert found.width * found.height <= 20_000
+    assert images.original_size(found) == (300, 900)
+    few = np.asarray(whole.resize((4, 6), Image.Resampling.BOX), dtype=int)
+    assert np.abs(np.asarray(found.resize((4, 6), Image.Resampling.BOX), dtype=int) - few).max() <= 12
+
+
+@pytest.mark.parametrize("colour", [b"\xff\x00\x00", "palette"])
+def test_a_colour_that_means_clear_is_clear_in_a_large_picture_too(tmp_path, monkeypatch, colour):
+    picture = Image.new("RGB", (40, 40), "blue")
+    picture.paste("red", (0, 0, 40, 20))
+    if colour == "palette":
+        picture.quantize(2).save(tmp_path / "a.png", transparency=picture.quantize(2).getpixel((0, 0)))
+    else:
+        picture.save(tmp_path / "a.png", transparency=tuple(colour))
+    monkeypatch.setattr(images, "_LARGE_PX", 200)
+    found = open_picture(tmp_path / "a.png", "#00ff00")
+    assert found.getpixel((2, 1))[1] > 250
+    assert found.getpixel((2, found.height - 2))[2] > 250
+
+
+@pytest.mark.parametrize("masks", ["off", "alpha"])
+def test_a_large_picture_is_trained(tmp_path, monkeypatch, masks):
+    pictures = tmp_path / "large"
+    pictures.mkdir()
+    for name in ("a.png", "b.jpg"):
+        Image.effect_noise((200, 120), 40).convert("RGB").save(pictures / name)
+    monkeypatch.setattr(images, "_LARGE_PX", 5_000)
+    ports = fake_ports(tmp_path)
+    job = make_job(pictures, data__masks=masks, train__max_steps=2)
+    assert train(job, ports).steps == 2
+    assert ports.encoder.encoded_pictures == 2
+
+
+def test_the_limit_of_size_is_ours_and_named(tmp_path):
+    data = bytearray(b"BM" + struct.pack("<IIIIiiHHIIiiII", 54, 0, 54, 40, 20_000, 15_001, 1, 24, 0, 0, 0, 0, 0, 0))
+    (tmp_path / "scan.bmp").write_bytes(data)
+    with pytest.raises(
+        DatasetError, match=r"^scan\.bmp: the picture cannot be read \(it has more than 300 million pix"
+    ):
+        open_picture(tmp_path / "scan.bmp")
+
+
 def test_pillows_own_limit_is_neither_met_nor_left_changed(tmp_path, monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 50)
     assert opened(Image.new("RGB", (16, 12), "red"), tmp_path / "a.png").size == (16, 12)
