@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 from .errors import SettingsError
 
 #: Refused by Windows in file names, or part of the prompt syntax.
@@ -18,7 +20,14 @@ def printable(text: str) -> str:
     """Return a text from outside in one line, with U+FFFD for half signs and for what steers a terminal."""
     if text.isprintable():
         return text
-    return "".join(sign if sign.isprintable() or sign in _JOINERS else "\ufffd" for sign in text)
+    return "".join(sign if is_shown(sign) else "\ufffd" for sign in text)
+
+
+def is_shown(sign: str) -> bool:
+    """Tell whether a sign can stand in a line: blanks of every width and emoji that Python does not know yet can."""
+    if sign.isprintable() or sign in _JOINERS:
+        return True
+    return unicodedata.category(sign) == "Zs" or "\U0001f000" <= sign <= "\U0001faff"
 
 
 def check_name(name: str, field: str = "name") -> str:

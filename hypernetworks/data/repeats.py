@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ..base import numbers
 from ..base.errors import SettingsError
+from ..base.names import is_shown
 from ..base.outside import shown_path
 
 if TYPE_CHECKING:
@@ -46,7 +47,12 @@ def named_repeats(name: str) -> NamedRepeats | None:
         raise ValueError(f"the repeats in its name must be a whole number, not {number}")
     if not 0 <= int(number) <= MOST_REPEATS:
         raise ValueError(f"the repeats in its name must be from 0 to {MOST_REPEATS:,}, not {number}")
-    return NamedRepeats(int(number), name[found.start(2) :].replace("_", " ").strip())
+    return NamedRepeats(int(number), _words(name[found.start(2) :]))
+
+
+def _words(name: str) -> str:
+    """Return a part of a name as a text in one line, without what no text can hold."""
+    return " ".join("".join(sign if is_shown(sign) else " " for sign in name.replace("_", " ")).split())
 
 
 def check_shown(subsets: Iterable[tuple[Subset, int]]) -> None:

@@ -16,13 +16,14 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 from torch import Tensor
 
+from ..base.names import is_shown
+
 FOLDER = Path(__file__).parent / "templates"
 _TEXT = 2_000
 _LONGEST = 10_000
 _ROWS = 300
 _MEGABYTE = 1_000_000
-#: Invisible characters that text needs: line breaks, tabs, and the joiners of several scripts and emoji.
-_UNSEEN = "\n\t\u200c\u200d"
+_BREAKS = "\n\t"
 
 
 def piece(file: str, macro: str, *values: Any, **named: Any) -> Markup:
@@ -66,7 +67,7 @@ def text(value: Any, limit: int = _TEXT) -> str:
     plain = str(value)
     shown = plain[:limit]
     if not shown.isprintable():
-        shown = "".join(sign if sign.isprintable() or sign in _UNSEEN else "\ufffd" for sign in shown)
+        shown = "".join(sign if is_shown(sign) or sign in _BREAKS else "\ufffd" for sign in shown)
     return shown + (f"… ({len(plain):,} characters)" if len(plain) > limit else "")
 
 

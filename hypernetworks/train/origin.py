@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, NamedTuple
 
 from ..base.forms import Anything, ListOf, Record, Row, Table, Text, UnfitError
+from ..base.names import printable
 from ..data.dataset import Dataset, Sample
 from ..network.hypernetwork import Hypernetwork
 from ..ports import Ports
@@ -202,14 +203,9 @@ def _by_name(pictures: Iterable[Picture]) -> dict[str, Picture]:
 
 def _listed(names: list[str]) -> str:
     more = len(names) - _SHOWN
-    return _printable(", ".join(names[:_SHOWN])) + (f" and {more} more" if more > 0 else "")
+    return printable(", ".join(names[:_SHOWN])) + (f" and {more} more" if more > 0 else "")
 
 
 def _short(value: Any) -> str:
-    text = _printable(json.dumps(value, ensure_ascii=False) if not isinstance(value, str) else value or "empty")
+    text = printable(json.dumps(value, ensure_ascii=False) if not isinstance(value, str) else value or "empty")
     return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}..."
-
-
-def _printable(text: str) -> str:
-    """Return a text that a file brought as a sentence can hold it: nothing that steers a terminal, no half signs."""
-    return "".join(sign if sign.isprintable() else "\ufffd" for sign in text)

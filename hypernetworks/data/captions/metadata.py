@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ...base.errors import DatasetError, SettingsError
-from ...base.outside import UnfitTextError, parse_json, read_text, shown, shown_path
+from ...base.outside import UnfitTextError, parse_json, read_text, shown, shown_name, shown_path
 from .text import MAX_BYTES
 
 MAX_METADATA_BYTES = 64 << 20
@@ -64,13 +64,15 @@ def read_metadata(path: Path, setting: str) -> CaptionMetadata:
     except UnfitTextError as error:
         raise SettingsError(setting, f"{path} is no JSON: {error}") from error
     if not isinstance(found, dict):
-        raise SettingsError(setting, f"{path.name} must hold a table with an entry for each picture")
+        raise SettingsError(setting, f"{shown_name(path)} must hold a table with an entry for each picture")
     for key, entry in found.items():
         texts: list[Any] = [entry.get("caption", ""), entry.get("tags", "")] if isinstance(entry, dict) else [None]
         if not all(isinstance(text, str) for text in texts):
-            raise SettingsError(setting, f"{path.name} must hold a table of the texts caption and tags for {key!r}")
+            raise SettingsError(
+                setting, f"{shown_name(path)} must hold a table of the texts caption and tags for {key!r}"
+            )
         if sum(len(text or "") for text in texts) > MAX_BYTES or len(key) > _MAX_PATH:
-            raise SettingsError(setting, f"{path.name} has a text of more than {MAX_BYTES:,} characters")
+            raise SettingsError(setting, f"{shown_name(path)} has a text of more than {MAX_BYTES:,} characters")
     return CaptionMetadata(found)
 
 
@@ -82,7 +84,9 @@ def metadata_weight(picture: Path, metadata: CaptionMetadata) -> float:
     """
     weight = (metadata.of(picture) or {}).get("weight", 1.0)
     if isinstance(weight, bool) or not isinstance(weight, (int, float)) or not 0 < weight <= _MAX_WEIGHT:
-        raise DatasetError(f"{picture.name}: its weight in the metadata must be a number above 0, not {shown(weight)}")
+        raise DatasetError(
+            f"{shown_name(picture)}: its weight in the metadata must be a number above 0, not {shown(weight)}"
+        )
     return float(weight)
 
 

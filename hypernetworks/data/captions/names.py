@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 from ...base.errors import SettingsError
+from ...base.names import is_shown
 
 _REGEX_S = 1.0
 #: Numbers that stand by themselves: the WebUI's preprocessing writes `00001-0-NAME`, and `1girl` is a word.
@@ -14,7 +15,7 @@ _LEADING_NUMBERS = re.compile(r"(?:[-\s_＿－–—]|\d+(?=[-\s_＿－–—]|$
 
 
 def words(stem: str, regex: str, join: str) -> str:
-    """Return the words of a file name without its leading numbers.
+    """Return the words of a file name without its leading numbers, in one line, and without what no text can hold.
 
     Args:
         regex, join: as in the WebUI's settings: selects parts of the name, and joins them; without a regex the words
@@ -23,6 +24,7 @@ def words(stem: str, regex: str, join: str) -> str:
     Raises:
         SettingsError: the regex is none, or takes too long.
     """
+    stem = " ".join("".join(sign if is_shown(sign) else " " for sign in stem).split())
     found = _LEADING_NUMBERS.match(stem)
     name = stem[found.end() :] if found else stem
     if not regex:

@@ -13,8 +13,10 @@ from typing import IO
 from PIL import Image, ImageOps
 
 from ...base.atomic import atomic_write
+from ...base.disk import is_taken
 from ...base.errors import DatasetError, SettingsError
 from ...base.options import Settings, setting
+from ...base.outside import shown_name, shown_path
 from ...ports import Progress
 from ..buckets import Frame
 from ..captions import FILE, NAME, CaptionOrigin
@@ -133,9 +135,9 @@ def plan_copies(survey: Survey, settings: CopySettings) -> list[Copy]:
     seen: set[Path] = set()
     for path in (path for copy in copies for path in copy.paths):
         if path in seen:
-            raise SettingsError("target", f"two pictures would be written to {path.name}; rename one of them")
-        if path.exists():
-            raise SettingsError("target", f"{path} exists already; name a new folder")
+            raise SettingsError("target", f"two pictures would be written to {shown_name(path)}; rename one of them")
+        if is_taken(path):
+            raise SettingsError("target", f"{shown_path(path)} exists already; name a new folder")
         seen.add(path)
     return copies
 
@@ -198,7 +200,7 @@ def _write(copy: Copy, written: list[Path]) -> None:
     try:
         copy.folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise DatasetError(f"the folder {copy.folder} cannot be made: {error.strerror}") from error
+        raise DatasetError(f"the folder {shown_path(copy.folder)} cannot be made: {error.strerror}") from error
     mask = mask_beside(sample.path)
     picture_path, caption_path, *mask_paths = copy.paths
     if copy.is_plain:
@@ -238,13 +240,13 @@ def _copy_file(source: Path, path: Path, written: list[Path]) -> None:
         with source.open("rb") as content, _new_file(path, written) as file:
             shutil.copyfileobj(content, file)
     except OSError as error:
-        raise DatasetError(f"{source.name}: cannot be copied ({error.strerror})") from error
+        raise DatasetError(f"{shown_name(source)}: cannot be copied ({error.strerror})") from error
 
 
 @contextlib.contextmanager
 def _new_file(path: Path, written: list[Path]) -> Iterator[IO[bytes]]:
-    if path.exists():
-        raise DatasetError(f"{path} has come into being meanwhile; nothing was written over it")
+    if is_taken(path):
+        raise DatasetError(f"{shown_path(path)} has come into being meanwhile; nothing was written over it")
     with atomic_write(path, DatasetError) as file:
         yield file
     written.append(path)

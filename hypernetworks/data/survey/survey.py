@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ...base.errors import DatasetError
 from ...base.options import Settings, setting
+from ...base.outside import shown_name, shown_path
 from ...ports import Progress, SubjectFinder
 from ..batches import BatchKind
 from ..buckets import lost_share
@@ -202,7 +203,7 @@ class Survey:
     def _of_left_out(self) -> Iterator[Problem]:
         for one in self.scan.left_out:
             kind = SMALL if one.is_too_small else UNREADABLE
-            yield Problem(kind, one.path, f"{one.sentence.removeprefix(f'{one.path.name}: ')}; it is left out")
+            yield Problem(kind, one.path, f"{one.sentence.removeprefix(f'{shown_name(one.path)}: ')}; it is left out")
 
     def _of_sizes(self) -> Iterator[Problem]:
         for number, sample in enumerate(self.samples):
@@ -236,9 +237,9 @@ class Survey:
             for number in group[1:]:
                 sample = self.samples[number]
                 is_same = sample.picture_digest == first.picture_digest
-                sentence = f"{'is the same file as' if is_same else 'looks like'} {first.path.name}"
+                sentence = f"{'is the same file as' if is_same else 'looks like'} {shown_name(first.path)}"
                 if first.path.parent != sample.path.parent:
-                    sentence += f" in {first.path.parent}"
+                    sentence += f" in {shown_path(first.path.parent)}"
                 yield Problem(DUPLICATE, sample.path, sentence, number)
 
     def _groups(self) -> list[list[int]]:

@@ -10,6 +10,7 @@ from modules import paths
 
 from ....hypernetworks.base.errors import DatasetError, SettingsError
 from ....hypernetworks.base.options import Settings, from_tables
+from ....hypernetworks.base.outside import shown_name
 from ....hypernetworks.data.images import open_picture
 from ....hypernetworks.data.survey import captioning, copies
 from ....hypernetworks.data.survey.caption_edits import Change, Edit, History
@@ -62,7 +63,7 @@ def set_caption(seen: Survey, number: int, text: str) -> tuple[Survey, str]:
     """
     if not 0 <= number < len(seen.samples):
         raise SettingsError("Caption", "press a picture first")
-    name = seen.samples[number].path.name
+    name = shown_name(seen.samples[number].path)
     changes = captioning.change_of_one(seen, number, text)
     if not changes:
         return seen, f"{name} has this caption already."
