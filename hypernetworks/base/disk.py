@@ -19,6 +19,8 @@ _LEFT_BEHIND = {
     *("thumbs.db", "ehthumbs.db", "desktop.ini", "$recycle.bin", "recycler", "system volume information"),
     *("@eadir", "#recycle", "#snapshot", "@recycle", "@recently-snapshot", "lost+found", "__pycache__"),
 }
+#: Endings of what editors keep of a file before they change it, and of small copies that cameras write.
+_BACKUPS = ("~", ".bak", ".old", ".orig", ".tmp", "_original", ".thm")
 
 
 class UnfitFileError(OSError):
@@ -67,7 +69,8 @@ def link_in_the_way(path: Path) -> str:
 
 def is_left_behind(name: str) -> bool:
     """Tell whether a file or folder of this name is no work of a person, but of a program: a cache, a bin, a backup."""
-    return name.startswith((".", "~$")) or name.endswith("~") or name.lower() in _LEFT_BEHIND
+    lower = name.lower()
+    return lower.startswith((".", "~$")) or lower.endswith(_BACKUPS) or lower in _LEFT_BEHIND
 
 
 @dataclass(frozen=True)

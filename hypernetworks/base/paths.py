@@ -115,6 +115,8 @@ def _check_signs(path: str) -> None:
     found = list(dict.fromkeys(_CONTROL.findall(path)))
     if "\0" in found:
         raise PathTextError("must not have the character NUL in it, as no path has it")
+    if any("\ud800" <= sign <= "\udfff" for sign in path):
+        raise PathTextError("has a name in it that is not UTF-8, and that no job file can hold; rename that folder")
     escapes = [_ESCAPES[one] for one in found if one in _ESCAPES]
     if escapes:
         names, marks = (" and ".join(several) for several in zip(*escapes, strict=True))

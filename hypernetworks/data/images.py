@@ -47,19 +47,18 @@ def open_raw(path: Path) -> Image.Image:
     Raises:
         DatasetError: the file is no readable picture; names it.
     """
-    name = shown_name(path)
     try:
         with opened(path) as picture:
             size = picture.size
             if size[0] * size[1] > MAX_PX:
-                raise DatasetError(_too_large(name))
+                raise Image.DecompressionBombError
             return _of_size(_converted(_upright(_reduced(picture))), size)
     except TOO_LARGE as error:
-        raise DatasetError(_too_large(name)) from error
+        raise unreadable(path, f"it has more than {MAX_PX // 10**6} million pixels") from error
     except MemoryError as error:
-        raise DatasetError(f"{name}: the picture cannot be read (there is too little memory for it)") from error
+        raise unreadable(path, "there is too little memory for it") from error
     except BROKEN as error:
-        raise DatasetError(f"{name}: the picture cannot be read ({_reason(error)})") from error
+        raise unreadable(path, _reason(error)) from error
 
 
 def original_size(picture: Image.Image) -> tuple[int, int]:
@@ -73,8 +72,9 @@ def _reason(error: Exception) -> str:
     return " ".join(printable(text or str(error) or type(error).__name__).split())[:_LONGEST_REASON]
 
 
-def _too_large(name: str) -> str:
-    return f"{name}: the picture cannot be read (it has more than {MAX_PX // 10**6} million pixels)"
+def unreadable(path: Path, reason: str) -> DatasetError:
+    """Return the error of a file that is no readable picture."""
+    return DatasetError(f"{shown_name(path)}: the picture cannot be read ({reason})")
 
 
 def _reduced(picture: Image.Image) -> Image.Image:

@@ -25,7 +25,7 @@ from .buckets import Frame, TooSmallError, frame, frame_size, shifted
 from .captions import FILE, Neighbours, find_caption, metadata_weight
 from .dataset import Dataset, Sample
 from .found import BY_SIZE, LeftOut, PassedOver, PictureScan, divided
-from .images import has_size, on_background, open_raw, original_size
+from .images import has_size, on_background, open_raw, original_size, unreadable
 from .masks import mask_beside, read_mask
 from .pictures.finding import Found, find_pictures
 from .pictures.formats import UnfitPictureError
@@ -238,14 +238,14 @@ def _shared(of_subsets: Iterable[tuple[Subset, Found]]) -> Iterator[str]:
 
 
 def _digest(path: Path) -> str:
-    name, found = shown_name(path), hashlib.sha256()
+    found = hashlib.sha256()
     try:
         check_kind(path)
         with open_regular(path) as file:
             if os.fstat(file.fileno()).st_size > _MOST_BYTES:
-                raise DatasetError(f"{name}: the picture cannot be read (its file is over {_MOST_BYTES >> 20} MB)")
+                raise unreadable(path, f"its file is over {_MOST_BYTES >> 20} MB")
             while part := file.read(1 << 20):
                 found.update(part)
     except (OSError, UnfitPictureError) as error:
-        raise DatasetError(f"{name}: the picture cannot be read ({reason_of(error)})") from error
+        raise unreadable(path, reason_of(error)) from error
     return found.hexdigest()

@@ -173,3 +173,9 @@ def test_an_argument_of_a_command_line_is_read_too(text, path):
     assert path_argument(text) == Path(path)
     with pytest.raises(argparse.ArgumentTypeError, match="a quote at one end alone"):
         path_argument(path + '"')
+
+
+@pytest.mark.parametrize("name", [b"caf\xe9", "夜".encode("cp932"), b"\xff\xfe"])
+def test_a_name_that_is_no_utf_8_is_refused(name):
+    with pytest.raises(PathTextError, match="a name in it that is not UTF-8"):
+        read_path(f"/x/{name.decode(errors='surrogateescape')}/y")

@@ -116,6 +116,7 @@ def test_copies_are_made_of_all_of_them(tmp_path: Path):
     progress = fake_ports(tmp_path).progress
     seen = survey(SurveyRequest(data), Thumbnails(), progress)
     planned = plan_copies(seen, CopySettings(split=False, mirror=True, target=str(tmp_path / "out")))
+    assert len(plan_copies(seen, CopySettings(split=False, mirror=True))) == len(STEMS)
     long = [copy for copy in planned if len(os.fsencode(copy.path.name)) > 255]
     with pytest.raises(DatasetError, match="File name too long"):
         write_copies(long, progress)
