@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import functools
 import typing
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -102,8 +103,7 @@ class Settings:
     @classmethod
     def options(cls) -> list[tuple[str, Any, Option]]:
         """Return name, type and option of every field, in the order of declaration."""
-        kinds = typing.get_type_hints(cls)
-        return [(f.name, kinds[f.name], f.metadata["option"]) for f in dataclasses.fields(cls)]
+        return list(_options(cls))
 
     @classmethod
     def rows(cls, group: Group | None) -> list[list[str]]:
@@ -147,6 +147,13 @@ class Settings:
         """Return plain values (numbers, texts, lists), as TOML and JSON take them."""
         values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
         return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+
+
+@functools.cache
+def _options(cls: type[Settings]) -> tuple[tuple[str, Any, Option], ...]:
+    """Return what `Settings.options` does, once for each class: types are looked up for longer than values are read."""
+    kinds = typing.get_type_hints(cls)
+    return tuple((f.name, kinds[f.name], f.metadata["option"]) for f in dataclasses.fields(cls))
 
 
 def groups(kinds: Iterable[type[Settings]]) -> list[Group]:

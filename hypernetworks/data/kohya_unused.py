@@ -25,7 +25,7 @@ def _is_one(value: Any) -> bool:
 
 
 def _is_off(value: Any) -> bool:
-    return value is False or (isinstance(value, str) and value.strip().lower() in ("", "false", "none", "no", "off"))
+    return not value or (isinstance(value, str) and value.strip().lower() in ("", "0", "false", "none", "no", "off"))
 
 
 def _is_empty(value: Any) -> bool:
@@ -82,7 +82,12 @@ UNUSED: Mapping[str, Unused] = {
     "max_token_length": Unused(_always),  # captions of any length are read in pieces of 75 tokens
 }
 #: What the options are called on kohya's command line.
-OTHER_NAMES = {"train_batch_size": "batch_size", "dataset_repeats": "num_repeats", "train_data_dir": "image_dir"}
+OTHER_NAMES = {
+    "train_batch_size": "batch_size",
+    "dataset_repeats": "num_repeats",
+    "train_data_dir": "image_dir in [[datasets.subsets]]",
+    "image_directory": "image_dir in [[datasets.subsets]]",
+}
 _AT_REST: tuple[Any, ...] = (None, False, 0, 0.0, "", {}, [])
 
 

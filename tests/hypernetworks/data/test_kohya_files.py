@@ -18,7 +18,7 @@ __all__ = ["folders"]
 AT_REST = """
 token_warmup_min = 1
 token_warmup_step = 0
-color_aug = false
+color_aug = 0
 flip_aug = false
 random_crop = false
 cache_info = false
@@ -74,6 +74,7 @@ def test_what_is_not_used_is_named(folders, caplog, option, is_said):
         ("prior_loss_weight = 0.5", r"stands in the job, as data\.regularisation_weight"),
         ("conditioning_data_dir = 'masks'", r"names masks, which lie beside the pictures here as NAME-mask\.png"),
         ("train_batch_size = 2", r"do you mean batch_size\?"),
+        ("image_directory = 'x'", r"do you mean image_dir in \[\[datasets\.subsets\]\]\?"),
         ("dataset_repeats = 2", r"do you mean num_repeats\?"),
         ("shuffle_captions = true", r"do you mean shuffle_caption\?"),
     ],
