@@ -15,12 +15,26 @@ class _Folder(NamedTuple):
     """The files of a folder.
 
     Attributes:
+        path: the folder; None where it can be listed.
         names: as they are, by what they are in any case.
         others: names without an ending of those that are no caption files, by what those are in any case.
     """
 
+    path: Path | None
     names: dict[str, list[str]]
     others: dict[str, set[str]]
+
+    def has(self, name: str) -> bool:
+        """Tell whether there is a file of this name."""
+        return name in self.names.get(_folded(name), ()) or (self.path is not None and is_file(self.path / name))
+
+    def in_another_case(self, base: str, extension: str) -> str:
+        """Return the name of the one file that this name in another case can mean; empty where there is none."""
+        names = self.names.get(_folded(base + extension), [])
+        if len(names) != 1:
+            return ""
+        is_of_other = not names[0].startswith(base) and len(self.others.get(_folded(base), ())) > 1
+        return "" if is_of_other else names[0]
 
 
 class Neighbours:
@@ -38,32 +52,18 @@ class Neighbours:
         those names in another case or another form of Unicode. A name in another case counts only where no other file
         of that name could be meant, and no other picture.
         """
-        found = []
+        folder = self._of(picture.parent)
+        bases = list(dict.fromkeys((picture.stem, picture.name)))
+        found: list[str] = []
         for extension in extensions:
-            names = [f"{picture.stem}{extension}", f"{picture.name}{extension}"]
-            fits = [path for name in names if self._is_there(path := picture.with_name(name))]
-            if not fits:
-                inexact = (self._in_another_case(picture, base, extension) for base in (picture.stem, picture.name))
-                fits = [path for path in inexact if path is not None]
-            found += fits
-        return list(dict.fromkeys(found))
+            fits = [name for base in bases if folder.has(name := base + extension)]
+            found += fits or filter(None, (folder.in_another_case(base, extension) for base in bases))
+        return [picture.with_name(name) for name in dict.fromkeys(found)]
 
     def files(self, folder: Path) -> list[Path]:
         """Return the files of a folder that have an ending of caption files."""
         listed = self._of(folder).names.items()
         return [folder / name for folded, names in listed if folded.endswith(self._extensions) for name in names]
-
-    def _is_there(self, path: Path) -> bool:
-        listed = self._of(path.parent).names
-        return path.name in listed.get(_folded(path.name), ()) or (not listed and is_file(path))
-
-    def _in_another_case(self, picture: Path, base: str, extension: str) -> Path | None:
-        folder = self._of(picture.parent)
-        names = folder.names.get(_folded(base + extension), [])
-        if len(names) != 1:
-            return None
-        is_of_other = not names[0].startswith(base) and len(folder.others.get(_folded(base), ())) > 1
-        return None if is_of_other else picture.with_name(names[0])
 
     def _of(self, folder: Path) -> _Folder:
         if folder not in self._folders:
@@ -71,12 +71,12 @@ class Neighbours:
         return self._folders[folder]
 
     def _listed(self, folder: Path) -> _Folder:
-        found = _Folder({}, {})
+        found = _Folder(None, {}, {})
         try:
             with os.scandir(folder) as entries:
                 names = sorted(one.name for one in entries if not one.name.startswith(".") and one.is_file())
         except OSError:  # it can be entered and not listed: names are tried one by one
-            return found
+            return _Folder(folder, {}, {})
         for name in names:
             folded = _folded(name)
             found.names.setdefault(folded, []).append(name)
