@@ -15,13 +15,14 @@ from .images import open_raw
 from .pictures.finding import MASK_SUFFIX
 
 SUFFIX = MASK_SUFFIX
+_ENDINGS = (".png", ".PNG", ".webp", ".jpg", ".JPG", ".jpeg", ".bmp", ".tif", ".tiff", ".tga")
 LATENT_PX = 8
 
 
 def mask_beside(picture: Path) -> Path | None:
-    """Return the file NAME-mask.png beside NAME, if there is one."""
-    path = picture.with_name(f"{picture.stem}{SUFFIX}.png")
-    return path if is_file(path) else None
+    """Return the file NAME-mask.png beside NAME, or one of another ending, if there is one."""
+    paths = (picture.with_name(f"{picture.stem}{SUFFIX}{ending}") for ending in _ENDINGS)
+    return next((path for path in paths if is_file(path)), None)
 
 
 def read_mask(path: Path) -> Image.Image:

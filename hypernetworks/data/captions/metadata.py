@@ -14,7 +14,8 @@ from .text import MAX_BYTES
 MAX_METADATA_BYTES = 64 << 20
 _MAX_PATH = 4096
 _MAX_WEIGHT = 1e6
-_PICTURE = re.compile(r"\.(png|jpe?g|webp|bmp|gif|tiff?|avif)$", re.IGNORECASE)
+#: What a key may have behind the name of a picture whose file has another ending, or none, by now.
+_PICTURE = re.compile(r"\.(a?png|jfif|jpe?g?|jp2|webp|bmp|dib|gif|tiff?|tga|psd|avif|hei[cf]|hif|jxl)$", re.IGNORECASE)
 
 
 class CaptionMetadata(dict[str, Mapping[str, Any]]):
@@ -31,17 +32,19 @@ class CaptionMetadata(dict[str, Mapping[str, Any]]):
         self.entries = entries or {}
         shared = set()
         for key, entry in self.entries.items():
-            path = _PICTURE.sub("", key.replace("\\", "/"))
-            for end in _ends([part for part in path.split("/") if part not in ("", ".")]):
-                if end in self:
-                    shared.add(end)
-                self[end] = entry
+            path = key.replace("\\", "/")
+            for name in dict.fromkeys((path, _PICTURE.sub("", path))):
+                for end in _ends([part for part in name.split("/") if part not in ("", ".")]):
+                    if self.setdefault(end, entry) is not entry:
+                        shared.add(end)
         for end in shared:
             del self[end]
 
     def of(self, picture: Path) -> Mapping[str, Any] | None:
         """Return the entry of the picture, if there is one."""
-        ends = _ends([*picture.parts[:-1], picture.stem]) if self else ()
+        if not self:
+            return None
+        ends = (end for name in (picture.name, picture.stem) for end in _ends([*picture.parts[:-1], name]))
         return next((self[end] for end in ends if end in self), None)
 
 

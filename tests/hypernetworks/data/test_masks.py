@@ -128,3 +128,12 @@ def test_a_mask_file_may_be_transparent(tmp_path):
     from hypernetwork_workbench.hypernetworks.data.masks import read_mask
 
     assert np.array_equal(np.asarray(read_mask(folder / "0-mask.png")), np.asarray(half()))
+
+
+@pytest.mark.parametrize("ending", [".png", ".PNG", ".webp", ".tif"])
+@pytest.mark.parametrize("picture", ["a.jfif", "a", "a.png"])
+def test_a_mask_may_have_another_ending_and_so_may_its_picture(tmp_path, picture, ending):
+    Image.new("RGB", SIZE).save(tmp_path / picture, "PNG")
+    half().save(tmp_path / f"a-mask{ending}")
+    (sample,) = read_dataset(DataSettings(folder=str(tmp_path), width=64, height=32, masks="file"), "n").samples
+    assert sample.mask == tmp_path / f"a-mask{ending}"
