@@ -75,7 +75,7 @@ def instead(folder: str | os.PathLike[str], name: str) -> str:
             (full.removeprefix(wanted) for full in (below, path.name.lower()) if full.startswith(wanted)), "-"
         )
         is_beside = ending in CARDS or ending.endswith(STATES)
-        if wanted and ending[:1] in ("", ".") and not (is_network(path) or is_composition(path) or is_beside):
+        if ending[:1] in ("", ".") and not (is_network(path) or is_composition(path) or is_beside):
             return _told(path)
     return ""
 

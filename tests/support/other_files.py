@@ -90,6 +90,12 @@ case("mega", "a web page of a file host", '<html><head></head><body><a href="htt
 case("pan_baidu", "a web page of a file host", "<html><title>百度网盘 请输入提取码</title>pan.baidu.com</html>")
 case("comment_first", "a web page", "<!-- saved from url=(0014)about:internet -->\n<HTML><BODY>x</BODY></HTML>")
 case("page_with_title", "a web page (“夜の絵”)", "\ufeff<html><head><title>\n 夜の絵\n</title></head></html>")
+case("page_with_signs", "a web page (“Night & <day>”)", "<html><title>Night &amp; &lt;day&gt;</title></html>")
+case(
+    "page_with_links",
+    "a web page of Hugging Face",
+    "<html><title>night.pt · Hugging Face</title><a href=https://github.com/someone>GitHub</a> cloudflare</html>",
+)
 case("page_in_utf16", "a web page (“Night”)", "<html><head><title>Night</title></head>".encode("utf-16"))
 case("page_in_shift_jis", "a web page", "<html><body>ハイパーネットワーク</body></html>".encode("cp932"))
 case("civitai_error", "the answer of a website (“Unauthorized”)", '{"error":"Unauthorized"}')
@@ -125,6 +131,7 @@ case("address", "an address of the web", "https://huggingface.co/someone/night/r
 case("magnet", "an address of the web", "magnet:?xt=urn:btih:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b")
 case("torrent", "a torrent", b"d8:announce35:udp://tracker.example.org:80/announce")
 case("notes", "a text", "Trained on 40 pictures, 5e-6, 3000 steps.\nTrigger: night\n", "night.pt")
+case("long_notes", "a text", "Error bars are one sigma.\n" + 40 * "The loss of each step follows.\n")
 case("notes_in_shift_jis", "a text", ("学習率 5e-6、三千ステップ。" * 3).encode("cp932"))
 case("notes_in_utf16", "a text", "learning rate 5e-6".encode("utf-16"))
 case("yaml", "a text", "model:\n  base_learning_rate: 1.0e-04\n  target: ldm.models.diffusion.ddpm.LatentDiffusion\n")
@@ -157,7 +164,9 @@ case(
     zipped({"hypernets/night.pt": NETWORK, "read me.txt": b"x"}),
 )
 case(
-    "zip_of_a_mac", "a zip archive with 夜.safetensors in it", zipped({"__MACOSX/._a": b"", "夜.safetensors": NETWORK})
+    "zip_of_a_mac",
+    "a zip archive with 夜.safetensors in it",
+    zipped({"__MACOSX/._day.pt": b"", "夜.safetensors": NETWORK}),
 )
 case("zip_with_composition", "a zip archive with mix.hns in it", zipped({"mix.hns": b"a + b"}), "night.ckpt")
 case("zip_of_pictures", "a zip archive of pictures", zipped({"1.png": b"x", "1.txt": b"x"}))

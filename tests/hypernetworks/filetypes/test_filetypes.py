@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 
 import pytest
@@ -69,6 +70,30 @@ def test_a_damaged_network_keeps_the_reason_why_it_cannot_be_used(tmp_path):
     del content[8]
     torch.save(content, tmp_path / "x.pt")
     assert "no attention width" in told(tmp_path / "x.pt")
+
+
+class Other:
+    """An object that no network needs."""
+
+
+def noise(seed):
+    return torch.randint(0, 256, (5000,), dtype=torch.uint8, generator=torch.Generator().manual_seed(seed)).numpy()
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"\xa0" + noise(1).tobytes(), "it is no torch file"),
+        (bytes(300_000) + noise(2).tobytes() + bytes(300_000), "it is no torch file"),
+        (bytes(900_000) + b"x", "it is no torch file"),
+        (other_files.saved({"fc.weight": torch.ones(2), "more": Other()})(), "asks for '.*Other'"),
+        (other_files.saved({"fc.weight": torch.ones(2), "more": Other()}, old=True)(), "asks for '.*Other'"),
+    ],
+)
+def test_what_cannot_be_known_keeps_its_reason(content, reason, tmp_path):
+    (tmp_path / "x.pt").write_bytes(content)
+    assert re.search(reason, told(tmp_path / "x.pt"))
+    assert filetypes.recognise_path(tmp_path / "x.pt") is None
 
 
 def large_safetensors(path):
