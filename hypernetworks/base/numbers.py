@@ -17,24 +17,32 @@ _MOST_BITS = 64
 #: From it on a number with a point or an exponent may be another than the whole number that somebody wrote.
 _FIRST_INEXACT = 2**53
 
-#: What East Asian keyboards and word processors type for the signs of ASCII; each stands for one character.
+#: What East Asian and Arabic keyboards and word processors type for the signs of ASCII; each stands for one character.
 _WIDE = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
 _SIGNS = {
     " ": "\u3000\u00a0",
-    ",": "、､",
-    ".": "。｡",
-    ":": "∶",
-    "-": "\u2212\u2010\u2011\u2012\u2013\u2014\u2015\u30fc\uff70",  # minus, hyphens, dashes, long vowel marks
-    "%": "٪",
+    ",": "、､﹐﹑،٬",
+    ".": "。｡﹒٫",
+    ":": "∶﹕",
+    ";": "﹔؛",
+    "+": "﹢",
+    "-": "\u2212\u2010\u2011\u2012\u2013\u2014\u2015\u30fc\uff70\ufe63",  # minus, hyphens, dashes, long vowel marks
+    "%": "٪﹪",
     "0": "〇",
 }
 _PLAIN = _WIDE | {ord(wide): sign for sign, several in _SIGNS.items() for wide in several}
+#: What is copied with a number from a web page or a chat, and not seen: byte order marks, joiners, marks of direction.
+_UNSEEN = dict.fromkeys(
+    map(ord, "\ufeff\u200b\u200c\u200d\u200e\u200f\u2060\u2061\u2062\u2063\u2066\u2069\u202a\u202c")
+)
 #: A text in quotes; one without an end goes to the end, so that no sign is looked at twice.
 _QUOTED = re.compile(r"\"(?:[^\"\\]|\\.)*\"?|'(?:[^'\\]|\\.)*'?", re.DOTALL)
 _COMMA = re.compile(r"([+-]?\d+),(\d+(?:e[+-]?\d+)?)", re.IGNORECASE)
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}([,.]\d{3})+")
 _VALUE = re.compile(r"[=:]\s*(?:([+-]?\d+,\d+(?:[eE][+-]?\d+)?)(?![\w.])|[(\[]([\d\s.,;eE+-]*)[)\]])")
-_LIST_COMMA = re.compile(r"[，、､]")
+_LIST_COMMA = re.compile(r"[，、､﹐﹑،]")
+_BY = re.compile(r"\d+(?: ?[xX×✕*] ?\d+)+")
+_REST_OF_THOUSANDS = re.compile(r"0\d\d")
 _BLANK_COMMA = re.compile(r" , |, | ,")
 #: A number in running text that went through `plain`.
 FORM = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?%?")
@@ -64,6 +72,11 @@ def plain(text: str) -> str:
     return text.translate(_PLAIN)
 
 
+def bare(text: str) -> str:
+    """Return what `plain` does, without what is around a number and not seen."""
+    return plain(text.translate(_UNSEEN)).strip()
+
+
 def plain_outside_quotes(text: str) -> str:
     """Return `text` as `plain` does, but with everything in quotes as it is."""
     pieces, start = [], 0
@@ -80,7 +93,7 @@ def read(value: Any) -> float:
         NotFiniteError: it is infinite, NaN or a truth value.
         NumberError: it is none; the reason tells how to write a number with a comma.
     """
-    text = plain(value).strip() if isinstance(value, str) else value
+    text = bare(value) if isinstance(value, str) else value
     share = 100 if isinstance(text, str) and text.endswith("%") else 1
     try:
         number = float(text.removesuffix("%") if isinstance(text, str) else text)
@@ -99,7 +112,7 @@ def read_whole(value: Any) -> int:
     Raises:
         NumberError: it is none, or could mean thousands or a fraction (`1.000`).
     """
-    text = plain(value).strip() if isinstance(value, str) else value
+    text = bare(value) if isinstance(value, str) else value
     if isinstance(text, (int, str)) and not isinstance(text, bool):
         try:
             # Not converted through float, which holds whole numbers only up to 2**53; seeds go to 2**63.
@@ -124,21 +137,24 @@ def _of_size(number: int) -> int:
 
 
 def split(text: str) -> list[str]:
-    """Return the pieces of a list of numbers, which commas, semicolons or blanks separate.
+    """Return the pieces of a list of numbers, which commas, semicolons or blanks separate; or the x of a size.
 
     Raises:
         NumberError: it has commas with and without a blank, so that some may be meant as decimal points.
     """
     # Nobody types a full-width comma for a decimal point.
-    inner = " ".join(plain(_LIST_COMMA.sub(", ", text)).strip("()[]{}, \t\r\n").split())
-    if ";" in inner:
+    inner = " ".join(bare(_LIST_COMMA.sub(", ", text)).strip("()[]{}, \t\r\n").split())
+    if _BY.fullmatch(inner):
+        pieces = re.split(r"[xX×✕*]", inner)
+    elif ";" in inner:
         pieces = inner.split(";")
     elif _BLANK_COMMA.search(inner):
         pieces = _BLANK_COMMA.split(inner)
     else:
         pieces = inner.split() if " " in inner else inner.split(",")
-    for piece in pieces:
-        reason = comma_reason(piece.strip())
+    for before, piece in zip(["", *pieces], pieces, strict=False):
+        in_two = f"{before.strip()},{piece.strip()}" if _REST_OF_THOUSANDS.fullmatch(piece.strip()) else ""
+        reason = comma_reason(piece.strip()) or comma_reason(in_two)
         if reason:
             raise NumberError(reason)
     return [piece.strip() for piece in pieces if piece.strip()]
@@ -146,11 +162,20 @@ def split(text: str) -> list[str]:
 
 def comma_reason(value: Any) -> str:
     """Return what to tell about a number with a comma; empty where `value` is none."""
-    text = plain(value).strip() if isinstance(value, str) else ""
-    if "," in text and _THOUSANDS.fullmatch(text) and "." not in text:
-        return f"leave out the comma in {shown(value.strip())}, as in {text.replace(',', '')}"
-    found = _COMMA.fullmatch(text.removesuffix("%"))
+    thousands = thousands_reason(value)
+    if thousands:
+        return thousands
+    text = bare(value) if isinstance(value, str) else ""
+    found = _COMMA.fullmatch(text.removesuffix("%").rstrip())
     return f"write a point for the comma in {shown(value.strip())}, as in {text.replace(',', '.')}" if found else ""
+
+
+def thousands_reason(value: Any) -> str:
+    """Return what to tell about a whole number with commas between its thousands; empty where `value` is none."""
+    text = bare(value) if isinstance(value, str) else ""
+    if "," not in text or "." in text or not _THOUSANDS.fullmatch(text):
+        return ""
+    return f"leave out the comma in {shown(value.strip())}, as in {text.replace(',', '')}"
 
 
 def check_pairs(text: str) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import re
 from dataclasses import dataclass
 
 from ...base import numbers
-from ...base.errors import ScheduleError
+from ...base.errors import NumberError, ScheduleError
 from ...base.outside import shown
 from .schedule import ScheduleRequest, check_numbers, schedule
 
@@ -74,16 +75,27 @@ def parse(text: str, max_steps: int) -> StepSchedule:
 
 
 def _pieces(text: str) -> list[str]:
-    """Return the pieces of a text without empty ones; raises ScheduleError for a decimal comma."""
-    plain = numbers.plain(text)
-    pieces = plain.split(",")
+    """Return the pieces of a text without empty ones; raises ScheduleError for a comma in a number."""
+    lines = [line.split(",") for line in re.split(r"[;\n]", numbers.bare(text))]
+    pieces = [piece.strip() for line in lines for piece in line if piece.strip()]
     if len(pieces) > _MOST_PIECES:
         raise ScheduleError(f"a schedule of more than {_MOST_PIECES} rates is no learning rate; {_EXAMPLE}")
-    for first, second in itertools.pairwise(pieces):
-        reason = numbers.comma_reason(f"{first},{second.partition(':')[0]}")
-        if reason:
-            raise ScheduleError(reason)
-    return [piece.strip() for piece in pieces if piece.strip()]
+    for line in lines:
+        for first, second in itertools.pairwise(line):
+            reason = _comma_reason(first, second)
+            if reason:
+                raise ScheduleError(reason)
+    return pieces
+
+
+def _comma_reason(first: str, second: str) -> str:
+    """Return what to tell where the comma between two pieces may stand within a number; else an empty text."""
+    _, first_colon, end = first.partition(":")
+    rate, second_colon, _ = second.partition(":")
+    if not first_colon:
+        return numbers.comma_reason(f"{first},{rate}")
+    # In 1e-5:100,5e-6 the next rate follows an end; 1e-5:1,000 is more likely to mean step 1000 than a rate of 0.
+    return "" if second_colon else numbers.thousands_reason(f"{end},{rate}")
 
 
 def _pair(text: str, piece: str) -> tuple[float, int]:
@@ -91,8 +103,8 @@ def _pair(text: str, piece: str) -> tuple[float, int]:
     rate_text, colon, end_text = piece.partition(":")
     try:
         rate = numbers.read(rate_text)
-        end = int(end_text) if colon else _NO_END
-    except ValueError:
+        end = numbers.read_whole(end_text) if colon else _NO_END
+    except NumberError:
         raise ScheduleError(f"{shown(text)} is no learning rate; {_EXAMPLE}") from None
     if rate < 0:
         raise ScheduleError(f"{rate_text.strip()[:40]} in {shown(text)} is no learning rate; {_EXAMPLE}")

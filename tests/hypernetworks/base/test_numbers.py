@@ -32,6 +32,12 @@ from hypernetwork_workbench.hypernetworks.base.intervals import counts_epochs, p
         ("7 %", 0.07),
         (" 5 ", 5.0),
         (3, 3.0),
+        ("٠٫٥", 0.5),
+        ("۱۲", 12.0),
+        ("﹣１﹒５", -1.5),
+        ("\ufeff0.5", 0.5),
+        ("0.5\u200b", 0.5),
+        ("\u200e0.\u20605\u200f", 0.5),
     ],
 )
 def test_what_keyboards_type_is_read(text, value):
@@ -48,6 +54,9 @@ def test_what_keyboards_type_is_read(text, value):
         ("12、5", "write a point for", "12.5"),
         ("1,000", "leave out", "1000"),
         ("12,500,000", "leave out", "12500000"),
+        ("2﹐048", "leave out", "2048"),
+        ("1\u200b,5", "write a point for", "1.5"),
+        ("12,5 %", "write a point for", "12.5 %"),
     ],
 )
 def test_a_comma_is_told(text, told, fixed):
@@ -57,7 +66,7 @@ def test_a_comma_is_told(text, told, fixed):
         assert str(caught.value) == f"{told} the comma in {text!r}, as in {fixed}"
 
 
-@pytest.mark.parametrize("text", ["much", "", None, "1.1.", "0.6.5", "%", "1.000,50", "five", [], "0x10", "1,2,3"])
+@pytest.mark.parametrize("text", ["much", "", None, "1.1.", "0.6.5", "%", "1.000,50", "1.000,500", "five", [], "0x10", "1,2,3"])
 def test_other_texts_are_no_numbers(text):
     with pytest.raises(NumberError, match="must be a number, not"):
         numbers.read(text)
@@ -110,6 +119,13 @@ def test_what_may_be_a_fraction_or_thousands_is_no_whole_number(text):
         numbers.read_whole(text)
 
 
+@pytest.mark.parametrize("value", [True, False])
+def test_a_truth_value_is_no_number(value):
+    for read in (numbers.read, numbers.read_whole):
+        with pytest.raises(NotFiniteError, match="must be a finite number"):
+            read(value)
+
+
 @pytest.mark.parametrize(
     ("text", "pieces"),
     [
@@ -126,6 +142,13 @@ def test_what_may_be_a_fraction_or_thousands_is_no_whole_number(text):
         ("1 ,2 ,1", ["1", "2", "1"]),
         ("768,", ["768"]),
         ("1, 2,\n1,", ["1", "2", "1"]),
+        ("\ufeff1,2\u200b,1", ["1", "2", "1"]),
+        ("320، 640", ["320", "640"]),
+        ("320,640", ["320", "640"]),
+        ("512x768", ["512", "768"]),
+        ("512 × 768", ["512", "768"]),
+        ("５１２＊７６８", ["512", "768"]),
+        ("1X2X1", ["1", "2", "1"]),
         ("", []),
     ],
 )
@@ -136,6 +159,12 @@ def test_lists_are_split(text, pieces):
 @pytest.mark.parametrize("text", ["0, 0,1, 0", "1;1,5;1", "1 1,5 1", "1；１,５；1", "1,5, 2"])
 def test_commas_within_a_list_that_may_be_points_are_told(text):
     with pytest.raises(NumberError, match=r"write a point for the comma in .*, as in"):
+        numbers.split(text)
+
+
+@pytest.mark.parametrize(("text", "whole"), [("1,024", "1024"), ("768, 12,048", "12048"), ("[2,048,1]", "2048")])
+def test_thousands_within_a_list_are_told(text, whole):
+    with pytest.raises(NumberError, match=rf"leave out the comma in .*, as in {whole}"):
         numbers.split(text)
 
 

@@ -40,7 +40,7 @@ def test_schedule_texts_match_the_webui(case):
     assert schedule.end_step == start + len(case["lr"])
 
 
-@pytest.mark.parametrize("text", ["", ",", "1e-4:x", "nan", "-1e-4", "1e-4:5:6", "1e-4:2.5", "1e-4:0"])
+@pytest.mark.parametrize("text", ["", ",", "1e-4:x", "nan", "-1e-4", "1e-4:5:6", "1e-4:2.5", "1e-4:0", "1e-4:1.000", "1e-4:50%"])
 def test_texts_that_are_no_schedule_are_refused(text):
     with pytest.raises(ScheduleError):
         schedules.parse(text, 100)
@@ -56,8 +56,49 @@ def test_a_decimal_comma_is_told(text):
 
 
 @pytest.mark.parametrize(
+    ("text", "whole"),
+    [
+        ("1e-5:1,000", "1000"),
+        ("1e-5：２，０００", "2000"),
+        ("4e-5:1,500, 4e-6:3,000", "1500"),
+        ("4e-5:1500, 4e-6:30,000", "30000"),
+        ("1e-5:1٬000", "1000"),
+    ],
+)
+def test_thousands_in_a_step_are_told_and_are_no_rate_of_zero(text, whole):
+    with pytest.raises(ScheduleError, match=f"leave out the comma in .*, as in {whole}"):
+        schedules.parse(text, 100)
+
+
+@pytest.mark.parametrize("text", ["-1e-4", "1e-4:10, -1e-4", "−５e-5：１００"])
+def test_a_rate_below_zero_is_refused_by_name(text):
+    with pytest.raises(ScheduleError, match=r"^-\de-\d in .* is no learning rate; "):
+        schedules.parse(text, 100)
+
+
+def test_a_schedule_without_an_end_is_none():
+    with pytest.raises(ScheduleError, match="more than 1000 rates"):
+        schedules.parse(",".join(f"1e-5:{step}" for step in range(1, 1002)), 5000)
+
+
+@pytest.mark.parametrize("text", ["1e-5:100,5e-6:200", "1e-5:100,0.001", "1e-5:100,0", "0.5:100, 100", "1:500,100:600"])
+def test_what_follows_an_end_may_be_the_next_rate(text):
+    assert len(schedules.parse(text, 1000).pieces) == 2
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["4e-5:10;4e-6:20", "4e-5:10；4e-6:20", "4e-5:10\n4e-6:20", "4e-5:10,\n4e-6:20,\n", "\ufeff4e-5:1e1, 4e-6:20.0"],
+)
+def test_other_separators_are_read(text):
+    assert schedules.parse(text, 100).pieces == ((4e-5, 10), (4e-6, 20))
+
+
+@pytest.mark.parametrize(
     ("text", "piece"),
     [
+        ("0.005;100", "100"),
+        ("5;100", "100"),
         ("1e-4,1e-5", "1e-5"),
         ("1e-4:-1,1e-5:10", "1e-5:10"),
         ("1e-4:20, 1e-5:10, 1e-6", "1e-5:10"),
