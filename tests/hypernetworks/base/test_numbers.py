@@ -66,7 +66,9 @@ def test_a_comma_is_told(text, told, fixed):
         assert str(caught.value) == f"{told} the comma in {text!r}, as in {fixed}"
 
 
-@pytest.mark.parametrize("text", ["much", "", None, "1.1.", "0.6.5", "%", "1.000,50", "1.000,500", "five", [], "0x10", "1,2,3"])
+@pytest.mark.parametrize(
+    "text", ["much", "", None, "1.1.", "0.6.5", "%", "1.000,50", "1.000,500", "five", [], "0x10", "1,2,3"]
+)
 def test_other_texts_are_no_numbers(text):
     with pytest.raises(NumberError, match="must be a number, not"):
         numbers.read(text)

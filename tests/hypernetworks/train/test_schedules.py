@@ -40,7 +40,9 @@ def test_schedule_texts_match_the_webui(case):
     assert schedule.end_step == start + len(case["lr"])
 
 
-@pytest.mark.parametrize("text", ["", ",", "1e-4:x", "nan", "-1e-4", "1e-4:5:6", "1e-4:2.5", "1e-4:0", "1e-4:1.000", "1e-4:50%"])
+@pytest.mark.parametrize(
+    "text", ["", ",", "1e-4:x", "nan", "-1e-4", "1e-4:5:6", "1e-4:2.5", "1e-4:0", "1e-4:1.000", "1e-4:50%"]
+)
 def test_texts_that_are_no_schedule_are_refused(text):
     with pytest.raises(ScheduleError):
         schedules.parse(text, 100)
