@@ -11,7 +11,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Any, NamedTuple
 
 from ...hypernetworks.base import numbers
@@ -19,6 +19,8 @@ from ...hypernetworks.base.errors import NumberError
 from ...hypernetworks.files import listing
 
 _KINDS = {"hypernet", "hypernetwork"}
+#: Under which the WebUI, its offspring and Easy Diffusion have the name.
+_KEYS = ("hypernet", "hypernetwork", "hypernetwork model")
 #: Where the hash of 2022 lies in a file, and how many of its digits there are.
 _OLD_START, _OLD_BYTES, OLD_DIGITS = 0x100000, 0x10000, 8
 #: All files of less than a megabyte have it.
@@ -35,11 +37,13 @@ class Found(NamedTuple):
         name: as the infotext has it.
         strength: 1 where the infotext has none, None where what it has is no number.
         digest: start of the hash of its file, of 8 digits in 2022 and of 10 later; empty where there is none.
+        also: another name that its file may have.
     """
 
     name: str
     strength: float | None = 1.0
     digest: str = ""
+    also: str = ""
 
 
 def find(text: str, params: Mapping[str, Any]) -> Iterator[Found]:
@@ -49,19 +53,29 @@ def find(text: str, params: Mapping[str, Any]) -> Iterator[Found]:
         text: the infotext, in which the host does not read values in JSON.
         params: what the host read from it.
     """
-    name = str(params.get("Hypernet") or "").strip()
-    if name not in ("", "None"):
-        _, of_2022 = listing.apart(name)
-        yield _found(name, params.get("Hypernet strength"), params.get("Hypernet hash") or of_2022)
+    values = {key.lower(): value for key, value in params.items()}
+    for key in _KEYS:
+        name = str(values.get(key) or "").strip()
+        if name not in ("", "None") and '":' not in name:  # which is a piece of a value in JSON
+            _, of_2022 = listing.apart(name)
+            strength = values.get(f"{key.removesuffix(' model')} strength")
+            yield _found(name, strength, values.get(f"{key} hash") or of_2022)
     resources = _json(text, "Civitai resources")
     for one in resources if isinstance(resources, list) else ():
-        if isinstance(one, dict) and str(one.get("type")).lower() in _KINDS:
-            yield _found(one.get("modelName") or one.get("name"), one.get("weight"), one.get("hash"))
+        if isinstance(one, dict) and _KINDS & {str(one.get("type")).lower(), *str(one.get("air")).lower().split(":")}:
+            yield _of_civitai(one)
     hashes = _json(text, "Hashes")
     for key, digest in hashes.items() if isinstance(hashes, dict) else ():
         kind, colon, name = key.partition(":")
         if colon and kind.lower() in _KINDS:
             yield _found(name, None, digest)
+
+
+def _of_civitai(resource: Mapping[str, Any]) -> Found:
+    names = [resource.get(key) for key in ("modelName", "name", "modelVersionName", "air")]
+    name, *others = [*filter(None, names), f"{resource.get('modelVersionId', '?')} of Civitai"]
+    found = _found(name, resource.get("weight", resource.get("strength")), resource.get("hash"))
+    return found._replace(also=str(next(iter(others), "")))
 
 
 def added_by_the_host(params: Mapping[str, Any]) -> str:
@@ -80,7 +94,9 @@ def listed_name(found: Found, listed: Mapping[str, str], hash_of: Callable[[str,
         return found.name if found.name in listed else name
     is_known = found.digest not in ("", _OLD_OF_SMALL)
     same = [one for one in listed if is_known and hash_of(one, len(found.digest)) == found.digest]
-    return next(iter(same or listing.alike(listed, name)), name)
+    names = (name, PureWindowsPath(name).name, found.also)  # that of a file in another folder, or of a version
+    alike = (one for each in names for one in (listing.meant(listed, each), *listing.alike(listed, each)))
+    return next((one for one in (*same, *alike) if one in listed), name)
 
 
 def old_hash(path: str) -> str:

@@ -100,7 +100,10 @@ def _take_foreign(text: str, params: dict[str, Any]) -> None:
             params[_UNREAD] = f"Hypernetwork {name} got no row: its strength in the infotext is no number."
         else:
             rows.setdefault(name, Row(name, one.strength))
-    params.update(entries.write(list(rows.values())[: entries.ROWS]))
+    several = list(rows.values())
+    params.update(entries.write(several[: entries.ROWS]))
+    if several[entries.ROWS :]:
+        params["Prompt"] = prompt + "".join(row.tag for row in several[entries.ROWS :])
     if digests:
         params.setdefault(_HASHES, ", ".join(f"{name}: {digest}" for name, digest in digests.items()))
 

@@ -41,6 +41,15 @@ def civitai(**resource):
         (civitai(type="hypernet", weight=0.8, modelName="my style v2", modelVersionId=7), ("My Style_v2", 0.8)),
         (civitai(type="Hypernetwork", modelName="Nightly", hash="{new}FF"), ("night", 1.0)),
         ('Hashes: {{"model": "0123456789", "hypernet:night": "{new}"}}', ("night", 1.0)),
+        ('Hashes: {{"HyperNetwork:renamed": "{new}"}}', ("night", 1.0)),
+        ("hypernet: night, hypernet strength: 0.5", ("night", 0.5)),
+        ("Hypernetwork: night, Hypernetwork strength: 0.5", ("night", 0.5)),
+        ("Hypernetwork model: night, Hypernetwork Strength: 0.5", ("night", 0.5)),
+        ('Hypernet: "night", Hypernet strength: ０．５', ("night", 0.5)),
+        ("Hypernet: styles/night, Hypernet strength: 50%", ("night", 0.5)),
+        ("Hypernet: styles\\night.pt, Hypernet strength: 0", ("night", 0.0)),
+        (civitai(air="urn:air:sd1:hypernet:civitai:12@34", modelName="Night", weight=-0.4), ("night", -0.4)),
+        (civitai(type="hypernet", modelName="A style", modelVersionName="night", strength=0.3), ("night", 0.3)),
     ],
 )
 def test_a_row_is_restored(networks, monkeypatch, values, row):
@@ -75,13 +84,30 @@ def test_networks_that_the_prompt_names_get_no_row(networks):
         ("Hypernet: gone, Hypernet hash: 0123456789, Hypernet strength: 0.6", ""),
         ("Hypernet: gone(01234567)", ""),
         (civitai(type="hypernet", modelName="gone", modelVersionId=7), ""),
+        (civitai(type="hypernet", modelName="gone", modelVersionName="v1"), ""),
+        ("Hypernet: styles/gone", ""),
         ("Clip skip: 2", "<hypernet:gone:1>"),
     ],
 )
 def test_a_missing_file_is_told(networks, values, tags):
     _, _, told = read(networks, values, tags)
     assert told.count("<li>") == 1
-    assert "Hypernetwork gone, which this picture was made with, is not in your folder." in told
+    name = "styles/gone" if "styles" in values else "gone"
+    assert f"Hypernetwork {name}, which this picture was made with, is not in your folder." in told
+
+
+def test_a_missing_file_without_a_name_is_told_too(networks):
+    _, _, told = read(networks, civitai(type="hypernet", weight=0.5, modelVersionId=77))
+    assert "Hypernetwork 77 of Civitai, which this picture was made with, is not in your folder." in told
+    _, _, told = read(networks, civitai(air="urn:air:sd1:hypernet:civitai:12@34", weight=0.5))
+    assert "Hypernetwork urn:air:sd1:hypernet:civitai:12@34, which" in told
+
+
+def test_what_has_no_room_in_the_rows_stays_in_the_prompt(networks):
+    resources = [{"type": "hypernet", "modelName": f"n{number}", "weight": 0.5} for number in range(1, 11)]
+    rows, params, _ = read(networks, f"Civitai resources: {json.dumps(resources)}")
+    assert [name for name, _ in rows] == [f"n{number}" for number in range(1, 9)]
+    assert params["Prompt"] == "a red circle<hypernet:n9:0.5><hypernet:n10:0.5>"
 
 
 @pytest.mark.parametrize(
