@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from hypernetwork_workbench.hypernetworks.base import atomic
+from hypernetwork_workbench.hypernetworks.base import atomic, encodings
 from PIL import Image, PngImagePlugin
 
 from modules import script_callbacks, shared
@@ -45,13 +45,25 @@ def image_data(data: bytes | None) -> tuple[Any, None]:
     """Return the infotext of a picture or text file dropped on the prompt, and nothing for the file's own component."""
     try:
         with Image.open(BytesIO(data or b"")) as picture:
-            comment = picture.getexif().get_ifd(_EXIF).get(_USER_COMMENT, b"")
-            of_exif = comment[_PREFIX_BYTES:].decode("utf-16-be", "ignore") if isinstance(comment, bytes) else ""
+            comment = picture.getexif().get_ifd(_EXIF).get(_USER_COMMENT) or picture.info.get("comment", b"")
+            of_exif = _commented(comment) if isinstance(comment, bytes) else str(comment)
             return str(picture.info.get("parameters", of_exif)) or gr.update(), None
     except (OSError, ValueError, Image.DecompressionBombError):
         pass
     try:
-        text = (data or b"").decode("utf-8")
-    except UnicodeDecodeError:
+        text = encodings.decode(data or b"")
+    except encodings.UnfitTextError:
         text = ""
     return text if 0 < len(text) < _MAX_CHARACTERS else gr.update(), None
+
+
+def _commented(comment: bytes) -> str:
+    """Return the text of a comment in a JPEG, WebP or GIF, without the name of its encoding."""
+    name, rest = comment[:_PREFIX_BYTES].rstrip(b"\0"), comment[_PREFIX_BYTES:]
+    if name == b"UNICODE":
+        # Programs write either order of bytes. In an infotext there are blanks, and characters like U+2000 are rare.
+        is_little = rest[::2].count(b" ") > rest[1::2].count(b" ")
+        return rest.decode("utf-16-le" if is_little else "utf-16-be", "ignore")
+    if name == b"JIS":
+        return rest.decode("cp932", "ignore")
+    return (rest if name in (b"", b"ASCII") else comment).decode("utf-8", "ignore")
