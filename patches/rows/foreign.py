@@ -26,7 +26,6 @@ _OLD_START, _OLD_BYTES, OLD_DIGITS = 0x100000, 0x10000, 8
 #: All files of less than a megabyte have it.
 _OLD_OF_SMALL = hashlib.sha256().hexdigest()[:OLD_DIGITS]
 _HASH = re.compile(r"[0-9a-f]{8}(?:[0-9a-f]{2})?")
-_MORE_DIGITS = 10
 _MAX_CHARACTERS = 200_000
 
 
@@ -112,7 +111,7 @@ def _found(name: Any, strength: Any, digest: Any) -> Found:
     except NumberError:
         number = None
     match = _HASH.match(str(digest or "").lower())
-    return Found(str(name or "").strip(), number, match.group()[:_MORE_DIGITS] if match else "")
+    return Found(str(name or "").strip(), number, match.group() if match else "")
 
 
 def _json(text: str, key: str) -> Any:

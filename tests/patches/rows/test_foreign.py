@@ -137,7 +137,31 @@ def test_another_file_of_the_name_is_told_by_the_hash_of_2022(networks):
     assert "Hypernetwork night is another file than the one this picture was made with" in told
 
 
-@pytest.mark.parametrize("values", ["Civitai resources: [{", 'Hashes: ["hypernet:night"]', "Hypernet: None"])
+def test_the_same_name_goes_before_the_same_hash(networks):
+    from hypernetwork_workbench.patches.rows import infotext
+
+    digest = infotext.short_hash("My Style_v2")
+    rows, _, told = read(networks, f"Hypernet: night, Hypernet hash: {digest}")
+    assert rows == [("night", 1.0)]
+    assert "Hypernetwork night is another file than the one this picture was made with" in told
+    rows, _, told = read(networks, f"Hypernet: gone, Hypernet hash: {digest.upper()}")
+    assert rows == [("My Style_v2", 1.0)]
+
+
+def test_the_hash_of_2022_does_not_tell_small_files_apart(networks):
+    rows, _, told = read(networks, "Hypernet: gone(e3b0c442)")
+    assert rows == [("gone", 1.0)]
+    assert "Hypernetwork gone, which this picture was made with, is not in your folder." in told
+
+
+def test_words_of_a_prompt_are_no_values(networks):
+    rows, _, _ = read(networks, 'Hashes: {"hypernet:night": "0123456789"}', " Hashes: [none], Civitai resources: []")
+    assert rows == [("night", 1.0)]
+
+
+@pytest.mark.parametrize(
+    "values", [f"Hashes: {'[' * 100_000}", "Civitai resources: [{", 'Hashes: ["hypernet:night"]', "Hypernet: None"]
+)
 def test_what_is_broken_or_empty_gives_no_row(networks, values):
     assert read(networks, values)[0] == []
 
