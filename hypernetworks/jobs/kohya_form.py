@@ -10,6 +10,7 @@ from ..base.errors import NumberError
 from ..base.outside import shown
 from ..data.buckets import BUCKETS, SQUARE
 from ..data.kohya_unused import UNUSED
+from ..data.source import DESCRIPTIONS, SOURCES
 from ..texts.foreign import flat
 from ..train.optim.losses import LOSSES
 from ..train.optim.optimizers import KINDS
@@ -17,20 +18,24 @@ from ..train.optim.warmup_schedules import KINDS as CURVES
 from ..train.settings.job import OTHER_NAMES
 
 Values = dict[str, Any]
-_SAME = OTHER_NAMES | {
-    "seed": "train.seed",
-    "caption_extension": "data.caption_extension",
-    "caption_prefix": "data.caption_prefix",
-    "caption_suffix": "data.caption_suffix",
-    "metadata_file": "data.metadata_file",
-    "dataset_config": "data.dataset_config",
-    "min_snr_gamma": "loss.min_snr_gamma",
-    "noise_offset": "loss.noise_offset",
-    "adaptive_noise_scale": "loss.adaptive_noise_offset",
-    "multires_noise_iterations": "loss.multires_iterations",
-    "multires_noise_discount": "loss.multires_discount",
-    "min_timestep": "loss.min_timestep",
-}
+#: Files that both call by the same name.
+_FILES = {name: f"data.{name}" for name in (*SOURCES, *DESCRIPTIONS)}
+_SAME = (
+    _FILES
+    | OTHER_NAMES
+    | {
+        "seed": "train.seed",
+        "caption_extension": "data.caption_extension",
+        "caption_prefix": "data.caption_prefix",
+        "caption_suffix": "data.caption_suffix",
+        "min_snr_gamma": "loss.min_snr_gamma",
+        "noise_offset": "loss.noise_offset",
+        "adaptive_noise_scale": "loss.adaptive_noise_offset",
+        "multires_noise_iterations": "loss.multires_iterations",
+        "multires_noise_discount": "loss.multires_discount",
+        "min_timestep": "loss.min_timestep",
+    }
+)
 _PRECISIONS = {"no": "fp32", "fp16": "fp16", "bf16": "bf16"}
 _SCHEDULES = {"constant": "steps", "constant_with_warmup": "constant"} | {
     name: name for name in CURVES if name != "constant"

@@ -37,6 +37,7 @@ gradient_checkpointing = true
 save_every_n_epochs = 2
 sample_every_n_steps = 100
 seed = 42
+dataset_config = "/pictures/set.toml"
 min_snr_gamma = 5
 max_timestep = 1000
 prior_loss_weight = 1.0
@@ -124,6 +125,7 @@ def test_a_configuration_of_kohyas_trainer_is_read_and_the_rest_is_named():
     assert loaded.errors == []
     assert loaded.values == {
         "data.folder": "/pictures",
+        "data.dataset_config": "/pictures/set.toml",
         "data.folder_repeats": True,
         "data.width": 512,
         "data.height": 768,
