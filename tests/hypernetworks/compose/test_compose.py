@@ -351,7 +351,7 @@ def test_any_composition_is_read_back_from_both_forms(node):
         assert compose.parse(composition.as_text()) == composition
 
 
-@given(st.text(alphabet="AB夜:+>()[]{},\"'\\ \n0.5-e#", max_size=30))
+@given(st.text(alphabet="AB夜:+>()[]{},\"'\\ \n0.5-e#%j", max_size=30))
 @examples(300)
 def test_any_text_is_read_or_refused(text):
     try:
