@@ -90,7 +90,9 @@ function hnwFollowShown(id) {
 }
 
 function hnwOpenTrain() {
-    gradioApp().querySelector("#hnw_train_tab-button")?.click();
+    const pane = gradioApp().querySelector("#hnw_train_tab");
+    const panes = Array.from(pane.parentElement.children).filter((one) => one.classList.contains("tabitem"));
+    pane.parentElement.querySelectorAll(":scope > .tab-nav button")[panes.indexOf(pane)]?.click();
 }
 
 // The runs that are ticked in the tab Runs, one a line.
