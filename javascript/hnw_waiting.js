@@ -23,7 +23,6 @@ function hnwLetIn(button) {
 }
 
 (() => {
-    const follow = window.requestProgress;
     let count = 0;
 
     function notice(container) {
@@ -55,19 +54,23 @@ function hnwLetIn(button) {
         }
     }
 
-    window.requestProgress = function (id, container, gallery, atEnd, onProgress, ...rest) {
-        const job = {container, waits: false};
-        hnwFollowed.set(id, job);
-        const ended = () => {
-            hnwFollowed.delete(id);
-            job.notice?.remove();
-            atEnd();
+    // Once all scripts are there, the host's among them.
+    document.addEventListener("DOMContentLoaded", () => {
+        const follow = window.requestProgress;
+        window.requestProgress = function (id, container, gallery, atEnd, onProgress, ...rest) {
+            const job = {container, waits: false};
+            hnwFollowed.set(id, job);
+            const ended = () => {
+                hnwFollowed.delete(id);
+                job.notice?.remove();
+                atEnd();
+            };
+            return follow(id, container, gallery, ended, (state) => {
+                show(job, state);
+                if (onProgress) onProgress(state);
+            }, ...rest);
         };
-        return follow(id, container, gallery, ended, (state) => {
-            show(job, state);
-            if (onProgress) onProgress(state);
-        }, ...rest);
-    };
+    });
 
     document.addEventListener("click", (event) => {
         const button = event.target.closest?.("button[id$=_interrupt], button[id$=_interrupting]");

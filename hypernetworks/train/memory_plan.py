@@ -90,7 +90,7 @@ def to_tell(estimated_mb: float | None, memory: PeakMemory) -> tuple[float | Non
     A process that finds memory from before seems to take less than it does, on Continue even none.
     """
     measured = memory.above_start_mb()
-    if not memory.is_exact and measured < max(estimated_mb or 0.0, 1.0):
+    if not memory.is_exact and measured < max(estimated_mb or 0.0, _LEAST_TOLD_MB):
         return None, None
     is_near = estimated_mb is not None and abs(estimated_mb - measured) <= _TOLERANCE * measured
     return estimated_mb if is_near else None, measured

@@ -65,10 +65,11 @@ def _make_add(original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _make_answer(original: Callable[..., Any]) -> Callable[..., Any]:
-    def progressapi(request: Any) -> Any:
+    def progressapi(*args: Any, **kwargs: Any) -> Any:
         from ..runs.progress import tell  # noqa: PLC0415
 
-        return tell(request.id_task, original(request))
+        (request,) = (*args, *kwargs.values())  # the server names it as the host's function does
+        return tell(request.id_task, original(*args, **kwargs))
 
     return progressapi
 

@@ -238,7 +238,8 @@ class Measured:
         (1100, 800, True, (None, 800)),
         (500, 800, True, (None, 800)),
         (None, 800, True, (None, 800)),
-        (31, 81, False, (None, 81)),
+        (31, 81, False, (None, None)),
+        (300, 500, False, (None, 500)),
         (700, 800, False, (700, 800)),
         (31, 0, False, (None, None)),  # after Continue, in memory from before
         (None, 0, False, (None, None)),

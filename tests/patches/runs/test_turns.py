@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import threading
 import time
 from contextlib import contextmanager
@@ -78,7 +79,9 @@ class Running:
 
     def ask(self, task):
         progress = self.host.module("progress")
-        return progress.progressapi(progress.ProgressRequest(id_task=task, live_preview=False))
+        # By name, as the server calls it; the WebUI has another name for it.
+        (name,) = inspect.signature(progress.progressapi).parameters
+        return progress.progressapi(**{name: progress.ProgressRequest(id_task=task, live_preview=False)})
 
     def end(self):
         from hypernetwork_workbench.patches.runs import training
@@ -429,6 +432,16 @@ def test_the_hosts_route_ends_only_a_run_that_the_hosts_route_began(running):
     running.run.is_of_host_api = True
     api.interruptapi()
     assert running.run.over.wait(SECONDS)
+
+
+def test_the_answer_to_the_page_is_asked_by_any_name(patched):
+    from types import SimpleNamespace
+
+    from hypernetwork_workbench.patches.sets import queue
+
+    asked = queue._make_answer(lambda req: SimpleNamespace(of=req.id_task))
+    assert asked(req=SimpleNamespace(id_task="task(nobody)")).of == "task(nobody)"
+    assert asked(SimpleNamespace(id_task="task(nobody)")).of == "task(nobody)"
 
 
 def test_a_job_without_a_task_waits_too(running):
