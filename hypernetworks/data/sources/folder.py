@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ...base.disk import is_left_behind
+from ...base.disk import is_left_behind, walk
 from ...base.errors import SettingsError
 from ...base.outside import is_folder, shown_path
 from ...base.suggestions import no_folder
@@ -70,8 +70,13 @@ def _named(folder: Path, subset: Subset) -> NamedRepeats | None:
 
 def _refuse_inner(folder: Path, subset: Subset) -> None:
     """Raise SettingsError for repeats within repeats: it is not plain how often they are meant to be shown."""
-    for path in sorted(folder.rglob("*")):
-        if is_folder(path) and _named(path, subset) is not None:
+    try:
+        files = walk(folder).files
+    except OSError:  # it is named when its pictures are looked for
+        return
+    inner = {folder / parent for path in files for parent in path.relative_to(folder).parents} - {folder}
+    for path in sorted(inner):
+        if _named(path, subset) is not None:
             raise SettingsError(
                 f"data.{subset.setting}",
                 f"{shown_path(path)} has repeats and lies in a folder that has them too; move it out of {folder.name}, "

@@ -131,6 +131,20 @@ def test_repeats_within_repeats_are_refused_by_name(folder, inner):
     assert len(read(folder, folder_repeats=False)) == 2
 
 
+def test_repeats_in_folders_of_programs_and_without_files_are_none(folder):
+    draw(folder, "5_a/b.png", "5_a/.thumbnails/3_b/a.png", "5_a/more/c.png", ".cache/7_x/a.png")
+    (folder / "5_a" / "3_empty").mkdir()
+    assert shown(read(folder)) == {"b.png": 5, "c.png": 5}
+
+
+def test_repeats_in_a_linked_folder_are_found_too(folder, tmp_path):
+    draw(tmp_path / "elsewhere", "3_b/a.png")
+    draw(folder, "5_a/b.png")
+    (folder / "5_a" / "link").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
+    with pytest.raises(SettingsError, match="3_b has repeats and lies in a folder that has them too"):
+        read(folder)
+
+
 @pytest.mark.parametrize(
     ("repeats", "of_form", "names"),
     [("10000", 2, ["a.png"]), ("200", 51, ["a.png"]), ("10000", 1, [f"{n}.png" for n in range(101)])],

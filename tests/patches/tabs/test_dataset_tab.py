@@ -188,6 +188,17 @@ def test_tags_are_changed_everywhere_and_several_steps_are_taken_back(tab, folde
     assert "data-tag='night'" in again.overview
 
 
+def test_tags_are_sorted_and_doubled_ones_removed_and_a_second_time_changes_nothing(tab, folder):
+    (folder / "a.txt").write_bytes("rain、night\r\nsun、rain".encode())
+    tab.look()
+    assert "Done: sort the tags (1 caption file)" in tab.tags(action="sort")
+    assert (folder / "a.txt").read_bytes() == "night、rain\r\nrain、sun".encode()
+    assert "All captions are like that already." in tab.tags(action="sort")
+    assert "Done: remove duplicate tags (1 caption file)" in tab.tags(action="remove duplicates")
+    assert (folder / "a.txt").read_bytes() == "night、rain\r\nsun".encode()
+    assert "All captions are like that already." in tab.tags(action="remove duplicates")
+
+
 @pytest.mark.parametrize(
     ("entered", "sentence"),
     [

@@ -84,6 +84,18 @@ def test_a_new_folder_gets_the_whole_dataset(folder, tmp_path):
     assert copied["small_house-mirrored.png"] == "small house"
 
 
+@pytest.mark.parametrize("name", ["tall.txt", "tall.TXT", "tall.png.txt", "TALL.txt"])
+def test_copies_of_a_caption_file_are_the_file_byte_for_byte(folder, tmp_path, name):
+    (folder / "tall.txt").unlink()
+    (folder / name).write_bytes("\ufeffred tower、夜\r\n blue,  tower\r\n".encode("utf-16-le"))
+    new = tmp_path / "new"
+    write_copies(plan_copies(look(folder), CopySettings(target=str(new), overlap=0.0)), Watcher())
+    found = [path for path in new.iterdir() if path.suffix.lower() == ".txt"]
+    assert sorted(path.stem for path in found) == ["tall-part-1", "tall-part-2", "tall-part-3"]
+    assert {path.read_bytes() for path in found} == {(folder / name).read_bytes()}
+    assert {sample.written for sample in look(new).samples} == {"red tower、夜 blue, tower", "small house"}
+
+
 def test_beside_the_originals_nothing_is_written_over(folder):
     settings = CopySettings(overlap=0.0)
     write_copies(plan_copies(look(folder), settings), Watcher())

@@ -114,6 +114,7 @@ def test_a_tag_is_added_as_the_others_are_written(before, front, end):
         (TAG_LINES, "1girl\nb\n", "1girl\nb\n", "1girl\nb\n"),
         (ONE_LINE, "a, c\n\nb\nd", "b, a, c\n\nb\nb, d", "a, c, b\n\nb\nd, b"),
         (FIRST_LINE, "a\nb\n", "b, a\nb\n", "a, b\nb\n"),
+        (FIRST_LINE, "\na\nc\n", "\nb, a\nc\n", "\na, b\nc\n"),
     ],
 )
 def test_where_a_tag_is_added_follows_what_the_lines_are(lines, before, front, end):
@@ -276,6 +277,15 @@ def test_a_caption_edited_by_hand_keeps_the_form_of_its_file(tmp_path, form, typ
     changes = captioning.change_of_one(seen, 0, typed)
     wanted = [] if text is None else [mark + text.replace("\n", line_break).encode(codec)]
     assert [change.after for change in changes] == wanted
+
+
+def test_a_caption_edited_by_hand_ends_as_its_file_did(tmp_path):
+    Image.new("RGB", (16, 16)).save(tmp_path / "a.png")
+    (tmp_path / "a.txt").write_bytes(b"x\r\ny")
+    (change,) = captioning.change_of_one(look(tmp_path), 0, "x\nz\nw\n")
+    assert change.after == b"x\r\nz\r\nw"
+    (change,) = captioning.change_of_one(look(tmp_path), 0, "one")
+    assert change.after == b"one"
 
 
 def test_what_no_change_can_keep_is_not_changed(tmp_path):
