@@ -56,7 +56,8 @@ def without_ballast(file: IO[bytes], format_: str) -> IO[bytes]:
 
 def _of_png(file: IO[bytes], end: int) -> Iterator[Part]:
     yield 0, min(file.seek(8), end)
-    place, known = 8, set()
+    place = 8
+    known: set[bytes] = set()
     for _ in range(_MAX_PARTS):
         head = file.read(_CHUNK.size)
         if len(head) < _CHUNK.size:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import bisect
 import io
 from collections.abc import Iterable
-from typing import IO
+from typing import IO, Any
 
 Part = tuple[int, int]
 """Start and end of bytes in a file."""
@@ -45,7 +45,7 @@ class _Parts(io.RawIOBase):
         self._place = max(0, base + offset)
         return self._place
 
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override] - of io, whose buffers have no common type
+    def readinto(self, buffer: Any) -> int:
         number = bisect.bisect_right(self._starts, self._place) - 1
         if number >= len(self._parts):
             return 0
