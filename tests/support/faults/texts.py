@@ -85,8 +85,8 @@ def _loaded(ending: str, text: str, folder: Path) -> Any:
     raise loaded.errors[0]
 
 
-def _prompts(text: str, folder: Path) -> Any:
-    path = folder / "prompts.txt"
+def _prompts(text: str, folder: Path, ending: str = ".txt") -> Any:
+    path = folder / f"prompts{ending}"
     path.write_text(text, encoding="utf-8")
     return read_prompts(path, PictureRequest("", "", 1, 64, 64, "Euler a", 2, 7.0))
 
@@ -254,6 +254,8 @@ _TEXTS: dict[str, tuple[Reader, dict[str, str]]] = {
             "only comments": "# a\n" * 1000,
         },
     ),
+    "prompts in JSON": (partial(_prompts, ending=".json"), {**_JSON, "a deep prompt": '[{"prompt": ' + "[" * _DEEP}),
+    "prompts in TOML": (partial(_prompts, ending=".toml"), _TOML),
     "dataset file": (
         _dataset,
         {
