@@ -92,6 +92,39 @@ def interrupt(body: Body) -> dict[str, Any]:
     return _shown(active)
 
 
+def pause(body: Body) -> dict[str, Any]:
+    """Let the active run stand aside after its step, so that others can use the model, until it is to go on."""
+    _only(body, set())
+    return _going_on(training.pause())
+
+
+def go_on(body: Body) -> dict[str, Any]:
+    """Let a run that stands aside go on."""
+    _only(body, set())
+    return _going_on(training.go_on())
+
+
+def save(body: Body) -> dict[str, Any]:
+    """Save a copy of the active run after its step."""
+    _only(body, set())
+    _going_on(runs.active)
+    return {"file": training.save_now().name}
+
+
+def preview(body: Body) -> dict[str, Any]:
+    """Make a picture with the active run after its step."""
+    _only(body, {"prompt"})
+    prompt = convert("prompt", body.get("prompt", ""), str)
+    _going_on(runs.active)
+    return {"file": training.preview_now(prompt).name}
+
+
+def _going_on(run: Run | None) -> dict[str, Any]:
+    if run is None:
+        raise not_found("no run is going on")
+    return _shown(run)
+
+
 def listing(_body: Body) -> dict[str, Any]:
     """List all networks and compositions under the names that the host gives them."""
     shared.reload_hypernetworks()

@@ -158,6 +158,28 @@ def test_one_run_at_a_time_in_the_hosts_queue_and_interrupt_ends_it(client, patc
     assert client.post("/interrupt", json={}).status_code == 404
 
 
+def test_a_run_pauses_saves_and_shows_what_it_can_when_asked(client, patched, datasets):
+    save_network(patched, "ink", std=0.01)
+    for route in ("/pause", "/go-on", "/save", "/preview"):
+        assert client.post(route, json={}).status_code == 404
+    run = client.post("/train", json={**JOB, "train": {"max_steps": 100_000}}).json()["run"]
+    while client.get(f"/status/{run}").json()["done"] < 1:
+        time.sleep(0.02)
+    assert client.post("/preview", json={"words": "a cat"}).status_code == 422
+    assert client.post("/preview", json={"prompt": "a cat"}).json()["file"].startswith("now-")
+    client.post("/pause", json={})
+    while client.get(f"/status/{run}").json()["state"] != "paused":
+        time.sleep(0.02)
+    done = client.get(f"/status/{run}").json()["done"]
+    assert client.post("/save", json={}).json() == {"file": f"ink-{done:06d}.pt"}
+    assert client.get(f"/status/{run}").json()["done"] == done
+    assert client.post("/go-on", json={}).json()["run"] == run
+    while client.get(f"/status/{run}").json()["done"] < done + 2:
+        time.sleep(0.02)
+    client.post("/interrupt", json={})
+    assert wait(client, run)["state"] == "interrupted"
+
+
 def test_switching_the_extension_off_ends_the_run_and_saves(client, patched, datasets):
     from hypernetwork_workbench import patches
 
@@ -179,7 +201,8 @@ def test_switched_off_every_route_says_so(client, patched):
         for route in ("/list", "/status", "/status/x", "/inspect?name=x"):
             answer = client.get(route)
             assert (answer.status_code, "is switched off in Settings" in answer.json()["error"]) == (503, True)
-        for route in ("/create", "/train", "/continue", "/interrupt", "/merge", "/compose"):
+        posted = ("/create", "/train", "/continue", "/interrupt", "/merge", "/compose")
+        for route in (*posted, "/pause", "/go-on", "/save", "/preview"):
             assert client.post(route, json={"name": "x"}).status_code == 503
     finally:
         del shared.opts.data["hnw_enabled"]
