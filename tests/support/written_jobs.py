@@ -368,9 +368,9 @@ def write_job(seed: int, folder: Path) -> Written:
     settings = _settings(folder)
     names = [name for name in settings if rng.random() < 0.35]
     ways = {name: settings[name](rng) for name in names}
-    if rng.random() < 0.6:  # most files have at most one mistake
+    if rng.random() < 0.9:  # most files have no mistake, or one
         wrong = [name for name, way in ways.items() if way.refused or way.broken]
-        for name in wrong[1:] if rng.random() < 0.5 else wrong:
+        for name in wrong[1:] if rng.random() < 0.4 else wrong:
             del ways[name]
     broken = [name for name, way in ways.items() if way.broken]
     for name in broken[1:]:  # the parser tells of the first alone
