@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from modules import progress, sd_models, shared
@@ -45,13 +46,12 @@ def _kept_checkpoint() -> Iterator[None]:
 @contextmanager
 def _kept_loras() -> Iterator[None]:
     """Put the host's LoRAs into the weights again, or take them out, as they were before the block."""
-    loras = sys.modules.get("networks")
-    loaded = getattr(loras, "loaded_networks", None)
-    before = list(loaded or ())
+    loras: Any = sys.modules.get("networks")
+    before = list(getattr(loras, "loaded_networks", ()))
     try:
         yield
     finally:
-        if loaded is not None and list(loras.loaded_networks) != before:
+        if list(getattr(loras, "loaded_networks", ())) != before:
             loras.loaded_networks[:] = before
             with torch.no_grad():
                 for layer in shared.sd_model.model.modules():

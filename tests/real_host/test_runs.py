@@ -41,7 +41,8 @@ def run(host: WebUI, pictures: Path) -> Iterator[Callable[[], dict[str, Any]]]:
 
     wait("a step", lambda: "step" in told()["text"])
     yield told
-    host.call(f"{V1}/interrupt", {})
+    if not told()["ended"]:
+        host.call(f"{V1}/interrupt", {})
     wait("its end", lambda: told()["ended"])
 
 

@@ -117,10 +117,11 @@ class Monitor:
         if self.taken:
             # Where the first mean is not over yet, the line of what there is until then takes its place.
             begin = self._span if self._step >= self._span else 0
-            ends = {begin: self.mean_loss(last=False)} if begin else {}
-            ends[self._step] = self.mean_loss(last=True)
-            inner = [point for point in loss.points if begin < point[0] < self._step]
-            loss = Curve(loss.name, sorted({**dict(inner), **ends}.items()))
+            means = {step: value for step, value in loss.points if begin < step < self._step}
+            if begin:
+                means[begin] = self.mean_loss(last=False)
+            means[self._step] = self.mean_loss(last=True)
+            loss = Curve(loss.name, sorted(means.items()))
         return draw_chart([loss, validation], rate, self._total)
 
     def mean_loss(self, last: bool) -> float:
