@@ -140,6 +140,8 @@ def _picture(sample: Sample) -> Picture:
     subset = sample.subset
     # By name and without defaults: a rule that a later version adds changes nothing.
     rules = {f.name: value for f in fields(subset.captions) if (value := getattr(subset.captions, f.name)) != f.default}
+    if sample.found.line_count <= 1 or subset.captions.has_wildcards:  # what lines are makes no difference, or is told
+        rules.pop("lines", None)
     shown = [subset.batch_size, subset.repeats, subset.is_flipped, subset.background, subset.masks, sample.weight]
     treatment = [*shown, subset.is_regularisation, subset.dataset, rules, sample.frames]
     name = sample.path.name[:1024].encode(errors="replace").decode()

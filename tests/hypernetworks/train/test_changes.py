@@ -7,6 +7,8 @@ import shutil
 import pytest
 from hypernetwork_workbench.hypernetworks import files
 from hypernetwork_workbench.hypernetworks.base.errors import SettingsError
+from hypernetwork_workbench.hypernetworks.data.scan import read_dataset
+from hypernetwork_workbench.hypernetworks.data.settings import DataSettings
 from hypernetwork_workbench.hypernetworks.ports import Checkpoint
 from hypernetwork_workbench.hypernetworks.train import origin
 from hypernetwork_workbench.hypernetworks.train.plan import make_plan
@@ -179,3 +181,14 @@ def test_no_record_steers_the_terminal_or_breaks_an_answer(text):
     assert len(told) == 2
     assert all("\ufffd" in one and one.isprintable() for one in told), told
     "".join(told).encode()
+
+
+@pytest.mark.parametrize(("text", "matters"), [("one line", False), ("", False), ("two\nlines", True)])
+def test_what_lines_are_counts_only_where_there_are_several(tmp_path, text, matters):
+    Image.new("RGB", (16, 16)).save(tmp_path / "a.png")
+    (tmp_path / "a.txt").write_text(text, encoding="utf-8")
+    seen = set()
+    for lines in ("one tag a line", "one line at random"):
+        settings = DataSettings(folder=str(tmp_path), width=16, height=16, caption_lines=lines)
+        seen.add(origin._picture(read_dataset(settings, "n").samples[0]))
+    assert (len(seen) > 1) == matters
