@@ -114,6 +114,22 @@ def test_check_says_what_a_run_would_do(tab: Page):
     assert "16 pictures" in said
 
 
+def test_a_rate_that_is_found_is_entered_and_plotted_at_a_press(tab: Page):
+    steps, rate = tab.value("hnw_train_train_max_steps"), tab.value("hnw_train_schedule_rate")
+    tab.fill("hnw_train_train_max_steps", 4)
+    tab.press("hnw_train_find_rate")
+    said = tab.wait_for_text("hnw_train_status", "suits this run of 4 steps", seconds=240)
+    found = re.search(r"A learning rate of (\S+) suits", said)[1]
+    assert "<svg" in html(tab, "#hnw_train_status")
+    assert tab.value("hnw_train_schedule_rate") == rate
+    tab.press("hnw_train_use_rate")
+    tab.until("the rate in its field", lambda: tab.value("hnw_train_schedule_rate") == found)
+    tab.until("its plot", lambda: f"learning rate {found}" in html(tab, "#hnw_train_plot"))
+    tab.fill("hnw_train_schedule_rate", rate)
+    tab.fill("hnw_train_train_max_steps", steps)
+    tab.until("the plot from before", lambda: f"{steps} steps" in html(tab, "#hnw_train_plot"))
+
+
 @pytest.fixture(scope="module")
 def stopped(tab: Page, server: Server) -> int:
     """Start a run, watches it, leaves the page, finds the run again and interrupts it; returns its last step."""

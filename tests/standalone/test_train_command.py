@@ -103,11 +103,31 @@ def test_a_job_writes_network_sheet_log_and_report(job, tmp_path, checkpoint):
         assert np.asarray(sheet).std() > 0
 
 
+@pytest.mark.slow
+def test_find_rate_tells_a_rate_and_trains_nothing(job, tmp_path, checkpoint):
+    report, host = tmp_path / "report.json", tmp_path / "host"
+    arguments = ["--ckpt", checkpoint, "--data-dir", host, "--report", report, "--find-rate"]
+    result = run(job, *arguments, "--set", "train.max_steps=6")
+    assert result.returncode == 0, result.stderr
+    found = json.loads(report.read_text(encoding="utf-8"))
+    assert found["doubt"] is None
+    assert found["low"] <= found["rate"] <= found["high"]
+    assert f"A learning rate of {found['schedule_rate']} suits this run of 6 steps" in result.stdout
+    assert f'In the job file: rate = "{found["schedule_rate"]}"' in result.stdout
+    assert found["steps"] >= sum(trial["steps"] for trial in found["trials"] if trial["loss"] is not None)
+    assert not list(tmp_path.rglob("*.pt"))
+    assert not (job.parent / "out").exists()
+    result = run(job, *arguments, "--set", "optimizer.name=Prodigy")
+    assert result.returncode == 0, result.stderr
+    assert result.stdout == f"No learning rate can be told: {json.loads(report.read_text())['doubt']}.\n"
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
         (["none.toml"], "none.toml: the job file cannot be read: No such file or directory"),
         ([], "the following arguments are required: JOB.toml"),
+        (["{job}", "--find-rate", "--resume"], "argument --resume: not allowed with argument --find-rate"),
         (["{job}", "more.toml"], "unrecognized arguments: more.toml"),
         (["{job}", "--speed", "9"], "unrecognized arguments: --speed 9"),
         (["{job}", "--set", "train.max_steps"], "--set: 'train.max_steps' must have the form section.key=value"),
