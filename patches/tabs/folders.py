@@ -29,7 +29,7 @@ def add(id_: str) -> None:
     """Make the browser for the fields of a frame; the page's script opens it."""
     gr.HTML(pages.browser(), elem_id=f"{id_}_browser")
     wanted, answer = gr.Textbox(visible=False), gr.Textbox(visible=False)
-    ask = gr.Button("Look into a folder", elem_id=f"{id_}_browse", elem_classes="hnw-hidden")
+    ask = gr.Button("Choose a folder or file", elem_id=f"{id_}_browse", elem_classes="hnw-hidden")
     asked = ask.click(look, [wanted], [answer], _js="hnwBrowseWanted", **_QUICK)
     asked.then(None, [answer], None, _js="hnwBrowseShow", **_QUICK)
 
