@@ -9,7 +9,7 @@
         if (!form) return;
         if (form.dataset.touched === undefined) {
             for (const field of form.querySelectorAll(".hnw-field")) if (isWrong(field)) field.dataset.early = "";
-            form.dataset.touched = "";
+            form.closest(".hnw-frame").dataset.touched = form.dataset.touched = "";
         }
         const field = target.closest(".hnw-field");
         if (field) delete field.dataset.early;
@@ -19,7 +19,7 @@
         const button = target.closest?.(".hnw-panel button");
         if (!button?.offsetParent) return; // one out of sight is pressed by a script
         const form = button.closest(".hnw-frame").querySelector(".hnw-form");
-        form.dataset.touched = "";
+        form.closest(".hnw-frame").dataset.touched = form.dataset.touched = "";
         for (const field of form.querySelectorAll(".hnw-field")) delete field.dataset.early;
     }
 

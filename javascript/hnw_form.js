@@ -75,6 +75,7 @@
             marks = document.createElement("div");
             marks.className = "hnw-marks";
             block.append(marks);
+            block.dataset.marked = "";
         }
         return marks;
     }

@@ -13,7 +13,7 @@ WIDTHS_PX = (1440, 1920, 1024, 420)
 HEIGHT_PX = 1000
 #: From this width on the panel stands beside the form.
 BESIDE_PX = 1100
-TABS = ("create", "train", "inspect", "merge", "dataset")
+TABS = ("create", "train", "runs", "inspect", "merge", "dataset")
 LEAST_FIELD_PX = 240
 
 OPEN = """
@@ -44,7 +44,7 @@ return (page.scrollWidth > page.clientWidth ? ["the page"] : []).concat(out.map(
 """
 #: Pairs of our elements of which one lies over the other.
 OVER = """
-const ours = [...document.querySelectorAll(`#${arguments[0]} :is(.block, button, .progressDiv, .hnw-chart)`)]
+const ours = [...document.querySelectorAll(`#${arguments[0]} :is(.block[id], button, .progressDiv, .hnw-chart)`)]
     .filter((one) => one.offsetParent && one.offsetHeight !== 0 && !one.closest("ul, .gradio-gallery *"));
 const boxes = ours.map((one) => one.getBoundingClientRect());
 const name = (one) => one.id || one.closest("[id^=hnw_]").id + " " + one.className;
