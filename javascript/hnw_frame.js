@@ -5,6 +5,7 @@
     function follow(tabs) {
         const panes = Array.from(tabs.children).filter((one) => one.classList.contains("tabitem"));
         const ours = panes.filter((one) => /^hnw_\w+_tab$/.test(one.id));
+        if (!ours.length) return; // they stand elsewhere
         const look = () => {
             const isOurs = ours.some((one) => one.style.display !== "none");
             if (tabs.id === "train_tabs") tabs.parentElement.classList.toggle("hnw-wide", isOurs);
