@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from tests.browser import layout
 from tests.browser import page as browser
-from tests.browser.conftest import serving
+from tests.browser.conftest import Server, serving
 from tests.browser.page import Page
 
 WIDTHS = pytest.mark.parametrize("width_px", layout.WIDTHS_PX)
@@ -18,17 +19,21 @@ IN_SIGHT = "return [...document.querySelectorAll(arguments[0])].some((one) => on
 
 
 @pytest.fixture(scope="module")
-def tab(page: Page) -> Iterator[Page]:
-    """Return the page with the tab Train open, and the page anew afterwards."""
+def tab(page: Page, server: Server) -> Iterator[Page]:
+    """Return the page with the tab Train open; afterwards it is anew, and the demo's network is not made yet."""
     page.tab("Train")
     page.tab("Create Beta Hypernetwork")
     page.wait_for_text("hnw_create_summary", "Parameters")
+    name = page.value("hnw_create_name")
     page.check("hnw_create_overwrite", True)
     page.press("hnw_create_button")
     page.wait_for_text("hnw_create_status", "Created")
     page.tab("Train Gamma")
     page.press("hnw_train_refresh")
     yield page
+    for path in server.data.rglob(f"{name}.*"):
+        path.unlink()
+    shutil.rmtree(server.data / "outputs" / "training" / name)
     page.driver.get(page.address)
     page.find(".gradio-container button")
 
