@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from hypernetwork_workbench.hypernetworks import files
+from hypernetwork_workbench.hypernetworks.network.hypernetwork import Hypernetwork, Structure
 
 from tests.browser.conftest import Server
 from tests.browser.page import Page
@@ -53,8 +54,10 @@ def test_nothing_is_wrong_before_something_was_entered(page: Page, server: Serve
     page.tab("Train")
     page.tab("Create Beta Hypernetwork")
     page.wait_for_text("hnw_create_summary", "Parameters")
-    name = page.value("hnw_create_name")
-    (server.data / "models" / "hypernetworks" / f"{name}.pt").touch()
+    place = server.data / "models" / "hypernetworks" / f"{page.value('hnw_create_name')}.pt"
+    files.save(Hypernetwork.create(Structure(), (24,), 0), place)
+    page.tab("Train Gamma")
+    page.press("hnw_train_refresh")
     page.driver.get(page.address)
     page.tab("Train")
     page.tab("Create Beta Hypernetwork")
@@ -66,7 +69,9 @@ def test_nothing_is_wrong_before_something_was_entered(page: Page, server: Serve
     page.press("hnw_create_button")
     page.until("the problem of the name", lambda: in_sight(page, "name"))
     page.fill("hnw_create_layer_structure", "1, 2, 1")
-    (server.data / "models" / "hypernetworks" / f"{name}.pt").unlink()
+    place.unlink()
+    page.tab("Train Gamma")
+    page.press("hnw_train_refresh")
 
 
 def test_the_drawing_follows_the_layers(tab: Page):

@@ -34,6 +34,8 @@ def tab(page: Page, server: Server) -> Iterator[Page]:
     for path in server.data.rglob(f"{name}.*"):
         path.unlink()
     shutil.rmtree(server.data / "outputs" / "training" / name)
+    page.tab("Train Gamma")
+    page.press("hnw_train_refresh")
     page.driver.get(page.address)
     page.find(".gradio-container button")
 
