@@ -138,12 +138,11 @@ class _Segment(NamedTuple):
 
 def _of_jpeg(file: IO[bytes], end: int) -> Iterator[Part]:
     segments = list(_segments(file, end))
-    profile_bytes = sum(one.length for one in segments if one.kind == _PROFILE)
     known: set[bytes] = set()
     yield 0, _MARKER_BYTES
     for one in segments:
         kind = one.kind
-        if kind is None or (kind == _PROFILE and profile_bytes > _MAX_BYTES) or kind in known:
+        if kind is None or kind in known:
             continue
         yield one.start, one.end
         if kind and kind != _PROFILE:  # which comes in several segments

@@ -84,7 +84,7 @@ BALLAST: dict[str, Callable[[], bytes]] = {
     "PNG, an international text": lambda: png(chunk(b"iTXt", b"prompt\0\1\0\0\0" + packed(2 * MEGABYTE))),
     "PNG, a text of 40 MB": lambda: png(chunk(b"tEXt", b"workflow\0" + b"x" * (40 * MEGABYTE))),
     "PNG, 50,000 texts": lambda: png(*[chunk(b"tEXt", b"a\0b")] * 50_000),
-    "PNG, a text with a wrong checksum": lambda: png(chunk(b"tEXt", b"a\0b")[:-4] + b"none"),
+    "PNG, EXIF data with a wrong checksum": lambda: png(chunk(b"eXIf", EXIF[6:])[:-4] + b"none"),
     "PNG, a packed text of no known packing": lambda: png(chunk(b"zTXt", b"a\0\7x")),
     "PNG, EXIF data of 20 MB": lambda: png(chunk(b"eXIf", b"II*\0" + bytes(20 * MEGABYTE))),
     "PNG, a program's own 50 MB": lambda: png(chunk(b"prVt", bytes(50 * MEGABYTE))),

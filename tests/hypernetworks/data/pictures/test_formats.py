@@ -75,7 +75,10 @@ def test_formats_that_their_content_does_not_tell_are_read_under_their_endings(t
     for name in ("a", "b"):
         (tmp_path / f"{name}{ending if name == 'a' else '.dat'}").write_bytes(data_of(format_))
     (tmp_path / f"c{ending.upper()}").write_bytes(data_of("PNG"))
-    assert [path.name for path in find_pictures(tmp_path).pictures] == [f"a{ending}", f"c{ending.upper()}"]
+    (tmp_path / f"d{ending.upper()} ").write_bytes(data_of(format_))
+    found = find_pictures(tmp_path).pictures
+    assert [path.name for path in found] == [f"a{ending}", f"c{ending.upper()}", f"d{ending.upper()} "]
+    assert is_red(found[2])
     assert is_red(tmp_path / f"a{ending}")
     assert is_red(tmp_path / f"c{ending.upper()}")
 
@@ -135,6 +138,7 @@ NAMED = {
     "i.eps": (b"%!PS-Adobe-3.0 EPSF-3.0\n", "it is a drawing of lines, not of pixels"),
     "j.exr": (b"v/1\x01", "it has a range of light that no training here uses"),
     "k.png": (b"", "it is empty"),
+    "k.PNG. ": (b"", "it is empty"),
     "l.jpg": (b"<!DOCTYPE html><html><head><title>404</title>", "it is .*page.*, not a picture"),
     "m.webp": (b"\x1a\x45\xdf\xa3" + bytes(40), "it is a video, not a picture"),
     "n.jpeg": (
