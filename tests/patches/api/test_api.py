@@ -366,6 +366,16 @@ def test_no_path_leads_out_of_the_folders_for_datasets(client, patched, datasets
     assert ("must lie in" if "\0" not in place else "the character NUL") in answer.json()["error"]
 
 
+@pytest.mark.parametrize("line", ["link | num_repeats=2", "link｜num_repeats=2", '"link" ｜ weight＝2', "night\nlink"])
+def test_no_line_of_folders_with_options_leads_out_of_them(client, patched, datasets, line):
+    if not (datasets / "link").exists():
+        (datasets / "link").symlink_to("/etc")
+    job = {**JOB, "network": {"widths": "8"}, "data": {**JOB["data"], "more_folders": line}}
+    answer = client.post("/train", json=job)
+    assert (answer.status_code, answer.json()["field"]) == (422, "data.more_folders")
+    assert "must lie in" in answer.json()["error"]
+
+
 def test_outputs_and_dataset_files_are_held_in_too(client, patched, datasets, tmp_path):
     job = {**JOB, "network": {"widths": "8"}, "output": {"name": "x", "dir": str(tmp_path)}}
     assert client.post("/train", json=job).json()["field"] == "output.dir"
