@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from typing import Any
 
 from .errors import NotFiniteError, NumberError
@@ -91,7 +92,7 @@ def read(value: Any) -> float:
 
     Raises:
         NotFiniteError: it is infinite, NaN or a truth value.
-        NumberError: it is none; the reason tells how to write a number with a comma.
+        NumberError: it is none, or so small that it would be 0; the reason tells how to write one with a comma.
     """
     text = bare(value) if isinstance(value, str) else value
     share = 100 if isinstance(text, str) and text.endswith("%") else 1
@@ -103,7 +104,14 @@ def read(value: Any) -> float:
         raise NumberError(comma_reason(value) or f"must be a number, not {_shown(value)}") from None
     if isinstance(value, bool) or not math.isfinite(number):
         raise NotFiniteError(f"must be a finite number, not {_shown(value)}")
+    if number / share == 0 and _is_not_zero(getattr(value, "typed", text)):
+        raise NumberError(f"must be 0, or a number that is not so small, not {_shown(getattr(value, 'typed', value))}")
     return number / share
+
+
+def _is_not_zero(typed: Any) -> bool:
+    """Tell whether a text has a digit other than 0 before its exponent, so that it is too small where it reads as 0."""
+    return isinstance(typed, str) and any(unicodedata.decimal(sign, 0) for sign in re.split("[eE]", typed)[0])
 
 
 def read_whole(value: Any) -> int:

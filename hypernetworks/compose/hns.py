@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ast
+import math
 import re
 import warnings
 from itertools import islice
 from typing import TypeGuard
 
 from ..base import numbers
-from ..base.errors import NumberError
+from ..base.errors import NotFiniteError, NumberError
 from .nodes import MAX_DEPTH, MAX_NODES, Node, Sequence, Single, fail, number, parallel, single, spell, twice
 
 _BRACKETS = "[({"
@@ -203,10 +204,20 @@ class _Reader:
             return None
         value = tree.value
         if isinstance(value, str) and numbers.FORM.fullmatch(numbers.plain(value).strip()):
-            return sign * numbers.read(value)
+            return sign * self._read(tree, value)
         if isinstance(value, complex) and self._typed_after(tree).startswith("%"):
             return sign * value.imag / 100
+        if value == 0 and isinstance(value, float):
+            self._read(tree, ast.get_source_segment(self.source, tree) or "0")
         return sign * value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+
+    def _read(self, tree: ast.expr, typed: str) -> float:
+        try:
+            return numbers.read(typed)
+        except NotFiniteError:
+            return math.inf
+        except NumberError as error:
+            raise fail(self._at(tree), f"the number {error}") from None
 
     def _typed_after(self, tree: ast.Constant) -> str:
         """Return what was typed behind the digits of an imaginary number."""

@@ -6,7 +6,7 @@ import math
 import re
 
 from ..base import numbers
-from ..base.errors import CompositionError, NotFiniteError
+from ..base.errors import CompositionError, NotFiniteError, NumberError
 from .nodes import MAX_DEPTH, MAX_NODES, Node, Sequence, Single, fail, number, parallel, shorten, single, spell
 
 _SPACE = re.compile(r"\s*")
@@ -141,6 +141,8 @@ class _Reader:
             value = numbers.read(found.group())
         except NotFiniteError:
             value = math.inf
+        except NumberError as error:
+            raise self._fail(f"the number {error}") from None
         self.position += found.end()
         return number(value, place)
 

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..base import numbers
-from ..base.errors import NumberError
+from ..base.errors import NumberError, SettingsError
+from ..base.options import to_bool
 from ..base.outside import shown
 from ..data.buckets import BUCKETS, SQUARE
 from ..data.kohya_unused import UNUSED
@@ -70,6 +71,13 @@ def _highest_timestep(value: Any) -> Values:
     return {"loss.max_timestep": numbers.read_whole(value) - 1}  # theirs is the first that is not reached
 
 
+#: Options that are off or on, which GUIs and scripts also write as a text, with what each of that is here.
+_SWITCHES: dict[str, tuple[Values, Values]] = {
+    "gradient_checkpointing": ({}, {"train.checkpointing": "all"}),
+    "enable_bucket": ({"data.framing": SQUARE}, {"data.framing": BUCKETS}),
+    "bucket_no_upscale": ({"data.upscale": True}, {"data.upscale": False}),
+    "random_crop": ({}, {"data.crop": "random"}),
+}
 #: Options that are another value here; None where that value has no counterpart.
 _OTHERWISE: dict[str, Callable[[Any], Values | None]] = {
     "resolution": _resolution,
@@ -81,10 +89,6 @@ _OTHERWISE: dict[str, Callable[[Any], Values | None]] = {
     "max_grad_norm": _clip,
     "loss_type": _one_of("loss.kind", {name: name for name in LOSSES}),
     "mixed_precision": _one_of("train.precision", _PRECISIONS),
-    "gradient_checkpointing": lambda on: {"train.checkpointing": "all"} if on else {},
-    "enable_bucket": lambda on: {"data.framing": BUCKETS if on else SQUARE},
-    "bucket_no_upscale": lambda on: {"data.upscale": not on},
-    "random_crop": lambda on: {"data.crop": "random"} if on else {},
     # Its folders are named with their repeats.
     "train_data_dir": lambda path: {"data.folder": path, "data.folder_repeats": True},
     "save_every_n_epochs": _epochs("output.save_every"),
@@ -111,11 +115,11 @@ def translate(tables: Mapping[str, Any]) -> tuple[Values, list[str]]:
 
 def _of_option(name: str, value: Any) -> Values | None:
     """Return the settings of an option; None where it has no counterpart."""
-    if name in _OTHERWISE:
-        if value in _AT_REST and not isinstance(value, bool):
-            return {}
-        try:
-            return _OTHERWISE[name](value)
-        except NumberError:
-            return None
+    try:
+        if name in _SWITCHES:
+            return _SWITCHES[name][to_bool(name, value)]
+        if name in _OTHERWISE:
+            return {} if value in _AT_REST else _OTHERWISE[name](value)
+    except (NumberError, SettingsError):
+        return None
     return {_SAME[name]: value} if name in _SAME and (value not in _AT_REST or name in ("seed",)) else None

@@ -74,7 +74,7 @@ class Neighbours:
         found = _Folder(None, {}, {})
         try:
             with os.scandir(folder) as entries:
-                names = sorted(one.name for one in entries if not one.name.startswith(".") and one.is_file())
+                names = sorted(one.name for one in entries if not one.name.startswith(".") and _is_file(one))
         except OSError:  # it can be entered and not listed: names are tried one by one
             return _Folder(folder, {}, {})
         for name in names:
@@ -84,6 +84,14 @@ class Neighbours:
                 for base in {Path(name).stem, name}:
                     found.others.setdefault(_folded(base), set()).add(base)
         return found
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    """Tell whether an entry is a file, or a link that leads to none: that is named when it is read."""
+    try:
+        return entry.is_file() or (entry.is_symlink() and not entry.is_dir())
+    except OSError:  # a link in a circle
+        return True
 
 
 def _folded(name: str) -> str:

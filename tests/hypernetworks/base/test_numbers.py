@@ -44,6 +44,23 @@ def test_what_keyboards_type_is_read(text, value):
     assert numbers.read(text) == value
 
 
+@pytest.mark.parametrize("value", ["1e-400", "-5e-999", "１ｅ－４００", "0.1e-400%", "٥e-400", numbers.Typed("2e-400")])
+def test_what_is_not_0_does_not_become_0(value):
+    with pytest.raises(NumberError, match="must be 0, or a number that is not so small, not '"):
+        numbers.read(value)
+
+
+@pytest.mark.parametrize("value", ["0", "0.0", "-0", "0e-400", "0e5", "٠٫٠", "0%", 0, 0.0, numbers.Typed("0.00")])
+def test_0_is_read_in_all_its_forms(value):
+    assert numbers.read(value) == 0
+
+
+@pytest.mark.parametrize("text", ["a:1e-400 + b", "{'a': 1e-400, 'b': 1}", "('a', '1e-400')", "['b', ('a', -1e-400)]"])
+def test_a_strength_that_is_not_0_does_not_become_0(text):
+    with pytest.raises(CompositionError, match="the number must be 0, or a number that is not so small, not '1e-400'"):
+        compose.parse(text)
+
+
 @pytest.mark.parametrize(
     ("text", "told", "fixed"),
     [

@@ -100,3 +100,17 @@ def test_the_form_counts_the_pictures_that_a_run_trains(tmp_path: Path):
     data = {"folder": str(folder), "width": 32, "height": 32}
     assert len(scan(folder).samples) == 4
     assert planned_rates({"schedule": schedule, "train": {}, "data": data}).steps_per_epoch == 4
+
+
+def test_a_caption_file_that_leads_nowhere_is_named_and_hides_no_other(tmp_path: Path):
+    folder = draw(tmp_path / "in", "a.png", "b.png", "c.png")
+    (folder / "a.txt").symlink_to(tmp_path / "gone.txt")
+    (folder / "b.TXT").write_text("a cat")
+    (folder / "c.txt").symlink_to("c.txt")
+    (folder / "round").symlink_to("round")
+    found = scan(folder)
+    assert [(sample.path.name, sample.written) for sample in found.samples] == [("b.png", "a cat")]
+    assert [one.sentence for one in found.left_out] == [
+        f"a.txt: the caption cannot be read (it is a link to {tmp_path / 'gone.txt'}, where there is no file)",
+        "c.txt: the caption cannot be read (it is a link to c.txt, which leads back to itself)",
+    ]

@@ -190,3 +190,27 @@ def test_a_job_as_json_is_read_like_one_in_toml():
     job = {"data": {"folder": "/pictures", "width": 640}, "train": {"max_steps": 7}}
     assert train_files.read(json.dumps(job).encode(), "a.json") == toml
     assert train_files.read(json.dumps(job).encode("utf-16"), "a.toml") == toml
+
+
+@pytest.mark.parametrize(
+    ("option", "off", "on"),
+    [
+        ("gradient_checkpointing", {}, {"train.checkpointing": "all"}),
+        ("enable_bucket", {"data.framing": "square"}, {"data.framing": "buckets"}),
+        ("bucket_no_upscale", {"data.upscale": True}, {"data.upscale": False}),
+        ("random_crop", {}, {"data.crop": "random"}),
+    ],
+)
+def test_switches_of_kohyas_trainer_are_read_as_texts_too(option, off, on):
+    def loaded(value):
+        text = json.dumps({"train_data_dir": "/x", "learning_rate": 1e-4, "network_module": "n", option: value})
+        return train_files.read(text.encode(), "k.json")
+
+    rest = loaded(None).values
+    for value in ("false", "False", "off", "0", "０", False, 0):
+        assert loaded(value).values == rest | off, value
+    for value in ("true", "True", "on", "1", True, 1):
+        assert loaded(value).values == rest | on, value
+    wrong = loaded("perhaps")
+    assert wrong.values == rest
+    assert f"{option} = 'perhaps'" in wrong.left_out
