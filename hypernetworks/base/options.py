@@ -103,7 +103,7 @@ class Settings:
     @classmethod
     def options(cls) -> list[tuple[str, Any, Option]]:
         """Return name, type and option of every field, in the order of declaration."""
-        return list(_options(cls))
+        return list(_options(cls))  # type: ignore[arg-type]  # a class has a hash, whatever its instances have
 
     @classmethod
     def rows(cls, group: Group | None) -> list[list[str]]:
