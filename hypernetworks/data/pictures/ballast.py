@@ -18,6 +18,7 @@ _MAX_BYTES = 1 << 20
 _MAX_EXIF_BYTES = 1 << 16
 _MAX_TEXT_BYTES = 3 * _MAX_EXIF_BYTES  # in which each byte takes two signs
 _MAX_PARTS = 1_000_000
+_MAX_SEGMENTS = 50_000
 #: Chunks that the pixels need.
 _PNG_CHUNKS = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"}
 #: Texts that may tell how the picture is turned.
@@ -153,7 +154,7 @@ def _of_jpeg(file: IO[bytes], end: int) -> Iterator[Part]:
 def _segments(file: IO[bytes], end: int) -> Iterator[_Segment]:
     """Yield the segments of a JPEG before its pixels."""
     place = _MARKER_BYTES
-    for _ in range(_MAX_PARTS):
+    for _ in range(_MAX_SEGMENTS):
         file.seek(place)
         head = file.read(_MARKER_BYTES)
         after = place + _MARKER_BYTES
