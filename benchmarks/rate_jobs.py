@@ -25,7 +25,7 @@ _LOOKS: dict[str, Callable[[Image.Image], Image.Image]] = {
     "night": lambda picture: picture,
     "negative": ImageOps.invert,
     "grey": lambda picture: ImageOps.grayscale(picture).convert("RGB"),
-    "posterised": lambda picture: ImageOps.flip(ImageOps.posterize(picture, 2)),
+    "solarised": lambda picture: ImageOps.solarize(ImageOps.invert(picture), 100),
 }
 
 
@@ -105,17 +105,17 @@ _DEEP = RateJob(
     (1e-4, 3e-4, 1e-3, 3e-3, 1e-2),
 )
 _SMALL = RateJob(
-    "small tanh, SGD",
-    "posterised",
-    6,
+    "small relu, SGD",
+    "solarised",
+    12,
     {
-        "network": {"layer_structure": [1, 0.5, 1], "activation": "tanh", "weight_init": "KaimingNormal"},
-        "data": {"batch_size": 3},
+        "network": {"layer_structure": [1, 1, 1], "activation": "relu", "weight_init": "KaimingNormal"},
+        "data": {"batch_size": 8},
         "optimizer": {"name": "SGD", "arguments": "momentum=0.9"},
         "schedule": {"kind": "cosine"},
-        "train": {"max_steps": 60, "seed": 4},
+        "train": {"max_steps": 200, "seed": 4},
     },
-    (0.3, 1, 3, 10, 30),
+    (0.1, 0.3, 1, 3, 10),
 )
 
 _RATES, _NORMALISED_RATES = (3e-4, 1e-3, 3e-3, 1e-2), (1e-3, 3e-3, 1e-2, 3e-2, 0.1)
