@@ -6,12 +6,13 @@ import json
 from pathlib import Path
 
 import pytest
-from benchmarks import rate_jobs, rates
-from benchmarks.training_cases import Case, loaded
 from hypernetwork_workbench.hypernetworks.network import presets as shapes
 from hypernetwork_workbench.hypernetworks.train import find_rate
 from hypernetwork_workbench.hypernetworks.train.settings import presets as recipes
 from hypernetwork_workbench.hypernetworks.train.settings.job_file import read_tables
+
+from benchmarks import rate_jobs, rates
+from benchmarks.training_cases import Case, loaded
 
 SWEPT = json.loads((Path(rates.__file__).parent / "rates.json").read_text(encoding="utf-8"))["cases"]
 FACTOR = 5
