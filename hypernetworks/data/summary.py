@@ -31,7 +31,7 @@ def facts(scan: PictureScan, held_out: Sequence[str] = ()) -> Iterator[tuple[str
         held_out: what else to say of the pictures.
     """
     regular = sum(sample.subset.is_regularisation for sample in scan.samples)
-    passed_over = (_counted(count, f"{{}} passed over by {why}") for why, count in scan.passed_by_reason.items())
+    passed_over = (f"{count:,} passed over by {why}" for why, count in scan.passed_by_reason.items())
     pictures = [_counted(len(scan.left_out), "{} left out"), *passed_over, *held_out]
     pictures.append(_counted(regular, "{} for regularisation"))
     yield "Pictures", ", ".join([f"{len(scan.samples):,} can be used", *filter(None, pictures)])

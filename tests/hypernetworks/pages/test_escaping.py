@@ -15,7 +15,7 @@ from types import SimpleNamespace
 import pytest
 from hypernetwork_workbench.hypernetworks import files, pages, report
 from hypernetwork_workbench.hypernetworks.base.errors import SettingsError
-from hypernetwork_workbench.hypernetworks.data.scan import LeftOut, PictureScan
+from hypernetwork_workbench.hypernetworks.data.found import LeftOut, PassedOver, PictureScan
 from hypernetwork_workbench.hypernetworks.data.settings import DataSettings
 from hypernetwork_workbench.hypernetworks.data.survey.survey import Helpers, Survey, SurveyRequest, survey
 from hypernetwork_workbench.hypernetworks.data.survey.thumbnails import Thumbnails
@@ -130,11 +130,16 @@ def a_survey(texts: Texts, folder: Path) -> Survey:
         Helpers(lambda captions: [1_000] * len(captions)),
     )
     samples = [
-        replace(sample, path=texts.path(f"picture {number}"), written=f"{texts(f'tag {number}')}, b")
+        replace(
+            sample,
+            path=texts.path(f"picture {number}"),
+            found=sample.found._replace(text=f"{texts(f'tag {number}')}, b"),
+        )
         for number, sample in enumerate(found.samples)
     ]
     left_out = LeftOut(texts.path("left out"), texts("why"), samples[0].subset)
-    scan = PictureScan(tuple(samples), (left_out,), {texts("passed over"): 2})
+    passed_over = PassedOver(texts("passed over"), folder, 2)
+    scan = PictureScan(tuple(samples), (left_out,), (passed_over,), (texts.path("unused caption"),))
     return replace(found, scan=scan)
 
 
@@ -212,8 +217,8 @@ CASES: dict[str, Case] = {
 #: Places whose texts the page of a case does not show.
 UNSEEN = {
     "create.drawing": {"unknown field"},
-    "dataset.cards": {"left out", "why", "passed over"},
-    "dataset.large": {"left out", "why", "passed over", "picture 0", "picture 1", "tag 0", "tag 1"},
+    "dataset.cards": {"left out", "why", "passed over", "unused caption"},
+    "dataset.large": {"left out", "why", "passed over", "unused caption", "picture 0", "picture 1", "tag 0", "tag 1"},
 }
 #: What other pages take in.
 PIECES = {"charts.draw_chart", "charts.draw_runs", "charts.draw_rates", "charts.draw_histogram", "create.draw"}
