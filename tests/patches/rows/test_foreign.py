@@ -1,6 +1,9 @@
 """Infotexts of other ages and programs: their hypernetworks become rows, or are said to be missing."""
 
 import json
+import shutil
+import types
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -173,3 +176,48 @@ def test_names_of_2022_are_found_in_tags_and_compositions(networks):
     write(networks, "mix", '("night(01234567)", 0.5)')
     picture, processed = generate(networks, "a<hypernet:mix:1>")
     assert (np.array_equal(picture, expected), processed.comments) == (True, "")
+
+
+def test_our_own_form_goes_before_others(networks):
+    values = f'Hypernetwork 1: "night:0.5", {civitai(type="hypernet", modelName="My Style v2", weight=0.9)}'
+    assert read(networks, values)[0] == [("night", 0.5)]
+
+
+def test_the_first_of_two_strengths_of_a_network_counts(networks):
+    values = f"Hypernet: night, Hypernet strength: 0.7, {civitai(type='hypernet', modelName='night', weight=0.3)}"
+    assert read(networks, values)[0] == [("night", 0.7)]
+
+
+def test_a_network_that_the_prompt_names_as_it_was_called_gets_no_row(networks):
+    from hypernetwork_workbench.patches.rows import infotext
+
+    values = f'Hashes: {{"hypernet:renamed": "{infotext.short_hash("night")}"}}'
+    rows, params, _ = read(networks, values, "<hypernet:renamed:0.3>")
+    assert (rows, params["Prompt"]) == ([], "a red circle<hypernet:renamed:0.3>")
+
+
+def test_a_file_copied_before_an_infotext_is_read_is_not_missing(networks):
+    source = Path(networks.module("shared").hypernetworks["night"])
+    shutil.copy(source, source.with_name("come.pt"))
+    assert "<li>" not in read(networks, "Clip skip: 2", "<hypernet:come:1>")[2]
+
+
+def test_a_file_that_is_gone_has_no_hash(networks):
+    from hypernetwork_workbench.patches.rows import infotext
+
+    path = Path(networks.module("shared").hypernetworks["night"])
+    path.unlink()
+    assert infotext.short_hash("night") is None
+    assert infotext.short_hash("night", 8) is None
+
+
+@pytest.mark.parametrize("is_second", [True, False])
+def test_the_second_pass_keeps_the_hashes_of_the_first(networks, is_second):
+    from hypernetwork_workbench.patches.rows import infotext
+
+    job = types.SimpleNamespace(
+        extra_generation_params={"Hypernetwork hashes": "old: 0123456789"}, is_hr_pass=is_second
+    )
+    networks.module("shared").loaded_hypernetworks.clear()
+    infotext.note_hashes(job)
+    assert job.extra_generation_params == ({"Hypernetwork hashes": "old: 0123456789"} if is_second else {})
