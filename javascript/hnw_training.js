@@ -67,11 +67,11 @@ function hnwFollowToLast(id) {
 
 // A page that was closed while a run went on shows the run again when it is reopened; and any page that is opened
 // meanwhile, on whatever machine, shows it with its settings in the form.
-onUiLoaded(() => {
+onUiLoaded(() => onOptionsAvailable(() => { // before that the host does not know whether to show its bar
     const id = localStorage.getItem(hnwRunKey);
     if (id) hnwFollowToLast(id);
     hnwAskForRun(20);
-});
+}));
 
 let hnwHasAskedForRun = false;
 
