@@ -162,6 +162,8 @@ def test_the_hosts_interrupt_skip_and_stop_are_not_for_the_run(running):
         ask()
         running.step(2)
     assert not state.interrupted
+    state.interrupted = True  # as another extension may do
+    running.step(2)
     result = running.end()
     assert result.interrupted
     assert running.run.state == "interrupted"
