@@ -188,7 +188,7 @@ def _of_dataset(table: Mapping[str, Any], base: Subset, folder: Path) -> Iterato
     for number, entry in enumerate(_list(table, "subsets", place)):
         where = f"{place}, subset {number + 1}"
         subset = {name: value for name, value in entry.items() if value is not None}
-        if "image_dir" not in subset and "metadata_file" not in subset:
+        if not any(str(subset.get(name, "")).strip() for name in _PATHS):
             raise SettingsError(_FIELD, f"{where}: image_dir is missing")
         found = _changed(base, subset, {**_OF_SUBSETS, **_OF_ONE_SUBSET}, folder, where)
         name = str(subset.get("metadata_file") or subset["image_dir"])

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..base import numbers
 from ..base.errors import SettingsError
-from ..base.names import is_shown
+from ..base.names import is_shown, printable
 from ..base.outside import shown_path
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ MOST_SHOWN = 1_000_000
 #: Why a folder is passed over.
 ZERO, UNNUMBERED = "a folder name with 0 repeats", "a place outside of the folders with repeats"
 _NAME = re.compile(r"\s*([+-]?\d[\d.,]*)\s*_(.*)", re.DOTALL)
+_SHOWN = 3
 _WHOLE = re.compile(r"[+-]?\d+")
 
 
@@ -48,6 +50,16 @@ def named_repeats(name: str) -> NamedRepeats | None:
     if not 0 <= int(number) <= MOST_REPEATS:
         raise ValueError(f"the repeats in its name must be from 0 to {MOST_REPEATS:,}, not {number}")
     return NamedRepeats(int(number), _words(name[found.start(2) :]))
+
+
+def not_counted(folder: Path, pictures: Iterable[Path]) -> Iterator[str]:
+    """Yield a sentence where folders in `folder` have names with repeats, which nobody asked to count."""
+    inner = dict.fromkeys(path.relative_to(folder).parts[0] for path in pictures if path.parent != folder)
+    numbered = [printable(name) for name in inner if _NAME.fullmatch(numbers.plain(name))]
+    if numbered:
+        more = f" and {len(numbered) - _SHOWN:,} more" if len(numbered) > _SHOWN else ""
+        names = f"{', '.join(numbered[:_SHOWN])}{more}"
+        yield f"the numbers in {names} are not counted as repeats; data.folder_repeats is off"
 
 
 def _words(name: str) -> str:

@@ -31,7 +31,7 @@ from .pictures.finding import Found, find_pictures
 from .pictures.formats import UnfitPictureError
 from .pictures.opening import check_kind
 from .progress import report
-from .repeats import check_shown
+from .repeats import check_shown, not_counted
 from .settings import DataSettings
 from .source import described, named_subsets
 from .subject import subject_centre
@@ -177,6 +177,8 @@ def scan_pictures(settings: DataSettings, name: str, seed: int, hooks: ScanHooks
             samples.append(sample)
     passed_over = (PassedOver(*place, count) for place, count in by_setting.items())
     remarks = (*(remark for _, one in of_subsets for remark in one.remarks), *_shared(of_subsets))
+    if not settings.folder_repeats:
+        remarks += tuple(said for subset, one in of_subsets for said in _not_counted(subset, one))
     unused = _unused(found, samples, neighbours)
     usable, left_out = divided(samples, failed)
     return PictureScan(usable, (*missing, *left_out), tuple(passed_over), unused, remarks)
@@ -235,6 +237,11 @@ def _shared(of_subsets: Iterable[tuple[Subset, Found]]) -> Iterator[str]:
             if real in seen:
                 yield f"{shown_path(folder)} is in the dataset twice, as {shown_path(seen[real])}; both are trained"
         seen = {**own, **seen}
+
+
+def _not_counted(subset: Subset, found: Found) -> Iterator[str]:
+    """Yield a sentence for names of folders that look like repeats; in what is listed by file, nobody expects them."""
+    return iter(()) if subset.files or subset.is_listed else not_counted(subset.folder, found.pictures)
 
 
 def _digest(path: Path) -> str:

@@ -17,6 +17,9 @@ _NAME = r"\w(?:[\w＿-]{0,40}\w)?"
 _FLAG = re.compile(rf"(?<![{_DASHES}])([{_DASHES}]{{1,9}})({_NAME})(?![{_DASHES}\w＿])")
 _TOKEN = re.compile(rf"([{_DASHES}]{{1,9}})({_NAME})(?:=(.*))?", re.DOTALL)
 _NUMBER = re.compile(r"[\s=:：]+[+-−－]?[\d０-９]")
+#: How infotexts of pictures go on behind the prompt.
+_NEGATIVE = re.compile(r"(?<!\w)negative prompt\s*[:：]", re.IGNORECASE)
+_VALUES = re.compile(r"steps\s*[:：]\s*\d+\s*[,，]", re.IGNORECASE)
 _TEXT_LETTERS = ("n", "ss")
 _STOPS = ",，、。;；"
 _QUOTES = str.maketrans(dict.fromkeys("“”„＂", '"'))
@@ -28,10 +31,14 @@ def split(line: str) -> list[tuple[str, str]]:
     A name is known or stands behind two dashes of ASCII and a blank; other dashes belong to the words.
 
     Raises:
-        PromptError: a flag is unknown or misspelt, or a quote has no end.
+        PromptError: a flag is unknown or misspelt, a quote has no end, or it is a line of an infotext.
     """
     if len(line) > _MOST_CHARACTERS:
         raise PromptError(f"it is longer than {_MOST_CHARACTERS:,} characters")
+    if found_negative := _NEGATIVE.search(line):
+        raise PromptError(f"write --n for {found_negative[0]} on the line of its prompt")
+    if _VALUES.match(line):
+        raise PromptError("it has the values of an infotext; write them as flags, such as --s 20")
     first = _FLAG.match(line)
     if first and _is_flag(line, first) and plain_name(first[2]) not in KOHYA_FLAGS:
         return list(_quoted(line))

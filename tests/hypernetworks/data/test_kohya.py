@@ -159,6 +159,7 @@ SUBSET = "[[datasets]]\n[[datasets.subsets]]\nimage_dir = 'hoge'\n"
         ("[general]\nresolution = 100\n" + SUBSET, "resolution must be a multiple of 8"),
         ("[general]\nresolution = [8, 8, 8]\n" + SUBSET, "resolution must be one number or two"),
         ("[[datasets]]\n[[datasets.subsets]]\nis_reg = true", "image_dir is missing"),
+        ("[[datasets]]\n[[datasets.subsets]]\nimage_dir = ' '", "image_dir is missing"),
         (SUBSET + "metadata_file = 'none.json'", "none.json cannot be read"),
         ("datasets = 3", r"datasets must be written as \[\[...\]\]"),
         ("general = 3\n" + SUBSET, r"\[general\] must be a table"),

@@ -187,3 +187,16 @@ def test_num_repeats_that_cannot_be_are_one_sentence(folder, repeats, reason):
     line = f"{folder / 'fine'} | num_repeats={repeats}"
     with pytest.raises(SettingsError, match=rf"^data\.more_folders: .*{reason}"):
         read("", more_folders=line)
+
+
+def test_repeats_that_are_not_counted_are_named(folder: Path, caplog: pytest.LogCaptureFixture):
+    draw(folder, "10_cat/a.png", "0_skip/b.png", "３＿dog/deep/c.png", "x_5/d.png", "cats/4_e.png", "7_top.png")
+    caplog.set_level("INFO")
+    assert shown(read(folder, folder_repeats=False)) == dict.fromkeys(
+        ("a.png", "b.png", "c.png", "d.png", "4_e.png", "7_top.png"), 1
+    )
+    said = "Folders: the numbers in 0_skip, 10_cat, ３＿dog are not counted as repeats; data.folder_repeats is off."
+    assert said in caplog.text
+    caplog.clear()
+    read(folder)
+    assert "not counted as repeats" not in caplog.text
