@@ -366,7 +366,7 @@ def test_the_form_has_the_fields_of_training_and_the_settings_go_both_ways(folde
     tab = Tab(folder, train=True)
     ids = {getattr(one, "elem_id", None) for one in tab.page.blocks.values()}
     assert {"hnw_dataset_take_button", "hnw_dataset_give_button"} <= ids
-    train = next(form for _, form in tab_train._built)
+    train = next(handlers.form for _, handlers in tab_train._built)
     shared = {field.address for field in train.fields} & set(tab.entered)
     not_seen = {"data.latents", "data.cache", "data.cache_limit_mb", "data.stop_at_broken"}
     assert {field.address for field in train.fields if field.section == "data"} - shared == not_seen
