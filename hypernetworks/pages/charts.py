@@ -111,6 +111,8 @@ def draw_rates(curves: Sequence[Curve], start: float, chosen: tuple[float, float
     decades = max(math.ceil(max(places)) - first, 1)
     drawn = [Curve(one.name, [(place - first, loss) for place, loss in one.points]) for one in shown]
     limits = _range([*drawn, Curve("", [(0, start)])])
+    if chosen is not None and not all(map(math.isfinite, chosen)):
+        chosen = None  # none is chosen yet
     low, high = (min(max(math.log10(rate) - first, 0), decades) / decades for rate in chosen or (1, 1))
     return elements.piece(
         _FILE,

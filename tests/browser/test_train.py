@@ -28,7 +28,7 @@ return labels.find((one) => one.textContent.includes(arguments[0]))?.querySelect
 """
 OUTLINE = """
 return [...document.querySelectorAll('#hnw_train_panel [id^=hnw_train], #hnw_train_fields [id^=hnw_train]')]
-    .map((one) => one.id).filter((id) => id !== 'hnw_train_live' && !id.endsWith('_problem')).sort().join();
+    .map((one) => one.id).filter((id) => !/^hnw_train_(live|use_rate)$|_problem$/.test(id)).sort().join();
 """
 
 

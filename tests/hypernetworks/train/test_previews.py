@@ -4,7 +4,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 from hypernetwork_workbench.hypernetworks.base.errors import SettingsError
-from hypernetwork_workbench.hypernetworks.pages.charts import Curve, draw_chart
+from hypernetwork_workbench.hypernetworks.pages.charts import Curve, draw_chart, draw_rates
 from hypernetwork_workbench.hypernetworks.ports import PictureRequest
 from hypernetwork_workbench.hypernetworks.train.run import train
 from hypernetwork_workbench.hypernetworks.train.tracking.previews import read_prompts
@@ -91,6 +91,9 @@ def test_charts_are_well_formed_and_hold_what_is_finite():
     assert [len(line.get("points").split()) for line in lines] == [2]
     assert "nan" not in svg
     assert ET.fromstring(draw_chart([], None, 0)) is not None
+    rates = draw_rates([Curve("loss", [(1e-4, 1.0), (1e-3, 0.5)])], 1.0, (nan, nan))
+    assert "polyline" in rates
+    assert "nan" not in rates
 
 
 def test_the_validation_loss_does_not_depend_on_the_training_seed(pictures, tmp_path):
