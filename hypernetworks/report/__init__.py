@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from .. import files, filetypes
+from ..base.disk import open_regular
 from ..base.errors import HypernetworkFileError
 from ..files.format import Document
 from ..network.file_forms import weight_bytes
@@ -129,7 +130,8 @@ def outline(path: str | os.PathLike[str]) -> Outline:
     keys: tuple[str, ...] = ()
     # A broken file may stop this at any step; what is known by then is returned.
     with contextlib.suppress(HypernetworkFileError, OSError):
-        size = Path(path).stat().st_size
+        with open_regular(path) as file:
+            size = os.fstat(file.fileno()).st_size
         if size <= _MOST_HASHED_BYTES:
             digest = files.short_hash(path)
         keys = filetypes.keys(path)

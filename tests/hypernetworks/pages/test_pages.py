@@ -117,9 +117,11 @@ def test_an_outline_tells_what_can_be_known(tmp_path):
     assert report.outline(tmp_path / "a.pt") == report.Outline(10, files.short_hash(tmp_path / "a.pt"), None, ())
     torch.save({"weights": 1, EVIL: 2}, tmp_path / "b.pt")
     outline = report.outline(tmp_path / "b.pt")
-    assert (outline.form, outline.keys) == ("zip", ("weights", EVIL))
+    assert (outline.form, outline.keys) == (None, ("weights", EVIL))
     page = report_page.render_broken(tmp_path / "b.pt", "It is none.", outline)
     assert "weights, &lt;script&gt;" in page
+    torch.save({768: "none"}, tmp_path / "c.pt")
+    assert (report.outline(tmp_path / "c.pt").form, report.outline(tmp_path / "c.pt").keys) == ("zip", ("768",))
     assert report.outline(tmp_path / "absent.pt") == report.Outline(None, None, None, ())
     assert report.outline(tmp_path) == report.Outline(None, None, None, ())
 
