@@ -10,6 +10,7 @@ from .errors import SettingsError
 _FORBIDDEN = '<>:"/\\|?*,()[]{}'
 _RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
 _MAX_BYTES = 200
+_ENDINGS = (".pt", ".safetensors", ".ckpt", ".hns")
 
 
 #: Invisible characters that names of several scripts and emoji need.
@@ -46,6 +47,9 @@ def check_name(name: str, field: str = "name") -> str:
         raise SettingsError(field, "must not start or end with a space or a dot")
     if name.split(".", maxsplit=1)[0].lower() in _RESERVED:
         raise SettingsError(field, f"{name} is reserved by Windows; choose another name")
+    ending = next((ending for ending in _ENDINGS if name.lower().endswith(ending)), None)
+    if ending:
+        raise SettingsError(field, f"must be without the ending {ending}, which the file gets by itself")
     if name.lower() == "none":
         raise SettingsError(field, "None means no network in the WebUI; choose another name")
     if len(name.encode()) > _MAX_BYTES:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import io
 import math
 import re
+import tokenize
 import warnings
 from itertools import islice
 from typing import TypeGuard
@@ -89,7 +91,17 @@ class _Reader:
             raise fail(self._place(1, 0), "the text cannot be read as a composition") from reason
         if sum(1 for _ in islice(ast.walk(tree), _MOST_PARTS + 1)) > _MOST_PARTS:
             raise fail(self._place(1, 0), f"the composition names more than {MAX_NODES} networks")
+        self._check_neighbours()
         return self._node(tree.body)
+
+    def _check_neighbours(self) -> None:
+        """Refuse texts side by side: Python joins them, but here a comma was forgotten."""
+        before = None
+        for token in tokenize.generate_tokens(io.StringIO(self.source).readline):
+            if token.type == tokenize.STRING and before == tokenize.STRING:
+                raise fail(self._place(token.start[0], token.start[1]), "a comma is missing in front of this text")
+            if token.type not in (tokenize.NL, tokenize.COMMENT):
+                before = token.type
 
     def _check_commas(self, place: str) -> None:
         try:
