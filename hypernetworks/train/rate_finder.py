@@ -51,8 +51,8 @@ class FoundRate:
 
     @property
     def is_found(self) -> bool:
-        """Whether there is a rate."""
-        return not self.choice.doubt
+        """Whether there is a rate; while rates are still tried, there is none."""
+        return math.isfinite(self.choice.rate)
 
     def lines(self) -> list[str]:
         """Return the result as sentences: first the rate or why there is none, then what was done for it."""

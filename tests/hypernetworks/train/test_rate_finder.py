@@ -193,6 +193,8 @@ def test_steps_and_seconds_are_told_before_and_kept(pictures, tmp_path):
     found = find_rate(job, ports)
     assert found.steps <= most + 2
     told = [text for text in ports.progress.texts if text.startswith("step")]
+    assert ports.progress.charts
+    assert not [chart for chart in ports.progress.charts if "nan" in chart or "<rect" in chart], "no range so far"
     assert f" of at most {most} (" in told[5]
     assert " s), trying a rate of 0.0001" in told[5]
 
