@@ -19,10 +19,10 @@ _GONE_ADVICE = "its address is wrong, or it was taken away; look for it on its p
 _LATER = "wait a while, and download it again"
 
 _PAGE = re.compile(
-    rb"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body|script|meta|title|center|h1)\b",
+    rb"\s*(?:<\?xml[^>]*>\s*)?(?:<!--(?:(?!-->).)*-->\s*)*<(?:!doctype\s+html|html|head|body|script|meta|title|center|h1)\b",
     re.IGNORECASE | re.DOTALL,
 )
-_TITLE = re.compile(r"<title\b[^>]*>(.{1,300}?)</title\b", re.IGNORECASE | re.DOTALL)
+_TITLE = re.compile(r"<title\b[^>]{0,300}>(.{1,300}?)</title\b", re.IGNORECASE | re.DOTALL)
 _BYTE_ORDERS = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 _HOSTS = r"mega\.nz|mediafire|dropbox|onedrive|pixeldrain|gofile|terabox|pan\.baidu|pan\.quark"
 #: The websites that people download networks from, by what their pages have in them, with what to do there.

@@ -7,6 +7,7 @@ import io
 import itertools
 import pickletools
 import struct
+from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
@@ -38,15 +39,17 @@ def stream(data: bytes, start: int = 0) -> io.BytesIO:
 def names(data: bytes) -> Names:
     """Return the texts and the names of functions in the pickles that `data` begins with, as far as they are sound."""
     texts: dict[str, None] = {}
+    last = deque[str](maxlen=2)
     called: dict[str, None] = {}
     with contextlib.suppress(*BROKEN):  # what stands before the damage tells enough
         for opcode, argument in itertools.islice(_operations(data), MAX_OPERATIONS):
             if opcode == "GLOBAL":
                 called[str(argument).replace(" ", ".")[:_MAX_TEXT]] = None
             elif opcode == "STACK_GLOBAL":
-                called[".".join(list(texts)[-2:])] = None
+                called[".".join(last)] = None
             elif isinstance(argument, str):
-                texts[argument[:_MAX_TEXT]] = None
+                last.append(argument[:_MAX_TEXT])
+                texts[last[-1]] = None
     return Names(tuple(texts), tuple(called), any("Storage" in name for name in called))
 
 

@@ -157,3 +157,29 @@ def test_a_pipe_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "night.zip")
     assert filetypes.recognise_path(tmp_path / "night.zip") is None
     assert "regular file" in listing.instead(tmp_path, "night")
+
+
+def many_functions(count):
+    texts = b"".join(b"\x8c\x06%06d" % number for number in range(count))
+    return b"\x80\x04" + texts + b"\x93" * count
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"<!---->" * 24 + b"<div>",
+        b"<!-- a --> <!-- b -->\n" * 12 + b"<div>",
+        b"<html>" + b"<title " * 30_000,
+        many_functions(40_000),
+    ],
+)
+def test_what_no_program_writes_is_looked_at_in_time(tmp_path, data):
+    (tmp_path / "x.pt").write_bytes(data)
+    start = time.perf_counter()
+    filetypes.recognise_path(tmp_path / "x.pt")
+    assert time.perf_counter() - start < 1
+
+
+def test_a_page_is_known_behind_its_comments(tmp_path):
+    (tmp_path / "x.pt").write_bytes(b"<!-- saved from -->\n<!-- by -- > -->\n<html><title>Night</title>")
+    assert "a web page (“Night”)" in filetypes.recognise_path(tmp_path / "x.pt")
