@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import importlib
 import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -126,9 +127,9 @@ def ranked(texts: Sequence[bytes]) -> tuple[tuple[str, ...], bool]:
     part = whole[:_LOOKED_AT].rpartition(b"\n")[0] if len(whole) > _LOOKED_AT else whole
     found = {match.encoding for match in detector.from_bytes(part or whole[:_LOOKED_AT], cp_isolation=list(PAGES))}
     fits = {codec: _fit(texts, codec) for codec in PAGES}
+    # What the library may not see in a short text, or where words of ASCII stand close to the others.
+    found.update(codec for codec in _SECONDS if fits[codec].unusual <= _MOST_UNUSUAL)
     fitting = [codec for codec in PAGES if codec in found and fits[codec].likelihood > -math.inf]
-    if not fitting:  # what the library may not see in a short text
-        fitting = [codec for codec in _SECONDS if fits[codec].unusual <= _MOST_UNUSUAL]
     fitting.sort(key=lambda codec: -fits[codec].likelihood)
     if not fitting or fits[fitting[0]].unusual > _MOST_UNUSUAL:
         return tuple(fitting), False
@@ -155,22 +156,22 @@ def _fit(texts: Iterable[bytes], codec: str) -> _Fit:
     likelier than one of more that has them all.
     """
     try:
-        text = "".join(data.decode(codec) for data in texts)
+        signs = Counter("".join(data.decode(codec) for data in texts))
     except UnicodeDecodeError:
         return _Fit(-math.inf, 1.0)
-    if not all(sign.isprintable() or sign.isspace() for sign in text):
+    if not all(sign.isprintable() or sign.isspace() for sign in signs):
         return _Fit(-math.inf, 1.0)
     length, seconds = (_PAIR, _SECONDS[codec]) if codec in _SECONDS else (1, 1)
-    signs = [sign.encode(codec) for sign in text if not sign.isascii()]
+    counts = Counter({sign.encode(codec): count for sign, count in signs.items() if not sign.isascii()})
     total, unusual = 0.0, 0
-    for code in signs:
+    for code, count in counts.items():
         share = next((share / len(first) for share, first in _USUAL[codec] if code[0] in first), 0.0)
         if share and len(code) == length:
-            total += math.log((1 - _RARE) * share / seconds)
+            total += count * math.log((1 - _RARE) * share / seconds)
         else:
-            total += math.log(_RARE) - len(code) * math.log(_MOST_BYTES_OF_ONE)
-            unusual += 1
-    return _Fit(total, unusual / max(1, len(signs)))
+            total += count * (math.log(_RARE) - len(code) * math.log(_MOST_BYTES_OF_ONE))
+            unusual += count
+    return _Fit(total, unusual / max(1, counts.total()))
 
 
 def is_doubtful(data: bytes, codec: str) -> bool:

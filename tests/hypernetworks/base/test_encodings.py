@@ -1,6 +1,7 @@
 """Texts as bytes: what is written by marks is read, the rest is named with what it looks like."""
 
 import sys
+import time
 
 import pytest
 from hypernetwork_workbench.hypernetworks.base.encodings import EncodingError, decode, likely, ranked
@@ -83,3 +84,25 @@ def test_texts_are_ranked_together_and_certain_only_where_nothing_else_is_near()
     codecs, is_certain = ranked([text.encode("euc_jp") for text in (*short, "青い目の少女", "夕焼けの橋")])
     assert (codecs[0], is_certain) == ("euc_jp", True)
     assert ranked([b"\xff\xd8\xff\xe0\x10JFIF\x81"]) == ((), False)
+
+
+@pytest.mark.parametrize(
+    ("codec", "text"),
+    [
+        ("cp932", "夜の猫 1girl, "),
+        ("cp932", "1girl青い目"),
+        ("gb18030", "1女孩solo蓝眼睛, "),
+        ("euc_jp", "夜の猫 1girl\n"),
+        ("cp949", "소녀 1girl, "),
+    ],
+)
+@pytest.mark.parametrize("count", [1, 10, 2000])
+def test_words_of_ascii_close_to_others_make_no_other_page(codec, text, count):
+    assert likely((text * count).encode(codec))[0] == codec
+
+
+def test_megabytes_in_another_page_are_told_in_time():
+    data = "青い目の少女, 黒髪\n".encode("cp932") * 200_000
+    start = time.perf_counter()
+    assert likely(data)[0] == "cp932"
+    assert time.perf_counter() - start < 4
