@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from ...base.encodings import PAGES
 from ...base.errors import SettingsError
 from ...base.options import Settings, setting
 from ...base.outside import shown_name
@@ -47,8 +48,10 @@ def changes_to_utf8(survey: Survey, settings: ConversionSettings) -> list[Change
     foreign = {one.caption.path: one.caption for one in survey.scan.left_out if one.caption is not None}
     if not foreign:
         raise SettingsError("encoding", "all caption files that were found can be read; there is nothing to convert")
-    codec = _CODECS.get(settings.encoding)
-    known = [(one.path, codec or one.codec) for one in foreign.values() if codec or one.codec]
+    chosen = _CODECS.get(settings.encoding)
+    # UTF-16 without a mark and JIS are told by their bytes, and would be read in any of the others.
+    codecs = ((one.path, one.codec if one.codec not in PAGES else "", one.codec) for one in foreign.values())
+    known = [(path, codec) for path, marked, told in codecs if (codec := marked or chosen or told)]
     if not known:
         name = shown_name(next(iter(foreign)))
         raise SettingsError("encoding", f"choose it here, since it is not certain for {name}")

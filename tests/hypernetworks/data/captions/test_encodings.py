@@ -201,3 +201,10 @@ def test_a_caption_that_can_be_read_is_never_converted(tmp_path):
     put(tmp_path, {"a": b"fine", "b": codecs.BOM_UTF16_LE + "夜".encode("utf-16-le")})
     with pytest.raises(SettingsError, match="there is nothing to convert"):
         changes_to_utf8(look(tmp_path), ConversionSettings())
+
+
+@pytest.mark.parametrize("codec", ["utf-16-le", "utf-16-be", "iso2022_jp"])
+def test_what_its_bytes_tell_is_read_so_whatever_is_chosen_for_the_others(tmp_path, codec):
+    put(tmp_path, {"a": "青い目の猫1".encode("euc_jp"), "b": "1girl, 夜".encode(codec)})
+    changes = changes_to_utf8(look(tmp_path), ConversionSettings(encoding="Japanese, EUC-JP"))
+    assert [change.after for change in changes] == ["青い目の猫1".encode(), "1girl, 夜".encode()]
