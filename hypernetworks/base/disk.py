@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 from collections import deque
 from collections.abc import Iterator
@@ -20,7 +21,8 @@ _LEFT_BEHIND = {
     *("@eadir", "#recycle", "#snapshot", "@recycle", "@recently-snapshot", "lost+found", "__pycache__"),
 }
 #: Endings of what editors keep of a file before they change it, and of small copies that cameras write.
-_BACKUPS = ("~", ".bak", ".old", ".orig", ".tmp", "_original", ".thm")
+_BACKUPS = ("~", ".bak", ".old", ".orig", ".tmp", ".thm")
+_BACKUP = re.compile(r"\.\w+_original")
 
 
 class UnfitFileError(OSError):
@@ -70,7 +72,8 @@ def link_in_the_way(path: Path) -> str:
 def is_left_behind(name: str) -> bool:
     """Tell whether a file or folder of this name is no work of a person, but of a program: a cache, a bin, a backup."""
     lower = name.lower()
-    return lower.startswith((".", "~$")) or lower.endswith(_BACKUPS) or lower in _LEFT_BEHIND
+    is_backup = lower.endswith(_BACKUPS) or _BACKUP.fullmatch(Path(lower).suffix)
+    return lower.startswith((".", "~$")) or bool(is_backup) or lower in _LEFT_BEHIND
 
 
 @dataclass(frozen=True)
@@ -80,10 +83,12 @@ class Walk:
     Attributes:
         files: all but what is left behind, in the order of their paths; links that lead nowhere and pipes among them.
         remarks: a sentence on each folder that was not read, and why.
+        is_whole: whether the walk came to its end.
     """
 
     files: tuple[Path, ...]
     remarks: tuple[str, ...]
+    is_whole: bool
 
 
 def walk(folder: Path, is_deep: bool = True, most_files: int | None = None) -> Walk:
@@ -91,7 +96,7 @@ def walk(folder: Path, is_deep: bool = True, most_files: int | None = None) -> W
 
     Args:
         is_deep: whether the folders in it count as well.
-        most_files: the walk ends after one more than these.
+        most_files: the walk ends where there are more files and folders than these.
 
     Raises:
         OSError: the folder itself cannot be read.
@@ -120,7 +125,8 @@ def walk(folder: Path, is_deep: bool = True, most_files: int | None = None) -> W
             remarks.append(f"{_below(place, folder)} cannot be read ({error.strerror})")
         if most_files is not None and len(files) + len(seen) > most_files + 1:
             break
-    return Walk(tuple(sorted(files)), tuple(remarks))
+    is_whole = most_files is None or len(files) + len(seen) <= most_files + 1
+    return Walk(tuple(sorted(files)), tuple(remarks), is_whole)
 
 
 def _entries(place: Path) -> Iterator[os.DirEntry[str]]:

@@ -52,8 +52,8 @@ def find_pictures(folder: Path, is_deep: bool = True, captions: Collection[str] 
         below = walk(folder, is_deep, MOST_FILES)
     except OSError as error:
         raise DatasetError(f"{shown_path(folder)} cannot be read ({error.strerror})") from error
-    if len(below.files) > MOST_FILES:
-        raise DatasetError(f"{shown_path(folder)} holds more than {MOST_FILES:,} files")
+    if not below.is_whole:
+        raise DatasetError(f"{shown_path(folder)} holds more than {MOST_FILES:,} files and folders")
     others = _OTHERS.union(one.lower() for one in captions)
     pictures = [path for path in below.files if _is_picture(path, others)]
     bases = {path.with_suffix("") for path in pictures}

@@ -126,3 +126,14 @@ def test_a_walk_ends_at_its_limit(tmp_path):
     fill(tmp_path, *(f"{n}/{n}.pt" for n in range(20)))
     assert len(walk(tmp_path, most_files=5).files) < 20
     assert len(walk(tmp_path, most_files=50).files) == 20
+
+
+def test_folders_named_like_a_copy_are_walked_and_the_copies_of_files_are_not(tmp_path):
+    fill(tmp_path, "10_cat_original/a.png", "my_original", "a.jpg_original", "b.PNG_Original")
+    assert names(tmp_path) == ["10_cat_original/a.png", "my_original"]
+
+
+def test_a_walk_that_ends_early_says_so(tmp_path):
+    fill(tmp_path, *(f"{number}/a.png" for number in range(10)))
+    assert walk(tmp_path, most_files=30).is_whole
+    assert not walk(tmp_path, most_files=10).is_whole
