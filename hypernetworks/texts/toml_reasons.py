@@ -22,7 +22,9 @@ _MAX_SHOWN = 60
 _QUOTE = re.compile(f"[{PAGE_QUOTES}]")
 _UNSEEN = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _BACKSLASH = re.compile(r'"(?!"")[^"]*\\')
-_REMARK = re.compile(r"\s*(//|;|--|%|/\*|')")
+#: An apostrophe that has another behind it may be a text in a list.
+_REMARK = re.compile(r"\s*(//|;|--|%|/\*|'(?![^']*'))")
+_REMARK_BEHIND = re.compile(r"(?:'[^']*'|\"[^\"]*\"|[\w.+-]+)\s+(//|;|--|/\*).*")
 _SECTION = re.compile(r"\s*[\[({<]?\s*([A-Za-z_][\w.]*)\s*[\])}>]?\s*(?:#.*)?")
 _ENTRY = re.compile(r"\s*([\w.-]+)\s*([=:])\s*(.*?)\s*(?:#.*)?")
 _CLOSED = re.compile(r"(?:'[^']*'|\"[^\"]*\"|[\w.+-]+|\[[^\[\]]*\])\s*([,;])")
@@ -66,8 +68,12 @@ def _about_line(line: str) -> str:
     """Return what is wrong with a line that should be the name of a section or a remark."""
     remark, section = _REMARK.match(line), _SECTION.fullmatch(line)
     if remark:
-        return f"a remark begins with #, not with {remark[1]}"
+        return _about_remark(remark[1])
     return f"write [{section[1]}] for a section, or {section[1]} = and its value" if section else ""
+
+
+def _about_remark(sign: str) -> str:
+    return f"a remark begins with #, not with {sign}"
 
 
 def _about_entry(line: str) -> str:
@@ -93,6 +99,8 @@ def _about_entry(line: str) -> str:
 def _about_value(value: str) -> str:
     if reason := numbers.comma_reason(value):
         return reason
+    if remark := _REMARK_BEHIND.fullmatch(value):
+        return _about_remark(remark[1])
     if _LIST.fullmatch(value):
         return f"put {_short(value)} in brackets, [ and ]"
     if _INNER_QUOTE.fullmatch(value):
