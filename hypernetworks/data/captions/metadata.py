@@ -13,6 +13,7 @@ from .text import MAX_BYTES
 
 MAX_METADATA_BYTES = 64 << 20
 _MAX_PATH = 4096
+_MOST_PARTS = 32
 _MAX_WEIGHT = 1e6
 #: What a key may have behind the name of a picture whose file has another ending, or none, by now.
 _PICTURE = re.compile(r"\.(a?png|jfif|jpe?g?|jp2|webp|bmp|dib|gif|tiff?|tga|psd|avif|hei[cf]|hif|jxl)$", re.IGNORECASE)
@@ -94,5 +95,6 @@ def metadata_weight(picture: Path, metadata: CaptionMetadata) -> float:
 
 
 def _ends(parts: Sequence[str]) -> Iterator[str]:
-    """Yield the ends of a path, the longest first."""
+    """Yield the ends of a path, the longest first; real ones have no more folders than are looked at."""
+    parts = parts[-_MOST_PARTS:]
     return ("/".join(parts[start:]) for start in range(len(parts)))
