@@ -50,7 +50,7 @@ class Edit:
 
 
 def change_of(path: Path, edit: Callable[[str], str], new: str = "") -> Change:
-    """Return the change that an edit makes to a caption file, which keeps its encoding and its byte order mark.
+    """Return the change that an edit makes to a caption file, which keeps its encoding and the marks around its text.
 
     Args:
         edit: takes the text of the file and returns the new one.
@@ -65,9 +65,13 @@ def change_of(path: Path, edit: Callable[[str], str], new: str = "") -> Change:
         return Change(path, None, f"{text}\n".encode("utf-8", "replace") if text else b"")
     mark, codec = form_of(before)
     try:
-        return Change(path, before, mark + edit(decode(before)).encode(codec, "replace"))
+        text = decode(before)
     except UnfitTextError as error:
         raise DatasetError(f"{shown_name(path)}: the caption cannot be read ({error})") from error
+    whole = before[len(mark) :].decode(codec)
+    start = len(whole) - len(whole.lstrip("\ufeff"))
+    after = whole[:start] + edit(text) + whole[start + len(text) :]
+    return Change(path, before, mark + after.encode(codec, "replace"))
 
 
 class History:

@@ -220,3 +220,18 @@ def test_tags_are_counted_by_picture_the_most_frequent_first():
     rules = CaptionRules()
     captions = [("a, b, b", rules), ("b, c", rules), ("", rules)]
     assert count_tags(captions) == [("b", 2), ("a", 1), ("c", 1)]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (b"night\r\n\x1a", b"night!\r\n\x1a"),
+        ("\ufeff\ufeffnight\r\n".encode(), "\ufeff\ufeffnight!\r\n".encode()),
+        ("\ufeff\ufeffnight\r\n\x1a".encode("utf-16-be"), "\ufeff\ufeffnight!\r\n\x1a".encode("utf-16-be")),
+        (b"\x1a", b"\x1a"),
+    ],
+)
+def test_marks_around_a_text_stay(tmp_path, before, after):
+    (tmp_path / "a.txt").write_bytes(before)
+    change = caption_edits.change_of(tmp_path / "a.txt", lambda text: text.replace("night", "night!"))
+    assert change == Change(tmp_path / "a.txt", before, after)
