@@ -87,8 +87,9 @@ OTHER_NAMES = {
     "sample_sampler": "preview.sampler",
 }
 _OWN = {name: f"{section}.{name}" for section, kind in reversed(SECTIONS.items()) for name, _, _ in kind.options()}
-#: What to write for a name of a setting that stands in the wrong place or is another trainer's.
-PLACES = {**OTHER_NAMES, **_OWN}
+_WORDS = dict.fromkeys(("dataset", "dataset_dir", "images", "pictures", "path"), "data.folder")
+#: What to write for a name of a setting that stands in the wrong place, is another trainer's, or a word for the thing.
+PLACES = {**OTHER_NAMES, **_WORDS, **_OWN}
 _OTHER_SECTIONS = {"training": "train", "dataset": "data"}
 
 

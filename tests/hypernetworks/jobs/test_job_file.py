@@ -191,6 +191,8 @@ def test_an_override_of_a_text_stays_the_text(text, value):
         ("[train]\nbatch_size = 5", "train.batch_size", "do you mean data.batch_size?"),
         ("[train]\nlearning_rate = 5", "train.learning_rate", "do you mean schedule.rate?"),
         ("[data]\nfodler = 'x'", "data.fodler", "do you mean folder?"),
+        ("[data]\ndataset = 'x'", "data.dataset", "do you mean data.folder?"),
+        ("[data]\nimages = 'x'", "data.images", "do you mean data.folder?"),
         ("[data]\nenable_magic = 5", "data.enable_magic", "known are "),
         ("[Train]\nmax_steps = 5", "Train", "do you mean train?"),
         ("[training]\nmax_steps = 5", "training", "do you mean train?"),
