@@ -21,11 +21,12 @@ def main(arguments: Sequence[str]) -> int:
 def sharing(arguments: Sequence[str], cores: int) -> list[str]:
     """Return pytest's options that share the tests among `cores`; none where the user names tests or a number.
 
-    A file's tests stay together, for they share a server, a browser or a model.
+    A file's tests stay together, for they share a server, a browser or a model; and each worker keeps the order of the
+    files, for a host that is started again, as later folders do, is another one for the tests that started it first.
     """
     if cores == 1 or any(_chooses(argument) for argument in arguments):
         return []
-    return ["-n", str(min(cores, MOST_WORKERS)), "--dist", "loadfile"]
+    return ["-n", str(min(cores, MOST_WORKERS)), "--dist", "loadfile", "--no-loadscope-reorder"]
 
 
 def _chooses(argument: str) -> bool:

@@ -48,6 +48,9 @@ def made(page: Page, server: Server, screenshots: Path | None) -> str:
     page.tab("Create Beta Hypernetwork")
     name = page.value("hnw_create_name")
     assert name, "the form is not filled in for the demo"
+    # What tests of other files have made on the same server.
+    (server.data / "models" / "hypernetworks" / f"{name}.pt").unlink(missing_ok=True)
+    shutil.rmtree(server.data / "outputs" / "training" / name, ignore_errors=True)
     page.wait_for_text("hnw_create_summary", "Parameters")  # until the checkpoint is loaded, no width is known
     page.press("hnw_create_button")
     said = page.wait_for_text("hnw_create_status", "Created", ":")
