@@ -220,8 +220,9 @@ def test_the_page_gets_its_texts_anew_with_the_languages_alone(settings, host, m
 
     made = []
     answer.__module__ = maker
+    page = host.module("ui_gradio_extensions")  # keeps gradio's own answer when it is imported
     monkeypatch.setattr(gr.routes.templates, "TemplateResponse", answer)
-    monkeypatch.setattr(host.module("ui_gradio_extensions"), "reload_javascript", lambda: made.append(True))
+    monkeypatch.setattr(page, "reload_javascript", lambda: made.append(True))
     for name in ("languages", "unpickling"):
         settings.set(switches.switch(SETS[name]), False)
         settings.set(switches.switch(SETS[name]), True)
