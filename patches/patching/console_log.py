@@ -21,12 +21,15 @@ class ConsoleLog:
 
     def __init__(self) -> None:
         self._handler: logging.Handler | None = None
+        self._was_needed = False
 
     def install(self) -> None:
         """Add the handler, once; a log that the host or somebody else has set up stays as it is."""
         log = logging.getLogger(_OURS)
-        if logging.root.handlers or log.handlers:
+        # Once the host had no log, a root handler is that of somebody's `logging.warning()`, which sets one up unasked.
+        if log.handlers or (logging.root.handlers and not self._was_needed):
             return
+        self._was_needed = True
         self._handler = _Console()
         log.addHandler(self._handler)
         log.setLevel(logging.INFO)

@@ -51,6 +51,18 @@ def test_a_log_that_the_host_has_set_up_stays_and_has_nothing_twice(capsys):
         logging.getLogger(NAME).warning("said")
         assert capsys.readouterr().err == "said\n"
         log.uninstall()
-        log.install()
+        fresh = ConsoleLog()
+        fresh.install()
         assert (ours.handlers, ours.level) == ([], logging.NOTSET)
+
+
+def test_reload_ui_keeps_the_facts_though_a_log_was_set_up_meanwhile(capsys):
+    with bare():
+        log = ConsoleLog()
+        log.install()
+        logging.basicConfig(format="%(message)s", stream=sys.stderr)  # as the first `logging.warning()` of anybody does
+        log.uninstall()
+        log.install()
+        logging.getLogger(NAME).info("Pictures: 3 can be used.")
+        assert capsys.readouterr().err == "Pictures: 3 can be used.\n"
         log.uninstall()
