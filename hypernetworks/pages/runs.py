@@ -51,9 +51,9 @@ class Compared:
     cells: Sequence[tuple[str, str]]
 
 
-def listing(cards: Sequence[Card]) -> str:
-    """Return the list of runs, each with a box to choose it."""
-    return elements.page(_FILE, "listing", cards)
+def listing(cards: Sequence[Card], problems: Sequence[str]) -> str:
+    """Return the list of runs, each with a box to choose it, and sentences on those that it lacks."""
+    return elements.page(_FILE, "listing", cards, problems)
 
 
 def details(name: str, differing: Sequence[tuple[str, Any, Any]], settings: Mapping[str, Mapping[str, Any]]) -> str:

@@ -38,7 +38,7 @@ class FoundRate:
         trials: all of them, in order.
         loss: of the measured samples before.
         run_steps: length of the job's run, in optimizer steps.
-        steps, seconds: what the trials took.
+        steps, seconds: what the trials took; steps that prepare them are not counted.
     """
 
     choice: Choice
@@ -101,11 +101,11 @@ class _Trying:
             raise _InterruptedError
         done, most = self._steps, self._horizons.most_steps
         if rate:
+            self._steps += 1
             text = f"step {done} of at most {most} ({self._expected_s:.0f} s), trying a rate of {rate:.2g}"
         else:
             text = f"step {done} of at most {most}, preparing"
         self._progress.report(done, most, text)
-        self._steps += 1
 
     def search(self, trials: RateTrials, losses: Tensor, settles: bool) -> Choice:
         """Try rates, and return what they say."""

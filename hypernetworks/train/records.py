@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import csv
-import logging
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..base.errors import SettingsError
+from ..base.outside import shown_path
 from .paths import OutputPaths
 from .settings.job import Job
 from .settings.job_file import read_tables
 from .tracking.logs import COLUMNS
 from .tracking.monitor import span_of
 
-_log = logging.getLogger(__name__)
 _TAIL_BYTES = 1 << 17
 _MOST_BYTES = 1 << 28
 _POINTS = 400
@@ -93,26 +92,39 @@ class RunRecord:
         return _thinned(loss), _thinned(validation)
 
 
-def records(folders: Iterable[Path], network_dir: Path) -> list[RunRecord]:
-    """Return the runs in these folders, the one that was written last first; folders without a run are passed over.
+def records(folders: Iterable[Path], network_dir: Path) -> tuple[list[RunRecord], list[SettingsError]]:
+    """Return the runs in these folders, the one that was written last first, and what is wrong with the others.
+
+    Folders without a run are passed over.
 
     Args:
         network_dir: folder of the networks of jobs that name none.
     """
-    found = [record for folder in folders if (record := read_record(folder, network_dir))]
-    return sorted(found, key=lambda record: record.changed, reverse=True)
+    found, problems = [], []
+    for folder in folders:
+        try:
+            record = read_record(folder, network_dir)
+        except SettingsError as error:
+            problems.append(error)
+        else:
+            found += [record] if record else []
+    return sorted(found, key=lambda record: record.changed, reverse=True), problems
 
 
 def read_record(folder: Path, network_dir: Path) -> RunRecord | None:
-    """Return the run of a folder; None where it holds none that can be read."""
+    """Return the run of a folder; None where it holds none.
+
+    Raises:
+        SettingsError: its settings cannot be read; names their file.
+    """
     file = folder / "job.toml"
     if not file.is_file():
         return None
     try:
         job = Job.from_mapping(read_tables(file))
     except SettingsError as error:
-        _log.info("The run in %s cannot be listed: %s", folder, error)
-        return None
+        reason = "; ".join(str(error).splitlines())
+        raise SettingsError(shown_path(file), f"the settings of the run cannot be read ({reason})") from error
     place = Path(job.output.dir) if job.output.dir else network_dir
     paths = OutputPaths(place / f"{job.output.name}.pt", folder, is_resumed=True)
     rows = [row for row in _rows(paths.log, _TAIL_BYTES) if not row.is_skipped]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ...hypernetworks.base.errors import SettingsError
-from ...hypernetworks.jobs.train_entry import LABELS
+from ...hypernetworks.jobs.train_entry import LABELS, in_words
 from ...hypernetworks.train import records
 from ...hypernetworks.train.records import RunRecord
 from ...hypernetworks.train.settings.job import Job
@@ -17,29 +17,38 @@ from ..model import host
 from . import folders
 from .job import run_name
 
-_SHOWN = 200
+_MOST_SHOWN = 200
 #: Tables of plain values, as a form has them.
 Tables = Mapping[str, Mapping[str, Any]]
 
 
-def all_runs() -> list[RunRecord]:
-    """Return the runs, the one that was written last first."""
-    return records.records(dict.fromkeys(folders.found()), host.network_dir())[:_SHOWN]
+def all_runs() -> tuple[list[RunRecord], list[str]]:
+    """Return the runs, the one that was written last first, and sentences on those that are not among them."""
+    found, problems = records.records(dict.fromkeys(folders.found()), host.network_dir())
+    sentences = [f"{in_words(problem)}." for problem in problems]
+    if len(found) > _MOST_SHOWN:
+        sentences.append(f"Older runs that are not shown: {len(found) - _MOST_SHOWN}.")
+    return found[:_MOST_SHOWN], sentences
 
 
 def chosen(ids: str) -> list[RunRecord]:
     """Return the runs of these ids, one a line.
 
     Raises:
-        SettingsError: none is chosen, or one is gone.
+        SettingsError: none is chosen, or one is gone or cannot be read any more.
     """
-    known = {id_of(record): record for record in all_runs()}
+    known = {str(folder): folder for folder in folders.found()}
     wanted = list(dict.fromkeys((ids or "").splitlines()))
     if not wanted:
         raise SettingsError("Runs", "choose a run first")
-    if missing := [one for one in wanted if one not in known]:
-        raise SettingsError("Runs", f"there is no run in {missing[0]} any more; refresh the list")
-    return [known[one] for one in wanted]
+    return [_run_in(one, known.get(one)) for one in wanted]
+
+
+def _run_in(text: str, folder: Path | None) -> RunRecord:
+    record = records.read_record(folder, host.network_dir()) if folder else None
+    if record is None:
+        raise SettingsError("Runs", f"there is no run in {text} any more; refresh the list")
+    return record
 
 
 def id_of(record: RunRecord) -> str:
@@ -48,7 +57,11 @@ def id_of(record: RunRecord) -> str:
 
 
 def of_form(form: Tables) -> RunRecord | None:
-    """Return the run that a form names, in the folder that it names or in the host's; None where there is none."""
+    """Return the run that a form names, in the folder that it names or in the host's; None where there is none.
+
+    Raises:
+        SettingsError: its settings cannot be read; to go on with the form's would be another run.
+    """
     name, folder = run_name(form), form["output"]["dir"]
     if not name or Path(name).name != name:
         return None

@@ -139,6 +139,7 @@ class Monitor:
             "taken": self.taken,
             "first": list(self._first),
             "last": list(self._last),
+            # Versions before continue with this one.
             "smoothed": self.mean_loss(last=True) if self.taken else None,
             "curves": {name: history.state() for name, history in self._curves.items()},
         }

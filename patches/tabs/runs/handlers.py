@@ -32,7 +32,8 @@ class Handlers:
 
     def listing(self) -> str:
         """Return the list of runs."""
-        return page.listing([work.card(record) for record in saved.all_runs()])
+        found, problems = saved.all_runs()
+        return page.listing([work.card(record) for record in found], problems)
 
     def show(self, ids: str, *entered: Any) -> tuple[Any, ...]:
         """Show the settings of the chosen run, and what the form has otherwise."""

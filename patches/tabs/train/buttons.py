@@ -95,10 +95,10 @@ def go_on_with(record: RunRecord, tables: saved.Tables, taken: Sequence[str] = (
 
 def before_continue(tables: saved.Tables) -> str:
     """Return what the form has otherwise than the run that goes on, in a sentence for the time of the run."""
-    found = saved.of_form(tables)
-    if found is None:
-        return ""
     try:
+        found = saved.of_form(tables)
+        if found is None:
+            return ""
         kept = saved.unused_sentence(saved.differing(found, tables), saved.job_to_continue(found, tables))
     except SettingsError:
         return ""  # told by the run itself

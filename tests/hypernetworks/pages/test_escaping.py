@@ -195,7 +195,7 @@ CASES: dict[str, Case] = {
     "report.render_comparison": lambda texts, _: report_page.render_comparison(
         a_comparison(texts), texts("one"), texts("other")
     ),
-    "runs.listing": lambda texts, _: runs_page.listing([a_card(texts)]),
+    "runs.listing": lambda texts, _: runs_page.listing([a_card(texts)], [texts("problem")]),
     "runs.details": lambda texts, _: runs_page.details(
         texts("name"),
         [(texts("label"), texts("run"), texts("form"))],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 from hypernetwork_workbench.hypernetworks.base.errors import SettingsError
@@ -25,7 +26,7 @@ def run(pictures, tmp_path):
 
 
 def listed(tmp_path):
-    return records.records((tmp_path / "logs").iterdir(), tmp_path / "hypernetworks")
+    return records.records((tmp_path / "logs").iterdir(), tmp_path / "hypernetworks")[0]
 
 
 def test_a_run_is_listed_with_what_it_told(run, tmp_path):
@@ -73,7 +74,11 @@ def test_the_newest_is_first_and_what_is_no_run_is_passed_over(run, tmp_path):
         folder.mkdir()
         if text is not None:
             (folder / "job.toml").write_text(text)
-    assert [record.name for record in listed(tmp_path)] == ["new", "old"]
+    found, problems = records.records(sorted((tmp_path / "logs").iterdir()), tmp_path / "hypernetworks")
+    assert [record.name for record in found] == ["new", "old"]
+    assert [Path(problem.field).parent.name for problem in problems] == ["broken", "foreign"]
+    assert ": the settings of the run cannot be read (" in str(problems[0])
+    assert "; train.max_steps: must be at least 1, not -1;" in str(problems[0])
 
 
 def test_what_a_kill_left_of_the_log_does_no_harm(run, tmp_path):

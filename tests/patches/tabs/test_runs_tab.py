@@ -92,6 +92,32 @@ def test_a_run_in_another_folder_is_listed_too(train, runs_tab, tmp_path):
     assert ids(runs_tab) == [str(tmp_path / "elsewhere" / "away")]
 
 
+def test_settings_that_cannot_be_read_are_said_in_the_list_and_let_no_other_run_go_on(train, runs_tab):
+    from hypernetwork_workbench.patches.runs import folders
+
+    train.press("train")
+    (chosen,) = ids(runs_tab)
+    settings = folders.log_dir() / "ink" / "job.toml"
+    settings.write_text(settings.read_text().replace("max_steps = 4", "max_steps = none"))
+    page = runs_tab.listing()
+    assert "job.toml: the settings of the run cannot be read (" in page
+    assert "max_steps" in page
+    assert "There is no run yet." not in page
+    assert "job.toml: the settings of the run cannot be read (" in runs_tab.compare(chosen)[-1]
+    train.look(train__max_steps=9)
+    train.press("resume")
+    assert "job.toml: the settings of the run cannot be read (" in train.status
+    assert len(log_of("ink")) == 4
+
+
+def test_more_runs_than_are_shown_are_counted(train, runs_tab, monkeypatch):
+    from hypernetwork_workbench.patches.runs import saved
+
+    train.press("train")
+    monkeypatch.setattr(saved, "_MOST_SHOWN", 0)
+    assert "Older runs that are not shown: 1." in runs_tab.listing()
+
+
 def test_continue_takes_the_settings_of_the_run_and_says_what_the_form_has_otherwise(train, monkeypatch):
     from hypernetwork_workbench.patches.tabs.train import buttons
 
