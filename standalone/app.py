@@ -24,6 +24,7 @@ from hypernetwork_workbench.standalone import ldm_support, page_access, served_f
 from hypernetwork_workbench.standalone.command_errors import with_error_report
 
 log = logging.getLogger("workbench.host")
+SECONDS_TO_CLOSE = 3
 _STARTED = time.monotonic()
 
 
@@ -142,6 +143,13 @@ def launch(host: embedded.Host) -> Any:
     return shared.demo
 
 
+def close(demo: Any) -> None:
+    """Stop the server and free its port; what is still answered after `SECONDS_TO_CLOSE` is broken off."""
+    # An event that the closed queue never ends would keep its connection open, and the server waits for it.
+    demo.server.config.timeout_graceful_shutdown = SECONDS_TO_CLOSE
+    demo.close(verbose=False)
+
+
 def _served(host: embedded.Host) -> served_files.Served:
     files = host.module("ui_gradio_extensions").page_files()
     return served_files.Served(files, [host.data_dir / "outputs"], served_files.copies_folder())
@@ -175,7 +183,7 @@ def run(host: embedded.Host) -> None:
         while command != "stop":
             command = shared.state.wait_for_server_command(timeout=5)
             if command == "restart":
-                demo.close(verbose=False)
+                close(demo)
                 # A job that still runs was asked to stop: its scripts stay until it has.
                 with host.module("call_queue").queue_lock:
                     embedded.reload(host)
@@ -183,5 +191,5 @@ def run(host: embedded.Host) -> None:
                 log.info("The page was built anew")
     except KeyboardInterrupt:
         log.info("Stopped")
-    demo.close(verbose=False)
+    close(demo)
     host.unload()

@@ -37,7 +37,7 @@ _ESCAPES = {
     "\x1b": ("an escape character", "\\e"),
 }
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
-_FILE_URL = re.compile(r"file:(?://(?P<computer>[^/\\]*)(?=[/\\]|$))?(?P<path>[/\\].*)?", re.IGNORECASE)
+_FILE_URL = re.compile(r"file:(?://(?P<computer>[^/\\]*)(?=[/\\]|$))?(?P<file>[/\\].*)?", re.IGNORECASE)
 #: Before a drive, or before the two slashes of another computer.
 _LEADING = re.compile(r"^[/\\]+(?=[A-Za-z]:[/\\]|[/\\]{2}[^/\\])")
 #: Japanese and Korean keyboards, fonts and web pages have a currency sign in the place of the backslash.
@@ -131,8 +131,8 @@ def _check_signs(path: str) -> None:
 def _of_address(path: str) -> str:
     """Return the path of a `file:` address, and any other path as it is."""
     found = _FILE_URL.fullmatch(path)
-    if found and (found["path"] or found["computer"]):
-        place, computer = unquote(found["path"] or ""), unquote(found["computer"] or "")
+    if found and (found["file"] or found["computer"]):
+        place, computer = unquote(found["file"] or ""), unquote(found["computer"] or "")
         if _BARE_DRIVE.fullmatch(computer):  # file://C:/x, which is one slash short
             return computer + place
         if computer.lower() in ("", "localhost"):

@@ -126,6 +126,40 @@ def test_other_sites_get_no_answer(page):
         assert answer.headers.get("access-control-allow-origin") is None
 
 
+BUSY_PAGE = """
+import json, os, sys, threading
+import gradio as gr
+from standalone import app
+from websockets.sync.client import connect
+
+app.SECONDS_TO_CLOSE = 0.2
+started = threading.Event()
+
+def work():
+    started.set()
+    threading.Event().wait(60)
+
+with gr.Blocks(analytics_enabled=False) as demo:
+    gr.Button().click(work)
+demo.queue(api_open=False)
+_, address, _ = demo.launch(server_port=int(sys.argv[1]), prevent_thread_lock=True, quiet=True, show_api=False)
+with connect(address.replace("http", "ws", 1) + "queue/join") as visitor:
+    for message in ({"fn_index": 0}, {"fn_index": 0, "data": []}):
+        visitor.recv(10)
+        visitor.send(json.dumps({**message, "session_hash": "visitor"}))
+    assert started.wait(10)
+    app.close(demo)
+    print("closed", flush=True)
+os._exit(0)
+"""
+
+
+def test_close_breaks_off_an_event_that_does_not_end():
+    command = [sys.executable, "-c", BUSY_PAGE, str(free_port())]
+    ended = subprocess.run(command, check=False, cwd=embedded.ROOT, capture_output=True, text=True, timeout=30)
+    assert ended.stdout.split()[-1:] == ["closed"], ended.stderr
+
+
 def run(*arguments):
     finished = subprocess.run(
         command(*arguments), cwd=embedded.ROOT, capture_output=True, text=True, timeout=60, check=False
