@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import io
 import math
+import threading
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,12 +23,17 @@ from .pictures.tags import has_sane_tags
 
 #: Where Pillow keeps EXIF data as they came.
 _RAW_EXIF = ("exif", "Raw profile type exif")
+_ORIENTATION = 0x0112
 _EXIF_MARK = b"Exif\0\0"
 _LONGEST_REASON = 300
 _16_BITS = 65535
 _LONGEST_COLOUR = 100
 _LARGE_PX = 64_000_000
 _STRIP_ROWS = 64
+#: The most by which a JPEG is decoded smaller.
+_DRAFT_FACTOR = 8
+#: Of the large pictures one is in memory at a time, whatever the threads.
+_LARGE_ONE = threading.Lock()
 _REDUCIBLE = ("L", "RGB", "RGBA", "LA", "CMYK", "YCbCr")
 _SIZE = "size in its file"
 
@@ -39,10 +47,13 @@ def open_picture(path: Path, background: str = "white") -> Image.Image:
     return on_background(open_raw(path), background)
 
 
-def open_raw(path: Path) -> Image.Image:
+def open_raw(path: Path, needed_px: int = 0) -> Image.Image:
     """Return the first frame of a picture, turned as its EXIF data says: RGBA where it has transparency, else RGB.
 
     One of more than 64 million pixels comes smaller than it is, so that it takes a bounded memory; see `original_size`.
+
+    Args:
+        needed_px: a JPEG may come smaller too, its sides at least so long; 0 where all pixels are needed.
 
     Raises:
         DatasetError: the file is no readable picture; names it.
@@ -52,7 +63,9 @@ def open_raw(path: Path) -> Image.Image:
             size = picture.size
             if size[0] * size[1] > MAX_PX:
                 raise Image.DecompressionBombError
-            return _of_size(_converted(_upright(_reduced(picture))), size)
+            with _alone(size):
+                _draft(picture, needed_px)
+                return _of_size(_converted(_upright(_reduced(picture))), size)
     except TOO_LARGE as error:
         raise unreadable(path, f"it has more than {MAX_PX // 10**6} million pixels") from error
     except MemoryError as error:
@@ -75,6 +88,19 @@ def _reason(error: Exception) -> str:
 def unreadable(path: Path, reason: str) -> DatasetError:
     """Return the error of a file that is no readable picture."""
     return DatasetError(f"{shown_name(path)}: the picture cannot be read ({reason})")
+
+
+def _alone(size: tuple[int, int]) -> AbstractContextManager[Any]:
+    """Return a context in which no other large picture is in memory, where a picture of this size is one."""
+    return _LARGE_ONE if size[0] * size[1] > _LARGE_PX // 4 else nullcontext()
+
+
+def _draft(picture: Image.Image, needed_px: int) -> None:
+    """Let a JPEG be decoded at once to a part of its size."""
+    width, height = picture.size
+    # Sides that differ by a few pixels could come out as long as each other, and no longer tell how it is turned.
+    if needed_px and not 0 < abs(width - height) < _DRAFT_FACTOR:
+        picture.draft(None, (needed_px, needed_px))
 
 
 def _reduced(picture: Image.Image) -> Image.Image:
@@ -118,7 +144,7 @@ def _reduced_by_strips(picture: Image.Image, factor: int) -> Image.Image:
 
 def _of_size(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
     """Note the size in the file with a picture that was reduced; one that was turned has its sides the other way."""
-    if size[0] * size[1] > _LARGE_PX:
+    if picture.width * picture.height != size[0] * size[1]:
         is_turned = (picture.width > picture.height) != (size[0] > size[1])
         picture.info[_SIZE] = size[::-1] if is_turned else size
     return picture
@@ -142,13 +168,15 @@ def _upright(picture: Image.Image) -> Image.Image:
         exif = picture.info.get("exif") or b""
         if not has_sane_tags(io.BytesIO(exif.removeprefix(_EXIF_MARK)), len(exif)):
             return picture
-        picture.getexif()
+        is_upright = picture.getexif().get(_ORIENTATION, 1) == 1
     except BROKEN:
         return picture
     # What was read is kept. Into what it came from Pillow would write that the picture is upright now, and fail where
     # another entry is broken.
     for name in _RAW_EXIF:
         picture.info.pop(name, None)
+    if is_upright:
+        return picture
     return ImageOps.exif_transpose(picture) or picture  # never None, which Pillow only says where it works in place
 
 

@@ -2,109 +2,34 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
-import random
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from PIL import Image
-
-from ..base.disk import open_regular
 from ..base.errors import DatasetError, SettingsError
 from ..base.names import printable
-from ..base.outside import is_file, is_folder, reason_of, shown_name, shown_path
-from ..base.randomness import derived_seed
+from ..base.outside import is_file, is_folder, shown_path
 from ..base.suggestions import no_folder
-from ..ports import Ports, SubjectFinder
+from ..ports import Ports
 from .base_subset import base_subset
-from .buckets import Frame, TooSmallError, frame, frame_size, shifted
-from .captions import FILE, Neighbours, find_caption, metadata_weight
+from .captions import FILE, Neighbours
 from .dataset import Dataset, Sample
 from .found import BY_SIZE, LeftOut, PassedOver, PictureScan, divided
-from .images import has_size, on_background, open_raw, original_size, unreadable
-from .masks import mask_beside, read_mask
 from .pictures.finding import Found, find_pictures
-from .pictures.formats import UnfitPictureError
-from .pictures.opening import check_kind
 from .progress import report
+from .reading import Reader, ScanHooks, read_all
 from .repeats import check_shown, not_counted
 from .settings import DataSettings
 from .source import described, named_subsets
-from .subject import subject_centre
 from .subsets import Subset
 from .summary import sentences
 
 _MOST_BYTES = 2 << 30
 _REPORT_EVERY = 20
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class _Reader:
-    """Opens pictures one by one."""
-
-    seed: int
-    hooks: ScanHooks
-    neighbours: Neighbours
-
-    def read(self, path: Path, subset: Subset) -> Sample | None:
-        """Return the sample of a picture, or None where it is passed over; raises DatasetError."""
-        digest = _digest(path)
-        picture = None
-        size = self.hooks.known.get(digest)
-        if size is not None and not has_size(path, size):
-            size = None
-        if size is None or subset.crop == "subject":
-            picture = open_raw(path)
-            size = original_size(picture)
-            if self.hooks.on_opened is not None:
-                self.hooks.on_opened(digest, picture)
-        if size[0] * size[1] <= subset.skipped_area_px:
-            return None
-        try:
-            framed = frame_size(subset.framing, size)
-        except TooSmallError as error:
-            raise TooSmallError(f"{shown_name(path)}: {error}") from error
-        centre = (0.5, 0.5)
-        if picture is not None and subset.crop == "subject":
-            centre = self._subject(on_background(picture, subset.background), framed)
-        frames: tuple[Frame, ...] = (frame(subset.framing, size, centre),)
-        if subset.crop == "random":
-            draws = [random.Random(derived_seed(self.seed, "crop", path.name, turn)) for turn in range(subset.repeats)]
-            frames = tuple(dict.fromkeys(shifted(frames[0], size, draw.random(), draw.random()) for draw in draws))
-        mask = mask_beside(path) if subset.masks == "file" else None
-        if mask is not None:
-            read_mask(mask)
-        weight = subset.weight * metadata_weight(path, subset.source.metadata)
-        full = digest if mask is None else digest + _digest(mask)
-        caption = find_caption(path, subset.source, subset.captions.lines, self.neighbours)
-        return Sample(path, caption, subset, full, size, frames, weight, mask)
-
-    def _subject(self, picture: Image.Image, size: tuple[int, int]) -> tuple[float, float]:
-        find = self.hooks.find_subject
-        found = find(picture, size) if find is not None else None
-        return found or subject_centre(picture)
-
-
-@dataclass(frozen=True)
-class ScanHooks:
-    """What a caller knows of the pictures already, and the functions called while they are read.
-
-    Attributes:
-        known: sizes of pictures, by digest, that need not be opened again.
-        find_subject: tried first where a crop should follow the subject.
-        on_opened: called with the digest and each picture that is opened.
-        step: called before each picture with the number of those read and of all; an exception ends the reading.
-    """
-
-    known: Mapping[str, tuple[int, int]] = field(default_factory=dict)
-    find_subject: SubjectFinder | None = None
-    on_opened: Callable[[str, Image.Image], None] | None = None
-    step: Callable[[int, int], None] | None = None
 
 
 def read_dataset(
@@ -160,21 +85,15 @@ def scan_pictures(settings: DataSettings, name: str, seed: int, hooks: ScanHooks
             by_setting[subset.passed_over_by, subset.folder] += len(one.pictures)
     missing = [one for subset in subsets if subset.is_listed for one in _missing(subset, found)]
     neighbours = Neighbours([ending for subset in subsets for ending in subset.source.extensions])
-    reader = _Reader(seed, hooks, neighbours)
     samples: list[Sample] = []
     failed: list[tuple[Path, Subset, DatasetError]] = []
-    for done, (path, owner) in enumerate(found):
-        if hooks.step is not None:
-            hooks.step(done, len(found))
-        try:
-            sample = reader.read(path, owner)
-        except DatasetError as error:
-            failed.append((path, owner, error))
-            continue
-        if sample is None:
+    for (path, owner), result in zip(found, read_all(found, Reader(seed, hooks, neighbours)), strict=True):
+        if isinstance(result, DatasetError):
+            failed.append((path, owner, result))
+        elif result is None:
             by_setting[BY_SIZE, owner.folder] += 1
         else:
-            samples.append(sample)
+            samples.append(result)
     passed_over = (PassedOver(*place, count) for place, count in by_setting.items())
     remarks = (*(remark for _, one in of_subsets for remark in one.remarks), *_shared(of_subsets))
     if not settings.folder_repeats:
@@ -242,17 +161,3 @@ def _shared(of_subsets: Iterable[tuple[Subset, Found]]) -> Iterator[str]:
 def _not_counted(subset: Subset, found: Found) -> Iterator[str]:
     """Yield a sentence for names of folders that look like repeats; in what is listed by file, nobody expects them."""
     return iter(()) if subset.files or subset.is_listed else not_counted(subset.folder, found.pictures)
-
-
-def _digest(path: Path) -> str:
-    found = hashlib.sha256()
-    try:
-        check_kind(path)
-        with open_regular(path) as file:
-            if os.fstat(file.fileno()).st_size > _MOST_BYTES:
-                raise unreadable(path, f"its file is over {_MOST_BYTES >> 20} MB")
-            while part := file.read(1 << 20):
-                found.update(part)
-    except (OSError, UnfitPictureError) as error:
-        raise unreadable(path, reason_of(error)) from error
-    return found.hexdigest()

@@ -8,7 +8,7 @@ import threading
 import warnings
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from PIL import Image, ImageFile, UnidentifiedImageError
@@ -26,8 +26,6 @@ BROKEN = (
 )
 #: What it raises for pictures of more than `MAX_PX`.
 TOO_LARGE = (Image.DecompressionBombError, Image.DecompressionBombWarning)
-#: Pillow's switches are of the whole process, so that one picture is read at a time.
-_LOCK = threading.RLock()
 
 
 @contextmanager
@@ -38,7 +36,7 @@ def opened(path: Path) -> Iterator[Image.Image]:
         one of `BROKEN`: it is no readable picture; an UnfitPictureError or OSError says why.
         one of `TOO_LARGE`: it has more than `MAX_PX` pixels.
     """
-    with open_regular(path) as file, _strict():
+    with open_regular(path) as file, _strict:
         size = os.fstat(file.fileno()).st_size
         formats = formats_of(path, file.read(HEAD_BYTES), size)
         if "TIFF" in formats and not has_sane_tags(file, size):
@@ -75,10 +73,34 @@ def has_header(path: Path) -> bool:
         return False
 
 
+class _Strict:
+    """Errors of truncated and oversized pictures, and no warnings about oddities outside the pixels.
+
+    Pillow's switches are of the whole process: they are set as the first of several threads comes in, and put back as
+    the last goes out.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._before = ExitStack()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._inside:
+                self._before.enter_context(_switches())
+            self._inside += 1
+
+    def __exit__(self, *_error: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if not self._inside:
+                self._before.close()
+
+
 @contextmanager
-def _strict() -> Iterator[None]:
-    """Make errors of truncated and oversized pictures, and suppress warnings about oddities outside the pixels."""
-    with _LOCK, warnings.catch_warnings():
+def _switches() -> Iterator[None]:
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         # Below twice its limit Pillow only warns of a decompression bomb; no dataset needs pictures of that size.
         warnings.simplefilter("error", Image.DecompressionBombWarning)
@@ -91,3 +113,6 @@ def _strict() -> Iterator[None]:
             yield
         finally:
             ImageFile.LOAD_TRUNCATED_IMAGES, Image.MAX_IMAGE_PIXELS = before
+
+
+_strict = _Strict()

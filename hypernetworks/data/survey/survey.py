@@ -17,7 +17,8 @@ from ..buckets import lost_share
 from ..captions import Neighbours, find_caption
 from ..dataset import Dataset, Division, Sample
 from ..found import PictureScan, divided
-from ..scan import ScanHooks, scan_pictures
+from ..reading import ScanHooks
+from ..scan import scan_pictures
 from ..settings import DataSettings
 from ..summary import what_is_missing
 from .duplicates import find_duplicates
@@ -277,7 +278,7 @@ def survey(
             raise SurveyInterruptedError(f"stopped after {done} of {total} pictures; press Look to go on")
 
     helpers = helpers or Helpers()
-    hooks = ScanHooks(thumbnails.sizes(), helpers.find_subject, thumbnails.add, step)
+    hooks = ScanHooks(thumbnails.sizes(), helpers.find_subject, thumbnails.add, step, thumbnails.remembered)
     scan = scan_pictures(request.data, request.name, request.seed, hooks)
     return Survey(request, scan, thumbnails, _tokens(scan, helpers.count_tokens))
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-import threading
-from collections import OrderedDict
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +13,7 @@ from ..buckets import Frame
 from ..dataset import Sample
 from ..images import on_background, open_raw, original_size
 from ..masks import mask_of, mask_weights
+from ..remembered import Recent, Remembered
 from .duplicates import PerceptualHash, perceptual_hash
 
 _THUMBNAIL_PX = 320
@@ -58,20 +57,20 @@ class Thumbnails:
 
     Args:
         kept: how many there are at most.
+
+    Attributes:
+        remembered: what else is known of the files.
     """
 
     def __init__(self, kept: int = _KEPT) -> None:
-        self._kept = kept
-        self._thumbnails: OrderedDict[str, Thumbnail] = OrderedDict()
-        self._lock = threading.Lock()
+        self.remembered = Remembered()
+        self._thumbnails: Recent[str, Thumbnail] = Recent(kept)
 
-    def add(self, digest: str, picture: Image.Image) -> None:
-        """Keep the thumbnail of a picture that has been opened."""
+    def add(self, digest: str, picture: Image.Image) -> Thumbnail:
+        """Keep and return the thumbnail of a picture that has been opened."""
         found = Thumbnail.of(picture)
-        with self._lock:
-            self._thumbnails[digest] = found
-            while len(self._thumbnails) > self._kept:
-                self._thumbnails.popitem(last=False)
+        self._thumbnails.put(digest, found)
+        return found
 
     def get(self, sample: Sample) -> Thumbnail:
         """Return the thumbnail of a sample, made again if it was dropped.
@@ -79,19 +78,12 @@ class Thumbnails:
         Raises:
             DatasetError: the picture can no longer be read.
         """
-        with self._lock:
-            found = self._thumbnails.get(sample.picture_digest)
-            if found is not None:
-                self._thumbnails.move_to_end(sample.picture_digest)
-                return found
-        self.add(sample.picture_digest, open_raw(sample.path))
-        with self._lock:
-            return self._thumbnails[sample.picture_digest]
+        known = self._thumbnails.get(sample.picture_digest)
+        return known or self.add(sample.picture_digest, open_raw(sample.path, _REDUCED_PX))
 
     def sizes(self) -> dict[str, tuple[int, int]]:
         """Return the sizes (width and height in pixels) of all pictures kept, by digest."""
-        with self._lock:
-            return {digest: one.size for digest, one in self._thumbnails.items()}
+        return {digest: one.size for digest, one in self._thumbnails.items()}
 
 
 def whole_picture(thumbnail: Thumbnail, sample: Sample, long_px: int) -> str:

@@ -6,7 +6,8 @@ import os
 from pathlib import Path
 
 import pytest
-from hypernetwork_workbench.hypernetworks.data.scan import ScanHooks, read_dataset, scan_pictures
+from hypernetwork_workbench.hypernetworks.data.reading import ScanHooks
+from hypernetwork_workbench.hypernetworks.data.scan import read_dataset, scan_pictures
 from hypernetwork_workbench.hypernetworks.data.settings import DataSettings
 from hypernetwork_workbench.hypernetworks.jobs.train_entry import planned_rates
 from PIL import Image

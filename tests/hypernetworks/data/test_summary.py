@@ -7,7 +7,8 @@ import logging
 from pathlib import Path
 
 import pytest
-from hypernetwork_workbench.hypernetworks.data.scan import ScanHooks, read_dataset, scan_pictures
+from hypernetwork_workbench.hypernetworks.data.reading import ScanHooks
+from hypernetwork_workbench.hypernetworks.data.scan import read_dataset, scan_pictures
 from hypernetwork_workbench.hypernetworks.data.settings import DataSettings
 from hypernetwork_workbench.hypernetworks.data.summary import facts
 from hypernetwork_workbench.hypernetworks.data.survey.survey import SurveyRequest, survey

@@ -13,7 +13,8 @@ from hypernetwork_workbench.hypernetworks.data.captions import (
     extensions,
     read_caption,
 )
-from hypernetwork_workbench.hypernetworks.data.scan import ScanHooks, scan_pictures
+from hypernetwork_workbench.hypernetworks.data.reading import ScanHooks
+from hypernetwork_workbench.hypernetworks.data.scan import scan_pictures
 from hypernetwork_workbench.hypernetworks.data.settings import DataSettings
 from PIL import Image
 

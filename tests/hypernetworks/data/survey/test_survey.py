@@ -261,17 +261,18 @@ def test_a_folder_of_broken_pictures_is_surveyed_and_says_that_nothing_can_be_tr
 def test_known_pictures_are_not_opened_again_and_a_stopped_survey_goes_on(tmp_path, monkeypatch):
     for number in range(4):
         photo(number * 20).save(tmp_path / f"{number}.png")
-    thumbnails, stopped = Thumbnails(), Watcher(stop_after=2)
-    with pytest.raises(SurveyInterruptedError, match="stopped after 2 of 4 pictures"):
-        look(tmp_path, thumbnails, stopped)
     opened = []
     make = Thumbnail.of
     monkeypatch.setattr(Thumbnail, "of", lambda picture: opened.append(picture) or make(picture))
+    thumbnails, stopped = Thumbnails(), Watcher(stop_after=2)
+    with pytest.raises(SurveyInterruptedError, match="stopped after 2 of 4 pictures"):
+        look(tmp_path, thumbnails, stopped)
+    assert len(opened) >= 2
     watcher = Watcher()
     look(tmp_path, thumbnails, watcher)
-    assert len(opened) == 2
+    assert len(opened) == 4
     look(tmp_path, thumbnails)
-    assert len(opened) == 2
+    assert len(opened) == 4
     assert watcher.reports[-1] == (3, 4, "Looking at pictures, 3 of 4")
 
 
