@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
-from ...base.pillow import label_font
+from ...base import lettering
+from ...base.atomic import write_bytes
 from ...data.dataset import Dataset
 from ...network.hypernetwork import Hypernetwork
 from ...ports import PictureRequest, Previewer
@@ -22,23 +23,36 @@ _CELL_PX = 192
 _GAP_PX = 8
 _HEAD_PX = 28
 _FOOT_PX = 12
+_CAPTION_PX = 11
+_LINE_PX = 14
 _ORIGIN = "hypernetwork run"
 
 
 def write(
     requests: Sequence[PictureRequest], network: Hypernetwork, previewer: Previewer, path: Path, origin: str = ""
 ) -> Path:
-    """Make a column for each request and a row for each of `STRENGTHS`, save them as one PNG, and return its path."""
+    """Make a column for each request and a row for each of `STRENGTHS`, save them as one PNG, and return its path.
+
+    Where no font here has the letters of a prompt, the text file beside the sheet has all prompts.
+    """
     columns = len(requests)
     canvas = Image.new("RGB", (_column(columns), _row(len(STRENGTHS)) + _FOOT_PX), "white")
     draw = ImageDraw.Draw(canvas)
     for row, strength in enumerate(STRENGTHS):
-        draw.text((_GAP_PX, _row(row) - _HEAD_PX + 8), f"strength {strength:g}", fill="black", font=label_font(14))
+        lettering.write(draw, (_GAP_PX, _row(row) - _HEAD_PX / 2), f"strength {strength:g}", 14)
         for column, picture in enumerate(previewer.generate(requests, network, strength)):
             canvas.paste(fitted(picture, _CELL_PX), (_column(column), _row(row)))
-    for column, request in enumerate(requests):
-        caption = "\n".join(_lines(request.prompt, _CELL_PX, label_font(11)))
-        draw.text((_column(column), _row(len(STRENGTHS)) - _HEAD_PX + 2), caption, fill="black", font=label_font(11))
+    captions = [lettering.plain(request.prompt, _CAPTION_PX) for request in requests]
+    for column, caption in enumerate(captions):
+        words = f"prompt {column + 1} in {path.stem}.txt" if caption is None else caption
+        for number, line in enumerate(lettering.lines(words, _CAPTION_PX, _CELL_PX)):
+            middle = _row(len(STRENGTHS)) - _HEAD_PX + 8 + number * _LINE_PX
+            lettering.write(draw, (_column(column), middle), line, _CAPTION_PX)
+    if None in captions:
+        prompts = (
+            f"{number}. {' '.join(request.prompt.split())}\n" for number, request in enumerate(requests, start=1)
+        )
+        write_bytes(path.with_suffix(".txt"), "".join(prompts).encode(errors="replace"))
     canvas.info[_ORIGIN] = origin
     save_picture(canvas, path)
     return path
@@ -93,17 +107,3 @@ def _column(index: int) -> int:
 
 def _row(index: int) -> int:
     return _HEAD_PX + index * (_CELL_PX + _HEAD_PX)
-
-
-def _lines(text: str, width_px: int, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> list[str]:
-    """Return the text in two lines at most, cut where it does not fit."""
-    lines = [""]
-    for letter in text:
-        if font.getlength(lines[-1] + letter) <= width_px:
-            lines[-1] += letter
-        elif len(lines) == 1:
-            head, _, tail = lines[0].rpartition(" ")
-            lines = [head or lines[0], (tail if head else "") + letter]
-        else:
-            return [lines[0], lines[1][:-1] + "…"]
-    return lines
