@@ -22,6 +22,7 @@ python launch.py [serve] [options]        start the page on 127.0.0.1:7860 (serv
 python launch.py train JOB.toml [options] create and train a hypernetwork as the job file says
     [--set section.key=value ...] [--resume | --find-rate] [--report FILE.json]
 python launch.py test [pytest arguments]  run the tests
+    --mutations [PATH] [--minutes M]      or look for changes of the code that the tests do not notice
 python launch.py bench NAME               measure how fast it is: {benchmarks}
     [--json FILE] [--rounds N]
 

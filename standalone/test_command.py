@@ -8,7 +8,9 @@ MOST_WORKERS = 4  # each loads torch, and some hold a model and a browser
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run pytest with the user's arguments and return its exit code."""
+    """Run pytest with the user's arguments, or the mutations, and return the exit code."""
+    if any(argument.partition("=")[0] == "--mutations" for argument in arguments):
+        return int(importlib.import_module("standalone.mutations.command").main(arguments))
     shared = sharing(
         arguments, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     )

@@ -47,7 +47,12 @@ def test_ruff_format():
 def test_mypy(tmp_path: Path):
     mount = mounted(tmp_path)
     host = sources.ROOT / "standalone"
-    packages = ["hypernetwork_workbench.hypernetworks", "hypernetwork_workbench.patches", "modules"]
+    packages = [
+        "hypernetwork_workbench.hypernetworks",
+        "hypernetwork_workbench.patches",
+        "modules",
+        "standalone.mutations",
+    ]
     single = [f"standalone.{path.stem}" for path in sorted(host.glob("*.py")) if path.stem != "__init__"]
     arguments = [word for name in packages for word in ("-p", name)] + [
         word for name in single for word in ("-m", name)

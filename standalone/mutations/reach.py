@@ -1,0 +1,100 @@
+"""One run of a room's tests without any change: which of them pass, how long they take, which lines each one runs."""
+
+from __future__ import annotations
+
+import ast
+import time
+from collections.abc import Generator, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import coverage
+import pytest
+
+_IMPORTED = ""  # the context of what ran outside of any test
+
+
+@dataclass
+class Reach:
+    """What the tests of a room do.
+
+    Attributes:
+        seconds: how long each test that passes takes, by its id.
+        failed: the ids of those that do not pass, and are of no use.
+        tests: the ids of the tests that run a line, by file and number of the line; `""` where importing it does.
+    """
+
+    seconds: dict[str, float] = field(default_factory=dict)
+    failed: set[str] = field(default_factory=set)
+    tests: dict[str, dict[int, set[str]]] = field(default_factory=dict)
+
+    def of(self, path: Path, line: int) -> list[str]:
+        """Return the ids of the tests that could notice a change of a line, the most promising first.
+
+        What runs at import counts for every test. Files that are quick come first, and before them one named after
+        the module; the tests of a file stay in order, for they share what is slow to make.
+        """
+        lines = self.tests.get(str(path), {})
+        reaching = set().union(*(lines.get(number, set()) for number in _statement(path, line)))
+        names = set(self.seconds) if _IMPORTED in reaching else reaching & set(self.seconds)
+        touching = set().union(*lines.values()) & names
+        total: dict[str, float] = {}
+        for name in names:
+            total[_file(name)] = total.get(_file(name), 0) + self.seconds[name]
+        near = {_file(name) for name in touching}
+        order = sorted(total, key=lambda file: (Path(file).stem != f"test_{path.stem}", file not in near, total[file]))
+        return [name for file in order for name in self.seconds if name in names and _file(name) == file]
+
+
+def _file(test: str) -> str:
+    return test.partition("::")[0]
+
+
+def _statement(path: Path, line: int) -> Iterable[int]:
+    """Return the lines of the smallest statement around a line; of one with a body, those above the body."""
+    found = range(line, line + 1)
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.stmt | ast.ExceptHandler):
+            body = getattr(node, "body", None)
+            first = min([node.lineno, *(each.lineno for each in getattr(node, "decorator_list", ()))])
+            last = max(node.lineno, body[0].lineno - 1) if body else node.end_lineno or node.lineno
+            if first <= line <= last:
+                found = range(first, last + 1)
+    return found
+
+
+class Watch:
+    """A plugin of pytest that fills a `Reach`."""
+
+    def __init__(self, sources: Path) -> None:
+        self.reach = Reach()
+        self._coverage = coverage.Coverage(data_file=None, include=[f"{sources}/*"], config_file=False)
+
+    def pytest_sessionstart(self) -> None:
+        """Begin to note lines."""
+        self._coverage.start()
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
+        """Note lines and time for one test."""
+        self._coverage.switch_context(item.nodeid)
+        start = time.monotonic()
+        result = yield
+        self.reach.seconds[item.nodeid] = time.monotonic() - start
+        self._coverage.switch_context(_IMPORTED)
+        return result
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Remember a test that does not pass."""
+        if not report.passed:
+            self.reach.failed.add(report.nodeid)
+
+    def pytest_sessionfinish(self) -> None:
+        """Gather what was noted."""
+        self._coverage.stop()
+        data = self._coverage.get_data()
+        for file in data.measured_files():
+            lines = data.contexts_by_lineno(file)
+            self.reach.tests[file] = {line: set(contexts) for line, contexts in lines.items()}
+        for name in self.reach.failed:
+            self.reach.seconds.pop(name, None)
