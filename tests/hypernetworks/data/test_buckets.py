@@ -59,6 +59,40 @@ def test_a_bucket_keeps_to_budget_limits_and_ratio(width, height, step, side, up
         assert all(trim < step + 1e-6 for trim in trims(found, (width, height)))
 
 
+@pytest.mark.parametrize(
+    ("step", "picture", "bucket", "trimmed"),
+    [
+        # 1024 high it is 226.2 wide; 256 x 1024 would use more of the budget, and lose 174 of 1494 rows.
+        (16, (330, 1494), (224, 1024), 330 * 1024 / 1494 - 224),
+        # 576 wide it is 65.5 high; 1024 x 256 would lose more than half.
+        (64, (2348, 267), (576, 64), 267 * 576 / 2348 - 64),
+    ],
+)
+def test_a_long_picture_is_trimmed_by_less_than_a_step(step, picture, bucket, trimmed):
+    found = frame(Framing(BUCKETS, 512, 512, step, 64, 1024, upscale=True), picture)
+    assert (found.width_px, found.height_px) == bucket
+    assert max(trims(found, picture)) == pytest.approx(trimmed)
+
+
+@given(width=SIDES, height=SIDES, step=st.sampled_from([16, 64]), side=st.sampled_from([256, 512]))
+@example(width=330, height=1494, step=16, side=512)
+def test_where_a_bucket_trims_less_than_a_step_one_such_is_taken(width, height, step, side):
+    picture = width, height
+    sizes = [
+        (across, down)
+        for across in range(64, 1025, step)
+        for down in range(64, 1025, step)
+        if across * down <= side * side
+    ]
+    scales = [max(size[0] / width, size[1] / height) for size in sizes]
+    least = min(
+        max(width * scale - size[0], height * scale - size[1]) for size, scale in zip(sizes, scales, strict=True)
+    )
+    found = frame(Framing(BUCKETS, side, side, step, 64, 1024, upscale=True), picture)
+    if least < step - 1e-6:
+        assert max(trims(found, picture)) < step + 1e-6
+
+
 @given(width=st.integers(256, 5000), height=st.integers(256, 5000))
 def test_a_bucket_loses_little_and_leaves_little_unused(width, height):
     if not 0.5 <= width / height <= 2:

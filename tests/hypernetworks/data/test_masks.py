@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from hypernetwork_workbench.hypernetworks.data.buckets import SQUARE, Framing, frame
+from hypernetwork_workbench.hypernetworks.data.encoding.latents import encode
 from hypernetwork_workbench.hypernetworks.data.masks import mask_weights
 from hypernetwork_workbench.hypernetworks.data.scan import read_dataset
 from hypernetwork_workbench.hypernetworks.train.loss import diffusion_loss
@@ -13,7 +14,7 @@ from hypernetwork_workbench.hypernetworks.train.settings.job import DataSettings
 from hypernetwork_workbench.hypernetworks.train.settings.loss import LossSettings
 from PIL import Image
 
-from tests.support.fake_ports import FakeDenoiser, fake_ports
+from tests.support.fake_ports import FakeDenoiser, FakeEncoder, FakeProgress, fake_ports
 from tests.support.runs import make_job, same, weights
 
 SIZE = (64, 32)
@@ -137,3 +138,24 @@ def test_a_mask_may_have_another_ending_and_so_may_its_picture(tmp_path, picture
     half().save(tmp_path / f"a-mask{ending}")
     (sample,) = read_dataset(DataSettings(folder=str(tmp_path), width=64, height=32, masks="file"), "n").samples
     assert sample.mask == tmp_path / f"a-mask{ending}"
+
+
+@pytest.mark.parametrize("kind", ["alpha", "file"])
+def test_a_mask_is_mirrored_with_its_picture(tmp_path, kind):
+    """White where the mask is: latents and weights must agree in both views."""
+    picture = half().convert("RGB")
+    if kind == "alpha":
+        picture.putalpha(half())
+    else:
+        half().save(tmp_path / "a-mask.png")
+    picture.save(tmp_path / "a.png")
+    settings = DataSettings(folder=str(tmp_path), width=64, height=32, masks=kind, background="black", flip=True)
+    data = encode(read_dataset(settings, "n"), FakeEncoder(), FakeProgress())
+    seen = set()
+    for epoch in range(20):
+        batch = data.batch([0], epoch)
+        white = batch.latents[0, 0].mean(0) > 0
+        assert batch.weights[0, 0].mean(0).tolist() == [2.0 if one else 0.0 for one in white.tolist()]
+        seen.add(tuple(white.tolist()))
+    left, right = [True] * 4, [False] * 4
+    assert seen == {(*left, *right), (*right, *left)}

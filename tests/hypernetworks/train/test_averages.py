@@ -43,6 +43,40 @@ def test_the_first_steps_count_more(steps):
     assert holds(average, state["weights"])
 
 
+def test_the_mean_warms_up_and_then_follows_slowly():
+    """All weights go from 0 to 1 at once, so that what the mean lacks of 1 is the product of the decays."""
+    network = random_network(1)
+    with torch.no_grad():
+        for weight in network.parameters():
+            weight.zero_()
+    average = WeightAverage(network, 0.9)
+    with torch.no_grad():
+        for weight in network.parameters():
+            weight.fill_(1)
+    lacking = 1.0
+    for step in range(1, 101):
+        average.update_parameters(network)
+        lacking *= step / (step + 10) if step < 90 else 0.9
+        means = torch.cat([mean.flatten() for mean in average.module.parameters()])
+        assert (1 - means).tolist() == pytest.approx([lacking] * len(means), abs=1e-6)
+        if step == 2:
+            assert lacking == pytest.approx(1 / 11 * 1 / 6)
+    assert average.n_averaged == 101
+
+
+def test_a_large_decay_stays_behind_by_what_it_says():
+    network = random_network(1)
+    average = WeightAverage(network, 0.9)
+    average.n_averaged.fill_(1000)  # past the first steps
+    before = {name: mean.clone() for name, mean in average.module.named_parameters()}
+    with torch.no_grad():
+        for weight in network.parameters():
+            weight.add_(1)
+    average.update_parameters(network)
+    for name, mean in average.module.named_parameters():
+        assert torch.allclose(mean, before[name] + 0.1, atol=1e-6)
+
+
 @pytest.mark.parametrize("is_old", [False, True])
 def test_a_saved_average_goes_on_bit_for_bit(is_old):
     network, average, old = followed(7)

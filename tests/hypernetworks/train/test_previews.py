@@ -132,20 +132,3 @@ def test_what_a_person_sees_while_it_runs(pictures, tmp_path):
     ):
         assert part in last
     assert ports.progress.charts[-1].startswith("<svg")
-
-
-def test_tensorboard_holds_losses_settings_and_previews(pictures, tmp_path):
-    job = make_job(pictures, output__tensorboard=True, preview__every="6", train__validation_share=0.3)
-    result = train(job, fake_ports(tmp_path))
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-    events = EventAccumulator(str(result.log.parent / "tensorboard"))
-    events.Reload()
-    assert {"loss/train", "loss/validation", "rate", "gradient_norm"} <= set(events.Tags()["scalars"])
-    assert [event.step for event in events.Scalars("loss/train")] == list(range(1, 13))
-    assert [event.step for event in events.Images("preview/1")] == [6, 12]
-
-
-def test_wandb_missing_is_named(pictures, tmp_path):
-    with pytest.raises(SettingsError, match=r"^output\.wandb: needs the package wandb"):
-        train(make_job(pictures, output__wandb=True), fake_ports(tmp_path))

@@ -1,16 +1,18 @@
 """Training runs on a model of a few numbers: what they learn, write, repeat and refuse."""
 
 import dataclasses
+import itertools
 import json
 
 import pytest
 import torch
 from hypernetwork_workbench.hypernetworks import files
 from hypernetwork_workbench.hypernetworks.base.errors import DatasetError, NonFiniteLossError, SettingsError
+from hypernetwork_workbench.hypernetworks.files.create import starting_network
 from hypernetwork_workbench.hypernetworks.train.run import train
 from PIL import Image
 
-from tests.support.fake_ports import fake_ports
+from tests.support.fake_ports import FakeDenoiser, fake_ports
 from tests.support.runs import make_job, read_log, same, weights
 
 
@@ -144,6 +146,34 @@ def test_clipping_bounds_the_step(pictures, tmp_path):
         return sum(((w - origin[n]) ** 2).sum() for n, w in weights(result.network).items()).sqrt().item()
 
     assert moved(clipped) <= 1e-4 * 0.01 + 1e-7 < moved(free)
+
+
+def test_the_limit_of_clipping_follows_its_schedule(pictures, tmp_path):
+    """With plain SGD the weights move by the rate times the clipped norm, which is the limit of each step."""
+    limits = {1: 1e-2, 2: 1e-2, 3: 4e-2, 4: 4e-2, 5: 1e-3}
+    job = make_job(
+        pictures,
+        train__max_steps=5,
+        schedule__rate="0.5",
+        optimizer__name="SGD",
+        optimizer__arguments="momentum=0.0",
+        optimizer__clip="norm",
+        optimizer__clip_limit="1e-2:2,4e-2:4,1e-3",
+        output__save_every="1",
+        output__sheet=False,
+    )
+    result = train(job, fake_ports(tmp_path))
+    assert all(float(row["gradient_norm"]) > 4e-2 for row in read_log(result.log))
+    copies = [weights(path) for path in sorted(tmp_path.rglob("fake-00000[1-4].pt"))]
+    states = [starting_weights(job), *copies, weights(result.network)]
+    assert len(states) == 6
+    for step, (before, after) in enumerate(itertools.pairwise(states), 1):
+        moved = sum(((after[name] - weight) ** 2).sum() for name, weight in before.items()).sqrt().item()
+        assert moved == pytest.approx(0.5 * limits[step], rel=1e-3)
+
+
+def starting_weights(job):
+    return starting_network(job.network, FakeDenoiser.widths, job.train.seed).state_dict()
 
 
 def test_nothing_is_written_when_the_dataset_is_wrong(pictures, tmp_path):

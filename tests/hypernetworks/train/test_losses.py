@@ -1,0 +1,55 @@
+"""The loss of a batch on numbers that were worked out by hand."""
+
+import pytest
+import torch
+from hypernetwork_workbench.hypernetworks.train.loss import diffusion_loss, picture_losses
+from hypernetwork_workbench.hypernetworks.train.noise import NoisyBatch
+from hypernetwork_workbench.hypernetworks.train.settings.loss import LossSettings
+
+from tests.support.fake_ports import FakeDenoiser
+
+
+class Exact(FakeDenoiser):
+    """Predicts what it is given; its shares of signal are 1/2, 4/5 and 9/10, which are an SNR of 1, 4 and 9."""
+
+    def __init__(self, prediction="epsilon"):
+        super().__init__()
+        self.alphas_cumprod = torch.tensor([0.9, 0.8, 0.5])
+        self.prediction = prediction
+
+    def predict(self, noisy, timesteps, conditioning):
+        return noisy
+
+
+def off_by(*errors, timesteps=(0, 1, 2), weights=None):
+    """Return a batch of one picture for each error, which each of its numbers is off by."""
+    noisy = torch.tensor(errors).view(-1, 1, 1, 1).expand(-1, 4, 2, 2)
+    return NoisyBatch(noisy, torch.tensor(timesteps), torch.zeros(len(errors), 5, 12), torch.zeros_like(noisy), weights)
+
+
+@pytest.mark.parametrize(
+    ("prediction", "gamma", "want"),
+    [
+        ("epsilon", 0.0, [4, 4, 4]),
+        ("epsilon", 3.0, [4 * 3 / 9, 4 * 3 / 4, 4]),
+        ("epsilon", 5.0, [4 * 5 / 9, 4, 4]),
+        ("v", 3.0, [4 * 3 / 10, 4 * 3 / 5, 4 / 2]),
+    ],
+)
+def test_min_snr_weighs_the_loss_of_each_picture(prediction, gamma, want):
+    settings = LossSettings(min_snr_gamma=gamma)
+    batch = off_by(2.0, 2.0, 2.0)
+    assert picture_losses(Exact(prediction), batch, settings).tolist() == pytest.approx(want)
+    assert diffusion_loss(Exact(prediction), batch, settings).item() == pytest.approx(sum(want) / 3)
+
+
+def test_the_loss_is_the_mean_over_pictures_and_numbers():
+    assert picture_losses(Exact(), off_by(1.0, -3.0, 0.0), LossSettings()).tolist() == [1, 9, 0]
+    assert diffusion_loss(Exact(), off_by(1.0, -3.0, 0.0), LossSettings()).item() == pytest.approx(10 / 3)
+
+
+def test_weights_of_pictures_and_timesteps_both_count():
+    weights = torch.tensor([1.0, 0.5, 2.0]).view(-1, 1, 1, 1).expand(-1, 1, 2, 2)
+    batch = off_by(2.0, 2.0, 2.0, weights=weights)
+    found = picture_losses(Exact(), batch, LossSettings(min_snr_gamma=3.0))
+    assert found.tolist() == pytest.approx([4 * 3 / 9, 0.5 * 4 * 3 / 4, 2 * 4])
