@@ -10,8 +10,10 @@ REQUEST = PictureRequest("a red circle", 7, 64, 64, sampler="Euler a", steps=2)
 
 
 @pytest.fixture
-def network():
-    return random_network(3, widths=(8,), dropout_structure=(0, 0.5, 0))
+def network(patched):
+    from hypernetwork_workbench.patches.model import host
+
+    return random_network(3, widths=host.model_widths(), dropout_structure=(0, 0.5, 0))
 
 
 def picture(network):
@@ -21,17 +23,18 @@ def picture(network):
 
 
 def dropped(network):
-    return torch.cat(network.transform(torch.ones(2, 5, 8)))
+    return torch.cat(network.transform(torch.ones(2, 5, network.widths[0])))
 
 
-def test_a_preview_has_no_dropout_and_leaves_the_mode(patched, network):
+def test_a_preview_has_no_dropout_and_leaves_the_mode(network):
     settled = picture(network.eval())
+    assert settled != picture(None)
     assert not any(module.training for module in network.modules())
     assert picture(network.train()) == settled
     assert all(module.training for module in network.modules())
 
 
-def test_a_preview_changes_no_dropout_of_the_step_after_it(patched, network):
+def test_a_preview_changes_no_dropout_of_the_step_after_it(network):
     network.train()
     torch.manual_seed(11)
     alone = dropped(network)
