@@ -4,7 +4,7 @@
 // as `{}: {}` or `{}, {} of {}`, joins others: there each {1:t} must have a translation, and {1:?} may have one.
 (() => {
     const table = window.localization || {};
-    const place = "[id^=hnw_], [id^=setting_hnw_], .settings-comment, #train_tabs > .tab-nav";
+    const place = "[id^=hnw_], [id^=setting_hnw_], .settings-comment, .comments, #train_tabs > .tab-nav";
     const written = new WeakMap();
     const known = new Map(); // parts of a text come up again and again
     const patterns = Object.keys(table).filter((key) => key.includes("{}")).map((key) => ({

@@ -1,4 +1,5 @@
-// Our lists of networks are read again when a person comes back to the page, perhaps from copying a file.
+// Our lists of networks are read again when a person comes back to the page, perhaps from copying a file, opens another
+// tab, or opens a list.
 
 const HNW_LISTS = [
     ...["train", "merge", "inspect", "picker"].map((name) => `hnw_${name}_refresh`),
@@ -6,10 +7,20 @@ const HNW_LISTS = [
 ];
 
 (() => {
-    window.addEventListener("focus", () => {
-        for (const id of HNW_LISTS) {
-            const button = gradioApp().querySelector(`#${id}`);
-            if (button?.offsetParent) button.click(); // what is not in sight is read when its tab is opened
-        }
+    const button = (id) => gradioApp().querySelector(`#${id}`);
+
+    function readInSight() {
+        // What is not in sight is read when its tab is opened.
+        for (const id of HNW_LISTS) if (button(id)?.offsetParent) button(id).click();
+    }
+
+    window.addEventListener("focus", readInSight);
+    onUiTabChange(readInSight);
+
+    document.addEventListener("focusin", ({target, relatedTarget}) => {
+        const list = target.closest?.(".hnw-networks");
+        if (!list || list.contains(relatedTarget)) return;
+        const place = list.closest(".hnw-generation, [id^=hnw_][id$=_tab]");
+        HNW_LISTS.map(button).find((one) => one && place?.contains(one))?.click();
     });
 })();

@@ -30,6 +30,7 @@ from .sets import (
     languages,
     loading,
     queue,
+    remarks,
     unpickling,
     xyz_grid,
 )
@@ -48,6 +49,7 @@ PATCH_SETS: tuple[PatchSet, ...] = (
     host_training.patch_set,
     xyz_grid.patch_set,
     languages.patch_set,
+    remarks.patch_set,
 )
 
 

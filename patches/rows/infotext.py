@@ -143,6 +143,13 @@ def _sentences(params: Mapping[str, Any]) -> Iterator[str]:
             )
 
 
+def missing(name: str) -> list[str]:
+    """Return the names that a row needs and the host does not list."""
+    from modules import shared  # noqa: PLC0415
+
+    return [each for each in _names_in(name) if not listing.find(shared.hypernetworks, each)]
+
+
 def _names(loaded: Any) -> list[str]:
     """Return the listed names of all files that `loaded` was read from."""
     if isinstance(loaded, LoadedComposition):

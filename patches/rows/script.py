@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from modules import scripts, shared
@@ -53,6 +54,8 @@ class HypernetworkStrength(scripts.Script):
             prompts = getattr(p, attribute, None)
             if prompts:
                 setattr(p, attribute, [_with_tags(prompt, used, added) for prompt in prompts])
+        for problem in _left_out(rows, problems, used, added):
+            p.comment(problem)
         infotext.write_rows(p, [added[index] for index in sorted(added)])
 
 
@@ -65,6 +68,18 @@ def _loadable(p: Any, used: list[Row]) -> list[Row]:
             reason = "the WebUI's own code, which lists networks now, leaves it out"
             p.comment(f"Hypernetwork {row.name} was not used: {reason}.")
     return [row for row in used if entries.tag_name(row.name) in shared.hypernetworks]
+
+
+def _left_out(rows: list[Row], problems: list[str], used: list[Row], added: Mapping[int, Row]) -> Iterator[str]:
+    """Yield a sentence for each row whose network is off in all rows, or that every prompt has a tag for itself."""
+    told = {problem.partition(" was not used")[0] for problem in problems}
+    names = {row.name for row in used}
+    for number, row in enumerate(rows, 1):
+        if not (row.name in names or row.is_on or row.is_empty or f"Hypernetwork {number}" in told):
+            yield f"Hypernetwork {row.name} was not used: its row is off."
+    for index, row in enumerate(used):
+        if index not in added:
+            yield f"The row of {row.name} was not used: the prompt names it itself."
 
 
 def _with_tags(prompt: str, used: list[Row], added: dict[int, Row]) -> str:

@@ -68,6 +68,8 @@ class RowsView:
             off = gr.HTML(**_off(), elem_id=f"hnw_rows_off{suffix}")
             refresh.click(lambda: gr.update(**_off()), outputs=[off], show_progress=False, queue=False)
             self._remarks = gr.HTML(elem_id=f"hnw_rows_remarks{suffix}")
+            self._gone = gr.HTML(elem_id=f"hnw_rows_gone{suffix}")
+            refresh.click(_gone, pickers, [self._gone], show_progress=False, queue=False)
         self._connect([*actions, (self._add, _added)])
         self.infotext_fields = self._infotext_fields()
         self.names = [key for _, key in self.infotext_fields if isinstance(key, PasteKey)]
@@ -84,7 +86,7 @@ class RowsView:
                 value=NONE,
                 label=f"Hypernetwork {index + 1}",
                 elem_id=f"hnw_picker{end}",
-                elem_classes="hnw-picker",
+                elem_classes=["hnw-picker", "hnw-networks"],
                 allow_custom_value=True,
                 min_width=140,
                 scale=3,
@@ -130,6 +132,13 @@ class RowsView:
 
 def _names() -> list[str]:
     return [NONE, *shared.hypernetworks]
+
+
+def _gone(*chosen: Any) -> str:
+    """Return a sentence for each chosen network that is in the folder no more."""
+    shared.reload_hypernetworks()
+    missing = dict.fromkeys(one for name in chosen if name and name != NONE for one in infotext.missing(str(name)))
+    return refused([f"Hypernetwork {name}, which a row has, is not in your folder." for name in missing])
 
 
 def _off() -> dict[str, Any]:

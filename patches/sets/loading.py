@@ -154,7 +154,7 @@ def _make_activate(original: Callable[..., Any]) -> Callable[..., Any]:
             return original(self, p, usable)
         finally:
             unread = (*_of_settings(), *tags.in_negative_prompt(p), *tags.in_other_prompts(p))
-            for problem in (*problems, *_not_loaded(usable), *unread):
+            for problem in (*problems, *_not_loaded(usable), *_without_effect(), *unread):
                 _log.warning("%s", problem)
                 if hasattr(p, "comment"):
                     p.comment(problem)
@@ -171,6 +171,32 @@ def _not_loaded(used: Sequence[Any]) -> Iterator[str]:
         if name not in loaded:
             reason = _failures.get(name, "it was not loaded")
             yield f"Hypernetwork {entries.named_by(name)} was not used: {reason}."
+
+
+def _without_effect() -> Iterator[str]:
+    """Yield a sentence for each loaded network that changes nothing in this checkpoint, or less than there is in it."""
+    from modules import shared  # noqa: PLC0415
+
+    from ..model import attention_layers  # noqa: PLC0415 - needs the running host
+
+    here = attention_layers.loaded_widths()
+    for each in shared.loaded_hypernetworks:
+        if not isinstance(each, Loaded):
+            continue
+        name = f"Hypernetwork {entries.named_by(each.name)}"
+        widths = dict.fromkeys(width for network in each.networks for width in network.widths)
+        strange = [width for width in widths if width not in here]
+        if not each.multiplier:
+            yield f"{name} was not used: its strength is 0."
+        elif here and widths and len(strange) == len(widths):
+            yield f"{name} was not used: {_unfit(strange, here)}."
+        elif here and strange:
+            yield f"{name} was used in part: {_unfit(strange, here)}."
+
+
+def _unfit(strange: Sequence[int], here: Sequence[int]) -> str:
+    wrong, right = (", ".join(map(str, widths)) for widths in (strange, here))
+    return f"it is made for layers of width {wrong}, and this checkpoint has {right}"
 
 
 def _of_settings() -> Iterator[str]:

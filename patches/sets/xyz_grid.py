@@ -130,6 +130,9 @@ def _make(axis_option: Callable[..., Any]) -> list[Any]:
 
 
 def _choices() -> list[str]:
+    from modules import shared  # noqa: PLC0415
+
+    shared.reload_hypernetworks()
     return [NONE, *lookup.listed()]
 
 

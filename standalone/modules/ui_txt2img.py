@@ -75,7 +75,8 @@ def txt2img(id_task: str, *args: Any) -> tuple[list[Any], str, str]:
     # A saved picture is shown from its file, which carries the infotext.
     pictures = [getattr(image, "already_saved_as", image) for image in processed.images]
     infotext = html.escape(processed.info).replace("\n", "<br>\n")
-    notes = f"<p class='comments'>{html.escape(processed.comments)}</p>" if processed.comments else ""
+    lines = "<br>".join(map(html.escape, processed.comments.splitlines()))
+    notes = f"<p class='comments'>{lines}</p>" if lines else ""
     return pictures, f"<p>{infotext}</p>", notes
 
 

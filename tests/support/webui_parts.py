@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import re
 import sys
 import types
@@ -103,6 +104,15 @@ def stop_generating(state):
     state.stopping_generation = True
 
 
+def js(self):
+    """As `Processed.js` in `modules.processing`."""
+    return json.dumps({"infotexts": self.infotexts})
+
+
+def run(self, p, *args):
+    """As `ScriptRunner.run` in `modules.scripts`, where no script is chosen."""
+
+
 class Api:
     """As in `modules.api.api`."""
 
@@ -120,6 +130,8 @@ _PARTS = {
     "modules.api": {},
     "modules.api.api": {**_FUNCTIONS, "Api": Api},
     "modules.shared:State": {"skip": skip, "stop_generating": stop_generating},
+    "modules.processing:Processed": {"js": js},
+    "modules.scripts:ScriptRunner": {"run": run},
     "modules.safe": {"check_zip_filenames": check_zip_filenames},
     "modules.sd_hijack_checkpoint": {
         f"{name}_forward": re_entrant for name in ("BasicTransformerBlock", "ResBlock", "AttentionBlock")

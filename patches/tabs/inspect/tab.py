@@ -13,7 +13,7 @@ from ....hypernetworks.base.errors import SettingsError, WorkbenchError
 from ....hypernetworks.base.options import Option
 from ....hypernetworks.files.convert import ConversionSettings
 from ....hypernetworks.files.edit import NotesSettings, RenamingSettings
-from ....hypernetworks.pages.sentences import done
+from ....hypernetworks.pages.sentences import done, refused
 from ..form import Form
 from ..frame import FIELD_PX, form_column, frame, panel_column, wipe_on
 from . import work as inspecting
@@ -73,6 +73,7 @@ class InspectTab:
             label=option.label,
             info=option.help,
             elem_id=id_,
+            elem_classes="hnw-networks",
             scale=1,
             min_width=FIELD_PX,
         )
@@ -93,6 +94,8 @@ class InspectTab:
         view += [fields[name] for name in ("convert.name", "rename.name", "notes.optional_info")]
         self._refresh.click(refreshed, outputs=lists, show_progress="hidden")
         tab.select(refreshed, outputs=lists, show_progress="hidden")
+        for event in (self._refresh.click, tab.select):
+            event(self.gone, lists, [self._statuses["show"]], queue=False, show_progress="hidden")
         self._chosen.input(self.show, inputs=[self._chosen], outputs=view)
         for section, work, outputs in (
             ("compare", self.compare, [self._comparison]),
@@ -131,6 +134,14 @@ class InspectTab:
             quiet[0] = self.form.explain(error)
             return ("", "", *quiet, *[gr.update()] * 3)
         return (inspecting.page(path), "", *quiet, path.stem, path.stem, inspecting.notes(path))
+
+    def gone(self, *chosen: Any) -> Any:
+        """Say which of the chosen networks are in the folder no more; leave the message as it is where none is."""
+        shared.reload_hypernetworks()
+        sentences = [
+            f"{name} is not in your folder any more." for name in chosen if name and name not in inspecting.names()
+        ]
+        return refused(sentences) if sentences else gr.update()
 
     def compare(self, tables: dict[str, Any]) -> tuple[Any, ...]:
         """Show the comparison of both chosen networks."""

@@ -138,7 +138,14 @@ def _dropdown(kind: type[Settings], name: str, choices: list[str], id_: str, for
     _, option = _declared(kind, name)
     value = NONE if NONE in choices[:1] else None
     with gr.Column(scale=2, min_width=FIELD_PX, elem_classes="hnw-field"):
-        component = gr.Dropdown(choices, value=value, label=option.label, info=option.help, elem_id=f"{id_}_{name}")
+        component = gr.Dropdown(
+            choices,
+            value=value,
+            label=option.label,
+            info=option.help,
+            elem_id=f"{id_}_{name}",
+            elem_classes="hnw-networks",
+        )
         form.add_component("", name, option, component)
 
 

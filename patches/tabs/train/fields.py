@@ -28,10 +28,11 @@ def make_form() -> Form:
     return Form("hnw_train", shows_problems=True, own={"output.name": _save_as}, defaults=start_values.NEW)
 
 
-def above_plot(form: Form, start: Start) -> None:
-    """Make the choice of the network and the fields that most runs change."""
-    _network_row(form, start["output"].get("name", ""))
+def above_plot(form: Form, start: Start) -> Any:
+    """Make the choice of the network and the fields that most runs change; return the button that reads the list."""
+    refresh = _network_row(form, start["output"].get("name", ""))
     form.add_rows({name: SECTIONS[name] for name in _ABOVE_PLOT}, start)
+    return refresh
 
 
 def below_plot(form: Form, start: Start) -> None:
@@ -56,7 +57,7 @@ def _save_as(form: Form) -> None:
         form.add_component("output", "name", _SAVE_AS, component)
 
 
-def _network_row(form: Form, wanted: str) -> None:
+def _network_row(form: Form, wanted: str) -> Any:
     with gr.Row(elem_classes="hnw-with-tool"):
         with form.column():
             # A name that is not in the list yet is allowed: the demo's network is named before it is made.
@@ -67,9 +68,10 @@ def _network_row(form: Form, wanted: str) -> None:
                 info=_NETWORK.help,
                 allow_custom_value=True,
                 elem_id="hnw_train_network_file",
+                elem_classes="hnw-networks",
             )
             form.add_component("network", "file", _NETWORK, chosen)
-        create_refresh_button(
+        return create_refresh_button(
             chosen,
             shared.reload_hypernetworks,
             lambda: {"choices": work.names()},

@@ -69,7 +69,7 @@ def make_tab(start: dict[str, dict[str, Any]], txt2img: Sequence[Any] = ()) -> H
         with form_column(_ID):
             head = Head(form)
             preset, advice = _preset_choice()
-            fields.above_plot(form, start)
+            refresh = fields.above_plot(form, start)
             plot = gr.HTML(elem_id="hnw_train_plot")
             fields.below_plot(form, start)
             tick = _tick(bool(txt2img))
@@ -77,7 +77,7 @@ def make_tab(start: dict[str, dict[str, Any]], txt2img: Sequence[Any] = ()) -> H
             folders.add(_ID)
         head.fill()
         with panel_column(_ID, is_sticky=True):
-            parts = _panel()
+            parts = _panel() | {"refresh": refresh}
             waiting.make()
     handlers = Handlers(form, Panel(preset, advice, plot, parts["preview"], parts["status"], head))
     _connect_entry(tab, handlers, parts)
@@ -170,6 +170,8 @@ def _connect_entry(tab: Any, handlers: Handlers, parts: Mapping[str, Any]) -> No
     network = next(field.component for field in handlers.form.fields if field.address == "network.file")
     tab.select(_listed, outputs=[network], **_QUICK)
     tab.select(handlers.look, inputs, shown, **_QUICK)
+    # A network that is chosen may be gone.
+    parts["refresh"].click(shared.reload_hypernetworks, **_QUICK).then(handlers.look, inputs, shown, **_QUICK)
     parts["look"].click(handlers.look, inputs, shown, **_QUICK)
     handlers.form.on_input(None, _js="hnwTrainLookSoon")
     handlers.panel.head.connect(handlers.fill, inputs, handlers.filled)

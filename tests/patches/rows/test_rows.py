@@ -72,6 +72,12 @@ def test_rows_stand_at_the_end_of_each_prompt_that_does_not_name_them(script):
     assert p.comments == []
 
 
+def test_a_row_whose_network_every_prompt_names_says_that_it_was_not_used(script):
+    p = job("a <hypernet:night:0.3> star", "b <hypernet:night:1>")
+    script.process(p, "night", 0.8, True, "day, late", 0.5, True)
+    assert p.comments == ["The row of night was not used: the prompt names it itself."]
+
+
 @pytest.mark.parametrize(
     ("values", "tags"),
     [
@@ -89,7 +95,8 @@ def test_a_request_may_leave_values_out(script, values, tags):
     p = job("a")
     script.process(p, *values)
     assert p.all_prompts == ["a" + tags]
-    assert p.comments == []
+    is_off = False in values
+    assert p.comments == (["Hypernetwork night was not used: its row is off."] if is_off else [])
 
 
 @pytest.mark.parametrize("off", [False, "false", "False", 0, "0", "off"])

@@ -195,6 +195,8 @@ def host_with_networks(patched):
 
 
 def test_every_tag_is_used_as_meant_or_told_of(host_with_networks):
+    from hypernetwork_workbench.patches.rows import entries
+
     shared, extra_networks = host_with_networks.shared, host_with_networks.extra_networks
     for seed in range(PROMPTS):
         pieces = prompt(seed)
@@ -206,6 +208,8 @@ def test_every_tag_is_used_as_meant_or_told_of(host_with_networks):
         loaded = [(each.name, each.multiplier) for each in shared.loaded_hypernetworks]
         assert loaded == [one for piece in pieces for one in piece.used], text
         wanted = {piece.told for piece in pieces if piece.told}
+        idle = [entries.named_by(name) for piece in pieces for name, strength in piece.used if not strength]
+        wanted |= {(f"Hypernetwork {name} was not used: its strength is 0.",) for name in idle}
         for told in wanted:
             assert len({one for one in job.comments if all(part in one for part in told)}) == 1, (text, told)
         for comment in job.comments:

@@ -1,9 +1,12 @@
 """Tags in prompts as people write them: a wrong one costs itself alone, and nothing stays from the picture before."""
 
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
+from hypernetwork_workbench.hypernetworks import files
+from hypernetwork_workbench.hypernetworks.network.hypernetwork import Hypernetwork, Structure
 
 from tests.patches.model.test_library import write
 from tests.patches.test_on_host import generate, save_network
@@ -229,3 +232,28 @@ def test_brackets_belong_to_what_they_enclose(patched, prompt, expected):
     from hypernetwork_workbench.patches.rows import tag_text
 
     assert tag_text.canonical(prompt) == (expected, [])
+
+
+def test_a_strength_of_0_is_told(networks):
+    plain, _ = generate(networks, "a red circle")
+    picture, processed = generate(networks, "a red circle<hypernet:night:0><hypernet:day:0.5>")
+    assert not np.array_equal(picture, plain)
+    assert processed.comments == "Hypernetwork night was not used: its strength is 0.\n"
+
+
+@pytest.mark.parametrize(
+    ("fits", "how"), [(False, "was not used"), (True, "was used in part")], ids=["nowhere", "in part"]
+)
+def test_a_network_of_other_widths_than_the_checkpoint_is_told(networks, fits, how):
+    from hypernetwork_workbench.patches.model import host as ports
+
+    here = ports.model_widths()
+    structure = Structure(init_std=0.2)
+    path = Path(networks.module("shared").cmd_opts.hypernetwork_dir) / "strange.pt"
+    files.save(Hypernetwork.create(structure, (7, *(here[:1] if fits else (9,))), 0), path)
+    plain, _ = generate(networks, "a red circle")
+    picture, processed = generate(networks, "a red circle<hypernet:strange:1>")
+    assert np.array_equal(picture, plain) is not fits
+    told, strange = ", ".join(map(str, here)), "7" if fits else "7, 9"
+    reason = f"it is made for layers of width {strange}, and this checkpoint has {told}"
+    assert processed.comments == f"Hypernetwork strange {how}: {reason}.\n"

@@ -1,0 +1,65 @@
+"""Lists of networks: what came into the folder is there without a press, what is gone is told, and so is what had no
+effect on a picture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypernetwork_workbench.hypernetworks import files
+from hypernetwork_workbench.hypernetworks.network.hypernetwork import Hypernetwork, Structure
+
+from tests.browser.conftest import Server
+from tests.browser.page import Page
+
+WIDTHS = (96, 64, 128)  # of the demo's model
+#: A list, with its tab and where the page says that what it has is gone.
+LISTS = {
+    "hnw_picker": (("txt2img",), "hnw_rows_gone"),
+    "hnw_train_network_file": (("Train", "Train Gamma"), "hnw_train_network_file_problem"),
+    "hnw_inspect_file": (("Train", "Inspect Hypernetwork"), "hnw_inspect_status"),
+    "hnw_merge_network_1": (("Train", "Merge Hypernetworks"), "hnw_merge_network_1_problem"),
+}
+
+
+@pytest.fixture(scope="module")
+def networks(page: Page, server: Server) -> Iterator[Path]:
+    """Return the folder of the networks; the page as it was before once the tests are over."""
+    page.driver.get(page.address)
+    page.tab("txt2img")
+    yield server.data / "models" / "hypernetworks"
+    page.driver.get(page.address)
+    page.find(".gradio-container button")
+
+
+def save(folder: Path, name: str, widths: tuple[int, ...] = WIDTHS) -> Path:
+    path = folder / f"{name}.pt"
+    files.save(Hypernetwork.create(Structure(init_std=0.1), widths, 0), path)
+    return path
+
+
+@pytest.mark.parametrize("list_", LISTS)
+def test_a_file_that_comes_is_in_the_list_and_one_that_goes_is_told(page: Page, networks: Path, list_: str):
+    tabs, place = LISTS[list_]
+    for tab in tabs:
+        page.tab(tab)
+    name = f"by hand for {list_}"
+    path = save(networks, name)
+    page.choose(list_, name)
+    path.unlink()
+    page.driver.execute_script("document.querySelector(`#${arguments[0]} input`).focus()", list_)
+    page.wait_for_text(place, name)
+    page.driver.execute_script("document.activeElement.blur()")
+
+
+def test_what_had_no_effect_is_told_under_the_picture(page: Page, networks: Path):
+    save(networks, "strange", (7,))
+    page.tab("txt2img")
+    page.fill("txt2img_steps", 2)
+    page.fill("txt2img_prompt", "a circle<hypernet:strange:1><hypernet:gone:1>")
+    page.press("txt2img_generate")
+    told = page.wait_for_text("html_log_txt2img", "was not used", seconds=60)
+    assert "Hypernetwork strange was not used: it is made for layers of width 7, and this checkpoint has 96" in told
+    assert "Hypernetwork gone was not used: there is no hypernetwork of this name" in told
