@@ -7,23 +7,6 @@ function hnwDatasetSet(id, value) {
     for (const name of ["input", "change"]) field.dispatchEvent(new Event(name, {bubbles: true}));
 }
 
-let hnwDatasetNumber = -1;
-
-// Shows the picture of this number with its caption to edit.
-// eslint-disable-next-line no-unused-vars
-function hnwDatasetPick(number) {
-    hnwDatasetNumber = number;
-    gradioApp().querySelector("#hnw_dataset_pick_button").click();
-    const start = gradioApp().querySelector("#hnw_dataset_editor_place");
-    setTimeout(() => start.scrollIntoView({block: "start", behavior: "smooth"}), 300);
-}
-
-// Gives the number of the picture that was pressed to the server.
-// eslint-disable-next-line no-unused-vars
-function hnwDatasetPicked(survey) {
-    return [survey, hnwDatasetNumber];
-}
-
 // Shows the pictures with this tag.
 // eslint-disable-next-line no-unused-vars
 function hnwDatasetFind(button) {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,14 +67,18 @@ def change_of_one(survey: Survey, number: int, text: str) -> list[Change]:
     return [] if change.before == change.after else [change]
 
 
-def changes_of_tags(survey: Survey, settings: TagSettings) -> list[Change]:
+def changes_of_tags(survey: Survey, settings: TagSettings, numbers: Sequence[int] | None = None) -> list[Change]:
     """Return the changes of the tags of all captions that come from files or can be put into one.
+
+    Args:
+        numbers: those of the samples whose captions change; None for all of them.
 
     Raises:
         SettingsError: a tag is missing, or nothing would change; names the field.
         DatasetError: a caption file cannot be read.
     """
-    changes = _changes(survey.samples, lambda sample: settings.change(sample.subset.captions))
+    samples = survey.samples if numbers is None else [survey.samples[number] for number in numbers]
+    changes = _changes(samples, lambda sample: settings.change(sample.subset.captions))
     if not changes and settings.action in (ADD, REMOVE, REPLACE_TAG):
         there = "has" if settings.action != ADD else "lacks"
         raise SettingsError("tag", f"no caption that can be edited {there} {settings.tag}")

@@ -93,6 +93,17 @@ def whole_picture(thumbnail: Thumbnail, sample: Sample, long_px: int) -> str:
     return _data_uri(small)
 
 
+def large_picture(sample: Sample, long_px: int) -> str:
+    """Return the whole picture as a data URI, read from its file, its longer side at most `long_px`.
+
+    Raises:
+        DatasetError: the picture can no longer be read.
+    """
+    picture = on_background(open_raw(sample.path, long_px), sample.subset.background)
+    picture.thumbnail((long_px, long_px), Image.Resampling.LANCZOS)
+    return _data_uri(picture)
+
+
 def trained_picture(thumbnail: Thumbnail, sample: Sample, frame: Frame, long_px: int) -> str:
     """Return the part in a frame, in the shape in which it is trained, as a data URI, its sides at most `long_px`."""
     small = _opened(thumbnail, sample)

@@ -16,8 +16,7 @@ from ....hypernetworks.data.survey.captioning import TaggerSettings
 from ....hypernetworks.data.survey.conversion import ConversionSettings
 from ....hypernetworks.data.survey.copies import CopySettings
 from ....hypernetworks.data.survey.survey import SurveySettings
-from ....hypernetworks.data.survey.tags import TagSettings
-from ....hypernetworks.pages.dataset import ALL
+from ....hypernetworks.data.survey.tags import ADD, END, FRONT, REMOVE, TagSettings
 from ....hypernetworks.pages.sentences import note
 from ....hypernetworks.train.settings.job import SECTIONS
 from ...model import taggers
@@ -25,15 +24,16 @@ from ...runs import tasks
 from ...runs.side_jobs import beside
 from .. import folders, start_values
 from ..form import Form, blur_events
-from ..frame import FIELD_PX, form_column, frame, panel_column, progress_place, wipe_on
+from ..frame import form_column, frame, panel_column, wipe_on
 from ..train import tab
-from .handlers import Components, Handlers
+from .handlers import Handlers
+from .panel import Panel
 
 _ID = "hnw_dataset"
 _QUICK: dict[str, Any] = {"queue": False, "show_progress": "hidden"}
 _NAME = Option("Name for [name]", "Name of the network, for [name] in the caption template.")
 _TAGGER = Option("Tagger", "The WebUI's own; it loads its model when it is first used.")
-_WORDS = Option("Words", "Shows only pictures with these words in their name or caption.")
+_PRESSED = ("pick", "previous", "next", "discard", "add_first", "add_last", "remove")
 _NO_TAGGER = "This host has no tagger of its own; in the WebUI its deepbooru and BLIP can be used here."
 
 
@@ -67,9 +67,10 @@ class _Tab:
                 self._actions()
                 folders.add(_ID)
             with panel_column(_ID, scale=2):
-                components = self._panel()
-        self.handlers = Handlers(self._form, components)
+                self._panel = Panel(self._button, self._statuses)
+        self.handlers = Handlers(self._form, self._panel.components)
         self._connect_view()
+        self._connect_editor()
         self._connect_edits()
         self._connect_statuses()
         if train is not None:
@@ -82,8 +83,6 @@ class _Tab:
         with gr.Row():
             self._button("look", "Look", variant="primary", scale=2, min_width=140)
             self._button("interrupt", "Interrupt", min_width=90)
-        self._button("undo", "Undo", interactive=False, size="sm")
-        self._statuses["undo"] = gr.HTML(elem_id=f"{_ID}_undo_status")
         if train is not None:
             with gr.Row():
                 self._button("take", "Fill in from Train Gamma", size="sm", min_width=140)
@@ -131,88 +130,75 @@ class _Tab:
                 self._button(section, button)
                 self._statuses[section] = gr.HTML(elem_id=f"{_ID}_{section}_status")
 
-    def _button(self, name: str, text: str, **options: Any) -> None:
+    def _button(self, name: str, text: str, **options: Any) -> Any:
         self._buttons[name] = gr.Button(text, elem_id=f"{_ID}_{name}_button", **options)
-
-    def _panel(self) -> Components:
-        self._task = gr.Textbox(visible=False)
-        progress_place(_ID)
-        self._statuses["look"] = gr.HTML(elem_id=f"{_ID}_status")
-        survey = gr.State(None)
-        overview = gr.HTML(elem_id=f"{_ID}_overview")
-        gr.HTML(elem_id=f"{_ID}_editor_place")
-        with gr.Column(visible=False, elem_id=f"{_ID}_editor") as editor:
-            chosen = gr.HTML(elem_id=f"{_ID}_chosen")
-            caption = gr.Textbox(label="Caption", lines=2, elem_id=f"{_ID}_caption")
-            with gr.Row():
-                self._button("save", "Save the caption", size="sm", min_width=120)
-            self._statuses["save"] = gr.HTML(elem_id=f"{_ID}_save_status")
-        with gr.Row(elem_id=f"{_ID}_bar"):
-            show = gr.Dropdown([ALL], value=ALL, label="Show", min_width=FIELD_PX, elem_id=f"{_ID}_show")
-            words = gr.Textbox(
-                "", label=_WORDS.label, placeholder=_WORDS.help, min_width=FIELD_PX, elem_id=f"{_ID}_words", max_lines=1
-            )
-            page = gr.Number(1, label="Page", precision=0, min_width=FIELD_PX, elem_id=f"{_ID}_page")
-        with gr.Row(elem_id=f"{_ID}_pages"):
-            self._button("before", "Page before", interactive=False, size="sm", min_width=90)
-            self._button("after", "Next page", interactive=False, size="sm", min_width=90)
-        pager = gr.HTML(elem_id=f"{_ID}_pager")
-        cards = gr.HTML(elem_id=f"{_ID}_cards")
-        number = gr.Number(-1, precision=0, visible=False)
-        # Pressed by the page's script when a picture is pressed.
-        self._button("pick", "Show the picture", elem_classes="hnw-hidden")
-        for component in (show, words, page, caption, number):
-            component.do_not_save_to_config = True
-        turns = (self._buttons["before"], self._buttons["after"])
-        undo = self._buttons["undo"]
-        return Components(
-            survey, overview, undo, show, words, page, pager, turns, cards, number, chosen, caption, editor
-        )
+        return self._buttons[name]
 
     def _connect_view(self) -> None:
         handlers, components, buttons = self.handlers, self.handlers.components, self._buttons
-        self._job("look", beside(handlers.look), self._form.components, handlers.shown)
-        buttons["interrupt"].click(tasks.interrupt, [self._task], _js="hnwDatasetTask", **_QUICK)
-        for event in (components.show.input, components.words.change):
-            event(partial(handlers.turn, page_number=1), handlers.view[:3], handlers.pictures, **_QUICK)
+        shown, view = handlers.shown, handlers.view
+        self._job("look", beside(handlers.look), [*view, *self._form.components], shown)
+        buttons["interrupt"].click(tasks.interrupt, [self._panel.task], _js="hnwDatasetTask", **_QUICK)
+        silent = [*shown, self._panel.numbers]
+        first = partial(handlers.turn, to_first=True)
+        choosers = (components.show, components.tag, components.problem)
+        for event in (*(one.input for one in choosers), components.words.change, components.per_page.change):
+            event(first, view, silent, **_QUICK)
         for event in (components.page.submit, *blur_events(components.page)):
-            event(handlers.turn, handlers.view, handlers.pictures, **_QUICK)
+            event(handlers.turn, view, silent, **_QUICK)
         for name, by in (("before", -1), ("after", 1)):
-            buttons[name].click(partial(handlers.turn, by=by), handlers.view, handlers.pictures, **_QUICK)
-        chosen = [components.survey, components.number]
-        buttons["pick"].click(handlers.pick, chosen, handlers.editor, _js="hnwDatasetPicked", **_QUICK)
+            buttons[name].click(partial(handlers.turn, by=by), view, silent, **_QUICK)
+
+    def _connect_editor(self) -> None:
+        handlers, buttons = self.handlers, self._buttons
+        outputs = [*handlers.shown, self._statuses["save"]]
+        for name, handler, inputs in (
+            ("pick", handlers.pick, [*handlers.view, self._panel.numbers]),
+            ("previous", partial(handlers.go, by=-1), handlers.view),
+            ("next", partial(handlers.go, by=1), handlers.view),
+            ("discard", handlers.discard, handlers.view),
+        ):
+            # Nobody types into a caption that is about to be replaced.
+            script = "hnwDatasetPicked" if name == "pick" else "hnwDatasetLeave"
+            buttons[name].click(handler, inputs, outputs, _js=script, **_QUICK).then(None, _js="hnwDatasetArrive")
+        buttons["save"].click(handlers.save_caption, handlers.view, outputs, **_QUICK)
 
     def _connect_edits(self) -> None:
-        handlers, components = self.handlers, self.handlers.components
-        now = [*handlers.view, components.number]
+        handlers, buttons, now = self.handlers, self._buttons, self.handlers.view
         for name, handler, inputs in (
-            ("save", handlers.save_caption, [*now, components.caption]),
             ("undo", handlers.undo, now),
             ("tags", handlers.change_tags, [*now, *self._form.components]),
         ):
             outputs = [*handlers.shown, self._statuses[name]]
-            self._buttons[name].click(handler, inputs, outputs, show_progress="hidden")
+            buttons[name].click(handler, inputs, outputs, show_progress="hidden")
+        outputs = [*handlers.shown, self._statuses["selected"]]
+        for name, action, place in (("add_first", ADD, FRONT), ("add_last", ADD, END), ("remove", REMOVE, FRONT)):
+            handler = partial(handlers.tag_selected, action=action, place=place)
+            inputs = [*now, self._panel.tags, self._panel.numbers]
+            buttons[name].click(handler, inputs, outputs, _js="hnwDatasetSelected", **_QUICK)
         self._job("conversion", handlers.convert, [*now, *self._form.components], handlers.shown)
         if self._has_taggers:
             queued = call_queue.wrap_gradio_gpu_call(
                 handlers.caption_all, extra_outputs=[gr.update()] * len(handlers.shown)
             )
             self._job("taggers", queued, [*now, *self._form.components], handlers.shown)
-        self._job("copies", beside(handlers.make_copies), [components.survey, *self._form.components], [self._task])
+        survey = handlers.components.survey
+        self._job("copies", beside(handlers.make_copies), [survey, *self._form.components], [self._panel.task])
 
     def _job(self, name: str, handler: Any, inputs: list[Any], outputs: list[Any]) -> None:
         """Connect a button to a long job, which waits for the host's queue or runs beside it, and its progress."""
         self._buttons[name].click(
             handler,
             _js="hnwStartDataset",
-            inputs=[self._task, *inputs],
+            inputs=[self._panel.task, *inputs],
             outputs=[*outputs, self._statuses[name]],
             show_progress="hidden",
         )
 
     def _connect_statuses(self) -> None:
         """Clear the messages of all actions as soon as one is pressed."""
-        wipe_on([self._buttons[name] for name in (*self._statuses, "pick")], list(self._statuses.values()))
+        pressed = [*(name for name in self._statuses if name in self._buttons), *_PRESSED]
+        wipe_on([self._buttons[name] for name in pressed], list(self._statuses.values()))
 
     def _connect_train(self, train: Form) -> None:
         """Let each form be filled in from the other; both have fields of the same addresses."""

@@ -71,14 +71,17 @@ def set_caption(seen: Survey, number: int, text: str) -> tuple[Survey, str]:
 
 
 @report_unexpected()
-def set_tags(seen: Survey, values: Mapping[str, Any]) -> tuple[Survey, str]:
-    """Change tags everywhere as `TagSettings` of `values` say; return the new survey and a sentence.
+def set_tags(seen: Survey, values: Mapping[str, Any], numbers: Sequence[int] | None = None) -> tuple[Survey, str]:
+    """Change tags as `TagSettings` of `values` say; return the new survey and a sentence.
+
+    Args:
+        numbers: those of the samples whose captions change; None for all of them.
 
     Raises:
         SettingsError, DatasetError: captions cannot be changed; everything is as it was.
     """
     settings = TagSettings.from_mapping(values)
-    return _applied(seen, settings.title, captioning.changes_of_tags(seen, settings))
+    return _applied(seen, settings.title, captioning.changes_of_tags(seen, settings, numbers))
 
 
 @report_unexpected()

@@ -45,13 +45,8 @@ class Tab:
             self.handlers = tab_dataset.make_tab(start, tab_train.form_of_page())
         self.entered = {field.address: field.component.value for field in self.handlers.form.fields}
         components = self.handlers.components
-        self.held = {
-            id(components.survey): None,
-            id(components.show): "all pictures",
-            id(components.words): "",
-            id(components.page): 1,
-        }
-        self.held[id(components.number)] = -1
+        self.held = {id(one): getattr(one, "value", None) for one in self.handlers.view}
+        self.held[id(components.survey)] = None
         self.status = ""
 
     def __getattr__(self, name: str) -> Any:
@@ -78,17 +73,38 @@ class Tab:
         self.held[id(component)] = value
 
     def _view(self, *more: Any) -> list[Any]:
-        return [self.held[id(one)] for one in [*self.handlers.view, self.handlers.components.number]] + list(more)
+        return [self.held[id(one)] for one in self.handlers.view] + list(more)
+
+    def choose(self, **chosen: Any) -> Tab:
+        """Enter what the components of the panel hold."""
+        for name, value in chosen.items():
+            self.held[id(getattr(self.handlers.components, name))] = value
+        return self
 
     def look(self, **entered: Any) -> str:
-        return self._take(self.handlers.look("task(x)", *self.enter(**entered).entered.values()))
+        return self._take(self.handlers.look("task(x)", *self._view(*self.enter(**entered).entered.values())))
 
-    def pick(self, number: int) -> None:
-        for component, value in zip(self.handlers.editor, self.handlers.pick(self.survey, number), strict=True):
-            self._hold(component, value)
+    def pick(self, number: int) -> str:
+        return self._take(self.handlers.pick(*self._view(str(number))))
+
+    def go(self, by: int) -> str:
+        return self._take(self.handlers.go(*self._view(), by=by))
+
+    def turn(self, by: int = 0, **chosen: Any) -> str:
+        self._take(self.handlers.turn(*self.choose(**chosen)._view(), by=by))
+        return self.pager
+
+    def discard(self) -> str:
+        return self._take(self.handlers.discard(*self._view()))
+
+    def tag_selected(self, tags: str, numbers: str, action: str = "add", place: str = "the end") -> str:
+        return self._take(self.handlers.tag_selected(*self._view(tags, numbers), action=action, place=place))
+
+    def type(self, text: str) -> Tab:
+        return self.choose(caption=text)
 
     def save(self, text: str) -> str:
-        return self._take(self.handlers.save_caption(*self._view(text)))
+        return self._take(self.handlers.save_caption(*self.type(text)._view()))
 
     def undo_edit(self) -> str:
         return self._take(self.handlers.undo(*self._view()))
@@ -257,15 +273,14 @@ def test_pictures_are_paged_and_filtered(tab, folder):
     for number in range(30):
         Image.new("RGB", (64, 64), (8 * number, 0, 200)).save(folder / f"more{number:02}.png")
     tab.look()
-    turn = tab.handlers.turn
-    current, pager, before, after, _ = turn(tab.survey, "all pictures", "", 1, 1)
-    assert current == 2
-    assert "Page 2 of 2; 33 of 33" in pager
-    assert (before["interactive"], after["interactive"]) == (True, False)
-    assert turn(tab.survey, "all pictures", "", 99)[0] == 2
-    assert turn(tab.survey, "all pictures", "", None, -1)[0] == 1
-    assert "1 of 33 pictures" in turn(tab.survey, "all pictures", "SUN", 1)[1]
-    assert turn(None, "all pictures", "", 1) == tuple(gr.update() for _ in tab.handlers.pictures)
+    assert "Page 2 of 2; 33 of 33" in tab.turn(by=1)
+    assert "Page 2 of 2" in tab.turn(page=99)
+    assert "Page 1 of 2" in tab.turn(page=None, by=-1)
+    assert "Page 1 of 1; 33 of 33" in tab.turn(per_page=40)
+    assert tab.cards.count("class='hnw-card'") == 33
+    assert "Page 3 of 17" in tab.turn(per_page=2, page=3)
+    assert "1 of 33 pictures" in tab.turn(words="SUN")
+    assert Tab(folder).turn() == ""
 
 
 def test_before_the_first_look_every_button_says_so(tab, folder):

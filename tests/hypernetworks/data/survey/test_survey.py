@@ -23,7 +23,7 @@ from hypernetwork_workbench.hypernetworks.data.survey.survey import (
 )
 from hypernetwork_workbench.hypernetworks.data.survey.tags import TagSettings
 from hypernetwork_workbench.hypernetworks.data.survey.thumbnails import Thumbnail, Thumbnails, trained_picture
-from hypernetwork_workbench.hypernetworks.pages import dataset
+from hypernetwork_workbench.hypernetworks.pages import dataset, dataset_pictures
 from hypernetwork_workbench.hypernetworks.train.plan import make_plan
 from hypernetwork_workbench.hypernetworks.train.settings.job import DataSettings
 from hypothesis import given
@@ -255,7 +255,7 @@ def test_a_folder_of_broken_pictures_is_surveyed_and_says_that_nothing_can_be_tr
     found = look(tmp_path)
     assert (found.samples, found.buckets, found.division.steps_per_epoch) == ((), [], 0)
     assert "A run would not start: no picture can be used." in dataset.render(found)
-    assert "No picture" in dataset.cards(found, [], 1)
+    assert "No picture" in dataset_pictures.cards(found, [], 1)
 
 
 def test_known_pictures_are_not_opened_again_and_a_stopped_survey_goes_on(tmp_path, monkeypatch):
@@ -355,8 +355,8 @@ def test_no_name_and_no_caption_can_put_html_into_the_page(tmp_path):
         (tmp_path / f"{name}.txt").write_text(f"{evil}, b", encoding="utf-8")
     (tmp_path / "<b>broken.png").write_bytes(b"no picture")
     found = look(tmp_path, limits={"token_limit": 1})
-    numbers = dataset.chosen(found, dataset.ALL, "")
-    shown = dataset.render(found) + dataset.cards(found, numbers, 1) + dataset.large(found, 0)
+    numbers = dataset_pictures.chosen(found, dataset_pictures.ALL, "")
+    shown = dataset.render(found) + dataset_pictures.cards(found, numbers, 1) + dataset_pictures.large(found, 0)
     assert shown.count("&lt;script&gt;") >= 5
     assert not re.search(r"<(script|img src=x|b>broken)", shown)
     assert "'&#34;" not in shown.replace("&#39;&#34;", "")
@@ -368,22 +368,22 @@ def test_pictures_are_chosen_by_size_problem_and_words(tmp_path):
         (tmp_path / f"{number}.txt").write_text(f"tag {number}", encoding="utf-8")
     (tmp_path / "2.txt").unlink()
     found = look(tmp_path, framing="buckets", bucket_step=8, min_side=8)
-    assert dataset.choices(found) == ["all pictures", "with problems", "32 x 32", "32 x 16"]
-    assert dataset.chosen(found, "32 x 32", "") == [0, 2]
-    assert dataset.chosen(found, "with problems", "") == [2]
-    assert dataset.chosen(found, "all pictures", " TAG 1") == [1]
-    assert dataset.chosen(found, "32 x 32", "tag 1") == []
+    assert dataset_pictures.choices(found) == ["all pictures", "with problems", "32 x 32", "32 x 16"]
+    assert dataset_pictures.chosen(found, "32 x 32", "") == [0, 2]
+    assert dataset_pictures.chosen(found, "with problems", "") == [2]
+    assert dataset_pictures.chosen(found, "all pictures", " TAG 1") == [1]
+    assert dataset_pictures.chosen(found, "32 x 32", "tag 1") == []
 
 
 def test_a_page_shows_so_many_pictures_and_no_more(tmp_path):
-    for number in range(dataset.PER_PAGE + 1):
+    for number in range(dataset_pictures.PER_PAGE + 1):
         Image.new("RGB", (40, 40), (number * 9, 0, 0)).save(tmp_path / f"{number:02}.png")
     found = look(tmp_path)
-    numbers = dataset.chosen(found, dataset.ALL, "")
-    assert dataset.page_count(numbers) == 2
-    assert dataset.cards(found, numbers, 1).count("class='hnw-card'") == dataset.PER_PAGE
-    assert dataset.cards(found, numbers, 2).count("class='hnw-card'") == 1
-    assert dataset.page_count([]) == 1
+    numbers = dataset_pictures.chosen(found, dataset_pictures.ALL, "")
+    assert dataset_pictures.page_count(numbers) == 2
+    assert dataset_pictures.cards(found, numbers, 1).count("class='hnw-card'") == dataset_pictures.PER_PAGE
+    assert dataset_pictures.cards(found, numbers, 2).count("class='hnw-card'") == 1
+    assert dataset_pictures.page_count([]) == 1
 
 
 def pixels(uri):
@@ -405,4 +405,4 @@ def test_what_is_shown_as_trained_is_the_part_that_is_trained_and_its_mask(tmp_p
     assert light[2] > 200
     assert light[0] < 60
     assert dark[2] < 90
-    assert "M32.0 0.0H64.0V32.0H32.0Z" in dataset.cards(found, [0], 1)
+    assert "M32.0 0.0H64.0V32.0H32.0Z" in dataset_pictures.cards(found, [0], 1)
