@@ -3,6 +3,7 @@
 const hnwDatasetChosen = new Set();
 let hnwDatasetAnchor = null;
 let hnwDatasetToken = "";
+let hnwDatasetEntered = "";
 
 function hnwDatasetCards() {
     return gradioApp().querySelector("#hnw_dataset_cards .hnw-cards");
@@ -23,6 +24,11 @@ function hnwDatasetShowSelection() {
     for (const box of cards?.querySelectorAll(".hnw-cell > input") ?? []) {
         box.checked = hnwDatasetChosen.has(Number(box.dataset.number));
         box.parentElement.classList.toggle("hnw-is-selected", box.checked);
+    }
+    const numbers = Array.from(hnwDatasetChosen).join(" ");
+    if (numbers !== hnwDatasetEntered) {
+        hnwDatasetEntered = numbers;
+        hnwDatasetSet("hnw_dataset_selected", numbers);
     }
     const count = gradioApp().querySelector("#hnw_dataset_selection .hnw-selected");
     const words = `${hnwDatasetChosen.size} selected`;
@@ -65,12 +71,6 @@ function hnwDatasetSelect(which) {
         shown.forEach((number) => hnwDatasetChosen.add(number));
     }
     hnwDatasetShowSelection();
-}
-
-// Gives the numbers of the selected pictures to the server.
-// eslint-disable-next-line no-unused-vars
-function hnwDatasetSelected() {
-    return [...Array.from(arguments).slice(0, -1), Array.from(hnwDatasetChosen).join(" ")];
 }
 
 // The card that an arrow leads to.

@@ -1,6 +1,5 @@
 // The tab Dataset: the picture whose caption is edited, its tags, and the keys that go on and save.
 
-let hnwDatasetNumber = -1;
 let hnwDatasetUnlock = 0;
 
 function hnwDatasetCaption() {
@@ -19,8 +18,8 @@ function hnwDatasetIsOpen() {
 // Shows the picture of this number with its caption to edit.
 function hnwDatasetPick(number) {
     if (hnwDatasetIsLeaving()) return;
-    hnwDatasetNumber = number;
-    hnwDatasetButton("pick").click();
+    hnwDatasetSet("hnw_dataset_picked", String(number));
+    setTimeout(() => hnwDatasetButton("pick").click()); // once gradio has taken the number
     const start = gradioApp().querySelector("#hnw_dataset_editor_place");
     setTimeout(() => start.scrollIntoView({block: "start", behavior: "smooth"}), 300);
 }
@@ -35,7 +34,6 @@ function hnwDatasetLeave() {
     if (caption) caption.readOnly = true;
     clearTimeout(hnwDatasetUnlock);
     hnwDatasetUnlock = setTimeout(hnwDatasetArrive, 20000); // a server that does not answer at all
-    return Array.from(arguments);
 }
 
 function hnwDatasetArrive() {
@@ -44,13 +42,6 @@ function hnwDatasetArrive() {
     const caption = hnwDatasetCaption();
     if (caption) caption.readOnly = false;
     hnwDatasetShowTags();
-}
-
-// Gives the number of the picture that was pressed to the server.
-// eslint-disable-next-line no-unused-vars
-function hnwDatasetPicked() {
-    hnwDatasetLeave();
-    return [...Array.from(arguments).slice(0, -1), String(hnwDatasetNumber)];
 }
 
 // The tags of the caption with their places in it, and where the separators before them begin.
@@ -142,6 +133,11 @@ document.addEventListener("keydown", (event) => {
         hnwDatasetGo(event.key === "ArrowRight" ? "next" : "previous");
     }
 });
+
+document.addEventListener("click", (event) => {
+    const names = ["pick", "previous", "next", "discard"];
+    if (names.some((name) => hnwDatasetButton(name)?.contains(event.target))) hnwDatasetLeave();
+}, true);
 
 document.addEventListener("input", (event) => {
     if (event.target === hnwDatasetCaption()) hnwDatasetShowTags();

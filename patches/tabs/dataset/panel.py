@@ -33,7 +33,8 @@ class Panel:
         components: those that show the survey.
         task: of the job that runs.
         tags: those for the pictures that are selected.
-        numbers: of pictures, which the script of the page gives along.
+        picked: number of the picture that was pressed.
+        selected: numbers of those that are selected.
     """
 
     def __init__(self, add_button: Callable[..., Any], statuses: dict[str, Any]) -> None:
@@ -49,7 +50,9 @@ class Panel:
         chooser = self._chooser()
         self._selection()
         cards = gr.HTML(elem_id=f"{_ID}_cards")
-        # Pressed by the page's script when a picture is pressed.
+        # Filled in and pressed by the page's script when a picture is pressed.
+        self.picked = gr.Textbox("", elem_id=f"{_ID}_picked", elem_classes="hnw-hidden")
+        self.picked.do_not_save_to_config = True
         self._add_button("pick", "Show the picture", elem_classes="hnw-hidden")
         for component in (*editor.values(), *chooser.values()):
             component.do_not_save_to_config = True
@@ -123,5 +126,6 @@ class Panel:
             for name, text in (("add_first", "Add in front"), ("add_last", "Add at the end"), ("remove", "Remove")):
                 self._add_button(name, text, size="sm", min_width=90)
         self._statuses["selected"] = gr.HTML(elem_id=f"{_ID}_selected_status")
-        # What the page's script gives along.
-        self.numbers = gr.Textbox("", visible=False)
+        # The page's script enters numbers of pictures here.
+        self.selected = gr.Textbox("", elem_id=f"{_ID}_selected", elem_classes="hnw-hidden")
+        self.selected.do_not_save_to_config = True

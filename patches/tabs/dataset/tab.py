@@ -139,7 +139,7 @@ class _Tab:
         shown, view = handlers.shown, handlers.view
         self._job("look", beside(handlers.look), [*view, *self._form.components], shown)
         buttons["interrupt"].click(tasks.interrupt, [self._panel.task], _js="hnwDatasetTask", **_QUICK)
-        silent = [*shown, self._panel.numbers]
+        silent = [*shown, self._panel.picked]
         first = partial(handlers.turn, to_first=True)
         choosers = (components.show, components.tag, components.problem)
         for event in (*(one.input for one in choosers), components.words.change, components.per_page.change):
@@ -153,14 +153,12 @@ class _Tab:
         handlers, buttons = self.handlers, self._buttons
         outputs = [*handlers.shown, self._statuses["save"]]
         for name, handler, inputs in (
-            ("pick", handlers.pick, [*handlers.view, self._panel.numbers]),
+            ("pick", handlers.pick, [*handlers.view, self._panel.picked]),
             ("previous", partial(handlers.go, by=-1), handlers.view),
             ("next", partial(handlers.go, by=1), handlers.view),
             ("discard", handlers.discard, handlers.view),
         ):
-            # Nobody types into a caption that is about to be replaced.
-            script = "hnwDatasetPicked" if name == "pick" else "hnwDatasetLeave"
-            buttons[name].click(handler, inputs, outputs, _js=script, **_QUICK).then(None, _js="hnwDatasetArrive")
+            buttons[name].click(handler, inputs, outputs, **_QUICK).then(None, _js="hnwDatasetArrive")
         buttons["save"].click(handlers.save_caption, handlers.view, outputs, **_QUICK)
 
     def _connect_edits(self) -> None:
@@ -174,8 +172,8 @@ class _Tab:
         outputs = [*handlers.shown, self._statuses["selected"]]
         for name, action, place in (("add_first", ADD, FRONT), ("add_last", ADD, END), ("remove", REMOVE, FRONT)):
             handler = partial(handlers.tag_selected, action=action, place=place)
-            inputs = [*now, self._panel.tags, self._panel.numbers]
-            buttons[name].click(handler, inputs, outputs, _js="hnwDatasetSelected", **_QUICK)
+            inputs = [*now, self._panel.tags, self._panel.selected]
+            buttons[name].click(handler, inputs, outputs, **_QUICK)
         self._job("conversion", handlers.convert, [*now, *self._form.components], handlers.shown)
         if self._has_taggers:
             queued = call_queue.wrap_gradio_gpu_call(
