@@ -1,36 +1,61 @@
 // Translates our sentences that are made at run time; those that are always the same the WebUI translates itself.
 // In the table that it gives the page, `{}` stands for what such a sentence takes in. The translation calls these
-// {1}, {2} and so on, or {1:t} where one is words, to be translated in its turn. A text without words of its own, such
-// as `{}: {}` or `{}, {} of {}`, joins others: there each {1:t} must have a translation, and {1:?} may have one.
+// {1}, {2} and so on, or {1:t} where one is words, which must have a translation in their turn, or {1:?} where one is
+// words or a name, or {1:n} where one is a number. Where a part of a sentence has none, or is no number, all of it stays
+// English: half a sentence is none. A text without words of its own, such as `{}: {}` or `{}, {} of {}`, joins others.
 (() => {
     const table = window.localization || {};
     const place = "[id^=hnw_], [id^=setting_hnw_], .settings-comment, .comments, #train_tabs > .tab-nav";
+    // Words that sentences have, and names of files and networks hardly ever.
+    const SENTENCE = new RegExp(
+        "(?:^|[\\s:;,(])(?:is|are|was|were|be|it|its|has|have|had|holds?|lacks?|needs?|means?|gives?|pass(?:es)?|does" +
+        "|not|cannot|can|may|must|will|would|there|which|no|nothing)(?:[\\s:;,.)]|$)",
+    );
+    const REASON = /^(.{1,200}?) ((?:is|are|has|must|cannot|needs|names|begins|holds|ends|belongs|leaves|takes|means) .+)$/s;
     const written = new WeakMap();
     const known = new Map(); // parts of a text come up again and again
     const patterns = Object.keys(table).filter((key) => key.includes("{}")).map((key) => ({
         translation: table[key],
         isJoint: !/\p{L}{3}/u.test(key),
         isSentence: key.endsWith("."),
-        expression: new RegExp(`^${key.split("{}").map(escapeExpression).join("([^]*?)")}$`),
+        expression: expressionOf(key, table[key]),
     }));
     if (!patterns.length) return;
 
-    function escapeExpression(text) {
-        return text.replace(/[.*+?^$()[\]{}|\\]/g, "\\$&");
+    function expressionOf(key, translation) {
+        let number = 0;
+        const field = () => (translation.includes(`{${++number}:n}`) ? "([^\\p{L}]*?\\d[^]*?)" : "([^]*?)");
+        const [start, ...rest] = key.split("{}").map(escapeExpression);
+        return new RegExp(`^${rest.reduce((whole, piece) => whole + field() + piece, start)}$`, "u");
     }
 
-    // A pattern's translation with its fields filled in, and how many signs of the text it leaves as they are.
+    function escapeExpression(text) {
+        return text.replace(/[.*+?^$()[\]{}|\\/]/g, "\\$&");
+    }
+
+    // A pattern's translation with its fields filled in, and how many signs of the text it leaves as they are;
+    // undefined where a part that is words has no translation.
     function filled({translation, isJoint}, found) {
         let left = isJoint ? 3 : 0; // where both fit, a whole sentence goes before its parts
         let isWhole = true;
-        const words = translation.replace(/\{(\d+)(:[t?])?\}/g, (_field, number, kind) => {
+        let hasWords = !isJoint;
+        const words = translation.replace(/\{(\d+)(:[t?n])?\}/g, (_field, number, kind) => {
             const part = found[number];
-            const translated = kind && (isWhole || !isJoint) && translate(part);
-            if (kind === ":t" && part && !translated) isWhole = false;
+            const translated = kind && isWhole ? translate(part) : undefined;
+            if (translated || kind === ":n") hasWords = true;
+            if (!translated && isUntranslated(part, kind)) isWhole = false;
             left += translated ? translated.left : part.length;
             return translated ? translated.words : part;
         });
-        return isWhole || !isJoint ? {words, left} : undefined;
+        return isWhole && hasWords ? {words, left} : undefined;
+    }
+
+    // Whether a part without a translation is words: of a name or a value, only what has the form of a sentence.
+    function isUntranslated(part, kind) {
+        if (kind === ":n") return /\p{L}{4}/u.test(part); // more than a unit
+        if (kind === ":t") return /\p{L}/u.test(part);
+        const plain = part.replace(/“[^”]*”|'[^']*'|"[^"]*"|«[^»]*»/g, "");
+        return /[.:;] \p{L}/u.test(plain) || (/\p{L}\S* \S+ \S/u.test(plain) && SENTENCE.test(plain));
     }
 
     // The translation of a text as the table has it that leaves the least as it is; undefined where there is none.
@@ -49,10 +74,18 @@
     function translateSentence(sentence) {
         const plain = sentence.replace(/^[,;]\s*/, "");
         const small = plain.slice(0, 1).toLowerCase() + plain.slice(1);
-        const found = fromTable(plain) ?? fromTable(small);
+        const found = fromTable(plain) ?? fromTable(small) ?? ofSubject(plain);
         if (found || !plain.endsWith(".")) return found;
         const inner = fromTable(plain.slice(0, -1)) ?? fromTable(small.slice(0, -1));
         return inner && {words: `${inner.words}。`, left: inner.left};
+    }
+
+    // The same for a reason in front of which the code put what it is about, such as a path or a name.
+    function ofSubject(sentence) {
+        const [, subject, reason] = REASON.exec(sentence) ?? [];
+        const translated = subject && !isUntranslated(subject) && fromTable(reason);
+        if (!translated) return undefined;
+        return {words: `${translate(subject)?.words ?? subject}：${translated.words}`, left: translated.left + subject.length};
     }
 
     function translate(text) {
@@ -67,23 +100,31 @@
     function translateAnew(plain) {
         if (Object.hasOwn(table, plain)) return {words: table[plain], left: 0};
         if (!/\p{L}/u.test(plain) || plain.length > 1000) return undefined; // long texts are the user's own
-        const sentences = plain.split(/(?<=\.)\s+(?=[\p{Lu}\d])/u);
-        const translated = sentences.map(translateSentence);
-        if (!translated.some(Boolean)) return undefined;
-        return {
-            words: translated.map((one, number) => one?.words ?? sentences[number]).join(""),
-            left: translated.reduce((sum, one, number) => sum + (one?.left ?? sentences[number].length), 0),
-        };
+        const translated = sentencesOf(plain).map(translateSentence);
+        if (!translated.every(Boolean)) return translated.length > 1 ? translateSentence(plain) : undefined;
+        const left = translated.reduce((sum, one) => sum + one.left, 0);
+        return {words: translated.map((one) => one.words).join(""), left};
+    }
+
+    function sentencesOf(text) {
+        return text.split(/(?<=\.)\s+(?=[\p{Lu}\d])/u);
+    }
+
+    // The sentences of a text that have a translation in it, each as a whole.
+    function translateSome(text) {
+        const sentences = sentencesOf(text.trim());
+        const translated = sentences.map((sentence) => translate(sentence)?.words);
+        return translated.some(Boolean) ? sentences.map((one, number) => translated[number] ?? one).join(" ") : undefined;
     }
 
     function translateNode(node) {
         const parent = node.parentElement;
         if (!parent?.closest(place) || ["SCRIPT", "STYLE", "TEXTAREA", "CODE"].includes(parent.nodeName)) return;
         if (written.get(node) === node.textContent) return; // our own change, seen by the observer
-        const translated = translate(node.textContent);
-        if (!translated) return;
-        written.set(node, translated.words);
-        if (translated.words !== node.textContent) node.textContent = translated.words;
+        const words = translate(node.textContent)?.words ?? translateSome(node.textContent);
+        if (!words) return;
+        written.set(node, words);
+        if (words !== node.textContent) node.textContent = words;
     }
 
     function translateAll(node) {

@@ -19,6 +19,9 @@ _OURS = re.compile(r"(setting_)?hnw_")
 _TAG = re.compile(r"<[/A-Za-z]")
 
 
+_SENTENCE = re.compile(r"[A-Za-z]{2,} [A-Za-z{]|[}a-z] [a-z]{2,}")
+
+
 class _Nodes(HTMLParser):
     """The text nodes of HTML."""
 
@@ -81,6 +84,29 @@ def _in_python() -> Iterator[str]:
         if path.relative_to(sources.ROOT).parts[0] in ("hypernetworks", "patches", "scripts"):
             for node in ast.walk(sources.tree(path)):
                 yield from nodes(_literal(node))
+
+
+def sentences_in_code() -> Iterator[str]:
+    """Every text of two words or more in the code that is no docstring and is not only for the log."""
+    for path in sources.paths():
+        if path.relative_to(sources.ROOT).parts[0] in ("hypernetworks", "patches"):
+            tree = sources.tree(path)
+            hidden = {id(part) for node in ast.walk(tree) for part in _hidden(node)}
+            texts = (text for node in ast.walk(tree) if id(node) not in hidden for text in nodes(_literal(node)))
+            yield from filter(_SENTENCE.search, texts)
+
+
+def _hidden(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield what nobody is shown: a text that stands alone, what goes to the log, and the parts of an f-string."""
+    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+        yield node.value
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        if isinstance(node.func.value, ast.Name) and node.func.value.id in {"log", "_log"}:
+            yield from ast.walk(node)
+        if ast.unparse(node.func) == "re.compile":
+            yield from ast.walk(node)
+    if isinstance(node, ast.JoinedStr):
+        yield from (part for part in node.values if isinstance(part, ast.Constant))
 
 
 def _in_templates() -> Iterator[str]:
