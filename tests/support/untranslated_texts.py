@@ -58,6 +58,8 @@ NOT_TRANSLATED = {
     "Unclosed inline table",
     "Unknown hypernetwork: {}",
     "Widths the network acts on, such as 768, 320, 640, 1280. Empty: all that the model has.",
+    "was not used",
+    "What was not used is told in the HTTP API and with grids",
     "\\[InternetShortcut\\]|\\[Desktop Entry\\]",
     "activation text",
     "activation {}, activate_output {}",
