@@ -20,6 +20,7 @@
         isSentence: key.endsWith("."),
         expression: expressionOf(key, table[key]),
     }));
+    window.hnwTranslated = (text) => translate(text)?.words ?? text;
     if (!patterns.length) return;
 
     function expressionOf(key, translation) {

@@ -17,10 +17,13 @@ const HNW_LISTS = [
     window.addEventListener("focus", readInSight);
     onUiTabChange(readInSight);
 
-    document.addEventListener("focusin", ({target, relatedTarget}) => {
+    // Before a list is opened: what came while somebody types in it would take the text away.
+    function readBefore({target, relatedTarget}) {
         const list = target.closest?.(".hnw-networks");
-        if (!list || list.contains(relatedTarget)) return;
+        if (!list || list.contains(relatedTarget) || list.contains(document.activeElement)) return;
         const place = list.closest(".hnw-generation, [id^=hnw_][id$=_tab]");
         HNW_LISTS.map(button).find((one) => one && place?.contains(one))?.click();
-    });
+    }
+
+    document.addEventListener("pointerover", readBefore);
 })();

@@ -46,6 +46,7 @@ function hnwFollow(id, atEnd) {
 
 // What can be asked of a run is in sight while one goes on.
 function hnwMarkRun(line) {
+    if (line) hnwRunGoesOn();
     const {classList} = gradioApp().querySelector("#hnw_train_going_on");
     classList.toggle("hnw-is-running", Boolean(line));
     classList.toggle("hnw-is-paused", line?.dataset.paused === "1");

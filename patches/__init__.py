@@ -19,6 +19,7 @@ import logging
 
 from .patching import Patch, PatchSet, page, switches
 from .patching.console_log import console_log
+from .runs.board import board
 from .runs.run import runs
 from .sets import (
     attention,
@@ -116,6 +117,7 @@ def uninstall_all() -> None:
     """Switch every patch set off, the last one first, and unload the networks that only our path can run."""
     from .runs.stop_signals import stop_signals  # noqa: PLC0415 - needs the running host
 
+    board.end()
     _end_run()  # without our k/v path it would train a network that the U-Net does not use
     stop_signals.uninstall()
     console_log.uninstall()

@@ -27,6 +27,16 @@ def found_rate(*sentences: str, chart: Markup, rate: str) -> str:
     return elements.page(_FILE, "found_rate", sentences, chart, rate)
 
 
+def ended(sentence: str) -> str:
+    """Return a sentence on the end of a run for the page's script, out of sight."""
+    return elements.page(_FILE, "ended", sentence)
+
+
+def link(words: str, address: str) -> str:
+    """Return a sentence that ends with an address to open."""
+    return elements.page(_FILE, "link", words, address)
+
+
 def refused(sentences: Sequence[str]) -> str:
     """Return errors as a list; an empty text where there are none."""
     return elements.page(_FILE, "refused", sentences)

@@ -11,6 +11,7 @@ MASTER = "hnw_enabled"
 KEPT = "hnw_networks_kept"
 SHORTCUTS = "hnw_exact_shortcuts"
 OWN_TAB = "hnw_own_tab"
+SOUND, NOTIFICATION = "hnw_end_sound", "hnw_end_notification"
 #: For whoever asks for something of ours meanwhile.
 OFF = "Hypernetwork Workbench is switched off in Settings > Hypernetworks"
 _DEFAULT_KEPT = 4
@@ -48,15 +49,29 @@ def register(sets: Sequence[PatchSet], apply: Callable[[], None]) -> None:
     shared.opts.add_option(KEPT, kept)
     shared.opts.add_option(SHORTCUTS, shortcuts)
     shared.opts.add_option(OWN_TAB, own_tab)
+    _register_signs_of_the_end()
     for key in (MASTER, *map(switch, sets)):
         shared.opts.onchange(key, apply, call=False)
+
+
+def _register_signs_of_the_end() -> None:
+    from modules import shared  # noqa: PLC0415
+
+    sound = shared.OptionInfo(True, "Play a sound at the end of a run of Train Gamma", section=_SECTION).info(
+        "the WebUI's notification sound where it has one, else two short tones"
+    )
+    notification = shared.OptionInfo(
+        True, "Show a notification of the browser at the end of a run of Train Gamma", section=_SECTION
+    ).info("while the page is not looked at; a button beside a run that goes on asks the browser to allow it")
+    shared.opts.add_option(SOUND, sound)
+    shared.opts.add_option(NOTIFICATION, notification)
 
 
 def forget(sets: Sequence[PatchSet]) -> None:
     """Take the options out of the host's, which keep their values: nothing is left that could switch us on."""
     from modules import shared  # noqa: PLC0415
 
-    for key in (MASTER, *map(switch, sets), KEPT, OWN_TAB):
+    for key in (MASTER, *map(switch, sets), KEPT, OWN_TAB, SOUND, NOTIFICATION):
         shared.opts.data_labels.pop(key, None)
 
 

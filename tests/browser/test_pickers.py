@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from hypernetwork_workbench.hypernetworks import files
 from hypernetwork_workbench.hypernetworks.network.hypernetwork import Hypernetwork, Structure
+from selenium.webdriver import ActionChains
 
 from tests.browser.conftest import Server
 from tests.browser.page import Page
@@ -40,6 +41,12 @@ def save(folder: Path, name: str, widths: tuple[int, ...] = WIDTHS) -> Path:
     return path
 
 
+def point_at(page: Page, list_: str) -> None:
+    field = page.find(f"#{list_} input")
+    page.driver.execute_script("document.activeElement.blur(); arguments[0].scrollIntoView({block: 'center'})", field)
+    ActionChains(page.driver).move_to_element(page.find(".tab-nav button")).move_to_element(field).perform()
+
+
 @pytest.mark.parametrize("list_", LISTS)
 def test_a_file_that_comes_is_in_the_list_and_one_that_goes_is_told(page: Page, networks: Path, list_: str):
     tabs, place = LISTS[list_]
@@ -47,11 +54,11 @@ def test_a_file_that_comes_is_in_the_list_and_one_that_goes_is_told(page: Page, 
         page.tab(tab)
     name = f"by hand for {list_}"
     path = save(networks, name)
+    point_at(page, list_)
     page.choose(list_, name)
     path.unlink()
-    page.driver.execute_script("document.querySelector(`#${arguments[0]} input`).focus()", list_)
+    point_at(page, list_)
     page.wait_for_text(place, name)
-    page.driver.execute_script("document.activeElement.blur()")
 
 
 def test_what_had_no_effect_is_told_under_the_picture(page: Page, networks: Path):

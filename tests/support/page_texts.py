@@ -73,7 +73,7 @@ def in_code() -> set[str]:
     labels = {**create_entry.LABELS, **train_entry.LABELS}
     names = re.compile(r"\b(" + "|".join(re.escape(name) for name in labels if re.search("[_.]", name)) + r")\b")
     found: set[str] = set()
-    for text in itertools.chain(_in_python(), _in_templates()):
+    for text in itertools.chain(_in_python(), _in_templates(), _in_scripts()):
         found |= {text, text.replace("_", " "), names.sub(lambda name: f"“{labels[name[0]]}”", text)}
     sentences = {part for text in found for part in re.split(r"(?:(?<=\.) (?:\{\} )?|(?<=^\{\}) )(?=[A-Z])", text)}
     return found | {re.sub(r"\.(\{\})+$", ".", part).strip(" ,;") for part in sentences}
@@ -121,6 +121,11 @@ def _in_templates() -> Iterator[str]:
             if kind == "string":
                 yield value[1:-1]
         yield from nodes(page)
+
+
+def _in_scripts() -> Iterator[str]:
+    for path in sorted((sources.ROOT / "javascript").glob("*.js")):
+        yield from re.findall(r'"([A-Z][^"\n]* [^"\n]*)"', path.read_text(encoding="utf-8"))
 
 
 def _literal(node: ast.AST) -> str:

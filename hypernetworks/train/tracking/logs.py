@@ -22,6 +22,8 @@ from .notes import Notes
 COLUMNS = [*(field.name for field in dataclasses.fields(StepRecord)), "validation_loss", "seconds"]
 
 
+#: So that TensorBoard shows a run while it goes on.
+_FLUSH_S = 10
 _DIGITS = re.compile("[0-9]{1,12}")
 
 
@@ -146,7 +148,7 @@ class TensorBoardLog:
         except ImportError as error:
             raise SettingsError("output.tensorboard", "needs the package tensorboard") from error
         try:
-            self._writer = module.SummaryWriter(str(folder))
+            self._writer = module.SummaryWriter(str(folder), flush_secs=_FLUSH_S)
         except OSError as error:
             raise SettingsError("output.tensorboard", f"{folder} cannot be written: {error.strerror}") from error
         self._job = job

@@ -84,7 +84,7 @@ class InspectTab:
         """Make a fold for the fields of an action, with its button and its status below them."""
         with gr.Accordion(title, open=False, elem_id=f"{_ID}_{section}"):
             yield
-            self._buttons[section] = gr.Button(button, elem_id=f"{_ID}_{section}_button")
+            self._buttons[section] = gr.Button(button, elem_id=f"{_ID}_{section}_button", elem_classes="hnw-main")
             self._statuses[section] = gr.HTML(elem_id=f"{_ID}_{section}_status")
 
     def _connect(self, tab: Any) -> None:

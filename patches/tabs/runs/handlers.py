@@ -13,7 +13,7 @@ from ....hypernetworks.pages import runs as page
 from ....hypernetworks.pages.sentences import done, refused
 from ...runs import saved
 from ..form import Form
-from ..train import buttons
+from ..train import buttons, going_on
 from ..train.handlers import Handlers as TrainHandlers
 from . import work
 
@@ -56,6 +56,10 @@ class Handlers:
         except WorkbenchError as error:
             return _nothing(error)
         return "", gr.update(visible=False), page.comparison([work.compared(record) for record in records]), ""
+
+    def board(self, ids: str) -> str:
+        """Show TensorBoard on the log of the chosen run; return where, or why not."""
+        return going_on.board_of(lambda: _one(ids))
 
     def fill(self, train: TrainHandlers) -> Callable[..., list[Any]]:
         """Return the handler that fills the settings of the chosen run into the form of `train`."""

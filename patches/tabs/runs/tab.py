@@ -56,6 +56,7 @@ def _buttons(has_form: bool) -> dict[str, Any]:
     return {
         "show": gr.Button("Show settings", elem_id=f"{_ID}_show"),
         "compare": gr.Button("Compare", elem_id=f"{_ID}_compare"),
+        "board": gr.Button("TensorBoard", elem_id=f"{_ID}_board"),
         "fill": gr.Button("Use in Train Gamma", visible=has_form, elem_id=f"{_ID}_fill"),
         "continue": gr.Button("Continue", variant="primary", visible=has_form, elem_id=f"{_ID}_continue"),
     }
@@ -63,12 +64,13 @@ def _buttons(has_form: bool) -> dict[str, Any]:
 
 def _connect(opened: Any, handlers: Handlers, parts: dict[str, Any], train: TrainHandlers | None) -> None:
     entered = train.form.components if train else []
-    wipe_on([parts[name] for name in ("refresh", "show", "compare", "fill", "continue")], [parts["status"]])
+    wipe_on([parts[name] for name in ("refresh", "show", "compare", "board", "fill", "continue")], [parts["status"]])
     for event in (opened.select, parts["refresh"].click):
         event(handlers.listing, outputs=[parts["list"]], **_QUICK)
     shown = [parts["details"], parts["taken"], parts["comparison"], parts["status"]]
     parts["show"].click(handlers.show, [parts["ids"], *entered], shown, _js="hnwChosenRuns", **_QUICK)
     parts["compare"].click(handlers.compare, [parts["ids"]], shown, _js="hnwChosenRuns", show_progress="hidden")
+    parts["board"].click(handlers.board, [parts["ids"]], [parts["status"]], _js="hnwChosenRuns", show_progress="hidden")
     if train is None:
         return
     filled = parts["fill"].click(

@@ -10,7 +10,7 @@ from modules import progress
 
 from ....hypernetworks.base.errors import SettingsError, WorkbenchError
 from ....hypernetworks.jobs.train_entry import in_words
-from ....hypernetworks.pages.sentences import done, found_rate, note, paragraph, refused, unsure
+from ....hypernetworks.pages.sentences import done, ended, found_rate, note, paragraph, refused, unsure
 from ....hypernetworks.train import TrainResult
 from ....hypernetworks.train.records import RunRecord
 from ...patching.error_reports import report_unexpected
@@ -50,7 +50,10 @@ def answered(form: Form, act: Callable[[], Answer]) -> Answer:
         with report_unexpected():
             answer = act()
     except WorkbenchError as error:
-        answer = gr.update(), form.explain(in_words(error))
+        run = runs.active
+        sentences = form.explain(in_words(error))
+        has_begun = run is not None and run.job is not None
+        answer = gr.update(), sentences + (ended(f"The training of {run.name} failed.") if has_begun else "")
     _last_answer[:] = answer
     return answer
 
@@ -129,7 +132,13 @@ def interrupt() -> Any:
 def _shown(result: TrainResult, *more: str) -> Answer:
     """Return the pictures of a run, and sentences about its end."""
     pictures = [str(path) for path in (result.sheet, result.strip, *reversed(result.previews)) if path]
-    return gr.update(value=pictures), done(summary(result), *filter(None, more), chart=result.chart)
+    name = result.network.stem
+    sign = (
+        f"The training of {name} was stopped, and is saved."
+        if result.interrupted
+        else f"The training of {name} is finished."
+    )
+    return gr.update(value=pictures), done(summary(result), *filter(None, more), chart=result.chart) + ended(sign)
 
 
 def last_answer() -> list[Any]:

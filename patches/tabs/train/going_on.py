@@ -11,9 +11,12 @@ import gradio as gr
 from ....hypernetworks.base.errors import WorkbenchError
 from ....hypernetworks.base.options import Option
 from ....hypernetworks.jobs.train_entry import in_words
-from ....hypernetworks.pages.sentences import done, refused
+from ....hypernetworks.pages.sentences import done, link, refused
+from ....hypernetworks.train.records import RunRecord
 from ...patching.error_reports import report_unexpected
-from ...runs import training
+from ...runs import folders, saved, training
+from ...runs.board import board
+from ...runs.run import runs
 
 _QUICK: dict[str, Any] = {"queue": False, "show_progress": "hidden"}
 _PROMPT = Option("Prompt of the next preview", "For Preview now. Empty: that of the run's own previews.")
@@ -28,8 +31,12 @@ def make() -> dict[str, Any]:
                 "save_now": gr.Button("Save now", size="sm", elem_id="hnw_train_save_now"),
                 "pause": gr.Button("Pause", size="sm", elem_id="hnw_train_pause"),
                 "go_on": gr.Button("Go on", size="sm", elem_id="hnw_train_go_on"),
+                "board": gr.Button("TensorBoard", size="sm", elem_id="hnw_train_board"),
                 "preview_now": gr.Button("Preview now", size="sm", elem_id="hnw_train_preview_now"),
             }
+        parts["notify"] = gr.Button(
+            "Notify me at the end", size="sm", elem_id="hnw_train_notify", elem_classes="hnw-hidden"
+        )
         prompt = gr.Textbox("", label=_PROMPT.label, info=_PROMPT.help, elem_id="hnw_train_now_prompt")
     prompt.do_not_save_to_config = True
     return parts | {"now_prompt": prompt}
@@ -43,6 +50,8 @@ def connect(parts: dict[str, Any]) -> None:
         event(preview_now, [parts["now_prompt"]], shown, show_progress="hidden")
     parts["pause"].click(pause, outputs=[status], **_QUICK)
     parts["go_on"].click(go_on, outputs=[status], **_QUICK)
+    parts["board"].click(show_board, outputs=[status], show_progress="hidden", queue=False)
+    parts["notify"].click(None, None, [status], _js="hnwAllowNotifications", **_QUICK)
 
 
 def save_now() -> str:
@@ -69,6 +78,26 @@ def pause() -> str:
 def go_on() -> str:
     """Let the run go on; return a sentence."""
     return refused([_NO_RUN]) if training.go_on() is None else done("The run goes on.")
+
+
+def show_board() -> str:
+    """Show TensorBoard on the log of the active run; return where, or why not."""
+    run = runs.active
+    if run is None or run.job is None:
+        return refused([_NO_RUN])
+    folder = Path(run.job.output.dir) if run.job.output.dir else folders.log_dir()
+    return board_of(lambda: saved.chosen(str(folder / run.job.output.name))[0])
+
+
+def board_of(find: Callable[[], RunRecord]) -> str:
+    """Show TensorBoard on the log of a run; return where, or why not."""
+    try:
+        with report_unexpected():
+            record = find()
+            address = board.show(record)
+    except WorkbenchError as error:
+        return refused([f"{in_words(error)}."])
+    return link(f"TensorBoard shows {record.name}, on the machine that the WebUI runs on, at", address)
 
 
 def _made(make: Callable[[], Path]) -> tuple[Path | None, str]:
