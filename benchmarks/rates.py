@@ -6,6 +6,7 @@ The least loss tells the best rate, which *Find a rate* and the advice of the pr
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from hypernetwork_workbench.hypernetworks.ports import Ports
 from hypernetwork_workbench.hypernetworks.train import make_plan
 from hypernetwork_workbench.hypernetworks.train.optim.step_schedule import with_highest
 from hypernetwork_workbench.hypernetworks.train.settings.job import Job
-from hypernetwork_workbench.hypernetworks.train.state import make_state
+from hypernetwork_workbench.hypernetworks.train.state import TrainState, make_state
 from hypernetwork_workbench.hypernetworks.train.trainer import make_trainer
 from hypernetwork_workbench.hypernetworks.train.validation import Validation
 
@@ -56,8 +57,17 @@ def ports(folder: Path) -> Ports:
     return training_cases.ports(folder, HostEncoder())
 
 
-def run(job: Job, here: Ports, training: EncodedDataset, fixed: EncodedDataset) -> float:
-    """Return the loss on `fixed` at the end of a whole run; infinite where it does not stay finite."""
+def run(
+    job: Job,
+    here: Ports,
+    training: EncodedDataset,
+    fixed: EncodedDataset,
+    watch: Callable[[Validation, TrainState], None] = lambda *_: None,
+) -> float:
+    """Return the loss on `fixed` at the end of a whole run; infinite where it does not stay finite.
+
+    `watch` is called at its end.
+    """
     plan = make_plan(job, here)
     state = make_state(job, plan.network, here.denoiser)
     trainer = make_trainer(plan, here.denoiser, training, state)
@@ -68,7 +78,9 @@ def run(job: Job, here: Ports, training: EncodedDataset, fixed: EncodedDataset) 
                 reporter.report(trainer.step(batches))
         except NonFiniteLossError:
             return float("inf")
-        return Validation(fixed, here.denoiser, state, 1).measure()
+        validation = Validation(fixed, here.denoiser, state, 1)
+        watch(validation, state)
+        return validation.measure()
 
 
 def _at(job: Job, rate: float, turn: int) -> Job:
