@@ -78,9 +78,9 @@ class Tests:
 
         Raises ChildError where they end without a result, or not within the time.
         """
-        watch = Watch(self.sources)
 
         def run() -> Reach:
+            watch = Watch(self.sources)
             self._pytest([str(self.folder)], watch)
             return watch.reach
 

@@ -80,7 +80,7 @@ def _try(path: Path, root: Path, options: argparse.Namespace, known: Sequence[eq
     reach = tests.reach(60 * options.minutes)
     score = Score(path.relative_to(root / CODE).as_posix(), useless=reach.failed)
     for name in sorted(reach.failed):
-        _say(f"  {name} does not pass without a change, and is left out.")
+        _say(f"  {name} fails without a change, and is left out.")
     for mutant in _unknown(path, root, options, known, score):
         left = start + 60 * options.minutes - time.monotonic()
         if left <= 0:

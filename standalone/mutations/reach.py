@@ -6,11 +6,13 @@ import ast
 import time
 from collections.abc import Generator, Iterable
 from dataclasses import dataclass, field
+from itertools import accumulate
 from pathlib import Path
 
 import coverage
 import pytest
 
+MOST_S = 60  # of tests, nearest first, for one change
 _IMPORTED = ""  # the context of what ran outside of any test
 
 
@@ -20,7 +22,7 @@ class Reach:
 
     Attributes:
         seconds: how long each test that passes takes, by its id.
-        failed: the ids of those that do not pass, and are of no use.
+        failed: the ids of those that fail, and are of no use.
         tests: the ids of the tests that run a line, by file and number of the line; `""` where importing it does.
     """
 
@@ -32,7 +34,8 @@ class Reach:
         """Return the ids of the tests that could notice a change of a line, the most promising first.
 
         What runs at import counts for every test. Files that are quick come first, and before them one named after
-        the module; the tests of a file stay in order, for they share what is slow to make.
+        the module; the tests of a file stay in order, for they share what is slow to make. Together they take
+        `MOST_S` at most.
         """
         lines = self.tests.get(str(path), {})
         reaching = set().union(*(lines.get(number, set()) for number in _statement(path, line)))
@@ -43,7 +46,9 @@ class Reach:
             total[_file(name)] = total.get(_file(name), 0) + self.seconds[name]
         near = {_file(name) for name in touching}
         order = sorted(total, key=lambda file: (Path(file).stem != f"test_{path.stem}", file not in near, total[file]))
-        return [name for file in order for name in self.seconds if name in names and _file(name) == file]
+        found = [name for file in order for name in self.seconds if name in names and _file(name) == file]
+        ends = accumulate(self.seconds[name] for name in found)
+        return [name for name, end in zip(found, ends, strict=True) if end <= MOST_S]
 
 
 def _file(test: str) -> str:
@@ -64,14 +69,12 @@ def _statement(path: Path, line: int) -> Iterable[int]:
 
 
 class Watch:
-    """A plugin of pytest that fills a `Reach`."""
+    """A plugin of pytest that fills a `Reach`; it begins when it is made, so before the first import of the code."""
 
     def __init__(self, sources: Path) -> None:
         self.reach = Reach()
+        self._useless: set[str] = set()
         self._coverage = coverage.Coverage(data_file=None, include=[f"{sources}/*"], config_file=False)
-
-    def pytest_sessionstart(self) -> None:
-        """Begin to note lines."""
         self._coverage.start()
 
     @pytest.hookimpl(wrapper=True)
@@ -85,9 +88,11 @@ class Watch:
         return result
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Remember a test that does not pass."""
-        if not report.passed:
+        """Remember a test that fails or is skipped."""
+        if report.failed:
             self.reach.failed.add(report.nodeid)
+        if not report.passed:
+            self._useless.add(report.nodeid)
 
     def pytest_sessionfinish(self) -> None:
         """Gather what was noted."""
@@ -96,5 +101,5 @@ class Watch:
         for file in data.measured_files():
             lines = data.contexts_by_lineno(file)
             self.reach.tests[file] = {line: set(contexts) for line, contexts in lines.items()}
-        for name in self.reach.failed:
+        for name in self._useless:
             self.reach.seconds.pop(name, None)
