@@ -10,6 +10,7 @@ import importlib
 import importlib.abc
 import importlib.machinery
 import importlib.util
+import math
 import os
 import pickle
 import signal
@@ -27,8 +28,10 @@ from .mutants import Mutant
 from .reach import Reach, Watch
 
 NOTICED, SURVIVED, TOO_SLOW = "noticed", "survived", "too slow"
+ANSWER = "answer"
 HEAVY = ("torch", "numpy", "PIL.Image", "safetensors.torch", "hypothesis", "_pytest.pytester")
 MOST_MEMORY_BYTES = 12 << 30  # a changed size may ask for any amount
+PATIENCE = 10  # how much longer than its processor time a child may take, on a busy machine or waiting
 _PASSED, _FAILED = 0, 1
 
 
@@ -86,7 +89,7 @@ class Tests:
 
         found = _in_child(run, limit_s)
         if found is _NO_ANSWER:
-            raise ChildError(f"{self.folder}: the tests without a change did not end within {limit_s:.0f} s.")
+            raise ChildError(f"{self.folder}: the tests without a change take more than {limit_s:.0f} s.")
         if not isinstance(found, Reach) or not found.seconds:
             raise ChildError(f"{self.folder}: no test passes without a change; run them with pytest to see why.")
         return found
@@ -126,31 +129,33 @@ _NO_ANSWER = object()
 
 
 def _in_child(run: Callable[[], Any], limit_s: float) -> Any:
-    """Return what `run` gives in a child in a folder of its own; _NO_ANSWER where that takes too long.
+    """Return what `run` gives in a child in a folder of its own; _NO_ANSWER where that takes too much processor time.
 
-    A child that dies, as one out of memory does, gives a failure of the tests.
+    A child that dies of something else, such as too little memory, gives a failure of the tests.
     """
     with tempfile.TemporaryDirectory(prefix="mutations-", ignore_cleanup_errors=True) as folder:
-        answer = Path(folder) / "answer"
+        answer = Path(folder) / ANSWER
         child = os.fork()
         if child == 0:
-            _be_child(run, Path(folder), answer)
+            _be_child(run, Path(folder), math.ceil(limit_s))
         try:
-            ended = _wait(child, limit_s)
+            died_of = _wait(child, PATIENCE * limit_s)
         finally:
             _end(child)
-        if not ended:
+        if died_of == signal.SIGXCPU:
             return _NO_ANSWER
         return pickle.loads(answer.read_bytes()) if answer.exists() else _FAILED
 
 
-def _wait(child: int, limit_s: float) -> bool:
+def _wait(child: int, limit_s: float) -> int:
+    """Return the signal that a child died of, 0 where it ended by itself; SIGXCPU too where it does not end."""
     end = time.monotonic() + limit_s
     while time.monotonic() < end:
-        if os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
-            return True
+        status = os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        if status is not None:
+            return 0 if status.si_code == os.CLD_EXITED else status.si_status
         time.sleep(0.02)
-    return False
+    return signal.SIGXCPU
 
 
 def _end(child: int) -> None:
@@ -162,18 +167,22 @@ def _end(child: int) -> None:
     os.waitpid(child, 0)
 
 
-def _be_child(run: Callable[[], Any], folder: Path, answer: Path) -> None:
+def _be_child(run: Callable[[], Any], folder: Path, limit_s: int) -> None:
     """Write the answer and end, whatever happens, without the parent's clean-up."""
     import resource  # noqa: PLC0415 - not on Windows
 
     try:
         os.setpgid(0, 0)
         os.chdir(folder)
+        used_s = math.ceil(time.process_time())
+        resource.setrlimit(resource.RLIMIT_CPU, (used_s + limit_s, used_s + limit_s + 1))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         resource.setrlimit(resource.RLIMIT_DATA, (MOST_MEMORY_BYTES, MOST_MEMORY_BYTES))
         with (folder / "said").open("wb") as said:
             os.dup2(said.fileno(), 1)
             os.dup2(said.fileno(), 2)
-        answer.with_suffix(".part").write_bytes(pickle.dumps(run()))
-        answer.with_suffix(".part").rename(answer)
+        part = folder / f"{ANSWER}.part"
+        part.write_bytes(pickle.dumps(run()))
+        part.rename(folder / ANSWER)
     finally:
         os._exit(0)

@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 CODE, TESTS = "hypernetworks", "tests/hypernetworks"
 ROOMS = ("train", "data", "network", "files", "compose", "merge", "inference")
 USAGE_ERROR = 2
-SPARE_S = 15  # how long a mutant's tests may take, on top of four times what they take without a change
+SPARE_S = 15  # processor time of a mutant's tests, on top of four times what they take without a change
 HELP = """\
 Changes one line at a time and runs the tests of the room: a change that none of them notices shows a promise that no
 test holds. Exit status: 0 done, also where changes survive; 2 something was entered wrong or cannot be run.

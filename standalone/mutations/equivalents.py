@@ -61,7 +61,7 @@ def _is_there(entry: Equivalent, root: Path) -> bool:
     if not path.is_file():
         return False
     lines = path.read_text(encoding="utf-8").splitlines()
-    numbers = {number for number, line in enumerate(lines, 1) if line.strip() and line.strip() in entry.line}
+    numbers = {number for number, line in enumerate(lines, 1) if line.strip() and " ".join(line.split()) in entry.line}
     near = (place for place in places(path) if numbers & set(range(place.position[0][0], place.position[1][0] + 1)))
     made = filter(None, map(mutant, near))
     return any((each.before, each.after) == (entry.line, entry.becomes) for each in made)

@@ -31,8 +31,8 @@ class Mutant:
     """A file with one change.
 
     Attributes:
-        line: the number of the first line that differs, from 1.
-        before: that line; where several differ, all of them, joined with blanks.
+        line: where the change begins, from 1.
+        before: the line that differs; where several do, all of them, joined with blanks.
         after: what stands there in the mutant.
         source: the whole mutant.
     """
@@ -66,17 +66,17 @@ def mutant(place: Place) -> Mutant | None:
     after = mutate_code(before, operators()[place.operator], place.occurrence)
     if after is None or _running(before) == _running(after):
         return None
-    start, first, last = _difference(before.splitlines(), after.splitlines())
-    return Mutant(place.path, place.operator, start + 1, first, last, after)
+    first, last = _difference(before.splitlines(), after.splitlines())
+    return Mutant(place.path, place.operator, place.position[0][0], first, last, after)
 
 
-def _difference(old: list[str], new: list[str]) -> tuple[int, str, str]:
-    """Return where two lists of lines first differ, from 0, and what each has from there to the last difference."""
+def _difference(old: list[str], new: list[str]) -> tuple[str, str]:
+    """Return what each of two lists of lines has from their first to their last difference, on one line."""
     shorter = min(len(old), len(new))
     start = next((n for n in range(shorter) if old[n] != new[n]), shorter)
     same = next((n for n in range(shorter - start) if old[-1 - n] != new[-1 - n]), shorter - start)
-    texts = [" ".join(line.strip() for line in lines[start : len(lines) - same]) for lines in (old, new)]
-    return start, texts[0], texts[1]
+    first, last = (" ".join(" ".join(lines[start : len(lines) - same]).split()) for lines in (old, new))
+    return first, last
 
 
 @cache

@@ -12,7 +12,7 @@ from pathlib import Path
 import coverage
 import pytest
 
-MOST_S = 60  # of tests, nearest first, for one change
+MOST_S = 60  # of processor time of tests, nearest first, for one change
 _IMPORTED = ""  # the context of what ran outside of any test
 
 
@@ -21,7 +21,7 @@ class Reach:
     """What the tests of a room do.
 
     Attributes:
-        seconds: how long each test that passes takes, by its id.
+        seconds: the processor time of each test that passes, by its id.
         failed: the ids of those that fail, and are of no use.
         tests: the ids of the tests that run a line, by file and number of the line; `""` where importing it does.
     """
@@ -81,9 +81,9 @@ class Watch:
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
         """Note lines and time for one test."""
         self._coverage.switch_context(item.nodeid)
-        start = time.monotonic()
+        start = time.process_time()
         result = yield
-        self.reach.seconds[item.nodeid] = time.monotonic() - start
+        self.reach.seconds[item.nodeid] = time.process_time() - start
         self._coverage.switch_context(_IMPORTED)
         return result
 

@@ -7,6 +7,9 @@ import pytest
 import torch
 from hypernetwork_workbench.hypernetworks import compose, files
 from hypernetwork_workbench.hypernetworks.base.errors import CompositionError
+from hypernetwork_workbench.hypernetworks.compose import nodes
+from hypernetwork_workbench.hypernetworks.compose.bound import Apply
+from hypernetwork_workbench.hypernetworks.compose.nodes import MAX_NODES
 from hypernetwork_workbench.hypernetworks.network.hypernetwork import Hypernetwork, Structure
 from hypothesis import given
 from hypothesis import strategies as st
@@ -375,3 +378,39 @@ def test_names_are_given_as_the_caller_knows_them():
     assert composition.names == ("A", "C")
     with pytest.raises(CompositionError, match="'A' occurs twice"):
         compose.parse("A(9f86d081) + A", rename=lambda name: name[:1])
+
+
+def test_limits_are_accepted_and_what_is_beyond_is_not():
+    names = [f"n{number}" for number in range(MAX_NODES + 1)]
+    for kept in (parallel, sequence):
+        assert len(compose.parse(kept(names[:MAX_NODES])).names) == MAX_NODES
+        with pytest.raises(CompositionError, match=f"more than {MAX_NODES} networks"):
+            compose.parse(kept(names))
+    with pytest.raises(CompositionError, match=f"^more than {MAX_NODES} networks stand side by side$"):
+        nodes.parallel([nodes.Single(name) for name in names], [1.0] * len(names), "")
+    nodes.parallel([nodes.Single(name) for name in names[:-1]], [1.0] * MAX_NODES, "")
+
+
+def parallel(names):
+    return "{" + ", ".join(f'"{name}"' for name in names) + "}"
+
+
+def sequence(names):
+    return "[" + ", ".join(f'"{name}"' for name in names) + "]"
+
+
+@pytest.mark.parametrize(("length", "shown"), [(1, 1), (59, 59), (60, 60), (61, 63), (200, 63)])
+def test_long_names_are_cut_in_messages(length, shown):
+    assert nodes.shorten("x" * length) == repr("x" * min(length, 60) + "..." * (shown == 63))
+
+
+def test_a_network_alone_has_its_whole_strength():
+    net = NETWORKS["B"]
+    assert torch.equal(Apply(net).transform(X, X)[0], net.transform(X)[0])
+    assert torch.equal(Apply(net, 0.5).transform(X, X)[1], net.transform(X, 0.5)[1])
+
+
+def test_what_is_shown_of_a_composition_is_its_tree():
+    inner = compose.parse("A")
+    assert repr(compose.Composition(inner.root, {"A": inner})) == repr(inner)
+    assert compose.Composition(inner.root, {"A": inner}) == inner

@@ -14,6 +14,7 @@ from hypernetwork_workbench.hypernetworks.inference.reduced import (
     reduce,
     split,
 )
+from hypernetwork_workbench.hypernetworks.kernels.linear import PackedLinear
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -151,3 +152,50 @@ def test_mish_over_its_input_is_torchs(dtype):
     tolerance = 4 * torch.finfo(dtype).eps
     torch.testing.assert_close(got, want, rtol=tolerance, atol=tolerance)
     assert _Mish()(values.half()).dtype == torch.float16
+
+
+@pytest.mark.parametrize("flags", KINDS)
+def test_the_way_of_graphics_cards_gives_the_same(flags):
+    module = random_network(5, **flags).requires_grad_(False).pair(8)[1]
+    x = torch.randn(2, 3, 8)
+    mlp = MLP(module, -0.7)
+    if mlp.layers:
+        torch.testing.assert_close(mlp._elsewhere(x), module(x, -0.7), atol=1e-5, rtol=1e-5)
+        assert mlp._elsewhere(x).shape == x.shape
+
+
+def test_the_affine_map_at_the_end_is_split_off_whatever_stands_before_it():
+    bent, plain = random_network(1, activation="mish"), random_network(2)
+    chain = Chain((Apply(plain, 0.5), Apply(bent), Apply(random_network(3)), Apply(plain, 0.7)))
+    x = torch.randn(2, 3, 8)
+    whole = reduce(chain, 8, False, CPU)
+    assert [type(part) for part in whole.parts] == [Affine, MLP, Affine]
+    rest, last = split(whole)
+    assert last is whole.parts[2]
+    assert [type(part) for part in rest.parts] == [Affine, MLP]
+    torch.testing.assert_close(last(rest(x)), chain.transform(x, x)[0], atol=1e-4, rtol=1e-4)
+    bent_last = reduce(Chain((Apply(plain), Apply(bent))), 8, False, CPU)
+    assert split(bent_last) == (bent_last, None)
+
+
+def test_costs_are_multiplications_for_each_token():
+    assert reduce(Apply(random_network(1), 0.0), 8, False, CPU).cost == 0
+    assert reduce(Apply(random_network(1, activation="mish")), 8, False, CPU).cost == 2 * 8 * 16
+    assert reduce(Apply(random_network(1)), 8, False, CPU).cost == 8 * 8
+    assert reduce(Apply(random_network(1, layer_structure=(1, 0.25, 1))), 8, False, CPU).cost == 2 * 8 * 2
+
+
+def test_weights_are_packed_once(monkeypatch):
+    packed = []
+
+    class Counted(PackedLinear):
+        def __init__(self, *layer):
+            packed.append(super().__init__(*layer))
+
+    plain, bent = random_network(1).requires_grad_(False), random_network(2, activation="mish").requires_grad_(False)
+    functions = [reduce(Apply(network), 8, False, CPU) for network in (plain, bent)]
+    monkeypatch.setattr(f"{MLP.__module__}.PackedLinear", Counted)
+    for _ in range(3):
+        for function in functions:
+            function(torch.randn(1, 2, 8))
+    assert len(packed) == 1 + 2

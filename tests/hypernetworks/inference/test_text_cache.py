@@ -152,3 +152,39 @@ def test_what_is_random_in_training():
     assert not is_random(dropping)
     assert is_random(dropping.train())
     assert is_random(random_network(1, activation="rrelu").train())
+
+
+def test_what_is_kept_can_be_looked_up_without_computing():
+    cache, x, y = TextCache(limit=2), context(0), context(1)
+    assert cache.find("key", x) is None
+    assert len(cache) == 0
+    kept = cache.get("key", x, lambda: (x, x))
+    cache.get("key", y, lambda: (y, y))
+    assert cache.find("key", x) is kept
+    assert cache.find("other", x) is None
+    assert len(cache) == 2
+    cache.get("key", context(2), lambda: (y, y))
+    assert cache.find("key", x) is kept  # looked up last, so it stays longest
+    assert cache.find("key", y) is None
+    cache.clear()
+    assert len(cache) == 0
+
+
+def test_the_memory_of_what_is_kept_is_that_of_results_and_copies():
+    x = context()
+    for compares, tensors in ((True, 3), (False, 2)):
+        room_for_two = 2 * tensors * x.numel() * 4
+        for limit_bytes, kept in ((room_for_two, 2), (room_for_two - 1, 1)):
+            cache = TextCache(limit_bytes=limit_bytes, compares=compares)
+            for other in (context(1), context(2), x):
+                cache.get("key", other, lambda other=other: (other.clone(), other.clone()))
+            assert len(cache) == kept
+    assert (TextCache().limit, TextCache().limit_bytes) == (8, 64 * 1024**2)
+
+
+@pytest.mark.parametrize("device", ["cpu"])
+def test_autocast_has_results_of_its_own(device, counted):
+    before = key_of((counted.network,), 8)
+    with torch.autocast(device, torch.bfloat16):
+        assert key_of((counted.network,), 8) != before
+    assert key_of((counted.network,), 8) == before

@@ -55,3 +55,16 @@ def test_half_precision_is_multiplied_out_in_more():
     wanted = multiply_out(random_network(1).half().double().pair(8)[1])
     assert multiply_out(module)[0].dtype == torch.float64
     assert all(map(torch.equal, multiply_out(module), wanted))
+
+
+@pytest.mark.parametrize("upsample", [False, True])
+def test_residual_blocks_without_a_bend_are_multiplied_out_too(upsample):
+    network = random_network(4, skip_connection=True, upsample_linear=upsample, dropout_structure=(0, 0.3, 0))
+    module = network.pair(8)[1]
+    weight, bias = added_map(module, network.structure)
+    assert (weight.dtype, bias.dtype) == (torch.float64, torch.float64)
+    torch.testing.assert_close(X + X @ weight.float().T + bias.float(), network.transform(X)[1], atol=1e-5, rtol=1e-5)
+    assert next(module.parameters()).dtype == torch.float32
+    for bent in ({"activation": "relu"}, {"layer_norm": True}):
+        other = random_network(4, skip_connection=True, **bent)
+        assert added_map(other.pair(8)[0], other.structure) is None

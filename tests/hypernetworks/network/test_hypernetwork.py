@@ -49,6 +49,8 @@ def test_strength_scales_what_the_network_adds(strength, residual):
         part, _ = net.transform(x, strength)
     torch.testing.assert_close(part, x + strength * (full - x))
     assert not torch.equal(full, x)
+    with torch.no_grad():
+        torch.testing.assert_close(full, net.transform(x, 1.0)[0], rtol=0, atol=0)
 
 
 def test_an_unknown_width_and_strength_zero_give_the_same_object():

@@ -5,6 +5,7 @@ import torch
 from hypernetwork_workbench.hypernetworks.base.errors import SettingsError
 from hypernetwork_workbench.hypernetworks.network.activations import ACTIVATIONS, RULED_OUT, make_activation
 from hypernetwork_workbench.hypernetworks.network.hypernetwork import Hypernetwork, Structure
+from hypernetwork_workbench.hypernetworks.network.structure import default_dropout
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -106,3 +107,18 @@ def test_flags_follow_from_the_dropout_structure():
     assert (first.use_dropout, first.last_layer_dropout) == (True, False)
     both = dataclasses.replace(plain, dropout_structure=(0, 0.3, 0.2, 0))
     assert (both.use_dropout, both.last_layer_dropout) == (True, True)
+
+
+@pytest.mark.parametrize(
+    ("layers", "last", "expected"),
+    [
+        ((1, 1), True, (0, 0)),
+        ((1, 2, 1), False, (0, 0, 0)),
+        ((1, 2, 1), True, (0, 0.3, 0)),
+        ((1, 2, 2, 1), False, (0, 0.3, 0, 0)),
+        ((1, 2, 3, 2, 1), True, (0, 0.3, 0.3, 0.3, 0)),
+    ],
+)
+def test_the_dropout_of_files_that_only_have_flags(layers, last, expected):
+    assert default_dropout(layers, True, last) == expected
+    assert default_dropout(layers, False, last) == (0,) * len(layers)

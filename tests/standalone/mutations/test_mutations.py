@@ -15,6 +15,10 @@ SUMS = """\
 BASE = 0
 
 
+def doubled(function):
+    return function
+
+
 def add(a: int, b: int | None) -> int:
     return a + (b or BASE)
 
@@ -23,6 +27,7 @@ def rest(a: int, b: int) -> int:
     return a - b
 
 
+@doubled
 def never(a: int) -> int:
     return not a
 
@@ -63,7 +68,7 @@ line = "return a % b"
 becomes = ["return a * b"]
 reason = "the line is gone"
 """
-RUN = "import sys; from pathlib import Path; from standalone.mutations import command; command.SPARE_S = 1; "
+RUN = "import sys; from pathlib import Path; from standalone.mutations import command; command.SPARE_S = 2; "
 RUN += "sys.exit(command.main(sys.argv[2:], Path(sys.argv[1])))"
 
 
@@ -106,11 +111,11 @@ def said(project: Path) -> str:
 
 def test_a_change_that_no_test_looks_at_survives_and_is_shown_with_its_place(said: str):
     assert "\n  - return a - b\n  + return a " in said
-    assert "hypernetworks/room/sums.py:9 ReplaceBinaryOperator_Sub_" in said
+    assert "hypernetworks/room/sums.py:13 ReplaceBinaryOperator_Sub_" in said
 
 
 def test_a_line_that_no_test_runs_is_said_to_be_one(said: str):
-    assert "sums.py:13 ReplaceUnaryOperator_Delete_Not, which no test of the room runs\n  - return not a\n" in said
+    assert "sums.py:18 ReplaceUnaryOperator_Delete_Not, which no test of the room runs\n  - return not a\n" in said
 
 
 def test_what_the_tests_hold_is_noticed_and_endless_loops_are_told_apart(said: str):
@@ -119,7 +124,7 @@ def test_what_the_tests_hold_is_noticed_and_endless_loops_are_told_apart(said: s
     assert "found.append" not in said
     row = next(line for line in said.splitlines() if line.startswith("| room |") and "changes" not in line)
     _, tried, noticed, slow, share, equivalent, _ = row.strip("| ").split(" | ")
-    assert int(tried) - int(noticed) == said.count("\n  + ") == 2
+    assert int(tried) - int(noticed) == said.count("\n  + ") == 3  # with the decorator, which does nothing
     assert int(slow) >= 1
     assert share == f"{100 * int(noticed) / int(tried):.0f} %"
     assert equivalent == "1"
@@ -162,3 +167,9 @@ def test_the_known_equivalents_of_the_project_are_there():
     known = equivalents.read()
     assert all(entry.reason for entry in known)
     assert equivalents.stale(known, sources.ROOT) == []
+
+
+def test_a_decorator_is_a_change_of_its_own_line(project: Path):
+    places = mutants.places(project / "hypernetworks" / "room" / "sums.py")
+    found = [mutants.mutant(place) for place in places if place.operator == "RemoveDecorator"]
+    assert [(mutant.line, mutant.before, mutant.after) for mutant in found if mutant] == [(16, "@doubled", "")]

@@ -1,0 +1,73 @@
+"""The limits and first values of a network's settings."""
+
+import pytest
+from hypernetwork_workbench.hypernetworks.base.errors import SettingsError
+from hypernetwork_workbench.hypernetworks.network.settings import CreateSettings, NetworkSettings, name_problems
+from hypernetwork_workbench.hypernetworks.network.structure import MAX_LAYERS, Structure
+
+
+def made(**values):
+    """Make settings of a network called `ink`, with layers that fit the largest width."""
+    return CreateSettings(**{"name": "ink", "layer_structure": (1, 0.5, 1)} | values)
+
+
+@pytest.mark.parametrize(
+    ("field", "accepted", "refused"),
+    [
+        ("widths", [(2,), (16384,)], [(0,), (16385,)]),
+        ("layer_structure", [(1, 0.001, 1), (1, 64, 1)], [(1, 0.0009, 1), (1, 64.1, 1)]),
+        ("dropout_structure", [(0, 0.0, 0), (0, 0.99, 0)], [(0, -0.01, 0), (0, 0.995, 0)]),
+        ("init_std", [0.0, 1.0], [-0.01, 1.01]),
+        ("seed", [0, 2**63 - 1], [-1, 2**63]),
+    ],
+)
+def test_limits_are_accepted_and_what_is_beyond_is_not(field, accepted, refused):
+    for value in accepted:
+        assert getattr(made(**{field: value}), field) == value
+    for value in refused:
+        with pytest.raises(SettingsError) as caught:
+            made(**{field: value})
+        assert caught.value.field == field
+
+
+def test_what_is_not_said():
+    settings = CreateSettings(name="ink")
+    assert settings.structure() == Structure((1, 2, 1), activation="relu", init_std=0.01)
+    assert (settings.widths, settings.seed, settings.overwrite) == ((), 0, False)
+    assert NetworkSettings().file == ""
+
+
+def test_what_the_structure_and_the_widths_refuse_is_a_problem_of_the_settings():
+    assert [error.field for error in CreateSettings.problems(made())] == []
+    for field, values in {
+        "upsample_linear": {"upsample_linear": True},
+        "widths": {"widths": (5,), "layer_structure": (1, 0.1, 1)},
+        "layer_structure": {"widths": (16384,), "layer_structure": (1, 64, 64, 1)},
+    }.items():
+        with pytest.raises(SettingsError) as caught:
+            made(**values)
+        assert caught.value.field == field
+    assert made(widths=(768, 768)).widths == (768, 768)  # typed twice is meant once
+
+
+@pytest.mark.parametrize("name", ["", " ", "a/b", "con"])
+def test_a_name_that_no_file_can_have_is_a_problem(name):
+    assert [error.field for error in name_problems(name)] == ["name"]
+    with pytest.raises(SettingsError, match="name"):
+        CreateSettings(name=name)
+
+
+def test_a_good_name_is_none():
+    assert list(name_problems("ink")) == []
+
+
+def test_limits_of_a_structure_are_accepted_and_what_is_beyond_is_not():
+    for values in ({"layer_structure": (1,) * MAX_LAYERS}, {"layer_structure": (1, 100, 1)}, {"init_std": 1}):
+        Structure(**values)
+    for values in ({"layer_structure": (1,) * (MAX_LAYERS + 1)}, {"layer_structure": (1, 100.5, 1)}, {"init_std": 1.5}):
+        with pytest.raises(SettingsError):
+            Structure(**values)
+    assert MAX_LAYERS == 64
+    assert Structure().check_widths([1, 65536]) == (1, 65536)
+    with pytest.raises(SettingsError):
+        Structure().check_widths([65537])
