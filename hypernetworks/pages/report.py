@@ -8,7 +8,7 @@ from typing import Any
 
 from ..report import LayerStatistics, Outline, Report
 from ..report.comparison import Comparison, OutputDistance, WeightDistance
-from . import charts, elements
+from . import charts, elements, recorded
 
 _FILE = "report.html"
 _FORMS = {"zip": "torch file (zip)", "legacy": "torch file (before 2020)", "safetensors": "safetensors"}
@@ -16,11 +16,17 @@ _WEIGHTS_SHOWN = 400
 _KEYS_SHOWN = 40
 _WIDTHS_SHOWN = 16
 
+_UNKNOWN = recorded.JobForm()
+
 Rows = Sequence[Sequence[Any]]
 
 
-def render(report: Report) -> str:
-    """Return the whole report: the file, the programs that read it, and every weight with its histogram."""
+def render(report: Report, form: recorded.JobForm = _UNKNOWN) -> str:
+    """Return the whole report: the file, the programs that read it, and every weight with its histogram.
+
+    Args:
+        form: the form whose words the settings of the training are shown in.
+    """
     groups: dict[int, list[Sequence[Any]]] = {}
     for layer in report.layers[:_WEIGHTS_SHOWN]:
         groups.setdefault(layer.width, []).append(_layer(layer))
@@ -34,8 +40,8 @@ def render(report: Report) -> str:
             (elements.text(name), elements.piece(_FILE, "can_read", bool(reader)), elements.text(reader.reason, 400))
             for name, reader in report.readers.items()
         ],
-        training=elements.values(report.training) if report.training else (),
-        extra=elements.values(report.extra) if report.extra else (),
+        training=recorded.training(report.training, form) if report.training else (),
+        extra=recorded.foreign(report.extra, form) if report.extra else (),
         weights=groups.items(),
         left=elements.beyond(len(report.layers), _WEIGHTS_SHOWN),
     )

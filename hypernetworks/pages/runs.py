@@ -8,9 +8,10 @@ from typing import Any
 
 from markupsafe import Markup
 
-from . import charts, elements
+from . import charts, elements, recorded
 
 _FILE = "runs.html"
+_UNKNOWN = recorded.JobForm()
 
 
 @dataclass(frozen=True)
@@ -56,13 +57,18 @@ def listing(cards: Sequence[Card], problems: Sequence[str]) -> str:
     return elements.page(_FILE, "listing", cards, problems)
 
 
-def details(name: str, differing: Sequence[tuple[str, Any, Any]], settings: Mapping[str, Mapping[str, Any]]) -> str:
-    """Return the settings of a run.
+def details(
+    name: str,
+    differing: Sequence[tuple[str, Any, Any]],
+    settings: Mapping[str, Mapping[str, Any]],
+    form: recorded.JobForm = _UNKNOWN,
+) -> str:
+    """Return the settings of a run, in the words of `form`.
 
     Args:
         differing: label, value of the run and value of the form, where these are not the same.
     """
-    return elements.page(_FILE, "details", name, differing, elements.values(settings))
+    return elements.page(_FILE, "details", name, differing, recorded.settings(settings, form))
 
 
 def comparison(runs: Sequence[Compared]) -> str:

@@ -11,11 +11,14 @@ from modules import shared
 from ...hypernetworks.base.errors import WorkbenchError
 from ...hypernetworks.base.paths import read_path
 from ...hypernetworks.data.buckets import BUCKETS
-from ...hypernetworks.train.settings.job import SECTIONS, Job
+from ...hypernetworks.pages.recorded import JobForm
+from ...hypernetworks.train.settings.job import OTHER_NAMES, SECTIONS, Job
 from ...hypernetworks.train.settings.job_file import read_tables
 
 #: Initial values that differ from the defaults of a job file: pictures are not cropped unless somebody chooses that.
 NEW: dict[str, dict[str, Any]] = {"data": {"framing": BUCKETS}}
+#: What pages need to show the settings in a file as the form does.
+JOB_FORM = JobForm(SECTIONS, NEW, OTHER_NAMES)
 _log = logging.getLogger(__name__)
 
 

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 from hypernetwork_workbench.hypernetworks import files, report
+from hypernetwork_workbench.hypernetworks.train.settings.training import TrainSettings
 
 from tests.browser.conftest import Server
+from tests.browser.layout import wide
 from tests.browser.page import Page
 
 NAME = "looked at"
@@ -92,6 +94,11 @@ def test_a_file_is_converted_compared_renamed_and_annotated(shown: Page, server:
     page.choose("hnw_inspect_compare_other", "half")
     page.press("hnw_inspect_compare_button")
     table = page.wait_for_text("hnw_inspect_comparison", "cosine")
+    assert f"A: {NAME}" in table
+    assert "B: half" in table
+    below = "return arguments[0].getBoundingClientRect().top - arguments[1].getBoundingClientRect().bottom"
+    place, button = page.find("#hnw_inspect_comparison"), page.find("#hnw_inspect_compare_button")
+    assert 0 <= page.driver.execute_script(below, place, button) < 80
     assert "no difference" in table
     assert "24 k layer 1 weight" in table
     assert "1.0000" in table
@@ -109,6 +116,35 @@ def test_a_file_is_converted_compared_renamed_and_annotated(shown: Page, server:
     page.wait_for_text("hnw_inspect_notes_status", "has the new notes")
     assert "by <b>hand</b>" in page.text("hnw_inspect_report")
     assert files.load(path_of(server, "halved.safetensors")).metadata.optional_info == "by <b>hand</b>"
+
+
+def test_the_settings_of_a_training_are_folds_with_labels_also_on_a_phone(shown: Page, server: Server):
+    page, path = shown, path_of(server, f"{NAME}.pt")
+    network = files.load(path)
+    settings = {"train": {"max_steps": 77, "seed": TrainSettings.seed}, "optimizer": {"name": "Lion"}}
+    network.metadata.training["settings"] = settings
+    files.save(network, path.with_name("trained.pt"))
+    page.press("hnw_inspect_refresh")
+    page.choose("hnw_inspect_file", "trained")
+    said = page.wait_for_text("hnw_inspect_report", "Optimizer 1 changed", "Training 1 changed")
+    assert "max_steps" not in said
+    assert "Lion" not in said  # folded
+    page.driver.execute_script("for (const one of document.querySelectorAll('.hnw-recorded')) one.open = true")
+    assert "Lion default: AdamW" in " ".join(page.text("hnw_inspect_report").split())
+    labels = {name: option.label for name, _, option in TrainSettings.options()}
+    assert labels["seed"] in page.text("hnw_inspect_report")
+    page.choose("hnw_inspect_compare_other", NAME)
+    page.press("hnw_inspect_compare_button")
+    page.wait_for_text("hnw_inspect_comparison", "cosine")
+    with wide(page.driver, 420):
+        size = (
+            "const box = arguments[0].getBoundingClientRect(); return [box.left, box.right, arguments[0].scrollWidth]"
+        )
+        for place in ("#hnw_inspect_comparison table", "#hnw_inspect_report .hnw-recorded table"):
+            left, right, width = page.driver.execute_script(size, page.find(place))
+            assert left >= 0
+            assert right <= 420
+            assert width <= right - left + 1
 
 
 def test_a_broken_file_shows_its_problem(shown: Page, server: Server):

@@ -19,6 +19,7 @@ from ..frame import FIELD_PX, form_column, frame, panel_column, wipe_on
 from . import work as inspecting
 
 _ID = "hnw_inspect"
+_QUICK: dict[str, Any] = {"queue": False, "show_progress": "hidden"}
 _FILE = Option(
     "Network",
     "A file whose name another one has already is listed by its path, such as styles/night.pt or night.safetensors.",
@@ -47,7 +48,6 @@ class InspectTab:
             with form_column(_ID):
                 self._inputs()
             with panel_column(_ID, scale=2):
-                self._comparison = gr.HTML(elem_id=f"{_ID}_comparison")
                 self._report = gr.HTML(elem_id=f"{_ID}_report")
         self._connect(tab)
 
@@ -56,8 +56,10 @@ class InspectTab:
             self._chosen = self._dropdown("", "file", _FILE)
             self._refresh = gr.Button("Refresh list", elem_id=f"{_ID}_refresh", size="sm", scale=0, min_width=110)
         self._statuses["show"] = gr.HTML(elem_id=f"{_ID}_status")
-        with self._action("compare", "Compare", "Compare"):
+        with self._action("compare", "Compare", "Compare") as fold:
             self._other = self._dropdown("compare", "other", _OTHER)
+        with fold:  # below its button; above the report nobody would look for it
+            self._comparison = gr.HTML(elem_id=f"{_ID}_comparison")
         with self._action("convert", "Convert", "Write the converted file"):
             self.form.add(ConversionSettings, {}, (), "convert")
         with self._action("rename", "Rename", "Rename"):
@@ -80,10 +82,10 @@ class InspectTab:
         return self.form.add_component(section, name, option, component)
 
     @contextlib.contextmanager
-    def _action(self, section: str, title: str, button: str) -> Iterator[None]:
+    def _action(self, section: str, title: str, button: str) -> Iterator[Any]:
         """Make a fold for the fields of an action, with its button and its status below them."""
-        with gr.Accordion(title, open=False, elem_id=f"{_ID}_{section}"):
-            yield
+        with gr.Accordion(title, open=False, elem_id=f"{_ID}_{section}") as fold:
+            yield fold
             self._buttons[section] = gr.Button(button, elem_id=f"{_ID}_{section}_button", elem_classes="hnw-main")
             self._statuses[section] = gr.HTML(elem_id=f"{_ID}_{section}_status")
 
@@ -111,6 +113,8 @@ class InspectTab:
             )
 
         wipe_on(list(self._buttons.values()), list(self._statuses.values()))
+        wipe_on([self._buttons["compare"]], [self._comparison])
+        self._other.input(lambda: ("", ""), outputs=[self._comparison, self._statuses["compare"]], **_QUICK)
 
     def _handler(
         self, section: str, work: Callable[[dict[str, Any]], tuple[Any, ...]], outputs: int

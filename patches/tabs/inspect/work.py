@@ -15,6 +15,7 @@ from ....hypernetworks.pages import report as report_page
 from ....hypernetworks.report import comparison
 from ...model import lookup
 from ...patching.error_reports import report_unexpected
+from ..start_values import JOB_FORM
 
 _BINS = 48
 
@@ -41,7 +42,7 @@ def network_path(name: Any, field: str = "file") -> Path:
 def page(path: Path) -> str:
     """Return the report of a file as HTML; of a broken one its problem and what is known of it."""
     try:
-        return report_page.render(report.describe(path, _BINS))
+        return report_page.render(report.describe(path, _BINS), JOB_FORM)
     except HypernetworkFileError as error:
         return report_page.render_broken(path, f"{error}.", report.outline(path))
 

@@ -13,6 +13,7 @@ from ....hypernetworks.pages import runs as page
 from ....hypernetworks.pages.sentences import done, refused
 from ...runs import saved
 from ..form import Form
+from ..start_values import JOB_FORM
 from ..train import buttons, going_on
 from ..train.handlers import Handlers as TrainHandlers
 from . import work
@@ -43,7 +44,7 @@ class Handlers:
         except WorkbenchError as error:
             return _nothing(error)
         choices = [(f"{label}: {form}", address) for address, label, _, form in found]
-        details = page.details(record.name, [row[1:] for row in found], record.job.to_mapping())
+        details = page.details(record.name, [row[1:] for row in found], record.job.to_mapping(), JOB_FORM)
         taken = gr.update(choices=choices, value=[], visible=bool(choices) and record.is_resumable)
         return details, taken, "", ""
 

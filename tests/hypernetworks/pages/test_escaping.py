@@ -30,6 +30,7 @@ from hypernetwork_workbench.hypernetworks.pages import (
     elements,
     form,
     merge,
+    recorded,
     sentences,
 )
 from hypernetwork_workbench.hypernetworks.pages import report as report_page
@@ -175,6 +176,20 @@ def curves(texts: Texts) -> tuple[list[charts.Curve], charts.Curve]:
     return [charts.Curve(texts("curve"), [(0, 1.0), (1, 2.0)])], charts.Curve(texts("right"), [(0, 1.0)])
 
 
+def a_training(texts: Texts) -> dict:
+    networks = [{"name": texts("network"), "weight": texts("weight"), "merge": {"method": texts("inner method")}}]
+    return {
+        "settings": {"data": {"folder": texts("folder")}, texts("section"): texts("table")},
+        "merge": {"method": texts("method"), "networks": networks, texts("option"): texts("of the merge")},
+        "dataset": {"name": texts("dataset"), "pictures": texts("pictures")},
+        "run": texts("run"),
+    }
+
+
+def a_form() -> recorded.JobForm:
+    return recorded.JobForm({"data": DataSettings}, {}, {"train_data_dir": "data.folder"})
+
+
 Case = Callable[[Texts, Path], str]
 CASES: dict[str, Case] = {
     "charts.draw_chart": lambda texts, _: charts.draw_chart(*curves(texts), 1),
@@ -198,6 +213,11 @@ CASES: dict[str, Case] = {
     "merge.check_table": lambda texts, _: merge.check_table([Difference(8, "k", 1.0, 1.0, 1.0)], texts("with")),
     "merge.composition_table": lambda texts, _: merge.composition_table(
         a_composition(texts), texts("readable form"), a_plan(texts)
+    ),
+    "recorded.settings": lambda texts, _: recorded.settings({"data": {"folder": texts("folder")}}, a_form()),
+    "recorded.training": lambda texts, _: recorded.training(a_training(texts), a_form()),
+    "recorded.foreign": lambda texts, _: recorded.foreign(
+        {"ss_train_data_dir": texts("folder"), texts("key"): {texts("inner key"): texts("value")}}, a_form()
     ),
     "report.render": lambda texts, folder: report_page.render(a_report(texts, folder)),
     "report.render_broken": lambda texts, _: report_page.render_broken(
@@ -247,7 +267,16 @@ UNSEEN = {
 #: Pages without a text that somebody else wrote.
 TEXTLESS = {"create.draw", "create.drawing", "dataset_pictures.selection", "form.browser"}
 #: What other pages take in.
-PIECES = {"charts.draw_chart", "charts.draw_runs", "charts.draw_rates", "charts.draw_histogram", "create.draw"}
+PIECES = {
+    "recorded.foreign",
+    "recorded.settings",
+    "recorded.training",
+    "charts.draw_chart",
+    "charts.draw_runs",
+    "charts.draw_rates",
+    "charts.draw_histogram",
+    "create.draw",
+}
 #: Functions that give no page: words for one, and the templates themselves.
 WORDS = {"charts.colour", "dataset_pictures.again", "elements.page", "elements.piece", "merge.reason", "merge.sentence"}
 WORDS |= {f"elements.{name}" for name in ("beyond", "number", "share", "size", "text")}
