@@ -54,6 +54,7 @@ class Option:
         starts_with_paths: the same for each line of the text; more may follow after a bar.
         lines: height of the text field, in lines.
         keeps_blanks: whether blanks around the text are part of it.
+        needs_gpu: the values that change nothing where the model is on the CPU.
     """
 
     label: str
@@ -68,6 +69,7 @@ class Option:
     starts_with_paths: bool = False
     lines: int = 1
     keeps_blanks: bool = False
+    needs_gpu: tuple[Any, ...] = ()
 
 
 def setting(default: Any, label: str, help: str, **more: Any) -> Any:

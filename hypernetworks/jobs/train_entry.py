@@ -94,17 +94,18 @@ def planned_rates(tables: Mapping[str, Mapping[str, Any]]) -> PlannedRates:
 def in_words(error: WorkbenchError) -> WorkbenchError:
     """Return the error with the labels of the form in place of each `section.key` in its sentences."""
     if isinstance(error, SettingsError):
-        return error.reworded(_worded)
-    return type(error)(_worded(str(error)))
+        return error.reworded(worded)
+    return type(error)(worded(str(error)))
 
 
 def as_sentence(error: SettingsError) -> str:
     """Return the reason as a sentence in the words of the form, for display at the field."""
-    reason = _worded(error.reason)
+    reason = worded(error.reason)
     return f"{reason[:1].upper()}{reason[1:]}."
 
 
-def _worded(text: str) -> str:
+def worded(text: str) -> str:
+    """Return a text with the labels of the form in place of each `section.key`."""
     return _ADDRESS.sub(lambda address: f"“{LABELS[address[0]]}”", text)
 
 

@@ -73,7 +73,8 @@ class TrainingPlan:
         memory: the memory that the steps take, and how they are computed.
         resumed: the state to continue from, or None.
         origin: what the run is made of.
-        remarks: sentences on what in the job changes nothing.
+        idle: sentences on settings that change nothing on the device of the model.
+        remarks: sentences on what else in the job changes nothing.
         changes: sentences on what is different from when the state was saved.
         run: what tells the run from others of its name, before and after a Continue.
     """
@@ -94,6 +95,7 @@ class TrainingPlan:
     memory: MemoryPlan
     resumed: SavedRun | None
     origin: Origin
+    idle: tuple[str, ...]
     remarks: tuple[str, ...]
     changes: tuple[str, ...]
     run: str
@@ -125,7 +127,7 @@ class TrainingPlan:
             lines.append(f"The run continues from step {self.resumed.step}.")
         elif self.resumed:
             lines.append(f"All {self.end_step} steps are done; the results that are missing are written.")
-        lines += [*self.changes, *self.remarks]
+        lines += [*self.idle, *self.changes, *self.remarks]
         return lines
 
 
@@ -184,6 +186,7 @@ def make_plan(job: Job, ports: Ports, resume: bool = False) -> TrainingPlan:
         memory=plan_memory(job.train, network, denoiser, training.kinds),
         resumed=resumed,
         origin=origin,
+        idle=job.idle_on(denoiser.device),
         remarks=prompts.remarks,
         changes=changes_since(resumed, origin, job, end_step) if resumed else (),
         run=(resumed.run if resumed else "") or secrets.token_hex(8),

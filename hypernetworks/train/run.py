@@ -168,7 +168,7 @@ class _Run:
         logs = self._open_logs()
         # Last, what is done between steps: all that belongs to the step is done then.
         callbacks: list[Callback] = [self.validation, self.monitor, *logs, self.previews, self.saver, self.between]
-        for line in (plan.memory.line(), *plan.changes, *plan.remarks):
+        for line in (plan.memory.line(), *plan.idle, *plan.changes, *plan.remarks):
             _log.info(line)
         self.started = time.monotonic()
         try:

@@ -162,3 +162,18 @@ def test_what_a_file_is_that_is_no_network_is_translated(language, tmp_path):
     assert missing == []
     unknown = "night.pt: it is a thing, not a hypernetwork; open it in ComfyUI"
     assert translator.translate(table(language), [unknown]) == [unknown]
+
+
+@pytest.mark.skipif(not translator.IS_HERE, reason="needs Node to run the page's script")
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_changes_nothing_without_a_gpu_is_translated_with_the_label_of_its_field(language):
+    from hypernetwork_workbench.hypernetworks.jobs.train_entry import LABELS
+
+    addresses = ("train.unload_encoders", "train.optimizer_on_cpu", "train.preview_unloads_optimizer")
+    chosen = {"train.attention": "host", "train.precision": "fp32"}
+    sentences = [f"Without a GPU “{LABELS[address]}” changes nothing." for address in addresses]
+    sentences += [f"Without a GPU “{LABELS[a]}” gives the same with {v} as with auto." for a, v in chosen.items()]
+    shown = translator.translate(table(language), sentences)
+    for address, words in zip((*addresses, *chosen), shown, strict=True):
+        assert table(language)[LABELS[address]] in words
+        assert "Without" not in words

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
+
+import torch
 
 from ...base.errors import SettingsError
 from ...base.options import Settings, from_tables
@@ -146,6 +148,23 @@ class Job:
             return self.schedule.schedule(self.train.max_steps, steps_per_epoch)
         except SettingsError as error:
             raise error.within("schedule") from error
+
+    def idle_on(self, device: torch.device) -> tuple[str, ...]:
+        """Return a sentence for each setting that changes nothing with the model on `device`."""
+        if device.type != "cpu":
+            return ()
+        sentences = []
+        for section, kind in SECTIONS.items():
+            defaults = {one.name: one.default for one in fields(kind)}
+            for name, _, option in kind.options():
+                address, value = f"{section}.{name}", getattr(getattr(self, section), name)
+                if value not in option.needs_gpu:
+                    continue
+                if value is True:
+                    sentences.append(f"Without a GPU {address} changes nothing.")
+                else:
+                    sentences.append(f"Without a GPU {address} gives the same with {value} as with {defaults[name]}.")
+        return tuple(sentences)
 
     def to_mapping(self) -> dict[str, dict[str, Any]]:
         """Return the job as the tables of a job file."""

@@ -31,6 +31,7 @@ class TrainSettings(Settings):
         "auto uses the precision of the model on a GPU, and fp32 on the CPU.",
         group=OPTIMIZER,
         choices=("auto", "fp32", "bf16", "fp16"),
+        needs_gpu=("fp32",),  # auto is the same there
     )
     ema_decay: float = setting(
         0.0,
@@ -56,6 +57,7 @@ class TrainSettings(Settings):
         "WebUI's settings.",
         group=MEMORY,
         choices=attention_kernels.CHOICES,
+        needs_gpu=("host",),  # auto computes the same there, and no slower
     )
     checkpointing: str = setting(
         "auto",
@@ -72,6 +74,7 @@ class TrainSettings(Settings):
         "moment.",
         group=MEMORY,
         starts_row=True,
+        needs_gpu=(True,),
     )
     optimizer_on_cpu: bool = setting(
         False,
@@ -79,9 +82,14 @@ class TrainSettings(Settings):
         "Keeps its state in main memory and steps there: slower, but saves two or three times the size of the "
         "network on the GPU.",
         group=MEMORY,
+        needs_gpu=(True,),
     )
     preview_unloads_optimizer: bool = setting(
-        False, "Previews unload the optimizer", "Its state leaves the GPU while a preview is made.", group=MEMORY
+        False,
+        "Previews unload the optimizer",
+        "Its state leaves the GPU while a preview is made.",
+        group=MEMORY,
+        needs_gpu=(True,),
     )
 
     validation_share: float = setting(

@@ -9,7 +9,7 @@ import gradio as gr
 from modules import progress
 
 from ....hypernetworks.base.errors import SettingsError, WorkbenchError
-from ....hypernetworks.jobs.train_entry import in_words
+from ....hypernetworks.jobs.train_entry import in_words, worded
 from ....hypernetworks.pages.sentences import done, ended, found_rate, note, paragraph, refused, unsure
 from ....hypernetworks.train import TrainResult
 from ....hypernetworks.train.records import RunRecord
@@ -110,7 +110,7 @@ def before_continue(tables: saved.Tables) -> str:
 
 def check(tables: dict[str, Any]) -> Answer:
     """Show what a run would do."""
-    return gr.update(), done(*check_job(job_from(tables)))
+    return gr.update(), done(*map(worded, check_job(job_from(tables))))
 
 
 def find_rate(tables: dict[str, Any]) -> Answer:
