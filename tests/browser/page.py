@@ -24,6 +24,8 @@ from selenium.webdriver.remote.webelement import WebElement
 T = TypeVar("T")
 
 TALLEST_PX = 2400
+#: What the page asks while the server is built anew ("Reload UI").
+_AWAY = ("/internal/progress", "ERR_CONNECTION_REFUSED")
 NOT_OURS = ("/assets/", "/favicon", "/manifest.json")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = (
@@ -212,7 +214,11 @@ class Page:
     def own_errors(self) -> list[str]:
         """Errors in the console that come from the server's own scripts and files, not from gradio's bundle."""
         entries = self.driver.get_log("browser")
-        severe = [one["message"] for one in entries if one["level"] == "SEVERE"]
+        severe = [
+            one["message"]
+            for one in entries
+            if one["level"] == "SEVERE" and not all(x in one["message"] for x in _AWAY)
+        ]
         self.errors += [
             one for one in severe if one.startswith(self.address) and not any(name in one for name in NOT_OURS)
         ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,11 +13,19 @@ from tests.support import tiny_checkpoint, webui_parts
 
 
 @pytest.fixture(scope="session")
-def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """Return the host with its model loaded, the WebUI's parts it lacks stood in for, and nothing of the extension."""
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a tiny checkpoint."""
+    return tiny_checkpoint.write(tmp_path_factory.mktemp("checkpoint"))
+
+
+@pytest.fixture(scope="module")
+def host(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """Return the host with its model loaded, the WebUI's parts it lacks stood in for, and nothing of the extension.
+
+    Each file starts it anew: a process has one host, and files of another folder may have started it their way.
+    """
     from standalone import host as embedded
 
-    checkpoint = tiny_checkpoint.write(tmp_path_factory.mktemp("checkpoint"))
     running = embedded.start(ckpt=checkpoint, data_dir=tmp_path_factory.mktemp("data"), extension=False)
     with webui_parts.added():
         yield running
@@ -34,8 +43,6 @@ def with_api() -> None:
 @pytest.fixture
 def patched(host: Any) -> Iterator[Any]:
     """Return the host with all patch sets on for one test, and its networks gone afterwards."""
-    from pathlib import Path
-
     from hypernetwork_workbench import patches
 
     patches.install_all()

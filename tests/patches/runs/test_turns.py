@@ -172,7 +172,8 @@ def test_the_hosts_interrupt_skip_and_stop_are_not_for_the_run(running):
 def test_what_waits_is_told_for_what_and_how_long(running):
     running.step(3)
     guest = running.press(lambda: 1)
-    said = running.ask("task(guest)")
+    # The time left is told once a step has been timed.
+    said = wait("the time left", lambda: (said := running.ask("task(guest)")) and " left" in said.textinfo and said)
     assert (said.active, said.queued, said.completed) == (False, True, False)
     assert "Waits for the training of stays, " in said.textinfo
     assert " left.</p>\n" in said.textinfo
