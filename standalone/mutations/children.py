@@ -31,7 +31,6 @@ NOTICED, SURVIVED, TOO_SLOW = "noticed", "survived", "too slow"
 ANSWER = "answer"
 HEAVY = ("torch", "numpy", "PIL.Image", "safetensors.torch", "hypothesis", "_pytest.pytester")
 MOST_MEMORY_BYTES = 12 << 30  # a changed size may ask for any amount
-PATIENCE = 10  # how much longer than its processor time a child may take, on a busy machine or waiting
 _PASSED, _FAILED = 0, 1
 
 
@@ -87,22 +86,29 @@ class Tests:
             self._pytest([str(self.folder)], watch)
             return watch.reach
 
-        found = _in_child(run, limit_s)
+        found = _in_child(run, limit_s, limit_s)
         if found is _NO_ANSWER:
             raise ChildError(f"{self.folder}: the tests without a change take more than {limit_s:.0f} s.")
         if not isinstance(found, Reach) or not found.seconds:
             raise ChildError(f"{self.folder}: no test passes without a change; run them with pytest to see why.")
         return found
 
-    def outcome(self, mutant: Mutant, names: Sequence[str], limit_s: float) -> str:
-        """Return whether the named tests notice a change: NOTICED, SURVIVED or TOO_SLOW."""
+    def outcome(self, mutant: Mutant, names: Sequence[str], limit_s: float, wall_s: float) -> str:
+        """Return whether the named tests notice a change: NOTICED, SURVIVED or TOO_SLOW.
+
+        Args:
+            mutant: the change.
+            names: ids of tests, in the order in which they are to run.
+            limit_s: processor time that they may take.
+            wall_s: time that they may take, waiting included.
+        """
 
         def run() -> int:
             sys.meta_path.insert(0, Importer(mutant))
             files = dict.fromkeys(name.partition("::")[0] for name in names)
             return self._pytest(["-x", *(str(self.root / file) for file in files)], _Chosen(names))
 
-        code = _in_child(run, limit_s)
+        code = _in_child(run, limit_s, wall_s)
         return TOO_SLOW if code is _NO_ANSWER else SURVIVED if code == _PASSED else NOTICED
 
     def _pytest(self, arguments: list[str], plugin: object) -> int:
@@ -128,8 +134,8 @@ class _Chosen:
 _NO_ANSWER = object()
 
 
-def _in_child(run: Callable[[], Any], limit_s: float) -> Any:
-    """Return what `run` gives in a child in a folder of its own; _NO_ANSWER where that takes too much processor time.
+def _in_child(run: Callable[[], Any], limit_s: float, wall_s: float) -> Any:
+    """Return what `run` gives in a child in a folder of its own; _NO_ANSWER where it takes too long.
 
     A child that dies of something else, such as too little memory, gives a failure of the tests.
     """
@@ -139,7 +145,7 @@ def _in_child(run: Callable[[], Any], limit_s: float) -> Any:
         if child == 0:
             _be_child(run, Path(folder), math.ceil(limit_s))
         try:
-            died_of = _wait(child, PATIENCE * limit_s)
+            died_of = _wait(child, wall_s)
         finally:
             _end(child)
         if died_of == signal.SIGXCPU:

@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 
 from . import equivalents
-from .children import SURVIVED, ChildError, Tests
+from .children import SURVIVED, TOO_SLOW, ChildError, Tests
 from .mutants import Mutant, sample
 from .reach import Reach
 from .scores import HEAD, Score, explained
@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 CODE, TESTS = "hypernetworks", "tests/hypernetworks"
 ROOMS = ("train", "data", "network", "files", "compose", "merge", "inference")
 USAGE_ERROR = 2
+PATIENCE = 10  # how much longer than their processor time tests may take, on a busy machine or waiting
 SPARE_S = 15  # processor time of a mutant's tests, on top of four times what they take without a change
 HELP = """\
 Changes one line at a time and runs the tests of the room: a change that none of them notices shows a promise that no
@@ -82,11 +83,11 @@ def _try(path: Path, root: Path, options: argparse.Namespace, known: Sequence[eq
     for name in sorted(reach.failed):
         _say(f"  {name} fails without a change, and is left out.")
     for mutant in _unknown(path, root, options, known, score):
-        left = start + 60 * options.minutes - time.monotonic()
-        if left <= 0:
+        if not _one(mutant, start + 60 * options.minutes, tests, reach, score):
             _say(f"  The {options.minutes:g} minutes are over.")
             break
-        _one(mutant, root, tests, reach, score)
+        if mutant in score.survivors:
+            _say("\n".join(explained(mutant, root, bool(reach.of(mutant.path, mutant.line)))))
     score.seconds = time.monotonic() - start
     return score
 
@@ -105,12 +106,16 @@ def _unknown(
     return islice(filter(counts, sample(files, options.seed)), options.sample)
 
 
-def _one(mutant: Mutant, root: Path, tests: Tests, reach: Reach, score: Score) -> None:
+def _one(mutant: Mutant, end: float, tests: Tests, reach: Reach, score: Score) -> bool:
+    """Try a mutant; tell whether that came to an end in time."""
     names = reach.of(mutant.path, mutant.line)
     limit_s = SPARE_S + 4 * sum(reach.seconds[name] for name in names)
-    score.outcomes.append((mutant, tests.outcome(mutant, names, limit_s) if names else SURVIVED))
-    if mutant in score.survivors:
-        _say("\n".join(explained(mutant, root, bool(names))))
+    left_s = end - time.monotonic()
+    outcome = tests.outcome(mutant, names, limit_s, min(PATIENCE * limit_s, left_s)) if names else SURVIVED
+    if time.monotonic() > end and outcome == TOO_SLOW:
+        return False
+    score.outcomes.append((mutant, outcome))
+    return True
 
 
 def _say(text: str) -> None:

@@ -10,7 +10,9 @@ from cosmic_ray import plugins
 from cosmic_ray.operators.operator import Example, Operator
 
 Position = tuple[tuple[int, int], tuple[int, int]]
-_NOT_DONE = ("del_stmt", "expr_stmt")
+#: Nothing differs for None, small numbers and names, which is what is compared.
+SAME = tuple(f"ReplaceComparisonOperator_{pair}" for pair in ("Eq_Is", "Is_Eq", "NotEq_IsNot", "IsNot_NotEq"))
+_STATEMENTS = ("del_stmt", "expr_stmt")
 
 
 class RemoveStatement(Operator):
@@ -36,7 +38,7 @@ class RemoveStatement(Operator):
 def _does_something(statement: Any) -> bool:
     if statement.type == "atom_expr":
         return True
-    if statement.type not in _NOT_DONE:
+    if statement.type not in _STATEMENTS:
         return False
     target, sign = statement.children[:2]
     changes = sign.type == "operator" and sign.value != "="
@@ -46,5 +48,5 @@ def _does_something(statement: Any) -> bool:
 def operators() -> dict[str, Operator]:
     """Return one operator of each kind by its name."""
     found = {name.rpartition("/")[2]: plugins.get_operator(name) for name in plugins.operator_names()}
-    made = {name: kind() for name, kind in found.items() if not kind.arguments()}
+    made = {name: kind() for name, kind in found.items() if not kind.arguments() and name not in SAME}
     return made | {RemoveStatement.__name__: RemoveStatement()}

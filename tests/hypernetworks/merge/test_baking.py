@@ -125,7 +125,7 @@ def settings(**given):
 
 
 def test_the_file_keeps_all_else_bit_for_bit_and_tells_what_it_is(source, tmp_path):
-    path = baking.target(tmp_path / "new", source, settings())
+    path = baking.target(tmp_path / "new" / "one", source, settings())
     assert baking.bake(tmp_path / "net.pt", source, path, settings()) == 2
     before, after = load_file(source), load_file(path)
     assert list(before) == list(after)
@@ -188,3 +188,14 @@ def test_other_files_are_refused(tmp_path):
         pytest.raises(CheckpointError, match="kept as F8_E4M3"),
     ):
         file[f"{UNET}.attn2.to_k.weight"]
+
+
+def test_settings_of_a_bake_name_what_is_wrong():
+    plain = baking.BakeSettings(network="net", checkpoint="model", name="baked")
+    assert plain.strength == 1.0
+    for strength in (-1000, 1000, 0.1):
+        assert settings(strength=strength).strength == strength
+    for field, value in (("strength", 0), ("strength", 1000.5), ("strength", -1000.5), ("name", ""), ("name", "a/b")):
+        with pytest.raises(SettingsError) as caught:
+            settings(**{field: value})
+        assert caught.value.field == field

@@ -9,8 +9,9 @@ from hypernetwork_workbench.hypernetworks.base.errors import CompositionError, M
 from hypernetwork_workbench.hypernetworks.merge import blocks, check
 from hypernetwork_workbench.hypernetworks.merge.composition import merge_composition, plan_composition
 from hypernetwork_workbench.hypernetworks.merge.inputs import check_inputs
+from hypernetwork_workbench.hypernetworks.merge.method import METHODS
 from hypernetwork_workbench.hypernetworks.merge.outlines import outline
-from hypernetwork_workbench.hypernetworks.merge.settings import LABELS, MergeSettings
+from hypernetwork_workbench.hypernetworks.merge.settings import LABELS, MergeSettings, used_fields
 from hypernetwork_workbench.hypernetworks.pages import merge as page
 
 from tests.support.networks import random_network
@@ -200,3 +201,74 @@ def test_an_outline_is_read_again_once_the_file_changes(tmp_path):
     assert first.structure == files.load(path).structure
     files.save(NETWORKS["M"], path)
     assert outline(path, "n").widths == (8,)
+
+
+def test_a_thousand_blocks_may_be_given_and_no_more():
+    widths = range(1, 1001)
+    text = ",".join(f"{width}=0.5" for width in widths)
+    assert len(blocks.parse(text, "weighted_sum", 2, widths)) == 1000
+    with pytest.raises(SettingsError, match="has more than 1000 pieces"):
+        blocks.parse(f"{text},k=1", "weighted_sum", 2, widths)
+
+
+def test_a_weight_may_be_a_thousand_and_no_more():
+    assert blocks.parse("k=1000/-1000", "weighted_sum", 2, (8,)) == {"k": (1000, -1000)}
+    for number in ("1000.5", "-1000.5"):
+        with pytest.raises(SettingsError, match="at most 1000 in size"):
+            blocks.parse(f"k={number}/1", "weighted_sum", 2, (8,))
+    for field in ("weight_1", "weight_2", "weight_3", "weight_4", "multiplier"):
+        for value in (-1000, 1000):
+            assert getattr(MergeSettings(**{field: value}), field) == value
+        for value in (-1000.5, 1000.5):
+            with pytest.raises(SettingsError) as caught:
+                MergeSettings(**{field: value})
+            assert caught.value.field == field
+
+
+def test_what_a_form_that_nobody_touched_means():
+    settings = MergeSettings(network_1="A", network_2="B")
+    assert (settings.method_name, settings.multiplier, settings.network_rows) == ("weighted_sum", 1.0, (1, 2))
+    assert [settings.weight_1, settings.weight_2, settings.weight_3, settings.weight_4] == [0.5] * 4
+    assert settings.merge_options("weighted_sum", (8,)).block_weights == {}
+    assert MergeSettings(network_1="A", network_2="None", network_4="D").network_rows == (1, 4)
+
+
+def test_fields_that_have_an_effect():
+    assert used_fields("no method", (1, 3)) == {"weight_1", "weight_3", "block_weights"}
+    assert used_fields("Weighted sum", (1, 2)) == {"weight_1", "weight_2", "block_weights"}
+    assert "multiplier" in used_fields(METHODS["add_difference"].label, (1, 2, 3))
+
+
+def test_the_methods_stand_in_the_order_of_their_use():
+    assert list(merge.method_names()) == [
+        "weighted_sum",
+        "add_difference",
+        "svd",
+        "dare",
+        "ties",
+        "exact_parallel",
+        "exact_sequence",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("field", "accepted", "refused"),
+    [
+        ("density", [0.01, 1, 1.0], [0, -0.5, 1.01, True, "1", float("nan")]),
+        ("seed", [0, 2**63 - 1], [-1, 2**63, 0.5, True]),
+        ("rank", [1, 16384, 10**6], [0, 1.5, True]),
+    ],
+)
+def test_limits_of_options_in_code_and_in_forms(field, accepted, refused):
+    for value in accepted:
+        assert getattr(merge.Options(**{field: value}), field) == value
+    for value in refused:
+        with pytest.raises(MergeError, match=f"^{field}: must be"):
+            merge.Options(**{field: value})
+    largest = {"density": 1, "seed": 2**53 - 1, "rank": 16384}[field]
+    assert getattr(MergeSettings(**{field: largest}), field) == largest
+    for value in (largest + 1, {"density": 0}.get(field, -1)):
+        with pytest.raises(SettingsError) as caught:
+            MergeSettings(**{field: value})
+        assert caught.value.field == field
+    assert (merge.Options().density, merge.Options().seed, merge.Options().rank) == (0.5, 0, 16)
