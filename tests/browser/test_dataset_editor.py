@@ -86,6 +86,7 @@ def test_pictures_are_selected_with_keys_and_shift_and_tagged_together(tab: Page
     card = tab.find("#hnw_dataset_cards .hnw-card[data-number='3']")
     tab.driver.execute_script("arguments[0].focus()", card)
     press(tab, Keys.SPACE)
+    assert tab.driver.execute_script(SELECTED) == 1
     press(tab, Keys.SHIFT, Keys.ARROW_RIGHT)
     assert tab.driver.execute_script(SELECTED) == 2
     box = tab.find(".hnw-cell > input[data-number='6']")
