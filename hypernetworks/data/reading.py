@@ -54,7 +54,7 @@ class ScanHooks:
 
     known: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     find_subject: SubjectFinder | None = None
-    on_opened: Callable[[str, Image.Image], None] | None = None
+    on_opened: Callable[[str, Image.Image], object] | None = None
     step: Callable[[int, int], None] | None = None
     remembered: Remembered = field(default_factory=Remembered)
 
