@@ -52,8 +52,9 @@ def answered(form: Form, act: Callable[[], Answer]) -> Answer:
     except WorkbenchError as error:
         run = runs.active
         sentences = form.explain(in_words(error))
-        has_begun = run is not None and run.job is not None
-        answer = gr.update(), sentences + (ended(f"The training of {run.name} failed.") if has_begun else "")
+        if run is not None and run.job is not None:
+            sentences += ended(f"The training of {run.name} failed.")
+        answer = gr.update(), sentences
     _last_answer[:] = answer
     return answer
 

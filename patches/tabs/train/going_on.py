@@ -85,8 +85,9 @@ def show_board() -> str:
     run = runs.active
     if run is None or run.job is None:
         return refused([_NO_RUN])
-    folder = Path(run.job.output.dir) if run.job.output.dir else folders.log_dir()
-    return board_of(lambda: saved.chosen(str(folder / run.job.output.name))[0])
+    output = run.job.output
+    folder = Path(output.dir) if output.dir else folders.log_dir()
+    return board_of(lambda: saved.chosen(str(folder / output.name))[0])
 
 
 def board_of(find: Callable[[], RunRecord]) -> str:
