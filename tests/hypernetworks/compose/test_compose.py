@@ -399,6 +399,21 @@ def sequence(names):
     return "[" + ", ".join(f'"{name}"' for name in names) + "]"
 
 
+@pytest.mark.parametrize(
+    ("text", "levels", "reason"),
+    [
+        ("(a > b)", 15, "the brackets are nested too deeply"),
+        ("['a', 'b']", 31, "nested"),
+        ("a > (b + (c > (d + (e > (f + (g > (h + i)))))))", 9, "nested too deeply"),
+    ],
+)
+def test_brackets_may_be_nested_so_deep_and_no_deeper(text, levels, reason):
+    opening, closing = ("[", "]") if text.startswith("[") else ("(", ")")
+    assert compose.parse(opening * levels + text + closing * levels) == compose.parse(text)
+    with pytest.raises(CompositionError, match=reason):
+        compose.parse(opening * (levels + 1) + text + closing * (levels + 1))
+
+
 @pytest.mark.parametrize(("length", "shown"), [(1, 1), (59, 59), (60, 60), (61, 63), (200, 63)])
 def test_long_names_are_cut_in_messages(length, shown):
     assert nodes.shorten("x" * length) == repr("x" * min(length, 60) + "..." * (shown == 63))

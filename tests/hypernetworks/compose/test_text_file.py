@@ -55,3 +55,11 @@ def test_what_is_no_text_is_refused(tmp_path):
             text_file.read(written(tmp_path, data), NAMES.__contains__)
     with pytest.raises(CompositionError, match=r"^gone\.hns cannot be read: No such file"):
         text_file.read(tmp_path / "gone.hns", NAMES.__contains__)
+
+
+def test_a_file_that_is_something_else_is_named_as_that(tmp_path):
+    path = written(tmp_path, b"<!DOCTYPE html><html><head></head></html>")
+    with pytest.raises(CompositionError, match=r"^mix\.hns: it is a web page, not a hypernetwork"):
+        text_file.read(path, NAMES.__contains__)
+    plain = written(tmp_path, b"no composition (((")  # what is wrong in a text is for its reader to say
+    assert text_file.read(plain, NAMES.__contains__) == "no composition ((("

@@ -68,7 +68,8 @@ line = "return a % b"
 becomes = ["return a * b"]
 reason = "the line is gone"
 """
-RUN = "import sys; from pathlib import Path; from standalone.mutations import command; command.SPARE_S = 2; "
+RUN = "import sys; from pathlib import Path; from standalone.mutations import children, command; "
+RUN += "children.HEAVY, command.SPARE_S = ('pytest',), 2; "
 RUN += "sys.exit(command.main(sys.argv[2:], Path(sys.argv[1])))"
 
 

@@ -1,0 +1,71 @@
+"""The limits and first values of the settings of a run."""
+
+import pytest
+from hypernetwork_workbench.hypernetworks.train.settings.job import (
+    LossSettings,
+    OutputSettings,
+    PreviewSettings,
+    ScheduleSettings,
+    TrainSettings,
+)
+from hypernetwork_workbench.hypernetworks.train.settings.optimizer import OptimizerSettings
+
+from tests.support.limits import check_limits
+
+
+@pytest.mark.parametrize(
+    ("kind", "field", "smallest", "largest", "first"),
+    [
+        (ScheduleSettings, "warmup", 0, 1_000_000, 0),
+        (ScheduleSettings, "min_rate", 0.0, 10.0, 0.0),
+        (ScheduleSettings, "power", 0.1, 10.0, 1.0),
+        (ScheduleSettings, "multiplier", 0.1, 100.0, 1.0),
+        (ScheduleSettings, "decay", 0.0, 1.0, 1.0),
+        (LossSettings, "huber_delta", 1e-6, 100.0, 0.1),
+        (LossSettings, "min_snr_gamma", 0.0, 100.0, 0.0),
+        (LossSettings, "noise_offset", 0.0, 1.0, 0.0),
+        (LossSettings, "adaptive_noise_offset", -1.0, 1.0, 0.0),
+        (LossSettings, "multires_iterations", 0, 10, 0),
+        (LossSettings, "multires_discount", 0.0, 1.0, 0.3),
+        (LossSettings, "max_timestep", 0, 999, 999),
+        (TrainSettings, "max_steps", 1, 10_000_000, 1000),
+        (TrainSettings, "gradient_accumulation", 1, 1024, 1),
+        (TrainSettings, "ema_decay", 0.0, 0.99999, 0.0),
+        (TrainSettings, "seed", 0, 2**63 - 1, 0),
+        (TrainSettings, "validation_share", 0.0, 0.5, 0.0),
+        (TrainSettings, "rollback_after", 1, 1000, 3),
+        (PreviewSettings, "sampling_steps", 1, 150, 20),
+        (PreviewSettings, "cfg_scale", 1.0, 30.0, 7.0),
+        (PreviewSettings, "preview_seed", 0, 2**32 - 1, 1),
+        (OutputSettings, "keep_last", 0, 10_000, 0),
+        (OutputSettings, "state_minutes", 0.0, 1440.0, 5.0),
+    ],
+)
+def test_limits_are_taken_and_nothing_beyond(kind, field, smallest, largest, first):
+    others = {OutputSettings: {"name": "ink"}}.get(kind, {})
+    check_limits(kind, field, smallest, largest, **others)
+    assert getattr(kind(**others), field) == first
+
+
+@pytest.mark.parametrize("side", ["width", "height"])
+def test_sides_of_previews(side):
+    check_limits(PreviewSettings, side, 0, 2048)
+
+
+def test_timesteps_go_up_to_the_last():
+    check_limits(LossSettings, "min_timestep", 0, 999)
+
+
+def test_what_is_on_and_off_where_nobody_said():
+    train, output, preview = TrainSettings(), OutputSettings(name="ink"), PreviewSettings()
+    assert (train.unload_encoders, train.optimizer_on_cpu, train.preview_unloads_optimizer) == (True, False, False)
+    assert not train.rollback_halves_rate
+    assert (output.save_state, output.sheet, output.tensorboard, output.wandb) == (True, True, False, False)
+    assert (output.overwrite, output.save_best, output.save_at_cycle_end, output.resume_changed) == (False,) * 4
+    assert not preview.at_cycle_end
+    assert not LossSettings().noise_restarts
+    assert (OptimizerSettings().name, OptimizerSettings().clip, OptimizerSettings().clip_limit) == (
+        "AdamW",
+        "none",
+        "1.0",
+    )
