@@ -199,3 +199,14 @@ def test_weights_are_packed_once(monkeypatch):
         for function in functions:
             function(torch.randn(1, 2, 8))
     assert len(packed) == 1 + 2
+
+
+def test_a_share_of_a_chain_of_bottlenecks_is_a_share_of_the_whole():
+    thin = [random_network(seed, layer_structure=(1, 0.125, 1)) for seed in (1, 2)]
+    chain = Chain(tuple(Apply(network, 0.7) for network in thin))
+    assert len(reduce(chain, 8, False, CPU).thin) == 2
+    x = torch.randn(2, 3, 8)
+    for step in (Blend(((chain, 0.5),)), Blend(((Apply(thin[0]), 0.3),))):
+        shared = reduce(step, 8, False, CPU)
+        torch.testing.assert_close(shared(x), step.transform(x, x)[0], atol=1e-5, rtol=1e-5)
+    assert len(reduce(Blend(((Apply(thin[0]), 0.3),)), 8, False, CPU).thin) == 1
