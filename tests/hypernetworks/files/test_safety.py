@@ -13,6 +13,7 @@ from hypernetwork_workbench.hypernetworks.base.errors import HypernetworkFileErr
 from hypernetwork_workbench.hypernetworks.network.hypernetwork import Hypernetwork, Structure
 from hypernetwork_workbench.hypernetworks.train import trainer
 from hypernetwork_workbench.hypernetworks.train.run import train
+from hypernetwork_workbench.hypernetworks.train.state_file import state_of
 
 from tests.support.fake_ports import FakeDenoiser, fake_ports
 from tests.support.runs import make_job, read_log, same, weights
@@ -64,6 +65,14 @@ def test_a_rollback_gives_weights_and_optimizer_back_exactly(pictures, tmp_path,
     broken = train(make_job(pictures, train__max_steps=13), poisoned_ports(tmp_path / "a", {11, 12, 13}))
     ten = train(make_job(pictures, train__max_steps=10), fake_ports(tmp_path / "b"))
     assert same(weights(broken.network), weights(ten.network))
+
+
+def test_a_step_that_is_left_out_does_not_count_in_the_average(pictures, tmp_path):
+    job = make_job(pictures, train__max_steps=6, train__ema_decay=0.9)
+    result = train(job, poisoned_ports(tmp_path, {3}))
+    assert result.skipped_steps == 1
+    average = files.read_plain(state_of(result.network))["learner"]["average"]
+    assert average["n_averaged"].item() == 1 + 5  # the start, and the steps that were taken
 
 
 def test_when_nothing_helps_the_run_ends_and_the_good_file_is_whole(pictures, tmp_path):

@@ -148,13 +148,14 @@ def test_clipping_bounds_the_step(pictures, tmp_path):
     assert moved(clipped) <= 1e-4 * 0.01 + 1e-7 < moved(free)
 
 
-def test_the_limit_of_clipping_follows_its_schedule(pictures, tmp_path):
+def test_rate_and_limit_of_clipping_follow_their_schedules(pictures, tmp_path):
     """With plain SGD the weights move by the rate times the clipped norm, which is the limit of each step."""
-    limits = {1: 1e-2, 2: 1e-2, 3: 4e-2, 4: 4e-2, 5: 1e-3}
+    limits = (1e-2, 1e-2, 4e-2, 4e-2, 1e-3)
+    rates = (0.5, 0.25, 0.25, 0.25, 1.0)
     job = make_job(
         pictures,
         train__max_steps=5,
-        schedule__rate="0.5",
+        schedule__rate="0.5:1,0.25:4,1.0",
         optimizer__name="SGD",
         optimizer__arguments="momentum=0.0",
         optimizer__clip="norm",
@@ -167,9 +168,9 @@ def test_the_limit_of_clipping_follows_its_schedule(pictures, tmp_path):
     copies = [weights(path) for path in sorted(tmp_path.rglob("fake-00000[1-4].pt"))]
     states = [starting_weights(job), *copies, weights(result.network)]
     assert len(states) == 6
-    for step, (before, after) in enumerate(itertools.pairwise(states), 1):
+    for (before, after), rate, limit in zip(itertools.pairwise(states), rates, limits, strict=True):
         moved = sum(((after[name] - weight) ** 2).sum() for name, weight in before.items()).sqrt().item()
-        assert moved == pytest.approx(0.5 * limits[step], rel=1e-3)
+        assert moved == pytest.approx(rate * limit, rel=1e-3)
 
 
 def starting_weights(job):
