@@ -73,7 +73,7 @@ function hnwDatasetShowTags() {
         remove.type = "button";
         remove.textContent = "×";
         remove.disabled = caption.disabled;
-        remove.setAttribute("aria-label", `Remove ${tag.text}`);
+        remove.setAttribute("aria-label", "Remove the tag {}".replace("{}", () => tag.text));
         remove.onclick = () => hnwDatasetRemoveTag(number);
         item.append(tag.text, remove);
         return item;

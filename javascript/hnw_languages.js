@@ -12,6 +12,8 @@
         "|not|cannot|can|may|must|will|would|there|which|no|nothing)(?:[\\s:;,.)]|$)",
     );
     const REASON = /^(.{1,200}?) ((?:is|are|has|must|cannot|needs|names|begins|holds|ends|belongs|leaves|takes|means) .+)$/s;
+    const ATTRIBUTES = ["title", "placeholder", "aria-label", "alt"];
+    const SPOKEN = ATTRIBUTES.map((name) => `[${name}]`).join();
     const written = new WeakMap();
     const known = new Map(); // parts of a text come up again and again
     const patterns = Object.keys(table).filter((key) => key.includes("{}")).map((key) => ({
@@ -128,7 +130,19 @@
         if (words !== node.textContent) node.textContent = words;
     }
 
+    // What is said or shown of an element beside its text, which the WebUI translates in part or not at all.
+    function translateAttributes(element) {
+        if (!element.closest(place)) return;
+        for (const name of ATTRIBUTES) {
+            const words = element.hasAttribute(name) && translate(element.getAttribute(name))?.words;
+            if (words && words !== element.getAttribute(name)) element.setAttribute(name, words);
+        }
+    }
+
     function translateAll(node) {
+        if (node.nodeType === Node.ELEMENT_NODE) {
+            for (const element of [node, ...node.querySelectorAll(SPOKEN)]) translateAttributes(element);
+        }
         const texts = document.createTreeWalker(node, NodeFilter.SHOW_TEXT);
         if (node.nodeType === Node.TEXT_NODE) translateNode(node);
         while (texts.nextNode()) translateNode(texts.currentNode);
@@ -138,10 +152,12 @@
     const observer = new MutationObserver((changes) => {
         for (const change of changes) {
             if (change.type === "characterData") translateNode(change.target);
+            if (change.type === "attributes") translateAttributes(change.target);
             change.addedNodes.forEach(translateAll);
         }
     });
     document.addEventListener("DOMContentLoaded", () => {
-        observer.observe(document.body, {childList: true, subtree: true, characterData: true});
+        const changes = {childList: true, subtree: true, characterData: true, attributeFilter: ATTRIBUTES};
+        observer.observe(document.body, changes);
     });
 })();

@@ -8,7 +8,7 @@ import time
 import urllib.request
 from typing import Any
 
-from tests.browser import layout
+from tests.browser import accessibility, layout
 from tests.browser.page import Page
 
 #: The kinds of components that a person changes or presses.
@@ -26,6 +26,12 @@ CONTROLS = (
     "uploadbutton",
 )
 _OURS = re.compile(r"(setting_)?hnw_")
+#: What stays as it is in every language: quotes, paths, English names of choices in brackets, TOML names, tensors.
+_KEPT = re.compile(
+    r"「[^」]*」|“[^”]*”|‘[^’]*’|\([^()]*(?:\([^()]*\))?[^()]*\)|/\S+|\w+\.\w[\w.]*|\d+ [kv] layer .*|--\w"
+    r"|Stable Diffusion|Train Gamma|Prompts from file|keep every size|scheduled huber|Hypernetwork Workbench"
+)
+_ENGLISH = re.compile(r"[A-Za-z][a-z']*(?:[ ,]+[a-z][a-z']*){2,}|^[A-Za-z]{3,} [a-z]{3,}|\d of \d")
 #: Runs before the page's own scripts: notes which of our controls are pressed or changed, by scripts of ours too, and
 #: counts what the page is waiting for.
 RECORD = """
@@ -111,15 +117,15 @@ for (const fold of document.querySelectorAll(`#${arguments[0]} .label-wrap`)) { 
 #: Every text of our part of the page, whether in sight or folded, but not what a person typed or the files say.
 TEXTS = """
 const place = "[id^=hnw_], [id^=setting_hnw_], #train_tabs > .tab-nav";
-const own = "script, style, textarea, code, ul.options, .hnw-own, .progress-text, .wrap.hide, input";
+const own = "script, style, textarea, code, ul.options, .progress, .performance, .time, .wrap.hide";
 const texts = new Set();
 for (const root of document.querySelectorAll(place)) {
     const walker = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
     while (walker.nextNode())
         if (!walker.currentNode.parentElement.closest(own)) texts.add(walker.currentNode.textContent.trim());
-    for (const one of [root, ...root.querySelectorAll("[title], [placeholder], [aria-label], [alt]")])
-        for (const name of ["title", "placeholder", "aria-label", "alt"])
-            if (one.getAttribute(name)) texts.add(`${name}: ${one.getAttribute(name).trim()}`);
+    for (const name of ["title", "placeholder", "aria-label", "alt"])
+        for (const one of root.querySelectorAll(`[${name}]`))
+            if (!one.closest(own)) texts.add(one.getAttribute(name).trim());
 }
 return [...texts];
 """
@@ -128,7 +134,7 @@ return [...texts];
 def controls(config: dict[str, Any]) -> dict[str, str]:
     """Return our controls of a page by its config: their ids, each with its kind and in the page's order.
 
-    A field that is neither in sight at first nor has a label holds a value between the page's scripts and the server;
+    A field that is hidden and has no label holds a value between the page's scripts and the server;
     nobody sees it.
     """
     components = {one["id"]: one for one in config["components"]}
@@ -139,7 +145,8 @@ def controls(config: dict[str, Any]) -> dict[str, str]:
             kind, props = components[child["id"]]["type"], components[child["id"]]["props"]
             id_ = props.get("elem_id") or f"component-{child['id']}"
             is_ours = is_inside or bool(_OURS.match(id_))
-            is_held = kind != "button" and props.get("visible") is False and not props.get("label")
+            is_hidden = props.get("visible") is False or "hnw-hidden" in (props.get("elem_classes") or ())
+            is_held = kind != "button" and is_hidden and not props.get("label")
             if is_ours and kind in CONTROLS and not is_held:
                 found[id_] = kind
             collect(child, is_ours)
@@ -149,8 +156,8 @@ def controls(config: dict[str, Any]) -> dict[str, str]:
 
 
 def is_english(text: str) -> bool:
-    """Tell whether a text of a page in another language holds an English sentence."""
-    return False
+    """Tell whether a text of a page in another language holds English words that are no names, quotes or paths."""
+    return bool(_ENGLISH.search(_KEPT.sub("", text)))
 
 
 class Toucher:
@@ -161,6 +168,7 @@ class Toucher:
         self.page = page
         self.touched: set[str] = set()
         self.texts: set[str] = set()
+        self.problems: dict[str, Any] = {}
         self.reload()
         with urllib.request.urlopen(f"{page.address}/config", timeout=30) as answer:
             self._config = json.load(answer)
@@ -222,6 +230,15 @@ class Toucher:
             button = self.page.find(f"#{id_}")
             if kind == "button" and but not in id_ and button.is_displayed() and button.is_enabled():
                 self.press(id_)
+
+    def examine(self, name: str) -> None:
+        """Keep what is wrong with the looks of one of our tabs as it is now, and with its accessibility."""
+        for width_px in (1440, 420):
+            with layout.wide(self.page.driver, width_px):
+                found = layout.problems(self.page.driver, name)
+                found += accessibility.problems(self.page.driver, f"#hnw_{name}_tab")
+            if found:
+                self.problems[f"{name} at {width_px} px"] = found
 
     def _inside(self, pane: str) -> dict[str, str]:
         is_inside = "return arguments[0].filter((id) => document.querySelector(`#${arguments[1]} #${id}`))"

@@ -1,4 +1,4 @@
-"""Every button is pressed and every control changed once, and nothing breaks."""
+"""Every button is pressed and every control changed once, and nothing breaks, is in the way or stays English."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ from pathlib import Path
 import pytest
 
 from tests import sources
-from tests.browser import every
+from tests.browser import every, layout
 from tests.browser import page as browser
 from tests.browser.conftest import Server, serving
 from tests.browser.page import Page
 from tests.browser.test_runs import NOTICE
 from tests.browser.test_train import HTML
 
-LANGUAGES = ("None",)
+LANGUAGES = ("None", "ja_JP", "zh_CN")
 #: As many of the demo's pictures as take more than one page.
 COPIES = 2
+CAPTION = "a red triangle, night"
 #: More than are taken before somebody presses Interrupt.
 STEPS = 50_000
 
@@ -53,10 +54,11 @@ def toucher(place: Server) -> Iterator[every.Toucher]:
         train(one, place)
         look_at_runs(one)
         add_rows(one)
-        for name in ("create", "train", "runs", "inspect", "merge", "dataset"):
+        for name in layout.TABS:
             one.open(f"hnw_{name}_tab")
             one.settle()
             one.sweep(f"hnw_{name}_tab")
+            one.examine(name)
         merge(one)
         open_settings(one)
         yield one
@@ -109,7 +111,9 @@ def look_at_pictures(one: every.Toucher, place: Server) -> None:
         one.press(f"hnw_dataset_{name}_button")
     page.press(page.find("#hnw_dataset_cards .hnw-card"))
     page.until("the picture", lambda: page.find("#hnw_dataset_caption").is_displayed())
-    page.fill("hnw_dataset_caption", "a red triangle, night")
+    for name in ("next", "previous", "discard"):
+        one.press(f"hnw_dataset_{name}_button")
+    page.fill("hnw_dataset_caption", CAPTION)
     one.press("hnw_dataset_save_button")
     page.until("something to take back", lambda: page.find("#hnw_dataset_undo_button").is_enabled())
     one.press("hnw_dataset_undo_button")
@@ -143,6 +147,7 @@ def train(one: every.Toucher, place: Server) -> None:
         page.press(f"hnw_train_{name}")
         page.until("what came of it", lambda: html(page, "#hnw_train_status .hnw-done"), 60)
         one.read()
+    page.press("hnw_train_board")
     page.fill("hnw_train_now_prompt", "a blue circle")
     page.press("hnw_train_pause")
     page.until("the pause", lambda: page.find("#hnw_train_go_on").is_displayed())
@@ -256,3 +261,15 @@ def test_every_control_was_touched(toucher: every.Toucher):
 def test_no_script_and_no_handler_broke(toucher: every.Toucher, place: Server):
     assert toucher.page.own_errors() == []
     assert not re.search("Traceback|ERROR|CRITICAL", place.log.read_text(encoding="utf-8"))
+
+
+def test_every_text_is_translated(toucher: every.Toucher, language: str):
+    captions = {
+        path.read_text(encoding="utf-8").strip() for path in (sources.ROOT / "examples" / "night").glob("*.txt")
+    }
+    english = [text for text in toucher.texts - captions - {CAPTION} if every.is_english(text)]
+    assert language == "None" or english == []
+
+
+def test_what_is_shown_is_in_its_place_and_within_reach(toucher: every.Toucher):
+    assert toucher.problems == {}

@@ -14,6 +14,7 @@ from tests import sources
 #: Texts in the props of gradio's components, by the kind of component where it matters.
 _PROPS = ("label", "info", "placeholder", "webui_tooltip")
 _SPOKEN_VALUES = ("button", "uploadbutton", "html", "markdown", "tabitem")
+_SPOKEN_ATTRIBUTES = ("alt", "aria-label", "placeholder", "title")
 _OURS = re.compile(r"(setting_)?hnw_")
 #: Where HTML has a tag; a `<` elsewhere, as in a regular expression, begins none.
 _TAG = re.compile(r"<[/A-Za-z]")
@@ -23,13 +24,17 @@ _SENTENCE = re.compile(r"[A-Za-z]{2,} [A-Za-z{]|[}a-z] [a-z]{2,}")
 
 
 class _Nodes(HTMLParser):
-    """The text nodes of HTML."""
+    """The text nodes of HTML, and what its elements are called for those who do not see them."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
         self.found: list[str] = []
         self.feed(html)
         self.close()
+
+    def handle_starttag(self, _tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Return what an element is called."""
+        self.found += [value.strip() for name, value in attrs if name in _SPOKEN_ATTRIBUTES and value]
 
     def handle_data(self, data: str) -> None:
         """Return a text node."""
