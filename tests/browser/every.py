@@ -32,6 +32,8 @@ _KEPT = re.compile(
     r"|Stable Diffusion|Train Gamma|Prompts from file|keep every size|scheduled huber|Hypernetwork Workbench"
 )
 _ENGLISH = re.compile(r"[A-Za-z][a-z']*(?:[ ,]+[a-z][a-z']*){2,}|^[A-Za-z]{3,} [a-z]{3,}|\d of \d")
+#: The page may ask whether it may show notifications, as it may where nobody has answered yet.
+MAY_ASK = {"permission": {"name": "notifications"}, "setting": "prompt"}
 #: Runs before the page's own scripts: notes which of our controls are pressed or changed, by scripts of ours too, and
 #: counts what the page is waiting for.
 RECORD = """
@@ -165,6 +167,7 @@ class Toucher:
 
     def __init__(self, page: Page) -> None:
         page.driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": RECORD})
+        page.driver.execute_cdp_cmd("Browser.setPermission", MAY_ASK)
         self.page = page
         self.touched: set[str] = set()
         self.texts: set[str] = set()

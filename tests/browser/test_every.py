@@ -36,7 +36,9 @@ def language(request: pytest.FixtureRequest) -> str:
 def place(language: str, chromium: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Return a server of a page in this language, with pictures of its own."""
     data = tmp_path_factory.mktemp(language)
-    (data / "config.json").write_text(json.dumps({"localization": language}), encoding="utf-8")
+    (data / "config.json").write_text(
+        json.dumps({"localization": language, "hnw_end_notification": True}), encoding="utf-8"
+    )
     for number in range(COPIES):
         shutil.copytree(sources.ROOT / "examples" / "night", data / "pictures" / str(number))
     with serving(tmp_path_factory, "--data-dir", str(data)) as server:
@@ -147,7 +149,8 @@ def train(one: every.Toucher, place: Server) -> None:
         page.press(f"hnw_train_{name}")
         page.until("what came of it", lambda: html(page, "#hnw_train_status .hnw-done"), 60)
         one.read()
-    page.press("hnw_train_board")
+    for name in ("notify", "board"):
+        page.press(f"hnw_train_{name}")
     page.fill("hnw_train_now_prompt", "a blue circle")
     page.press("hnw_train_pause")
     page.until("the pause", lambda: page.find("#hnw_train_go_on").is_displayed())
