@@ -28,7 +28,9 @@ STEPS = 50_000
 
 @pytest.fixture(scope="module", params=LANGUAGES)
 def language(request: pytest.FixtureRequest) -> str:
-    """Return the language of the page."""
+    """Return the language of the page; only English, which takes a minute, if the others are not asked for."""
+    if request.param != "None" and not request.config.getoption("--every-language", default=False):
+        pytest.skip("--every-language is not given")
     return request.param
 
 
