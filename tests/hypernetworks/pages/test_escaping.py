@@ -45,7 +45,7 @@ from tests.support.networks import random_network
 #: Short, as names of weights are cut at 60 characters.
 HOSTILE = "'\"onload='x><script>&\x00\x1b\u200f\u202e"
 #: Attributes that carry a text; all others are the same whatever the texts are.
-SPOKEN = {"alt", "aria-label", "data-changed", "data-tag", "data-words", "title"}
+SPOKEN = {"alt", "aria-label", "data-changed", "data-tag", "data-words", "title", "data-ended"}
 #: It finds the pictures that have exactly this tag, and is never shown.
 EXACT = "data-tag"
 LONG = 100_000
@@ -237,7 +237,7 @@ CASES: dict[str, Case] = {
     "sentences.unsure": lambda texts, _: sentences.unsure(texts("first"), texts("second")),
     "sentences.found_rate": lambda texts, _: sentences.found_rate(texts("first"), chart=Markup(), rate="1e-5:9,1e-6"),
     "sentences.ended": lambda texts, _: sentences.ended(texts("sentence")),
-    "sentences.link": lambda texts, _: sentences.link(texts("words"), texts("address")),
+    "sentences.link": lambda texts, _: sentences.link(texts("words"), "http://127.0.0.1:6006"),
     "sentences.refused": lambda texts, _: sentences.refused([texts("first"), texts("second")]),
     "sentences.refused_by_host": lambda texts, _: sentences.refused_by_host([texts("first"), texts("second")]),
     "sentences.note": lambda texts, _: sentences.note(texts("sentence")),
