@@ -109,7 +109,9 @@ def test_every_text_of_the_code_that_a_page_can_show_is_translated(language):
     patterns = [one for one in patterns if re.search("[A-Za-z]{2}", one.pattern)]
 
     def is_there(text: str) -> bool:
-        return any(one.fullmatch(way) for way in (text, text.rstrip("."), text.strip(" ,;:.")) for one in patterns)
+        return any(
+            one.fullmatch(way) for way in (text, f"({text})", text.rstrip("."), text.strip(" ,;:.")) for one in patterns
+        )
 
     missing = [
         text
