@@ -272,7 +272,7 @@ def test_every_text_is_translated(toucher: every.Toucher, language: str):
     captions = {
         path.read_text(encoding="utf-8").strip() for path in (sources.ROOT / "examples" / "night").glob("*.txt")
     }
-    english = [text for text in toucher.texts - captions - {CAPTION} if every.is_english(text)]
+    english = [text for text in toucher.texts - captions - {CAPTION, *CAPTION.split(", ")} if every.is_english(text)]
     assert language == "None" or english == []
 
 
