@@ -29,7 +29,8 @@ _OURS = re.compile(r"(setting_)?hnw_")
 #: What stays as it is in every language: quotes, paths, English names of choices in brackets, TOML names, tensors.
 _KEPT = re.compile(
     r"「[^」]*」|“[^”]*”|‘[^’]*’|\([^()]*(?:\([^()]*\))?[^()]*\)|/\S+|\w+\.\w[\w.]*|\d+ [kv] layer .*|--\w"
-    r"|Stable Diffusion|Train Gamma|Prompts from file|keep every size|scheduled huber|Hypernetwork Workbench"
+    r"|Stable Diffusion|Train Gamma|Prompts from file|keep every size|scheduled huber|Huber delta"
+    r"|Hypernetwork Workbench"
 )
 _ENGLISH = re.compile(r"[A-Za-z][a-z']*(?:[ ,]+[a-z][a-z']*){2,}|^[A-Za-z]{3,} [a-z]{3,}|\d of \d")
 #: The page may ask whether it may show notifications, as it may where nobody has answered yet.
