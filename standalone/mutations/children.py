@@ -64,13 +64,13 @@ class Tests:
 
     Args:
         root: the project's folder.
-        folder: where the tests are.
+        paths: the files and folders of the tests.
         sources: the folder of the room's code.
     """
 
-    def __init__(self, root: Path, folder: Path, sources: Path) -> None:
+    def __init__(self, root: Path, paths: Sequence[Path], sources: Path) -> None:
         self.root = root
-        self.folder = folder
+        self.paths = paths
         self.sources = sources
         for name in HEAVY:
             importlib.import_module(name)
@@ -83,14 +83,14 @@ class Tests:
 
         def run() -> Reach:
             watch = Watch(self.sources)
-            self._pytest([str(self.folder)], watch)
+            self._pytest([str(path) for path in self.paths], watch)
             return watch.reach
 
         found = _in_child(run, limit_s, limit_s)
         if found is _NO_ANSWER:
-            raise ChildError(f"{self.folder}: the tests without a change take more than {limit_s:.0f} s.")
+            raise ChildError(f"The tests without a change take more than {limit_s:.0f} s; name some with --tests.")
         if not isinstance(found, Reach) or not found.seconds:
-            raise ChildError(f"{self.folder}: no test passes without a change; run them with pytest to see why.")
+            raise ChildError("No test passes without a change; run them with pytest to see why.")
         return found
 
     def outcome(self, mutant: Mutant, names: Sequence[str], limit_s: float, wall_s: float) -> str:

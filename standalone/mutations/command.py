@@ -57,10 +57,20 @@ def _parser() -> argparse.ArgumentParser:
         nargs="?",
         help=f"a room or a file of one, such as {CODE}/merge or {CODE}/merge/plan.py; without it {', '.join(ROOMS)}",
     )
+    parser.add_argument(
+        "--tests", type=_existing, nargs="+", metavar="FILE", help="only these tests; without it all of the room"
+    )
     parser.add_argument("--sample", type=int, default=60, metavar="N", help="changes tried in each room, 60")
     parser.add_argument("--minutes", type=float, default=10, metavar="M", help="at most, for each room, 10")
     parser.add_argument("--seed", type=int, default=1, metavar="S", help="which changes: the same ones for a seed, 1")
     return parser
+
+
+def _existing(text: str) -> Path:
+    path = Path(text).resolve()
+    if not path.exists():
+        raise argparse.ArgumentTypeError(f"{text} does not exist")
+    return path
 
 
 def _room_of(path: Path, root: Path) -> str:
@@ -76,7 +86,7 @@ def _room_of(path: Path, root: Path) -> str:
 def _try(path: Path, root: Path, options: argparse.Namespace, known: Sequence[equivalents.Equivalent]) -> Score:
     room = _room_of(path, root)
     start = time.monotonic()
-    tests = Tests(root, root / TESTS / room, root / CODE / room)
+    tests = Tests(root, options.tests or [root / TESTS / room], root / CODE / room)
     _say(f"{room}: its tests without a change ...")
     reach = tests.reach(60 * options.minutes)
     score = Score(path.relative_to(root / CODE).as_posix(), useless=reach.failed)

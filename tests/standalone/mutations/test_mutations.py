@@ -149,6 +149,13 @@ def test_what_is_no_room_is_one_sentence(project: Path, path: str, capsys: pytes
     assert "the rooms are" in said
 
 
+def test_tests_that_are_not_there_are_named(project: Path, capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit) as ended:
+        command.main(["--mutations", str(project / "hypernetworks" / "room"), "--tests", "nowhere.py"], project)
+    assert ended.value.code == 2
+    assert "nowhere.py does not exist" in capsys.readouterr().err
+
+
 def test_annotations_are_no_changes_and_every_place_is_drawn_once(project: Path):
     drawn = list(mutants.sample([project / "hypernetworks" / "room" / "sums.py"], seed=1))
     assert not any("int" in mutant.before for mutant in drawn)
