@@ -237,10 +237,11 @@ class Toucher:
 
     def examine(self, name: str) -> None:
         """Keep what is wrong with the looks of one of our tabs as it is now, and with its accessibility."""
-        for width_px in (1440, 420):
+        for width_px in layout.WIDTHS_PX:
             with layout.wide(self.page.driver, width_px):
                 found = layout.problems(self.page.driver, name)
-                found += accessibility.problems(self.page.driver, f"#hnw_{name}_tab")
+                if width_px in (1440, 420):
+                    found += accessibility.problems(self.page.driver, f"#hnw_{name}_tab")
             if found:
                 self.problems[f"{name} at {width_px} px"] = found
 

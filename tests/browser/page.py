@@ -21,6 +21,8 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 
+from tests.browser import layout
+
 T = TypeVar("T")
 
 TALLEST_PX = 2400
@@ -209,7 +211,16 @@ class Page:
         clip = {**size, "height": min(size["height"], TALLEST_PX), "scale": 1}
         shot = self.driver.execute_cdp_cmd("Page.captureScreenshot", {"captureBeyondViewport": True, "clip": clip})
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(base64.b64decode(shot["data"]))
+        with Image.open(io.BytesIO(base64.b64decode(shot["data"]))) as picture:
+            # 256 colours are enough for a page, in a third of the bytes.
+            picture.convert("RGB").quantize(256).save(path, optimize=True)
+
+    def screenshots(self, path: Path) -> None:
+        """Save a picture of the whole page, and one for each width as PATH-WIDTH."""
+        self.screenshot(path)
+        for width_px in layout.WIDTHS_PX:
+            with layout.wide(self.driver, width_px):
+                self.screenshot(path.with_stem(f"{path.stem}-{width_px}"))
 
     def own_errors(self) -> list[str]:
         """Errors in the console that come from the server's own scripts and files, not from gradio's bundle."""

@@ -195,7 +195,7 @@ def test_the_demo_itself_can_be_looked_at(tab: Page, screenshots: Path | None):
         for name in ("framing", "tags"):
             tab.press(tab.find(f"#hnw_dataset_{name} > .label-wrap"))
         tab.driver.execute_script("document.querySelector('.hnw-tags').closest('details').open = false")
-        tab.screenshot(screenshots / "dataset.png")
+        tab.screenshots(screenshots / "dataset.png")
 
 
 def test_the_tab_made_no_error(tab: Page):

@@ -65,7 +65,7 @@ def test_the_report_is_that_of_the_file(shown: Page, server: Server, screenshots
     assert picture_count(shown) > 100
     assert shown.value("hnw_inspect_convert_name") == NAME
     if screenshots:
-        shown.screenshot(screenshots / "inspect.png")
+        shown.screenshots(screenshots / "inspect.png")
 
 
 def test_a_wrong_name_is_named_and_nothing_is_written(shown: Page, server: Server):

@@ -93,7 +93,7 @@ def test_two_networks_become_one_that_the_picker_offers(chosen: Page, server: Se
     torch.testing.assert_close(k - context, 0.75 * (k_1 - context) + 0.25 * (k_2 - context), atol=1e-6, rtol=1e-4)
     torch.testing.assert_close(v - context, 0.75 * (v_1 - context) + 0.5 * (v_2 - context), atol=1e-6, rtol=1e-4)
     if screenshots:
-        page.screenshot(screenshots / "merge.png")
+        page.screenshots(screenshots / "merge.png")
     page.choose("hnw_merge_network_1", MERGED)
     page.tab("txt2img")
     page.press("hnw_picker_refresh")

@@ -55,7 +55,7 @@ def made(page: Page, server: Server, screenshots: Path | None) -> str:
     page.press("hnw_create_button")
     page.wait_for_text("hnw_create_status", f"Created {name}")
     if screenshots:
-        page.screenshot(screenshots / "create.png")
+        page.screenshots(screenshots / "create.png")
     return name
 
 
@@ -92,6 +92,17 @@ def test_training_shows_its_pictures(trained: str, gamma_tab: Page, server: Serv
         gamma_tab.screenshot(screenshots / "train.png")
         sheet = max(server.data.rglob("*sheet*.png"), key=lambda path: path.stat().st_mtime)
         shutil.copy(sheet, screenshots / "sheet.png")
+        show_runs(gamma_tab, screenshots)
+
+
+def show_runs(page: Page, screenshots: Path) -> None:
+    """Save pictures of the tab Runs, and open Train Gamma again."""
+    page.tab("Runs")
+    page.press(page.find("#hnw_runs_list .hnw-run-choice"))
+    page.press("hnw_runs_show")
+    page.find("#hnw_runs_details details")
+    page.screenshots(screenshots / "runs.png")
+    page.tab("Train Gamma")
 
 
 def generate(page: Page, name: str, strength: float) -> np.ndarray:
