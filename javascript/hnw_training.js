@@ -120,15 +120,6 @@ function hnwOpenTrainUnlessRefused(status) {
     return [];
 }
 
-// Asks for a look at the entries once nobody has typed for a moment.
-let hnwTrainLookTimer = null;
-// eslint-disable-next-line no-unused-vars
-function hnwTrainLookSoon() {
-    clearTimeout(hnwTrainLookTimer);
-    hnwTrainLookTimer = setTimeout(() => gradioApp().querySelector("#hnw_train_look").click(), 300);
-    return [];
-}
-
 // Enters the rate that was found, as if it were typed.
 // eslint-disable-next-line no-unused-vars
 function hnwTrainUseRate(button) {

@@ -79,7 +79,8 @@ def save(settings: CreateSettings, folder: Path, is_named: bool = True) -> Path:
 def read(content: bytes, file_name: str) -> LoadedSettings:
     """Read a settings file; a `.json` is the original extension's, anything else TOML.
 
-    What a file does not say of the shape has its default. Values that cannot be used are left out, each with one error.
+    What a file of ours does not say stays as it is; the original's has its default for the shape. Values that cannot be
+    used are left out, each with one error.
 
     Raises:
         SettingsError: the file is no settings file at all; names it.
@@ -99,7 +100,7 @@ def _from_toml(tables: dict[str, Any], file_name: str) -> tuple[dict[str, Any], 
     # The network that a job continues is a file, not a shape; an empty name means none.
     known = {**_SHAPE, "file": ""}
     unknown = [key for key in network if key not in known] + [key for key in create if key not in _OWN]
-    values = {**_SHAPE, **{key: network[key] for key in _SHAPE if key in network}}
+    values = {key: network[key] for key in _SHAPE if key in network}
     values.update({key: create[key] for key in _OWN if key in create})
     return values, unknown
 

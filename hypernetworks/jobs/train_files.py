@@ -21,8 +21,6 @@ _SHAPE = ShapeSettings().to_mapping()
 _OPTIONS = {
     f"{section}.{name}": (kind, option) for section, cls in SECTIONS.items() for name, kind, option in cls.options()
 }
-#: Fields that a form keeps where the file has no value for them.
-_OWN = {"data.folder", "network.file", "output.name", *(f"network.{name}" for name in _SHAPE)}
 #: Tables that only the command line, or only the tab for new networks, uses.
 _FOREIGN = {"evaluation": None, "create": "belongs to a new network; load the file in Create Beta Hypernetwork"}
 _RELATIVE = "is relative to the place of the file, which a page is not told; enter the whole path"
@@ -46,7 +44,7 @@ class LoadedJob:
 def read(content: bytes, file_name: str) -> LoadedJob:
     """Read a settings file: a job file, the original extension's, or one of kohya's trainer.
 
-    A field that is missing from a job file gets its default; from another program's file, it stays as it is.
+    A field that is missing from the file stays as it is.
 
     Raises:
         SettingsError: the file is no settings file at all; names it.
@@ -90,13 +88,7 @@ def _text(job: Job, is_named: bool) -> str:
 def _of_job(tables: dict[str, Any], file_name: str) -> LoadedJob:
     if not any(isinstance(tables.get(name), dict) for name in SECTIONS):
         raise SettingsError(file_name, "has none of the tables of a job, so there is nothing to load")
-    defaults = {
-        f"{section}.{name}": getattr(kind, name)
-        for section, kind in SECTIONS.items()
-        for name, _, _ in kind.options()
-        if f"{section}.{name}" not in _OWN
-    }
-    loaded = LoadedJob(defaults)
+    loaded = LoadedJob()
     for section, table in tables.items():
         if section in SECTIONS and isinstance(table, dict):
             _take(loaded, section, table)

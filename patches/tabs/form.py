@@ -165,22 +165,37 @@ class Form:
             table[field.name] = "" if value is None and not isinstance(field.component, gr.Number) else value
         return tables
 
+    def told_changes(self, values: Mapping[str, Any], entered: Sequence[Any]) -> str:
+        """Return a sentence that names the fields to which `values`, by address, give something else, if any."""
+        names = [
+            field.option.label
+            for field, one in zip(self.fields, entered, strict=True)
+            if field.address in values and _differs(field, one, values[field.address])
+        ]
+        return f"Changed: {', '.join(names)}." if names else "It changed nothing here."
+
     def changed(self, values: Mapping[str, Any]) -> list[Field]:
         """Return the fields in which something else is entered than their defaults, from what `values` returned."""
         return [
             field
             for field in self.fields
             if field.default is not None
-            and _differs(field, (values[field.section] if field.section else values)[field.name])
+            and _differs(field, (values[field.section] if field.section else values)[field.name], field.default)
         ]
 
-    def on_input(self, *handler: Any, **how: Any) -> None:
-        """Call a handler, given as gradio's events take it, for everything that a user enters."""
+    def look_with(self, look: Callable[..., Any], inputs: Sequence[Any], shown: Sequence[Any]) -> Any:
+        """Let `look` judge the entry after everything that a user enters; return the JavaScript that asks for it.
+
+        One request goes on at a time, and what was entered meanwhile is judged after it: gradio drops an event that
+        comes while an earlier one of the same kind is not answered, and answers of different kinds may overtake.
+        """
+        button = gr.Button("Look at the entries", elem_id=f"{self.prefix}_look", elem_classes="hnw-hidden")
+        looked = button.click(look, list(inputs), list(shown), queue=False, show_progress="hidden")
+        looked.then(None, None, None, _js=f"() => hnwLooked('{self.prefix}')")
+        soon = f"() => hnwLookSoon('{self.prefix}')"
         for component in self.components:
-            component.input(*handler, **how)
-            if isinstance(component, gr.Number):
-                for event in blur_events(component):  # an emptied number sends no input event
-                    event(*handler, **how)
+            component.input(None, None, None, _js=soon)  # a choice from a list sends no event of the browser's own
+        return soon
 
     def explain(self, error: WorkbenchError, section: str = "") -> str:
         """Return the error as HTML, one sentence per line with the field's label in the form.
@@ -199,12 +214,14 @@ class Form:
         return f"{label}: {error.reason}"
 
 
-def _differs(field: Field, entered: Any) -> bool:
+def _differs(field: Field, entered: Any, other: Any) -> bool:
+    if _shown(entered) == _shown(other):
+        return False
     try:
-        given, default = (convert(field.name, one, field.kind) for one in (entered, field.default))
+        given, wanted = (convert(field.name, one, field.kind) for one in (entered, other))
     except SettingsError:
         return True
-    return bool(given != default)
+    return bool(given != wanted)
 
 
 def _address(section: str, name: str) -> str:
@@ -220,8 +237,7 @@ def widget(kind: Any, option: Option, value: Any, id_: str) -> Any:
     elif kind is bool:
         make = gr.Checkbox
     elif kind in (int, float):
-        make = gr.Number
-        common["precision"] = 0 if kind is int else None
+        make = gr.Number  # without a precision, to which it would round what is entered
     else:
         make, common["lines"] = gr.Textbox, option.lines
         if option.is_path or option.starts_with_paths:

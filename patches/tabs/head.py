@@ -37,8 +37,8 @@ class Head:
         """Return what `marks` shows for these values."""
         return pages.changed([field.component.elem_id for field in self._form.changed(values)])
 
-    def connect(self, fill: Callable[..., list[Any]], inputs: Sequence[Any], filled: Sequence[Any]) -> None:
-        """Let a field have its default again.
+    def connect(self, fill: Callable[..., list[Any]], inputs: Sequence[Any], filled: Sequence[Any]) -> Any:
+        """Let a field have its default again; return the event.
 
         Args:
             fill: takes new values by address and those of `inputs`; returns the updates of `filled`.
@@ -48,4 +48,4 @@ class Head:
             changes = {field.address: field.default for field in self._form.fields if field.component.elem_id == id_}
             return fill(changes, given)
 
-        self._reset.click(reset, [self._which, *inputs], list(filled), _js="hnwResetField", **_QUICK)
+        return self._reset.click(reset, [self._which, *inputs], list(filled), _js="hnwResetField", **_QUICK)

@@ -93,9 +93,11 @@ class Handlers:
                 loaded = create_files.read(stream.read(MAX_BYTES + 1), path.name)
         except WorkbenchError as error:
             return [self.form.explain(error), *self._fill({}, offered, entered)]
-        status = done(f"Loaded {path.name}.")
+        told = self.form.told_changes(loaded.values, entered)
+        status = done(f"Loaded {path.name}.", told)
         if loaded.errors:
-            status = self.form.explain(SettingsError.joined(loaded.errors)) + done(f"Loaded the rest of {path.name}.")
+            wrong = self.form.explain(SettingsError.joined(loaded.errors))
+            status = wrong + done(f"Loaded the rest of {path.name}.", told)
         return [status, *self._fill(loaded.values, offered, entered)]
 
     def reset(self, changes: Mapping[str, Any], given: Sequence[Any]) -> list[Any]:

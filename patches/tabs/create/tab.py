@@ -49,8 +49,8 @@ def make_tab(start: Mapping[str, Mapping[str, Any]]) -> Handlers:
         head.fill()
         with panel_column(_ID):
             panel, buttons = _panel(preset, advice, head)
-    handlers = Handlers(form, panel, wanted)
-    _connect(tab, handlers, buttons)
+        handlers = Handlers(form, panel, wanted)
+        _connect(tab, handlers, buttons)
     return handlers
 
 
@@ -100,13 +100,16 @@ def _panel(preset: Any, advice: Any, head: Head) -> tuple[Panel, dict[str, Any]]
 
 def _connect(tab: Any, handlers: Handlers, buttons: Mapping[str, Any]) -> None:
     inputs, shown, status = handlers.inputs, handlers.shown, buttons["status"]
-    tab.select(handlers.look, inputs, shown, **_QUICK)
-    buttons["refresh"].click(handlers.look, inputs, shown, **_QUICK)
-    handlers.form.on_input(handlers.look, inputs, shown, **_QUICK)
-    handlers.panel.head.connect(handlers.reset, inputs, handlers.filled)
+    soon = handlers.form.look_with(handlers.look, inputs, shown)
+    for event in (tab.select, buttons["refresh"].click):
+        event(None, None, None, _js=soon)
     preset = handlers.panel.preset
-    preset.input(handlers.choose_preset, [preset, *inputs], handlers.filled, **_QUICK)
-    buttons["load"].upload(handlers.load, [buttons["load"], *inputs], [status, *handlers.filled], **_QUICK)
+    for filled in (
+        handlers.panel.head.connect(handlers.reset, inputs, handlers.filled),
+        preset.input(handlers.choose_preset, [preset, *inputs], handlers.filled, **_QUICK),
+        buttons["load"].upload(handlers.load, [buttons["load"], *inputs], [status, *handlers.filled], **_QUICK),
+    ):
+        filled.then(None, None, None, _js=soon)
     buttons["save"].click(handlers.save, inputs, [status, buttons["saved"]], **_QUICK)
     wipe_on([buttons[name] for name in ("save", "create")], [status])
     buttons["create"].click(handlers.create, inputs, [status, *shown])

@@ -206,7 +206,9 @@ class _Tab:
         name = next(one.component for one in self._form.fields if one.name == "name")
         names = [there["output.name"], there["network.file"]]
         self._buttons["take"].click(_with_name, [*names, *theirs], [name, *ours], **_QUICK)
-        self._buttons["give"].click(_as_they_are, ours, theirs, **_QUICK).then(None, _js="hnwTrainLookSoon")
+        self._buttons["give"].click(_as_they_are, ours, theirs, **_QUICK).then(
+            None, _js="() => hnwLookSoon('hnw_train')"
+        )
 
 
 def _with_name(saved_as: str, network: str | None, *values: Any) -> list[Any]:

@@ -165,7 +165,7 @@ def _declared(kind: type[Settings], name: str) -> tuple[Any, Option]:
 
 
 def _look_at_once(form: Form, look: Any, shown: list[Any]) -> None:
-    form.on_input(look, form.components, shown, **_QUICK)
+    form.look_with(look, form.components, shown)
 
 
 def _refreshed() -> list[Any]:

@@ -96,7 +96,8 @@ class Handlers:
             sentence = f"Without a counterpart here, and so left out: {', '.join(loaded.left_out)}"
             status += self.form.explain(WorkbenchError(sentence))
         rest = "the rest of " if status else ""
-        return [status + done(f"Loaded {rest}{path.name}."), *self.fill(loaded.values, entered)]
+        told = done(f"Loaded {rest}{path.name}.", self.form.told_changes(loaded.values, entered))
+        return [status + told, *self.fill(loaded.values, entered)]
 
     def fill_job(self, job: Job, entered: Sequence[Any]) -> list[Any]:
         """Return updates of `filled` that fill in the settings of a run; a network that is not listed is left out."""

@@ -79,8 +79,8 @@ def make_tab(start: dict[str, dict[str, Any]], txt2img: Sequence[Any] = ()) -> H
         with panel_column(_ID, is_sticky=True):
             parts = _panel() | {"refresh": refresh}
             waiting.make()
-    handlers = Handlers(form, Panel(preset, advice, plot, parts["preview"], parts["status"], head))
-    _connect_entry(tab, handlers, parts)
+        handlers = Handlers(form, Panel(preset, advice, plot, parts["preview"], parts["status"], head))
+        _connect_entry(tab, handlers, parts)
     _connect_runs(form, parts, _Txt2img(tick, txt2img))
     going_on.connect(parts)
     return handlers
@@ -126,10 +126,9 @@ def _panel() -> dict[str, Any]:
         elem_id="hnw_train_preview",
     )
     parts["task"] = gr.Textbox(visible=False)
-    # Pressed by the page's script: when a page is reopened after the run that it shows has ended, soon after an entry
-    # has changed, and when a page is opened.
+    # Pressed by the page's script: when a page is reopened after the run that it shows has ended, and when a page is
+    # opened.
     parts["last"] = gr.Button("Show the last run", elem_id="hnw_train_last", elem_classes="hnw-hidden")
-    parts["look"] = gr.Button("Look at the entries", elem_id="hnw_train_look", elem_classes="hnw-hidden")
     parts["show"] = gr.Button("Show the run that goes on", elem_id="hnw_train_show", elem_classes="hnw-hidden")
     return parts
 
@@ -169,15 +168,17 @@ def _connect_entry(tab: Any, handlers: Handlers, parts: Mapping[str, Any]) -> No
     inputs, shown, status = handlers.form.components, handlers.shown, parts["status"]
     network = next(field.component for field in handlers.form.fields if field.address == "network.file")
     tab.select(_listed, outputs=[network], **_QUICK)
-    tab.select(handlers.look, inputs, shown, **_QUICK)
+    soon = handlers.form.look_with(handlers.look, inputs, shown)
+    tab.select(None, None, None, _js=soon)
     # A network that is chosen may be gone.
-    parts["refresh"].click(shared.reload_hypernetworks, **_QUICK).then(handlers.look, inputs, shown, **_QUICK)
-    parts["look"].click(handlers.look, inputs, shown, **_QUICK)
-    handlers.form.on_input(None, _js="hnwTrainLookSoon")
-    handlers.panel.head.connect(handlers.fill, inputs, handlers.filled)
+    parts["refresh"].click(shared.reload_hypernetworks, **_QUICK).then(None, None, None, _js=soon)
     preset = handlers.panel.preset
-    preset.input(handlers.choose_preset, [preset, *inputs], handlers.filled, **_QUICK)
-    parts["load"].upload(handlers.load, [parts["load"], *inputs], [status, *handlers.filled], **_QUICK)
+    for filled in (
+        handlers.panel.head.connect(handlers.fill, inputs, handlers.filled),
+        preset.input(handlers.choose_preset, [preset, *inputs], handlers.filled, **_QUICK),
+        parts["load"].upload(handlers.load, [parts["load"], *inputs], [status, *handlers.filled], **_QUICK),
+    ):
+        filled.then(None, None, None, _js=soon)
     parts["save"].click(handlers.save, inputs, [status, parts["saved"]], **_QUICK)
     shown_run = parts["show"].click(handlers.show_active, inputs, [parts["task"], *handlers.filled], **_QUICK)
     shown_run.then(None, [parts["task"]], None, _js="hnwFollowShown")

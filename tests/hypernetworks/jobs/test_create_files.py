@@ -75,11 +75,9 @@ def test_the_network_table_is_one_that_jobs_take():
     assert NetworkSettings.from_mapping(table).layer_structure == (1, 1.5, 1.5, 1)
 
 
-def test_a_job_file_gives_its_network_with_the_defaults_it_means():
+def test_a_job_file_gives_only_what_it_names_of_its_network():
     loaded = toml('[network]\nlayer_structure = [1, 3, 1]\nfile = ""\n[train]\nmax_steps = 5\n')
-    assert loaded.values["layer_structure"] == [1, 3, 1]
-    assert loaded.values["activation"] == "relu"
-    assert "name" not in loaded.values
+    assert loaded.values == {"layer_structure": [1, 3, 1]}
     assert loaded.errors == []
 
 
