@@ -143,9 +143,15 @@ class Page:
         """Types a value of one's own into a dropdown that allows it."""
         field = self._field(id_)
         self.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", field)
-        field.send_keys(Keys.CONTROL, "a")
-        field.send_keys(text, Keys.ENTER)
-        self.until(f"{id_} to hold {text!r}", lambda: self.value(id_) == text, 5)
+
+        def is_taken() -> bool:
+            # A list that is read anew meanwhile takes away what was typed.
+            field.send_keys(Keys.CONTROL, "a")
+            field.send_keys(text, Keys.ENTER)
+            time.sleep(0.3)
+            return self.value(id_) == text
+
+        self.until(f"{id_} to hold {text!r}", is_taken, 10)
         self.driver.execute_script("arguments[0].blur()", field)
 
     def value(self, id_: str) -> str:

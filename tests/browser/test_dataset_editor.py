@@ -77,7 +77,7 @@ def test_a_tag_is_added_and_removed_beside_the_caption(tab: Page):
     tab.until("a caption to type into", lambda: not caption(tab).get_attribute("readonly"))
     tab.find(".hnw-tag-editor input").send_keys("snow", Keys.ENTER)
     tab.until("the tag", lambda: tab.value("hnw_dataset_caption").endswith(", snow"))
-    tab.press(tab.find(".hnw-chips button[aria-label='Remove 犬']"))
+    tab.press(tab.find(".hnw-chips button[aria-label='Remove the tag 犬']"))
     tab.until("no tag", lambda: "犬" not in tab.value("hnw_dataset_caption"))
     assert tab.value("hnw_dataset_caption").endswith(", snow")
 

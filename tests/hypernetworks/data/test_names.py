@@ -19,6 +19,7 @@ from hypernetwork_workbench.hypernetworks.data.survey.copies import CopySettings
 from hypernetwork_workbench.hypernetworks.data.survey.survey import SurveyRequest, survey
 from hypernetwork_workbench.hypernetworks.data.survey.thumbnails import Thumbnails
 from hypernetwork_workbench.hypernetworks.pages import dataset as pages
+from hypernetwork_workbench.hypernetworks.pages import dataset_pictures as pictures
 from hypernetwork_workbench.hypernetworks.train.run import train
 from PIL import Image
 
@@ -96,7 +97,7 @@ def test_the_survey_shows_and_edits_all_of_them(tmp_path: Path):
     paths[0].write_bytes(b"broken")
     data = DataSettings(folder=str(tmp_path / "in"), width=32, height=32)
     seen = survey(SurveyRequest(data), Thumbnails(), fake_ports(tmp_path).progress)
-    page = pages.render(seen) + pages.cards(seen, range(len(seen.samples)), 1) + pages.large(seen, 3)
+    page = pages.render(seen) + pictures.cards(seen, range(len(seen.samples)), 1) + pictures.large(seen, 3)
     json.dumps(page, ensure_ascii=False).encode()
     assert "<script>alert" not in page
     history = History(tmp_path / "edits")

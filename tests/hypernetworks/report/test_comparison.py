@@ -77,16 +77,16 @@ def test_layers_are_matched_by_number_whatever_the_file_counts():
 )
 def test_networks_of_different_forms_are_compared_as_far_as_they_go(other):
     first, second = make(), make(**other)
-    second.metadata = Metadata(step=9, sd_checkpoint_name="<b>")
+    second.metadata = Metadata(step=9, sd_checkpoint_name="<u>")
     found = compare(first, second)
     facts = {one.fact: (one.first, one.second) for one in found.facts}
     assert facts["step"] == ("0", "9")
-    assert facts["checkpoint"] == ("unknown", "<b>")
+    assert facts["checkpoint"] == ("unknown", "<u>")
     assert {"widths": ("8, 12", "12, 24")}.items() <= facts.items() or "widths" not in other
     assert any(one.relative is None for one in found.weights)
     assert not found.is_same
     page = report_page.render_comparison(found, "a", "<i>")
-    assert "<b>" not in page
+    assert "<u>" not in page
     assert "<i>" not in page
     assert page.count("<table") == 1
 
