@@ -6,17 +6,17 @@ from collections.abc import Iterable
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from ..base.errors import MergeError
-from ..files.format import is_finite
-from ..network.hypernetwork import Hypernetwork, HypernetworkModule, Metadata
-from .inputs import SIDES, Inputs, check_inputs
+from ..network.hypernetwork import Hypernetwork, Metadata
+from .inputs import Inputs, check_inputs
 from .merge_options import Options
-from .method import Block, Method
-from .method_options import SEED
+from .method import Method
+from .parts import parts
 from .plan import Plan, method_names, method_of, plan, plans, result_structure
 
-__all__ = ["Options", "Plan", "merge", "method_names", "plan", "plans"]
+__all__ = ["MergeError", "Options", "Plan", "merge", "method_names", "plan", "plans"]
 
 
 @torch.no_grad()
@@ -39,23 +39,11 @@ def merge(
     """
     inputs = check_inputs(networks, options or Options())
     chosen = method_of(method)
-    structure = result_structure(inputs, chosen)
-    generator = torch.Generator()
-    if SEED in chosen.options:
-        generator.manual_seed(getattr(inputs.options, SEED.name))
-    pairs = {}
-    for width in inputs.widths:
-        with torch.device("meta"):
-            names = list(HypernetworkModule(width, structure).state_dict())
-        states = []
-        for side in range(len(SIDES)):
-            block = Block(inputs, structure, width, bool(side), generator)
-            tensors = [tensor.to("cpu", torch.float32) for tensor in chosen.merge(block)]
-            if not all(is_finite(tensor) for tensor in tensors):
-                raise MergeError(f"the weights of the result are not finite at {width}.{SIDES[side]}")
-            states.append(dict(zip(names, tensors, strict=True)))
-        pairs[width] = (states[0], states[1])
-    return Hypernetwork.from_tensors(structure, pairs, _metadata(inputs, chosen))
+    sides: dict[int, list[dict[str, Tensor]]] = {}
+    for part in parts(inputs, chosen):
+        sides.setdefault(part.width, []).append(part.state)
+    pairs = {width: (states[0], states[1]) for width, states in sides.items()}
+    return Hypernetwork.from_tensors(result_structure(inputs, chosen), pairs, _metadata(inputs, chosen))
 
 
 def _metadata(inputs: Inputs, method: Method) -> Metadata:

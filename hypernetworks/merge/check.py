@@ -1,7 +1,9 @@
-"""Compares a merged network with what the merged ones do together, on random contexts."""
+"""Compares a merged network with what the merged ones do together, on random contexts; also before it is made."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -9,10 +11,13 @@ import torch
 from ..network.hypernetwork import Hypernetwork
 from .expected import Transform
 from .inputs import SIDES, Inputs
+from .parts import parts
 from .plan import method_of
 
 CONTEXTS = 256
 _SEED = 0
+#: Up to this share of the change, a result counts as exact: it is what float32 leaves.
+_EXACT = 1e-4
 
 
 @dataclass(frozen=True)
@@ -46,18 +51,43 @@ def differences(result: Hypernetwork, inputs: Inputs, method: str) -> tuple[Diff
         result: merged from `inputs`; in evaluation mode, float32 on the CPU like them.
     """
     return tuple(
-        _difference(result, inputs, method, (width, bool(side)))
+        _difference(_transform(result, (width, bool(side))), inputs, method, (width, bool(side)))
         for width in inputs.widths
         for side in range(len(SIDES))
     )
 
 
-def _difference(result: Hypernetwork, inputs: Inputs, method: str, block: tuple[int, bool]) -> Difference:
+def predict(inputs: Inputs, method: str) -> Iterator[Difference]:
+    """Yield what `differences` would return for the network that `method` makes, part by part as each is made.
+
+    Raises:
+        MergeError: the method cannot merge these networks.
+    """
+    for part in parts(inputs, method_of(method)):
+        with torch.inference_mode():
+            found = _difference(part.module(), inputs, method, (part.width, part.for_v))
+        yield found
+
+
+def is_exact(differences: Sequence[Difference]) -> bool:
+    """Tell whether nothing but the rounding of float32 is between the outputs."""
+    return all(one.largest is not None and one.largest <= _EXACT for one in differences)
+
+
+def overall(differences: Sequence[Difference]) -> float | None:
+    """Return the mean difference of all parts as a share of their mean change; None where nothing is to be changed."""
+    changes = math.fsum(one.change for one in differences)
+    if not changes or any(one.mean is None for one in differences):
+        return None
+    return math.fsum(one.change * (one.mean or 0.0) for one in differences) / changes
+
+
+def _difference(result: Transform, inputs: Inputs, method: str, block: tuple[int, bool]) -> Difference:
     width, for_v = block
     context = torch.randn(1, CONTEXTS, width, generator=torch.Generator().manual_seed(_SEED))
     networks = [_transform(network, block) for network in inputs.networks]
     wanted = method_of(method).expected.change(networks, context, inputs.block(*block))
-    distance = (_transform(result, block)(context, 1.0) - context - wanted).abs()
+    distance = (result(context, 1.0) - context - wanted).abs()
     change = wanted.abs()
     return Difference(
         width,
