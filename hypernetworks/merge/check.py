@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 
-from ..network.hypernetwork import Hypernetwork
+from ..base.errors import SettingsError
+from ..files.format import is_finite
+from ..network.hypernetwork import Hypernetwork, HypernetworkModule
 from .expected import Transform
 from .inputs import SIDES, Inputs
 from .parts import parts
@@ -44,28 +47,35 @@ def compared_with(method: str) -> str:
 
 
 @torch.inference_mode()
-def differences(result: Hypernetwork, inputs: Inputs, method: str) -> tuple[Difference, ...]:
+def differences(
+    result: Hypernetwork, inputs: Inputs, method: str, dtype: torch.dtype = torch.float32
+) -> tuple[Difference, ...]:
     """Return the differences of `method`'s result, on 256 normal random vectors of each width, always the same ones.
 
     Args:
         result: merged from `inputs`; in evaluation mode, float32 on the CPU like them.
+        dtype: of the file that it becomes; its weights are rounded to it first.
+
+    Raises:
+        SettingsError: a weight is too large for `dtype`, which it names.
     """
     return tuple(
-        _difference(_transform(result, (width, bool(side))), inputs, method, (width, bool(side)))
+        _difference(_rounded(result.pair(width)[side], dtype), inputs, method, (width, bool(side)))
         for width in inputs.widths
         for side in range(len(SIDES))
     )
 
 
-def predict(inputs: Inputs, method: str) -> Iterator[Difference]:
+def predict(inputs: Inputs, method: str, dtype: torch.dtype = torch.float32) -> Iterator[Difference]:
     """Yield what `differences` would return for the network that `method` makes, part by part as each is made.
 
     Raises:
         MergeError: the method cannot merge these networks.
+        SettingsError: a weight is too large for `dtype`, which it names.
     """
     for part in parts(inputs, method_of(method)):
         with torch.inference_mode():
-            found = _difference(part.module(), inputs, method, (part.width, part.for_v))
+            found = _difference(_rounded(part.module(), dtype), inputs, method, (part.width, part.for_v))
         yield found
 
 
@@ -96,6 +106,15 @@ def _difference(result: Transform, inputs: Inputs, method: str, block: tuple[int
         _share(float(distance.max()), float(change.max())),
         _share(float(distance.mean()), float(change.mean())),
     )
+
+
+def _rounded(part: HypernetworkModule, dtype: torch.dtype) -> HypernetworkModule:
+    if dtype == torch.float32:
+        return part
+    rounded = copy.deepcopy(part).to(dtype).float()
+    if not all(is_finite(tensor) for tensor in rounded.state_dict().values()):
+        raise SettingsError("dtype", f"a weight of the result is too large for {str(dtype).removeprefix('torch.')}")
+    return rounded
 
 
 def _transform(network: Hypernetwork, block: tuple[int, bool]) -> Transform:

@@ -59,6 +59,7 @@ class Method:
         expected: the output that the result is compared with.
         counts: the smallest and the largest number of networks.
         options: the options besides weights that it uses.
+        exact: whether the result does what it is compared with, but for the rounding of float32.
         structure: returns the structure of the result; raises MergeError, with the network's name and the reason, for
             networks that the method cannot merge.
         merge: the decorated function.
@@ -72,6 +73,7 @@ class Method:
     expected: ExpectedOutput
     counts: tuple[int, float] = (1, math.inf)
     options: tuple[OwnOption, ...] = ()
+    exact: bool = False
     structure: Callable[[Inputs], Structure] = shared_structure
     merge: Merge = field(init=False)
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ..compose import Composition
-from ..merge.check import Difference
+from ..merge.check import Difference, is_exact, overall
 from ..merge.method import METHODS
 from ..merge.plan import Plan
 from . import elements
@@ -14,21 +14,37 @@ _FILE = "merge.html"
 _NEAR = 1e-4
 
 
-def methods_table(plans: Sequence[Plan], chosen: str) -> str:
+def methods_table(
+    plans: Sequence[Plan],
+    chosen: str,
+    predicted: Mapping[str, Sequence[Difference]] | None = None,
+    is_rounded: bool = False,
+) -> str:
     """Return a table of the methods that can merge the chosen networks, and of those that cannot, with the reasons.
 
     Args:
         chosen: name of the chosen method.
+        predicted: how the results of methods would differ, by name, where that was measured.
+        is_rounded: whether the result is written in a 16-bit type.
     """
     rows = [
         (
             elements.piece(_FILE, "label", METHODS[plan.method].label, plan.method == chosen),
             elements.piece(_FILE, "can", plan.possible),
+            _effect(plan, (predicted or {}).get(plan.method), is_rounded),
             elements.text(sentence(plan), 400),
         )
         for plan in plans
     ]
     return elements.page(_FILE, "methods", rows)
+
+
+def _effect(plan: Plan, found: Sequence[Difference] | None, is_rounded: bool) -> str:
+    if not plan.possible:
+        return "–"
+    exact = METHODS[plan.method].exact and not is_rounded if found is None else is_exact(found)
+    share = overall(found) if found is not None else None
+    return str(elements.piece(_FILE, "effect", exact, None if share is None else _percent(share)))
 
 
 def check_table(differences: Sequence[Difference], compared_with: str) -> str:
@@ -37,8 +53,7 @@ def check_table(differences: Sequence[Difference], compared_with: str) -> str:
         (f"{one.width} {one.side}", elements.number(one.change), _percent(one.mean), _percent(one.largest))
         for one in differences
     ]
-    is_near = all(one.largest is not None and one.largest <= _NEAR for one in differences)
-    return elements.page(_FILE, "check", is_near, compared_with, rows)
+    return elements.page(_FILE, "check", is_exact(differences), compared_with, rows)
 
 
 def composition_table(composition: Composition, text: str, plan: Plan) -> str:

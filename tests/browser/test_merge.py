@@ -102,6 +102,17 @@ def test_two_networks_become_one_that_the_picker_offers(chosen: Page, server: Se
     page.tab("Train")
 
 
+def test_the_difference_is_predicted_until_a_field_changes(chosen: Page):
+    page = chosen
+    page.choose("hnw_merge_network_1", FIRST)
+    page.choose("hnw_merge_method", "Weighted sum")
+    page.until("the fields of the sum", lambda: not page.text("hnw_merge_methods").count("approximate ("))
+    page.press("hnw_merge_predict")
+    page.wait_for_text("hnw_merge_methods", "exact", "approximate (")
+    page.fill("hnw_merge_weight_1", "0.5")
+    page.until("no old figure", lambda: "approximate (" not in page.text("hnw_merge_methods"))
+
+
 def test_a_composition_is_read_as_it_is_written_and_saved(chosen: Page, server: Server):
     page = chosen
     page.fill("hnw_merge_composition_text", f"{FIRST}:0.8 + {SECOND}:")

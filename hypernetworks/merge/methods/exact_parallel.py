@@ -62,6 +62,7 @@ def _structure(inputs: Inputs) -> Structure:
     order=60,
     weights=Weights(),
     expected=WEIGHTED_SUM,
+    exact=True,
     structure=_structure,
 )
 def exact_parallel(block: Block) -> list[Tensor]:

@@ -28,6 +28,7 @@ def _structure(inputs: Inputs) -> Structure:
     order=70,
     weights=Strengths(),
     expected=SEQUENCE,
+    exact=True,
     structure=_structure,
 )
 def exact_sequence(block: Block) -> tuple[Tensor, Tensor]:

@@ -16,10 +16,11 @@ from ....hypernetworks import files
 from ....hypernetworks.base.errors import HypernetworkFileError, SettingsError, WorkbenchError, raise_all
 from ....hypernetworks.jobs.create_entry import as_sentence
 from ....hypernetworks.merge import Plan, check, merge, method_names, plan
-from ....hypernetworks.merge.inputs import check_inputs
+from ....hypernetworks.merge.inputs import Inputs, check_inputs
 from ....hypernetworks.merge.outlines import outline
 from ....hypernetworks.merge.saving import ResultSettings, save, with_hashes
 from ....hypernetworks.merge.settings import NONE, OWN_OPTIONS, ROWS, MergeSettings, chosen_rows, used_fields
+from ....hypernetworks.network.file_forms import DTYPES
 from ....hypernetworks.network.hypernetwork import Hypernetwork
 from ....hypernetworks.pages import merge as page
 from ....hypernetworks.pages.sentences import done, note
@@ -28,6 +29,8 @@ from ...patching.error_reports import report_unexpected
 from ..form import Form
 from ..inspect import work as inspecting
 
+#: What was entered, and what it would give.
+Prediction = tuple[list[Any], tuple[check.Difference, ...]]
 ResultT = TypeVar("ResultT")
 _TWO = 2
 _MERGE_FIELDS = {field.name for field in dataclasses.fields(MergeSettings)}
@@ -73,6 +76,20 @@ class MergeHandlers:
             table,
         ]
 
+    def predict(self, *entered: Any) -> tuple[str, Prediction | None]:
+        """Measure what the chosen method would make; return the report of an error, and the figures."""
+        try:
+            return "", (list(entered), _predict(self.form.values(entered)))
+        except WorkbenchError as error:
+            return self.form.explain(error), None
+
+    def show_prediction(self, prediction: Prediction | None, *entered: Any) -> Any:
+        """Show the figures in the table, unless other values stand in the fields by now."""
+        if prediction is None or prediction[0] != list(entered):
+            return gr.update()
+        values = self.form.values(entered)
+        return _judge(values, chosen_rows(values), prediction[1])[1]
+
     def merge(self, *entered: Any) -> tuple[str, Any]:
         """Merge the networks, write the file, and compare its effect with theirs."""
         values = self.form.values(entered)
@@ -89,8 +106,14 @@ def refreshed() -> list[Any]:
     return [gr.update(choices=names if row <= _TWO else [NONE, *names]) for row in range(1, ROWS + 1)]
 
 
-def _judge(values: Mapping[str, Any], chosen: Sequence[int]) -> tuple[list[SettingsError], str]:
-    """Return what is wrong with the fields that are filled in, and the table of the methods or why there is none."""
+def _judge(
+    values: Mapping[str, Any], chosen: Sequence[int], found: tuple[check.Difference, ...] | None = None
+) -> tuple[list[SettingsError], str]:
+    """Return what is wrong with the fields that are filled in, and the table of the methods or why there is none.
+
+    Args:
+        found: how the result of the chosen method would differ, if that was measured.
+    """
     problems: list[SettingsError] = []
     outlines = [_collect_errors(problems, partial(_outline, values, row)) for row in chosen]
     settings = _collect_errors(problems, partial(_settings, values, chosen))
@@ -102,7 +125,8 @@ def _judge(values: Mapping[str, Any], chosen: Sequence[int]) -> tuple[list[Setti
     if settings is None or len(networks) < len(chosen):
         return problems, note("The table of the methods returns when the fields are right.")
     plans = _plans(settings, networks, problems)
-    return problems, page.methods_table(plans, settings.method_name)
+    predicted = {settings.method_name: found} if found is not None else {}
+    return problems, page.methods_table(plans, settings.method_name, predicted, values["dtype"] != "float32")
 
 
 def _plans(settings: MergeSettings, networks: Sequence[Hypernetwork], problems: list[SettingsError]) -> list[Plan]:
@@ -121,6 +145,15 @@ def _plans(settings: MergeSettings, networks: Sequence[Hypernetwork], problems: 
         made = plan(weighted, method, options)
         plans.append(replace(made, reason=made.reason + remark) if made.possible else made)
     return plans
+
+
+@report_unexpected()
+def _predict(values: Mapping[str, Any]) -> tuple[check.Difference, ...]:
+    chosen = chosen_rows(values)
+    _check(values, chosen)
+    settings = _settings(values, chosen)
+    _, inputs = _inputs(values, settings)
+    return tuple(check.predict(inputs, settings.method_name, DTYPES[values["dtype"]]))
 
 
 def _merge(values: Mapping[str, Any]) -> tuple[str, Any]:
@@ -154,31 +187,39 @@ def merge_files(values: Mapping[str, Any]) -> Merged:
         WorkbenchError: the networks cannot be merged, or the file cannot be written.
     """
     chosen = chosen_rows(values)
-    _check(values, chosen)
+    _check(values, chosen, _target)
     settings, result, target = _settings(values, chosen), _result(values), _target(values)
-    outlines = [_outline(values, row) for row in chosen]
+    paths, inputs = _inputs(values, settings)
     method = settings.method_name
+    merged = merge(zip(inputs.networks, inputs.weights, strict=True), method, inputs.options)
+    recipe = with_hashes(merged.metadata.training["merge"], [files.short_hash(path) for path in paths])
+    merged.metadata.training["merge"] = recipe
+    differences = check.differences(merged, inputs, method, DTYPES[result.dtype])
+    return Merged(target, write(merged, target, result), method, differences)
+
+
+def _inputs(values: Mapping[str, Any], settings: MergeSettings) -> tuple[list[Path], Inputs]:
+    """Return the files of the chosen networks, and what is to be merged; raises SettingsError."""
+    rows, method = settings.network_rows, settings.method_name
+    outlines = [_outline(values, row) for row in rows]
     options = settings.merge_options(method, _widths(outlines))
     planned = plan(_weighted(settings, outlines, method), method, options)
     if not planned.possible:
         raise SettingsError("method", page.reason(planned))
-    paths = [inspecting.network_path(values[_FIELDS[row - 1]], _FIELDS[row - 1]) for row in chosen]
-    networks = [load(path, values[_FIELDS[row - 1]], _FIELDS[row - 1]) for path, row in zip(paths, chosen, strict=True)]
-    weighted = _weighted(settings, networks, method)
-    merged = merge(weighted, method, options)
-    recipe = with_hashes(merged.metadata.training["merge"], [files.short_hash(path) for path in paths])
-    merged.metadata.training["merge"] = recipe
-    differences = check.differences(merged, check_inputs(weighted, options), method)
-    return Merged(target, write(merged, target, result), method, differences)
+    fields = [_FIELDS[row - 1] for row in rows]
+    paths = [inspecting.network_path(values[field], field) for field in fields]
+    networks = [load(path, values[field], field) for path, field in zip(paths, fields, strict=True)]
+    return paths, check_inputs(_weighted(settings, networks, method), options)
 
 
-def _check(values: Mapping[str, Any], chosen: Sequence[int]) -> None:
-    """Raise SettingsError for all fields that are wrong or missing."""
+def _check(values: Mapping[str, Any], chosen: Sequence[int], *more: Callable[[Mapping[str, Any]], Any]) -> None:
+    """Raise SettingsError for all fields that are wrong or missing, and for what `more` finds wrong."""
     problems = [SettingsError(_FIELDS[row - 1], "choose a network") for row in (1, 2) if row not in chosen]
     for row in chosen:
         _collect_errors(problems, partial(_outline, values, row))
     _collect_errors(problems, partial(_settings, values, chosen))
-    _collect_errors(problems, partial(_target, values))
+    for one in more:
+        _collect_errors(problems, partial(one, values))
     raise_all(problems)
 
 

@@ -75,12 +75,16 @@ def _merge_part() -> tuple[MergeHandlers, Any, Any]:
         table = gr.HTML(note("Choose at least two networks."), elem_id=f"{_ID}_methods")
         with gr.Row():
             button = gr.Button("Merge", variant="primary", scale=3, elem_id=f"{_ID}_button")
+            predict = gr.Button("Predict", scale=1, min_width=110, elem_id=f"{_ID}_predict")
             refresh = gr.Button("Refresh list", scale=1, min_width=110, elem_id=f"{_ID}_refresh")
         status = gr.HTML(elem_id=f"{_ID}_status")
         check = gr.HTML(elem_id=f"{_ID}_check")
     handlers = MergeHandlers(form, columns, [options, *rows[_OPTIONAL_ROW - 1 :]], table)
     _look_at_once(form, handlers.look, handlers.shown)
-    wipe_on([button], [status, check])
+    wipe_on([button, predict], [status, check])
+    prediction = gr.State()
+    measured = predict.click(handlers.predict, form.components, [status, prediction])
+    measured.then(handlers.show_prediction, [prediction, *form.components], [table], **_QUICK)
     return handlers, button.click(handlers.merge, form.components, [status, check]), refresh
 
 

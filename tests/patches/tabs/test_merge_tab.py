@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from hypernetwork_workbench.hypernetworks import compose, files
+from hypernetwork_workbench.hypernetworks.merge import check
 from hypernetwork_workbench.hypernetworks.network.hypernetwork import Hypernetwork, Structure
 
 from tests.patches.test_on_host import generate
@@ -157,6 +158,7 @@ def test_a_weighted_sum_carries_its_recipe_and_is_compared(merge, folder, patche
 
 
 def test_an_exact_merge_does_what_the_networks_do_and_fits_every_form(merge, folder):
+    effects = {"float32": "does the same as", "float16": "differs from", "bfloat16": "differs from"}
     for name, form, dtype, file in (
         ("p", ".pt", "float32", "p.pt"),
         ("q", ".pt for every reader", "float16", "q.pt"),
@@ -164,10 +166,50 @@ def test_an_exact_merge_does_what_the_networks_do_and_fits_every_form(merge, fol
     ):
         status, table = merge(name=name, form=form, dtype=dtype, method=PARALLEL, weight_1=2, weight_2=-0.5)
         assert f"Wrote {file}" in status
-        assert "The result does the same as the weighted sum" in table
+        assert f"The result {effects[dtype]} the weighted sum" in table
         assert {str(t.dtype) for t in files.read_document(folder / file).tensors()} == {f"torch.{dtype}"}
     wanted = 2 * added(files.load(folder / "a.pt")) - 0.5 * added(files.load(folder / "b.pt"))
     torch.testing.assert_close(added(files.load(folder / "p.pt")), wanted, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("method", ["Weighted sum", "TIES (differences from A that agree)", PARALLEL])
+def test_the_figures_before_a_merge_are_those_after_it(method, dtype, tab, merge):
+    given = {"network_1": "a", "network_2": "b", "method": method, "dtype": dtype, "name": "m"}
+    entered = values(tab.merge.form, **given)
+    status, prediction = tab.merge.predict(*entered)
+    assert status == ""
+    assert "Wrote m.pt" in merge(**given)[0]
+    from hypernetwork_workbench.patches.tabs.merge.handlers import merge_files
+
+    merged = merge_files({**tab.merge.form.values(entered), "overwrite": True})
+    assert prediction[1] == merged.differences
+    table = tab.merge.show_prediction(prediction, *values(tab.merge.form, **given | {"name": "n"}))
+    assert table == gr.update(), "other fields than were measured"
+
+
+def test_the_table_says_how_far_the_result_would_be(tab, look, folder):
+    given = {"network_1": "a", "network_2": "b"}
+    table = look(**given)[2]
+    assert (table.count(">exact<"), table.count(">approximate<")) == (1, 4)
+    before = listed(folder)
+    entered = values(tab.merge.form, **given)
+    _, prediction = tab.merge.predict(*entered)
+    assert listed(folder) == before
+    share = check.overall(prediction[1])
+    assert f">approximate ({share:.2%})<" in tab.merge.show_prediction(prediction, *entered)
+    assert "approximate (" not in look(**given, weight_1=0.75)[2]
+    assert ">exact<" not in look(**given, dtype="float16")[2]
+
+
+def test_what_cannot_be_predicted_is_said_at_its_field(tab):
+    status, prediction = tab.merge.predict(*values(tab.merge.form, network_1="a", network_2="b", weight_1=None))
+    assert "Weight of A" in status
+    assert prediction is None
+    assert tab.merge.show_prediction(None, *values(tab.merge.form)) == gr.update()
+    assert "Network A: choose a network" in tab.merge.predict(*values(tab.merge.form))[0]
+    status, _ = tab.merge.predict(*values(tab.merge.form, network_1="a", network_2="d"))
+    assert "Method: " in status
 
 
 def test_blocks_and_the_multiplier_reach_the_merge(merge, save, folder):

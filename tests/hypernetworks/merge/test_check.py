@@ -1,0 +1,43 @@
+"""The check of a merge: before it is made it says what is said afterwards, with the rounding of the file."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypernetwork_workbench.hypernetworks.base.errors import SettingsError
+from hypernetwork_workbench.hypernetworks.merge import check, merge, method_names
+from hypernetwork_workbench.hypernetworks.merge.inputs import check_inputs
+from hypernetwork_workbench.hypernetworks.merge.merge_options import Options
+from hypernetwork_workbench.hypernetworks.merge.method import METHODS
+from hypernetwork_workbench.hypernetworks.network.hypernetwork import Hypernetwork, Structure
+
+DTYPES = (torch.float32, torch.float16, torch.bfloat16)
+
+
+def networks(activation: str = "relu", method: str = "weighted_sum") -> list[tuple[Hypernetwork, float]]:
+    structure = Structure(init_std=0.2, activation=activation)
+    weights = METHODS[method].weights.of_form((1.0, 0.5, 0.7), 0.5)
+    return [(Hypernetwork.create(structure, (24, 32), seed), weight) for seed, weight in enumerate(weights)]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("method", method_names())
+def test_a_prediction_is_what_is_measured_afterwards(method, dtype):
+    given = networks("linear" if method == "exact_sequence" else "relu", method)
+    inputs = check_inputs(given, Options())
+    predicted = tuple(check.predict(inputs, method, dtype))
+    assert predicted == check.differences(merge(given, method), inputs, method, dtype)
+    assert len(predicted) == 4
+    assert check.is_exact(predicted) == (method.startswith("exact") and dtype == torch.float32)
+
+
+def test_what_a_type_cannot_hold_is_said():
+    given = [(network, 300.0) for network, _ in networks()]
+    for network, _ in given:
+        for tensor in network.state_dict().values():
+            tensor.fill_(300.0)
+    inputs = check_inputs(given, Options())
+    assert tuple(check.predict(inputs, "weighted_sum"))
+    with pytest.raises(SettingsError, match="too large for float16") as caught:
+        tuple(check.predict(inputs, "weighted_sum", torch.float16))
+    assert caught.value.field == "dtype"
