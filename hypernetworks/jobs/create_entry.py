@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..base.errors import SettingsError
+from ..base.names import sentence
 from ..base.options import Option, as_text, check_limits, convert
 from ..network.activations import RULED_OUT
 from ..network.settings import CreateSettings
@@ -88,7 +89,7 @@ def problems(values: Mapping[str, Any]) -> tuple[SettingsError, ...]:
 
 def as_sentence(error: SettingsError) -> str:
     """Return the reason as a sentence, for display at the field."""
-    return f"{error.reason[:1].upper()}{error.reason[1:]}."
+    return sentence(error.reason)
 
 
 def depending_on(field: str) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from typing import Any
 from markupsafe import Markup
 
 from ..base.errors import DatasetError, SettingsError, WorkbenchError
+from ..base.names import sentence
 from ..base.outside import shown_path
 from ..data.dataset import held_out_count
 from ..data.pictures.finding import find_pictures
@@ -100,8 +101,7 @@ def in_words(error: WorkbenchError) -> WorkbenchError:
 
 def as_sentence(error: SettingsError) -> str:
     """Return the reason as a sentence in the words of the form, for display at the field."""
-    reason = worded(error.reason)
-    return f"{reason[:1].upper()}{reason[1:]}."
+    return sentence(worded(error.reason))
 
 
 def worded(text: str) -> str:

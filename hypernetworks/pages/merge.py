@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from ..base import names
 from ..compose import Composition
 from ..merge.check import Difference, is_exact, overall
 from ..merge.method import METHODS
@@ -74,8 +75,7 @@ def composition_table(composition: Composition, text: str, plan: Plan) -> str:
 
 def sentence(plan: Plan) -> str:
     """Return the reason of a plan as a sentence."""
-    words = reason(plan)
-    return f"{words[:1].upper()}{words[1:]}."
+    return names.sentence(reason(plan))
 
 
 def reason(plan: Plan) -> str:

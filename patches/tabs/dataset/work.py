@@ -8,6 +8,7 @@ from typing import Any
 
 from modules import paths
 
+from ....hypernetworks.base import names
 from ....hypernetworks.base.errors import DatasetError, SettingsError
 from ....hypernetworks.base.options import Settings, from_tables
 from ....hypernetworks.base.outside import shown_name
@@ -132,7 +133,7 @@ def caption_all(seen: Survey, tagger: str, values: Mapping[str, Any]) -> tuple[S
     if not found:
         raise DatasetError(stopped)
     after, sentence = _applied(seen, f"captions by {tagger}", captioning.changes_of_tagger(seen, found, settings))
-    return after, f"{stopped[:1].upper()}{stopped[1:]}. {sentence}" if stopped else sentence
+    return after, f"{names.sentence(stopped)} {sentence}" if stopped else sentence
 
 
 @report_unexpected()

@@ -247,7 +247,7 @@ def test_a_tagger_that_fails_is_named_and_what_it_has_done_is_kept(deepbooru, fo
 
     deepbooru.model.tag_multi = failing
     status = tab.caption_all(taggers__existing="replace it")
-    assert "Deepbooru (tags) failed after 1 of 3 pictures (out of memory). Done: captions by" in status
+    assert "deepbooru (tags) failed after 1 of 3 pictures (out of memory). Done: captions by" in status
     assert texts(folder)["a.txt"] == "one"
     assert texts(folder)["b.txt"] == "night, sun"
     assert "deepbooru (tags) failed after 0 of 3 pictures (out of memory)" in tab.caption_all()
