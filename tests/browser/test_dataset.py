@@ -164,6 +164,7 @@ def test_captions_in_another_encoding_are_named_converted_and_given_back(tab: Pa
     unfold(tab, "conversion")
     tab.press("hnw_dataset_conversion_button")
     tab.wait_for_text("hnw_dataset_conversion_status", "Done: convert to UTF-8 (3 caption files)")
+    tab.until("the end of the progress bar", lambda: count(tab, "#hnw_dataset_tab .progressDiv") == 0)
     assert "16 can be used" in tab.text("hnw_dataset_overview")
     assert (folder / names[0]).read_text(encoding="utf-8") == "夜の街、雨が降る"
     tab.press("hnw_dataset_undo_button")
@@ -191,6 +192,7 @@ def test_the_demo_itself_can_be_looked_at(tab: Page, screenshots: Path | None):
     look(tab)
     tab.press(tab.find("#hnw_dataset_cards .hnw-card[data-number='6']"))
     tab.wait_for_text("hnw_dataset_chosen", "examples/night/07-purple-square.png")
+    tab.until("the end of the progress bar", lambda: count(tab, "#hnw_dataset_tab .progressDiv") == 0)
     if screenshots:
         for name in ("framing", "tags"):
             tab.press(tab.find(f"#hnw_dataset_{name} > .label-wrap"))

@@ -83,10 +83,14 @@ def test_a_tag_is_added_and_removed_beside_the_caption(tab: Page):
 
 
 def test_pictures_are_selected_with_keys_and_shift_and_tagged_together(tab: Page, folder: Path):
-    card = tab.find("#hnw_dataset_cards .hnw-card[data-number='3']")
-    tab.driver.execute_script("arguments[0].focus()", card)
-    press(tab, Keys.SPACE)
-    assert tab.driver.execute_script(SELECTED) == 1
+
+    def is_selected() -> bool:
+        # The cards are drawn anew once what was done before is written.
+        tab.driver.execute_script("arguments[0].focus()", tab.find("#hnw_dataset_cards .hnw-card[data-number='3']"))
+        press(tab, Keys.SPACE)
+        return tab.driver.execute_script(SELECTED) == 1
+
+    tab.until("one selected picture", is_selected)
     press(tab, Keys.SHIFT, Keys.ARROW_RIGHT)
     assert tab.driver.execute_script(SELECTED) == 2
     box = tab.find(".hnw-cell > input[data-number='6']")

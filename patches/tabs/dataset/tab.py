@@ -137,7 +137,7 @@ class _Tab:
     def _connect_view(self) -> None:
         handlers, components, buttons = self.handlers, self.handlers.components, self._buttons
         shown, view = handlers.shown, handlers.view
-        self._job("look", beside(handlers.look), [*view, *self._form.components], shown)
+        self._job("look", handlers.look, [*view, *self._form.components], shown)
         buttons["interrupt"].click(tasks.interrupt, [self._panel.task], _js="hnwDatasetTask", **_QUICK)
         silent = [*shown, self._panel.picked]
         first = partial(handlers.turn, to_first=True)
@@ -179,12 +179,16 @@ class _Tab:
             queued = call_queue.wrap_gradio_gpu_call(
                 handlers.caption_all, extra_outputs=[gr.update()] * len(handlers.shown)
             )
-            self._job("taggers", queued, [*now, *self._form.components], handlers.shown)
+            self._connect_job("taggers", queued, [*now, *self._form.components], handlers.shown)
         survey = handlers.components.survey
-        self._job("copies", beside(handlers.make_copies), [survey, *self._form.components], [self._panel.task])
+        self._job("copies", handlers.make_copies, [survey, *self._form.components], [self._panel.task])
 
     def _job(self, name: str, handler: Any, inputs: list[Any], outputs: list[Any]) -> None:
-        """Connect a button to a long job, which waits for the host's queue or runs beside it, and its progress."""
+        """Connect a button to a long job that runs beside the host's queue, and its progress."""
+        self._connect_job(name, beside(handler), inputs, outputs)
+
+    def _connect_job(self, name: str, handler: Any, inputs: list[Any], outputs: list[Any]) -> None:
+        """Connect a button to a long job that tells the host when it ends, and its progress."""
         self._buttons[name].click(
             handler,
             _js="hnwStartDataset",
