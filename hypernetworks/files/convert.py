@@ -52,8 +52,7 @@ def convert(source: Path, settings: ConversionSettings) -> Path:
     if link := link_in_the_way(target):
         raise SettingsError("name", link)
     if target.exists() and not settings.overwrite:
-        reason = f"{target.name} exists already; choose another name, or tick “Replace an existing file”"
-        raise SettingsError("name", reason)
+        raise SettingsError("name", f"{target.name} exists already; choose another name, or set overwrite")
     document = files.read_document(source)
     network = files.load(source)
     # Programs that know loaded networks by the name inside the file would confuse the copy with its source.

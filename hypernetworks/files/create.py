@@ -79,4 +79,4 @@ def _check_free(path: Path, settings: CreateSettings) -> None:
     if link := link_in_the_way(path):
         raise SettingsError("name", link)
     if path.exists() and not settings.overwrite:
-        raise SettingsError("name", f"{path.name} exists already; choose another name, or tick Overwrite")
+        raise SettingsError("name", f"{path.name} exists already; choose another name, or set overwrite")

@@ -50,9 +50,7 @@ _TABLES: tuple[tuple[frozenset[str], Kind], ...] = (
     (frozenset({"activation text"}), Kind("a description by the WebUI", _BESIDE)),
     (frozenset({"preferred weight"}), Kind("a description by the WebUI", _BESIDE)),
 )
-_NAMED = Kind(
-    "a composition of hypernetworks", "use it by its name in prompts, or make one network of it in Merge Hypernetworks"
-)
+_NAMED = Kind("a composition of hypernetworks", "use it by its name in prompts, or merge it into one network")
 _NAMELESS = Kind("a composition of hypernetworks", "let its name end in .hns")
 _TEXT = Kind("a text", _FIND)
 #: Texts without a mark of another kind.

@@ -14,6 +14,7 @@ from ..base.options import Option, as_text, check_limits, convert
 from ..network.activations import RULED_OUT
 from ..network.settings import CreateSettings
 from ..network.structure import Structure
+from ..pages.sentences import in_page_words
 
 _OPTIONS: dict[str, Option] = {name: option for name, _, option in CreateSettings.options()}
 LABELS = {name: option.label for name, option in _OPTIONS.items()}
@@ -68,7 +69,7 @@ def check_entry(values: Mapping[str, Any], offered: Collection[int] = (), taken:
         wrong["widths"] = SettingsError("widths", f"tick at least one, or enter it under {MORE_WIDTHS.label}")
     settings = _validate(entered, wrong)
     if settings.name in taken and not settings.overwrite and "name" not in wrong:
-        reason = f"{settings.name} exists already; choose another name, or tick {LABELS['overwrite']}"
+        reason = f"{settings.name} exists already; choose another name, or set overwrite"
         wrong["name"] = SettingsError("name", reason)
     known = not wrong.keys() & _STRUCTURE
     return Entry(
@@ -136,7 +137,7 @@ def _more_widths(text: str, wrong: dict[str, SettingsError]) -> tuple[int, ...]:
 
 def _in_words(error: SettingsError, values: Mapping[str, Any]) -> SettingsError:
     """Return the error in the words of the form, with an example that fits."""
-    reason = _NAMES.sub(lambda name: f"“{LABELS[name[0]]}”", error.reason)
+    reason = in_page_words(_NAMES.sub(lambda name: f"“{LABELS[name[0]]}”", error.reason), LABELS)
     if error.field == "activation" and values.get("activation") in RULED_OUT:
         reason = f"{values['activation']} cannot be used, {RULED_OUT[values['activation']]}"
     if error.field == "dropout_structure" and "entries" in reason:

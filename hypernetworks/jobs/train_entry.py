@@ -17,6 +17,7 @@ from ..data.dataset import held_out_count
 from ..data.pictures.finding import find_pictures
 from ..data.settings import DataSettings
 from ..pages.charts import Curve, draw_chart
+from ..pages.sentences import in_page_words
 from ..train.optim.schedules import Schedule
 from ..train.settings.job import SECTIONS, Job
 from ..train.settings.schedule import ScheduleSettings
@@ -106,7 +107,7 @@ def as_sentence(error: SettingsError) -> str:
 
 def worded(text: str) -> str:
     """Return a text with the labels of the form in place of each `section.key`."""
-    return _ADDRESS.sub(lambda address: f"“{LABELS[address[0]]}”", text)
+    return in_page_words(_ADDRESS.sub(lambda address: f"“{LABELS[address[0]]}”", text), {})
 
 
 def _entered(tables: Mapping[str, Mapping[str, Any]], address: str) -> Any:

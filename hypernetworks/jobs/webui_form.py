@@ -8,6 +8,7 @@ from typing import Any
 
 from ..base import numbers
 from ..base.errors import NumberError, ScheduleError, SettingsError, WorkbenchError
+from ..pages.sentences import in_page_words
 from ..train.optim import schedules
 
 #: Each argument of the WebUI's function with our setting and the label in its form.
@@ -128,10 +129,10 @@ def creation_values(entered: Mapping[str, Any]) -> dict[str, Any]:
     """Return values of `CreateSettings` for the arguments of the WebUI's `create_hypernetwork`.
 
     Raises:
-        SettingsError: no width is ticked.
+        SettingsError: no width is chosen.
     """
     if not entered["enable_sizes"]:
-        raise SettingsError("widths", "tick at least one")
+        raise SettingsError("widths", "needs at least one")
     dropout = entered.get("dropout_structure") if entered.get("use_dropout") else None
     return {
         "name": entered["name"] or "",
@@ -147,12 +148,16 @@ def creation_values(entered: Mapping[str, Any]) -> dict[str, Any]:
 
 def in_labels(error: WorkbenchError) -> list[str]:
     """Return a sentence for each error, with the label that the field has in the WebUI's form."""
-    return [f"{_LABELS.get(one.field, one.field)}: {one.reason}" for one in _settings(error)] or [str(error)]
+    lines = [f"{_LABELS.get(one.field, one.field)}: {in_page_words(one.reason, _LABELS)}" for one in _settings(error)]
+    return lines or [str(error)]
 
 
 def in_arguments(error: WorkbenchError) -> str:
     """Return the sentences with the names of the arguments, in one line."""
-    lines = [f"{_ARGUMENTS.get(one.field, one.field)}: {one.reason}" for one in _settings(error)]
+    lines = [
+        f"{_ARGUMENTS.get(one.field, one.field)}: {one.reason.replace(', or set overwrite', ', or set overwrite_old')}"
+        for one in _settings(error)
+    ]
     return "; ".join(lines) or str(error)
 
 

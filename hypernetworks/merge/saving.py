@@ -55,9 +55,7 @@ def free_path(folder: Path, file_name: str, overwrite: bool) -> Path:
     if link := link_in_the_way(path):
         raise SettingsError("name", link)
     if path.exists() and not overwrite:
-        raise SettingsError(
-            "name", f"the file {file_name} exists already; choose another name, or tick “Replace an existing file”"
-        )
+        raise SettingsError("name", f"the file {file_name} exists already; choose another name, or set overwrite")
     return path
 
 

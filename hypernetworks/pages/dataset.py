@@ -12,6 +12,7 @@ from ..data.survey.survey import KINDS, Bucket, Problem, Survey
 from ..data.survey.tags import count_tags
 from ..data.survey.thumbnails import trained_picture
 from . import elements
+from .sentences import in_page_words
 
 _FILE = "dataset.html"
 _EXAMPLES = 5
@@ -95,7 +96,8 @@ def _problems(survey: Survey) -> Iterator[tuple[str, str, Sequence[Sequence[str]
     for kind in KINDS:
         found = [problem for problem in survey.problems if problem.kind == kind]
         if found:
-            rows = [(_link(problem), elements.text(problem.sentence, 400)) for problem in found[:_PROBLEMS_SHOWN]]
+            shown = found[:_PROBLEMS_SHOWN]
+            rows = [(_link(one), elements.text(in_page_words(one.sentence, {}), 400)) for one in shown]
             yield kind.capitalize(), f"{len(found):,}", rows, elements.beyond(len(found), _PROBLEMS_SHOWN)
 
 

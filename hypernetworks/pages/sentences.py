@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 
 from markupsafe import Markup
 
@@ -10,6 +11,26 @@ from . import elements
 
 _FILE = "sentences.html"
 _NONE = Markup()
+_OR_SET = re.compile(r", or set (\w+)")
+#: A caption whose encoding is known, so that it can be converted.
+_CONVERTIBLE = re.compile(
+    r"(\bit is (?:not UTF-8 but|not UTF-8 and may be|“[^”]*” in UTF-8, but) .*?; save it as UTF-8)\)", re.DOTALL
+)
+_OFFER = "“Convert to UTF-8” in the tab Dataset does that for all of them"
+
+
+def in_page_words(reason: str, labels: Mapping[str, str]) -> str:
+    """Return a reason, which names settings as files and the HTTP API do, with what one does in a page.
+
+    Args:
+        labels: those of the form, by the name of the setting.
+    """
+
+    def ticked(found: re.Match[str]) -> str:
+        label = labels.get(found[1])
+        return f", or tick “{label}”" if label else found[0]
+
+    return _CONVERTIBLE.sub(lambda found: f"{found[1]}, {_OFFER})", _OR_SET.sub(ticked, reason))
 
 
 def done(*sentences: str, chart: Markup = _NONE) -> str:

@@ -12,6 +12,7 @@ from modules import paths, shared
 from ...hypernetworks import report
 from ...hypernetworks.base.errors import SettingsError
 from ...hypernetworks.base.options import convert
+from ...hypernetworks.base.outside import shown
 from ...hypernetworks.base.paths import read_path
 from ...hypernetworks.files.create import create_file
 from ...hypernetworks.files.listing import is_composition
@@ -147,6 +148,8 @@ def merge(body: Body) -> dict[str, Any]:
         values[name] = convert(name, values[name], str)
     if values["method"] in METHODS:
         values["method"] = METHODS[values["method"]].label
+    elif "method" in body:
+        raise SettingsError("method", f"must be one of {', '.join(METHODS)}, not {shown(values['method'])}")
     merged = handlers.merge_files(values)
     return {**_listed(merged.path), "method": merged.method, "differences": plain(merged.differences)}
 

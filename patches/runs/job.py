@@ -58,7 +58,7 @@ def missing_network(name: str) -> str:
     """Return the sentence for a network that is not in the list."""
     if not name:
         return "choose a network; create one first"
-    return lookup.absent(f"there is no network {name}; create it, or refresh the list", name)
+    return lookup.absent(f"there is no network {name}", name)
 
 
 def listed_name(path: str) -> str | None:

@@ -119,7 +119,7 @@ def _trained(name: str) -> int:
             raise SettingsError("network.file", f"{name} is a composition of networks, which cannot be trained")
         return 0
     if name != Path(path).stem:
-        reason = f"{name} shares its file name with another network; train it in Train Gamma under a name of its own"
+        reason = f"{name} shares its file name with another network; give it a name of its own to train it"
         raise SettingsError("network.file", reason)
     return files.read_document(path).metadata.step
 

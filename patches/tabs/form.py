@@ -11,7 +11,7 @@ import gradio as gr
 
 from ...hypernetworks.base.errors import SettingsError, WorkbenchError
 from ...hypernetworks.base.options import Group, Option, Settings, as_text, convert
-from ...hypernetworks.pages.sentences import plain, refused
+from ...hypernetworks.pages.sentences import in_page_words, plain, refused
 from .frame import FIELD_PX
 
 #: The settings class of each section of a form.
@@ -148,7 +148,9 @@ class Form:
 
     def message_updates(self, problems: Mapping[str, str]) -> list[Any]:
         """Return updates of the messages: the sentence for each address in `problems`; the others are hidden."""
-        return [gr.update(value=plain(problems.get(one, "")), visible=one in problems) for one in self._messages]
+        labels = self._labels()
+        shown = {address: plain(in_page_words(reason, labels)) for address, reason in problems.items()}
+        return [gr.update(value=shown.get(one, ""), visible=one in problems) for one in self._messages]
 
     def filled(self, values: Mapping[str, Any]) -> list[Any]:
         """Return updates of the components: a new value for each address in `values`; the others stay."""
@@ -205,13 +207,18 @@ class Form:
         """
         several = error.errors if isinstance(error, SettingsError) else ()
         sentences = [self._sentence(one, section) for one in several] or [str(error)]
-        return refused(sentences)
+        labels = self._labels()
+        return refused([in_page_words(one, labels) for one in sentences])
 
     def _sentence(self, error: SettingsError, section: str) -> str:
-        labels = {field.address: field.option.label for field in self.fields}
-        labels.update({field.name: field.option.label for field in self.fields if field.name not in labels})
+        labels = self._labels()
         label = labels.get(error.within(section).field) or labels.get(error.field, error.field)
         return f"{label}: {error.reason}"
+
+    def _labels(self) -> dict[str, str]:
+        """Return the labels of the fields by address, and by name alone."""
+        labels = {field.address: field.option.label for field in self.fields}
+        return {field.name: field.option.label for field in self.fields} | labels
 
 
 def _differs(field: Field, entered: Any, other: Any) -> bool:

@@ -40,7 +40,11 @@ SENTENCES = (
     "Layer structure: must start and end with 1, not [1.0, 2.0]",
     "Batch size: must be a whole number, not '2.5'; left as it was",
     "Optimizer options: AdamW has no option colour; it has betas, eps",
-    "Network B: there is no network ../a; press Refresh list (there is a)",
+    "Network B: there is no network ../a (there is a)",
+    "n.pt exists already; choose another name, or tick “Overwrite”",
+    "New name: n.pt exists already; choose another name, or tick “Replace an existing file”",
+    "Left out: a.txt: the caption cannot be read (it is not UTF-8 but Japanese text in Shift-JIS: “夜”; save it as"
+    " UTF-8, “Convert to UTF-8” in the tab Dataset does that for all of them).",
     "Composition: line 1, column 2: the text is broken here ('[' was never closed)",
     "Composition: it cannot be one file, as 'a' has LayerNorm, and only affine networks can be multiplied out",
     "Weights of single blocks: '32.q' is no block; a block is k, v, a width such as 768, or both such as 768.k",

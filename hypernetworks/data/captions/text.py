@@ -16,7 +16,6 @@ from ...base.outside import read_bytes, reason_of, shown_name
 MAX_BYTES = 40_000
 #: What no text has: UTF-16 without a mark has them instead of signs, and so has what is no text at all.
 _CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
-_OFFER = "“Convert to UTF-8” in the tab Dataset does that for all of them"
 _SHOWN_CHARACTERS = 20
 
 
@@ -105,7 +104,7 @@ def doubt(path: Path, beside: Foreign) -> Foreign | None:
     if not likely:
         return None
     read, others = _start(data.decode()), _names(beside.likely)
-    reason = f"it is “{read}” in UTF-8, but files beside it are {others}; save it as UTF-8, {_OFFER}"
+    reason = f"it is “{read}” in UTF-8, but files beside it are {others}; save it as UTF-8"
     sentence = f"{shown_name(path)}: it is not certain how to read the caption ({reason})"
     return Foreign(path, beside.codec if beside.codec in likely else "", sentence, likely)
 
@@ -123,9 +122,9 @@ def _foreign(error: CaptionEncodingError, codecs: Sequence[str], is_certain: boo
         return Foreign(error.path, "", f"{error}{wanted}")
     if is_certain:
         start = _start(error.data.decode(codecs[0], "replace"))
-        reason = f"it is not UTF-8 but {_names(codecs[:1])}: “{start}”; save it as UTF-8, {_OFFER}"
+        reason = f"it is not UTF-8 but {_names(codecs[:1])}: “{start}”; save it as UTF-8"
     else:
-        reason = f"it is not UTF-8 and may be {_names(codecs)}; save it as UTF-8, {_OFFER}"
+        reason = f"it is not UTF-8 and may be {_names(codecs)}; save it as UTF-8"
     sentence = f"{shown_name(error.path)}: the caption cannot be read ({reason})"
     return Foreign(
         error.path, codecs[0] if is_certain else "", sentence, tuple(codecs if not is_certain else codecs[:1])

@@ -53,7 +53,7 @@ class CopySettings(Settings):
     def problems(self) -> Iterator[SettingsError]:
         """Yield an error where there is nothing to do."""
         if not (self.split or self.mirror):
-            yield SettingsError("split", "tick this or Mirrored copies; else there is nothing to do")
+            yield SettingsError("split", "there is nothing to do; choose split, mirror, or both")
 
 
 @dataclass(frozen=True)

@@ -275,7 +275,7 @@ def survey(
     def step(done: int, total: int) -> None:
         progress.report(done, total, f"Looking at pictures, {done} of {total}")
         if progress.is_interrupted():
-            raise SurveyInterruptedError(f"stopped after {done} of {total} pictures; press Look to go on")
+            raise SurveyInterruptedError(f"stopped after {done} of {total} pictures; the next look goes on from there")
 
     helpers = helpers or Helpers()
     hooks = ScanHooks(thumbnails.sizes(), helpers.find_subject, thumbnails.add, step, thumbnails.remembered)

@@ -35,7 +35,7 @@ def network_path(name: Any, field: str = "file") -> Path:
         raise SettingsError(field, "choose a network")
     path = listing.find(lookup.listed(str(name)), str(name))
     if path is None or not listing.is_network(path):
-        raise SettingsError(field, lookup.absent(f"there is no network {name}; press Refresh list", str(name)))
+        raise SettingsError(field, lookup.absent(f"there is no network {name}", str(name)))
     return Path(path)
 
 

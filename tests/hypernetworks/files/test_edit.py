@@ -59,7 +59,7 @@ def test_a_file_in_double_precision_becomes_float32(tmp_path):
 def test_an_existing_file_is_replaced_only_when_asked_for(tmp_path):
     path = saved(tmp_path)
     before = tree(tmp_path)
-    with pytest.raises(SettingsError, match=r"name: n\.pt exists already; choose another name, or tick “Replace"):
+    with pytest.raises(SettingsError, match=r"name: n\.pt exists already; choose another name, or set overwrite"):
         convert(path, ConversionSettings(name="n", dtype="float16"))
     assert tree(tmp_path) == before
     assert convert(path, ConversionSettings(name="n", dtype="float16", overwrite=True)) == path

@@ -39,7 +39,7 @@ def test_a_form_that_nobody_touched_makes_a_pt_in_full():
 
 def test_a_file_is_replaced_where_that_was_asked_for_only(tmp_path):
     (tmp_path / "ink.pt").write_bytes(b"mine")
-    with pytest.raises(SettingsError, match=r"ink\.pt exists already; choose another name, or tick") as caught:
+    with pytest.raises(SettingsError, match=r"ink\.pt exists already; choose another name, or set overwrite") as caught:
         ResultSettings(name="ink").target(tmp_path)
     assert caught.value.field == "name"
     with pytest.raises(SettingsError, match="exists already"), writing(tmp_path / "ink.pt", ResultSettings(name="ink")):

@@ -279,6 +279,7 @@ PIECES = {
 }
 #: Functions that give no page: words for one, and the templates themselves.
 WORDS = {"charts.colour", "dataset_pictures.again", "elements.page", "elements.piece", "merge.reason", "merge.sentence"}
+WORDS |= {"sentences.in_page_words"}
 WORDS |= {f"elements.{name}" for name in ("beyond", "number", "share", "size", "text")}
 
 

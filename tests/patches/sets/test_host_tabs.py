@@ -255,7 +255,7 @@ def test_the_create_button_makes_the_file_and_lists_it(patched):
     [
         ({"name": "a/b"}, "Name: must not contain /"),
         ({"name": ""}, "Name: give the network a name"),
-        ({"sizes": ()}, "Modules: tick at least one"),
+        ({"sizes": ()}, "Modules: needs at least one"),
         ({"layer_structure": "1, 2"}, "Enter hypernetwork layer structure: "),
         ({"activation_func": "glu"}, "Select activation function of hypernetwork: "),
         ({"dropout_structure": "0, 0.05, 0.15"}, "Enter hypernetwork Dropout structure: "),
@@ -270,8 +270,10 @@ def test_what_cannot_be_made_is_refused_with_the_label_of_the_form(patched, chan
 def test_a_file_that_is_there_is_kept_and_the_route_reports_it_by_an_assertion(patched):
     create(patched)
     _, _, error = create(patched)
-    assert "Name: made.pt exists already" in error
-    with pytest.raises(AssertionError, match=r"name: made\.pt exists already"):
+    assert "Name: made.pt exists already; choose another name, or tick “Overwrite Old Hypernetwork”" in error
+    with pytest.raises(
+        AssertionError, match=r"name: made\.pt exists already; choose another name, or set overwrite_old$"
+    ):
         patched.module("api.api").create_hypernetwork("made", [8], False, "1, 2, 1", "linear", "Normal")
 
 

@@ -225,7 +225,7 @@ def test_blocks_and_the_multiplier_reach_the_merge(merge, save, folder):
 def test_an_existing_file_is_replaced_only_if_asked(merge, look, folder):
     before = (folder / "a.pt").read_bytes()
     status, table = merge(name="a")
-    assert "Name of the result: the file a.pt exists already" in status
+    assert "Name of the result: the file a.pt exists already; choose another name, or tick “Replace an" in status
     assert table == gr.update()
     assert (folder / "a.pt").read_bytes() == before
     assert "The file a.pt exists already" in look(network_1="a", network_2="b", name="a")[0]["name"]
