@@ -12,6 +12,7 @@
         "|not|cannot|can|may|must|will|would|there|which|no|nothing)(?:[\\s:;,.)]|$)",
     );
     const REASON = /^(.{1,200}?) ((?:is|are|has|must|cannot|needs|names|begins|holds|ends|belongs|leaves|takes|means) .+)$/s;
+    const NAMES = ".hnw-networks li, .hnw-names li"; // networks, tags and the like, whatever they are called
     const ATTRIBUTES = ["title", "placeholder", "aria-label", "alt"];
     const SPOKEN = ATTRIBUTES.map((name) => `[${name}]`).join();
     const written = new WeakMap();
@@ -122,7 +123,7 @@
 
     function translateNode(node) {
         const parent = node.parentElement;
-        if (!parent?.closest(place) || ["SCRIPT", "STYLE", "TEXTAREA", "CODE"].includes(parent.nodeName)) return;
+        if (!parent?.closest(place) || parent.closest(NAMES) || ["SCRIPT", "STYLE", "TEXTAREA", "CODE"].includes(parent.nodeName)) return;
         if (written.get(node) === node.textContent) return; // our own change, seen by the observer
         const words = translate(node.textContent)?.words ?? translateSome(node.textContent);
         if (!words) return;
@@ -132,7 +133,7 @@
 
     // What is said or shown of an element beside its text, which the WebUI translates in part or not at all.
     function translateAttributes(element) {
-        if (!element.closest(place)) return;
+        if (!element.closest(place) || element.closest(NAMES)) return;
         for (const name of ATTRIBUTES) {
             const words = element.hasAttribute(name) && translate(element.getAttribute(name))?.words;
             if (words && words !== element.getAttribute(name)) element.setAttribute(name, words);

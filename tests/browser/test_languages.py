@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from PIL import Image
+from selenium.webdriver.common.keys import Keys
 
 from tests import sources
 from tests.browser.page import Page
@@ -65,3 +68,58 @@ def test_the_page_speaks_japanese_after_reload_ui(japanese: Page, text: dict[str
     page.wait_for_text("hnw_create_status", f"{text['Layer structure']}：{expected}")
     page.fill("hnw_create_layer_structure", "1, 2, 1")
     assert page.own_errors() == []
+
+
+#: The words in each closed list of ours, and the value that gradio has.
+CLOSED = """
+const shown = Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, "value").get;
+return [...document.querySelectorAll("[id^=hnw_] .secondary-wrap input")]
+  .map((field) => [field.closest("[id^=hnw_]").id, shown.call(field), field.value]);
+"""
+
+
+def closed(page: Page) -> dict[str, tuple[str, str]]:
+    """Return what each closed list shows, and its value, by id."""
+    return {id_: (words, value) for id_, words, value in page.driver.execute_script(CLOSED)}
+
+
+def test_closed_lists_show_japanese_and_keep_their_values(japanese: Page, text: dict[str, str]):
+    page = japanese
+    page.tab(text["Train"])
+    page.tab(text["Train Gamma"])
+    page.until("the lists", lambda: closed(page)["hnw_train_preset"][0] == "自分の設定")
+    lists = closed(page)
+    names = {id_ for id_, (words, _) in lists.items() if words == "None"}
+    english = {id_: words for id_, (words, _) in lists.items() if text.get(words, words) != words}
+    assert english == {}
+    assert lists["hnw_dataset_show"] == ("すべての画像", "all pictures")
+    assert lists["hnw_dataset_tag"] == (text["with any tags"], "with any tags")
+    assert names >= {"hnw_picker", "hnw_merge_network_3"}
+    page.choose("hnw_train_preset", "Three rates")
+    page.until("the rates", lambda: closed(page)["hnw_train_schedule_kind"] == (text["steps"], "steps"))
+    assert closed(page)["hnw_train_preset"] == (text["Three rates"], "Three rates")
+    field = page.find("#hnw_train_schedule_kind input")
+    page.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", field)
+    field.click()
+    field.send_keys("poly", Keys.ENTER)
+    page.until("the choice", lambda: closed(page)["hnw_train_schedule_kind"] == (text["polynomial"], "polynomial"))
+    page.until("its own settings", lambda: closed(page)["hnw_train_preset"] == ("自分の設定", "Own settings"))
+    assert page.own_errors() == []
+
+
+def test_names_in_lists_stay_as_they_are(japanese: Page, text: dict[str, str], tmp_path: Path):
+    page = japanese
+    for number, tag in enumerate(("random", "sort")):
+        Image.new("RGB", (64, 64), (90 * number, 40, 160)).save(tmp_path / f"{number}.png")
+        (tmp_path / f"{number}.txt").write_text(tag, encoding="utf-8")
+    page.tab(text["Train"])
+    page.tab(text["Dataset"])
+    page.fill("hnw_dataset_data_folder", str(tmp_path))
+    page.press("hnw_dataset_look_button")
+    page.wait_for_text("hnw_dataset_status", "2 枚")
+    page.choose("hnw_dataset_tag", "random (1)")
+    page.until(
+        "one picture", lambda: len(page.driver.find_elements("css selector", "#hnw_dataset_cards .hnw-card")) == 1
+    )
+    assert closed(page)["hnw_dataset_tag"] == ("random (1)", "random (1)")
+    assert closed(page)["hnw_dataset_show"][0].startswith("すべての画像")

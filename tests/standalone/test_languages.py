@@ -108,6 +108,29 @@ def test_every_text_of_the_tabs_is_translated(language, wanted):
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
+def test_a_choice_has_its_english_name_too_only_where_a_help_speaks_of_its_list(language, config):
+    translated = table(language)
+    helps = [translated.get(text, "") for text in page_texts.helps(config)]
+
+    def is_spoken_of(choice: str) -> bool:
+        name = re.compile(rf"(?<![\w=-]){re.escape(choice)}(?![\w=-])", re.ASCII)
+        return any(map(name.search, helps))
+
+    with_name = {text for text, words in translated.items() if words != text and words.endswith(f"({text})")}
+    words_of = [[one for one in group if translated.get(one, one) != one] for group in page_texts.lists(config)]
+    named = {one for group in words_of if any(map(is_spoken_of, group)) for one in group}
+    assert {"cosine", "square"} <= named
+    assert with_name == named
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_two_choices_of_a_list_are_shown_alike(language, config):
+    for group in page_texts.lists(config):
+        shown = [table(language).get(one, one) for one in group]
+        assert len(set(shown)) == len(group), group
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_no_translation_is_left_from_a_text_that_is_gone(language, config):
     there = set(page_texts.in_sight(config)) | set(page_texts.choices(config)) | page_texts.in_code()
     # The host puts the remark on a setting into brackets; what has no word joins sentences, such as `{}: {}`.

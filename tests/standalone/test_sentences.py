@@ -61,6 +61,9 @@ SENTENCES = (
     " its address",
     "Trained 2 steps in 1 s (5 in all); loss 1.0819 at first, 0.9550 at last. Saved as ink.pt; log and pictures are in"
     " ink. Changed since the state was saved: train.max_steps is 5, not 3.",
+    "Changed since the state was saved: “Steps” is 5, not 3.",
+    "The run goes on with its own settings, not with the form's: Rate schedule: constant (the form: steps); Masks: off"
+    " (the form: alpha).",
     "Stopped by hand after 2 steps in 0 s; loss 1.0818 at first, 1.0066 at last.",
     "step 3 of 40, loss 0.1, 2 min 3 s left",
     "Waits for the training of night.",
@@ -98,6 +101,24 @@ def test_no_english_is_left_in_a_sentence_made_at_run_time(language):
 def test_a_sentence_with_a_part_that_has_no_translation_stays_english_as_a_whole(language, lost, sentence):
     fewer = {text: words for text, words in table(language).items() if text != lost}
     assert translator.translate(fewer, [sentence]) == [sentence]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Changed since the state was saved: “Framing” is constant, not alpha.",
+        "The run goes on with its own settings, not with the form's: Masks: constant (the form: alpha).",
+        "Without a GPU “Precision” gives the same with constant as with alpha.",
+        "must be one of constant, alpha, not 'x'",
+        "Rate schedule: constant, alpha",
+    ],
+)
+def test_a_value_that_is_words_is_translated_in_a_sentence_too(language, sentence):
+    words = table(language)
+    shown = translator.translate(words, [sentence])[0]
+    assert words["constant"] in shown
+    assert words["alpha"] in shown or "alpha" not in sentence
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -67,6 +67,19 @@ def choices(config: dict[str, Any]) -> dict[str, str]:
     }
 
 
+def lists(config: dict[str, Any]) -> list[list[str]]:
+    """Return the choices of each list of ours."""
+    components = {one["id"]: one for one in config["components"]}
+    ours = _ours(config["layout"], components, False)
+    return [list(map(str, one["props"]["choices"])) for one in ours if one["props"].get("choices")]
+
+
+def helps(config: dict[str, Any]) -> set[str]:
+    """Return the help texts of our fields."""
+    components = {one["id"]: one for one in config["components"]}
+    return {one["props"].get("info") or "" for one in _ours(config["layout"], components, False)} - {""}
+
+
 def in_code() -> set[str]:
     """Every text in the code and templates of our part; `{}` stands for what a sentence made at run time takes in.
 

@@ -21,7 +21,8 @@ let change;
 globalThis.MutationObserver = class { constructor(changed) { change = changed; } };
 (0, eval)(script);
 const answers = texts.map((text) => {
-    const target = {nodeType: 3, parentElement: {closest: () => true, nodeName: "DIV"}, textContent: text};
+    const closest = (asked) => asked.includes("[id^=hnw_]"); // in a tab of ours, and in no list of names
+    const target = {nodeType: 3, parentElement: {closest, nodeName: "DIV"}, textContent: text};
     change([{type: "characterData", target, addedNodes: []}]);
     return target.textContent;
 });

@@ -90,7 +90,14 @@ class Panel:
         """Make the fields that choose which pictures are shown."""
         with gr.Row(elem_id=f"{_ID}_bar"):
             show = gr.Dropdown([ALL], value=ALL, label="Show", min_width=FIELD_PX, elem_id=f"{_ID}_show")
-            tag = gr.Dropdown([ANY_TAG], value=ANY_TAG, label="With the tag", min_width=FIELD_PX, elem_id=f"{_ID}_tag")
+            tag = gr.Dropdown(
+                [ANY_TAG],
+                value=ANY_TAG,
+                label="With the tag",
+                min_width=FIELD_PX,
+                elem_id=f"{_ID}_tag",
+                elem_classes="hnw-names",
+            )
             problem = gr.Dropdown(
                 [ANY_PROBLEM], value=ANY_PROBLEM, label="With the problem", min_width=FIELD_PX, elem_id=f"{_ID}_problem"
             )

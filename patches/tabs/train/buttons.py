@@ -139,7 +139,9 @@ def _shown(result: TrainResult, *more: str) -> Answer:
         if result.interrupted
         else f"The training of {name} is finished."
     )
-    return gr.update(value=pictures), done(summary(result), *filter(None, more), chart=result.chart) + ended(sign)
+    return gr.update(value=pictures), done(worded(summary(result)), *filter(None, more), chart=result.chart) + ended(
+        sign
+    )
 
 
 def last_answer() -> list[Any]:
