@@ -117,6 +117,10 @@ def test_names_in_lists_stay_as_they_are(japanese: Page, text: dict[str, str], t
     page.fill("hnw_dataset_data_folder", str(tmp_path))
     page.press("hnw_dataset_look_button")
     page.wait_for_text("hnw_dataset_status", "2 枚")
+    page.driver.execute_script("arguments[0].focus()", page.find("#hnw_dataset_tag input"))
+    items = "return [...document.querySelectorAll('#hnw_dataset_tag li')].map((one) => one.textContent)"
+    offered = page.until("the tags", lambda: page.driver.execute_script(items))
+    assert {"random (1)", "sort (1)"} <= {one.replace("✓", "").strip() for one in offered}
     page.choose("hnw_dataset_tag", "random (1)")
     page.until(
         "one picture", lambda: len(page.driver.find_elements("css selector", "#hnw_dataset_cards .hnw-card")) == 1
