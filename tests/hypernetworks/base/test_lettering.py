@@ -51,6 +51,18 @@ def test_japanese_chinese_and_korean_are_drawn_in_a_font_that_has_them(fonts, te
     assert drawn(text) == in_font(CJK, text)
 
 
+@pytest.mark.parametrize("text", ["黒髪の少女、夜空", "简体中文提示词", "繁體中文", "검은머리소녀", "ночь"])
+def test_the_font_of_the_standalone_program_has_them_where_the_computer_has_none(fonts, monkeypatch, text):
+    package = lettering._PACKAGE
+    pytest.importorskip(package, reason="the environment is older than the pin of the font")
+    fonts()
+    assert lettering.plain(text, 16) is None
+    monkeypatch.setattr(lettering, "_PACKAGE", package)
+    for cache in CACHES:
+        cache.cache_clear()
+    assert lettering.plain(text, 16) == text
+
+
 @pytest.mark.parametrize("text", ["黒髪の少女", "검은 머리", "สวัสดี", "مرحبا", "𓀀", "\ue000", "\uffff"])
 def test_a_letter_that_no_font_has_is_never_drawn(fonts, text):
     fonts()
