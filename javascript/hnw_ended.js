@@ -2,7 +2,7 @@
 
 (() => {
     const TONES_HZ = [660, 880];
-    let isGoingOn = false;
+    const isTold = new Map(); // of each run that was seen going on, by its task
 
     // As the WebUI rings for its pictures, where it does; else two short tones.
     function ring() {
@@ -53,15 +53,17 @@
         return `<p class="${isAllowed ? "hnw-done" : "hnw-note"}">${sentence}</p>`;
     };
 
-    // Called with the run's line while one goes on.
-    window.hnwRunGoesOn = () => { isGoingOn = true; };
+    // Called while a run goes on, and once more where an answer about its progress comes after its end.
+    window.hnwRunGoesOn = (task) => {
+        if (!isTold.has(task)) isTold.set(task, false);
+    };
 
     onUiLoaded(() => {
         // The answer comes by itself also while this page is not in sight, where timers hardly run.
         new MutationObserver(() => {
             const ended = gradioApp().querySelector("#hnw_train_status [data-ended]");
-            if (!ended || !isGoingOn) return;
-            isGoingOn = false;
+            if (!ended || isTold.get(ended.dataset.task) !== false) return; // that of the run before stays for a while
+            isTold.set(ended.dataset.task, true);
             ring();
             notify(ended.dataset.ended);
         }).observe(gradioApp().querySelector("#hnw_train_panel"), {childList: true, subtree: true});

@@ -34,19 +34,19 @@ function hnwFollow(id, atEnd) {
     requestProgress(id, container, gallery, () => {
         hnwForget(id);
         live.innerHTML = "";
-        hnwMarkRun(null);
+        hnwMarkRun(null, id);
         atEnd();
     }, (progress) => {
         if (progress.textinfo) {
             live.innerHTML = progress.textinfo;
         }
-        hnwMarkRun(live.querySelector(".hnw-run"));
+        hnwMarkRun(live.querySelector(".hnw-run"), id);
     });
 }
 
 // What can be asked of a run is in sight while one goes on.
-function hnwMarkRun(line) {
-    if (line) hnwRunGoesOn();
+function hnwMarkRun(line, id) {
+    if (line) hnwRunGoesOn(id);
     const {classList} = gradioApp().querySelector("#hnw_train_going_on");
     classList.toggle("hnw-is-running", Boolean(line));
     classList.toggle("hnw-is-paused", line?.dataset.paused === "1");

@@ -48,9 +48,9 @@ def found_rate(*sentences: str, chart: Markup, rate: str) -> str:
     return elements.page(_FILE, "found_rate", sentences, chart, rate)
 
 
-def ended(sentence: str) -> str:
-    """Return a sentence on the end of a run for the page's script, out of sight."""
-    return elements.page(_FILE, "ended", sentence)
+def ended(sentence: str, task: str) -> str:
+    """Return a sentence on the end of a run for the page's script, out of sight; `task` is the run's for the host."""
+    return elements.page(_FILE, "ended", sentence, task)
 
 
 def link(words: str, address: str) -> str:

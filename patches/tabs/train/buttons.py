@@ -53,7 +53,7 @@ def answered(form: Form, act: Callable[[], Answer]) -> Answer:
         run = runs.active
         sentences = form.explain(in_words(error))
         if run is not None and run.job is not None:
-            sentences += ended(f"The training of {run.name} failed.")
+            sentences += _sign(f"The training of {run.name} failed.")
         answer = gr.update(), sentences
     _last_answer[:] = answer
     return answer
@@ -139,9 +139,15 @@ def _shown(result: TrainResult, *more: str) -> Answer:
         if result.interrupted
         else f"The training of {name} is finished."
     )
-    return gr.update(value=pictures), done(worded(summary(result)), *filter(None, more), chart=result.chart) + ended(
+    return gr.update(value=pictures), done(worded(summary(result)), *filter(None, more), chart=result.chart) + _sign(
         sign
     )
+
+
+def _sign(sentence: str) -> str:
+    """Return the sign of the end of the active run for the pages that follow its task."""
+    run = runs.active
+    return ended(sentence, run.task or "" if run else "")
 
 
 def last_answer() -> list[Any]:

@@ -236,7 +236,7 @@ CASES: dict[str, Case] = {
     "sentences.done": lambda texts, _: sentences.done(texts("first"), texts("second")),
     "sentences.unsure": lambda texts, _: sentences.unsure(texts("first"), texts("second")),
     "sentences.found_rate": lambda texts, _: sentences.found_rate(texts("first"), chart=Markup(), rate="1e-5:9,1e-6"),
-    "sentences.ended": lambda texts, _: sentences.ended(texts("sentence")),
+    "sentences.ended": lambda texts, _: sentences.ended(texts("sentence"), "task(x)"),
     "sentences.link": lambda texts, _: sentences.link(texts("words"), "http://127.0.0.1:6006"),
     "sentences.refused": lambda texts, _: sentences.refused([texts("first"), texts("second")]),
     "sentences.refused_by_host": lambda texts, _: sentences.refused_by_host([texts("first"), texts("second")]),
