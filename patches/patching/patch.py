@@ -5,6 +5,7 @@ A `Patch` replaces one attribute; a `PatchSet` groups the patches of one feature
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib
 import inspect
@@ -147,6 +148,7 @@ class Patch:
         def wrapper(*args: Any, **kwargs: Any) -> Any:
             return replacement(*args, **kwargs) if installation.is_active else original(*args, **kwargs)
 
+        _keep_types(wrapper, original)
         setattr(wrapper, _MARK, (self.target, raw))
         return kind(wrapper) if kind else wrapper
 
@@ -157,6 +159,15 @@ class Patch:
             if not mark or mark[0] != self.target:
                 return current
             current = mark[1]
+
+
+def _keep_types(wrapper: Any, original: Callable[..., Any]) -> None:
+    """Give a wrapper the types of the original's parameters, where they are written as text.
+
+    FastAPI reads them in the module of the function that it is given, and there the host's names are unknown.
+    """
+    with contextlib.suppress(NameError, AttributeError, TypeError):  # a name that the host itself never imports
+        wrapper.__signature__ = inspect.signature(original, eval_str=True)
 
 
 def signature_with(function: Callable[..., Any], *parameters: str) -> inspect.Signature:

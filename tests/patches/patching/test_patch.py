@@ -6,6 +6,8 @@ import sys
 import types
 
 import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
 from hypernetwork_workbench.patches.patching import Patch, PatchSet, UnsupportedHostError
 
 
@@ -66,6 +68,28 @@ def test_installing_twice_doubles_nothing(host):
     patch = Patch("fake_host:speak", loud)
     for _ in range(3):
         patch.install()
+    assert host.speak("a") == "host a!"
+
+
+def test_a_route_of_the_host_stays_one_when_its_types_are_text(host):
+    """As in Forge, whose modules begin with `from __future__ import annotations`."""
+    exec(  # a module of its own, whose names are not known here
+        "from __future__ import annotations\n"
+        "from pydantic import BaseModel\n"
+        "class Request(BaseModel):\n    task: str\n"
+        "def progress(request: Request) -> dict[str, str]:\n    return {'task': request.task}\n",
+        vars(host),
+    )
+    Patch("fake_host:progress", lambda original: lambda request: original(request) | {"by": "us"}).install()
+    app = FastAPI()
+    app.add_api_route("/progress", host.progress, methods=["POST"])
+    answer = TestClient(app).post("/progress", json={"task": "one"})
+    assert (answer.status_code, answer.json()) == (200, {"task": "one", "by": "us"})
+
+
+def test_types_that_the_host_itself_cannot_read_hinder_nothing(host):
+    exec("def speak(word: 'Unknown') -> str:\n    return f'host {word}'\n", vars(host))
+    Patch("fake_host:speak", loud).install()
     assert host.speak("a") == "host a!"
 
 
