@@ -50,11 +50,13 @@ def create(body: Body) -> dict[str, Any]:
 
 def train(body: Body) -> dict[str, Any]:
     """Start a run."""
+    training.require_training()
     return _shown(training.start(_job(body)))
 
 
 def resume(body: Body) -> dict[str, Any]:
     """Continue a run from its last saved state: one of this process by its id, or any by its job."""
+    training.require_training()
     changes = dict(body)
     id_ = changes.pop("run", None)
     if id_ is None:

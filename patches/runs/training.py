@@ -197,11 +197,11 @@ def _shown(run: Run | None) -> Iterator[RunProgress | None]:
             shared.state.interrupted = False  # by us, and whoever comes next may not begin a job
 
 
-def _ports(job: Job, progress: Progress | None) -> Ports:
+def require_training() -> None:
+    """Raise TrainingError where nothing can be trained, in this host or as it was started or set."""
     reason = capabilities.why_no_training()
     if reason is not None:
         raise TrainingError(f"training is not possible here: {reason}")
-    host.check_path()
     if getattr(shared.cmd_opts, "lowvram", False):
         # The host then moves each block of the U-Net to the GPU in turn, which leaves no way to keep gradients.
         raise TrainingError("training is not possible with --lowvram; start the WebUI with --medvram or without it")
@@ -210,6 +210,11 @@ def _ports(job: Job, progress: Progress | None) -> Ports:
         raise TrainingError(
             "training is not possible with FP8 weights here; set Settings > Optimizations > FP8 weight to Disable"
         )
+
+
+def _ports(job: Job, progress: Progress | None) -> Ports:
+    require_training()
+    host.check_path()
     find_sampler(job.preview.sampler)
     return host.ports(progress)
 

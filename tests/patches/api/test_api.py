@@ -137,6 +137,16 @@ def test_a_new_network_is_trained_and_what_fails_later_is_reported_with_its_fiel
     assert ended["problem"]["field"] == "network.widths"
 
 
+@pytest.mark.parametrize("route", ["/train", "/continue"])
+def test_where_nothing_can_be_trained_no_run_begins(client, patched, monkeypatch, route):
+    monkeypatch.setattr(patched.module("shared").cmd_opts, "lowvram", True, raising=False)
+    answer = client.post(route, json={})
+    assert answer.status_code == 422
+    assert answer.json()["error"].startswith("training is not possible with --lowvram; ")
+    monkeypatch.undo()
+    assert client.get("/status").json()["active"] is None
+
+
 def test_one_run_at_a_time_in_the_hosts_queue_and_interrupt_ends_it(client, patched, datasets):
     save_network(patched, "ink", std=0.01)
     with patched.module("call_queue").queue_lock:
