@@ -147,6 +147,11 @@ def _accepts(format_: str, start: bytes) -> bool:
         return False
 
 
+def is_of_plug_in(formats: tuple[str, ...]) -> bool:
+    """Tell whether a plug-in reads a picture of these formats."""
+    return any(one in _PLUG_INS for one in formats)
+
+
 def misfit(formats: tuple[str, ...]) -> str | None:
     """Return what to do where a plug-in that is installed fails in itself; None for formats of Pillow itself."""
     plug_in = next((_PLUG_INS[one] for one in formats if one in _PLUG_INS), None)
@@ -190,6 +195,9 @@ def _what_else(head: bytes, size: int) -> str:
     if not head:
         return "it is empty"
     plug_in = _of_plug_in(head)
+    if plug_in in Image.OPEN:
+        plug = _PLUG_INS[plug_in]
+        return f"it is {plug.what}, damaged or of a kind that the package {plug.package} does not read; save it as PNG"
     if plug_in:
         return f"it is {_PLUG_INS[plug_in].what}; install the package {_PLUG_INS[plug_in].requirement} to have it read"
     kind = signatures.kind_of(head) or texts.kind_of(head, size, is_composition=False)

@@ -15,7 +15,7 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 
 from ...base.disk import open_regular
 from .ballast import without_ballast
-from .formats import HEAD_BYTES, UnfitPictureError, formats_of, misfit
+from .formats import HEAD_BYTES, UnfitPictureError, formats_of, is_of_plug_in, misfit
 from .tags import has_sane_tags
 
 MAX_PX = 300_000_000
@@ -45,6 +45,11 @@ def opened(path: Path) -> Iterator[Image.Image]:
             with Image.open(without_ballast(file, formats[0]), formats=formats) as picture:
                 yield picture
         except UnidentifiedImageError as error:
+            raise UnfitPictureError("its data are damaged") from error
+        except RuntimeError as error:
+            if not is_of_plug_in(formats):
+                raise
+            # What a plug-in says of it is meant for those who build its library.
             raise UnfitPictureError("its data are damaged") from error
         except AttributeError as error:
             reason = misfit(formats)
