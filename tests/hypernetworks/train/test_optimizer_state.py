@@ -8,7 +8,7 @@ import pytest
 import torch
 from hypernetwork_workbench.hypernetworks.base.forms import UnfitError
 from hypernetwork_workbench.hypernetworks.train.offload import OptimizerOnCpu
-from hypernetwork_workbench.hypernetworks.train.optim import optimizers
+from hypernetwork_workbench.hypernetworks.train.optim import optimizer_state, optimizers
 from hypernetwork_workbench.hypernetworks.train.optim.optimizer_state import OptimizerForm, put_back
 
 #: With what changes the parts of a state.
@@ -61,31 +61,35 @@ def numbers(seed):
     return [torch.randn(shape, generator=generator) for shape in SHAPES]
 
 
-def optimized_weights(name, arguments, **options):
-    if name.endswith("8bit"):
-        pytest.importorskip("bitsandbytes")
-    return OptimizedWeights(name, arguments, **options)
-
-
 @pytest.mark.parametrize(("name", "arguments"), KINDS)
 @pytest.mark.parametrize("on_cpu", [False, True])
 def test_a_state_passes_at_every_step_and_goes_on_bit_for_bit(name, arguments, on_cpu):
-    whole = optimized_weights(name, arguments, on_cpu=on_cpu)
-    halves = optimized_weights(name, arguments, on_cpu=on_cpu)
+    whole = OptimizedWeights(name, arguments, on_cpu=on_cpu)
+    halves = OptimizedWeights(name, arguments, on_cpu=on_cpu)
     whole.form.take(whole.saved())
     for number in range(12):
         whole.step(number)
         halves.step(number)
         whole.form.take(whole.saved())
         if number in (0, 5):
-            halves = optimized_weights(name, arguments, on_cpu=on_cpu).go_on_from(halves)
+            halves = OptimizedWeights(name, arguments, on_cpu=on_cpu).go_on_from(halves)
     assert all(itertools.starmap(torch.equal, zip(whole.weights, halves.weights, strict=True)))
     assert all(part.isfinite().all() for part in whole.weights)
 
 
+@pytest.mark.parametrize(("name", "moments"), [("AdamW8bit", 2), ("Lion8bit", 1)])
+def test_8_bit_optimizers_keep_a_byte_for_each_number_of_a_large_weight(name, moments):
+    optimized = OptimizedWeights(name, "")
+    optimized.step(5)
+    for weight, kept in zip(optimized.weights, optimized.saved()["state"].values(), strict=True):
+        parts = optimizer_state._flat(kept).values()
+        sizes = [part.element_size() for part in parts if getattr(part, "shape", None) == weight.shape]
+        assert sizes == [1 if weight.numel() >= 4096 else 4] * moments
+
+
 @pytest.mark.parametrize(("name", "arguments"), KINDS)
 def test_a_state_comes_back_to_an_optimizer_that_went_on(name, arguments):
-    one, other = optimized_weights(name, arguments), optimized_weights(name, arguments)
+    one, other = OptimizedWeights(name, arguments), OptimizedWeights(name, arguments)
     saved, weights = one.saved(), [weight.detach().clone() for weight in one.weights]
     for number in range(5):
         one.step(number)
@@ -101,14 +105,14 @@ def test_a_state_comes_back_to_an_optimizer_that_went_on(name, arguments):
 
 @pytest.mark.parametrize(("name", "other"), [*itertools.permutations(("AdamW", "NAdam", "Lion", "Prodigy", "CAME"), 2)])
 def test_a_state_of_another_optimizer_is_refused(name, other):
-    one, source = optimized_weights(name, ""), optimized_weights(other, "")
+    one, source = OptimizedWeights(name, ""), OptimizedWeights(other, "")
     source.step(5)
     with pytest.raises(UnfitError):
         one.form.take(source.saved())
 
 
 def test_counts_may_be_plain_numbers_as_older_versions_of_torch_have_them():
-    one, source = optimized_weights("AdamW", ""), optimized_weights("AdamW", "")
+    one, source = OptimizedWeights("AdamW", ""), OptimizedWeights("AdamW", "")
     source.step(5)
     saved = source.saved()
     for entry in saved["state"].values():
@@ -119,7 +123,7 @@ def test_counts_may_be_plain_numbers_as_older_versions_of_torch_have_them():
 
 
 def test_weights_that_never_learn_need_no_state_and_those_beside_ones_that_do_need_theirs():
-    one = optimized_weights("AdamW", "")
+    one = OptimizedWeights("AdamW", "")
     one.step(5)
     saved = one.saved()
     for number in range(4):
@@ -131,7 +135,7 @@ def test_weights_that_never_learn_need_no_state_and_those_beside_ones_that_do_ne
 
 
 def test_options_of_a_file_are_not_taken_over():
-    one, source = optimized_weights("AdamW", "weight_decay=0.5"), optimized_weights("AdamW", "weight_decay=0.1")
+    one, source = OptimizedWeights("AdamW", "weight_decay=0.5"), OptimizedWeights("AdamW", "weight_decay=0.1")
     source.step(5)
     one.go_on_from(source)
     assert one.optimizer.param_groups[0]["weight_decay"] == 0.5

@@ -31,9 +31,11 @@ def timeless(rows):
     return [{key: value for key, value in row.items() if key != "seconds"} for row in rows]
 
 
-@pytest.mark.parametrize("optimizer", ["AdamW", "Prodigy", "ScheduleFreeAdamW", "Lion"])
+@pytest.mark.parametrize("optimizer", ["AdamW", "Prodigy", "ScheduleFreeAdamW", "Lion", "AdamW8bit", "Lion8bit"])
 def test_an_interrupted_run_goes_on_to_the_same_weights_and_log(pictures, tmp_path, optimizer):
     changes = EVERYTHING | {"optimizer__name": optimizer}
+    if optimizer.endswith("8bit"):
+        changes["optimizer__arguments"] = "min_8bit_size=1"  # the weights are so few that they would be kept in 32 bits
     if optimizer == "ScheduleFreeAdamW":
         changes["train__ema_decay"] = 0.0
     whole = train(make_job(pictures, **changes), fake_ports(tmp_path / "whole"))
