@@ -76,7 +76,7 @@ class Tests:
             importlib.import_module(name)
 
     def reach(self, limit_s: float) -> Reach:
-        """Run all tests without a change.
+        """Run all tests without a change; import the libraries that they need, so that no child need.
 
         Raises ChildError where they end without a result, or not within the time.
         """
@@ -91,6 +91,8 @@ class Tests:
             raise ChildError(f"The tests without a change take more than {limit_s:.0f} s; name some with --tests.")
         if not isinstance(found, Reach) or not found.seconds:
             raise ChildError("No test passes without a change; run them with pytest to see why.")
+        for name in found.libraries:
+            importlib.import_module(name)
         return found
 
     def outcome(self, mutant: Mutant, names: Sequence[str], limit_s: float, wall_s: float) -> str:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import ast
-import time
+import os
+import sys
+import sysconfig
 from collections.abc import Generator, Iterable
 from dataclasses import dataclass, field
 from itertools import accumulate
 from pathlib import Path
+from types import ModuleType
 
 import coverage
 import pytest
 
-MOST_S = 60  # of processor time of tests, nearest first, for one change
+MOST_S = 20  # of processor time of tests, nearest first, for one change
 _IMPORTED = ""  # the context of what ran outside of any test
 
 
@@ -21,14 +24,16 @@ class Reach:
     """What the tests of a room do.
 
     Attributes:
-        seconds: the processor time of each test that passes, by its id.
+        seconds: the processor time of each test that passes, that of its programs included, by its id.
         failed: the ids of those that fail, and are of no use.
         tests: the ids of the tests that run a line, by file and number of the line; `""` where importing it does.
+        libraries: the modules of libraries that were imported on the way.
     """
 
     seconds: dict[str, float] = field(default_factory=dict)
     failed: set[str] = field(default_factory=set)
     tests: dict[str, dict[int, set[str]]] = field(default_factory=dict)
+    libraries: list[str] = field(default_factory=list)
 
     def of(self, path: Path, line: int) -> list[str]:
         """Return the ids of the tests that could notice a change of a line, the most promising first.
@@ -81,9 +86,9 @@ class Watch:
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
         """Note lines and time for one test."""
         self._coverage.switch_context(item.nodeid)
-        start = time.process_time()
+        start = _used_s()
         result = yield
-        self.reach.seconds[item.nodeid] = time.process_time() - start
+        self.reach.seconds[item.nodeid] = _used_s() - start
         self._coverage.switch_context(_IMPORTED)
         return result
 
@@ -103,3 +108,16 @@ class Watch:
             self.reach.tests[file] = {line: set(contexts) for line, contexts in lines.items()}
         for name in self._useless:
             self.reach.seconds.pop(name, None)
+        self.reach.libraries = [name for name, module in sys.modules.items() if _is_library(module)]
+
+
+def _used_s() -> float:
+    used = os.times()
+    return used.user + used.system + used.children_user + used.children_system
+
+
+def _is_library(module: ModuleType) -> bool:
+    """Tell whether a module is of a library or of Python, and neither the project's nor made by a test."""
+    spec = getattr(module, "__spec__", None)
+    folders = tuple(sysconfig.get_path(name) for name in ("purelib", "platlib", "stdlib"))
+    return spec is not None and spec.origin is not None and spec.origin.startswith(folders)

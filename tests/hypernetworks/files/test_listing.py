@@ -112,6 +112,13 @@ def test_a_name_may_have_an_ending_or_the_hash_of_2022(typed, listed):
     assert listing.meant(files, typed) == (listed or typed)
 
 
+def test_names_that_differ_in_signs_alone_are_alike_and_no_others():
+    listed = dict.fromkeys(("Night-Sky", "nightsky 2", "ａｒｔ", "day", "--"), "")
+    assert listing.alike(listed, "night_sky(9f86d081)") == ["Night-Sky"]
+    assert listing.alike(listed, "Art") == ["ａｒｔ"]
+    assert listing.alike(listed, "!?") == []
+
+
 def glob_list(folder: Path) -> dict[str, str]:
     """Return what the WebUI lists: it follows links, in a loop as far as the system does, and takes folders."""
     found = sorted(glob.iglob(f"{folder}/**/*.pt", recursive=True), key=str.lower)  # noqa: PTH207 - its function

@@ -199,3 +199,25 @@ def test_settings_of_a_bake_name_what_is_wrong():
         with pytest.raises(SettingsError) as caught:
             settings(**{field: value})
         assert caught.value.field == field
+
+
+def test_an_attention_layer_has_a_matrix_for_k_and_one_for_v():
+    to_k, to_v = (f"{UNET}.attn1.to_{side}.weight" for side in "kv")
+    assert [(layer.name, layer.width) for layer in attention_layers({to_k: (8, 5), to_v: (8, 5)})] == [
+        (f"{UNET}.attn1", 5)
+    ]
+    assert attention_layers({to_k: (8, 5)}) == ()
+    for shape in ((8,), (8, 5, 1, 1)):
+        assert attention_layers({to_k: shape, to_v: shape}) == ()
+
+
+def test_a_config_that_is_gone_already_does_not_hide_why_a_bake_failed(source, tmp_path, monkeypatch):
+    path = baking.target(tmp_path / "new", source, settings())
+
+    def fail(*_):
+        path.with_suffix(".yaml").unlink()
+        raise CheckpointError("the disk is full")
+
+    monkeypatch.setattr(CheckpointFile, "write_changed", fail)
+    with pytest.raises(CheckpointError, match="the disk is full"):
+        baking.bake(tmp_path / "net.pt", source, path, settings())

@@ -33,3 +33,21 @@ def test_names_are_unique_and_found():
 def test_the_small_one_is_small():
     small, standard = (presets.by_name(name).shape.structure() for name in ("Small memory", "Standard"))
     assert small.parameter_count((768,)) < standard.parameter_count((768,)) / 3
+
+
+@pytest.mark.parametrize(
+    ("name", "layers", "parameters"),
+    [
+        # n inputs and m outputs have n * m weights and m biases; k and v have an MLP each.
+        ("Standard", (1, 2, 1), 2 * (8 * 16 + 16 + 16 * 8 + 8)),
+        ("Style", (1, 1.5, 1.5, 1), 2 * (8 * 12 + 12 + 12 * 12 + 12 + 12 * 8 + 8)),
+        ("Deep style", (1, 1.5, 1.5, 1.5, 1), 2 * (8 * 12 + 12 + 2 * (12 * 12 + 12) + 12 * 8 + 8)),
+        ("Character or new thing", (1, 3, 1), 2 * (8 * 24 + 24 + 24 * 8 + 8)),
+        ("Small memory", (1, 0.5, 1), 2 * (8 * 4 + 4 + 4 * 8 + 8)),
+    ],
+)
+def test_shapes_stay_what_files_made_with_them_are_known_by(name, layers, parameters):
+    structure = presets.by_name(name).shape.structure()
+    assert structure.layer_structure == layers
+    assert structure.parameter_count((8,)) == parameters
+    assert presets.matching(structure).name == name

@@ -1,7 +1,9 @@
 """The limits and first values of the settings of a run."""
 
 import pytest
+from hypernetwork_workbench.hypernetworks.base.errors import SettingsError
 from hypernetwork_workbench.hypernetworks.train.settings.job import (
+    Job,
     LossSettings,
     OutputSettings,
     PreviewSettings,
@@ -69,3 +71,42 @@ def test_what_is_on_and_off_where_nobody_said():
         "none",
         "1.0",
     )
+
+
+@pytest.mark.parametrize("limit", ["0", "0:500,0.1"])
+def test_a_clipping_limit_that_starts_at_nothing_is_refused(limit):
+    with pytest.raises(SettingsError, match="must be above 0") as caught:
+        OptimizerSettings(clip_limit=limit)
+    assert caught.value.field == "clip_limit"
+
+
+def test_a_small_clipping_limit_is_taken_and_may_end_at_nothing():
+    for limit in ("1e-6", "0.5:1,0"):
+        assert OptimizerSettings(clip_limit=limit).clip_limit == limit
+
+
+def job(steps, **schedule):
+    return Job.from_mapping(
+        {
+            "data": {"folder": "."},
+            "output": {"name": "ink"},
+            "train": {"max_steps": steps},
+            "schedule": {"kind": "cosine restarts", **schedule},
+        }
+    )
+
+
+def test_a_schedule_is_checked_at_once_where_its_length_is_known():
+    with pytest.raises(SettingsError, match="must be shorter than the cycle of 4 steps") as caught:
+        job(10, warmup=4, cycle="4")
+    assert caught.value.field == "schedule.warmup"
+    unknown = job(10, warmup=4, cycle="2 epochs")
+    assert unknown.learning_rates(3).is_end_of_cycle(5)
+    with pytest.raises(SettingsError, match="must be shorter than the cycle of 2 steps"):
+        unknown.learning_rates(1)
+
+
+def test_an_epoch_is_one_step_where_nobody_tells_its_length():
+    made = job(10, cycle="3 epochs")
+    for rates in (made.learning_rates(), made.schedule.schedule(10)):
+        assert [step for step in range(6) if rates.is_end_of_cycle(step)] == [2, 5]

@@ -22,6 +22,15 @@ def test_relative_paths_start_at_the_job_file(tmp_path):
     assert tables["output"] == {"name": "n", "dir": ""}
 
 
+def test_a_path_is_found_behind_settings_that_are_left_out(tmp_path):
+    text = "[data]\nmetadata_file = 'meta.json'\n[preview]\nprompt_file = 'prompts.txt'\n"
+    tables = read_tables(write(tmp_path, text))
+    assert tables == {
+        "data": {"metadata_file": str(tmp_path / "meta.json")},
+        "preview": {"prompt_file": str(tmp_path / "prompts.txt")},
+    }
+
+
 @pytest.mark.parametrize("content", ["[data", "a = ", "\x01"])
 def test_text_that_is_no_toml_is_refused_by_name(tmp_path, content):
     with pytest.raises(SettingsError, match=r"job\.toml: the job file is no TOML"):
