@@ -20,7 +20,7 @@ import pytest
 from tests import sources
 from tests.browser import page as browser
 
-SECONDS_TO_START = 90
+SECONDS_TO_START = 240
 SERVE = "import sys; from standalone import app; sys.exit(app.serve(sys.argv[1:]))"
 
 

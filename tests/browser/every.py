@@ -200,16 +200,16 @@ class Toucher:
         self.page.until(f"the tab {tab}", lambda: self.page.find(f"#{tab}").is_displayed())
         self.touched.add(tab)
 
-    def press(self, id_: str, seconds: float = 30) -> None:
+    def press(self, id_: str) -> None:
         """Press a button, wait for what it does, and read the page."""
         self.page.press(id_)
-        self.settle(seconds)
+        self.settle()
 
-    def settle(self, seconds: float = 30) -> None:
+    def settle(self) -> None:
         """Wait until the page waits for nothing any more, and read it."""
         waits = "return window.hnwWaits"
         time.sleep(0.05)
-        self.page.until("an end of the waiting", lambda: not self.page.driver.execute_script(waits), seconds)
+        self.page.until("an end of the waiting", lambda: not self.page.driver.execute_script(waits))
         self.read()
 
     def read(self) -> None:

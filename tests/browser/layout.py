@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -74,6 +73,21 @@ BELOW = """
 const parts = [...document.querySelectorAll("#hnw_train_panel > *")].filter((one) => one.offsetParent);
 return Math.max(...parts.map((one) => one.getBoundingClientRect().bottom)) - window.innerHeight;
 """
+#: Waits until the page has looked the same for some frames, as long as they take on a busy machine.
+CALM = """
+const done = arguments[0], page = document.documentElement;
+const parts = [...document.querySelectorAll("[id^=hnw_][id$=_tab], [id^=hnw_][id$=_panel], #hnw_train_controls")];
+let last = "", frames = 0;
+const look = () => {
+    const boxes = parts.map((one) => one.getBoundingClientRect());
+    const sizes = boxes.map(({top, right, bottom}) => [top, right, bottom]);
+    const now = [page.scrollWidth, page.scrollHeight, window.innerWidth, window.innerHeight, sizes].join();
+    frames = now === last ? frames + 1 : 0;
+    last = now;
+    if (frames < 8) requestAnimationFrame(look); else done();
+};
+requestAnimationFrame(look);
+"""
 SCROLL = "window.scrollTo(0, arguments[0] * (document.documentElement.scrollHeight - window.innerHeight))"
 
 
@@ -83,7 +97,7 @@ def wide(driver: webdriver.Chrome, width_px: int) -> Iterator[None]:
     metrics = {"width": width_px, "height": HEIGHT_PX, "deviceScaleFactor": 1, "mobile": False}
     driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
     try:
-        time.sleep(0.3)
+        driver.execute_async_script(CALM)
         yield
     finally:
         driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
@@ -96,7 +110,7 @@ def problems(driver: webdriver.Chrome, name: str) -> list[Any]:
     for is_open in (True, False):
         driver.execute_script(UNFOLD, tab, is_open)
         driver.execute_script(SCROLL, 0)
-        time.sleep(0.5)
+        driver.execute_async_script(CALM)
         found += driver.execute_script(NARROW, tab, LEAST_FIELD_PX)
         found += driver.execute_script(SIDEWAYS, tab)
         found += driver.execute_script(OVER, tab)
@@ -109,10 +123,10 @@ def unseen(driver: webdriver.Chrome, is_beside: bool) -> list[Any]:
     found: list[Any] = []
     for is_open in (True, False):
         driver.execute_script(UNFOLD, "hnw_train_tab", is_open)
-        time.sleep(0.4)
+        driver.execute_async_script(CALM)
         for share in (0, 0.1, 0.35, 0.7, 1):
             driver.execute_script(SCROLL, share)
-            time.sleep(0.2)
+            driver.execute_async_script(CALM)
             found += [(share, one) for one in driver.execute_script(UNSEEN)]
             if is_beside and (below := driver.execute_script(BELOW)) > 1:
                 found.append((share, below))

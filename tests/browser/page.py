@@ -26,6 +26,8 @@ from tests.browser import layout
 T = TypeVar("T")
 
 TALLEST_PX = 2400
+#: How long the page may take for anything, also where the machine has much else to do.
+PATIENCE_S = 120.0
 #: What the page asks while the server is built anew ("Reload UI").
 _AWAY = ("/internal/progress", "ERR_CONNECTION_REFUSED")
 NOT_OURS = ("/assets/", "/favicon", "/manifest.json")
@@ -78,7 +80,9 @@ def open_browser(names: Sequence[str] = ()) -> webdriver.Chrome:
     # What was asked and answered is kept where there is more than one server to ask.
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", **({"performance": "ALL"} if names else {})})
     options.page_load_strategy = "eager"
-    return webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver")))
+    driver = webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver")))
+    driver.set_script_timeout(PATIENCE_S)
+    return driver
 
 
 class Page:
@@ -95,7 +99,7 @@ class Page:
         driver.get(address)
         self.until("the page", lambda: self.driver.find_elements(By.CSS_SELECTOR, ".gradio-container button"))
 
-    def until(self, what: str, check: Callable[[], T], seconds: float = 30) -> T:
+    def until(self, what: str, check: Callable[[], T], seconds: float = PATIENCE_S) -> T:
         """Wait until `check` gives something true, and returns it. Raises TimeoutError that names `what`."""
         deadline = time.monotonic() + seconds
         while True:
@@ -107,7 +111,7 @@ class Page:
                 return found
             if time.monotonic() > deadline:
                 raise TimeoutError(f"waited {seconds:g} s for {what}; the page says: {self.body()[-600:]!r}")
-            time.sleep(0.1)
+            time.sleep(0.05)
 
     def body(self) -> str:
         """All text in sight."""
@@ -137,7 +141,7 @@ class Page:
         """Enters text or a number in a textbox, number field or slider."""
         field = self._field(id_)
         self.driver.execute_script(SET_VALUE, field, str(value))
-        self.until(f"{id_} to hold {value!r}", lambda: self.value(id_) == str(value), 5)
+        self.until(f"{id_} to hold {value!r}", lambda: self.value(id_) == str(value))
 
     def enter(self, id_: str, text: str) -> None:
         """Types a value of one's own into a dropdown that allows it."""
@@ -151,19 +155,23 @@ class Page:
             time.sleep(0.3)
             return self.value(id_) == text
 
-        self.until(f"{id_} to hold {text!r}", is_taken, 10)
+        self.until(f"{id_} to hold {text!r}", is_taken)
         self.driver.execute_script("arguments[0].blur()", field)
 
     def value(self, id_: str) -> str:
         """Tell what a textbox, number field, slider or dropdown holds."""
         return self._field(id_).get_property("value")
 
+    def wait_for_value(self, id_: str, value: str) -> None:
+        """Wait until a textbox, number field, slider or dropdown holds this."""
+        self.until(f"{id_} to hold {value!r}", lambda: self.value(id_) == value)
+
     def check(self, id_: str, wanted: bool) -> None:
         """Ticks a box, or clears it."""
         box = self.find(f"#{id_} input[type=checkbox]")
         if box.is_selected() != wanted:
             self.driver.execute_script("arguments[0].click()", box)
-        self.until(id_, lambda: box.is_selected() == wanted, 5)
+        self.until(id_, lambda: box.is_selected() == wanted)
 
     def choose(self, id_: str, option: str) -> None:
         """Pick an option of a dropdown."""
@@ -184,14 +192,14 @@ class Page:
             return None
 
         self.driver.execute_script(PRESS_OPTION, self.until(f"{option} in the list of {id_}", listed))
-        self.until(f"{id_} to show {option}", lambda: self.value(id_) == option, 5)
+        self.until(f"{id_} to show {option}", lambda: self.value(id_) == option)
         self.driver.execute_script("arguments[0].blur()", field)
 
     def text(self, id_: str) -> str:
         """Return the text of an element, without gradio's own note that it is being drawn anew."""
         return self.driver.execute_script(READ_TEXT, self.find(f"#{id_}")).strip()
 
-    def wait_for_text(self, id_: str, *words: str, seconds: float = 30) -> str:
+    def wait_for_text(self, id_: str, *words: str, seconds: float = PATIENCE_S) -> str:
         """Wait until an element says one of the words; returns all it says."""
         return self.until(f"{' or '.join(words)} in {id_}", lambda: self._saying(id_, words), seconds)
 

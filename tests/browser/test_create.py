@@ -102,7 +102,7 @@ def test_a_problem_appears_beside_its_field_and_vanishes(tab: Page):
     page.press(page.find("#hnw_create_weights .label-wrap"))
     page.until("the open fold", lambda: page.find("#hnw_create_seed").is_displayed())
     page.fill("hnw_create_seed", "")
-    page.until("the seed in the summary", lambda: "Seed" in page.text("hnw_create_summary"), 10)
+    page.until("the seed in the summary", lambda: "Seed" in page.text("hnw_create_summary"))
     page.fill("hnw_create_seed", "5")
     page.until("a good seed", lambda: "Seed" not in page.text("hnw_create_summary"))
 
@@ -111,7 +111,7 @@ def test_a_preset_fills_the_form(tab: Page):
     page = tab
     page.choose("hnw_create_preset", "Deep style")
     page.until("its layers", lambda: page.value("hnw_create_layer_structure") == "1, 1.5, 1.5, 1.5, 1")
-    assert page.value("hnw_create_activation") == "mish"
+    page.wait_for_value("hnw_create_activation", "mish")
     page.until("its drawing", lambda: "Dropout 30 %" in drawing(page))
     page.wait_for_text("hnw_create_advice", "5e-5:1500,5e-6:9000,5e-8")
     page.fill("hnw_create_layer_structure", "1, 1.5, 1.5, 1.4, 1")
@@ -133,8 +133,8 @@ def test_settings_are_saved_and_loaded(tab: Page, server: Server, tmp_path: Path
     other.write_text(json.dumps({"layer_structure": "1, 2, 2, 1", "activation_func": "glu", "enable_sizes": ["40"]}))
     upload(page, other)
     page.wait_for_text("hnw_create_status", "Activation: glu cannot be used")
-    assert page.value("hnw_create_layer_structure") == "1, 2, 2, 1"
-    assert page.value("hnw_create_activation") == "relu"
+    page.wait_for_value("hnw_create_layer_structure", "1, 2, 2, 1")
+    page.wait_for_value("hnw_create_activation", "relu")
 
 
 def test_a_file_is_made_and_not_made_twice(tab: Page, server: Server):

@@ -78,7 +78,7 @@ def test_the_survey_shows_sizes_steps_tags_and_every_picture(tab: Page, folder: 
     assert f"{trained.steps_per_epoch} steps: 16 pictures" in said
     assert "16 can be used" in said
     assert "None was found." in said
-    assert tab.driver.execute_script(TAG) == "night"
+    tab.until("its first tag", lambda: tab.driver.execute_script(TAG) == "night")
     assert count(tab, "#hnw_dataset_cards .hnw-card") == 16
     assert count(tab, "#hnw_dataset_cards svg image") == 16
     tab.until("pictures that can be seen", lambda: tab.driver.execute_script(BROKEN_PICTURES) == 0)
@@ -92,7 +92,7 @@ def test_a_tag_is_changed_everywhere_and_changed_back(tab: Page, folder: Path):
     tab.fill("hnw_dataset_tags_replacement", "dusk")
     tab.press("hnw_dataset_tags_button")
     tab.wait_for_text("hnw_dataset_tags_status", "Done: replace night by dusk (16 caption files)")
-    assert tab.driver.execute_script(TAG) == "dusk"
+    tab.until("the new tag", lambda: tab.driver.execute_script(TAG) == "dusk")
     assert all(b", dusk, " in text for text in texts(folder).values())
     tab.press("hnw_dataset_undo_button")
     tab.wait_for_text("hnw_dataset_undo_status", "Undone: replace night by dusk")
@@ -104,13 +104,13 @@ def test_a_picture_is_pressed_and_its_caption_edited_and_taken_back(tab: Page, f
     before = texts(folder)
     tab.press(tab.find("#hnw_dataset_cards .hnw-card[data-number='4']"))
     tab.wait_for_text("hnw_dataset_chosen", "05-cyan-star.png")
-    assert "cyan star" in tab.value("hnw_dataset_caption")
+    tab.until("its caption", lambda: "cyan star" in tab.value("hnw_dataset_caption"))
     tab.fill("hnw_dataset_caption", f"{EVIL}, star")
     tab.press("hnw_dataset_save_button")
     tab.wait_for_text("hnw_dataset_save_status", "Done: caption of 05-cyan-star.png (1 caption file)")
     assert (folder / "05-cyan-star.txt").read_text(encoding="utf-8") == f"{EVIL}, star"
-    assert EVIL in tab.text("hnw_dataset_cards")
-    assert EVIL in tab.text("hnw_dataset_overview")
+    for place in ("hnw_dataset_cards", "hnw_dataset_overview"):
+        tab.wait_for_text(place, EVIL)
     assert tab.driver.title != "taken over"
     tab.press("hnw_dataset_undo_button")
     tab.until("the old caption", lambda: "cyan star" in tab.value("hnw_dataset_caption"))
@@ -121,7 +121,7 @@ def test_pictures_with_a_tag_are_found_by_pressing_it(tab: Page):
     tags = "return [...document.querySelectorAll('.hnw-tags tbody button')].find((b) => b.textContent === 'a red star')"
     tab.press(tab.driver.execute_script(tags))
     tab.until("one picture", lambda: "1 of 16 pictures" in tab.text("hnw_dataset_pager"))
-    assert "09-red-star.png" in tab.text("hnw_dataset_cards")
+    tab.wait_for_text("hnw_dataset_cards", "09-red-star.png")
     tab.fill("hnw_dataset_words", "")
     tab.until("all pictures", lambda: "16 of 16 pictures" in tab.text("hnw_dataset_pager"))
 
@@ -147,7 +147,7 @@ def test_problems_are_named_and_lead_to_their_picture(tab: Page, folder: Path):
     )
     tab.press(tab.driver.execute_script(buttons))
     tab.wait_for_text("hnw_dataset_chosen", "twin.png")
-    assert "is the same file as 01-red-triangle.png" in tab.text("hnw_dataset_chosen")
+    tab.wait_for_text("hnw_dataset_chosen", "is the same file as 01-red-triangle.png")
     (folder / "broken.png").unlink()
     (folder / "twin.png").unlink()
 
@@ -165,7 +165,7 @@ def test_captions_in_another_encoding_are_named_converted_and_given_back(tab: Pa
     tab.press("hnw_dataset_conversion_button")
     tab.wait_for_text("hnw_dataset_conversion_status", "Done: convert to UTF-8 (3 caption files)")
     tab.until("the end of the progress bar", lambda: count(tab, "#hnw_dataset_tab .progressDiv") == 0)
-    assert "16 can be used" in tab.text("hnw_dataset_overview")
+    tab.wait_for_text("hnw_dataset_overview", "16 can be used")
     assert (folder / names[0]).read_text(encoding="utf-8") == "夜の街、雨が降る"
     tab.press("hnw_dataset_undo_button")
     tab.wait_for_text("hnw_dataset_undo_status", "Undone: convert to UTF-8")
@@ -179,7 +179,7 @@ def test_the_settings_go_to_train_gamma(tab: Page, folder: Path):
     tab.press("hnw_dataset_give_button")
     tab.tab("Train Gamma")
     tab.until("the folder in Train Gamma", lambda: tab.value("hnw_train_data_folder") == str(folder))
-    assert tab.value("hnw_train_data_framing") == "buckets"
+    tab.wait_for_value("hnw_train_data_framing", "buckets")
     tab.fill("hnw_train_data_batch_size", 3)
     tab.tab("Dataset")
     tab.press("hnw_dataset_take_button")

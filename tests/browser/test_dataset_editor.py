@@ -44,7 +44,7 @@ def press(tab: Page, *keys: str) -> None:
 
 
 def is_shown(tab: Page, number: int) -> bool:
-    return tab.until(f"picture {number}", lambda: tab.driver.execute_script(SHOWN) == str(number), 20)
+    return tab.until(f"picture {number}", lambda: tab.driver.execute_script(SHOWN) == str(number))
 
 
 def caption(tab: Page):

@@ -80,9 +80,9 @@ def test_an_error_comes_and_goes_with_what_is_entered(slow: Page, form: str):
     slow.tab(title)
     for way in (by_script, by_paste, by_input_method, by_hand):
         enter(slow, field, wrong, way)
-        slow.until(f"the error after {way.__name__}", lambda: problem(slow, field), 10)
+        slow.until(f"the error after {way.__name__}", lambda: problem(slow, field))
         enter(slow, field, right, way)
-        slow.until(f"no error after {way.__name__}", lambda: not problem(slow, field), 10)
+        slow.until(f"no error after {way.__name__}", lambda: not problem(slow, field))
 
 
 def test_what_is_entered_while_an_answer_is_awaited_is_judged_after_it(slow: Page):
@@ -91,7 +91,7 @@ def test_what_is_entered_while_an_answer_is_awaited_is_judged_after_it(slow: Pag
     for text in ("1, 夜", "1, 2, 1", "1, 犬", "1, 2, 1", "1, 猫"):
         enter(slow, field, text)
         time.sleep(0.35)
-    slow.until("the last error", lambda: "猫" in problem(slow, field), 10)
+    slow.until("the last error", lambda: "猫" in problem(slow, field))
 
 
 def test_a_whole_number_with_a_part_is_refused_and_stays_as_typed(slow: Page):
@@ -101,5 +101,5 @@ def test_a_whole_number_with_a_part_is_refused_and_stays_as_typed(slow: Page):
     ):
         slow.tab(title)
         enter(slow, field, "2.5")
-        slow.until(f"the error at {field}", lambda field=field: "whole number, not 2.5" in problem(slow, field), 10)
+        slow.until(f"the error at {field}", lambda field=field: "whole number, not 2.5" in problem(slow, field))
         assert slow.value(field) == "2.5"

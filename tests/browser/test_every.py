@@ -75,7 +75,7 @@ def create(one: every.Toucher, place: Server) -> None:
     page = one.page
     open_host_tab(one, 1)
     one.open("hnw_create_tab")
-    page.until("a checkpoint", lambda: html(page, "#hnw_create_summary"), 60)
+    page.until("a checkpoint", lambda: html(page, "#hnw_create_summary"))
     for name in ("one", "two"):
         page.fill("hnw_create_name", name)
         one.press("hnw_create_button")
@@ -143,13 +143,13 @@ def train(one: every.Toucher, place: Server) -> None:
     one.press("hnw_train_check")
     page.press("hnw_train_find_rate")
     page.press("hnw_train_interrupt")
-    one.settle(60)
+    one.settle()
     page.press("hnw_train_button")
-    page.until("a step", lambda: is_running(page), 60)
+    page.until("a step", lambda: is_running(page))
     one.read()
     for name in ("save_now", "preview_now"):
         page.press(f"hnw_train_{name}")
-        page.until("what came of it", lambda: html(page, "#hnw_train_status .hnw-done"), 60)
+        page.until("what came of it", lambda: html(page, "#hnw_train_status .hnw-done"))
         one.read()
     for name in ("notify", "board"):
         page.press(f"hnw_train_{name}")
@@ -162,7 +162,7 @@ def train(one: every.Toucher, place: Server) -> None:
     visit(one)
     one.reload()
     open_train(one)
-    page.until("the same run", lambda: is_running(page), 60)
+    page.until("the same run", lambda: is_running(page))
     stop(one)
     page.press("hnw_train_continue")
     stop(one)
@@ -178,9 +178,9 @@ def is_running(page: Page) -> bool:
 
 def stop(one: every.Toucher) -> None:
     """Wait for a step of the run, and interrupt it."""
-    one.page.until("a step", lambda: is_running(one.page), 60)
-    one.press("hnw_train_interrupt", 60)
-    one.page.until("the end of the run", lambda: not is_running(one.page), 60)
+    one.page.until("a step", lambda: is_running(one.page))
+    one.press("hnw_train_interrupt")
+    one.page.until("the end of the run", lambda: not is_running(one.page))
     one.settle()
 
 
@@ -194,7 +194,7 @@ def visit(one: every.Toucher) -> None:
         one.read()
         page.press(page.find(button))
         page.until("the end of the waiting", lambda: not html(page, NOTICE))
-    page.until("a picture", lambda: page.pictures("txt2img_gallery"), 60)
+    page.until("a picture", lambda: page.pictures("txt2img_gallery"))
 
 
 def open_host_tab(one: every.Toucher, number: int) -> None:

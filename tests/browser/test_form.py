@@ -135,7 +135,7 @@ def test_a_folder_is_chosen_with_the_keyboard(tab: Page, server: Server):
     keys.send_keys(Keys.ARROW_DOWN, Keys.ENTER).perform()
     tab.until("what it holds", lambda: "16 pictures" in dialog.text)
     tab.driver.execute_script("document.querySelector('dialog[open] .hnw-take').click()")
-    assert tab.value(field) == str(server.data / "datasets" / "chosen")
+    tab.wait_for_value(field, str(server.data / "datasets" / "chosen"))
     tab.driver.execute_script(CLICK, f"#{field} .hnw-choose")
     tab.until("the dialog", lambda: tab.driver.find_elements("css selector", "dialog[open]"))
     keys.send_keys(Keys.ESCAPE).perform()

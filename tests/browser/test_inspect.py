@@ -62,8 +62,8 @@ def test_the_report_is_that_of_the_file(shown: Page, server: Server, screenshots
     assert f"{described.parameters:,}" in said
     for program in described.readers:
         assert program in said
-    assert picture_count(shown) > 100
-    assert shown.value("hnw_inspect_convert_name") == NAME
+    shown.until("its histograms", lambda: picture_count(shown) > 100)
+    shown.wait_for_value("hnw_inspect_convert_name", NAME)
     if screenshots:
         shown.screenshots(screenshots / "inspect.png")
 
@@ -105,16 +105,16 @@ def test_a_file_is_converted_compared_renamed_and_annotated(shown: Page, server:
 
     page.choose("hnw_inspect_file", "half")
     page.wait_for_text("hnw_inspect_report", "opens only .pt files")
-    assert page.text("hnw_inspect_comparison") == ""
+    page.until("the end of the comparison", lambda: page.text("hnw_inspect_comparison") == "")
     page.fill("hnw_inspect_rename_name", "halved")
     page.press("hnw_inspect_rename_button")
     page.wait_for_text("hnw_inspect_rename_status", "half.safetensors is halved.safetensors now")
-    page.until("the new name in the list", lambda: page.value("hnw_inspect_file") == "halved")
+    page.wait_for_value("hnw_inspect_file", "halved")
 
     page.fill("hnw_inspect_notes_optional_info", "by <b>hand</b>")
     page.press("hnw_inspect_notes_button")
     page.wait_for_text("hnw_inspect_notes_status", "has the new notes")
-    assert "by <b>hand</b>" in page.text("hnw_inspect_report")
+    page.wait_for_text("hnw_inspect_report", "by <b>hand</b>")
     assert files.load(path_of(server, "halved.safetensors")).metadata.optional_info == "by <b>hand</b>"
 
 

@@ -126,5 +126,5 @@ def test_names_in_lists_stay_as_they_are(japanese: Page, text: dict[str, str], t
     page.until(
         "one picture", lambda: len(page.driver.find_elements("css selector", "#hnw_dataset_cards .hnw-card")) == 1
     )
-    assert closed(page)["hnw_dataset_tag"] == ("random (1)", "random (1)")
+    page.until("the tag", lambda: closed(page)["hnw_dataset_tag"] == ("random (1)", "random (1)"))
     assert closed(page)["hnw_dataset_show"][0].startswith("すべての画像")

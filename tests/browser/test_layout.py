@@ -73,8 +73,8 @@ def running(tab: Page, screenshots: Path | None) -> Page:
         tab.fill("hnw_train_train_max_steps", 100_000)
     tab.fill("hnw_train_preview_every", STEPS)
     tab.press("hnw_train_button")
-    tab.until("the live chart", lambda: is_in_sight(tab, "#hnw_train_live .hnw-chart"), 60)
-    tab.until("a preview", lambda: is_in_sight(tab, "#hnw_train_preview .livePreview img"), 60)
+    tab.until("the live chart", lambda: is_in_sight(tab, "#hnw_train_live .hnw-chart"))
+    tab.until("a preview", lambda: is_in_sight(tab, "#hnw_train_preview .livePreview img"))
     return tab
 
 

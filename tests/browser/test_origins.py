@@ -133,7 +133,6 @@ def guarded(chromium: None, proxy_port: int, tmp_path_factory: pytest.TempPathFa
 def own(guarded: Server) -> Iterator[Page]:
     """Return the user's page, in the first tab."""
     driver = browser.open_browser([EVIL, PROXIED])
-    driver.set_script_timeout(60)
     try:
         yield Page(driver, guarded.address)
     finally:

@@ -64,14 +64,14 @@ def trained(page: Page, made: str, server: Server, screenshots: Path | None) -> 
     """Trains the new network for some steps, watches it, and returns its name."""
     page.tab("Train")
     page.tab("Train Gamma")
-    assert page.value("hnw_train_network_file") == made
+    page.wait_for_value("hnw_train_network_file", made)
     if not screenshots:
         page.fill("hnw_train_train_max_steps", STEPS)
         page.fill("hnw_train_preview_every", STEPS // 2)
     page.press("hnw_train_button")
     tab = page.find("#hnw_train_tab")
-    page.until("step and loss of the run", lambda: re.search(r"step \d+ of \d+,.* loss \d\.\d+", tab.text), 60)
-    said = page.wait_for_text("hnw_train_status", "Trained", "Error", seconds=400 if screenshots else 120)
+    page.until("step and loss of the run", lambda: re.search(r"step \d+ of \d+,.* loss \d\.\d+", tab.text))
+    said = page.wait_for_text("hnw_train_status", "Trained", "Error", seconds=400)
     assert re.match(r"Trained \d+ steps in \d+ s; loss \d+\.\d+ at first, \d+\.\d+ at last", said), said
     return made
 
@@ -111,7 +111,7 @@ def generate(page: Page, name: str, strength: float) -> np.ndarray:
     page.fill("hnw_strength", f"{strength:g}")
     before = page.pictures("txt2img_gallery")
     page.press("txt2img_generate")
-    page.until("a new picture", lambda: (now := page.pictures("txt2img_gallery")) and now != before, 60)
+    page.until("a new picture", lambda: (now := page.pictures("txt2img_gallery")) and now != before)
     time.sleep(0.3)
     return page.pixels(page.pictures("txt2img_gallery")[0])
 
@@ -173,7 +173,7 @@ def test_a_network_that_is_not_there_is_named(made: str, gamma_tab: Page):
     gamma_tab.enter("hnw_train_network_file", "nobody")
     gamma_tab.press("hnw_train_button")
     try:
-        said = gamma_tab.wait_for_text("hnw_train_status", "nobody", seconds=15)
+        said = gamma_tab.wait_for_text("hnw_train_status", "nobody")
     finally:
         gamma_tab.enter("hnw_train_network_file", made)
     assert said.startswith("Network to train: ")
@@ -189,7 +189,6 @@ def refused(page: Page, server: Server, form: str, name: str, wrong: str, label:
         page.until(
             f"one sentence about {label!r} in {form}_status, and no other",
             lambda: (said := page.sentences(f"{form}_status")) and said[0].startswith(f"{label}:") and len(said) == 1,
-            15,
         )
     finally:
         page.fill(field, right)

@@ -66,7 +66,7 @@ def generate(page: Page) -> np.ndarray:
     """Presses Generate; the picture, [height, width, 3]."""
     before = page.pictures("txt2img_gallery")
     page.press("txt2img_generate")
-    page.until("a new picture", lambda: (now := page.pictures("txt2img_gallery")) and now != before, 60)
+    page.until("a new picture", lambda: (now := page.pictures("txt2img_gallery")) and now != before)
     time.sleep(0.3)
     return page.pixels(page.pictures("txt2img_gallery")[0])
 
@@ -84,14 +84,14 @@ def in_sight(page: Page, id_: str) -> bool:
 
 def becomes(page: Page, *wanted: tuple[str, str]) -> None:
     """Wait until the rows in sight hold this."""
-    page.until(f"the rows {wanted}", lambda: lines(page) == list(wanted), 10)
+    page.until(f"the rows {wanted}", lambda: lines(page) == list(wanted))
 
 
 def read_infotext(page: Page, text: str) -> None:
     """Read an infotext as a person does: into the prompt, then the button."""
     page.fill("txt2img_prompt", text)
     page.press("paste")
-    page.until("the prompt alone", lambda: "Steps:" not in page.value("txt2img_prompt"), 10)
+    page.until("the prompt alone", lambda: "Steps:" not in page.value("txt2img_prompt"))
 
 
 def infotext(page: Page) -> str:
@@ -124,9 +124,9 @@ def test_reading_the_infotext_fills_the_rows_again(both: np.ndarray, tab: Page):
     becomes(tab, ("None", "1"))
     read_infotext(tab, said)
     becomes(tab, (FIRST, "-0.75"), (SECOND, "2.5"))
-    assert tab.value("txt2img_prompt") == PROMPT
+    tab.wait_for_value("txt2img_prompt", PROMPT)
     assert np.array_equal(generate(tab), both)
-    assert tab.text("hnw_rows_remarks") == f"Put into the rows: {FIRST} (-0.75), {SECOND} (2.5)."
+    tab.wait_for_text("hnw_rows_remarks", f"Put into the rows: {FIRST} (-0.75), {SECOND} (2.5).")
 
 
 def test_a_file_copied_meanwhile_is_in_the_list_when_the_person_comes_back(both: np.ndarray, tab: Page, server: Server):
@@ -182,12 +182,12 @@ def test_a_composition_can_be_typed(both: np.ndarray, tab: Page):
 def test_eight_rows_are_the_most(tab: Page):
     for number in range(2, 9):
         tab.press("hnw_add")
-        tab.until(f"row {number}", lambda number=number: in_sight(tab, f"hnw_row_{number}"), 10)
-    tab.until("a button that is off", lambda: not tab.find("#hnw_add").is_enabled(), 10)
+        tab.until(f"row {number}", lambda number=number: in_sight(tab, f"hnw_row_{number}"))
+    tab.until("a button that is off", lambda: not tab.find("#hnw_add").is_enabled())
     for _ in range(7):
         count = len(lines(tab))
         tab.press("hnw_remove")
-        tab.until("one row less", lambda count=count: len(lines(tab)) == count - 1, 10)
+        tab.until("one row less", lambda count=count: len(lines(tab)) == count - 1)
 
 
 def test_our_scripts_made_no_error(tab: Page):
@@ -197,5 +197,5 @@ def test_our_scripts_made_no_error(tab: Page):
 def test_a_picture_dropped_on_the_prompt_is_read(both: np.ndarray, tab: Page):
     tab.fill("txt2img_prompt", "")
     tab.driver.execute_script(DROP, tab.find("#txt2img_gallery img").get_attribute("src"))
-    tab.until("the infotext", lambda: "Steps: 6" in tab.value("txt2img_prompt"), 20)
+    tab.until("the infotext", lambda: "Steps: 6" in tab.value("txt2img_prompt"))
     assert tab.value("txt2img_prompt").startswith(PROMPT)

@@ -81,7 +81,7 @@ def test_the_rates_are_plotted_as_one_types(tab: Page):
     tab.until(
         "a sentence beside the rate", lambda: "is no learning rate" in tab.text("hnw_train_schedule_rate_problem")
     )
-    assert "<svg" not in html(tab, "#hnw_train_plot")
+    tab.until("no plot", lambda: "<svg" not in html(tab, "#hnw_train_plot"))
     tab.fill("hnw_train_schedule_rate", right)
     tab.until("the plot again", lambda: html(tab, "#hnw_train_plot") == before)
     tab.fill("hnw_train_train_max_steps", "")
@@ -96,16 +96,13 @@ def test_settings_are_saved_changed_by_a_recipe_and_loaded(tab: Page, server: Se
     (path,) = (server.data / "training-settings").glob(f"{NAME}*.toml")
     rate = tab.value("hnw_train_schedule_rate")
     tab.choose("hnw_train_preset", "Three rates")
-    tab.until(
-        "the rate of the recipe", lambda: tab.value("hnw_train_schedule_rate") == "4e-05:2000,4e-06:4000,4e-07:6000"
-    )
-    assert "Learns fast" in tab.text("hnw_train_advice")
+    tab.wait_for_value("hnw_train_schedule_rate", "4e-05:2000,4e-06:4000,4e-07:6000")
+    tab.wait_for_text("hnw_train_advice", "Learns fast")
     tab.until("the plot of the recipe", lambda: "6000 steps" in html(tab, "#hnw_train_plot"))
     tab.driver.find_element("css selector", "#hnw_train_panel input[type=file]").send_keys(str(path))
     tab.wait_for_text("hnw_train_status", "Loaded")
-    tab.until("the saved rate", lambda: tab.value("hnw_train_schedule_rate") == rate)
-    assert tab.value("hnw_train_preset") == "Own settings"
-    assert tab.value("hnw_train_network_file") == NAME
+    for name, value in (("schedule_rate", rate), ("preset", "Own settings"), ("network_file", NAME)):
+        tab.wait_for_value(f"hnw_train_{name}", value)
 
 
 def test_check_says_what_a_run_would_do(tab: Page):
@@ -123,7 +120,7 @@ def test_a_rate_that_is_found_is_entered_and_plotted_at_a_press(tab: Page):
     assert "<svg" in html(tab, "#hnw_train_status")
     assert tab.value("hnw_train_schedule_rate") == rate
     tab.press("hnw_train_use_rate")
-    tab.until("the rate in its field", lambda: tab.value("hnw_train_schedule_rate") == found)
+    tab.wait_for_value("hnw_train_schedule_rate", found)
     tab.until("its plot", lambda: f"learning rate {found}" in html(tab, "#hnw_train_plot"))
     tab.fill("hnw_train_schedule_rate", rate)
     tab.fill("hnw_train_train_max_steps", steps)
@@ -135,20 +132,20 @@ def stopped(tab: Page, server: Server) -> int:
     """Start a run, watches it, leaves the page, finds the run again and interrupts it; returns its last step."""
     outline = tab.driver.execute_script(OUTLINE)
     tab.press("hnw_train_button")
-    tab.until("the live chart", lambda: "<svg" in html(tab, "#hnw_train_live") and live_step(tab), 60)
-    first = tab.until("the strip", lambda: tab.driver.execute_script(STRIP), 60)
-    tab.until("a longer strip", lambda: tab.driver.execute_script(STRIP) > first, 60)
+    tab.until("the live chart", lambda: "<svg" in html(tab, "#hnw_train_live") and live_step(tab))
+    first = tab.until("the strip", lambda: tab.driver.execute_script(STRIP))
+    tab.until("a longer strip", lambda: tab.driver.execute_script(STRIP) > first)
     assert tab.driver.execute_script(OUTLINE) == outline
     step = live_step(tab)
 
     tab.driver.get(tab.address)
     tab.find(".gradio-container button")
     open_tab(tab)
-    tab.until("the same run again", lambda: live_step(tab) > step, 60)
-    tab.until("its strip", lambda: tab.driver.execute_script(STRIP), 60)
+    tab.until("the same run again", lambda: live_step(tab) > step)
+    tab.until("its strip", lambda: tab.driver.execute_script(STRIP))
     tab.press("hnw_train_interrupt")
-    said = tab.wait_for_text("hnw_train_status", "Stopped by hand", seconds=60)
-    assert html(tab, "#hnw_train_live") == ""
+    said = tab.wait_for_text("hnw_train_status", "Stopped by hand")
+    tab.until("the end of the live chart", lambda: html(tab, "#hnw_train_live") == "")
     last = int(re.search(r"Stopped by hand after (\d+) steps", said)[1])
     assert last > step
     (path,) = server.data.rglob(f"{NAME}.pt")
@@ -171,9 +168,9 @@ def continued(stopped: int, tab: Page) -> int:
     tab.press("hnw_train_continue")
     said = tab.wait_for_text("hnw_train_status", "with its own settings")
     assert f"Steps: 2000 (the form: {stopped + 1})" in said
-    tab.until("steps beyond those of the form", lambda: live_step(tab) > stopped + 3, 60)
+    tab.until("steps beyond those of the form", lambda: live_step(tab) > stopped + 3)
     tab.press("hnw_train_interrupt")
-    said = tab.wait_for_text("hnw_train_status", "Stopped by hand", seconds=60)
+    said = tab.wait_for_text("hnw_train_status", "Stopped by hand")
     found = re.search(r"Stopped by hand after (\d+) steps in \d+ s \((\d+) in all\)", said)
     assert int(found[1]) == int(found[2]) - stopped
     return int(found[2])
@@ -192,13 +189,13 @@ def test_what_is_ticked_in_runs_is_taken_from_the_form(continued: int, tab: Page
     for label in (f"Steps: {continued + 25}", "false"):
         tab.press(tab.until(label, lambda label=label: tab.driver.execute_script(TICK, label)))
     tab.press("hnw_runs_continue")
-    tab.until("a step after the interrupt", lambda: live_step(tab) > continued, 60)
-    assert tab.find("#hnw_train_button").is_displayed()
-    said = tab.wait_for_text("hnw_train_status", "Trained", seconds=90)
+    tab.until("a step after the interrupt", lambda: live_step(tab) > continued)
+    tab.until("the tab Train Gamma", lambda: tab.find("#hnw_train_button").is_displayed())
+    said = tab.wait_for_text("hnw_train_status", "Trained")
     assert re.match(rf"Trained 25 steps in \d+ s \({continued + 25} in all\)", said)
     (path,) = server.data.rglob(f"{NAME}.pt")
     assert files.load(path).metadata.step == continued + 25
-    pictures = tab.until("the new strip", lambda: (now := tab.pictures("hnw_train_preview")) != before and now, 30)
+    pictures = tab.until("the new strip", lambda: (now := tab.pictures("hnw_train_preview")) != before and now)
     assert strip_size(server) == tab.pixels(pictures[0]).shape[:2] != size_before
     bar = "#hnw_train_panel .progressDiv"
     tab.until("the end of the progress bar", lambda: not tab.driver.find_elements("css selector", bar))
