@@ -196,17 +196,23 @@ def test_the_command_runs_in_the_environment_with_the_root_first_on_its_path(che
     assert trained.stdout.startswith("main ['job.toml', '--resume']")
 
 
+def spent_s() -> float:
+    """Return the processor's time for children so far; a clock would also count what else the machine is doing."""
+    spent = os.times()
+    return spent.children_user + spent.children_system
+
+
 def test_a_second_start_installs_nothing_and_takes_no_time(checkout: Checkout):
     assert checkout.run().returncode == 0
     written = checkout.log.stat().st_mtime_ns
     bare, started = [], []
     for _ in range(5):
-        start = time.perf_counter()
+        start = spent_s()
         subprocess.run([sys.executable, "-c", "pass"], check=True)
-        bare.append(time.perf_counter() - start)
-        start = time.perf_counter()
+        bare.append(spent_s() - start)
+        start = spent_s()
         assert checkout.run().stderr == ""
-        started.append(time.perf_counter() - start)
+        started.append(spent_s() - start)
     assert checkout.log.stat().st_mtime_ns == written
     assert min(started) - min(bare) < SECONDS_OF_A_SECOND_START
 
@@ -282,13 +288,13 @@ def test_an_interrupted_installation_is_taken_up_again(checkout: Checkout):
     )
     with process, contextlib.ExitStack() as stack:
         stack.callback(go.touch)
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 240
         while not begun.exists():
             assert process.poll() is None
             assert time.monotonic() < deadline
             time.sleep(0.05)
         os.killpg(process.pid, signal.SIGINT)
-        said = process.communicate(timeout=60)[1]
+        said = process.communicate(timeout=240)[1]
     assert process.returncode == 130
     assert said.splitlines()[-1] == "Stopped."
     assert "Traceback" not in said

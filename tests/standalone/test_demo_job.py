@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -18,7 +17,7 @@ LIMIT_S = 180
 def test_the_demo_learns_its_style_and_still_follows_captions(tmp_path):
     report = tmp_path / "report.json"
     arguments = [ROOT / "examples" / "demo.toml", "--data-dir", tmp_path / "host", "--report", report]
-    started = time.monotonic()
+    before = os.times()
     result = subprocess.run(
         [sys.executable, "-c", COMMAND, *map(str, arguments)],
         capture_output=True,
@@ -26,10 +25,12 @@ def test_the_demo_learns_its_style_and_still_follows_captions(tmp_path):
         encoding="utf-8",
         check=False,
         cwd=ROOT,
-        env={name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"},
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
     )
     assert result.returncode == 0, result.stderr
-    assert time.monotonic() - started < LIMIT_S
+    after = os.times()
+    # The time of one core: a clock would also count what else the machine is doing.
+    assert after.children_user + after.children_system - before.children_user - before.children_system < LIMIT_S
     found = json.loads(report.read_text(encoding="utf-8"))
     distance, outlines, followed = (found[n] for n in ("style_distance", "outline_contrast", "captions_followed"))
     assert distance["after"] <= distance["before"] / 4

@@ -144,13 +144,14 @@ def test_jobs_run_one_at_a_time_in_the_order_they_came(host):
             running.clear()
             order.append(number)
 
-    threads = []
-    for number in range(5):
-        threads.append(threading.Thread(target=job, args=(number,)))
-        threads[-1].start()
-        time.sleep(0.005)
+    threads = [threading.Thread(target=job, args=(number,)) for number in range(5)]
+    with queue.queue_lock:
+        for number, thread in enumerate(threads, 1):
+            thread.start()
+            while len(queue.queue_lock._turns) <= number:
+                time.sleep(0.001)
     for thread in threads:
-        thread.join(5)
+        thread.join()
     assert order == list(range(5))
 
 

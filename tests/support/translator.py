@@ -34,6 +34,6 @@ def translate(table: Mapping[str, str], texts: Sequence[str]) -> list[str]:
     """Return what a page with this table shows in place of each text."""
     given = json.dumps({"table": table, "texts": list(texts), "script": _SCRIPT.read_text(encoding="utf-8")})
     done = subprocess.run(
-        ["node", "-e", _STAND_INS], input=given, capture_output=True, check=True, encoding="utf-8", timeout=60
+        ["node", "-e", _STAND_INS], input=given, capture_output=True, check=True, encoding="utf-8", timeout=240
     )
     return json.loads(done.stdout)

@@ -103,6 +103,6 @@ def test_words_of_ascii_close_to_others_make_no_other_page(codec, text, count):
 
 def test_megabytes_in_another_page_are_told_in_time():
     data = "青い目の少女, 黒髪\n".encode("cp932") * 200_000
-    start = time.perf_counter()
+    start = time.thread_time()
     assert likely(data)[0] == "cp932"
-    assert time.perf_counter() - start < 4
+    assert time.thread_time() - start < 4

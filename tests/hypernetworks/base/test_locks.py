@@ -77,14 +77,14 @@ def test_of_two_runs_of_one_name_in_one_process_one_is_refused(tmp_path, monkeyp
 
     def slow(*arguments):
         inside.set()
-        assert go.wait(60)
+        assert go.wait(240)
         return real(*arguments)
 
     monkeypatch.setattr(run, "_train", slow)
     done = []
     first = threading.Thread(target=lambda: done.append(train(make_job(pictures), fake_ports(tmp_path))))
     first.start()
-    assert inside.wait(60)
+    assert inside.wait(240)
     with pytest.raises(TrainingError, match=f"fake is being trained by process {os.getpid()}"):
         train(make_job(pictures), fake_ports(tmp_path))
     go.set()

@@ -105,7 +105,7 @@ def test_a_whole_number_has_bounds(value):
 
 @pytest.mark.parametrize("text", ['\\"' * 100_000, " " * 200_000 + "x", "1" * 200_000 + "x", ": " * 100_000])
 def test_long_texts_take_no_time(text):
-    start = time.monotonic()
+    start = time.thread_time()
     numbers.plain_outside_quotes(text)
     numbers.comma_reason(text)
     numbers.check_pairs(text)
@@ -113,7 +113,7 @@ def test_long_texts_take_no_time(text):
         compose.parse(f"A：{text[:190_000]}(")
     with contextlib.suppress(NumberError):
         numbers.split(text)
-    assert time.monotonic() - start < 2
+    assert time.thread_time() - start < 2
 
 
 @pytest.mark.parametrize(

@@ -74,7 +74,7 @@ def test_the_order_is_that_of_the_names_whichever_is_read_first(folder, monkeypa
 
 
 def test_two_pictures_are_open_at_a_time_and_pillows_switches_are_put_back(folder, monkeypatch):
-    together = threading.Barrier(2, timeout=20)
+    together = threading.Barrier(2, timeout=300)
     real = reading.open_raw
 
     def open_together(path, *given):

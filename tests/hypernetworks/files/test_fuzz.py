@@ -115,10 +115,10 @@ def test_mutated_files_end_in_a_named_error_or_a_finite_network(part, tmp_path):
     for _ in range(MUTATIONS // SLICES):
         data = rng.choice(CHANGES)(bytearray(rng.choice(sound)), rng)
         path.write_bytes(data)
-        start = time.perf_counter()
+        start = time.thread_time()
         with peak_memory() as peak:
             network, reason = loaded_or_reason(path)
-        assert time.perf_counter() - start < 5
+        assert time.thread_time() - start < 5
         assert peak.bytes < 4 * len(data) + 64 * MEGABYTE
         if network is None:
             assert reason.startswith("mutated.pt: ")

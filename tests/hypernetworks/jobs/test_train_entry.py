@@ -94,6 +94,6 @@ def test_shrinking_cycles_of_a_long_run_are_drawn_at_once():
         schedule__warmup=2,
         train__max_steps=10_000_000,
     )
-    started = time.monotonic()
+    started = time.thread_time()
     assert train_entry.planned_rates(entered).chart().startswith("<svg")
-    assert time.monotonic() - started < 2
+    assert time.thread_time() - started < 2

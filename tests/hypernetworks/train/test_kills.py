@@ -51,7 +51,7 @@ def run_chains(pictures, mount, chains):
         text=True,
         cwd=sources.ROOT,
         env=os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1"},
-        timeout=120,
+        timeout=800,
         check=False,
     )
     assert done.returncode == 0, done.stderr

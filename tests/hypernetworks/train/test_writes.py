@@ -157,7 +157,7 @@ def test_on_a_disk_of_8_mb_what_was_made_stays_and_the_sentence_names_the_disk(p
             text=True,
             cwd=sources.ROOT,
             env=os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1"},
-            timeout=120,
+            timeout=600,
             check=False,
         )
         assert "Traceback" not in done.stderr

@@ -60,7 +60,7 @@ def address(serve):
 
 @pytest.fixture
 def client(patched, address):
-    with httpx.Client(base_url=address + PREFIX, trust_env=False, timeout=30) as asked:
+    with httpx.Client(base_url=address + PREFIX, trust_env=False, timeout=120) as asked:
         yield asked
 
 
@@ -84,7 +84,7 @@ JOB = {
 
 
 def wait(client, run):
-    end = time.monotonic() + 60
+    end = time.monotonic() + 240
     while time.monotonic() < end:
         answer = client.get(f"/status/{run}").json()
         if answer["ended"]:

@@ -65,7 +65,7 @@ class Host:
         api.register(self.demo, app)
         address = f"http://127.0.0.1:{self.port}"
         self.client = (
-            httpx.Client(base_url=address, trust_env=False, timeout=30)
+            httpx.Client(base_url=address, trust_env=False, timeout=120)
             if is_served
             else TestClient(app, base_url=address, raise_server_exceptions=False)
         )
@@ -89,7 +89,7 @@ class Host:
         try:
             line.connect(
                 f"ws://127.0.0.1:{self.port}/queue/join",
-                timeout=30,
+                timeout=120,
                 host=host,
                 origin=origin,
                 suppress_origin=origin is None,

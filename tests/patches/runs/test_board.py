@@ -67,7 +67,7 @@ def test_one_that_has_died_is_started_again(board, quick, tmp_path):
     board.show(night)
     (pid,) = children() - before
     os.kill(pid, signal.SIGKILL)
-    psutil.wait_procs([psutil.Process(pid)], timeout=1)
+    psutil.wait_procs([psutil.Process(pid)], timeout=60)
     board.show(night)
     assert len(children() - before) == 1
 
@@ -108,10 +108,10 @@ def test_the_real_one_shows_a_run_and_ends_when_the_process_that_started_it_is_k
         [sys.executable, "-c", starts, str(place)], cwd=root, stdout=subprocess.PIPE, text=True
     ) as host:
         address, pid = host.stdout.readline().strip(), int(host.stdout.readline())
-        with urllib.request.urlopen(f"{address}data/plugin/scalars/tags", timeout=30) as answer:
+        with urllib.request.urlopen(f"{address}data/plugin/scalars/tags", timeout=120) as answer:
             assert b"loss/train" in answer.read()
         host.kill()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 240
     while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
         assert time.monotonic() < deadline, "TensorBoard outlived the WebUI"
         time.sleep(0.1)

@@ -18,7 +18,7 @@ from PIL import Image
 
 from tests.patches.runs.test_run_on_host import snapshot
 
-SECONDS = 60
+SECONDS = 240
 #: Longer than any test, so that a run ends when it is told to.
 LONG = 100_000
 

@@ -203,7 +203,7 @@ def test_the_route_trains_in_the_hosts_queue(patched, form):
         thread = threading.Thread(target=call)
         thread.start()
         assert not ended.wait(0.3)
-    thread.join(60)
+    thread.join(240)
     assert ended.is_set()
 
 
