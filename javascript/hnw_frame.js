@@ -25,6 +25,11 @@
         panel.style.setProperty("--hnw-room", `${Math.floor(window.innerHeight - Math.max(top, 0) - below)}px`);
     }
 
+    // What the page goes to is not covered by the buttons that stay above it.
+    function measure(controls) {
+        controls.closest(".hnw-frame").style.setProperty("--hnw-head", `${controls.offsetHeight}px`);
+    }
+
     let isAsked = false;
     function fitSoon() {
         if (isAsked) return;
@@ -40,5 +45,7 @@
         for (const event of ["scroll", "resize"]) window.addEventListener(event, fitSoon, {passive: true});
         const observer = new ResizeObserver(fitSoon);
         gradioApp().querySelectorAll(".hnw-frame").forEach((frame) => observer.observe(frame));
+        const heads = new ResizeObserver((entries) => entries.forEach(({target}) => measure(target)));
+        gradioApp().querySelectorAll(".hnw-controls").forEach((controls) => heads.observe(controls));
     });
 })();

@@ -25,15 +25,15 @@ def panel_column(id_: str, scale: int = 1, is_sticky: bool = False) -> Any:
     """Return the block for the panel of a frame.
 
     Args:
-        is_sticky: whether it stays in sight while the form is scrolled; on a narrow page it is then above the form,
-            and of it `controls` alone stays in sight.
+        is_sticky: whether it stays in sight while the form is scrolled, and is above the form on a narrow page. Of any
+            other, and on a narrow page, `controls` alone stays in sight.
     """
     classes = ["hnw-panel", "hnw-sticky"] if is_sticky else ["hnw-panel"]
     return gr.Column(scale=scale, min_width=_COLUMN_PX, elem_id=f"{id_}_panel", elem_classes=classes)
 
 
 def controls(id_: str) -> Any:
-    """Return the block for the buttons and the progress of a sticky panel."""
+    """Return the block for the buttons of a panel, their progress and answer, which stays in sight."""
     return gr.Column(elem_id=f"{id_}_controls", elem_classes="hnw-controls")
 
 

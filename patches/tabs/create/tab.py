@@ -13,7 +13,7 @@ from ....hypernetworks.network import presets
 from ....hypernetworks.train.settings.job import CreateSettings
 from .. import start_values
 from ..form import Form
-from ..frame import form_column, frame, panel_column, wipe_on
+from ..frame import controls, form_column, frame, panel_column, wipe_on
 from ..head import Head
 from ..preset_choice import preset_choice
 from .handlers import Handlers, Panel
@@ -47,8 +47,9 @@ def make_tab(start: Mapping[str, Mapping[str, Any]]) -> Handlers:
             form.add_rows({"": CreateSettings}, {"": values})
             form.add_folds({"": CreateSettings}, {"": values}, groups([CreateSettings]))
         head.fill()
-        with panel_column(_ID):
-            panel, buttons = _panel(preset, advice, head)
+        with panel_column(_ID, is_sticky=True):
+            buttons = _buttons()
+            panel = _panel(preset, advice, head)
         handlers = Handlers(form, panel, wanted)
         _connect(tab, handlers, buttons)
     return handlers
@@ -76,8 +77,25 @@ def _width_fields(form: Form, wanted: tuple[int, ...]) -> None:
         form.add_component("", "more_widths", MORE_WIDTHS, more)
 
 
-def _panel(preset: Any, advice: Any, head: Head) -> tuple[Panel, dict[str, Any]]:
-    panel = Panel(
+def _buttons() -> dict[str, Any]:
+    with controls(_ID):
+        buttons: dict[str, Any] = {
+            "create": gr.Button("Create hypernetwork", variant="primary", elem_id="hnw_create_button"),
+        }
+        with gr.Row():
+            buttons["save"] = gr.Button("Save settings", size="sm", elem_id="hnw_create_save")
+            buttons["load"] = gr.UploadButton(
+                "Load settings", size="sm", file_types=[".toml", ".json"], elem_id="hnw_create_load"
+            )
+        buttons["status"] = gr.HTML(elem_id="hnw_create_status")
+    buttons["saved"] = gr.File(label="Saved settings", visible=False, interactive=False, elem_id="hnw_create_saved")
+    # Pressed by the page's script when the checkpoint changes.
+    buttons["refresh"] = gr.Button("Refresh", visible=False, elem_id="hnw_create_refresh")
+    return buttons
+
+
+def _panel(preset: Any, advice: Any, head: Head) -> Panel:
+    return Panel(
         preset=preset,
         advice=advice,
         drawing=gr.HTML(elem_id="hnw_create_drawing"),
@@ -85,17 +103,6 @@ def _panel(preset: Any, advice: Any, head: Head) -> tuple[Panel, dict[str, Any]]
         offered=gr.State(()),
         head=head,
     )
-    buttons: dict[str, Any] = {
-        "create": gr.Button("Create hypernetwork", variant="primary", elem_id="hnw_create_button"),
-        "status": gr.HTML(elem_id="hnw_create_status"),
-    }
-    with gr.Row():
-        buttons["save"] = gr.Button("Save settings", elem_id="hnw_create_save")
-        buttons["load"] = gr.UploadButton("Load settings", file_types=[".toml", ".json"], elem_id="hnw_create_load")
-    buttons["saved"] = gr.File(label="Saved settings", visible=False, interactive=False, elem_id="hnw_create_saved")
-    # Pressed by the page's script when the checkpoint changes.
-    buttons["refresh"] = gr.Button("Refresh", visible=False, elem_id="hnw_create_refresh")
-    return panel, buttons
 
 
 def _connect(tab: Any, handlers: Handlers, buttons: Mapping[str, Any]) -> None:

@@ -37,6 +37,7 @@ class Components:
     held: Any
     overview: Any
     undo: Any
+    pictures: Any
     pager: Any
     before: Any
     after: Any
@@ -211,6 +212,7 @@ class Handlers:
             "tag": gr.update(choices=tags, value=view.tag),
             "problem": gr.update(choices=problems, value=view.problem),
             "words": view.words,
+            "pictures": gr.update(visible=True),
             **self._page(view),
             **self._editor(found, view.number),
         }
@@ -248,7 +250,7 @@ class Handlers:
     def _undo_button(found: Survey) -> Any:
         edits = dataset_work.edits(found)
         label = f"Undo: {edits[0].title[:60]}" if edits else "Undo"
-        return gr.update(value=label, interactive=bool(edits))
+        return gr.update(value=label, visible=bool(edits), interactive=bool(edits))
 
 
 def _answer(status: Any, **changes: Any) -> tuple[Any, ...]:

@@ -10,11 +10,12 @@ import gradio as gr
 from ....hypernetworks.base.options import Option
 from ....hypernetworks.pages.dataset_pictures import ALL, ANY_PROBLEM, ANY_TAG, PER_PAGE, selection
 from ....hypernetworks.pages.sentences import note
-from ..frame import FIELD_PX, progress_place
+from ..frame import FIELD_PX, controls, progress_place
 from .handlers import Components
 from .view import NOTHING
 
 _ID = "hnw_dataset"
+_BEFORE = "Press Look to see the pictures here, with their sizes, captions, tags and problems."
 _WORDS = Option("Words", "Shows only pictures with these words in their name or caption.")
 _KEYS = (
     "What you type is saved when you go on. → and ← go to the next and previous picture, in the caption Alt+↓ and "
@@ -40,23 +41,34 @@ class Panel:
     def __init__(self, add_button: Callable[..., Any], statuses: dict[str, Any]) -> None:
         self._add_button, self._statuses = add_button, statuses
         self.task = gr.Textbox(visible=False)
-        progress_place(_ID)
-        self._statuses["look"] = gr.HTML(elem_id=f"{_ID}_status")
+        undo = self._controls()
         survey = gr.State(None)
-        overview = gr.HTML(elem_id=f"{_ID}_overview")
-        undo = self._add_button("undo", "Undo", interactive=False, size="sm")
-        self._statuses["undo"] = gr.HTML(elem_id=f"{_ID}_undo_status")
+        overview = gr.HTML(note(_BEFORE), elem_id=f"{_ID}_overview")
         editor = self._editor()
-        chooser = self._chooser()
-        self._selection()
-        cards = gr.HTML(elem_id=f"{_ID}_cards")
+        with gr.Column(visible=False, elem_id=f"{_ID}_pictures") as pictures:
+            chooser = self._chooser()
+            self._selection()
+            cards = gr.HTML(elem_id=f"{_ID}_cards")
         # Filled in and pressed by the page's script when a picture is pressed.
         self.picked = gr.Textbox("", elem_id=f"{_ID}_picked", elem_classes="hnw-hidden")
         self.picked.do_not_save_to_config = True
         self._add_button("pick", "Show the picture", elem_classes="hnw-hidden")
         for component in (*editor.values(), *chooser.values()):
             component.do_not_save_to_config = True
-        self.components = Components(survey=survey, overview=overview, undo=undo, cards=cards, **editor, **chooser)
+        shown = {"survey": survey, "overview": overview, "undo": undo, "pictures": pictures, "cards": cards}
+        self.components = Components(**shown, **editor, **chooser)
+
+    def _controls(self) -> Any:
+        """Make the buttons that stay in sight, with what they answer; return Undo."""
+        with controls(_ID):
+            with gr.Row():
+                self._add_button("look", "Look", variant="primary", scale=2)
+                self._add_button("interrupt", "Interrupt")
+            undo = self._add_button("undo", "Undo", visible=False, size="sm")
+            progress_place(_ID)
+            self._statuses["look"] = gr.HTML(elem_id=f"{_ID}_status")
+            self._statuses["undo"] = gr.HTML(elem_id=f"{_ID}_undo_status")
+        return undo
 
     def _editor(self) -> dict[str, Any]:
         """Make the place for a picture with its caption and tags beside it."""

@@ -17,7 +17,7 @@ from ....hypernetworks.data.survey.conversion import ConversionSettings
 from ....hypernetworks.data.survey.copies import CopySettings
 from ....hypernetworks.data.survey.survey import SurveySettings
 from ....hypernetworks.data.survey.tags import ADD, END, FRONT, REMOVE, TagSettings
-from ....hypernetworks.pages.sentences import note
+from ....hypernetworks.pages.sentences import done, note
 from ....hypernetworks.train.settings.job import SECTIONS
 from ...model import taggers
 from ...runs import tasks
@@ -33,7 +33,8 @@ _ID = "hnw_dataset"
 _QUICK: dict[str, Any] = {"queue": False, "show_progress": "hidden"}
 _NAME = Option("Name for [name]", "Name of the network, for [name] in the caption template.")
 _TAGGER = Option("Tagger", "The WebUI's own; it loads its model when it is first used.")
-_PRESSED = ("pick", "previous", "next", "discard", "add_first", "add_last", "remove")
+_MOVES = ("pick", "previous", "next", "discard")
+_EDITS = ("save", "undo", "tags", "taggers", "conversion", "copies", "add_first", "add_last", "remove")
 _NO_TAGGER = "This host has no tagger of its own; in the WebUI its deepbooru and BLIP can be used here."
 
 
@@ -80,13 +81,11 @@ class _Tab:
         data = {"data": SECTIONS["data"]}
         self._form.add_rows(data, self._start)
         self._train_row("gradient_accumulation")
-        with gr.Row():
-            self._button("look", "Look", variant="primary", scale=2, min_width=140)
-            self._button("interrupt", "Interrupt", min_width=90)
         if train is not None:
             with gr.Row():
                 self._button("take", "Fill in from Train Gamma", size="sm", min_width=140)
                 self._button("give", "Use in Train Gamma", size="sm", min_width=140)
+            self._statuses["train"] = gr.HTML(elem_id=f"{_ID}_train_status")
         # The encoding of pictures makes no difference to what this tab shows.
         self._form.add_folds(data, self._start, [one for one in groups(data.values()) if one != ENCODING])
         with gr.Accordion("Run and problems", open=False, elem_id=f"{_ID}_limits"):
@@ -198,9 +197,10 @@ class _Tab:
         )
 
     def _connect_statuses(self) -> None:
-        """Clear the messages of all actions as soon as one is pressed."""
-        pressed = [*(name for name in self._statuses if name in self._buttons), *_PRESSED]
-        wipe_on([self._buttons[name] for name in pressed], list(self._statuses.values()))
+        """Clear the messages of all actions as soon as one is pressed; that of a look stays while pictures are seen."""
+        buttons, statuses = self._buttons, self._statuses
+        wipe_on([buttons[name] for name in ("look", *_EDITS) if name in buttons], list(statuses.values()))
+        wipe_on([buttons[name] for name in _MOVES], [one for name, one in statuses.items() if name != "look"])
 
     def _connect_train(self, train: Form) -> None:
         """Let each form be filled in from the other; both have fields of the same addresses."""
@@ -209,15 +209,16 @@ class _Tab:
         theirs, ours = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
         name = next(one.component for one in self._form.fields if one.name == "name")
         names = [there["output.name"], there["network.file"]]
-        self._buttons["take"].click(_with_name, [*names, *theirs], [name, *ours], **_QUICK)
-        self._buttons["give"].click(_as_they_are, ours, theirs, **_QUICK).then(
+        status = self._statuses["train"]
+        self._buttons["take"].click(_taken, [*names, *theirs], [status, name, *ours], **_QUICK)
+        self._buttons["give"].click(_given, ours, [status, *theirs], **_QUICK).then(
             None, _js="() => hnwLookSoon('hnw_train')"
         )
 
 
-def _with_name(saved_as: str, network: str | None, *values: Any) -> list[Any]:
-    return [saved_as or network or "", *values]
+def _taken(saved_as: str, network: str | None, *values: Any) -> list[Any]:
+    return [done("The settings of Train Gamma are filled in."), saved_as or network or "", *values]
 
 
-def _as_they_are(*values: Any) -> list[Any]:
-    return list(values)
+def _given(*values: Any) -> list[Any]:
+    return [done("Train Gamma has these settings now."), *values]

@@ -14,7 +14,7 @@ from ....hypernetworks.merge.saving import ResultSettings
 from ....hypernetworks.merge.settings import NONE, OWN_OPTIONS, ROWS, MergeSettings, used_fields
 from ....hypernetworks.pages.sentences import note
 from ..form import Form, widget
-from ..frame import FIELD_PX, form_column, frame, panel_column, wipe_on
+from ..frame import FIELD_PX, controls, form_column, frame, panel_column, wipe_on
 from ..inspect import work
 from . import baking
 from . import handlers as merging
@@ -72,13 +72,14 @@ def _merge_part() -> tuple[MergeHandlers, Any, Any]:
             form.add(MergeSettings, {}, ("block_weights",))
         form.add_rows({"": ResultSettings})
     with panel_column(_ID):
-        table = gr.HTML(note("Choose at least two networks."), elem_id=f"{_ID}_methods")
-        with gr.Row():
-            button = gr.Button("Merge", variant="primary", scale=3, elem_id=f"{_ID}_button")
-            predict = gr.Button("Predict", scale=1, min_width=110, elem_id=f"{_ID}_predict")
-            refresh = gr.Button("Refresh list", scale=1, min_width=110, elem_id=f"{_ID}_refresh")
-        status = gr.HTML(elem_id=f"{_ID}_status")
+        with controls(_ID):
+            with gr.Row():
+                button = gr.Button("Merge", variant="primary", scale=3, elem_id=f"{_ID}_button")
+                predict = gr.Button("Predict", scale=1, min_width=110, elem_id=f"{_ID}_predict")
+                refresh = gr.Button("Refresh list", scale=1, min_width=110, elem_id=f"{_ID}_refresh")
+            status = gr.HTML(elem_id=f"{_ID}_status")
         check = gr.HTML(elem_id=f"{_ID}_check")
+        table = gr.HTML(note("Choose at least two networks."), elem_id=f"{_ID}_methods")
     handlers = MergeHandlers(form, columns, [options, *rows[_OPTIONAL_ROW - 1 :]], table)
     _look_at_once(form, handlers.look, handlers.shown)
     wipe_on([button, predict], [status, check])

@@ -33,9 +33,9 @@ def make_tab(train: TrainHandlers | None = None) -> Handlers:
             parts["refresh"] = gr.Button("Refresh list", size="sm", elem_id=f"{_ID}_refresh")
             parts["list"] = gr.HTML(elem_id=f"{_ID}_list")
         with panel_column(_ID, is_sticky=True):
-            with controls(_ID), gr.Row():
+            with controls(_ID):
                 parts |= _buttons(train is not None)
-            parts["status"] = gr.HTML(elem_id=f"{_ID}_status")
+                parts["status"] = gr.HTML(elem_id=f"{_ID}_status")
             parts["details"] = gr.HTML(elem_id=f"{_ID}_details")
             parts["taken"] = gr.CheckboxGroup(
                 [],
@@ -53,13 +53,17 @@ def make_tab(train: TrainHandlers | None = None) -> Handlers:
 
 
 def _buttons(has_form: bool) -> dict[str, Any]:
-    return {
-        "show": gr.Button("Show settings", elem_id=f"{_ID}_show"),
-        "compare": gr.Button("Compare", elem_id=f"{_ID}_compare"),
-        "board": gr.Button("TensorBoard", elem_id=f"{_ID}_board"),
-        "fill": gr.Button("Use in Train Gamma", visible=has_form, elem_id=f"{_ID}_fill"),
-        "continue": gr.Button("Continue", variant="primary", visible=has_form, elem_id=f"{_ID}_continue"),
-    }
+    with gr.Row(visible=has_form):
+        found = {
+            "continue": gr.Button("Continue", variant="primary", elem_id=f"{_ID}_continue"),
+            "fill": gr.Button("Use in Train Gamma", elem_id=f"{_ID}_fill"),
+        }
+    with gr.Row():
+        return found | {
+            "show": gr.Button("Show settings", size="sm", elem_id=f"{_ID}_show"),
+            "compare": gr.Button("Compare", size="sm", elem_id=f"{_ID}_compare"),
+            "board": gr.Button("TensorBoard", size="sm", elem_id=f"{_ID}_board"),
+        }
 
 
 def _connect(opened: Any, handlers: Handlers, parts: dict[str, Any], train: TrainHandlers | None) -> None:

@@ -276,7 +276,7 @@ def test_the_form_has_the_fields_of_training_and_the_settings_go_both_ways(folde
     shared = {field.address for field in train.fields} & set(tab.entered)
     not_seen = {"data.latents", "data.cache", "data.cache_limit_mb", "data.stop_at_broken"}
     assert {field.address for field in train.fields if field.section == "data"} - shared == not_seen
-    assert tab_dataset._with_name("", "ink", 1, 2) == ["ink", 1, 2]
+    assert tab_dataset._taken("", "ink", 1, 2)[1:] == ["ink", 1, 2]
     assert tab_train.form_of_page() is None
 
 
