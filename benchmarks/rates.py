@@ -84,7 +84,7 @@ def run(
 
 
 def _at(job: Job, rate: float, turn: int) -> Job:
-    text = with_highest(job.schedule.rate, rate, job.train.max_steps)
+    text = with_highest(job.schedule.rate, rate, job.steps(1))
     train = replace(job.train, seed=job.train.seed + turn)
     output = replace(job.output, overwrite=True)
     return replace(job, schedule=replace(job.schedule, rate=text), train=train, output=output)

@@ -5,39 +5,53 @@ from __future__ import annotations
 import re
 
 from . import numbers
-from .errors import SettingsError
+from .errors import NumberError, SettingsError
+from .outside import shown
 
 #: Longer than any run; a larger number is a typing error.
 _LONGEST = 1_000_000_000
-_FORM = re.compile(r"(\d+(?:[.,]\d+)?)\s*(steps?|epochs?)?", re.IGNORECASE)
+_EPOCHS = ("epoch", "エポック", "轮")
+_FORM = re.compile(r"(.*?)\s*(steps?|ステップ|步|epochs?|エポック|轮)?", re.IGNORECASE | re.DOTALL)
 
 
-def counts_epochs(text: str) -> bool:
-    """Tell whether a length is in epochs."""
-    return "epoch" in numbers.plain(text).lower()
+def counts_epochs(length: int | str) -> bool:
+    """Tell whether a length, or one in a list, is in epochs."""
+    lower = numbers.bare(str(length)).lower()
+    return any(unit in lower for unit in _EPOCHS)
 
 
-def parse_interval(field: str, text: str, steps_per_epoch: int) -> int:
-    """Return the optimizer steps that `text` means, a number of steps or of epochs; 0 means never.
+def has_unit(text: str) -> bool:
+    """Tell whether a text ends with a unit of lengths."""
+    match = _FORM.fullmatch(numbers.bare(text))
+    return bool(match and match[2])
+
+
+def parse_interval(field: str, length: int | str, steps_per_epoch: int) -> int:
+    """Return the optimizer steps that a length means, a number of steps or of epochs; 0 means never.
 
     Args:
         field: the setting, for the error.
         steps_per_epoch: optimizer steps of one pass over the dataset.
 
     Raises:
-        SettingsError: the text is neither; names `field`.
+        SettingsError: it is neither; names `field`.
     """
-    match = _FORM.fullmatch(numbers.plain(text).strip())
-    reason = numbers.comma_reason(match[1]) if match else ""
-    if reason:
-        raise SettingsError(field, reason)
-    if match is None:
-        raise SettingsError(field, f"must be a number of steps, or of epochs such as 10 epochs, not {text!r}")
-    number, unit = float(match[1]), (match[2] or "steps").lower()
+    text = str(length)
+    match, is_epochs = _FORM.fullmatch(numbers.bare(text)), counts_epochs(text)
+    written = match[1] if match else text
+    try:
+        number = numbers.read(written)
+        if not is_epochs and number.is_integer():
+            number = numbers.read_whole(written)
+    except NumberError as error:
+        reason = f"must be a number of steps, or of epochs such as 10 epochs, not {shown(text) if text else 'empty'}"
+        raise SettingsError(field, numbers.comma_reason(written) or reason) from error
     if number > _LONGEST:
-        raise SettingsError(field, f"must be at most {_LONGEST}, not {match[1]}")
-    if unit.startswith("epoch"):
+        raise SettingsError(field, f"must be at most {_LONGEST}, not {written}")
+    if number < 0:
+        raise SettingsError(field, f"must be at least 0, not {written}")
+    if is_epochs:
         return max(1, round(number * steps_per_epoch)) if number else 0
     if number != int(number):
-        raise SettingsError(field, f"steps must be whole, not {match[1]}")
+        raise SettingsError(field, f"steps must be whole, not {written}")
     return int(number)

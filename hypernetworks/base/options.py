@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from . import numbers, paths
 from .errors import NumberError, PathTextError, SettingsError, raise_all
+from .intervals import has_unit
 from .outside import shown
 from .suggestions import meant, or_known
 
@@ -22,6 +23,8 @@ _MOST_PARTS = 10_000
 _MOST_CHARACTERS = 1_000_000
 _TRUE = {"true", "yes", "on", "1"}
 _FALSE = {"false", "no", "off", "0"}
+#: The type of a length of a run: a number of steps, or a text with its unit such as `10 epochs`.
+LENGTH = int | str
 _READERS: Mapping[Any, Callable[[Any], Any]] = {int: numbers.read_whole, float: numbers.read}
 
 
@@ -72,9 +75,9 @@ class Option:
     needs_gpu: tuple[Any, ...] = ()
 
 
-def setting(default: Any, label: str, help: str, **more: Any) -> Any:
-    """Return a dataclass field with a default and an `Option` made of the other arguments."""
-    return dataclasses.field(default=default, metadata={"option": Option(label, help, **more)})
+def setting(default: Any, label: str, help: str, kind: Any = None, **more: Any) -> Any:
+    """Return a dataclass field with an `Option` made of the other arguments; `kind` is its type where nothing tells."""
+    return dataclasses.field(default=default, metadata={"option": Option(label, help, **more), "kind": kind})
 
 
 SettingsT = TypeVar("SettingsT", bound="Settings")
@@ -219,25 +222,17 @@ def in_lines(value: Any) -> Any:
 
 
 def convert(name: str, value: Any, kind: Any) -> Any:
-    """Convert a text or plain value to `kind`: str, int, float, bool, or a tuple of ints or floats.
+    """Convert a text or plain value to `kind`: str, int, float, bool, a tuple of ints or floats, or `LENGTH`.
 
     Raises:
         SettingsError: the value cannot be read as that kind.
     """
     if kind is bool:
         return to_bool(name, value)
+    if kind == LENGTH:
+        kind = str if isinstance(value, str) and has_unit(value) else int
     if kind is str:
-        if isinstance(value, numbers.Typed):
-            return value.typed
-        if isinstance(value, (int, float)) and not isinstance(value, bool):
-            return str(value)  # a job file may have rate = 0.005 and every = 100 without quotes
-        if isinstance(value, (datetime.date, datetime.time)):
-            raise SettingsError(name, f"must be a text; put {value} in quotes")
-        if not isinstance(value, str):
-            raise SettingsError(name, f"must be a text, not {shown(value)}")
-        if len(value) > _MOST_CHARACTERS:
-            raise SettingsError(name, f"is longer than {_MOST_CHARACTERS:,} characters")
-        return value.strip()
+        return _to_text(name, value)
     try:
         if kind in _READERS:
             return _READERS[kind](value)
@@ -247,6 +242,20 @@ def convert(name: str, value: Any, kind: Any) -> Any:
         return tuple(_READERS[typing.get_args(kind)[0]](part) for part in parts)
     except NumberError as error:
         raise SettingsError(name, str(error)) from None
+
+
+def _to_text(name: str, value: Any) -> str:
+    if isinstance(value, numbers.Typed):
+        return value.typed
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return str(value)  # a job file may have rate = 0.005 and every = 100 without quotes
+    if isinstance(value, (datetime.date, datetime.time)):
+        raise SettingsError(name, f"must be a text; put {value} in quotes")
+    if not isinstance(value, str):
+        raise SettingsError(name, f"must be a text, not {shown(value)}")
+    if len(value) > _MOST_CHARACTERS:
+        raise SettingsError(name, f"is longer than {_MOST_CHARACTERS:,} characters")
+    return value.strip()
 
 
 def as_text(value: Any) -> str:

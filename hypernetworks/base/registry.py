@@ -73,7 +73,8 @@ def gather(members: Iterable[OwnOptions]) -> dict[str, dataclasses.Field[Any]]:
 def with_options(options: OwnOptions, after: str) -> Callable[[type[ClassT]], type[ClassT]]:
     """Return a decorator that adds members' options to a settings class after its field `after`; below `@dataclass`.
 
-    The type of each is that of its default. Only the members read them, so type checkers need not know them.
+    The type of each is that of its default, unless it tells another. Only the members read them, so type checkers need
+    not know them.
     """
 
     def decorate(cls: type[ClassT]) -> type[ClassT]:
@@ -81,7 +82,7 @@ def with_options(options: OwnOptions, after: str) -> Callable[[type[ClassT]], ty
         for field, kind in cls.__annotations__.items():
             kinds[field] = kind
             if field == after:
-                kinds |= {name: type(option.default) for name, option in options.items()}
+                kinds |= {name: one.metadata["kind"] or type(one.default) for name, one in options.items()}
         for name, option in options.items():
             setattr(cls, name, copy.copy(option))
         cls.__annotations__ = kinds

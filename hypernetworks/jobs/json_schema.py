@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any
 
-from ..base.options import Settings
+from ..base.options import LENGTH, Settings
 from ..train.settings.job import SECTIONS
 
 _TYPES = {str: "string", bool: "boolean", int: "integer", float: "number"}
@@ -26,7 +26,9 @@ def of_settings(*kinds: type[Settings], required: tuple[str, ...] = ()) -> dict[
             limits = {"minimum": lowest, "maximum": option.maximum}
             limits = {limit: value for limit, value in limits.items() if value is not None}
             described: dict[str, Any] = {"title": option.label, "description": option.help}
-            if type_ in _TYPES:
+            if type_ == LENGTH:
+                described |= {"type": ["integer", "string"], **limits}
+            elif type_ in _TYPES:
                 described |= {"type": _TYPES[type_], **limits}
             else:
                 described |= {"type": "array", "items": {"type": _TYPES[typing.get_args(type_)[0]], **limits}}

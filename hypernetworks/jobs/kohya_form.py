@@ -91,6 +91,7 @@ _OTHERWISE: dict[str, Callable[[Any], Values | None]] = {
     "mixed_precision": _one_of("train.precision", _PRECISIONS),
     # Its folders are named with their repeats.
     "train_data_dir": lambda path: {"data.folder": path, "data.folder_repeats": True},
+    "max_train_epochs": _epochs("train.max_steps"),
     "save_every_n_epochs": _epochs("output.save_every"),
     "sample_every_n_epochs": _epochs("preview.every"),
     "max_timestep": _highest_timestep,

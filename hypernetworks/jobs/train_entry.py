@@ -11,6 +11,7 @@ from typing import Any
 from markupsafe import Markup
 
 from ..base.errors import DatasetError, SettingsError, WorkbenchError
+from ..base.intervals import counts_epochs
 from ..base.names import sentence
 from ..base.outside import shown_path
 from ..data.dataset import held_out_count
@@ -84,13 +85,14 @@ def planned_rates(tables: Mapping[str, Mapping[str, Any]]) -> PlannedRates:
     schedule = ScheduleSettings.from_mapping(tables["schedule"])
     train = TrainSettings.from_mapping(tables["train"])
     per_epoch = None
-    if schedule.counts_epochs:
+    if schedule.counts_epochs or counts_epochs(train.max_steps):
         data = DataSettings.from_mapping(tables["data"])
         if not data.folder:
             raise SettingsError("folder", "the pictures of other folders are counted by Check; this needs a folder")
         per_epoch = _epoch_steps(data, train, _count_pictures(Path(data.folder)))
-    rates = schedule.schedule(train.max_steps, per_epoch or 1)
-    return PlannedRates(rates, min(train.max_steps, rates.end_step or train.max_steps), per_epoch)
+    steps = train.steps(per_epoch or 1)
+    rates = schedule.schedule(steps, per_epoch or 1)
+    return PlannedRates(rates, min(steps, rates.end_step or steps), per_epoch)
 
 
 def in_words(error: WorkbenchError) -> WorkbenchError:

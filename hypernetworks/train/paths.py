@@ -57,6 +57,11 @@ class OutputPaths:
         return self.folder / "job.toml"
 
     @property
+    def length(self) -> Path:
+        """How long the run is, in steps."""
+        return self.folder / "length.json"
+
+    @property
     def previews(self) -> Path:
         """The folder of the preview pictures."""
         return self.folder / "previews"

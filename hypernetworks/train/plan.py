@@ -121,7 +121,7 @@ class TrainingPlan:
             lines.append(f"Find a rate would take at most {Horizons.of(self.end_step).most_steps} steps for this run.")
         if job.train.validation_share and not len(self.held_out):
             lines.append("No picture is held out for validation: that takes at least two to train on.")
-        if self.end_step < job.train.max_steps:
+        if self.end_step < job.steps(self.steps_per_epoch):
             lines.append(f"The schedule ends at step {self.end_step}, and so does the run.")
         if self.resumed and self.resumed.step < self.end_step:
             lines.append(f"The run continues from step {self.resumed.step}.")
@@ -140,7 +140,7 @@ def make_plan(job: Job, ports: Ports, resume: bool = False) -> TrainingPlan:
         TrainingError: there is no state to continue from, or its run has reached its end.
     """
     errors, denoiser = ErrorCollector(), ports.denoiser
-    caption, steps_per_epoch = "", 1  # until there is a dataset
+    caption, steps_per_epoch = "", 0  # until there is a dataset
     with errors:
         paths = OutputPaths.of(job, ports, resume)
     with errors:
@@ -151,24 +151,24 @@ def make_plan(job: Job, ports: Ports, resume: bool = False) -> TrainingPlan:
         cache = _latent_cache(job, ports)
         known = cache.known_pictures() if cache else {}
         dataset = read_dataset(job.data, job.output.name, job.train.seed, known, ports)
-        training, held_out, steps_per_epoch = dataset.divided(
-            job.train.validation_share, job.train.gradient_accumulation
-        )
+        share, accumulation = job.train.validation_share, job.train.gradient_accumulation
+        training, held_out, steps_per_epoch = dataset.divided(share, accumulation)
         caption = dataset.samples[0].caption
     with errors:
         network = starting_network(job.network, denoiser.widths, job.train.seed)
     with errors:
         attention.kernel(job.train.attention, denoiser.device)
     with errors:
-        schedule = job.learning_rates(steps_per_epoch)
+        if steps_per_epoch:
+            schedule = job.learning_rates(steps_per_epoch)
+            clip_limits = job.clip_limits(steps_per_epoch)
     with errors:
         prompts = preview_requests(job, caption, ports.find_sampler)
     errors.raise_all()
-    end_step = min(job.train.max_steps, schedule.end_step or job.train.max_steps)
+    end_step = job.end_step(steps_per_epoch)
     resumed = state_to_resume(job, paths, end_step).checked(job, network, denoiser) if resume else None
     origin = Origin.of(job, dataset, network, ports)
-    if resumed is not None:
-        end_step = max(end_step, resumed.step)
+    end_step = max(end_step, resumed.step if resumed else 0)
     return TrainingPlan(
         job=job,
         paths=paths,
@@ -179,7 +179,7 @@ def make_plan(job: Job, ports: Ports, resume: bool = False) -> TrainingPlan:
         previews=prompts.requests,
         network=network,
         schedule=schedule,
-        clip_limits=schedules.parse(job.optimizer.clip_limit, end_step),
+        clip_limits=clip_limits,
         end_step=end_step,
         steps_per_epoch=steps_per_epoch,
         intervals=Intervals.of(job, steps_per_epoch),

@@ -159,13 +159,14 @@ def find_rate(job: Job, ports: Ports) -> FoundRate:
             choice = trying.search(trials, losses, _settles(plan))
     except _InterruptedError:
         choice = Choice(doubt=f"it was interrupted after {len(trying.trials)} trials")
-    text = "" if choice.doubt else with_highest(job.schedule.rate, choice.rate, plan.end_step)
+    text = "" if choice.doubt else with_highest(job.schedule.rate, choice.rate, plan.end_step, plan.steps_per_epoch)
     return trying.result(choice, text)
 
 
 def _tried(job: Job) -> Job:
     """Return the job with 1 as its highest rate, and without what is for the length of a real run."""
-    rate = with_highest(job.schedule.rate, 1.0, job.train.max_steps)
+    # How long the run is in epochs is not known yet.
+    rate = with_highest(job.schedule.rate, 1.0, None if job.counts_epochs else job.steps(1))
     return replace(
         job,
         schedule=replace(job.schedule, rate=rate),

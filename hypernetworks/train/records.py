@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from ..base.atomic import write_text
 from ..base.errors import SettingsError
-from ..base.outside import shown_path
+from ..base.forms import STEPS, Record, UnfitError
+from ..base.outside import UnfitTextError, read_json, shown_path
 from .paths import OutputPaths
 from .settings.job import Job
 from .settings.job_file import read_tables
@@ -23,6 +26,21 @@ _POINTS = 400
 _PLACES = ("output.name", "output.dir", "output.overwrite", "output.resume_changed")
 
 Points = list[tuple[int, float]]
+_LENGTH = Record({"steps": STEPS, "steps_per_epoch": STEPS})
+_MOST_LENGTH_BYTES = 1000
+
+
+@dataclass(frozen=True)
+class Length:
+    """How long a run is, which its settings may tell in epochs.
+
+    Attributes:
+        steps: optimizer steps of all of it.
+        steps_per_epoch: those of a pass over its pictures.
+    """
+
+    steps: int
+    steps_per_epoch: int
 
 
 @dataclass(frozen=True)
@@ -43,6 +61,7 @@ class RunRecord:
         paths: its files.
         job: its settings.
         steps, total: optimizer steps done, as far as the log tells, and planned.
+        steps_per_epoch: those of a pass over its pictures; None where that is not known.
         loss: mean over the last tenth, at most 50 steps, as the run itself told; None before the first step.
         validation: the last validation loss in sight, or None.
         changed: when its log was written last, in seconds since the epoch.
@@ -53,6 +72,7 @@ class RunRecord:
     job: Job
     steps: int
     total: int
+    steps_per_epoch: int | None
     loss: float | None
     validation: float | None
     changed: float
@@ -128,13 +148,16 @@ def read_record(folder: Path, network_dir: Path) -> RunRecord | None:
     place = Path(job.output.dir) if job.output.dir else network_dir
     paths = OutputPaths(place / f"{job.output.name}.pt", folder, is_resumed=True)
     rows = [row for row in _rows(paths.log, _TAIL_BYTES) if not row.is_skipped]
-    total = _planned(job)
+    length = _read_length(paths)
+    steps = rows[-1].step if rows else 0
+    total = length.steps if length else _planned(job, steps)
     last = [row.loss for row in rows[-span_of(total) :]]
     return RunRecord(
         paths=paths,
         job=job,
-        steps=rows[-1].step if rows else 0,
+        steps=steps,
         total=total,
+        steps_per_epoch=length.steps_per_epoch if length else None,
         loss=sum(last) / len(last) if last else None,
         validation=next((row.validation for row in reversed(rows) if row.validation is not None), None),
         changed=(paths.log if paths.log.is_file() else file).stat().st_mtime,
@@ -166,12 +189,26 @@ def changed(run: Job, addresses: Iterable[str], form: Mapping[str, Mapping[str, 
     return Job.from_mapping(tables)
 
 
-def _planned(job: Job) -> int:
+def write_length(paths: OutputPaths, length: Length) -> None:
+    """Write how long a run is beside its settings; raises HypernetworkFileError."""
+    write_text(paths.length, json.dumps(asdict(length)))
+
+
+def _read_length(paths: OutputPaths) -> Length | None:
+    """Return how long a run is; None where nobody has written it, or it cannot be read."""
     try:
-        end = job.learning_rates(1).end_step
+        return Length(**_LENGTH.take(read_json(paths.length, _MOST_LENGTH_BYTES)))
+    except (OSError, UnfitTextError, UnfitError):
+        return None
+
+
+def _planned(job: Job, done: int) -> int:
+    """Return the steps of a run by its settings alone; one in epochs has at least one more than are done."""
+    try:
+        steps = job.end_step(1)
     except SettingsError:
-        end = None
-    return min(job.train.max_steps, end or job.train.max_steps)
+        steps = job.steps(1)
+    return max(steps, done + 1) if job.counts_epochs else steps
 
 
 def _rows(log: Path, most_bytes: int) -> Iterator[Row]:

@@ -20,6 +20,7 @@ from .between import BetweenSteps, Surroundings
 from .memory_plan import to_tell
 from .offload import unloaded
 from .plan import TrainingPlan, make_plan
+from .records import Length, write_length
 from .saving import Resumable, Saver
 from .settings.job import Job
 from .settings.job_file import job_text
@@ -101,6 +102,7 @@ def train(job: Job, ports: Ports, resume: bool = False) -> TrainResult:
 
 def _train(plan: TrainingPlan, ports: Ports) -> TrainResult:
     write_text(plan.paths.job, job_text(plan.job))
+    write_length(plan.paths, Length(plan.end_step, plan.steps_per_epoch))
     training, held_out = encode_parts((plan.training, plan.held_out), ports, plan.cache)  # dataset: encoded once
     run = _Run(plan, ports, training, held_out)
     with run.working() as reporter:

@@ -150,7 +150,8 @@ class Runs:
         if run is not None:
             if run.is_cancelled:
                 raise TrainingError("the run was interrupted before its turn came")
-            run.state, run.job, run.name, run.total = RUNNING, job, job.output.name, job.train.max_steps
+            run.state, run.job, run.name = RUNNING, job, job.output.name
+            run.total = 0 if job.counts_epochs else job.steps(1)
         return run
 
     def note(self, done: int, total: int, text: str) -> None:

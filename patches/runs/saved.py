@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ...hypernetworks.base.errors import SettingsError
+from ...hypernetworks.base.intervals import parse_interval
 from ...hypernetworks.jobs.train_entry import LABELS, in_words
 from ...hypernetworks.train import records
 from ...hypernetworks.train.records import RunRecord
@@ -94,11 +95,19 @@ def job_to_continue(record: RunRecord, form: Tables, taken: Sequence[str] = ()) 
         SettingsError: a value of the form that is taken is wrong.
     """
     now = comparable(form)
-    more = now["train"]["max_steps"]
-    goes_further = record.is_finished and isinstance(more, int) and more > record.job.train.max_steps
+    goes_further = record.is_finished and _is_longer(now["train"], record)
     job = records.changed(record.job, [*taken, *(["train.max_steps"] if goes_further else [])], now)
     agreed = bool(form["output"].get("resume_changed"))
     return replace(job, output=replace(job.output, resume_changed=agreed or job.output.resume_changed))
+
+
+def _is_longer(entered: Mapping[str, Any], record: RunRecord) -> bool:
+    """Tell whether the number of steps in a form is more than a run has."""
+    length = str(entered["max_steps"])
+    try:
+        return parse_interval("train.max_steps", length, record.steps_per_epoch or 1) > record.total
+    except SettingsError:  # a form that is not filled in yet
+        return False
 
 
 def unused_sentence(differences: Iterable[tuple[str, str, Any, Any]], job: Job) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 import gradio as gr
 
 from ...hypernetworks.base.errors import SettingsError, WorkbenchError
-from ...hypernetworks.base.options import Group, Option, Settings, as_text, convert
+from ...hypernetworks.base.options import LENGTH, Group, Option, Settings, as_text, convert
 from ...hypernetworks.pages.sentences import in_page_words, plain, refused
 from .frame import FIELD_PX
 
@@ -155,7 +155,7 @@ class Form:
     def filled(self, values: Mapping[str, Any]) -> list[Any]:
         """Return updates of the components: a new value for each address in `values`; the others stay."""
         return [
-            gr.update(value=_shown(values[field.address])) if field.address in values else gr.update()
+            gr.update(value=_shown(values[field.address], field.kind)) if field.address in values else gr.update()
             for field in self.fields
         ]
 
@@ -252,8 +252,10 @@ def widget(kind: Any, option: Option, value: Any, id_: str) -> Any:
     return make(value=_shown(value), **common)
 
 
-def _shown(value: Any) -> Any:
-    return as_text(value) if isinstance(value, (tuple, list)) else value
+def _shown(value: Any, kind: Any = None) -> Any:
+    if isinstance(value, (tuple, list)):
+        return as_text(value)
+    return str(value) if kind == LENGTH else value  # a text box gives back texts
 
 
 def blur_events(number: Any) -> list[Callable[..., Any]]:

@@ -115,10 +115,9 @@ class CosineRestarts:
         return number, step - starts[number], starts[number + 1] - starts[number]
 
 
-@schedule("cosine restarts", order=60, options={**WARMUP, **_CYCLES}, lengths=("cycle",))
+@schedule("cosine restarts", order=60, options={**WARMUP, **_CYCLES}, lengths=("warmup", "cycle"))
 def cosine_restarts(request: ScheduleRequest) -> CosineRestarts:
     """Return cycles of the length in the settings, or one as long as the run."""
     settings, cycle = request.settings, request.length("cycle") or request.steps
-    return CosineRestarts(
-        cycle, settings.multiplier, request.max_rate, settings.min_rate, settings.warmup, settings.decay
-    )
+    warmup = request.length("warmup")
+    return CosineRestarts(cycle, settings.multiplier, request.max_rate, settings.min_rate, warmup, settings.decay)

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from ...base.errors import ScheduleError
 from ...base.intervals import parse_interval
-from ...base.options import Group, setting
+from ...base.options import LENGTH, Group, setting
 from ...base.registry import OwnOptions, Registry
 
 #: The fold of the form for the options of schedules.
@@ -91,8 +91,9 @@ WARMUP: OwnOptions = {
     "warmup": setting(
         0,
         "Warm-up steps",
-        "Steps during which the rate rises from the minimum, also at each restart.",
+        "Steps during which the rate rises from the minimum, also at each restart, or a length such as 1 epoch.",
         group=RATE,
+        kind=LENGTH,
         minimum=0,
         maximum=1_000_000,
     ),

@@ -2,6 +2,6 @@
 
 from .cosine_restarts import CosineRestarts
 from .schedule import Schedule
-from .step_schedule import StepSchedule, parse
+from .step_schedule import StepSchedule, parse, rates
 
-__all__ = ["CosineRestarts", "Schedule", "StepSchedule", "parse"]
+__all__ = ["CosineRestarts", "Schedule", "StepSchedule", "parse", "rates"]

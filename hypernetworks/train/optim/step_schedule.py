@@ -7,7 +7,8 @@ import re
 from dataclasses import dataclass
 
 from ...base import numbers
-from ...base.errors import NumberError, ScheduleError
+from ...base.errors import NumberError, ScheduleError, SettingsError
+from ...base.intervals import counts_epochs, parse_interval
 from ...base.outside import shown
 from .schedule import ScheduleRequest, check_numbers, schedule
 
@@ -48,11 +49,12 @@ class StepSchedule:
         return self.pieces[-1][1]
 
 
-def parse(text: str, max_steps: int) -> StepSchedule:
+def parse(text: str, max_steps: int, steps_per_epoch: int = 1) -> StepSchedule:
     """Return the schedule of the WebUI's text: `0.00004`, or `4e-05:2000,4e-06:4000`; -1 means the end of the run.
 
-    Pieces behind the end of the run are ignored, as in the WebUI. A piece that no run could reach is refused, which
-    the WebUI passes over: it is a mistake, such as a decimal comma.
+    An end may be a number of epochs, as in `4e-05:10 epochs`. Pieces behind the end of the run are ignored, as in the
+    WebUI. A piece that no run could reach is refused, which the WebUI passes over: it is a mistake, such as a decimal
+    comma.
 
     Raises:
         ScheduleError: the text is not such a schedule; names the piece.
@@ -60,7 +62,7 @@ def parse(text: str, max_steps: int) -> StepSchedule:
     pieces: list[tuple[float, int]] = []
     before, last = "", 0
     for piece in _pieces(text):
-        rate, end = _pair(text, piece)
+        rate, end = _pair(text, piece, steps_per_epoch)
         if last == _NO_END:
             raise ScheduleError(f"{piece} in {shown(text)} is never reached, as {before} before it has no end")
         if end != _NO_END and end <= last:
@@ -70,7 +72,7 @@ def parse(text: str, max_steps: int) -> StepSchedule:
             pieces.append((rate, max_steps if end == _NO_END else min(end, max_steps)))
         before, last = piece, end
     if not pieces:
-        raise ScheduleError(f"{shown(text)} is no learning rate; {_EXAMPLE}")
+        raise _no_rate(text)
     return StepSchedule(tuple(pieces))
 
 
@@ -98,34 +100,59 @@ def _comma_reason(first: str, second: str) -> str:
     return "" if second_colon else numbers.thousands_reason(f"{end},{rate}")
 
 
-def _pair(text: str, piece: str) -> tuple[float, int]:
+def _pair(text: str, piece: str, steps_per_epoch: int) -> tuple[float, int]:
     """Return rate and end of one `rate:end`; without an end, `_NO_END`."""
     rate_text, colon, end_text = piece.partition(":")
     try:
         rate = numbers.read(rate_text)
-        end = numbers.read_whole(end_text) if colon else _NO_END
-    except NumberError:
-        raise ScheduleError(f"{shown(text)} is no learning rate; {_EXAMPLE}") from None
+        end = _end(end_text, steps_per_epoch) if colon else _NO_END
+    except (NumberError, SettingsError):
+        raise _no_rate(text) from None
     if rate < 0:
         raise ScheduleError(f"{rate_text.strip()[:40]} in {shown(text)} is no learning rate; {_EXAMPLE}")
     return rate, end
 
 
-def with_highest(text: str, rate: float, max_steps: int) -> str:
+def _no_rate(text: str) -> ScheduleError:
+    return ScheduleError(f"{shown(text)} is no learning rate; {_EXAMPLE}")
+
+
+def _end(text: str, steps_per_epoch: int) -> int:
+    return parse_interval("", text, steps_per_epoch) if counts_epochs(text) else numbers.read_whole(text)
+
+
+def rates(text: str) -> list[float]:
+    """Return all rates of a text that is a schedule, whatever the number of steps of an epoch is.
+
+    Raises:
+        ScheduleError: it is none.
+    """
+    if not counts_epochs(text):  # else the dataset decides which of two ends comes first
+        parse(text, _FAR_OFF)
+    pieces = _pieces(text)
+    if not pieces:
+        raise _no_rate(text)
+    return [_pair(text, piece, 1)[0] for piece in pieces]
+
+
+def with_highest(text: str, rate: float, max_steps: int | None, steps_per_epoch: int = 1) -> str:
     """Return the text of a schedule with `rate` as the highest of a run of `max_steps`, the others in proportion.
+
+    Args:
+        max_steps: None counts all rates, also those that the run may not reach.
 
     Raises:
         ScheduleError: the text is no schedule.
     """
-    highest = max(one for one, _ in parse(text, max_steps).pieces)
-    if not highest:
+    every = rates(text)
+    reached = every if max_steps is None else [one for one, _ in parse(text, max_steps, steps_per_epoch).pieces]
+    if not max(reached):
         return f"{rate:.2g}"
-    pieces = parse(text, _FAR_OFF).pieces
-    ends = ["" if end == _FAR_OFF else f":{end}" for _, end in pieces]
-    return ",".join(f"{one / highest * rate:.2g}{end}" for (one, _), end in zip(pieces, ends, strict=True))
+    ends = ["".join(piece.partition(":")[1:]).removesuffix(":-1") for piece in _pieces(text)]
+    return ",".join(f"{one / max(reached) * rate:.2g}{end}" for one, end in zip(every, ends, strict=True))
 
 
 @schedule("steps", order=10, shapes_one_rate=False)
 def as_written(request: ScheduleRequest) -> StepSchedule:
     """Return the learning rate as it is written."""
-    return parse(request.settings.rate, request.steps)
+    return parse(request.settings.rate, request.steps, request.steps_per_epoch)

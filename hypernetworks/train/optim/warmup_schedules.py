@@ -77,10 +77,11 @@ def _curve(kind: str, warmup: int, steps: int, power: float) -> Callable[[int], 
 
 def _make(kind: str, request: ScheduleRequest) -> WarmupSchedule:
     settings = request.settings
-    return WarmupSchedule(kind, request.max_rate, settings.min_rate, settings.warmup, request.steps, settings.power)
+    warmup = request.length("warmup")
+    return WarmupSchedule(kind, request.max_rate, settings.min_rate, warmup, request.steps, settings.power)
 
 
 _POWER = setting(1.0, "Power", "Exponent of the polynomial schedule.", group=RATE, minimum=0.1, maximum=10.0)
 for place, name in enumerate(KINDS):
     options = {**WARMUP, "power": _POWER} if name == "polynomial" else WARMUP
-    schedule(name, order=20 + place, options=options)(functools.partial(_make, name))
+    schedule(name, order=20 + place, options=options, lengths=("warmup",))(functools.partial(_make, name))

@@ -8,12 +8,13 @@ from typing import Any
 
 import torch
 
-from ...base.errors import SettingsError
+from ...base.errors import ScheduleError, SettingsError
+from ...base.intervals import counts_epochs
 from ...base.options import Settings, from_tables
 from ...base.suggestions import meant, or_known
 from ...data.settings import DataSettings
 from ...network.settings import CreateSettings, NetworkSettings, ShapeSettings
-from ..optim.schedules import Schedule
+from ..optim.schedules import Schedule, StepSchedule, parse
 from .loss import LossSettings
 from .optimizer import OptimizerSettings
 from .output import OutputSettings, PreviewSettings
@@ -59,6 +60,7 @@ OTHER_NAMES = {
     "max_grad_norm": "optimizer.clip_limit",
     "steps": "train.max_steps",
     "max_train_steps": "train.max_steps",
+    "max_train_epochs": "train.max_steps",
     "gradient_accumulation_steps": "train.gradient_accumulation",
     "gradient_checkpointing": "train.checkpointing",
     "mixed_precision": "train.precision",
@@ -132,11 +134,28 @@ class Job:
         """
         unknown = [SettingsError(name, no_section(name)) for name in values if name not in SECTIONS]
         job = cls(**from_tables(SECTIONS, values, unknown, PLACES))
-        if not job.schedule.counts_epochs:
+        if not job.counts_epochs:
             job.learning_rates()
         if job.output.save_best and not job.train.validation_share:
             raise SettingsError("output.save_best", "needs a train.validation_share to measure on")
         return job
+
+    @property
+    def counts_epochs(self) -> bool:
+        """Whether its length or its rates are in epochs, so that they depend on the dataset."""
+        return self.schedule.counts_epochs or counts_epochs(self.train.max_steps)
+
+    def steps(self, steps_per_epoch: int) -> int:
+        """Return the optimizer steps that are asked for; raises SettingsError."""
+        try:
+            return self.train.steps(steps_per_epoch)
+        except SettingsError as error:
+            raise error.within("train") from error
+
+    def end_step(self, steps_per_epoch: int) -> int:
+        """Return the step at which the run ends: its last, or the end of its schedule; raises SettingsError."""
+        steps = self.steps(steps_per_epoch)
+        return min(steps, self.learning_rates(steps_per_epoch).end_step or steps)
 
     def learning_rates(self, steps_per_epoch: int = 1) -> Schedule:
         """Return the schedule of the run.
@@ -144,10 +163,18 @@ class Job:
         Raises:
             SettingsError: it does not fit the length of the run; names the field.
         """
+        steps = self.steps(steps_per_epoch)
         try:
-            return self.schedule.schedule(self.train.max_steps, steps_per_epoch)
+            return self.schedule.schedule(steps, steps_per_epoch)
         except SettingsError as error:
             raise error.within("schedule") from error
+
+    def clip_limits(self, steps_per_epoch: int) -> StepSchedule:
+        """Return the limit of the gradient at each step; raises SettingsError."""
+        try:
+            return parse(self.optimizer.clip_limit, self.steps(steps_per_epoch), steps_per_epoch)
+        except ScheduleError as error:
+            raise SettingsError("optimizer.clip_limit", error.reason) from error
 
     def idle_on(self, device: torch.device) -> tuple[str, ...]:
         """Return a sentence for each setting that changes nothing with the model on `device`."""

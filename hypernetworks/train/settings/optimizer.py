@@ -48,10 +48,10 @@ class OptimizerSettings(Settings):
         except SettingsError as error:
             yield error
         try:
-            limit = schedules.parse(self.clip_limit, 1)
+            limits = schedules.rates(self.clip_limit)
         except ScheduleError as error:
             reason = f"must be a number or such as 1.0:500,0.1, not {self.clip_limit!r}"
             yield SettingsError("clip_limit", reason if "learning rate" in error.reason else error.reason)
         else:
-            if limit.rate(0) <= 0:
+            if min(limits) <= 0:
                 yield SettingsError("clip_limit", "must be above 0")

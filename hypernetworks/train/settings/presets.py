@@ -123,4 +123,4 @@ def matching(values: Mapping[str, Any]) -> TrainPreset | None:
 
 def _same(entered: Any, wanted: Any) -> bool:
     """Tell whether a form shows the value wanted; a page returns a whole number for 1.0, and texts with blanks."""
-    return entered.strip() == wanted if isinstance(entered, str) else entered == wanted
+    return entered.strip() == str(wanted) if isinstance(entered, str) else entered == wanted

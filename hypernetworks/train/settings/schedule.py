@@ -20,7 +20,9 @@ class ScheduleSettings(Settings):
     """The learning rate over the steps."""
 
     rate: str = setting(
-        "0.00001", "Learning rate", "A number, or rates with the step each ends at: 4e-05:2000,4e-06:4000."
+        "0.00001",
+        "Learning rate",
+        "A number, or rates with the step each ends at: 4e-05:2000,4e-06:4000, or the epoch: 4e-05:10 epochs,4e-06.",
     )
     kind: str = setting(
         "steps",
@@ -32,7 +34,7 @@ class ScheduleSettings(Settings):
     def problems(self) -> Iterator[SettingsError]:
         """Yield errors for texts that are no rate or no length, and for several rates where one is needed."""
         try:
-            schedules.parse(self.rate, 1)
+            schedules.rates(self.rate)
         except ScheduleError as error:
             yield SettingsError("rate", str(error))
         if SCHEDULES[self.kind].shapes_one_rate and ":" in numbers.plain(self.rate):
@@ -46,7 +48,7 @@ class ScheduleSettings(Settings):
     @property
     def counts_epochs(self) -> bool:
         """Whether a length is in epochs, so that the schedule depends on the dataset."""
-        return any(counts_epochs(text) for text in self._lengths().values())
+        return any(counts_epochs(text) for text in (self.rate, *self._lengths().values()))
 
     def _lengths(self) -> dict[str, str]:
         """Return the options that are a number of steps or epochs."""
@@ -58,8 +60,8 @@ class ScheduleSettings(Settings):
         Raises:
             SettingsError: the numbers do not fit each other; names the field.
         """
-        rate = schedules.parse(self.rate, max_steps).rate(0)
         try:
+            rate = schedules.parse(self.rate, max_steps, steps_per_epoch).rate(0)
             return SCHEDULES[self.kind].make(ScheduleRequest(self, rate, max_steps, steps_per_epoch))
         except ScheduleError as error:
-            raise SettingsError(error.field, error.reason) from error
+            raise SettingsError(error.field or "rate", error.reason) from error

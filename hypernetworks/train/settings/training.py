@@ -14,13 +14,20 @@ from .optimizer import OPTIMIZER
 
 MEMORY = Group("memory", "Memory and speed")
 SAFETY = Group("safety", "Validation and safety")
+_MOST_STEPS = 10_000_000
 
 
 @dataclass(frozen=True)
 class TrainSettings(Settings):
     """Length, seed and safety of the run."""
 
-    max_steps: int = setting(1000, "Steps", "Optimizer steps of the whole run.", minimum=1, maximum=10_000_000)
+    max_steps: int | str = setting(
+        1000,
+        "Steps",
+        "Optimizer steps of the whole run, or a length such as 20 epochs.",
+        minimum=1,
+        maximum=_MOST_STEPS,
+    )
     gradient_accumulation: int = setting(
         1, "Gradient accumulation", "Batches gathered for one step.", minimum=1, maximum=1024
     )
@@ -120,9 +127,26 @@ class TrainSettings(Settings):
     )
 
     def problems(self) -> Iterator[SettingsError]:
-        """Yield an error for a text that is no length."""
+        """Yield errors for texts that are no length."""
+        try:
+            self.steps(1)
+        except SettingsError as error:
+            yield error
         try:
             if not parse_interval("validation_every", self.validation_every, 1):
                 yield SettingsError("validation_every", "must not be 0; a validation share of 0 switches it off")
         except SettingsError as error:
             yield error
+
+    def steps(self, steps_per_epoch: int) -> int:
+        """Return the optimizer steps of the whole run, where a pass over the dataset has this many.
+
+        Raises:
+            SettingsError: there are none, or too many.
+        """
+        steps = parse_interval("max_steps", self.max_steps, steps_per_epoch)
+        if steps < 1:
+            raise SettingsError("max_steps", f"must be at least 1, not {self.max_steps}")
+        if steps > _MOST_STEPS:
+            raise SettingsError("max_steps", f"must be at most {_MOST_STEPS}, not {self.max_steps}")
+        return steps

@@ -161,6 +161,12 @@ def test_a_configuration_of_kohyas_trainer_is_read_and_the_rest_is_named():
     ]
 
 
+def test_the_length_in_epochs_of_kohyas_trainer_is_read():
+    text = "\n".join(line for line in KOHYA_CONFIG.splitlines() if "max_train_steps" not in line)
+    loaded = train_files.read(f"{text}\nmax_train_epochs = 12\n".encode(), "kohya.toml")
+    assert loaded.values["train.max_steps"] == "12 epochs"
+
+
 def test_a_preset_of_kohyas_gui_is_read_and_the_rest_is_named():
     loaded = train_files.read(json.dumps(KOHYA_GUI).encode(), "lora.json")
     assert loaded.errors == []

@@ -68,6 +68,8 @@ def test_lengths_in_epochs_count_the_pictures(pictures):
     assert planned.steps_per_epoch == 3
     assert planned.schedule.is_end_of_cycle(5)
     assert planned.line().startswith("60 steps (20 epochs); learning rate ")
+    entered["train"]["max_steps"] = "10 epochs"
+    assert train_entry.planned_rates(entered).line().startswith("30 steps (10 epochs); learning rate ")
 
 
 @pytest.mark.parametrize(

@@ -211,7 +211,20 @@ def test_warmup_schedules_rise_to_the_rate_and_stay_in_bounds(kind):
 
 
 @pytest.mark.parametrize(
-    ("text", "steps"), [("0", 0), ("100", 100), (" 10 epochs", 70), ("1 Epoch", 7), ("0.5 epochs", 4), ("12 steps", 12)]
+    ("text", "steps"),
+    [
+        ("0", 0),
+        ("100", 100),
+        (" 10 epochs", 70),
+        ("1 Epoch", 7),
+        ("0.5 epochs", 4),
+        ("12 steps", 12),
+        ("1e3", 1000),
+        ("10エポック", 70),
+        ("12ステップ", 12),
+        ("2 轮", 14),
+        ("12 步", 12),
+    ],
 )
 def test_lengths_are_steps_or_epochs(text, steps):
     assert parse_interval("every", text, 7) == steps

@@ -99,6 +99,27 @@ def test_a_schedule_that_ends_early_ends_the_run(run, tmp_path):
     assert (found.total, found.is_finished) == (6, True)
 
 
+def test_a_run_in_epochs_is_as_long_as_it_says(run, tmp_path):
+    run("whole", train__max_steps="2 epochs")
+    run("part", train__max_steps="2.5 epochs", stop_after=1)
+    found = {record.name: record for record in listed(tmp_path)}
+    per_epoch = found["whole"].steps_per_epoch
+    assert (found["whole"].steps, found["whole"].total, found["whole"].is_finished) == (
+        per_epoch * 2,
+        per_epoch * 2,
+        True,
+    )
+    assert (found["part"].total, found["part"].is_finished) == (round(per_epoch * 2.5), False)
+
+
+def test_a_run_in_epochs_whose_length_is_lost_is_not_taken_for_finished(run, tmp_path):
+    run(train__max_steps="2 epochs")
+    for text in ("", "{}", '{"steps": -1, "steps_per_epoch": 1}', "[1, 2]"):
+        (tmp_path / "logs" / "fake" / "length.json").write_text(text)
+        (found,) = listed(tmp_path)
+        assert (found.total, found.steps_per_epoch) == (found.steps + 1, None), text
+
+
 def test_differences_are_those_of_what_is_learnt_and_not_of_places(pictures):
     job = make_job(pictures)
     form = job.to_mapping()

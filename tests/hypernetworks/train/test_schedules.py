@@ -40,6 +40,18 @@ def test_schedule_texts_match_the_webui(case):
     assert schedule.end_step == start + len(case["lr"])
 
 
+def test_an_end_may_be_in_epochs():
+    schedule = schedules.parse("1e-4:2 epochs, 1e-5:25, 1e-6:3.5エポック, 1e-7", 100, steps_per_epoch=10)
+    assert schedule.pieces == ((1e-4, 20), (1e-5, 25), (1e-6, 35), (1e-7, 100))
+    with pytest.raises(ScheduleError, match="it ends at step 20, and step 25 is past before it"):
+        schedules.parse("1e-4:25, 1e-5:2 epochs", 100, steps_per_epoch=10)
+    # Another dataset has longer epochs, so it is no mistake by itself.
+    assert schedules.rates("1e-4:25, 1e-5:2 epochs") == [1e-4, 1e-5]
+    for text in ("", "1e-4:x epochs", "1e-4:-1 epochs", "fast:2 epochs"):
+        with pytest.raises(ScheduleError):
+            schedules.rates(text)
+
+
 @pytest.mark.parametrize(
     "text", ["", ",", "1e-4:x", "nan", "-1e-4", "1e-4:5:6", "1e-4:2.5", "1e-4:0", "1e-4:1.000", "1e-4:50%"]
 )

@@ -3,12 +3,14 @@
 import dataclasses
 import itertools
 import json
+import re
 
 import pytest
 import torch
 from hypernetwork_workbench.hypernetworks import files
 from hypernetwork_workbench.hypernetworks.base.errors import DatasetError, NonFiniteLossError, SettingsError
 from hypernetwork_workbench.hypernetworks.files.create import starting_network
+from hypernetwork_workbench.hypernetworks.train.plan import make_plan
 from hypernetwork_workbench.hypernetworks.train.run import train
 from PIL import Image
 
@@ -50,6 +52,47 @@ def test_training_leaves_the_global_generators_alone(pictures, tmp_path):
     torch.manual_seed(11)
     train(make_job(pictures, output__sheet=False), fake_ports(tmp_path))
     assert torch.equal(torch.randn(3), expected)
+
+
+def test_every_length_may_be_in_epochs(pictures, tmp_path):
+    changes = {
+        "train__max_steps": "2 epochs",
+        "data__batch_size": 1,
+        "schedule__rate": "0.01:1 epoch, 0.001",
+        "optimizer__clip": "norm",
+        "optimizer__clip_limit": "1e9:1 epoch, 1e-9",
+    }
+    rows = read_log(train(make_job(pictures, **changes), fake_ports(tmp_path)).log)
+    assert [float(row["rate"]) for row in rows] == [0.01] * 5 + [0.001] * 5
+    plan = make_plan(make_job(pictures, output__name="plan", **changes), fake_ports(tmp_path))
+    assert [plan.clip_limits.rate(step) for step in (0, 4, 5, 9)] == [1e9, 1e9, 1e-9, 1e-9]
+    warm = make_job(
+        pictures,
+        output__name="warm",
+        **{**changes, "schedule__rate": "0.01"},
+        schedule__kind="cosine restarts",
+        schedule__warmup="1 epoch",
+    )
+    rates = [make_plan(warm, fake_ports(tmp_path)).schedule.rate(step) for step in range(10)]
+    assert rates.index(max(rates)) == 5
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"train__max_steps": "9999999 epochs"}, "train.max_steps"),
+        ({"train__max_steps": "2 epochs", "schedule__rate": "0.1:7, 0.01:1 epoch"}, "schedule.rate"),
+        ({"optimizer__clip_limit": "1:7, 0.1:1 epoch"}, "optimizer.clip_limit"),
+        (
+            {"train__max_steps": "1 epoch", "schedule__kind": "cosine restarts", "schedule__warmup": "3 epochs"},
+            "schedule.warmup",
+        ),
+    ],
+)
+def test_a_length_in_epochs_that_does_not_fit_the_pictures_is_named(pictures, tmp_path, changes, field):
+    job = make_job(pictures, data__batch_size=1, **changes)
+    with pytest.raises(SettingsError, match=rf"^{re.escape(field)}: "):
+        make_plan(job, fake_ports(tmp_path))
 
 
 def test_every_picture_is_seen_once_per_epoch_and_weighs_the_same(pictures, tmp_path):
@@ -228,5 +271,6 @@ def test_all_that_does_not_fit_is_reported_at_once(pictures, tmp_path):
     fields = ["train.precision", "optimizer.arguments", "data.folder", "network.file"]
     with pytest.raises(SettingsError) as caught:
         train(make_job(pictures, **wrong), fake_ports(tmp_path))
-    assert [error.field for error in caught.value.errors] == [*fields, "schedule.warmup", "preview.prompt_file"]
+    # How long the cycle is, nobody knows without the pictures.
+    assert [error.field for error in caught.value.errors] == [*fields, "preview.prompt_file"]
     assert not list((tmp_path / "networks").glob("*"))

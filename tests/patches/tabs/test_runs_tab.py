@@ -149,6 +149,18 @@ def test_a_finished_run_goes_on_to_more_steps_of_the_form_and_nothing_else(train
     assert len(log_of("ink")) == 6
 
 
+@pytest.mark.parametrize(("length", "steps"), [("3 epochs", 6), ("1 epoch", None), ("soon", None)])
+def test_a_finished_run_goes_on_to_more_epochs_of_the_form(train, length, steps):
+    train.press("train")
+    assert len(log_of("ink")) == 4
+    train.look(train__max_steps=length)
+    train.press("resume")
+    if steps is None:
+        assert "the run has ended at step 4 already" in train.status
+    else:
+        assert f"({steps} in all)" in train.status
+
+
 def test_continue_needs_no_right_form_but_only_the_name(train, monkeypatch):
     with monkeypatch.context() as patch:
         stop_after(patch, 2)
@@ -208,7 +220,7 @@ def test_the_settings_of_a_run_fill_the_form(train, runs_tab):
     status, *updates = runs_tab.fill(train.handlers)(chosen, *train.entered.values())
     assert "The form has the settings of ink now." in status
     train.take(train.handlers.filled, updates)
-    assert train.entered["train.max_steps"] == 4
+    assert train.entered["train.max_steps"] == "4"
     assert train.entered["output.name"] == "ink"
     assert train.entered["network.file"] == "ink"
 
@@ -228,7 +240,7 @@ def test_a_page_that_is_opened_meanwhile_shows_the_run_that_goes_on(train):
         other.take(other.handlers.filled, updates)
         run.state = "finished"
     assert task == "task(run)"
-    assert other.entered["train.max_steps"] == 77
+    assert other.entered["train.max_steps"] == "77"
     assert other.entered["network.file"] == "ink"
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from hypernetwork_workbench.hypernetworks import files
+from hypernetwork_workbench.hypernetworks.base.options import LENGTH
 from hypernetwork_workbench.hypernetworks.network.hypernetwork import Hypernetwork, Structure
 from hypernetwork_workbench.hypernetworks.train.settings import presets
 from hypernetwork_workbench.hypernetworks.train.settings.job import SECTIONS, Job
@@ -47,10 +48,11 @@ class Tab:
                 self.outputs[component.elem_id.removeprefix("hnw_train_")] = value
 
     def look(self, **entered):
+        texts = {field.address for field in self.handlers.form.fields if field.kind == LENGTH}
         for name, value in entered.items():
             address = name.replace("__", ".")
             assert address in self.entered
-            self.entered[address] = value
+            self.entered[address] = str(value) if address in texts else value
         self.take(self.handlers.shown, self.handlers.look(*self.entered.values()))
 
     def choose_preset(self, name):
@@ -161,7 +163,8 @@ def test_every_recipe_fills_the_form_and_can_be_planned(tab):
         assert tab.problems() == {}
         assert (tab.outputs["preset"], tab.outputs["advice"]) == (preset.name, preset.advice)
         assert "<svg" in tab.outputs["plot"]
-        assert {address: tab.entered[address] for address in preset.values()} == preset.values()
+        lengths = {one: str(preset.values()[one]) for one in ("train.max_steps", "schedule.warmup")}
+        assert {address: tab.entered[address] for address in preset.values()} == {**preset.values(), **lengths}
     tab.look(train__max_steps=77)
     assert tab.outputs["preset"] == "Own settings"
 
