@@ -225,6 +225,11 @@ def test_a_decimal_comma_is_told(text):
         compose.parse(text)
 
 
+def test_the_place_of_a_decimal_comma_is_that_of_the_number():
+    with pytest.raises(CompositionError, match=r"^line 2, column 7: write a point for the comma in '0,8'"):
+        compose.parse("['B',\n('A', 0,8)]")
+
+
 def test_too_deep_nesting_is_refused():
     text = "A"
     for name in "BCDEFGHIJ":
@@ -429,3 +434,23 @@ def test_what_is_shown_of_a_composition_is_its_tree():
     inner = compose.parse("A")
     assert repr(compose.Composition(inner.root, {"A": inner})) == repr(inner)
     assert compose.Composition(inner.root, {"A": inner}) == inner
+
+
+def test_a_step_tells_its_networks_as_often_as_they_are_used():
+    step = compose.parse("A > B + C:2 > A").as_step(NETWORKS)
+    wanted = [NETWORKS[name] for name in "ABCA"]
+    assert all(found is network for found, network in zip(step.networks(), wanted, strict=True))
+
+
+def test_a_composition_of_its_own_names_as_many_networks_as_it_may_and_no_more():
+    pair = "('A', 0.5), "
+    assert len(compose.parse(f"[{pair * MAX_NODES}]").root.steps) == MAX_NODES
+    with pytest.raises(CompositionError, match=f"^the composition names more than {MAX_NODES} networks"):
+        compose.parse(f"[{pair * (MAX_NODES + 1)}]")
+
+
+def test_a_network_follows_its_context_to_another_device():
+    moved = network(9)
+    for output in Apply(moved, 0.5).transform(*[torch.empty(1, 2, 8, device="meta")] * 2):
+        assert output.device.type == "meta"
+    assert {tensor.device.type for tensor in moved.state_dict().values()} == {"meta"}

@@ -1,6 +1,7 @@
 """The texts of `.hns` files in what editors write: read where the names tell the encoding, else refused by name."""
 
 import pytest
+from hypernetwork_workbench.hypernetworks.base import encodings
 from hypernetwork_workbench.hypernetworks.base.errors import CompositionError
 from hypernetwork_workbench.hypernetworks.compose import text_file
 
@@ -33,6 +34,13 @@ def written(tmp_path, data):
 )
 def test_the_encoding_is_the_one_in_which_the_names_are_known(tmp_path, codec, text):
     assert text_file.read(written(tmp_path, text.encode(codec)), NAMES.__contains__) == text
+
+
+def test_names_tell_the_encoding_also_where_no_library_can(tmp_path, monkeypatch):
+    monkeypatch.setattr(encodings, "can_tell", lambda: False)
+    # No text in the other encodings: the last one is tried after them all.
+    text = '["nuit d\'été", "night"]'
+    assert text_file.read(written(tmp_path, text.encode("cp1252")), NAMES.__contains__) == text
 
 
 @pytest.mark.parametrize("codec", ["cp932", "gbk", "euc_kr"])

@@ -12,6 +12,7 @@ from hypernetwork_workbench.hypernetworks.data.captions import CaptionRules, rea
 from hypernetwork_workbench.hypernetworks.data.dataset import held_out_count
 from hypernetwork_workbench.hypernetworks.data.images import framed, open_picture, to_tensor
 from hypernetwork_workbench.hypernetworks.data.scan import read_dataset
+from hypernetwork_workbench.hypernetworks.data.subsets import Subset
 from hypernetwork_workbench.hypernetworks.train.settings.job import DataSettings
 from hypothesis import given
 from hypothesis import strategies as st
@@ -159,3 +160,16 @@ def test_a_share_holds_out_some_of_two_or_more_and_never_all(pictures, share):
     assert bool(held_out) == bool(share and pictures > 1)
     assert 0 <= held_out < max(pictures, 1)
     assert not share or held_out == pytest.approx(share * pictures, abs=1)
+
+
+def test_a_folder_of_which_nothing_is_said_is_shown_once_as_it_is(tmp_path):
+    subset = Subset(tmp_path, Framing(SQUARE, 64, 64), CaptionRules())
+    assert (subset.repeats, subset.weight, subset.batch_size, subset.is_deep) == (1, 1.0, 1, True)
+    assert (subset.is_flipped, subset.is_listed, subset.is_regularisation) == (False, False, False)
+    assert (subset.crop, subset.background, subset.masks, subset.skipped_area_px) == ("centre", "white", "off", 0)
+
+
+def test_the_seed_of_a_dataset_is_that_of_the_run_and_0_without_one(tmp_path):
+    save(Image.new("RGB", (16, 16)), tmp_path / "a.png")
+    settings = DataSettings(folder=str(tmp_path))
+    assert [read_dataset(settings, "n").seed, read_dataset(settings, "n", 7).seed] == [0, 7]

@@ -179,3 +179,9 @@ def test_another_file_is_named_as_what_it_is(folders, text, sentence):
 def test_a_dataset_file_with_a_table_of_a_job_in_it_is_one(folders):
     with pytest.raises(SettingsError, match="the file: data means nothing to the training"):
         read(folders, f"[data]\nfolder = 'x'\n{SUBSET}")
+
+
+def test_a_dataset_file_that_cannot_be_read_names_no_paths(tmp_path):
+    assert list(named_paths(tmp_path / "absent.toml")) == []
+    (tmp_path / "broken.toml").write_text("[[datasets", encoding="utf-8")
+    assert list(named_paths(tmp_path / "broken.toml")) == []

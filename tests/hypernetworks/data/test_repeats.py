@@ -68,6 +68,8 @@ def test_other_names_say_nothing_of_repeats(name):
     ("name", "reason"),
     [
         ("-3_cat", "must be from 0 to 10,000, not -3"),
+        ("-1_cat", "must be from 0 to 10,000, not -1"),
+        ("10001_cat", "must be from 0 to 10,000, not 10001"),
         ("－３_cat", "must be from 0 to 10,000, not -3"),
         ("3.5_x", "must be a whole number, not 3.5"),
         ("2,5_x", "must be a whole number, not 2,5"),
