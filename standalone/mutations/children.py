@@ -1,41 +1,52 @@
-"""Runs tests in a child of this process, which has the libraries loaded already, with a changed module if asked for.
+"""Runs a room's tests with a changed module, each time in a fork of a process that has collected them.
 
-Only the child sees the change: its import of the module gives the changed source. No file is touched, and what the
-tests leave behind lies in a folder that goes with the child.
+There the functions of the module get the changed code. What runs at import cannot be changed so: then the fork is one
+of this process, which has nothing but the libraries loaded, and its import of the module gives the changed source. No
+file is touched, and what the tests leave behind lies in a folder that goes with the fork.
 """
 
 from __future__ import annotations
 
+import gc
 import importlib
 import importlib.abc
 import importlib.machinery
-import importlib.util
-import math
 import os
-import pickle
 import signal
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
 from pathlib import Path
 from types import CodeType
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
+from . import in_place
+from .forks import DIED, NO_ANSWER, end, go_into, in_child, wait
 from .mutants import Mutant
 from .reach import Reach, Watch
 
 NOTICED, SURVIVED, TOO_SLOW = "noticed", "survived", "too slow"
-ANSWER = "answer"
 HEAVY = ("torch", "numpy", "PIL.Image", "safetensors.torch", "hypothesis", "_pytest.pytester")
-MOST_MEMORY_BYTES = 12 << 30  # a changed size may ask for any amount
-_PASSED, _FAILED = 0, 1
+_PASSED = 0
+_AT_IMPORT = "at import"
+_MOST_TO_END_S = 5
 
 
 class ChildError(Exception):
     """A child ended without an answer."""
+
+
+class Trial(NamedTuple):
+    """A change, the ids of the tests to run in their order, and the time they may take: of a processor, and in all."""
+
+    mutant: Mutant
+    names: Sequence[str]
+    limit_s: float
+    wall_s: float
 
 
 class Importer(importlib.abc.MetaPathFinder):
@@ -60,7 +71,7 @@ class Importer(importlib.abc.MetaPathFinder):
 
 
 class Tests:
-    """The tests of one room.
+    """The tests of one room, collected in a process that ends with the context.
 
     Args:
         root: the project's folder.
@@ -71,55 +82,78 @@ class Tests:
     def __init__(self, root: Path, paths: Sequence[Path], sources: Path) -> None:
         self.root = root
         self.paths = paths
-        self.sources = sources
         for name in HEAVY:
             importlib.import_module(name)
+        self._folder = tempfile.TemporaryDirectory(prefix="mutations-", ignore_cleanup_errors=True)
+        self._collected, theirs = Pipe()
+        self._child = os.fork()
+        if self._child == 0:
+            self._collect(theirs, sources)
+        theirs.close()
+        self._reach = Reach()
+
+    def __enter__(self) -> Tests:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.kill(self._child, signal.SIGTERM)
+        wait(self._child, _MOST_TO_END_S)
+        end(self._child)
+        self._folder.cleanup()
 
     def reach(self, limit_s: float) -> Reach:
         """Run all tests without a change; import the libraries that they need, so that no child need.
 
         Raises ChildError where they end without a result, or not within the time.
         """
-
-        def run() -> Reach:
-            watch = Watch(self.sources)
-            self._pytest([str(path) for path in self.paths], watch)
-            return watch.reach
-
-        found = _in_child(run, limit_s, limit_s)
-        if found is _NO_ANSWER:
+        found = self._ask(limit_s)
+        if found == NO_ANSWER:
             raise ChildError(f"The tests without a change take more than {limit_s:.0f} s; name some with --tests.")
         if not isinstance(found, Reach) or not found.seconds:
             raise ChildError("No test passes without a change; run them with pytest to see why.")
         for name in found.libraries:
             importlib.import_module(name)
+        self._reach = found
         return found
 
-    def outcome(self, mutant: Mutant, names: Sequence[str], limit_s: float, wall_s: float) -> str:
-        """Return whether the named tests notice a change: NOTICED, SURVIVED or TOO_SLOW.
+    def outcome(self, trial: Trial) -> str:
+        """Return whether the named tests notice a change: NOTICED, SURVIVED or TOO_SLOW."""
+        mutant = trial.mutant
+        is_at_import = self._reach.is_at_import(mutant.path, mutant.line)
+        code = _AT_IMPORT if is_at_import else self._ask(trial)
+        if code == _AT_IMPORT:
+            code = in_child(lambda: self._anew(trial), trial.limit_s, trial.wall_s)
+        return TOO_SLOW if code == NO_ANSWER else SURVIVED if code == _PASSED else NOTICED
 
-        Args:
-            mutant: the change.
-            names: ids of tests, in the order in which they are to run.
-            limit_s: processor time that they may take.
-            wall_s: time that they may take, waiting included.
-        """
+    def _anew(self, trial: Trial) -> int:
+        sys.meta_path.insert(0, Importer(trial.mutant))
+        files = dict.fromkeys(name.partition("::")[0] for name in trial.names)
+        return self._pytest(["-x", *(str(self.root / file) for file in files)], _Chosen(trial.names))
 
-        def run() -> int:
-            sys.meta_path.insert(0, Importer(mutant))
-            files = dict.fromkeys(name.partition("::")[0] for name in names)
-            return self._pytest(["-x", *(str(self.root / file) for file in files)], _Chosen(names))
+    def _ask(self, question: object) -> Any:
+        try:
+            self._collected.send(question)
+            return self._collected.recv()
+        except (EOFError, ConnectionError):
+            return DIED
 
-        code = _in_child(run, limit_s, wall_s)
-        return TOO_SLOW if code is _NO_ANSWER else SURVIVED if code == _PASSED else NOTICED
+    def _collect(self, asker: Connection, sources: Path) -> None:
+        """Collect the tests and answer until the process is ended."""
+        try:
+            go_into(Path(self._folder.name))
+            signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # which ends the fork of a trial too
+            watch = Watch(sources)
+            self._pytest([str(path) for path in self.paths], watch, _Collected(asker, watch))
+        finally:
+            os._exit(0)
 
-    def _pytest(self, arguments: list[str], plugin: object) -> int:
+    def _pytest(self, arguments: list[str], *plugins: object) -> int:
         """Run pytest away from the project's folder, where a changed path cannot hurt, without what writes there."""
-        options = ["-p", "no:cacheprovider", "-m", "not slow", "--basetemp", str(Path.cwd() / "tests")]
+        options = ["-s", "-p", "no:cacheprovider", "-m", "not slow", "--basetemp", str(Path.cwd() / "tests")]
         options += ["--rootdir", str(self.root), "-c", str(self.root / "pyproject.toml")]
         options += ["-W", "ignore:Module already imported:pytest.PytestAssertRewriteWarning"]
         sys.path.insert(0, str(self.root))
-        return int(pytest.main([*options, *arguments], [plugin]))
+        return int(pytest.main([*options, *arguments], [*plugins]))
 
 
 class _Chosen:
@@ -133,64 +167,50 @@ class _Chosen:
         items[:] = sorted((i for i in items if i.nodeid in self.order), key=lambda item: self.order[item.nodeid])
 
 
-_NO_ANSWER = object()
+class _Collected:
+    """A plugin of pytest that runs no test, but answers with what tests give in a fork."""
+
+    def __init__(self, asker: Connection, watch: Watch) -> None:
+        self.asker = asker
+        self.watch = watch
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
+        """Answer to a time with the reach of all tests, and then to trials with the exit status of pytest."""
+        if session.testsfailed:
+            return None  # some cannot be collected
+        limit_s = self.asker.recv()
+        self.asker.send(in_child(lambda: self._reach(session), limit_s, limit_s))
+        self.watch.stop()
+        session.config.pluginmanager.unregister(self.watch)
+        functions = in_place.loaded()
+        gc.freeze()
+        while True:
+            trial = self.asker.recv()
+            run = _Run(session, trial, functions)
+            self.asker.send(in_child(run, trial.limit_s, trial.wall_s))
+
+    def _reach(self, session: pytest.Session) -> Reach:
+        _run(session.items, session)
+        return self.watch.gather()
 
 
-def _in_child(run: Callable[[], Any], limit_s: float, wall_s: float) -> Any:
-    """Return what `run` gives in a child in a folder of its own; _NO_ANSWER where it takes too long.
+class _Run(NamedTuple):
+    session: pytest.Session
+    trial: Trial
+    functions: in_place.Functions
 
-    A child that dies of something else, such as too little memory, gives a failure of the tests.
-    """
-    with tempfile.TemporaryDirectory(prefix="mutations-", ignore_cleanup_errors=True) as folder:
-        answer = Path(folder) / ANSWER
-        child = os.fork()
-        if child == 0:
-            _be_child(run, Path(folder), math.ceil(limit_s))
-        try:
-            died_of = _wait(child, wall_s)
-        finally:
-            _end(child)
-        if died_of == signal.SIGXCPU:
-            return _NO_ANSWER
-        return pickle.loads(answer.read_bytes()) if answer.exists() else _FAILED
+    def __call__(self) -> str | int:
+        if not in_place.change(self.trial.mutant, self.functions):
+            return _AT_IMPORT
+        sys.meta_path.insert(0, Importer(self.trial.mutant))
+        items = {item.nodeid: item for item in self.session.items}
+        _run([items[name] for name in self.trial.names], self.session, until_failed=True)
+        return self.session.testsfailed
 
 
-def _wait(child: int, limit_s: float) -> int:
-    """Return the signal that a child died of, 0 where it ended by itself; SIGXCPU too where it does not end."""
-    end = time.monotonic() + limit_s
-    while time.monotonic() < end:
-        status = os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-        if status is not None:
-            return 0 if status.si_code == os.CLD_EXITED else status.si_status
-        time.sleep(0.02)
-    return signal.SIGXCPU
-
-
-def _end(child: int) -> None:
-    """Kill the child and what it has started."""
-    try:
-        os.killpg(child, signal.SIGKILL)
-    except ProcessLookupError:  # before it made its group
-        os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-
-
-def _be_child(run: Callable[[], Any], folder: Path, limit_s: int) -> None:
-    """Write the answer and end, whatever happens, without the parent's clean-up."""
-    import resource  # noqa: PLC0415 - not on Windows
-
-    try:
-        os.setpgid(0, 0)
-        os.chdir(folder)
-        used_s = math.ceil(time.process_time())
-        resource.setrlimit(resource.RLIMIT_CPU, (used_s + limit_s, used_s + limit_s + 1))
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        resource.setrlimit(resource.RLIMIT_DATA, (MOST_MEMORY_BYTES, MOST_MEMORY_BYTES))
-        with (folder / "said").open("wb") as said:
-            os.dup2(said.fileno(), 1)
-            os.dup2(said.fileno(), 2)
-        part = folder / f"{ANSWER}.part"
-        part.write_bytes(pickle.dumps(run()))
-        part.rename(folder / ANSWER)
-    finally:
-        os._exit(0)
+def _run(items: Sequence[pytest.Item], session: pytest.Session, until_failed: bool = False) -> None:
+    for item, following in zip(items, [*items[1:], None], strict=True):
+        session.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+        if until_failed and session.testsfailed:
+            return

@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 
 from . import equivalents
-from .children import SURVIVED, TOO_SLOW, ChildError, Tests
+from .children import SURVIVED, TOO_SLOW, ChildError, Tests, Trial
 from .mutants import Mutant, sample
 from .reach import Reach
 from .scores import HEAD, Score, explained
@@ -86,18 +86,19 @@ def _room_of(path: Path, root: Path) -> str:
 def _try(path: Path, root: Path, options: argparse.Namespace, known: Sequence[equivalents.Equivalent]) -> Score:
     room = _room_of(path, root)
     start = time.monotonic()
-    tests = Tests(root, options.tests or [root / TESTS / room], root / CODE / room)
-    _say(f"{room}: its tests without a change ...")
-    reach = tests.reach(60 * options.minutes)
-    score = Score(path.relative_to(root / CODE).as_posix(), useless=reach.failed)
-    for name in sorted(reach.failed):
-        _say(f"  {name} fails without a change, and is left out.")
-    for mutant in _unknown(path, root, options, known, score):
-        if not _one(mutant, start + 60 * options.minutes, tests, reach, score):
-            _say(f"  The {options.minutes:g} minutes are over.")
-            break
-        if mutant in score.survivors:
-            _say("\n".join(explained(mutant, root, bool(reach.of(mutant.path, mutant.line)))))
+    score = Score(path.relative_to(root / CODE).as_posix())
+    with Tests(root, options.tests or [root / TESTS / room], root / CODE / room) as tests:
+        _say(f"{room}: its tests without a change ...")
+        reach = tests.reach(60 * options.minutes)
+        score.useless |= reach.failed
+        for name in sorted(reach.failed):
+            _say(f"  {name} fails without a change, and is left out.")
+        for mutant in _unknown(path, root, options, known, score):
+            if not _one(mutant, start + 60 * options.minutes, tests, reach, score):
+                _say(f"  The {options.minutes:g} minutes are over.")
+                break
+            if mutant in score.survivors:
+                _say("\n".join(explained(mutant, root, bool(reach.of(mutant.path, mutant.line)))))
     score.seconds = time.monotonic() - start
     return score
 
@@ -121,7 +122,8 @@ def _one(mutant: Mutant, end: float, tests: Tests, reach: Reach, score: Score) -
     names = reach.of(mutant.path, mutant.line)
     limit_s = SPARE_S + 4 * sum(reach.seconds[name] for name in names)
     left_s = end - time.monotonic()
-    outcome = tests.outcome(mutant, names, limit_s, min(PATIENCE * limit_s, left_s)) if names else SURVIVED
+    trial = Trial(mutant, names, limit_s, min(PATIENCE * limit_s, left_s))
+    outcome = tests.outcome(trial) if names else SURVIVED
     if time.monotonic() > end and outcome == TOO_SLOW:
         return False
     score.outcomes.append((mutant, outcome))

@@ -43,7 +43,7 @@ class Reach:
         `MOST_S` at most.
         """
         lines = self.tests.get(str(path), {})
-        reaching = set().union(*(lines.get(number, set()) for number in _statement(path, line)))
+        reaching = self._reaching(path, line)
         names = set(self.seconds) if _IMPORTED in reaching else reaching & set(self.seconds)
         touching = set().union(*lines.values()) & names
         total: dict[str, float] = {}
@@ -54,6 +54,14 @@ class Reach:
         found = [name for file in order for name in self.seconds if name in names and _file(name) == file]
         ends = accumulate(self.seconds[name] for name in found)
         return [name for name, end in zip(found, ends, strict=True) if end <= MOST_S]
+
+    def is_at_import(self, path: Path, line: int) -> bool:
+        """Tell whether a line runs when the code or the tests are imported."""
+        return _IMPORTED in self._reaching(path, line)
+
+    def _reaching(self, path: Path, line: int) -> set[str]:
+        lines = self.tests.get(str(path), {})
+        return set().union(*(lines.get(number, set()) for number in _statement(path, line)))
 
 
 def _file(test: str) -> str:
@@ -99,9 +107,13 @@ class Watch:
         if not report.passed:
             self._useless.add(report.nodeid)
 
-    def pytest_sessionfinish(self) -> None:
-        """Gather what was noted."""
+    def stop(self) -> None:
+        """Watch no longer."""
         self._coverage.stop()
+
+    def gather(self) -> Reach:
+        """Return what was noted, and watch no longer."""
+        self.stop()
         data = self._coverage.get_data()
         for file in data.measured_files():
             lines = data.contexts_by_lineno(file)
@@ -109,6 +121,7 @@ class Watch:
         for name in self._useless:
             self.reach.seconds.pop(name, None)
         self.reach.libraries = [name for name, module in sys.modules.items() if _is_library(module)]
+        return self.reach
 
 
 def _used_s() -> float:
