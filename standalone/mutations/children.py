@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from . import in_place
-from .forks import DIED, NO_ANSWER, end, go_into, in_child, wait
+from .forks import NO_ANSWER, end, go_into, in_child, wait
 from .mutants import Mutant
 from .reach import Reach, Watch
 
@@ -34,6 +34,7 @@ HEAVY = ("torch", "numpy", "PIL.Image", "safetensors.torch", "hypothesis", "_pyt
 _PASSED = 0
 _AT_IMPORT = "at import"
 _MOST_TO_END_S = 5
+_NO_RESULT = "No test passes without a change; run them with pytest to see why."
 
 
 class ChildError(Exception):
@@ -110,7 +111,7 @@ class Tests:
         if found == NO_ANSWER:
             raise ChildError(f"The tests without a change take more than {limit_s:.0f} s; name some with --tests.")
         if not isinstance(found, Reach) or not found.seconds:
-            raise ChildError("No test passes without a change; run them with pytest to see why.")
+            raise ChildError(_NO_RESULT)
         for name in found.libraries:
             importlib.import_module(name)
         self._reach = found
@@ -134,13 +135,14 @@ class Tests:
         try:
             self._collected.send(question)
             return self._collected.recv()
-        except (EOFError, ConnectionError):
-            return DIED
+        except (EOFError, ConnectionError) as error:
+            raise ChildError(_NO_RESULT) from error
 
     def _collect(self, asker: Connection, sources: Path) -> None:
         """Collect the tests and answer until the process is ended."""
         try:
             go_into(Path(self._folder.name))
+            self._collected.close()  # so that the end of the other process ends this one
             signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # which ends the fork of a trial too
             watch = Watch(sources)
             self._pytest([str(path) for path in self.paths], watch, _Collected(asker, watch))

@@ -17,6 +17,7 @@ from hypernetwork_workbench.hypernetworks.inference.reduced import (
 from hypernetwork_workbench.hypernetworks.kernels.linear import PackedLinear
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import nn
 
 from tests.support.examples import examples
 from tests.support.networks import random_network
@@ -210,3 +211,13 @@ def test_a_share_of_a_chain_of_bottlenecks_is_a_share_of_the_whole():
         shared = reduce(step, 8, False, CPU)
         torch.testing.assert_close(shared(x), step.transform(x, x)[0], atol=1e-5, rtol=1e-5)
     assert len(reduce(Blend(((Apply(thin[0]), 0.3),)), 8, False, CPU).thin) == 1
+
+
+def test_activations_overwrite_their_input_where_they_can_in_copies_of_their_own():
+    relu, tanh = (random_network(1, (8,), activation=name).pair(8)[0] for name in ("relu", "tanh"))
+    own = {module: [layer for layer in module.linear if not isinstance(layer, nn.Linear)] for module in (relu, tanh)}
+    (changed,) = (layer for layer in MLP(relu, 1.0).layers if not isinstance(layer, nn.Linear))
+    assert changed.inplace
+    assert not own[relu][0].inplace
+    (kept,) = (layer for layer in MLP(tanh, 1.0).layers if not isinstance(layer, nn.Linear))
+    assert kept is own[tanh][0]
