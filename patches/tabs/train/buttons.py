@@ -48,6 +48,7 @@ def answered(form: Form, act: Callable[[], Answer]) -> Answer:
     _last_answer[:] = gr.update(), paragraph("The last run ended with an error; the host's console has it.")
     try:
         with report_unexpected():
+            training.require_training()  # said before anything that the form lacks for it
             answer = act()
     except WorkbenchError as error:
         run = runs.active

@@ -255,6 +255,15 @@ def test_check_says_the_plan_and_all_that_is_wrong_at_once(tab, network):
     assert network.read_bytes() == before
 
 
+@pytest.mark.parametrize("button", ["train", "resume", "check", "find_rate"])
+def test_where_nothing_can_be_trained_that_is_said_before_what_is_not_filled_in(patched, monkeypatch, button):
+    monkeypatch.setattr(patched.module("shared").cmd_opts, "lowvram", True, raising=False)
+    tab = Tab()
+    assert tab.press(button) is None
+    assert "training is not possible with --lowvram" in tab.status
+    assert "folder" not in tab.status
+
+
 def test_train_and_continue_answer_with_pictures_and_a_sentence(tab, network):
     tab.look(preview__every="2")
     pictures = tab.press("train")
