@@ -45,8 +45,12 @@ def _xformers(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
     if mask is not None:  # xformers wants masks aligned in its own way
         return _sdpa(q, k, v, mask)
     ops: Any = importlib.import_module("xformers.ops")
-    # It takes [batch, tokens, heads, head width].
-    return ops.memory_efficient_attention(*(part.transpose(1, 2) for part in (q, k, v))).transpose(1, 2)
+    try:
+        # It takes [batch, tokens, heads, head width].
+        return ops.memory_efficient_attention(*(part.transpose(1, 2) for part in (q, k, v))).transpose(1, 2)
+    except NotImplementedError as error:
+        # It chooses by the GPU, the number format and the head width, and says so in dozens of lines.
+        raise SettingsError("train.attention", "xformers has no kernel for this GPU and model; choose auto") from error
 
 
 def _check_xformers(device: torch.device) -> None:
@@ -57,3 +61,9 @@ def _check_xformers(device: torch.device) -> None:
         raise SettingsError("train.attention", f"xformers {version} gives wrong gradients; update it, or choose auto")
     if device.type != "cuda":
         raise SettingsError("train.attention", "xformers needs a GPU; choose auto")
+    try:
+        importlib.import_module("xformers.ops")
+    except (ImportError, OSError, RuntimeError, AttributeError) as error:
+        raise SettingsError(
+            "train.attention", f"xformers {version} does not fit this PyTorch; install another one, or choose auto"
+        ) from error

@@ -184,6 +184,8 @@ def test_no_graph_is_built_before_the_first_network(denoiser, patched):
     ],
 )
 def test_xformers_is_refused_with_a_sentence_where_it_cannot_be_trusted(monkeypatch, version, device, sentence):
+    monkeypatch.setitem(sys.modules, "xformers", types.ModuleType("xformers"))
+    monkeypatch.setitem(sys.modules, "xformers.ops", types.ModuleType("xformers.ops"))
     monkeypatch.setattr(attention_kernels.importlib.util, "find_spec", lambda _: version)
     monkeypatch.setattr(attention_kernels.importlib.metadata, "version", lambda _: version)
     if not sentence:
@@ -191,6 +193,27 @@ def test_xformers_is_refused_with_a_sentence_where_it_cannot_be_trusted(monkeypa
         return
     with pytest.raises(SettingsError, match=r"train\.attention: " + sentence):
         attention_kernels.kernel("xformers", torch.device(device))
+
+
+def test_xformers_that_does_not_fit_this_torch_is_refused_with_a_sentence(monkeypatch):
+    monkeypatch.setattr(attention_kernels.importlib.util, "find_spec", lambda _: "found")
+    monkeypatch.setattr(attention_kernels.importlib.metadata, "version", lambda _: "0.0.22")
+    monkeypatch.setitem(sys.modules, "xformers.ops", None)
+    with pytest.raises(SettingsError, match=r"train\.attention: xformers 0\.0\.22 does not fit this PyTorch"):
+        attention_kernels.kernel("xformers", torch.device("cuda"))
+
+
+def test_xformers_without_a_kernel_for_the_model_ends_in_a_sentence(monkeypatch):
+    """A stand-in that fails as the library does, which on a CPU has no kernel at all."""
+
+    def memory_efficient_attention(*_parts):
+        raise NotImplementedError("No operator found for `memory_efficient_attention_forward` with inputs:\n...")
+
+    fake = types.SimpleNamespace(memory_efficient_attention=memory_efficient_attention)
+    monkeypatch.setitem(sys.modules, "xformers.ops", fake)
+    q = torch.zeros(1, 2, 8, 4)
+    with pytest.raises(SettingsError, match=r"train\.attention: xformers has no kernel for this GPU and model"):
+        attention_kernels._xformers(q, q, q, None)
 
 
 def test_auto_takes_the_hosts_own_where_torch_has_no_fused_kernel():
