@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Iterable
 from typing import Any
+
+import gradio as gr
 
 #: Buttons that read a list of networks again: the host's at its setting, its Train tab and its cards, and ours.
 _REFRESH = re.compile(
@@ -18,9 +21,9 @@ def refresh_lists() -> None:
     demo = _page()
     if demo is None:
         return
-    for number, event in enumerate(demo.dependencies):
+    for number, event in enumerate(demo.config["dependencies"]):
         names = {getattr(demo.blocks.get(_id(target)), "elem_id", None) or "" for target in event["targets"]}
-        function = demo.fns[number].fn
+        function = demo.fns[event.get("id", number)].fn  # newer versions of gradio number them with gaps
         if not any(map(_REFRESH.fullmatch, names)) or event["inputs"] or not event["outputs"] or function is None:
             continue
         answer = function()
@@ -38,8 +41,16 @@ def refresh_texts() -> None:
         made_by.reload_javascript()
 
 
+def choices(names: Iterable[str]) -> list[Any]:
+    """Return choices as this gradio keeps them: newer versions keep the text that is shown beside each value."""
+    kept: list[Any] = gr.Dropdown(list(names), render=False).choices
+    return kept
+
+
 def change(component: Any, update: dict[str, Any]) -> None:
     """Change what the server tells new pages of a component, such as its choices."""
+    if "choices" in update:
+        update = {**update, "choices": choices(update["choices"])}
     demo = _page()
     for described in (demo.config if demo is not None else {}).get("components", ()):
         if described["id"] == component._id:

@@ -96,7 +96,7 @@ def _show_in(script: Any, inputs: Sequence[Any], axes: Sequence[Any]) -> None:
         script.current_axis_options = offered
     for component in inputs[script.args_from : script.args_to]:
         if _offers(component, known):
-            component.choices = shown if are_on else component.choices
+            component.choices = page.choices(shown) if are_on else component.choices
             page.change(component, {"choices": shown})
     for argument in getattr(script.api_info, "args", None) or ():
         if _offers(argument, known):
@@ -105,7 +105,7 @@ def _show_in(script: Any, inputs: Sequence[Any], axes: Sequence[Any]) -> None:
 
 def _offers(component: Any, labels: set[str]) -> bool:
     choices = getattr(component, "choices", None) or ()
-    return bool(choices) and labels.issuperset(choices)
+    return bool(choices) and labels.issuperset(one[0] if isinstance(one, tuple) else one for one in choices)
 
 
 def _is_ours(option: Any) -> bool:
