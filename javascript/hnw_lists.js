@@ -26,4 +26,24 @@ const HNW_LISTS = [
     }
 
     document.addEventListener("pointerover", readBefore);
+
+    // Of choices that come while a list is open, newer versions of gradio (Forge) show only those with the text in it.
+    function watchOpen({target: input}) {
+        const list = input.closest?.(".hnw-networks");
+        if (!list) return;
+        const text = input.value;
+        const shown = () => list.querySelectorAll("li").length;
+        let most = shown();
+        const watch = new MutationObserver(() => {
+            most = Math.max(most, shown());
+            if (!shown() || shown() === most || input.value !== text) return;
+            watch.disconnect();
+            input.blur();
+            input.focus();
+        });
+        watch.observe(list, {childList: true, subtree: true});
+        input.addEventListener("blur", () => watch.disconnect(), {once: true});
+    }
+
+    document.addEventListener("focusin", watchOpen);
 })();
