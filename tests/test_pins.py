@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import re
 
 import httpx
+import pytest
 
 from standalone import environment
 from tests import sources
@@ -24,6 +26,25 @@ def test_every_requirement_is_pinned_once_for_each_python():
             assert key not in seen, f"{package} is in {seen[key]} and in {name}"
             seen[key] = name
     assert len(seen) > 50
+
+
+@pytest.mark.parametrize("name", ["README.md", "README.ja.md", "README.zh.md"])
+def test_the_readme_names_the_versions_that_are_run(name: str):
+    pins = {}
+    for file in (environment.REQUIREMENTS, environment.TESTS):
+        for line in (sources.ROOT / "standalone" / file).read_text(encoding="utf-8").splitlines():
+            package, _, version = line.partition(";")[0].strip().partition("==")
+            pins[package] = version
+    named = re.findall(r"`([\w-]+)` (\d[\d.]*\d)", (sources.ROOT / name).read_text(encoding="utf-8"))
+    assert {package for package, _ in named} >= {
+        "torch",
+        "pillow",
+        "bitsandbytes",
+        "pillow-heif",
+        "tensorboard",
+        "wandb",
+    }
+    assert {package: pins.get(package) for package, _ in named} == dict(named)
 
 
 def test_gradio_may_wait_for_long_jobs():
