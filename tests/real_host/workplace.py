@@ -16,6 +16,7 @@ PROBE = Path(__file__).parent / "probe"
 OURS = "hypernetwork-workbench"
 TEXT_ENCODER = "openai/clip-vit-large-patch14"
 """Where the WebUI looks for SD1's text encoder: a folder of that name below the working directory comes first."""
+BERT_WORDS = 30522
 
 
 def make(folder: Path) -> Path:
@@ -28,6 +29,7 @@ def make(folder: Path) -> Path:
     text = config["model"]["params"]["cond_stage_config"].pop("params")
     (models / "demo.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
     _write_text_encoder(folder / TEXT_ENCODER, text)
+    _write_words(folder / "bert-base-uncased")
     settings = {"sd_checkpoint_hash": "", "samples_save": False, "grid_save": False, "show_progress_every_n_steps": -1}
     (folder / "config.json").write_text(json.dumps(settings), encoding="utf-8")
     return folder
@@ -63,6 +65,14 @@ def add_others(folder: Path) -> None:
 def add_probe(folder: Path) -> None:
     """Add the extension that tells from the inside what stands in the host's attributes."""
     shutil.copytree(PROBE, folder / "extensions" / "hnw-probe", ignore=shutil.ignore_patterns("__pycache__"))
+
+
+def _write_words(folder: Path) -> None:
+    """Write the vocabulary of BLIP's captions, of made-up words, where transformers looks before it downloads."""
+    folder.mkdir()
+    marks = {0: "[PAD]", 100: "[UNK]", 101: "[CLS]", 102: "[SEP]", 103: "[MASK]"}
+    words = [marks.get(number, f"word{number}") for number in range(BERT_WORDS)]
+    (folder / "vocab.txt").write_text("\n".join(words) + "\n", encoding="utf-8")
 
 
 def _write_text_encoder(folder: Path, params: dict[str, object]) -> None:
