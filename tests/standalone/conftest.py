@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypernetwork_workbench.standalone import host as embedded
 
-from tests.support import tiny_checkpoint
+from tests.support import commands, tiny_checkpoint
 
 
 @pytest.fixture(scope="session")
@@ -20,3 +20,10 @@ def host(checkpoint, tmp_path_factory):
     running = embedded.start(checkpoint, tmp_path_factory.mktemp("data"), extension=False)
     yield running
     running.stop()
+
+
+@pytest.fixture(scope="module")
+def command():
+    """Return `launch.py train`, each call in a process of its own, without the time that the imports take."""
+    with commands.quick("standalone.train_command", "main") as train:
+        yield train

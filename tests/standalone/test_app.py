@@ -18,6 +18,8 @@ import pytest
 from hypernetwork_workbench.hypernetworks.base.errors import SettingsError
 from hypernetwork_workbench.standalone import host as embedded
 
+from tests.support import commands
+
 SERVE = "import sys; from standalone import app; sys.exit(app.serve(sys.argv[1:]))"
 
 
@@ -160,14 +162,6 @@ def test_close_breaks_off_an_event_that_does_not_end():
     assert ended.stdout.split()[-1:] == ["closed"], ended.stderr
 
 
-def run(*arguments):
-    finished = subprocess.run(
-        command(*arguments), cwd=embedded.ROOT, capture_output=True, text=True, timeout=240, check=False
-    )
-    assert finished.stdout == ""
-    return finished.returncode, finished.stderr
-
-
 def test_wrong_arguments_end_with_one_sentence_and_code_2(tmp_path):
     busy = socket.socket()
     busy.bind(("127.0.0.1", 0))
@@ -185,11 +179,12 @@ def test_wrong_arguments_end_with_one_sentence_and_code_2(tmp_path):
         "--hypernetwork-dir": [("--port", free_port(), "--data-dir", tmp_path, "--hypernetwork-dir", file)],
         "--bogus": [(*good, "--bogus")],
     }
-    with busy:
+    with busy, commands.quick("standalone.app", "serve") as serve:
         for name, lines in cases.items():
             for line in lines:
-                code, text = run(*line)
-                assert code == 2, text
+                done = serve(*line, "--no-browser")
+                text = done.stderr
+                assert (done.returncode, done.stdout) == (2, ""), text
                 assert name in text
                 assert text.count("\n") == 1, text
     assert not data.exists(), "nothing may be written"

@@ -104,10 +104,10 @@ def test_a_job_writes_network_sheet_log_and_report(job, tmp_path, checkpoint):
 
 
 @pytest.mark.slow
-def test_find_rate_tells_a_rate_and_trains_nothing(job, tmp_path, checkpoint):
+def test_find_rate_tells_a_rate_and_trains_nothing(command, job, tmp_path, checkpoint):
     report, host = tmp_path / "report.json", tmp_path / "host"
     arguments = ["--ckpt", checkpoint, "--data-dir", host, "--report", report, "--find-rate"]
-    result = run(job, *arguments, "--set", "train.max_steps=6")
+    result = command(job, *arguments, "--set", "train.max_steps=6")
     assert result.returncode == 0, result.stderr
     found = json.loads(report.read_text(encoding="utf-8"))
     assert found["doubt"] is None
@@ -117,7 +117,7 @@ def test_find_rate_tells_a_rate_and_trains_nothing(job, tmp_path, checkpoint):
     assert found["steps"] >= sum(trial["steps"] for trial in found["trials"] if trial["loss"] is not None)
     assert not list(tmp_path.rglob("*.pt"))
     assert not (job.parent / "out").exists()
-    result = run(job, *arguments, "--set", "optimizer.name=Prodigy")
+    result = command(job, *arguments, "--set", "optimizer.name=Prodigy")
     assert result.returncode == 0, result.stderr
     assert result.stdout == f"No learning rate can be told: {json.loads(report.read_text())['doubt']}.\n"
 
@@ -149,12 +149,14 @@ def test_find_rate_tells_a_rate_and_trains_nothing(job, tmp_path, checkpoint):
         (["{job}", "--set", "train.max_step=3"], "train.max_step: there is no such setting; do you mean max_steps?"),
     ],
 )
-def test_what_is_entered_wrong_is_one_sentence_and_nothing_is_written(job, tmp_path, checkpoint, arguments, sentence):
+def test_what_is_entered_wrong_is_one_sentence_and_nothing_is_written(
+    command, job, tmp_path, checkpoint, arguments, sentence
+):
     before = sorted(job.parent.rglob("*"))
     words = [word.format(job=job, tmp=tmp_path) for word in arguments]
     fallback = [] if "--ckpt" in words or "none.toml" in words or not words else ["--ckpt", str(checkpoint)]
     data = [] if "--data-dir" in words or not words else ["--data-dir", str(tmp_path / "host")]
-    result = run(*words, *fallback, *data)
+    result = command(*words, *fallback, *data)
     assert result.returncode == 2, result.stdout + result.stderr
     # What was found in the dataset by then is told too.
     facts = ("Loading", "Pictures: ", "Captions: ")
@@ -164,9 +166,9 @@ def test_what_is_entered_wrong_is_one_sentence_and_nothing_is_written(job, tmp_p
     assert sorted(job.parent.rglob("*")) == before
 
 
-def test_a_run_that_fails_on_the_pictures_ends_with_1_and_names_them(job, tmp_path, checkpoint):
+def test_a_run_that_fails_on_the_pictures_ends_with_1_and_names_them(command, job, tmp_path, checkpoint):
     (job.parent / "pictures" / "broken.png").write_bytes(b"no picture")
-    result = run(job, "--ckpt", checkpoint, "--data-dir", tmp_path / "host", "--set", "data.stop_at_broken=true")
+    result = command(job, "--ckpt", checkpoint, "--data-dir", tmp_path / "host", "--set", "data.stop_at_broken=true")
     assert result.returncode == 1
     assert "broken.png: the picture cannot be read" in result.stderr
     assert not (job.parent / "out").exists()

@@ -64,10 +64,13 @@ def job(tmp_path_factory):
     return folder / "job.toml"
 
 
-def start(job, checkpoint, out, *arguments):
-    words = [job, "--ckpt", checkpoint, "--data-dir", out.parent / "host", "--set", f"output.dir={out}", *arguments]
+def words(job, checkpoint, out, *arguments):
+    return [job, "--ckpt", checkpoint, "--data-dir", out.parent / "host", "--set", f"output.dir={out}", *arguments]
+
+
+def start(*of):
     return subprocess.Popen(
-        [sys.executable, "-c", COMMAND, *map(str, words)],
+        [sys.executable, "-c", COMMAND, *map(str, words(*of))],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         cwd=ROOT,
@@ -75,10 +78,15 @@ def start(job, checkpoint, out, *arguments):
     )
 
 
-def finish(job, checkpoint, out, *arguments):
-    with start(job, checkpoint, out, *arguments) as process:
-        _, said = process.communicate()
-    assert process.returncode == 0, said.decode()
+@pytest.fixture(scope="module")
+def finish(command):
+    """Return a function that runs a job to its end."""
+
+    def run(*of):
+        done = command(*words(*of))
+        assert done.returncode == 0, done.stderr
+
+    return run
 
 
 def outcome(out):
@@ -96,7 +104,7 @@ def assert_same(one, other):
 
 
 @pytest.fixture(scope="module")
-def whole(job, checkpoint, tmp_path_factory):
+def whole(finish, job, checkpoint, tmp_path_factory):
     """Return the outcome of all steps at once."""
     out = tmp_path_factory.mktemp("whole") / "out"
     finish(job, checkpoint, out)
@@ -107,7 +115,7 @@ def whole(job, checkpoint, tmp_path_factory):
 
 
 @pytest.mark.slow
-def test_a_run_in_two_halves_is_the_whole_run(job, checkpoint, whole, tmp_path):
+def test_a_run_in_two_halves_is_the_whole_run(finish, job, checkpoint, whole, tmp_path):
     # The first half ends at a numbered copy; what came after it is as if it had never been.
     finish(job, checkpoint, tmp_path / "out", "--set", "train.max_steps=6")
     finish(job, checkpoint, tmp_path / "out", "--resume")
@@ -116,7 +124,7 @@ def test_a_run_in_two_halves_is_the_whole_run(job, checkpoint, whole, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
-def test_a_run_killed_in_its_second_half_goes_on_from_the_last_save(job, checkpoint, whole, tmp_path):
+def test_a_run_killed_in_its_second_half_goes_on_from_the_last_save(finish, job, checkpoint, whole, tmp_path):
     out = tmp_path / "out"
     log = out / "small" / "log.csv"
     # Long previews leave time to kill it before the end; they do not touch what is trained.
