@@ -23,8 +23,8 @@ def main(arguments: Sequence[str]) -> int:
 def sharing(arguments: Sequence[str], cores: int) -> list[str]:
     """Return pytest's options that share the tests among `cores`; none where the user names tests or a number.
 
-    A file's tests stay together, for they share a server, a browser or a model; and each worker keeps the order of the
-    files, for a host that is started again, as later folders do, is another one for the tests that started it first.
+    A file's tests stay together, for they share a server, a browser or a model; and the files keep their order: the
+    slow ones come first, lest one core works on such a file at the end while the others wait.
     """
     if cores == 1 or any(_chooses(argument) for argument in arguments):
         return []

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 from hypernetwork_workbench.hypernetworks.base import unexpected_errors
 
+from tests.support import order
 from tests.support.examples import load_profile
 
 # A shell that starts the tests in the background has them ignore Ctrl-C, and so would every program they start.
@@ -27,6 +28,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Choose the examples before a module of tests is imported."""
     load_profile(config.getoption("--random-examples"))
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
+    """Arrange the tests after they were shuffled."""
+    written = list(items)
+    yield
+    items[:] = order.arranged(items, written)
 
 
 @pytest.fixture(autouse=True)

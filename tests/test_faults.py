@@ -4,6 +4,8 @@ import pytest
 
 from tests.support import faults
 
+pytestmark = pytest.mark.slow
+
 CASES = {case.name: case for cases in faults.kinds().values() for case in cases()}
 
 

@@ -11,6 +11,8 @@ from tests.browser import page as browser
 from tests.browser.conftest import Server
 from tests.browser.page import Page
 
+pytestmark = pytest.mark.slow
+
 WIDTHS_PX = (1440, 420)
 
 

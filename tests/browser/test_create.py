@@ -13,6 +13,8 @@ from hypernetwork_workbench.hypernetworks.network.hypernetwork import Hypernetwo
 from tests.browser.conftest import Server
 from tests.browser.page import Page
 
+pytestmark = pytest.mark.story
+
 NAME = "made in a test"
 HTML = "const one = document.querySelector('#' + arguments[0] + ' svg'); return one ? one.outerHTML : ''"
 

@@ -14,6 +14,8 @@ from tests.browser.conftest import Server
 from tests.browser.page import Page
 from tests.sources import ROOT
 
+pytestmark = pytest.mark.story
+
 OPEN = "return arguments[0].querySelector(':scope > .label-wrap').classList.contains('open')"
 BROKEN_PICTURES = """
 return [...document.querySelectorAll('#hnw_dataset_tab img')].filter((one) => one.naturalWidth === 0).length

@@ -14,6 +14,8 @@ from tests.browser.page import Page
 from tests.browser.test_dataset import look, texts
 from tests.sources import ROOT
 
+pytestmark = pytest.mark.story
+
 SHOWN = "return document.querySelector('.hnw-chosen')?.dataset.number ?? ''"
 SELECTED = "return document.querySelectorAll('.hnw-cell > input:checked').length"
 

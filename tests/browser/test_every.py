@@ -18,6 +18,8 @@ from tests.browser.page import Page
 from tests.browser.test_runs import NOTICE
 from tests.browser.test_train import HTML
 
+pytestmark = pytest.mark.slow
+
 LANGUAGES = ("None", "ja_JP", "zh_CN")
 #: As many of the demo's pictures as take more than one page.
 COPIES = 2

@@ -13,6 +13,8 @@ from tests.browser.conftest import Server
 from tests.browser.page import Page
 from tests.sources import ROOT
 
+pytestmark = pytest.mark.story
+
 SEARCH = """
 const field = document.querySelector("#hnw_train_contents .hnw-search");
 field.value = arguments[0];

@@ -13,6 +13,8 @@ from tests.browser.conftest import Server
 from tests.browser.layout import wide
 from tests.browser.page import Page
 
+pytestmark = pytest.mark.story
+
 NAME = "looked at"
 OPEN = "return arguments[0].querySelector(':scope > .label-wrap').classList.contains('open')"
 

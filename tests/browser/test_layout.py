@@ -13,6 +13,8 @@ from tests.browser import page as browser
 from tests.browser.conftest import Server, serving
 from tests.browser.page import Page
 
+pytestmark = [pytest.mark.story, pytest.mark.slow]
+
 WIDTHS = pytest.mark.parametrize("width_px", layout.WIDTHS_PX)
 STEPS = 40
 IN_SIGHT = "return [...document.querySelectorAll(arguments[0])].some((one) => one.offsetParent !== null)"

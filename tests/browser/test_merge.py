@@ -12,6 +12,8 @@ from hypernetwork_workbench.hypernetworks import compose, files
 from tests.browser.conftest import Server
 from tests.browser.page import Page
 
+pytestmark = pytest.mark.story
+
 FIRST, SECOND, MERGED = "merge one", "merge two", "merge both"
 SHOWN = "return !!arguments[0] && arguments[0].offsetParent !== null"
 

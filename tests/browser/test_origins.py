@@ -17,6 +17,8 @@ from tests.browser import page as browser
 from tests.browser.conftest import Server, free_port, serving
 from tests.browser.page import Page
 
+pytestmark = pytest.mark.story
+
 EVIL, PROXIED = "evil.example", "draw.example"
 STOLEN, OWN = "made by another site", "made beside another site"
 
@@ -154,9 +156,10 @@ def site(request: pytest.FixtureRequest, own: Page, guarded: Server) -> Iterator
         home, target = places[request.param]
         driver.switch_to.new_window("tab")
         driver.get(home)
-        opened = Site(driver, target)
+        opened, other = Site(driver, target), driver.current_window_handle
         driver.get_log("performance")
         yield opened
+        driver.switch_to.window(other)
         driver.close()
         driver.switch_to.window(first)
 
@@ -261,7 +264,7 @@ def test_the_users_page_goes_on_beside_it(site: Site, own: Page, guarded: Server
     name = f"{OWN} {len(list(guarded.data.rglob('*.pt')))}"
     assert create(own, name, guarded).exists()
     driver.switch_to.window(other)
-    assert 403 in site.statuses()
+    own.until("a refusal", lambda: 403 in site.statuses())
     assert not any(guarded.data.rglob(f"{STOLEN}*"))
 
 

@@ -14,6 +14,8 @@ from hypernetwork_workbench.hypernetworks.network.hypernetwork import Hypernetwo
 from tests.browser.conftest import Server
 from tests.browser.page import Page
 
+pytestmark = pytest.mark.story
+
 WIDTHS = (96, 64, 128)  # of the demo's model
 PROMPT = "a red circle on a white background"
 DROP = """fetch(arguments[0]).then((answer) => answer.blob()).then((blob) => {

@@ -17,6 +17,8 @@ from tests.browser.page import Page
 from tests.browser.test_train import html, live_step
 from tests.sources import ROOT
 
+pytestmark = pytest.mark.story
+
 NAME = "busy"
 #: More than are taken while these tests last; at the end somebody presses Interrupt.
 STEPS = 50_000

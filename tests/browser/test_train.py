@@ -11,6 +11,8 @@ from hypernetwork_workbench.hypernetworks import files
 from tests.browser.conftest import Server
 from tests.browser.page import Page
 
+pytestmark = [pytest.mark.story, pytest.mark.slow]
+
 NAME = "watched"
 HTML = "const one = document.querySelector(arguments[0]); return one ? one.innerHTML : ''"
 #: Width and height of the strip in sight while a run goes on.

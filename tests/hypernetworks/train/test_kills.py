@@ -38,7 +38,7 @@ NAMED = [
     ],
 ]
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="the parts of a chain are forks")
+pytestmark = [pytest.mark.skipif(not hasattr(os, "fork"), reason="the parts of a chain are forks"), pytest.mark.slow]
 
 
 def run_chains(pictures, mount, chains):
