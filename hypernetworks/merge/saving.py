@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from .. import files
@@ -47,6 +48,14 @@ class ResultSettings(Settings):
             SettingsError: a file of the name exists and may not be replaced; names the field.
         """
         return free_path(folder, self.name + FORMS[self.form].suffix, self.overwrite)
+
+
+def as_read_back(network: Hypernetwork, settings: ResultSettings) -> Hypernetwork:
+    """Return the network as it would be read from the file of these settings; raises what `save` does."""
+    with TemporaryDirectory() as folder:
+        path = settings.target(Path(folder))
+        save(network, path, settings)
+        return files.load(path)
 
 
 def free_path(folder: Path, file_name: str, overwrite: bool) -> Path:

@@ -27,7 +27,8 @@ from ..runs import training
 from ..runs.job import job_from
 from ..runs.run import Run, runs
 from ..tabs.inspect import work
-from ..tabs.merge import compositions, handlers
+from ..tabs.merge import compositions
+from ..tabs.merge import work as merging
 from .access import error_body, not_found
 
 Body = Mapping[str, Any]
@@ -152,7 +153,7 @@ def merge(body: Body) -> dict[str, Any]:
         values["method"] = METHODS[values["method"]].label
     elif "method" in body:
         raise SettingsError("method", f"must be one of {', '.join(METHODS)}, not {shown(values['method'])}")
-    merged = handlers.merge_files(values)
+    merged = merging.merge_files(values)
     return {**_listed(merged.path), "method": merged.method, "differences": plain(merged.differences)}
 
 

@@ -15,6 +15,7 @@ from ...hypernetworks.base.errors import SettingsError
 from ...hypernetworks.network.hypernetwork import Hypernetwork
 from ...hypernetworks.ports import PictureRequest
 from . import encoders, temporary
+from .loaded import Loaded
 
 #: Pixels of the pictures that are sampled together: many small pictures, but one of 512 x 512 at a time.
 _PIXELS_AT_ONCE = 512 * 512
@@ -31,17 +32,18 @@ class HostPreviewer:
         Raises:
             SettingsError: the host has no such sampler.
         """
-        pictures: list[Image.Image] = []
-        with ExitStack() as stack:
-            stack.enter_context(temporary.preserved_rng())
-            stack.enter_context(temporary.preserved_state())
-            stack.enter_context(temporary.quiet_total())
-            stack.enter_context(temporary.mode(network, is_training=False))
-            stack.enter_context(temporary.attached(network, strength))
-            stack.enter_context(encoders.needed(encoders.VAE, encoders.TEXT))
-            for batch in _batches(requests):
-                pictures += _process(batch)
-        return pictures
+        with temporary.mode(network, is_training=False), temporary.attached(network, strength):
+            return _pictures(requests)
+
+
+def pictures_with(requests: Sequence[PictureRequest], loaded: Loaded | None) -> list[Image.Image]:
+    """Return a picture for each request, with what the host could have loaded, in evaluation mode, or with nothing.
+
+    Raises:
+        SettingsError: the host has no such sampler.
+    """
+    with temporary.alone(loaded):
+        return _pictures(requests)
 
 
 def find_sampler(name: str) -> str:
@@ -79,6 +81,18 @@ def _schedules() -> Sequence[Any]:
     if importlib.util.find_spec("modules.sd_schedulers") is None:
         return ()
     return importlib.import_module("modules.sd_schedulers").schedulers
+
+
+def _pictures(requests: Sequence[PictureRequest]) -> list[Image.Image]:
+    pictures: list[Image.Image] = []
+    with ExitStack() as stack:
+        stack.enter_context(temporary.preserved_rng())
+        stack.enter_context(temporary.preserved_state())
+        stack.enter_context(temporary.quiet_total())
+        stack.enter_context(encoders.needed(encoders.VAE, encoders.TEXT))
+        for batch in _batches(requests):
+            pictures += _process(batch)
+    return pictures
 
 
 def _batches(requests: Sequence[PictureRequest]) -> Iterator[list[PictureRequest]]:

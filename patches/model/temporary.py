@@ -14,7 +14,7 @@ from modules import shared
 from torch import nn
 
 from ...hypernetworks.network.hypernetwork import Hypernetwork
-from .loaded import LoadedNetwork
+from .loaded import Loaded, LoadedNetwork
 
 _STATE_FIELDS = ("job", "job_no", "job_count", "sampling_step", "sampling_steps", "textinfo", "current_latent")
 
@@ -87,13 +87,20 @@ def _forward_checkpoints(module: nn.Module) -> bool:
 @contextmanager
 def attached(network: Hypernetwork | None, strength: float) -> Iterator[None]:
     """Let only `network`, or none, transform the host's attention inputs."""
+    loaded = None
+    if network is not None:
+        loaded = LoadedNetwork(network, network.metadata.name or "unsaved")
+        loaded.set_multiplier(strength)
+    with alone(loaded):
+        yield
+
+
+@contextmanager
+def alone(loaded: Loaded | None) -> Iterator[None]:
+    """Let only `loaded`, or nothing, transform the host's attention inputs."""
     before: Sequence[Any] = list(shared.loaded_hypernetworks)
     try:
-        shared.loaded_hypernetworks[:] = []
-        if network is not None:
-            loaded = LoadedNetwork(network, network.metadata.name or "unsaved")
-            loaded.set_multiplier(strength)
-            shared.loaded_hypernetworks.append(loaded)
+        shared.loaded_hypernetworks[:] = [] if loaded is None else [loaded]
         yield
     finally:
         shared.loaded_hypernetworks[:] = before

@@ -23,8 +23,8 @@ from ....hypernetworks.merge.outlines import outline
 from ....hypernetworks.pages.sentences import done, note
 from ...patching.error_reports import report_unexpected
 from ..inspect import work
-from .handlers import file_problem
 from .preview import PreviewHandlers
+from .work import file_problem
 
 _EMPTY = "Choose a network and a checkpoint; then this shows how many attention layers change."
 

@@ -24,7 +24,7 @@ from ....hypernetworks.pages.sentences import done, note
 from ...model import host, lookup
 from ...patching.error_reports import report_unexpected
 from ..inspect import work
-from . import handlers
+from . import work as merging
 from .preview import PreviewHandlers
 
 SUFFIX = ".hns"
@@ -101,11 +101,11 @@ def write_one(values: Mapping[str, Any]) -> tuple[Path, str]:
     if not planned.possible:
         raise SettingsError(_FIELD, f"it cannot be one file, as {planned.reason}")
     paths = {name: work.network_path(name, _FIELD) for name in composition.names}
-    networks = {name: handlers.load(path, name, _FIELD) for name, path in paths.items()}
+    networks = {name: merging.load(path, name, _FIELD) for name, path in paths.items()}
     merged = merge_composition(composition, networks)
     hashes = [files.short_hash(path) for path in paths.values()]
     merged.metadata.training["merge"] = with_hashes(merged.metadata.training["merge"], hashes)
-    return target, handlers.write(merged, target, settings)
+    return target, merging.write(merged, target, settings)
 
 
 def _read(text: str) -> Composition:

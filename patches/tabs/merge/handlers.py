@@ -2,40 +2,28 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import gradio as gr
 from modules import shared
 
-from ....hypernetworks import files
-from ....hypernetworks.base.errors import HypernetworkFileError, SettingsError, WorkbenchError, raise_all
+from ....hypernetworks.base.errors import SettingsError, WorkbenchError
 from ....hypernetworks.jobs.create_entry import as_sentence
-from ....hypernetworks.merge import Plan, check, merge, method_names, plan
-from ....hypernetworks.merge.inputs import Inputs, check_inputs
-from ....hypernetworks.merge.outlines import outline
-from ....hypernetworks.merge.saving import ResultSettings, save, with_hashes
+from ....hypernetworks.merge import Plan, check, method_names, plan
 from ....hypernetworks.merge.settings import NONE, OWN_OPTIONS, ROWS, MergeSettings, chosen_rows, used_fields
-from ....hypernetworks.network.file_forms import DTYPES
 from ....hypernetworks.network.hypernetwork import Hypernetwork
 from ....hypernetworks.pages import merge as page
 from ....hypernetworks.pages.sentences import done, note
-from ...model import host
-from ...patching.error_reports import report_unexpected
 from ..form import Form
 from ..inspect import work as inspecting
+from . import work
 
 #: What was entered, and what it would give.
 Prediction = tuple[list[Any], tuple[check.Difference, ...]]
-ResultT = TypeVar("ResultT")
 _TWO = 2
-_MERGE_FIELDS = {field.name for field in dataclasses.fields(MergeSettings)}
-_RESULT_FIELDS = {field.name for field in dataclasses.fields(ResultSettings)}
-_FIELDS = tuple(f"network_{row}" for row in range(1, ROWS + 1))
 
 
 class MergeHandlers:
@@ -60,7 +48,7 @@ class MergeHandlers:
     @property
     def lists(self) -> list[Any]:
         """The dropdowns of networks."""
-        return [field.component for field in self.form.fields if field.name in _FIELDS]
+        return [field.component for field in self.form.fields if field.name in work.FIELDS]
 
     def look(self, *entered: Any) -> list[Any]:
         """Show the fields that have an effect, what is wrong with them, and which methods are possible."""
@@ -79,7 +67,7 @@ class MergeHandlers:
     def predict(self, *entered: Any) -> tuple[str, Prediction | None]:
         """Measure what the chosen method would make; return the report of an error, and the figures."""
         try:
-            return "", (list(entered), _predict(self.form.values(entered)))
+            return "", (list(entered), work.predict(self.form.values(entered)))
         except WorkbenchError as error:
             return self.form.explain(error), None
 
@@ -115,10 +103,10 @@ def _judge(
         found: how the result of the chosen method would differ, if that was measured.
     """
     problems: list[SettingsError] = []
-    outlines = [_collect_errors(problems, partial(_outline, values, row)) for row in chosen]
-    settings = _collect_errors(problems, partial(_settings, values, chosen))
+    outlines = [work.collect_errors(problems, partial(work.outline_of, values, row)) for row in chosen]
+    settings = work.collect_errors(problems, partial(work.settings_of, values, chosen))
     if values["name"]:
-        _collect_errors(problems, partial(_target, values))
+        work.collect_errors(problems, partial(work.target_of, values))
     if len(chosen) < _TWO:
         return problems, note("Choose at least two networks; then a table shows what each method can do with them.")
     networks = [network for network in outlines if network is not None]
@@ -131,15 +119,16 @@ def _judge(
 
 def _plans(settings: MergeSettings, networks: Sequence[Hypernetwork], problems: list[SettingsError]) -> list[Plan]:
     """Return the plan of each method; block weights that do not fit the chosen method are a problem, and left out."""
-    fitting = _collect_errors(problems, partial(settings.merge_options, settings.method_name, _widths(networks)))
+    widths = work.widths(networks)
+    fitting = work.collect_errors(problems, partial(settings.merge_options, settings.method_name, widths))
     plans = []
     for method in method_names():
-        weighted = _weighted(settings, networks, method)
+        weighted = work.weighted(settings, networks, method)
         remark = ""
         options = None
         if fitting is not None:
             try:
-                options = settings.merge_options(method, _widths(networks))
+                options = settings.merge_options(method, widths)
             except SettingsError:
                 remark = "; the weights of single blocks are written in another way for it"
         made = plan(weighted, method, options)
@@ -147,144 +136,6 @@ def _plans(settings: MergeSettings, networks: Sequence[Hypernetwork], problems: 
     return plans
 
 
-@report_unexpected()
-def _predict(values: Mapping[str, Any]) -> tuple[check.Difference, ...]:
-    chosen = chosen_rows(values)
-    _check(values, chosen)
-    settings = _settings(values, chosen)
-    _, inputs = _inputs(values, settings)
-    return tuple(check.predict(inputs, settings.method_name, DTYPES[values["dtype"]]))
-
-
 def _merge(values: Mapping[str, Any]) -> tuple[str, Any]:
-    merged = merge_files(values)
+    merged = work.merge_files(values)
     return done(merged.sentence), page.check_table(merged.differences, check.compared_with(merged.method))
-
-
-@dataclass(frozen=True)
-class Merged:
-    """A merge that was written.
-
-    Attributes:
-        path: the new file.
-        sentence: the report for users.
-        method: its name in the registry.
-        differences: how its effect differs from that of the networks.
-    """
-
-    path: Path
-    sentence: str
-    method: str
-    differences: tuple[check.Difference, ...]
-
-
-@report_unexpected()
-def merge_files(values: Mapping[str, Any]) -> Merged:
-    """Merge networks of the host's list into one file, as the fields of `MergeSettings` and `ResultSettings` say.
-
-    Raises:
-        SettingsError: a field is wrong, or the method cannot merge these networks.
-        WorkbenchError: the networks cannot be merged, or the file cannot be written.
-    """
-    chosen = chosen_rows(values)
-    _check(values, chosen, _target)
-    settings, result, target = _settings(values, chosen), _result(values), _target(values)
-    paths, inputs = _inputs(values, settings)
-    method = settings.method_name
-    merged = merge(zip(inputs.networks, inputs.weights, strict=True), method, inputs.options)
-    recipe = with_hashes(merged.metadata.training["merge"], [files.short_hash(path) for path in paths])
-    merged.metadata.training["merge"] = recipe
-    differences = check.differences(merged, inputs, method, DTYPES[result.dtype])
-    return Merged(target, write(merged, target, result), method, differences)
-
-
-def _inputs(values: Mapping[str, Any], settings: MergeSettings) -> tuple[list[Path], Inputs]:
-    """Return the files of the chosen networks, and what is to be merged; raises SettingsError."""
-    rows, method = settings.network_rows, settings.method_name
-    outlines = [_outline(values, row) for row in rows]
-    options = settings.merge_options(method, _widths(outlines))
-    planned = plan(_weighted(settings, outlines, method), method, options)
-    if not planned.possible:
-        raise SettingsError("method", page.reason(planned))
-    fields = [_FIELDS[row - 1] for row in rows]
-    paths = [inspecting.network_path(values[field], field) for field in fields]
-    networks = [load(path, values[field], field) for path, field in zip(paths, fields, strict=True)]
-    return paths, check_inputs(_weighted(settings, networks, method), options)
-
-
-def _check(values: Mapping[str, Any], chosen: Sequence[int], *more: Callable[[Mapping[str, Any]], Any]) -> None:
-    """Raise SettingsError for all fields that are wrong or missing, and for what `more` finds wrong."""
-    problems = [SettingsError(_FIELDS[row - 1], "choose a network") for row in (1, 2) if row not in chosen]
-    for row in chosen:
-        _collect_errors(problems, partial(_outline, values, row))
-    _collect_errors(problems, partial(_settings, values, chosen))
-    for one in more:
-        _collect_errors(problems, partial(one, values))
-    raise_all(problems)
-
-
-def file_problem(error: HypernetworkFileError) -> str:
-    """Return the reason for the field of a broken file."""
-    return f"its file cannot be used ({error})"
-
-
-def load(path: Path, name: str, field: str) -> Hypernetwork:
-    """Return the network of a file under the name that the host gives it.
-
-    Raises:
-        SettingsError: it cannot be read; names `field`.
-    """
-    try:
-        network = files.load(path)
-    except HypernetworkFileError as error:
-        raise SettingsError(field, file_problem(error)) from error
-    network.metadata = replace(network.metadata, name=name)
-    return network
-
-
-def write(network: Hypernetwork, target: Path, settings: ResultSettings) -> str:
-    """Write a merged network and list it; return a sentence. Raises HypernetworkFileError where that fails."""
-    save(network, target, settings)
-    shared.reload_hypernetworks()
-    return inspecting.wrote(target)
-
-
-def _outline(values: Mapping[str, Any], row: int) -> Hypernetwork:
-    name, field = values[_FIELDS[row - 1]], _FIELDS[row - 1]
-    try:
-        return outline(inspecting.network_path(name, field), name)
-    except HypernetworkFileError as error:
-        raise SettingsError(field, file_problem(error)) from error
-
-
-def _settings(values: Mapping[str, Any], chosen: Sequence[int]) -> MergeSettings:
-    """Return the settings without the values of hidden fields; raises SettingsError."""
-    used = used_fields(values["method"], chosen) | {"method", *(_FIELDS[row - 1] for row in chosen)}
-    return MergeSettings.from_mapping({name: values[name] for name in _MERGE_FIELDS & used})
-
-
-def _result(values: Mapping[str, Any]) -> ResultSettings:
-    return ResultSettings.from_mapping({name: values[name] for name in _RESULT_FIELDS})
-
-
-def _target(values: Mapping[str, Any]) -> Path:
-    return _result(values).target(host.network_dir())
-
-
-def _weighted(
-    settings: MergeSettings, networks: Sequence[Hypernetwork], method: str
-) -> list[tuple[Hypernetwork, float]]:
-    return list(zip(networks, settings.weights(method), strict=True))
-
-
-def _widths(networks: Sequence[Hypernetwork]) -> tuple[int, ...]:
-    return tuple(dict.fromkeys(width for network in networks for width in network.widths))
-
-
-def _collect_errors(problems: list[SettingsError], work: Callable[[], ResultT]) -> ResultT | None:
-    """Return what `work` returns, or None where it raises SettingsError, whose errors are added to `problems`."""
-    try:
-        return work()
-    except SettingsError as error:
-        problems += error.errors
-    return None

@@ -28,7 +28,7 @@ OF_FILES = ("texts/foreign.py", "filetypes/pages.py", "files/convert.py", "data/
 #: Whose texts label the fields of a form, or go to the log.
 DECLARATIONS = {"setting", "Option", "Group", "Preset", "debug", "info", "warning", "exception"}
 #: What the routes call beside the core.
-CALLED = ("api", "tabs/inspect/work.py", "tabs/merge/handlers.py", "tabs/merge/compositions.py", "model/lookup.py")
+CALLED = ("api", "tabs/inspect/work.py", "tabs/merge/work.py", "tabs/merge/compositions.py", "model/lookup.py")
 
 
 def hidden(node: ast.AST) -> Iterator[ast.AST]:

@@ -180,7 +180,7 @@ def test_the_figures_before_a_merge_are_those_after_it(method, dtype, tab, merge
     status, prediction = tab.merge.predict(*entered)
     assert status == ""
     assert "Wrote m.pt" in merge(**given)[0]
-    from hypernetwork_workbench.patches.tabs.merge.handlers import merge_files
+    from hypernetwork_workbench.patches.tabs.merge.work import merge_files
 
     merged = merge_files({**tab.merge.form.values(entered), "overwrite": True})
     assert prediction[1] == merged.differences
