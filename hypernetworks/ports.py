@@ -19,6 +19,9 @@ from torch import Tensor, device
 from .kernels.memory import Activations
 from .network.hypernetwork import Hypernetwork
 
+#: The VAE halves the sides of a picture three times.
+SIDE_STEP_PX = 8
+
 
 class Encoder(Protocol):
     """Turns pictures and texts into what the U-Net takes."""

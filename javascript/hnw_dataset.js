@@ -1,4 +1,4 @@
-// The tab Dataset: pictures and tags that are pressed, and the progress of its jobs beside its own button.
+// The tab Dataset: pictures and tags that are pressed.
 
 function hnwDatasetSet(id, value) {
     const field = gradioApp().querySelector(`#${id} input, #${id} textarea`);
@@ -24,34 +24,4 @@ function hnwDatasetSort(button, column) {
     const isNumber = rows.every((row) => row.cells[column].dataset.sort !== undefined);
     rows.sort((one, other) => (isNumber ? number(other) - number(one) : text(one).localeCompare(text(other))));
     body.append(...rows);
-}
-
-let hnwDatasetJob = "";
-
-// Names the job that Interrupt is for: the last one that this page has started here.
-// eslint-disable-next-line no-unused-vars
-function hnwDatasetTask() {
-    return [hnwDatasetJob];
-}
-
-// eslint-disable-next-line no-unused-vars
-function hnwStartDataset() {
-    const id = randomId();
-    hnwDatasetJob = id;
-    const container = gradioApp().querySelector("#hnw_dataset_progress");
-    let live = gradioApp().querySelector("#hnw_dataset_live");
-    if (!live) {
-        live = document.createElement("div");
-        live.id = "hnw_dataset_live";
-        container.parentNode.insertBefore(live, container.nextSibling);
-    }
-    const atEnd = () => {
-        live.innerHTML = "";
-    };
-    requestProgress(id, container, null, atEnd, (progress) => {
-        if (progress.textinfo) live.innerHTML = progress.textinfo;
-    });
-    const values = Array.from(arguments);
-    values[0] = id;
-    return values;
 }

@@ -57,6 +57,14 @@ def check_table(differences: Sequence[Difference], compared_with: str) -> str:
     return elements.page(_FILE, "check", is_exact(differences), compared_with, rows)
 
 
+def difference(differences: Sequence[Difference], compared_with: str) -> str:
+    """Return in a sentence how near the result is to what the networks do together."""
+    share = overall(differences)
+    if is_exact(differences) or share is None:
+        return f"The result does the same as {compared_with}."
+    return f"The result differs from {compared_with}, by {_percent(share)} on average."
+
+
 def composition_table(composition: Composition, text: str, plan: Plan) -> str:
     """Return a table that shows how a composition is understood.
 

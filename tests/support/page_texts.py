@@ -15,6 +15,8 @@ from tests import sources
 _PROPS = ("label", "info", "placeholder", "webui_tooltip")
 _SPOKEN_VALUES = ("button", "uploadbutton", "html", "markdown", "tabitem")
 _SPOKEN_ATTRIBUTES = ("alt", "aria-label", "placeholder", "title")
+#: Classes of lists of which no choice is translated, whatever it is called.
+_NAMES = {"hnw-names", "hnw-networks"}
 _OURS = re.compile(r"(setting_)?hnw_")
 #: Where HTML has a tag; a `<` elsewhere, as in a regular expression, begins none.
 _TAG = re.compile(r"<[/A-Za-z]")
@@ -58,11 +60,12 @@ def in_sight(config: dict[str, Any], everywhere: bool = False) -> dict[str, str]
 
 
 def choices(config: dict[str, Any]) -> dict[str, str]:
-    """Every choice of our lists with the component it belongs to."""
+    """Every choice of our lists with the component it belongs to, but for those of lists of names."""
     components = {one["id"]: one for one in config["components"]}
     return {
         str(choice): component["props"].get("elem_id") or component["type"]
         for component in _ours(config["layout"], components, False)
+        if not _NAMES & set(component["props"].get("elem_classes") or ())
         for choice in component["props"].get("choices") or []
     }
 

@@ -9,11 +9,10 @@ from ...base.errors import SettingsError
 from ...base.intervals import parse_interval
 from ...base.options import Group, Settings, setting
 from ...network.settings import name_problems
+from ...ports import SIDE_STEP_PX
 
 PREVIEWS = Group("previews", "Previews")
 OUTPUT = Group("output", "Saving and logs")
-SIDE_STEP_PX = 8
-"""The VAE halves the sides of a picture three times."""
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -79,10 +79,16 @@ def flags_as_words(prompt: str) -> Iterator[str]:
         yield f"{flag} in the preview prompt is read as words; the lines of a prompt file have such flags."
 
 
+def tags(requests: Iterable[PictureRequest]) -> Iterator[str]:
+    """Yield each tag of an extra network in the prompts once, as messages show it."""
+    for tag in dict.fromkeys(tag for request in requests for tag in _TAG.findall(request.prompt)):
+        yield shown(tag)[1:-1]
+
+
 def tags_without_effect(requests: tuple[PictureRequest, ...]) -> Iterator[str]:
     """Yield a sentence for each tag of an extra network in the prompts, none of which are loaded for a preview."""
-    for tag in dict.fromkeys(tag for request in requests for tag in _TAG.findall(request.prompt)):
-        yield f"{shown(tag)[1:-1]} changes nothing in a preview, which shows the network of the run alone."
+    for tag in tags(requests):
+        yield f"{tag} changes nothing in a preview, which shows the network of the run alone."
 
 
 def _entries(path: Path) -> Iterator[_Entry]:

@@ -10,7 +10,7 @@ from typing import Any
 from ...base import numbers
 from ...base.errors import NumberError
 from ...base.outside import shown
-from ..settings.output import SIDE_STEP_PX
+from ...ports import SIDE_STEP_PX
 
 _MOST_CHARACTERS = 20_000
 

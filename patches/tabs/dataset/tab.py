@@ -137,7 +137,7 @@ class _Tab:
         handlers, components, buttons = self.handlers, self.handlers.components, self._buttons
         shown, view = handlers.shown, handlers.view
         self._job("look", handlers.look, [*view, *self._form.components], shown)
-        buttons["interrupt"].click(tasks.interrupt, [self._panel.task], _js="hnwDatasetTask", **_QUICK)
+        buttons["interrupt"].click(tasks.interrupt, [self._panel.task], _js=f"() => hnwStartedJob('{_ID}')", **_QUICK)
         silent = [*shown, self._panel.picked]
         first = partial(handlers.turn, to_first=True)
         choosers = (components.show, components.tag, components.problem)
@@ -190,7 +190,7 @@ class _Tab:
         """Connect a button to a long job that tells the host when it ends, and its progress."""
         self._buttons[name].click(
             handler,
-            _js="hnwStartDataset",
+            _js=f"(...given) => hnwStartJob('{_ID}', given)",
             inputs=[self._panel.task, *inputs],
             outputs=[*outputs, self._statuses[name]],
             show_progress="hidden",

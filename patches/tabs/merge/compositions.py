@@ -46,7 +46,7 @@ class CompositionHandlers(PreviewHandlers):
         if not values[_FIELD].strip():
             return self.show(note(_EMPTY))
         try:
-            return self.show(_preview(_read(values[_FIELD])))
+            return self.show(_preview(read(values[_FIELD])))
         except SettingsError as error:
             return self.show(note(_EMPTY), {_FIELD: as_sentence(error)})
 
@@ -76,7 +76,7 @@ def write_hns(values: Mapping[str, Any]) -> Path:
     Raises:
         WorkbenchError: the text is wrong, or the file cannot be written; names the field.
     """
-    composition, settings = _read(values[_FIELD]), _result(values)
+    composition, settings = read(values[_FIELD]), _result(values)
     _check_circle(composition, settings.name)
     path = free_path(host.network_dir(), settings.name + SUFFIX, settings.overwrite)
     with writing(path, settings):
@@ -95,7 +95,7 @@ def write_one(values: Mapping[str, Any]) -> tuple[Path, str]:
     Raises:
         WorkbenchError: the text is wrong, it cannot be one file, or that cannot be written; names the field.
     """
-    composition, settings = _read(values[_FIELD]), _result(values)
+    composition, settings = read(values[_FIELD]), _result(values)
     target = settings.target(host.network_dir())
     planned = plan_composition(composition, _outlines(composition))
     if not planned.possible:
@@ -108,7 +108,7 @@ def write_one(values: Mapping[str, Any]) -> tuple[Path, str]:
     return target, merging.write(merged, target, settings)
 
 
-def _read(text: str) -> Composition:
+def read(text: str) -> Composition:
     """Return the composition of a text, whose networks must all exist, by the names in the host's list.
 
     Raises:

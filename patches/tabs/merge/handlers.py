@@ -38,12 +38,12 @@ class MergeHandlers:
 
     def __init__(self, form: Form, columns: Mapping[str, Any], rows: Sequence[Any], table: Any) -> None:
         self.form = form
-        self._columns, self._rows, self._table = columns, rows, table
+        self._columns, self._rows, self.table = columns, rows, table
 
     @property
     def shown(self) -> list[Any]:
         """Components that `look` updates."""
-        return [*self.form.messages, *self._columns.values(), *self._rows, self._table]
+        return [*self.form.messages, *self._columns.values(), *self._rows, self.table]
 
     @property
     def lists(self) -> list[Any]:

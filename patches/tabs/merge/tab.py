@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -16,11 +17,12 @@ from ....hypernetworks.pages.sentences import note
 from ..form import Form, widget
 from ..frame import FIELD_PX, controls, form_column, frame, panel_column, wipe_on
 from ..inspect import work
-from . import baking
+from . import baking, pictures_part
 from . import handlers as merging
 from .baking import BakeHandlers
 from .compositions import TEXT, CompositionHandlers
 from .handlers import MergeHandlers
+from .picture_handlers import PictureHandlers
 
 _ID = "hnw_merge"
 _QUICK: dict[str, Any] = {"queue": False, "show_progress": "hidden"}
@@ -32,30 +34,39 @@ class Tab:
     """The handlers of the parts of the tab."""
 
     merge: MergeHandlers
+    pictures: PictureHandlers
     composition: CompositionHandlers
     bake: BakeHandlers
 
 
-def build(_params: Any = None) -> None:
+def build(params: Any = None) -> None:
     """Build the tab inside the host's Train tab."""
-    make_tab()
+    make_tab(getattr(params, "txt2img_preview_params", ()))
 
 
-def make_tab() -> Tab:
-    """Make the tab in the block that is open now."""
+def make_tab(txt2img: Sequence[Any] = ()) -> Tab:
+    """Make the tab in the block that is open now.
+
+    Args:
+        txt2img: the eight components of the txt2img tab, where the host gives them.
+    """
     with gr.Tab("Merge Hypernetworks", elem_id=f"{_ID}_tab") as tab:
         with frame():
             merge, merged, refresh = _merge_part()
         with gr.Accordion("Composition", open=False, elem_id=f"{_ID}_composition"), frame():
             composition = _composition_part()
+        with gr.Accordion("Pictures", open=False, elem_id=f"{_ID}_pictures"), frame():
+            pictures = pictures_part.make(merge, composition, txt2img)
+        looks = {merge.form: pictures.look_at_merge, composition.form: pictures.look_at_composition}
+        for form, look in looks.items():
+            form.look_with(*look)
         with gr.Accordion("Bake into a checkpoint", open=False, elem_id=f"{_ID}_bake"), frame():
             bake = _bake_part()
     lists = [*merge.lists, *(field.component for field in bake.form.fields if field.name in ("network", "checkpoint"))]
-    look = (merge.look, merge.form.components, merge.shown)
     for event in (tab.select, refresh.click):
-        event(_refreshed, None, lists, **_QUICK).then(*look, **_QUICK)
+        event(_refreshed, None, lists, **_QUICK).then(*pictures.look_at_merge, **_QUICK)
     merged.then(_refreshed, None, lists, **_QUICK)
-    return Tab(merge, composition, bake)
+    return Tab(merge, pictures.handlers, composition, bake)
 
 
 def _merge_part() -> tuple[MergeHandlers, Any, Any]:
@@ -81,7 +92,6 @@ def _merge_part() -> tuple[MergeHandlers, Any, Any]:
         check = gr.HTML(elem_id=f"{_ID}_check")
         table = gr.HTML(note("Choose at least two networks."), elem_id=f"{_ID}_methods")
     handlers = MergeHandlers(form, columns, [options, *rows[_OPTIONAL_ROW - 1 :]], table)
-    _look_at_once(form, handlers.look, handlers.shown)
     wipe_on([button, predict], [status, check])
     prediction = gr.State()
     measured = predict.click(handlers.predict, form.components, [status, prediction])
@@ -112,7 +122,6 @@ def _composition_part() -> CompositionHandlers:
             save_one = gr.Button("Save as one file", elem_id=f"{id_}_save_one")
         status = gr.HTML(elem_id=f"{id_}_status")
     handlers = CompositionHandlers(form, preview)
-    _look_at_once(form, handlers.look, handlers.shown)
     wipe_on([save, save_one], [status])
     save.click(handlers.save, form.components, [status])
     save_one.click(handlers.save_one, form.components, [status])
@@ -131,7 +140,7 @@ def _bake_part() -> BakeHandlers:
         button = gr.Button("Bake", variant="primary", elem_id=f"{id_}_button")
         status = gr.HTML(elem_id=f"{id_}_status")
     handlers = BakeHandlers(form, preview)
-    _look_at_once(form, handlers.look, handlers.shown)
+    form.look_with(handlers.look, form.components, handlers.shown)
     checkpoint = next(field.component for field in form.fields if field.name == "checkpoint")
     wipe_on([button], [status])
     button.click(handlers.bake, form.components, [status, checkpoint])
@@ -167,10 +176,6 @@ def _sometimes(form: Form, name: str) -> Any:
 def _declared(kind: type[Settings], name: str) -> tuple[Any, Option]:
     """Return the type and the option of a setting."""
     return next((type_, option) for one, type_, option in kind.options() if one == name)
-
-
-def _look_at_once(form: Form, look: Any, shown: list[Any]) -> None:
-    form.look_with(look, form.components, shown)
 
 
 def _refreshed() -> list[Any]:

@@ -1,0 +1,32 @@
+// Jobs of our tabs that show their progress beside their own buttons, and the Interrupt that is for one of them alone.
+
+// The job that was started last, by the first part of the ids of its tab or fold.
+const hnwJobs = {};
+
+// Names the job that Interrupt is for: the last one that this page has started there.
+// eslint-disable-next-line no-unused-vars
+function hnwStartedJob(prefix) {
+    return [hnwJobs[prefix] ?? ""];
+}
+
+// Returns what the button sends to the server, with the id of a new job in front; its text and progress are shown, and
+// its pictures meanwhile, where there is a gallery.
+// eslint-disable-next-line no-unused-vars
+function hnwStartJob(prefix, given) {
+    const id = randomId();
+    hnwJobs[prefix] = id;
+    const container = gradioApp().querySelector(`#${prefix}_progress`);
+    let live = gradioApp().querySelector(`#${prefix}_live`);
+    if (!live) {
+        live = document.createElement("div");
+        live.id = `${prefix}_live`;
+        container.parentNode.insertBefore(live, container.nextSibling);
+    }
+    const atEnd = () => {
+        live.innerHTML = "";
+    };
+    requestProgress(id, container, gradioApp().querySelector(`#${prefix}_gallery`), atEnd, (progress) => {
+        if (progress.textinfo) live.innerHTML = progress.textinfo;
+    });
+    return [id, ...given.slice(1)];
+}
