@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from hypernetwork_workbench.hypernetworks import compose, files
@@ -15,6 +16,9 @@ from tests.browser.page import Page
 pytestmark = pytest.mark.story
 
 FIRST, SECOND, MERGED = "merge one", "merge two", "merge both"
+GALLERY = "hnw_merge_pictures_gallery"
+#: The fields of the pictures, which have the same names in txt2img.
+PICTURE = {"prompt": "a red circle", "steps": 2, "seed": 7, "width": 64, "height": 64}
 SHOWN = "return !!arguments[0] && arguments[0].offsetParent !== null"
 
 
@@ -23,7 +27,7 @@ def tab(page: Page, server: Server) -> Iterator[Page]:
     """Return the tab with two networks made in Create; the page as it was before once the tests are over."""
     page.tab("Train")
     page.tab("Create Beta Hypernetwork")
-    page.fill("hnw_create_more_widths", "24, 32")
+    page.fill("hnw_create_more_widths", "24, 32, 64")
     for name in (FIRST, SECOND):
         page.fill("hnw_create_name", name)
         page.until("a form without problems", lambda: "To be corrected" not in page.text("hnw_create_summary"))
@@ -102,6 +106,44 @@ def test_two_networks_become_one_that_the_picker_offers(chosen: Page, server: Se
     page.choose("hnw_picker", MERGED)
     page.choose("hnw_picker", "None")
     page.tab("Train")
+
+
+def test_the_picture_of_a_merge_is_that_of_its_file(chosen: Page, server: Server, screenshots: Path | None):
+    page = chosen
+    page.choose("hnw_merge_network_1", FIRST)
+    page.press(page.find("#hnw_merge_pictures > .label-wrap"))
+    before = sorted(server.data.rglob("*.pt"))
+    for name, value in PICTURE.items():
+        page.fill(f"hnw_merge_pictures_{name}", value)
+    page.press("hnw_merge_pictures_show")
+    page.wait_for_text("hnw_merge_pictures_status", "Made 4 pictures with seed 7; nothing was written.", seconds=60)
+    assert sorted(server.data.rglob("*.pt")) == before
+    captions = [one.text for one in page.driver.find_elements("css selector", f"#{GALLERY} .caption-label")]
+    assert captions == ["Without a network", f"A: {FIRST}, strength 0.75", f"B: {SECOND}, strength 0.5", "Merged"]
+    shown = [page.pixels(source) for source in page.pictures(GALLERY)]
+    if screenshots:
+        page.screenshots(screenshots / "merge-pictures.png")
+    page.tab("txt2img")
+    for name, value in (PICTURE | {"prompt": f"{PICTURE['prompt']}<hypernet:{MERGED}:1>"}).items():
+        page.fill(f"txt2img_{name}", value)
+    page.press("txt2img_generate")
+    page.until("a picture", lambda: page.pictures("txt2img_gallery"), 60)
+    assert np.array_equal(page.pixels(page.pictures("txt2img_gallery")[0]), shown[3])
+    assert len({one.tobytes() for one in shown}) == 4
+    page.tab("Train")
+
+
+def test_pictures_are_stale_until_the_fields_are_as_they_were(chosen: Page):
+    page = chosen
+    page.fill("hnw_merge_weight_1", "0.25")
+    page.wait_for_text("hnw_merge_pictures_stale", "These pictures are of what stood in the fields before.")
+    page.fill("hnw_merge_weight_1", "0.75")
+    page.until("no such sentence", lambda: not page.text("hnw_merge_pictures_stale"))
+    page.fill("hnw_merge_pictures_width", 100)
+    page.wait_for_text("hnw_merge_pictures_width_problem", "Must be a multiple of 8, not 100.")
+    page.press("hnw_merge_pictures_fill")
+    page.until("the width of txt2img", lambda: page.value("hnw_merge_pictures_width") == str(PICTURE["width"]))
+    page.until("no problem", lambda: not is_shown(page, "hnw_merge_pictures_width_problem"))
 
 
 def test_the_difference_is_predicted_until_a_field_changes(chosen: Page):

@@ -70,9 +70,11 @@ def make(merge: MergeHandlers, composition: CompositionHandlers, txt2img: Sequen
         parts["fill"] = gr.Button("Fill in from txt2img", size="sm", visible=bool(txt2img), elem_id=f"{_ID}_fill")
     with panel_column(_ID):
         with gr.Row():
-            parts["merge"] = gr.Button("Show pictures", variant="primary", scale=2, elem_id=f"{_ID}_show")
-            parts["composition"] = gr.Button("Show the composition", elem_id=f"{_ID}_show_composition")
-            parts["interrupt"] = gr.Button("Interrupt", min_width=90, elem_id=f"{_ID}_interrupt")
+            parts["merge"] = gr.Button("Show pictures", variant="primary", scale=3, elem_id=f"{_ID}_show")
+            parts["interrupt"] = gr.Button("Interrupt", scale=1, min_width=90, elem_id=f"{_ID}_interrupt")
+        parts["composition"] = gr.Button(
+            "Show pictures of the composition", size="sm", elem_id=f"{_ID}_show_composition"
+        )
         progress_place(_ID)
         parts["status"] = gr.HTML(elem_id=f"{_ID}_status")
         parts["stale"] = gr.HTML(elem_id=f"{_ID}_stale")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -30,7 +32,13 @@ TIES = "TIES (differences from A that agree)"
 
 
 @pytest.fixture
-def tab(patched: Any) -> Any:
+def page(patched: Any) -> Any:
+    """Return a page with nothing in it yet."""
+    return gr.Blocks()
+
+
+@pytest.fixture
+def tab(patched: Any, page: Any) -> Any:
     """Return the tab, built inside a page, with five networks to merge, d with dropout."""
     from hypernetwork_workbench.patches.tabs.merge.tab import make_tab
 
@@ -43,7 +51,7 @@ def tab(patched: Any) -> Any:
             weight.mul_(1000)
     files.save(huge, path)
     patched.module("shared").state.begin()
-    with gr.Blocks(), gr.Tabs():
+    with page, gr.Tabs():
         return make_tab()
 
 
@@ -262,6 +270,61 @@ def test_a_composition_that_is_wrong_is_named(text, sentence, tab, patched, fold
     *kept, status = tab.pictures.show_composition("task(x)", *entered, *values(tab.pictures.form, **OWN))
     assert sentence in status
     assert kept == [gr.update()] * 3
+
+
+@pytest.fixture
+def run(patched: Any) -> Any:
+    """Return the queue of a run that lends it to those who were let in; the run ends with the test."""
+    from hypernetwork_workbench.patches.runs.turns import turns
+
+    is_over, has_begun = threading.Event(), threading.Event()
+
+    def go_on() -> None:
+        with patched.module("call_queue").queue_lock, turns.kept():
+            has_begun.set()
+            while not is_over.is_set():
+                turns.wait_until(lambda: turns.has_guests or is_over.is_set())
+                with turns.lent(False):
+                    turns.wait_until(lambda: not turns.has_guests)
+
+    thread = threading.Thread(target=go_on, daemon=True)
+    thread.start()
+    assert has_begun.wait(10)
+    yield turns
+    is_over.set()
+    turns.tell()
+    thread.join(10)
+
+
+@pytest.mark.parametrize(
+    ("act", "outcome"), [("let_in", "Made 4 pictures"), ("give_up", "Taken back while it waited for a training run.")]
+)
+def test_pictures_wait_for_a_run_and_are_let_in_or_taken_back(act, outcome, tab, page, run):
+    from hypernetwork_workbench.patches.runs import tasks
+
+    (button,) = (one for one in page.blocks.values() if one.elem_id == "hnw_merge_pictures_show")
+    pressed = [
+        function.fn
+        for function, dependency in zip(page.fns, page.dependencies, strict=True)
+        if dependency["targets"] == [button._id] and function.fn is not None
+    ]
+    entered = [
+        *values(tab.merge.form, network_1="a", network_2="b"),
+        *values(tab.pictures.form, **{**OWN, "steps": 1}),
+    ]
+    answers: list[Any] = []
+    thread = threading.Thread(target=lambda: answers.append(pressed[0]("task(pictures)", *entered)), daemon=True)
+    thread.start()
+    end = time.monotonic() + 10
+    while run.waiting("task(pictures)") is None:
+        assert thread.is_alive()
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    assert {"let_in": run.let_in, "give_up": tasks.interrupt}[act]("task(pictures)")
+    thread.join(60)
+    *shown, status = answers[0]
+    assert outcome in status
+    assert (shown == [gr.update()] * 3) == (act == "give_up")
 
 
 def test_a_tag_in_the_prompt_is_told_to_change_nothing(show, patched):
