@@ -104,6 +104,16 @@ def make(values: Mapping[str, Any]) -> Made:
         raise SettingsError("form", str(error)) from error
 
 
+@report_unexpected()
+def predict(values: Mapping[str, Any]) -> tuple[check.Difference, ...]:
+    """Return the `differences` of what `make` would return, without keeping it; raises what `make` does."""
+    chosen = chosen_rows(values)
+    _check(values, chosen)
+    settings = settings_of(values, chosen)
+    _, inputs = _inputs(values, settings)
+    return tuple(check.predict(inputs, settings.method_name, DTYPES[values["dtype"]]))
+
+
 def what_is_made(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return the values of a form that decide what is made of it, whatever its name is."""
     chosen = chosen_rows(values)
@@ -218,12 +228,3 @@ def collect_errors(problems: list[SettingsError], act: Callable[[], ResultT]) ->
     except SettingsError as error:
         problems += error.errors
     return None
-
-
-@report_unexpected()
-def predict(values: Mapping[str, Any]) -> tuple[check.Difference, ...]:
-    chosen = chosen_rows(values)
-    _check(values, chosen)
-    settings = settings_of(values, chosen)
-    _, inputs = _inputs(values, settings)
-    return tuple(check.predict(inputs, settings.method_name, DTYPES[values["dtype"]]))
