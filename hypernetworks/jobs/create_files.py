@@ -9,7 +9,7 @@ from typing import Any
 
 from ..base.errors import SettingsError
 from ..base.options import convert, take
-from ..network.settings import CreateSettings, ShapeSettings
+from ..network.settings import SMALL_WEIGHTS, CreateSettings, ShapeSettings, with_first_weights
 from ..network.structure import default_dropout
 from ..texts import foreign
 from ..train.settings.job_file import table_text
@@ -100,7 +100,7 @@ def _from_toml(tables: dict[str, Any], file_name: str) -> tuple[dict[str, Any], 
     # The network that a job continues is a file, not a shape; an empty name means none.
     known = {**_SHAPE, "file": ""}
     unknown = [key for key in network if key not in known] + [key for key in create if key not in _OWN]
-    values = {key: network[key] for key in _SHAPE if key in network}
+    values = with_first_weights({key: network[key] for key in _SHAPE if key in network})
     values.update({key: create[key] for key in _OWN if key in create})
     return values, unknown
 
@@ -111,7 +111,7 @@ def _from_json(entries: dict[str, Any], file_name: str) -> tuple[dict[str, Any],
     if not known & entries.keys():
         raise SettingsError(file_name, "has none of the settings of a hypernetwork, so there is nothing to load")
     given = {ours: entries[key] for key, ours in _ORIGINAL.items() if entries.get(key) not in (None, "")}
-    values: dict[str, Any] = {**_SHAPE, "activation": "linear", **given}
+    values: dict[str, Any] = {**_SHAPE, "activation": "linear", **SMALL_WEIGHTS, **given}
     if isinstance(values["activation"], str):
         name = values["activation"].lower()
         values["activation"] = _ORIGINAL_ALIASES.get(name, name)

@@ -9,7 +9,7 @@ from typing import Any
 from ..base.errors import SettingsError
 from ..base.options import take
 from ..base.suggestions import meant
-from ..network.settings import ShapeSettings
+from ..network.settings import SMALL_WEIGHTS, ShapeSettings
 from ..texts import foreign
 from ..train.settings.job import PLACES, SECTIONS, Job, is_job, no_section
 from ..train.settings.job_file import table_text
@@ -110,10 +110,15 @@ def _take(loaded: LoadedJob, section: str, table: dict[str, Any]) -> None:
             loaded.errors.append(SettingsError(address, reason))
         elif section != "network" or name == "file":
             loaded.values[address] = value
-    shape = [name for name in _SHAPE if name in table and table[name] != _SHAPE[name]] if section == "network" else []
+    shape = [name for name in _SHAPE if name in table and _is_a_choice(name, table[name])] if section == "network" else []
     if shape and not table.get("file"):
         reason = "the shape of a new network; load the file in Create Beta Hypernetwork to make it"
         loaded.errors.append(SettingsError(f"network.{shape[0]}", reason))
+
+
+def _is_a_choice(name: str, value: Any) -> bool:
+    """Tell whether a shape has a value that neither today's form nor that of earlier versions begins with."""
+    return value not in (_SHAPE[name], SMALL_WEIGHTS.get(name, _SHAPE[name]))
 
 
 def _of_original(entries: dict[str, Any], file_name: str) -> LoadedJob:

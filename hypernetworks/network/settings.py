@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from ..base.errors import SettingsError
 from ..base.names import check_name
@@ -18,7 +19,11 @@ LAYERS = Group("layers", "More about the layers")
 WEIGHTS = Group("weights", "First weights")
 NOTES = Group("notes", "Notes in the file")
 
+#: The first weights that settings with only some of them mean, and those of a shape that cannot start from zero.
+SMALL_WEIGHTS: Mapping[str, Any] = {"weight_init": "Normal", "init_std": 0.01, "zero_last_layer": False}
+_DECIDES_ZERO = ("activation", "layer_norm", "activate_output", "skip_connection")
 _STRUCTURE_FIELDS = tuple(f.name for f in dataclasses.fields(Structure))
+_ShapeT = TypeVar("_ShapeT", bound="ShapeSettings")
 
 
 @dataclass(frozen=True)
@@ -56,9 +61,9 @@ class ShapeSettings(Settings):
         choices=ACTIVATIONS,
     )
     weight_init: str = setting(
-        "Normal",
+        "KaimingNormal",
         "Weight initialisation",
-        "Normal is the safe choice; Kaiming suits relu, Xavier suits tanh and sigmoid.",
+        "Kaiming suits all activations, together with Start from zero; Normal, where a network cannot start from zero.",
         choices=WEIGHT_INITS,
     )
 
@@ -86,7 +91,7 @@ class ShapeSettings(Settings):
     )
 
     zero_last_layer: bool = setting(
-        False, "Start from zero", "An untrained network then changes nothing in a picture.", group=WEIGHTS
+        True, "Start from zero", "An untrained network then changes nothing in a picture.", group=WEIGHTS
     )
     init_std: float = setting(
         0.01,
@@ -96,6 +101,17 @@ class ShapeSettings(Settings):
         minimum=0.0,
         maximum=1.0,
     )
+
+    @classmethod
+    def from_mapping(
+        cls: type[_ShapeT], values: Mapping[str, Any], elsewhere: Mapping[str, str] | None = None
+    ) -> _ShapeT:
+        """Return the settings made from plain values or texts, with the first weights that these mean.
+
+        Raises:
+            SettingsError: a key is unknown or a value is wrong; names the key.
+        """
+        return super().from_mapping(with_first_weights(values) if isinstance(values, Mapping) else values, elsewhere)
 
     def problems(self) -> Iterator[SettingsError]:
         """Yield what `Structure` refuses, by itself or for these widths."""
@@ -142,6 +158,26 @@ class CreateSettings(ShapeSettings, _FileSettings):
     optional_info: str = setting(
         "", "Notes", "Free text kept in the file: purpose, author, trigger words.", group=NOTES, lines=2
     )
+
+
+def with_first_weights(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings of a shape, completed where they do not go with the default first weights.
+
+    A file that says something of the first weights means the small ones in all that it leaves out, as it did before
+    the defaults were a pair; so does a shape that cannot start from zero, which Kaiming alone would start too loud.
+    """
+    if SMALL_WEIGHTS.keys() & values.keys() or not _starts_from_zero(values):
+        return {**SMALL_WEIGHTS, **values}
+    return dict(values)
+
+
+def _starts_from_zero(values: Mapping[str, Any]) -> bool:
+    """Tell whether nothing in these settings rules a last layer of zeros out."""
+    try:
+        ShapeSettings(**{name: values[name] for name in _DECIDES_ZERO if name in values})
+    except SettingsError as error:
+        return all(one.field != "zero_last_layer" for one in error.errors)
+    return True
 
 
 def name_problems(name: str) -> Iterator[SettingsError]:

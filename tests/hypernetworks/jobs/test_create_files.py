@@ -81,6 +81,30 @@ def test_a_job_file_gives_only_what_it_names_of_its_network():
     assert loaded.errors == []
 
 
+@pytest.mark.parametrize(
+    ("said", "filled"),
+    [
+        ('weight_init = "Normal"', {"weight_init": "Normal", "init_std": 0.01, "zero_last_layer": False}),
+        ("init_std = 0.02", {"weight_init": "Normal", "init_std": 0.02, "zero_last_layer": False}),
+        (
+            "skip_connection = true",
+            {"skip_connection": True, "weight_init": "Normal", "init_std": 0.01, "zero_last_layer": False},
+        ),
+        ('activation = "tanh"', {"activation": "tanh"}),
+    ],
+)
+def test_first_weights_come_into_the_form_as_a_job_means_them(said, filled):
+    loaded = toml(f"[network]\n{said}\n")
+    assert loaded.values == filled
+    assert loaded.errors == []
+
+
+def test_the_original_means_its_small_weights_where_it_says_none():
+    loaded = original(weight_init=None, normal_std=None, skip_connection=False)
+    found = [loaded.values[name] for name in ("weight_init", "init_std", "zero_last_layer")]
+    assert found == ["Normal", 0.01, False]
+
+
 def test_the_original_file():
     loaded = original()
     assert loaded.errors == []

@@ -148,6 +148,19 @@ def test_what_a_form_cannot_hold_is_named_and_the_rest_is_taken():
 
 
 @pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ('weight_init = "Normal"\nzero_last_layer = false', []),  # as forms of earlier versions saved it
+        ('weight_init = "KaimingNormal"\nzero_last_layer = true', []),
+        ('weight_init = "XavierNormal"', ["network.weight_init"]),
+    ],
+)
+def test_first_weights_that_nobody_chose_are_no_shape_of_a_new_network(said, told):
+    loaded = toml(f"[network]\n{said}\n")
+    assert [error.field for error in loaded.errors] == told
+
+
+@pytest.mark.parametrize(
     ("content", "name", "reason"),
     [
         (b"\x89PNG\xff\0", "a.toml", "is no text"),

@@ -51,3 +51,12 @@ def test_shapes_stay_what_files_made_with_them_are_known_by(name, layers, parame
     assert structure.layer_structure == layers
     assert structure.parameter_count((8,)) == parameters
     assert presets.matching(structure).name == name
+
+
+def test_no_preset_has_a_pair_that_the_sweep_advises_against():
+    """`launch.py bench pairs`: Kaiming with a zero last layer is best for all activations but linear."""
+    for preset in presets.PRESETS:
+        shape = preset.shape
+        assert shape.zero_last_layer, preset.name
+        assert shape.activation == "linear" or shape.weight_init == "KaimingNormal", preset.name
+    assert presets.by_name("Standard").shape == presets.ShapeSettings()

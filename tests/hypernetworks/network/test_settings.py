@@ -32,9 +32,47 @@ def test_limits_are_accepted_and_what_is_beyond_is_not(field, accepted, refused)
 
 def test_what_is_not_said():
     settings = CreateSettings(name="ink")
-    assert settings.structure() == Structure((1, 2, 1), activation="relu", init_std=0.01)
+    pair = Structure((1, 2, 1), activation="relu", weight_init="KaimingNormal", zero_last_layer=True)
+    assert settings.structure() == CreateSettings.from_mapping({"name": "ink"}).structure() == pair
     assert (settings.widths, settings.seed, settings.overwrite) == ((), 0, False)
     assert NetworkSettings().file == ""
+
+
+def weights(**values):
+    """Return rule, deviation and zero last layer of what a file with these settings means."""
+    settings = NetworkSettings.from_mapping(values)
+    return settings.weight_init, settings.init_std, settings.zero_last_layer
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ({"weight_init": "Normal"}, ("Normal", 0.01, False)),
+        ({"weight_init": "XavierUniform"}, ("XavierUniform", 0.01, False)),
+        ({"init_std": 0.02}, ("Normal", 0.02, False)),
+        ({"zero_last_layer": True}, ("Normal", 0.01, True)),
+        ({"zero_last_layer": "false"}, ("Normal", 0.01, False)),
+        ({"skip_connection": True}, ("Normal", 0.01, False)),
+        ({"skip_connection": "yes", "activation": "tanh"}, ("Normal", 0.01, False)),
+        ({"activate_output": True}, ("Normal", 0.01, False)),
+        ({"activate_output": True, "activation": "sigmoid", "layer_norm": True}, ("KaimingNormal", 0.01, True)),
+        ({"activate_output": True, "activation": "swish"}, ("KaimingNormal", 0.01, True)),
+        ({"skip_connection": False, "activation": "mish"}, ("KaimingNormal", 0.01, True)),
+        ({"layer_structure": "1, 1.5, 1"}, ("KaimingNormal", 0.01, True)),
+    ],
+)
+def test_a_file_keeps_the_first_weights_that_it_says(said, meant):
+    """What files said before the defaults were a pair, or of shapes that the pair does not fit, gives the same."""
+    assert weights(**said) == meant
+
+
+def test_a_wrong_value_is_named_and_not_what_depends_on_it():
+    for values, field in (({"skip_connection": 5}, "skip_connection"), ({"activation": "glu"}, "activation")):
+        with pytest.raises(SettingsError) as caught:
+            NetworkSettings.from_mapping(values)
+        assert [error.field for error in caught.value.errors] == [field]
+    with pytest.raises(SettingsError, match="table of settings"):
+        NetworkSettings.from_mapping([1])
 
 
 def test_what_the_structure_and_the_widths_refuse_is_a_problem_of_the_settings():

@@ -245,6 +245,7 @@ def test_the_create_button_makes_the_file_and_lists_it(patched):
     assert network.widths == (8, 32)
     assert network.structure.layer_norm
     assert network.structure.dropout_structure == (0, 0.1, 0)
+    assert not network.structure.zero_last_layer  # its form says a rule, which is meant for all layers
     create(patched, "plain", use_dropout=False)
     plain = files.load(path.with_name("plain.pt"))
     assert not any(plain.structure.dropout_structure)
