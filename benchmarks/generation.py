@@ -53,7 +53,7 @@ def _measure(running: host.Host, rounds: int) -> dict[str, Any]:
     from hypernetwork_workbench import patches  # noqa: PLC0415 (needs the running host)
 
     device = running.module("devices").device
-    unet = models.sd15_unet(running)
+    unet = models.random_unet(running)
     models.put_in(running, unet)
     patches.install_all()
     try:

@@ -1,4 +1,4 @@
-"""The U-Net that is measured: of SD1's shape with random weights."""
+"""The U-Nets that are measured: of SD1's shape with random weights."""
 
 from __future__ import annotations
 
@@ -12,38 +12,47 @@ from standalone import host
 
 WIDTHS = (768, 320, 640, 1280)
 TOKENS = 77
+#: U-Nets by the name of a case: channels, and width of the text.
+SIZES = {"sd15": (320, WIDTHS[0]), "narrow": (64, 128)}
 _SD15 = {
     "image_size": 32,
     "in_channels": 4,
     "out_channels": 4,
-    "model_channels": 320,
     "attention_resolutions": [4, 2, 1],
     "num_res_blocks": 2,
     "channel_mult": [1, 2, 4, 4],
     "num_heads": 8,
     "use_spatial_transformer": True,
     "transformer_depth": 1,
-    "context_dim": WIDTHS[0],
     "use_checkpoint": False,
     "legacy": False,
 }
 
 
 @torch.no_grad()
-def sd15_unet(running: host.Host, dtype: torch.dtype = torch.float32) -> nn.Module:
-    """Return the U-Net (859 M parameters) on the host's device, no weight 0, so that every gradient has a value."""
+def random_unet(running: host.Host, dtype: torch.dtype = torch.float32, name: str = "sd15") -> nn.Module:
+    """Return a U-Net on the host's device, no weight 0, so that every gradient has a value.
+
+    `sd15` has SD1's 859 M parameters, `narrow` not a tenth of them.
+    """
     device = running.module("devices").device
     with torch.device("meta"):
-        unet = running.module("sd_ldm").UNet(**_SD15)
+        unet = hollow_unet(running, name)
     unet.to_empty(device=device).eval().requires_grad_(False)
     generator = torch.Generator(device).manual_seed(0)
-    for name, parameter in unet.named_parameters():
+    for key, parameter in unet.named_parameters():
         if parameter.dim() > 1:
             parameter.normal_(0, 0.02, generator=generator)
         else:
-            parameter.fill_(0.0 if name.endswith("bias") else 1.0)
+            parameter.fill_(0.0 if key.endswith("bias") else 1.0)
     unet.dtype = dtype
     return unet.to(dtype)
+
+
+def hollow_unet(running: host.Host, name: str = "sd15") -> nn.Module:
+    """Return a U-Net as torch makes it."""
+    channels, text = SIZES[name]
+    return running.module("sd_ldm").UNet(**_SD15, model_channels=channels, context_dim=text)
 
 
 def put_in(running: host.Host, unet: nn.Module) -> None:

@@ -15,12 +15,13 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from hypernetwork_workbench.hypernetworks.kernels.memory import PeakMemory
 from hypernetwork_workbench.hypernetworks.train.trainer import Trainer
 
+from .clock import own_s
 from .machine import describe
 from .reference import Reference
 from .spread import spread
@@ -32,8 +33,24 @@ GPU_CASES = (Case("sd15", 512, dtype="float16"),)
 _MEMORY_STEPS = 3
 _SHORT_TURN_S = 2.0
 
-#: Seconds of wall time and of processor time.
-Seconds = tuple[float, float]
+
+class Seconds(NamedTuple):
+    """The time of a step: on the wall, of the processor, and of this thread as `clock` counts it."""
+
+    wall_s: float
+    processor_s: float
+    own_s: float
+
+    @classmethod
+    def now(cls) -> Seconds:
+        """Return what the clocks show."""
+        return cls(time.perf_counter(), time.process_time(), own_s())
+
+    def since(self, start: Seconds) -> Seconds:
+        """Return the time between."""
+        return Seconds(*(one - other for one, other in zip(self, start, strict=True)))
+
+
 #: Times of the steps, by side and round.
 Times = dict[str, list[list[Seconds]]]
 
@@ -56,8 +73,8 @@ def measure_case(case: Case, rounds: int) -> dict[str, Any]:
         "px": case.px,
         "batch_size": case.batch_size,
         "dtype": case.dtype,
-        **spread("ours_s", [seconds for turn in times[OURS] for seconds, _ in turn]),
-        **spread("reference_s", [seconds for turn in times[REFERENCE] for seconds, _ in turn]),
+        **spread("ours_s", [one.wall_s for turn in times[OURS] for one in turn]),
+        **spread("reference_s", [one.wall_s for turn in times[REFERENCE] for one in turn]),
         "speedup": _speedup(times, 0),
         "processor_speedup": _speedup(times, 1),
         "ours_peak_mb": round(peaks[OURS], 1),
@@ -88,11 +105,11 @@ class Sides:
         step()
         self._wait()
         times: list[Seconds] = []
-        while len(times) < least or sum(seconds for seconds, _ in times) < least_s:
-            start = time.perf_counter(), time.process_time()
+        while len(times) < least or sum(one.wall_s for one in times) < least_s:
+            start = Seconds.now()
             step()
             self._wait()
-            times.append((time.perf_counter() - start[0], time.process_time() - start[1]))
+            times.append(Seconds.now().since(start))
         return times
 
     def _ours(self) -> None:

@@ -30,7 +30,7 @@ class Case:
     """One training to measure.
 
     Attributes:
-        model: "demo" or "sd15".
+        model: "demo", or one of `models.SIZES`.
         px: side of the square pictures, in pixels.
         dtype: name of the U-Net's dtype in torch.
     """
@@ -111,7 +111,7 @@ def loaded(case: Case) -> Iterator[host.Host]:
 
         try:
             if case.model != "demo":
-                models.put_in(running, models.sd15_unet(running, getattr(torch, case.dtype)))
+                models.put_in(running, models.random_unet(running, getattr(torch, case.dtype), case.model))
             patches.install_all()
             yield running
         finally:

@@ -110,15 +110,15 @@ def _take(loaded: LoadedJob, section: str, table: dict[str, Any]) -> None:
             loaded.errors.append(SettingsError(address, reason))
         elif section != "network" or name == "file":
             loaded.values[address] = value
-    shape = [name for name in _SHAPE if name in table and _is_a_choice(name, table[name])] if section == "network" else []
-    if shape and not table.get("file"):
+    chosen = [name for name in table if section == "network" and _is_a_choice(name, table[name])]
+    if chosen and not table.get("file"):
         reason = "the shape of a new network; load the file in Create Beta Hypernetwork to make it"
-        loaded.errors.append(SettingsError(f"network.{shape[0]}", reason))
+        loaded.errors.append(SettingsError(f"network.{chosen[0]}", reason))
 
 
 def _is_a_choice(name: str, value: Any) -> bool:
-    """Tell whether a shape has a value that neither today's form nor that of earlier versions begins with."""
-    return value not in (_SHAPE[name], SMALL_WEIGHTS.get(name, _SHAPE[name]))
+    """Tell whether a setting of a shape has a value that neither today's form nor an earlier version's begins with."""
+    return name in _SHAPE and value not in (_SHAPE[name], SMALL_WEIGHTS.get(name, _SHAPE[name]))
 
 
 def _of_original(entries: dict[str, Any], file_name: str) -> LoadedJob:
