@@ -28,39 +28,8 @@ def created(host: WebUI) -> str:
 @pytest.fixture(scope="session")
 def trained(host: WebUI, created: str, pictures: Path) -> str:
     """Return the network after three steps through the host's own route."""
-    settings = {
-        "id_task": "train",
-        "hypernetwork_name": created,
-        "learn_rate": "0.01",
-        "batch_size": 1,
-        "gradient_step": 1,
-        "data_root": str(pictures),
-        "log_directory": str(host.folder / "logs"),
-        "training_width": 64,
-        "training_height": 64,
-        "varsize": False,
-        "steps": 3,
-        "clip_grad_mode": "disabled",
-        "clip_grad_value": "0.1",
-        "shuffle_tags": False,
-        "tag_drop_out": 0,
-        "latent_sampling_method": "once",
-        "use_weight": False,
-        "create_image_every": 0,
-        "save_hypernetwork_every": 0,
-        "template_filename": "hypernetwork.txt",
-        "preview_from_txt2img": False,
-        "preview_prompt": "",
-        "preview_negative_prompt": "",
-        "preview_steps": 4,
-        "preview_sampler_name": "Euler",
-        "preview_cfg_scale": 3,
-        "preview_seed": 7,
-        "preview_width": 64,
-        "preview_height": 64,
-    }
-    answer = host.call("/sdapi/v1/train/hypernetwork", settings)
-    assert "error: None" in answer["info"], answer
+    said = host.train(created, pictures, 3)
+    assert "error: None" in said, said
     return created
 
 
