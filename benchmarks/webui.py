@@ -41,7 +41,8 @@ def measure(rounds: int) -> dict[str, Any]:
 
 def _case(host: webui.WebUI, px: int, batch_size: int, rounds: int) -> dict[str, Any]:
     pictures = draw_pictures(host.folder / f"{batch_size} of {px}", max(4, batch_size), px)
-    sizes = {"training_width": px, "training_height": px, "batch_size": batch_size}
+    # Without copies to save, even if none will be due, the WebUI's trainer makes no folder for its log.
+    sizes = {"training_width": px, "training_height": px, "batch_size": batch_size, "save_hypernetwork_every": 1000}
     times: dict[str, list[float]] = {_OURS: [], _THEIRS: []}
     for turn in range(rounds):
         for side, found in times.items():
