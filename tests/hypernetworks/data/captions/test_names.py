@@ -1,7 +1,10 @@
 """The words of file names: numbers that count pictures are cut off, those that are part of a word stay."""
 
+import sys
+
 import pytest
 from hypernetwork_workbench.hypernetworks.data.captions import read_caption
+from hypernetwork_workbench.hypernetworks.data.captions.names import words
 
 
 @pytest.mark.parametrize(
@@ -31,3 +34,11 @@ from hypernetwork_workbench.hypernetworks.data.captions import read_caption
 )
 def test_a_number_is_cut_off_only_where_it_stands_by_itself(tmp_path, stem, caption):
     assert read_caption(tmp_path / f"{stem}.png") == caption
+
+
+@pytest.mark.parametrize("missing", [False, True])
+def test_a_regex_selects_words_also_without_the_library_that_can_stop_it(monkeypatch, missing):
+    if missing:
+        monkeypatch.setitem(sys.modules, "regex", None)
+    assert words("00012-red_house", "[a-z]+", " + ") == "red + house"
+    assert words("red_house", "([a-z]+)_([a-z]+)", "/") == "red/house"
