@@ -10,6 +10,7 @@ from hypernetwork_workbench.hypernetworks.data.batches import BatchKind, epoch_b
 from hypernetwork_workbench.hypernetworks.data.buckets import SQUARE, Framing, frame
 from hypernetwork_workbench.hypernetworks.data.captions import CaptionRules, read_caption
 from hypernetwork_workbench.hypernetworks.data.dataset import held_out_count
+from hypernetwork_workbench.hypernetworks.data.found import LeftOut
 from hypernetwork_workbench.hypernetworks.data.images import framed, open_picture, to_tensor
 from hypernetwork_workbench.hypernetworks.data.scan import read_dataset
 from hypernetwork_workbench.hypernetworks.data.subsets import Subset
@@ -166,6 +167,7 @@ def test_a_folder_of_which_nothing_is_said_is_shown_once_as_it_is(tmp_path):
     subset = Subset(tmp_path, Framing(SQUARE, 64, 64), CaptionRules())
     assert (subset.repeats, subset.weight, subset.batch_size, subset.is_deep) == (1, 1.0, 1, True)
     assert (subset.is_flipped, subset.is_listed, subset.is_regularisation) == (False, False, False)
+    assert not LeftOut(tmp_path / "a.png", "a.png: it is broken", subset).is_too_small
     assert (subset.crop, subset.background, subset.masks, subset.skipped_area_px) == ("centre", "white", "off", 0)
 
 
