@@ -147,14 +147,20 @@ def installed() -> Path | None:
 
 
 @contextmanager
-def running(folder: Path, *flags: str) -> Iterator[WebUI]:
-    """Start the WebUI on a free port with this data folder, and stops it at the end."""
-    webui = installed()
+def running(folder: Path, *flags: str, webui: Path | None = None, checkpoint: Path | None = None) -> Iterator[WebUI]:
+    """Start the WebUI on a free port with this data folder, and stops it at the end.
+
+    Args:
+        flags: of its command line, beside `FLAGS`.
+        webui: its own folder; None: that of WEBUI_DIR.
+        checkpoint: the checkpoint to load; None: the demo's in the data folder.
+    """
+    webui = webui or installed()
     assert webui is not None
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    checkpoint = folder / "models" / "Stable-diffusion" / "demo.safetensors"
+    checkpoint = checkpoint or folder / "models" / "Stable-diffusion" / "demo.safetensors"
     command = [_python(webui), str(webui / "launch.py"), *FLAGS, *flags]
     command += ["--port", str(port), "--data-dir", str(folder), "--ckpt", str(checkpoint)]
     command += ["--gradio-allowed-path", str(webui)]  # its scripts and styles, asked for from another folder

@@ -6,6 +6,7 @@ import importlib
 import sys
 
 from modules import script_callbacks, scripts, shared
+from PIL import Image
 
 OURS = "hypernetwork_workbench"
 OURS_FILES = "hypernetwork-workbench"
@@ -59,7 +60,14 @@ def _axes():
     return [option.label for grid in grids for option in getattr(grid, "axis_options", ())]
 
 
+def _subject(path: str):
+    """Return where the subject of a picture is for a square crop, as shares of its width and height."""
+    picture = Image.open(path).convert("RGB")
+    return importlib.import_module(f"{OURS}.patches.model.subject").find_subject(picture, (64, 64))
+
+
 def _on_app_started(_demo, app):
+    app.add_api_route("/probe/subject", _subject, methods=["GET"])
     app.add_api_route("/probe/layers", lambda: {target: _layers(target) for target in _targets()}, methods=["GET"])
     app.add_api_route("/probe/marked", _marked, methods=["GET"])
     app.add_api_route("/probe/loaded", _loaded, methods=["GET"])
