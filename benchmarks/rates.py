@@ -15,7 +15,7 @@ import torch
 from hypernetwork_workbench.hypernetworks.base.errors import NonFiniteLossError
 from hypernetwork_workbench.hypernetworks.data.encoding import EncodedDataset, encode_parts
 from hypernetwork_workbench.hypernetworks.ports import Ports
-from hypernetwork_workbench.hypernetworks.train import make_plan
+from hypernetwork_workbench.hypernetworks.train import find_rate, make_plan
 from hypernetwork_workbench.hypernetworks.train.optim.step_schedule import with_highest
 from hypernetwork_workbench.hypernetworks.train.settings.job import Job
 from hypernetwork_workbench.hypernetworks.train.state import TrainState, make_state
@@ -29,10 +29,22 @@ from .training_cases import Case, loaded
 
 
 def measure(rounds: int) -> dict[str, Any]:
-    """Sweep the rates of every job, with `rounds` seeds each; return the machine and a case for each job and rate."""
+    """Sweep the rates of every job, with `rounds` seeds each; return the machine and a case for each job and rate.
+
+    What *Find a rate* tells for those that it is tried on is beside them as `found`.
+    """
     with loaded(Case("demo", 64)):
+        found = {job.name: find(job) for job in JOBS}
         cases = [case for job in (*JOBS, *presets()) for case in sweep(job, rounds)]
-    return {"machine": describe(torch.device("cpu")), "cases": cases}
+    return {"machine": describe(torch.device("cpu")), "found": found, "cases": cases}
+
+
+def find(searched: RateJob) -> float | None:
+    """Return what *Find a rate* tells for a job; None where it cannot tell."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        choice = find_rate(searched.job(folder / "pictures"), ports(folder)).choice
+        return None if choice.doubt else choice.rate
 
 
 def sweep(swept: RateJob, rounds: int) -> list[dict[str, Any]]:

@@ -1,0 +1,64 @@
+"""The benchmarks of choices and memory, and the one beside the WebUI's own trainer where none is installed."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from benchmarks import choices, memory, models, webui
+from benchmarks.training_cases import Case
+from standalone import launcher
+
+
+def test_the_estimates_are_those_of_sd1():
+    """Without numbers, so in a second; U-Net and network have SD1's known sizes."""
+    rows = {case["estimate of"]: case for case in memory.measure(1)["cases"]}
+    lean, plain, bf16 = (rows[name] for name in list(rows)[1:4])
+    assert rows["the U-Net, fp16"]["none"] == round(859_520_964 * 2 / 2**20)
+    assert rows["the network, float32"]["none"] == 84
+    for kind in ("none", "attention", "all"):
+        assert lean[kind] < plain[kind]
+        assert lean[kind] < bf16[kind]
+    assert lean["all"] < lean["attention"] < lean["none"]
+
+
+def test_choices_are_compared_by_the_least_of_the_turns():
+    case = choices._case("this", "a step", [(2.0, 3.0), (1.0, 5.0)])
+    assert case == {"choice": "this", "measured": "a step", "seconds": 1.0, "otherwise": 3.0, "otherwise / ours": 3.0}
+
+
+def test_networks_apart_and_joined_compute_the_same():
+    nets, *works = choices.two_networks(8, 4)
+    seen = []
+    for work in works:
+        work()
+        seen.append([parameter.grad.clone() for parameter in nets.parameters()])
+        nets.zero_grad()
+    assert all(torch.allclose(one, other, atol=1e-5) for one, other in zip(*seen, strict=True))
+
+
+def test_plain_attention_is_attention():
+    q, k, v = torch.randn(3, 2, 2, 5, 4).unbind()
+    mask = torch.rand(2, 2, 5, 5) > 0.3
+    mask[..., 0] = True
+    for allowed in (None, mask):
+        wanted = torch.nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=allowed)
+        assert torch.allclose(choices.plain_attention(q, k, v, allowed), wanted, atol=1e-5)
+
+
+def test_without_a_webui_its_trainer_is_passed_over_with_a_sentence(monkeypatch):
+    monkeypatch.delenv("WEBUI_DIR", raising=False)
+    assert webui.measure(1)["skipped"] == "WEBUI_DIR names no installed WebUI"
+
+
+def test_each_size_of_a_case_is_known():
+    assert set(models.SIZES) == {"sd15", "narrow"}
+    assert models.SIZES["sd15"][1] == models.WIDTHS[0]
+    with pytest.raises(KeyError):
+        models.hollow_unet(None, Case("other", 64).model)
+
+
+def test_every_benchmark_is_described():
+    text = (launcher.ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8")
+    for name in launcher.benchmarks():
+        assert f"launch.py bench {name}`" in text or f"launch.py bench {name} " in text, name
