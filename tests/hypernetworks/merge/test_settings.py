@@ -272,3 +272,11 @@ def test_limits_of_options_in_code_and_in_forms(field, accepted, refused):
             MergeSettings(**{field: value})
         assert caught.value.field == field
     assert (merge.Options().density, merge.Options().seed, merge.Options().rank) == (0.5, 0, 16)
+
+
+def test_the_size_of_a_composition_as_one_file_is_that_of_its_numbers():
+    wide = {"W": random_network(1, (320,), "W", layer_structure=(1, 2, 1), activation="relu")}
+    # k and v have 320 * 640 + 640 + 640 * 320 + 320 numbers of 4 bytes each.
+    assert plan_composition(compose.parse("W"), wide).reason == (
+        "the one file has layer_structure [1, 2, 1], activation relu and 3.3 MB in float32"
+    )
