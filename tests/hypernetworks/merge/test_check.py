@@ -41,3 +41,13 @@ def test_what_a_type_cannot_hold_is_said():
     with pytest.raises(SettingsError, match="too large for float16") as caught:
         tuple(check.predict(inputs, "weighted_sum", torch.float16))
     assert caught.value.field == "dtype"
+
+
+def test_the_overall_difference_weighs_each_part_by_its_change():
+    def part(change, mean):
+        return check.Difference(8, "k", change, mean, mean)
+
+    # (1 * 0.1 + 3 * 0.2) / 4
+    assert check.overall([part(1.0, 0.1), part(3.0, 0.2)]) == pytest.approx(0.175)
+    assert check.overall([part(0.0, 0.0), part(0.0, 0.0)]) is None
+    assert check.overall([part(1.0, 0.1), part(0.0, None)]) is None
