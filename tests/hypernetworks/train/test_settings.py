@@ -110,3 +110,10 @@ def test_an_epoch_is_one_step_where_nobody_tells_its_length():
     made = job(10, cycle="3 epochs")
     for rates in (made.learning_rates(), made.schedule.schedule(10)):
         assert [step for step in range(6) if rates.is_end_of_cycle(step)] == [2, 5]
+
+
+def test_all_that_is_wrong_in_a_schedule_is_told_at_once():
+    with pytest.raises(SettingsError) as caught:
+        ScheduleSettings(kind="cosine restarts", rate="fast", cycle="long")
+    assert "fast" in str(caught.value)
+    assert "cycle: must be a number of steps, or of epochs such as 10 epochs, not 'long'" in str(caught.value)

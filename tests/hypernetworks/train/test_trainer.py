@@ -18,7 +18,7 @@ from tests.support.runs import make_job, same
 
 @pytest.fixture
 def stepper(pictures):
-    """A trainer whose rate is 0.01 at step 0 and 0.001 from step 1 on, without pictures."""
+    """Return a trainer whose rate is 0.01 at step 0 and 0.001 from step 1 on, without pictures."""
     job = make_job(pictures, train__ema_decay=0.9, train__seed=3)
     state = make_state(job, random_network(1), FakeDenoiser())
     return trainer.Trainer(
