@@ -1,6 +1,6 @@
 """Proven shapes, for users who do not want to think about layers.
 
-All but one start as the defaults do: with Kaiming and from zero, which suits their activations best (`bench pairs`).
+All start from zero, and those of relu with Kaiming, as the sweeps advise (`docs/FIRST_WEIGHTS.md`).
 Their rates are for Stable Diffusion 1 and 2; `launch.py bench rates` holds them against sweeps on the demo model.
 """
 
@@ -68,6 +68,7 @@ PRESETS: tuple[Preset, ...] = (
         ShapeSettings(
             layer_structure=(1, 1.5, 1.5, 1.5, 1),
             activation="mish",
+            weight_init="XavierNormal",
             dropout_structure=(0, 0.3, 0.3, 0.3, 0),
         ),
         "5e-5:1500,5e-6:9000,5e-8",

@@ -63,7 +63,7 @@ class ShapeSettings(Settings):
     weight_init: str = setting(
         "KaimingNormal",
         "Weight initialisation",
-        "Kaiming suits all activations, together with Start from zero; Normal, where a network cannot start from zero.",
+        "Kaiming with Start from zero suits relu and most others; Normal is for networks that cannot start from zero.",
         choices=WEIGHT_INITS,
     )
 
