@@ -1,8 +1,7 @@
-"""Names: of networks, in any language without what a file system or the prompt syntax refuses, and in sentences."""
+"""Names of networks: in any language, without what a file system or the prompt syntax refuses; and printable texts."""
 
 from __future__ import annotations
 
-import re
 import unicodedata
 
 from .errors import SettingsError
@@ -16,12 +15,6 @@ _ENDINGS = (".pt", ".safetensors", ".ckpt", ".hns")
 
 #: Invisible characters that names of several scripts and emoji need.
 _JOINERS = "\u200c\u200d"
-#: What reasons begin with, apart from names.
-_OPENING = re.compile(
-    r"(?!\S+ exists)"
-    r"(?:all|and?|as?|at|belongs|cannot|choose|does|entries|gives|has|have|holds|in|is|its?|keep|leaves|line|must|name|needs"
-    r"|no|not|nothing|of|one|only|open|prompt|put|refuses|stands|stopped|takes|the|there|this|too|two|use|write) "
-)
 
 
 def printable(text: str) -> str:
@@ -29,12 +22,6 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(sign if is_shown(sign) else "\ufffd" for sign in text)
-
-
-def sentence(words: str) -> str:
-    """Return words with a capital letter and a full stop; a name that begins them stays as its user wrote it."""
-    first = words[:1].upper() if _OPENING.match(words) else words[:1]
-    return f"{first}{words[1:]}."
 
 
 def is_shown(sign: str) -> bool:

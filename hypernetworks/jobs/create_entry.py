@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..base.errors import SettingsError
-from ..base.names import sentence
 from ..base.options import Option, as_text, check_limits, convert
 from ..network.activations import RULED_OUT
 from ..network.settings import CreateSettings
@@ -40,7 +39,7 @@ class Entry:
     """A form as it stands.
 
     Attributes:
-        problems: what is wrong, one sentence for each field at most; the labels of the form in place of names.
+        problems: what is wrong, one reason for each field at most; the labels of the form in place of names.
         structure: the layers; None while a field that decides them is wrong.
         widths: the attention widths chosen, as far as they can be read.
         settings: what to make, None where anything is wrong.
@@ -86,11 +85,6 @@ def problems(values: Mapping[str, Any]) -> tuple[SettingsError, ...]:
     entered = dict(values)
     _validate(entered, wrong)
     return tuple(_in_words(error, values) for error in wrong.values())
-
-
-def as_sentence(error: SettingsError) -> str:
-    """Return the reason as a sentence, for display at the field."""
-    return sentence(error.reason)
 
 
 def depending_on(field: str) -> tuple[str, ...]:

@@ -12,7 +12,6 @@ from markupsafe import Markup
 
 from ..base.errors import DatasetError, SettingsError, WorkbenchError
 from ..base.intervals import counts_epochs
-from ..base.names import sentence
 from ..base.outside import shown_path
 from ..data.dataset import held_out_count
 from ..data.pictures.finding import find_pictures
@@ -65,7 +64,7 @@ class PlannedRates:
 
 
 def problems(tables: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
-    """Return a sentence for each field with a wrong value, by `section.key`."""
+    """Return the reason for each field with a wrong value, in the words of the form, by `section.key`."""
     try:
         Job.from_mapping(tables)
     except SettingsError as error:
@@ -73,7 +72,7 @@ def problems(tables: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
     else:
         return {}
     empty = {address for address in _TO_BE_FILLED_IN if not _entered(tables, address)}
-    return {error.field: as_sentence(error) for error in reversed(errors) if error.field not in empty}
+    return {error.field: worded(error.reason) for error in reversed(errors) if error.field not in empty}
 
 
 def planned_rates(tables: Mapping[str, Mapping[str, Any]]) -> PlannedRates:
@@ -100,11 +99,6 @@ def in_words(error: WorkbenchError) -> WorkbenchError:
     if isinstance(error, SettingsError):
         return error.reworded(worded)
     return type(error)(worded(str(error)))
-
-
-def as_sentence(error: SettingsError) -> str:
-    """Return the reason as a sentence in the words of the form, for display at the field."""
-    return sentence(worded(error.reason))
 
 
 def worded(text: str) -> str:

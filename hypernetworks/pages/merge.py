@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from ..base import names
 from ..compose import Composition
 from ..merge.check import Difference, is_exact, overall
 from ..merge.method import METHODS
@@ -33,7 +32,7 @@ def methods_table(
             elements.piece(_FILE, "label", METHODS[plan.method].label, plan.method == chosen),
             elements.piece(_FILE, "can", plan.possible),
             _effect(plan, (predicted or {}).get(plan.method), is_rounded),
-            elements.text(sentence(plan), 400),
+            elements.text(reason(plan), 400),
         )
         for plan in plans
     ]
@@ -76,14 +75,9 @@ def composition_table(composition: Composition, text: str, plan: Plan) -> str:
         ("Readable form", elements.piece(_FILE, "code", text)),
         (".hns form", elements.piece(_FILE, "code", composition.as_hns())),
         ("Networks", elements.text(", ".join(composition.names))),
-        ("As one file", elements.piece(_FILE, "one_file", plan.possible, sentence(plan))),
+        ("As one file", elements.piece(_FILE, "one_file", plan.possible, reason(plan))),
     ]
     return elements.page(_FILE, "composition", rows)
-
-
-def sentence(plan: Plan) -> str:
-    """Return the reason of a plan as a sentence."""
-    return names.sentence(reason(plan))
 
 
 def reason(plan: Plan) -> str:

@@ -63,8 +63,11 @@ def tell(task: str | None, answer: Any) -> Any:
         if run.left_s is not None:
             answer.eta = None  # the text tells the time that is left
     elif task and (visitor := turns.waiting(task)) is not None and run is not None:
-        left = "" if run.left_s is None or visitor.is_let_in else f", {clock(run.left_s)} left"
-        sentence = f"Is let in after this step of {run.work}." if visitor.is_let_in else f"Waits for {run.work}{left}."
+        sentence = f"Waits for {run.work}."
+        if visitor.is_let_in:
+            sentence = f"Is let in after this step of {run.work}."
+        elif run.left_s is not None:
+            sentence = f"Waits for {run.work}, {clock(run.left_s)} left."
         answer.active, answer.queued = False, True
         answer.textinfo = sentences.waiting(sentence, task, run.state in GOING_ON and not visitor.is_let_in)
     return answer

@@ -16,6 +16,7 @@ from markupsafe import Markup
 from ...hypernetworks.base.errors import TrainingError, WorkbenchError
 from ...hypernetworks.train import TrainResult
 from ...hypernetworks.train.settings.job import Job
+from ...hypernetworks.train.tracking.monitor import clock
 
 WAITING, RUNNING, PAUSED, FINISHED = "waiting", "running", "paused", "finished"
 INTERRUPTED, FAILED = "interrupted", "failed"
@@ -74,9 +75,16 @@ class Run:
         return f"the training of {self.name}" if self.state in GOING_ON else "a job of Train Gamma"
 
     def line(self) -> str:
-        """Return a sentence about the run for another user."""
+        """Return a sentence about the run for another user, without its losses and rates."""
         name = self.name or "a network"
-        return f"{name} is being trained ({self.text or 'it is about to start'}); wait for its end, or interrupt it"
+        if self.state == WAITING:
+            return f"{name} is being trained (it is about to start); wait for its end, or interrupt it"
+        at = f"step {self.done} of {self.total}"
+        if self.state == PAUSED:
+            return f"{name} is being trained (paused after {at}); press Go on, or interrupt it"
+        if self.left_s is None:
+            return f"{name} is being trained; wait for its end, or interrupt it"
+        return f"{name} is being trained ({at}, {clock(self.left_s)} left); wait for its end, or interrupt it"
 
 
 class Runs:

@@ -147,7 +147,10 @@ class Form:
         return component
 
     def message_updates(self, problems: Mapping[str, str]) -> list[Any]:
-        """Return updates of the messages: the sentence for each address in `problems`; the others are hidden."""
+        """Return updates of the messages: the reason for each address in `problems`; the others are hidden.
+
+        A reason is shown as it is, without a capital: a name that begins it stays as its user wrote it.
+        """
         labels = self._labels()
         shown = {address: plain(in_page_words(reason, labels)) for address, reason in problems.items()}
         return [gr.update(value=shown.get(one, ""), visible=one in problems) for one in self._messages]

@@ -95,7 +95,7 @@ def test_a_problem_appears_beside_its_field_and_vanishes(tab: Page):
     page = tab
     page.fill("hnw_create_layer_structure", "1, 2, 1")
     page.fill("hnw_create_dropout_structure", "0, 0.1, 0.1, 0")
-    page.until("the sentence", lambda: problem(page, "dropout_structure").startswith("Must have 3 entries"))
+    page.until("the sentence", lambda: problem(page, "dropout_structure").startswith("must have 3 entries"))
     field, sentence = (page.find(f"#hnw_create_{name}") for name in ("dropout_structure", "dropout_structure_problem"))
     assert 0 <= sentence.rect["y"] - (field.rect["y"] + field.rect["height"]) < 40
     assert problem(page, "layer_structure") == ""

@@ -140,7 +140,7 @@ def test_pictures_are_stale_until_the_fields_are_as_they_were(chosen: Page):
     page.fill("hnw_merge_weight_1", "0.75")
     page.until("no such sentence", lambda: not page.text("hnw_merge_pictures_stale"))
     page.fill("hnw_merge_pictures_width", 100)
-    page.wait_for_text("hnw_merge_pictures_width_problem", "Must be a multiple of 8, not 100.")
+    page.wait_for_text("hnw_merge_pictures_width_problem", "must be a multiple of 8, not 100")
     page.press("hnw_merge_pictures_fill")
     page.until("the width of txt2img", lambda: page.value("hnw_merge_pictures_width") == str(PICTURE["width"]))
     page.until("no problem", lambda: not is_shown(page, "hnw_merge_pictures_width_problem"))

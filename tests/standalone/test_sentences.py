@@ -72,6 +72,12 @@ SENTENCES = (
     "Stopped by hand after 2 steps in 0 s; loss 1.0818 at first, 1.0066 at last.",
     "step 3 of 40, loss 0.1, 2 min 3 s left",
     "Waits for the training of night.",
+    "Waits for the training of night, 2 min 3 s left.",
+    "Waits for a job of Train Gamma.",
+    "夜 is being trained (it is about to start); wait for its end, or interrupt it.",
+    "a network is being trained (it is about to start); wait for its end, or interrupt it.",
+    "ネオン is being trained; wait for its end, or interrupt it.",
+    "iPhone is being trained (paused after step 3 of 40); press Go on, or interrupt it.",
     "Undone: captions by deepbooru (1 caption file).",
     "since the state was saved this has changed: captions edited: a.png; the result will be another than without a"
     " break; set output.resume_changed to continue all the same",
@@ -124,6 +130,18 @@ def test_a_value_that_is_words_is_translated_in_a_sentence_too(language, sentenc
     shown = translator.translate(words, [sentence])[0]
     assert words["constant"] in shown
     assert words["alpha"] in shown or "alpha" not in sentence
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_answer_to_a_second_press_of_train_is_translated_with_all_its_parts(language):
+    said = "the night is being trained (step 3 of 40, 2 min 3 s left); wait for its end, or interrupt it."
+    words = table(language)
+    step, left = translator.translate(words, ["step 3 of 40", "2 min 3 s"])
+    assert step != "step 3 of 40"
+    assert left != "2 min 3 s"
+    (shown,) = translator.translate(words, [said])
+    assert all(part in shown for part in ("the night", step, left))
+    assert not ENGLISH.search(shown.replace("the night", ""))
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import gradio as gr
 from modules import paths, shared
@@ -14,7 +14,7 @@ from ....hypernetworks.base.errors import SettingsError, WorkbenchError
 from ....hypernetworks.base.options import as_text
 from ....hypernetworks.files.create import create_file
 from ....hypernetworks.jobs import create_files
-from ....hypernetworks.jobs.create_entry import FORM_LABELS, Entry, as_sentence, check_entry
+from ....hypernetworks.jobs.create_entry import FORM_LABELS, Entry, check_entry
 from ....hypernetworks.jobs.settings_text import MAX_BYTES
 from ....hypernetworks.network import presets
 from ....hypernetworks.pages import create as create_view
@@ -34,7 +34,7 @@ class Panel:
     """The components that show something about the entry.
 
     Attributes:
-        offered: state with the widths that can be ticked now.
+        seen: state with a `Seen`.
         head: the head of the form.
     """
 
@@ -42,8 +42,21 @@ class Panel:
     advice: Any
     drawing: Any
     summary: Any
-    offered: Any
+    seen: Any
     head: Head
+
+
+class Seen(NamedTuple):
+    """What a page has been shown.
+
+    Attributes:
+        offered: the widths that can be ticked.
+        made: the values of which its last file was made; None if the last press was refused. Their name is taken by
+            that file, which is no fault of theirs.
+    """
+
+    offered: tuple[int, ...] = ()
+    made: Mapping[str, Any] | None = None
 
 
 class Handlers:
@@ -61,56 +74,56 @@ class Handlers:
 
     @property
     def inputs(self) -> list[Any]:
-        """Components whose values every handler takes: the offered widths, then the form."""
-        return [self.panel.offered, *self.form.components]
+        """Components whose values every handler takes: what was seen, then the form."""
+        return [self.panel.seen, *self.form.components]
 
     @property
     def shown(self) -> list[Any]:
         """Components that `look` updates."""
         panel = self.panel
         beside_form = [panel.drawing, panel.summary, panel.preset, panel.advice, panel.head.marks]
-        return [self._ticks, panel.offered, *self.form.messages, *beside_form]
+        return [self._ticks, panel.seen, *self.form.messages, *beside_form]
 
     @property
     def filled(self) -> list[Any]:
         """Components that `choose_preset` updates, and `load` after the status."""
         return [*(one for one in self.form.components if one is not self._ticks), *self.shown]
 
-    def look(self, offered: Sequence[int], *entered: Any) -> list[Any]:
+    def look(self, seen: Seen, *entered: Any) -> list[Any]:
         """Draw and check the entry; offer the widths of the checkpoint where they have changed."""
-        return self._look(self.form.values(entered), offered)
+        return self._look(self.form.values(entered), seen)
 
-    def choose_preset(self, name: str, offered: Sequence[int], *entered: Any) -> list[Any]:
+    def choose_preset(self, name: str, seen: Seen, *entered: Any) -> list[Any]:
         """Fill in the shape of a preset."""
         preset = presets.by_name(name)
-        return self._fill(preset.values() if preset else {}, offered, entered)
+        return self._fill(preset.values() if preset else {}, seen, entered)
 
-    def load(self, file: Any, offered: Sequence[int], *entered: Any) -> list[Any]:
+    def load(self, file: Any, seen: Seen, *entered: Any) -> list[Any]:
         """Fill in the settings of an uploaded file, as far as they can be used."""
         path = Path(file.name)
         try:
             with path.open("rb") as stream:
                 loaded = create_files.read(stream.read(MAX_BYTES + 1), path.name)
         except WorkbenchError as error:
-            return [self.form.explain(error), *self._fill({}, offered, entered)]
+            return [self.form.explain(error), *self._fill({}, seen, entered)]
         told = self.form.told_changes(loaded.values, entered)
         status = done(f"Loaded {path.name}.", told)
         if loaded.errors:
             wrong = self.form.explain(SettingsError.joined(loaded.errors))
             status = wrong + done(f"Loaded the rest of {path.name}.", told)
-        return [status, *self._fill(loaded.values, offered, entered)]
+        return [status, *self._fill(loaded.values, seen, entered)]
 
     def reset(self, changes: Mapping[str, Any], given: Sequence[Any]) -> list[Any]:
         """Fill in defaults, by name; `given` are the values of `inputs`."""
         return self._fill(changes, given[0], given[1:])
 
-    def save(self, offered: Sequence[int], *entered: Any) -> tuple[str, Any]:
+    def save(self, seen: Seen, *entered: Any) -> tuple[str, Any]:
         """Save the settings as TOML and offer the file for download."""
         values = {**self.form.values(entered), "overwrite": True}
-        entry = self._check(values, offered)
+        entry = self._check(values, seen.offered)
         is_named = all(error.field != "name" for error in entry.problems)
         if not is_named:
-            entry = self._check({**values, "name": "network"}, offered)
+            entry = self._check({**values, "name": "network"}, seen.offered)
         try:
             path = create_files.save(
                 _settings(entry), Path(paths.data_path) / "hypernetwork-settings", is_named=is_named
@@ -119,55 +132,56 @@ class Handlers:
             return self.form.explain(error), gr.update()
         return done(f"Saved as {path}."), gr.update(value=str(path), visible=True)
 
-    def create(self, offered: Sequence[int], *entered: Any) -> list[Any]:
+    def create(self, seen: Seen, *entered: Any) -> list[Any]:
         """Make the network and its file."""
         values = self.form.values(entered)
         now = loaded_widths()
-        unchanged = [gr.update() for _ in self.shown]
-        if offered and now and now != tuple(offered):
-            return [self.form.explain(SettingsError("widths", _CHANGED)), *self._look(values, offered)]
+        refused = seen._replace(made=None)
+        if seen.offered and now and now != seen.offered:
+            return [self.form.explain(SettingsError("widths", _CHANGED)), *self._look(values, refused)]
         try:
-            settings = _settings(self._check(values, offered))
+            settings = _settings(self._check(values, seen.offered))
             path = create_file(settings, () if settings.widths else host.model_widths(), host.network_dir())
         except WorkbenchError as error:
-            return [self.form.explain(error), *unchanged]
+            return [self.form.explain(error), *self._look(values, refused)]
         shared.reload_hypernetworks()
         size_mb = path.stat().st_size / 1e6
-        return [done(f"Created {path.stem} ({size_mb:.1f} MB). Choose it in Train Gamma to train it."), *unchanged]
+        status = done(f"Created {path.stem} ({size_mb:.1f} MB). Choose it in Train Gamma to train it.")
+        return [status, *self._look(values, seen._replace(made=values))]
 
-    def _check(self, values: Mapping[str, Any], offered: Sequence[int]) -> Entry:
-        return check_entry(values, offered, shared.hypernetworks)
+    def _check(self, values: Mapping[str, Any], offered: Sequence[int], made: Mapping[str, Any] | None = None) -> Entry:
+        return check_entry(values, offered, () if values == made else shared.hypernetworks)
 
-    def _look(self, values: dict[str, Any], offered: Sequence[int], is_ticked_anew: bool = False) -> list[Any]:
-        now = loaded_widths() or tuple(offered)
+    def _look(self, values: dict[str, Any], seen: Seen, is_ticked_anew: bool = False) -> list[Any]:
+        now = loaded_widths() or seen.offered
         ticks = gr.update(value=values["widths"]) if is_ticked_anew else gr.update()
-        if now != tuple(offered):
+        if now != seen.offered:
             if not is_ticked_anew:
                 values = {**values, "widths": [str(one) for one in now if not self._wanted or one in self._wanted]}
             ticks = gr.update(choices=[str(one) for one in now], value=values["widths"])
-        entry = self._check(values, now)
+        entry = self._check(values, now, seen.made)
         return [
             ticks,
-            now,
-            *self.form.message_updates({error.field: as_sentence(error) for error in entry.problems}),
+            seen._replace(offered=now),
+            *self.form.message_updates({error.field: error.reason for error in entry.problems}),
             create_view.drawing(entry),
             create_view.summary(entry, now, FORM_LABELS),
             *shown_preset(presets.matching(entry.structure)),
             self.panel.head.update(values),
         ]
 
-    def _fill(self, changes: Mapping[str, Any], offered: Sequence[int], entered: Sequence[Any]) -> list[Any]:
+    def _fill(self, changes: Mapping[str, Any], seen: Seen, entered: Sequence[Any]) -> list[Any]:
         """Return updates that fill in new values, with those of `look` for the result."""
         changes = dict(changes)
         is_ticked_anew = "widths" in changes
         if is_ticked_anew:
-            wanted, now = changes["widths"], loaded_widths() or tuple(offered)
+            wanted, now = changes["widths"], loaded_widths() or seen.offered
             changes["widths"] = [str(one) for one in now if one in wanted or not wanted]
             changes["more_widths"] = as_text([one for one in wanted if one not in now])
         fields = zip(self.form.components, self.form.filled(changes), strict=True)
         updates = [update for component, update in fields if component is not self._ticks]
         values = {**self.form.values(entered), **changes}
-        return [*updates, *self._look(values, offered, is_ticked_anew)]
+        return [*updates, *self._look(values, seen, is_ticked_anew)]
 
 
 def _settings(entry: Entry) -> CreateSettings:

@@ -16,7 +16,7 @@ from ..form import Form
 from ..frame import controls, form_column, frame, panel_column, wipe_on
 from ..head import Head
 from ..preset_choice import preset_choice
-from .handlers import Handlers, Panel
+from .handlers import Handlers, Panel, Seen
 
 _ID = "hnw_create"
 _WIDTHS = Option(
@@ -100,7 +100,7 @@ def _panel(preset: Any, advice: Any, head: Head) -> Panel:
         advice=advice,
         drawing=gr.HTML(elem_id="hnw_create_drawing"),
         summary=gr.HTML(elem_id="hnw_create_summary"),
-        offered=gr.State(()),
+        seen=gr.State(Seen()),
         head=head,
     )
 
@@ -119,4 +119,5 @@ def _connect(tab: Any, handlers: Handlers, buttons: Mapping[str, Any]) -> None:
         filled.then(None, None, None, _js=soon)
     buttons["save"].click(handlers.save, inputs, [status, buttons["saved"]], **_QUICK)
     wipe_on([buttons[name] for name in ("save", "create")], [status])
-    buttons["create"].click(handlers.create, inputs, [status, *shown])
+    # What was judged while the file came into being is judged again.
+    buttons["create"].click(handlers.create, inputs, [status, *shown]).then(None, None, None, _js=soon)

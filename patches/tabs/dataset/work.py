@@ -8,7 +8,6 @@ from typing import Any
 
 from modules import paths
 
-from ....hypernetworks.base import names
 from ....hypernetworks.base.errors import DatasetError, SettingsError
 from ....hypernetworks.base.options import Settings, from_tables
 from ....hypernetworks.base.outside import shown_name
@@ -133,7 +132,7 @@ def caption_all(seen: Survey, tagger: str, values: Mapping[str, Any]) -> tuple[S
     if not found:
         raise DatasetError(stopped)
     after, sentence = _applied(seen, f"captions by {tagger}", captioning.changes_of_tagger(seen, found, settings))
-    return after, f"{names.sentence(stopped)} {sentence}" if stopped else sentence
+    return after, f"{stopped}. {sentence}" if stopped else sentence
 
 
 @report_unexpected()
@@ -160,7 +159,7 @@ def _describe(seen: Survey, numbers: Sequence[int], tagger: str, found: dict[int
             for done, number in enumerate(numbers):
                 progress.report(done, len(numbers), f"Captioning pictures, {done} of {len(numbers)}")
                 if progress.is_interrupted():
-                    return f"stopped after {done} of {len(numbers)} pictures"
+                    return f"Stopped after {done} of {len(numbers)} pictures"
                 sample = seen.samples[number]
                 found[number] = " ".join(describe(open_picture(sample.path, sample.subset.background)).split())
     except taggers.ERRORS as error:

@@ -9,7 +9,6 @@ import gradio as gr
 from modules import paths, sd_models, shared
 
 from ....hypernetworks.base.errors import HypernetworkFileError, MergeError, SettingsError, WorkbenchError
-from ....hypernetworks.jobs.create_entry import as_sentence
 from ....hypernetworks.merge.baking import (
     BakeSettings,
     CheckpointError,
@@ -40,7 +39,7 @@ class BakeHandlers(PreviewHandlers):
         try:
             sentence = _plan(values["network"], _checkpoint(values["checkpoint"]))
         except SettingsError as error:
-            return self.show(note(_EMPTY), {error.field: as_sentence(error)})
+            return self.show(note(_EMPTY), {error.field: error.reason})
         return self.show(note(sentence))
 
     def bake(self, *entered: Any) -> tuple[str, Any]:

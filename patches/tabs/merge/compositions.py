@@ -14,7 +14,6 @@ from ....hypernetworks.base.errors import CompositionError, HypernetworkFileErro
 from ....hypernetworks.base.options import Option
 from ....hypernetworks.compose import Composition, text_file
 from ....hypernetworks.files import listing
-from ....hypernetworks.jobs.create_entry import as_sentence
 from ....hypernetworks.merge.composition import merge_composition, plan_composition
 from ....hypernetworks.merge.outlines import outline
 from ....hypernetworks.merge.saving import ResultSettings, free_path, with_hashes, writing
@@ -48,7 +47,7 @@ class CompositionHandlers(PreviewHandlers):
         try:
             return self.show(_preview(read(values[_FIELD])))
         except SettingsError as error:
-            return self.show(note(_EMPTY), {_FIELD: as_sentence(error)})
+            return self.show(note(_EMPTY), {_FIELD: error.reason})
 
     def save(self, *entered: Any) -> str:
         """Write the composition as a `.hns` file into the folder of networks."""

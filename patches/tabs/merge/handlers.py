@@ -11,7 +11,6 @@ import gradio as gr
 from modules import shared
 
 from ....hypernetworks.base.errors import SettingsError, WorkbenchError
-from ....hypernetworks.jobs.create_entry import as_sentence
 from ....hypernetworks.merge import Plan, check, method_names, plan
 from ....hypernetworks.merge.settings import NONE, OWN_OPTIONS, ROWS, MergeSettings, chosen_rows, used_fields
 from ....hypernetworks.network.hypernetwork import Hypernetwork
@@ -34,11 +33,18 @@ class MergeHandlers:
         columns: the fields that are shown only where they have an effect, by name.
         rows: the row of the options that only some methods have, and those of the third and fourth network.
         table: shows the methods.
+        made: state with the values of which the last file was made; None if the last press was refused. Their name is
+            taken by that file, which is no fault of theirs.
     """
 
-    def __init__(self, form: Form, columns: Mapping[str, Any], rows: Sequence[Any], table: Any) -> None:
-        self.form = form
+    def __init__(self, form: Form, columns: Mapping[str, Any], rows: Sequence[Any], table: Any, made: Any) -> None:
+        self.form, self.made = form, made
         self._columns, self._rows, self.table = columns, rows, table
+
+    @property
+    def inputs(self) -> list[Any]:
+        """Components whose values `look` takes."""
+        return [self.made, *self.form.components]
 
     @property
     def shown(self) -> list[Any]:
@@ -50,14 +56,16 @@ class MergeHandlers:
         """The dropdowns of networks."""
         return [field.component for field in self.form.fields if field.name in work.FIELDS]
 
-    def look(self, *entered: Any) -> list[Any]:
+    def look(self, made: list[Any] | None, *entered: Any) -> list[Any]:
         """Show the fields that have an effect, what is wrong with them, and which methods are possible."""
         values = self.form.values(entered)
         chosen = chosen_rows(values)
         problems, table = _judge(values, chosen)
+        if made == list(entered):
+            problems = [error for error in problems if error.field != "name"]
         used = used_fields(values["method"], chosen if len(chosen) > 1 else (1, 2))
         return [
-            *self.form.message_updates({error.field: as_sentence(error) for error in problems}),
+            *self.form.message_updates({error.field: error.reason for error in problems}),
             *(gr.update(visible=name in used) for name in self._columns),
             gr.update(visible=not used.isdisjoint(OWN_OPTIONS)),
             *(gr.update(visible=row in chosen or row - 1 in chosen) for row in range(3, ROWS + 1)),
@@ -78,13 +86,13 @@ class MergeHandlers:
         values = self.form.values(entered)
         return _judge(values, chosen_rows(values), prediction[1])[1]
 
-    def merge(self, *entered: Any) -> tuple[str, Any]:
-        """Merge the networks, write the file, and compare its effect with theirs."""
+    def merge(self, *entered: Any) -> tuple[str, Any, list[Any] | None]:
+        """Merge the networks, write the file, and compare its effect with theirs; return the new `made` last."""
         values = self.form.values(entered)
         try:
-            return _merge(values)
+            return (*_merge(values), list(entered))
         except WorkbenchError as error:
-            return self.form.explain(error), gr.update()
+            return self.form.explain(error), gr.update(), None
 
 
 def refreshed() -> list[Any]:

@@ -9,7 +9,6 @@ from typing import Any
 import gradio as gr
 
 from ....hypernetworks.base.errors import SettingsError, WorkbenchError
-from ....hypernetworks.jobs.create_entry import as_sentence
 from ....hypernetworks.merge import check
 from ....hypernetworks.merge.pictures import PictureSettings
 from ....hypernetworks.pages import merge as page
@@ -55,7 +54,7 @@ class PictureHandlers:
         try:
             self._request(entered)
         except SettingsError as error:
-            return self.form.message_updates({one.field: as_sentence(one) for one in error.errors})
+            return self.form.message_updates({one.field: one.reason for one in error.errors})
         return self.form.message_updates({})
 
     def fill(self, *values: Any) -> list[Any]:

@@ -50,10 +50,13 @@ class PicturePart:
         return self._judging(handlers.composition, handlers.judge_composition)
 
     def _judging(self, part: MergeHandlers | CompositionHandlers, judge: Callable[..., Any]) -> Event:
-        def look(*entered: Any) -> list[Any]:
-            return [*part.look(*entered[:-1]), judge(*entered)]
+        count = len(part.form.components)
 
-        return look, [*part.form.components, self.of], [*part.shown, self.stale]
+        def look(*given: Any) -> list[Any]:
+            *seen, of = given
+            return [*part.look(*seen), judge(*seen[-count:], of)]
+
+        return look, [*part.inputs, self.of], [*part.shown, self.stale]
 
 
 def make(merge: MergeHandlers, composition: CompositionHandlers, txt2img: Sequence[Any]) -> PicturePart:

@@ -20,6 +20,11 @@ class PreviewHandlers:
         self.form, self._preview = form, preview
 
     @property
+    def inputs(self) -> list[Any]:
+        """Components whose values `look` takes."""
+        return self.form.components
+
+    @property
     def shown(self) -> list[Any]:
         """Components that `look` updates."""
         return [*self.form.messages, self._preview]

@@ -57,15 +57,15 @@ def make_tab(txt2img: Sequence[Any] = ()) -> Tab:
             composition = _composition_part()
         with gr.Accordion("Pictures", open=False, elem_id=f"{_ID}_pictures"), frame():
             pictures = pictures_part.make(merge, composition, txt2img)
-        looks = {merge.form: pictures.look_at_merge, composition.form: pictures.look_at_composition}
-        for form, look in looks.items():
-            form.look_with(*look)
+        soon = merge.form.look_with(*pictures.look_at_merge)
+        composition.form.look_with(*pictures.look_at_composition)
         with gr.Accordion("Bake into a checkpoint", open=False, elem_id=f"{_ID}_bake"), frame():
             bake = _bake_part()
     lists = [*merge.lists, *(field.component for field in bake.form.fields if field.name in ("network", "checkpoint"))]
     for event in (tab.select, refresh.click):
         event(_refreshed, None, lists, **_QUICK).then(*pictures.look_at_merge, **_QUICK)
     merged.then(_refreshed, None, lists, **_QUICK)
+    merged.then(None, None, None, _js=soon)  # what was judged while the file came into being is judged again
     return Tab(merge, pictures.handlers, composition, bake)
 
 
@@ -91,12 +91,12 @@ def _merge_part() -> tuple[MergeHandlers, Any, Any]:
             status = gr.HTML(elem_id=f"{_ID}_status")
         check = gr.HTML(elem_id=f"{_ID}_check")
         table = gr.HTML(note("Choose at least two networks."), elem_id=f"{_ID}_methods")
-    handlers = MergeHandlers(form, columns, [options, *rows[_OPTIONAL_ROW - 1 :]], table)
+    handlers = MergeHandlers(form, columns, [options, *rows[_OPTIONAL_ROW - 1 :]], table, gr.State(None))
     wipe_on([button, predict], [status, check])
     prediction = gr.State()
     measured = predict.click(handlers.predict, form.components, [status, prediction])
     measured.then(handlers.show_prediction, [prediction, *form.components], [table], **_QUICK)
-    return handlers, button.click(handlers.merge, form.components, [status, check]), refresh
+    return handlers, button.click(handlers.merge, form.components, [status, check, handlers.made]), refresh
 
 
 def _network_row(form: Form, columns: dict[str, Any], row: int) -> Any:

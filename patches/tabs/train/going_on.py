@@ -9,7 +9,6 @@ from typing import Any
 import gradio as gr
 
 from ....hypernetworks.base.errors import WorkbenchError
-from ....hypernetworks.base.names import sentence
 from ....hypernetworks.base.options import Option
 from ....hypernetworks.jobs.train_entry import in_words
 from ....hypernetworks.pages.sentences import done, link, refused
@@ -107,4 +106,4 @@ def _made(make: Callable[[], Path]) -> tuple[Path | None, str]:
         with report_unexpected():
             return make(), ""
     except WorkbenchError as error:
-        return None, refused([sentence(str(in_words(error)))])
+        return None, refused([f"{in_words(error)}."])

@@ -14,7 +14,7 @@ from ....hypernetworks.base.errors import SettingsError, WorkbenchError
 from ....hypernetworks.files import listing
 from ....hypernetworks.jobs import train_files
 from ....hypernetworks.jobs.settings_text import MAX_BYTES
-from ....hypernetworks.jobs.train_entry import as_sentence, in_words, planned_rates, problems
+from ....hypernetworks.jobs.train_entry import in_words, planned_rates, problems
 from ....hypernetworks.pages.sentences import done, note
 from ....hypernetworks.train.settings import presets
 from ....hypernetworks.train.settings.job import Job
@@ -124,16 +124,16 @@ class Handlers:
         return [*self.form.filled(changes), *self._look(tables)]
 
     def _look(self, tables: dict[str, Any]) -> list[Any]:
-        sentences = problems(draft(tables))
+        reasons = problems(draft(tables))
         network = tables["network"]["file"]
         if network and listing.find(lookup.listed(network), network) is None:
-            sentences["network.file"] = as_sentence(SettingsError("network.file", missing_network(network)))
+            reasons["network.file"] = missing_network(network)
         entered = {f"{section}.{name}": value for section, table in tables.items() for name, value in table.items()}
         return [
             _plot(draft(tables)),
             *shown_preset(presets.matching(entered)),
             self.panel.head.update(tables),
-            *self.form.message_updates(sentences),
+            *self.form.message_updates(reasons),
         ]
 
 

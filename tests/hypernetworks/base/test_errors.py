@@ -1,8 +1,15 @@
 """One class of error for one wrong setting and for several."""
 
+import ast
+
 import pytest
 from hypernetwork_workbench.hypernetworks.base.errors import ErrorCollector, SettingsError, TrainingError, raise_all
 
+from tests import sources
+from tests.support import page_texts
+
+#: Words that begin a reason and have a capital wherever they stand.
+NAMES = ("None ", "TensorBoard ")
 WIDTH = SettingsError("width", "must be at least 8")
 NAME = SettingsError("name", "give the network a name")
 
@@ -86,3 +93,18 @@ def test_without_a_wrong_setting_the_first_other_error_is_reported():
 def test_what_is_no_error_of_ours_is_not_held_back():
     with pytest.raises(KeyError), ErrorCollector():
         raise KeyError
+
+
+def test_no_reason_for_a_field_begins_with_a_capital_or_ends_with_a_full_stop():
+    """They are shown as they are, also where a name begins them, so all look alike."""
+    reasons = [(path.name, words) for path in sources.paths() for words in _reasons(sources.tree(path))]
+    assert len(reasons) > 100
+    assert [one for one in reasons if one[1][:1].isupper() and not one[1].startswith(NAMES)] == []
+    assert [one for one in reasons if " " in one[1] and one[1].endswith(".")] == []
+
+
+def _reasons(tree):
+    """Yield the text of each reason, with `{}` for what stands in it."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("SettingsError") and len(node.args) > 1:
+            yield from filter(None, map(page_texts._literal, ast.walk(node.args[1])))

@@ -16,10 +16,7 @@ RIGHT = {"name": "ink", "widths": ["24", "32"], "more_widths": ""}
 
 
 def sentences(**changes):
-    return {
-        error.field: create_entry.as_sentence(error)
-        for error in create_entry.check_entry({**RIGHT, **changes}, (24, 32)).problems
-    }
+    return {error.field: error.reason for error in create_entry.check_entry({**RIGHT, **changes}, (24, 32)).problems}
 
 
 def test_a_right_entry_has_settings_and_no_problem():
@@ -44,11 +41,11 @@ WRONG = {
 
 
 @pytest.mark.parametrize("field", WRONG)
-def test_one_sentence_beside_the_field_that_is_wrong(field):
+def test_one_reason_beside_the_field_that_is_wrong(field):
     found = sentences(**{field: WRONG[field]})
     assert list(found) == [field]
-    assert found[field][0].isupper()
-    assert found[field].endswith(".")
+    assert not found[field][0].isupper(), "so that a name that begins one needs no capital either"
+    assert not found[field].endswith(".")
     assert "_" not in found[field]
 
 
@@ -62,7 +59,7 @@ def test_what_depends_on_a_wrong_field_is_not_blamed():
 
 def test_the_example_in_a_sentence_is_accepted():
     sentence = sentences(layer_structure="1, 2, 3, 2, 1", dropout_structure="0, 0.1, 0")["dropout_structure"]
-    example = sentence.split("for example ")[1].rstrip(".")
+    example = sentence.split("for example ")[1]
     assert sentences(layer_structure="1, 2, 3, 2, 1", dropout_structure=example) == {}
 
 

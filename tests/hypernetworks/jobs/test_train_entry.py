@@ -23,7 +23,7 @@ def tables(folder="/pictures", **changes):
 def test_each_wrong_field_gets_one_sentence():
     said = train_entry.problems(tables(data__batch_size=None, schedule__rate="fast", train__max_steps=0))
     assert list(said) == ["train.max_steps", "schedule.rate", "data.batch_size"]
-    assert said["train.max_steps"] == "Must be at least 1, not 0."
+    assert said["train.max_steps"] == "must be at least 1, not 0"
     assert train_entry.problems(tables()) == {}
 
 
@@ -36,7 +36,7 @@ def test_fields_nobody_has_filled_in_yet_are_no_reproach():
 
 def test_sentences_use_the_labels_of_the_form():
     said = train_entry.problems(tables(output__save_best=True))
-    assert said == {"output.save_best": "Needs a “Validation share” to measure on."}
+    assert said == {"output.save_best": "needs a “Validation share” to measure on"}
     many = SettingsError.joined([SettingsError("a", "raise train.max_steps"), SettingsError("b", "no")])
     assert [error.reason for error in train_entry.in_words(many).errors] == ["raise “Steps”", "no"]
     worded = train_entry.in_words(TrainingError("raise train.max_steps to continue"))

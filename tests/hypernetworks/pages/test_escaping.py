@@ -278,7 +278,7 @@ PIECES = {
     "create.draw",
 }
 #: Functions that give no page: words for one, and the templates themselves.
-WORDS = {"charts.colour", "dataset_pictures.again", "elements.page", "elements.piece", "merge.reason", "merge.sentence"}
+WORDS = {"charts.colour", "dataset_pictures.again", "elements.page", "elements.piece", "merge.reason"}
 WORDS |= {"sentences.in_page_words"}
 WORDS |= {f"elements.{name}" for name in ("beyond", "number", "share", "size", "text")}
 

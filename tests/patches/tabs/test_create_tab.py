@@ -28,19 +28,24 @@ class Tab:
             warnings.simplefilter("ignore")
             self.handlers = tab_create.make_tab({**EMPTY, **start})
         self.entered = {field.name: field.component.value for field in self.handlers.form.fields}
-        self.offered = ()
+        self.seen = tab_create.Seen()
         self.outputs = {}
         self.status = ""
 
+    @property
+    def offered(self):
+        return self.seen.offered
+
     def inputs(self):
-        return [self.offered, *self.entered.values()]
+        return [self.seen, *self.entered.values()]
 
     def take(self, components, values):
         """Do with the values what the page does."""
         names = {id(field.component): field.name for field in self.handlers.form.fields}
         for component, update in zip(components, values, strict=True):
-            if component is self.handlers.panel.offered:
-                self.offered = update
+            if component is self.handlers.panel.seen:
+                self.seen = update
+                continue
             value = update.get("value") if isinstance(update, dict) else update
             if id(component) in names:
                 if isinstance(update, dict) and "value" in update:
@@ -167,6 +172,23 @@ def test_the_file_carries_name_seed_and_notes(tab, folder):
     tab.create()
     metadata = files.load(folder / "夜.pt").metadata
     assert (metadata.name, metadata.training["seed"], metadata.optional_info) == ("夜", 12, "by me")
+
+
+@pytest.mark.parametrize("name", ["the night", "no", "iPhone", "über", "ネオン"])
+def test_a_name_just_made_is_no_fault_until_an_entry_changes_or_create_is_pressed_again(tab, name):
+    tab.look(name=name)
+    tab.create()
+    assert "Created" in tab.status
+    assert tab.problems() == {}
+    tab.look()
+    assert tab.problems() == {}, "as when the field loses the focus, or the tab is opened again"
+    tab.create()
+    assert f"{name} exists already" in tab.status
+    assert tab.problems()["name_problem"].startswith(f"{name} exists already"), "as it was typed"
+    tab.look()
+    assert "name_problem" in tab.problems()
+    tab.look(name="another")
+    assert tab.problems() == {}
 
 
 def test_a_name_is_not_overwritten_without_the_box(tab, folder):

@@ -102,7 +102,7 @@ def test_the_pictures_are_those_of_txt2img_with_the_files(given, tab, show, patc
         weights = (1, weights[1])
     captions = [f"A: a, strength {weights[0]:g}", f"B: {second}, strength {weights[1]:g}"]
     assert list(shown) == ["Without a network", *captions, "Merged"]
-    status, _ = tab.merge.merge(*values(tab.merge.form, **{"network_1": "a", "network_2": "b", "name": "m", **given}))
+    status, *_ = tab.merge.merge(*values(tab.merge.form, **{"network_1": "a", "network_2": "b", "name": "m", **given}))
     assert "Wrote m." in status
     tags = ["", f"<hypernet:a:{weights[0]}>", f"<hypernet:{second}:{weights[1]}>", "<hypernet:m:1>"]
     for picture, tag in zip(shown.values(), tags, strict=True):
@@ -182,9 +182,9 @@ def test_wrong_fields_of_the_pictures_have_their_sentences(tab):
         return [one["value"] for one in tab.pictures.look(*values(tab.pictures.form, **own)) if one["visible"]]
 
     assert looked() == []
-    assert looked(width=100, height=8) == ["Must be at least 64, not 8."]
-    assert looked(width=100, height=68) == ["Must be a multiple of 8, not 100.", "Must be a multiple of 8, not 68."]
-    assert looked(sampler="x")[0].startswith("Must be one of ")
+    assert looked(width=100, height=8) == ["must be at least 64, not 8"]
+    assert looked(width=100, height=68) == ["must be a multiple of 8, not 100", "must be a multiple of 8, not 68"]
+    assert looked(sampler="x")[0].startswith("must be one of ")
 
 
 @pytest.mark.parametrize("stop", ["interrupted", "skipped"])

@@ -62,13 +62,13 @@ def values(form: Any, /, **given: Any) -> list[Any]:
 
 @pytest.fixture
 def merge(tab: Any) -> Press:
-    return lambda **given: tab.merge.merge(*values(tab.merge.form, **{"network_1": "a", "network_2": "b", **given}))
+    return lambda **given: tab.merge.merge(*values(tab.merge.form, **{"network_1": "a", "network_2": "b", **given}))[:2]
 
 
 @pytest.fixture
 def look(tab: Any) -> Press:
     def looked(**given: Any) -> tuple[dict[str, str], dict[str, bool], str]:
-        updates = tab.merge.look(*values(tab.merge.form, **given))
+        updates = tab.merge.look(None, *values(tab.merge.form, **given))
         assert len(updates) == len(tab.merge.shown)
         count = len(tab.merge.form.messages)
         names = [field.address for field in tab.merge.form.fields]
@@ -96,7 +96,7 @@ def test_the_methods_are_judged_as_networks_are_chosen(look):
     status, visible, table = look(network_1="a", network_2="b")
     assert status == {}
     assert table.count(">yes<") == 5
-    assert "It needs exactly 3 networks, not 2." in table
+    assert "it needs exactly 3 networks, not 2" in table
     assert "and only affine networks can be multiplied out" in table
     assert visible["rows"] == [True, False]
     _, visible, table = look(network_1="a", network_2="b", network_3="d")
@@ -228,9 +228,22 @@ def test_an_existing_file_is_replaced_only_if_asked(merge, look, folder):
     assert "Name of the result: the file a.pt exists already; choose another name, or tick “Replace an" in status
     assert table == gr.update()
     assert (folder / "a.pt").read_bytes() == before
-    assert "The file a.pt exists already" in look(network_1="a", network_2="b", name="a")[0]["name"]
+    assert "the file a.pt exists already" in look(network_1="a", network_2="b", name="a")[0]["name"]
     assert "Wrote a.pt" in merge(name="a", overwrite=True)[0]
     assert (folder / "a.pt").read_bytes() != before
+
+
+def test_the_name_of_a_file_just_made_is_no_fault_until_an_entry_changes_or_merge_is_pressed_again(tab):
+    form, look = tab.merge.form, tab.merge.look
+    at_name = [field.address for field in form.fields].index("name")
+    entered = values(form, network_1="a", network_2="b", name="night")
+    status, _, made = tab.merge.merge(*entered)
+    assert "Wrote night.pt" in status
+    assert not look(made, *entered)[at_name]["visible"]
+    assert look(made, *values(form, network_1="a", network_2="c", name="night"))[at_name]["visible"]
+    status, _, made = tab.merge.merge(*entered)
+    assert "exists already" in status
+    assert look(made, *entered)[at_name]["visible"]
 
 
 @pytest.mark.parametrize(
@@ -264,7 +277,7 @@ def test_wrong_input_is_named_and_nothing_is_written(given, sentence, merge, fol
 def test_a_broken_file_is_said_beside_its_field(look, merge, folder):
     (folder / "b.pt").write_bytes(b"broken")
     status, _, table = look(network_1="a", network_2="b")
-    assert status["network_2"].startswith("Its file cannot be used (b.pt: ")
+    assert status["network_2"].startswith("its file cannot be used (b.pt: ")
     assert "returns when the fields are right" in table
     assert "Network B: its file cannot be used (b.pt: " in merge(name="new")[0]
 
@@ -280,13 +293,13 @@ def test_a_composition_is_shown_in_both_forms_or_with_its_error(composition):
 
     *_, preview = looked("a:0.8 + b:0.2")
     assert "{&#39;a&#39;: 0.8, &#39;b&#39;: 0.2}" in preview
-    assert "yes</span>: The one file has layer structure [1, 4, 1]" in preview
+    assert "yes</span>: the one file has layer structure [1, 4, 1]" in preview
     *_, preview = looked("['a', 'c']")
     assert "a &gt; c" in preview
     assert "no</span>: &#39;a&#39; has the activation relu" in preview
     for text, sentence in (
-        ("a + ", "Line 1, column 5: the text ends where a name is expected."),
-        ("a >\n nobody", "Line 2, column 2: there is no network named &#39;nobody&#39;."),
+        ("a + ", "line 1, column 5: the text ends where a name is expected"),
+        ("a >\n nobody", "line 2, column 2: there is no network named &#39;nobody&#39;"),
     ):
         place, *_ = looked(text)
         assert place == gr.update(value=sentence, visible=True)
@@ -417,9 +430,9 @@ def test_a_saved_composition_can_be_named_where_the_host_lists_it(composition, f
     listed_too = {name: str(folder / f"{name}.hns") for name in ("mix", "bad")}
     monkeypatch.setattr(shared, "hypernetworks", {**shared.hypernetworks, **listed_too})
     *_, preview = composition.look(*values(composition.form, text="mix:0.5"))
-    assert "yes</span>: The one file has layer structure [1, 4, 1]" in preview
+    assert "yes</span>: the one file has layer structure [1, 4, 1]" in preview
     place, *_ = composition.look(*values(composition.form, text="bad"))
-    assert "The file bad.hns is wrong, line 1" in place["value"]
+    assert "the file bad.hns is wrong, line 1" in place["value"]
     status = composition.save(*values(composition.form, text="mix > c", name="mix", overwrite=True))
     assert "the composition names mix itself" in status
     assert (folder / "mix.hns").read_text(encoding="utf-8") == "{'a': 1, 'b': 3}"

@@ -136,9 +136,9 @@ def test_problems_stand_beside_their_fields_and_go(tab):
     tab.look(train__max_steps=None, data__width=63, output__save_best=True, network__file="nobody")
     status = tab.problems()
     assert set(status) == {"train_max_steps", "data_width", "network_file"}
-    assert status["network_file"] == "There is no network nobody."
+    assert status["network_file"] == "there is no network nobody"
     tab.look(train__max_steps=3, data__width=64, network__file="ink")
-    assert tab.problems() == {"output_save_best": "Needs a “Validation share” to measure on."}
+    assert tab.problems() == {"output_save_best": "needs a “Validation share” to measure on"}
     tab.look(output__save_best=False)
     assert tab.problems() == {}
 
@@ -412,21 +412,22 @@ def test_the_tab_is_built_with_the_components_of_the_host(patched):
 
 def test_a_second_user_is_shown_the_run_at_once_and_the_place_is_free_again_afterwards(patched):
     import gradio as gr
-    from hypernetwork_workbench.patches.runs.run import runs
+    from hypernetwork_workbench.patches.runs.run import RUNNING, runs
     from hypernetwork_workbench.patches.tabs.train import buttons
 
     answers = []
 
     def first(_task, *_entered):
-        runs.active.name = "night ink"
-        runs.note(3, 9, "step 3 of 9, <fast>")
+        runs.active.name, runs.active.state, runs.active.left_s = "<night> ink", RUNNING, 63
+        runs.note(3, 9, "step 3 of 9, loss 0.0912, rate 5e-05, 3.1 steps/s, peak memory 2.10 GB")
         answers.append(buttons.one_at_a_time(lambda *_: pytest.fail("two at a time"))("task(second)", 1))
         return "mine"
 
     assert buttons.one_at_a_time(first)("task(first)", 1) == "mine"
     ((gallery, sentence),) = answers
     assert gallery == gr.update()
-    assert "night ink is being trained (step 3 of 9, &lt;fast&gt;); wait for its end, or interrupt it." in sentence
+    said = "&lt;night&gt; ink is being trained (step 3 of 9, 1 min 3 s left); wait for its end, or interrupt it."
+    assert said in sentence
     assert "task(second)" in patched.module("progress").finished_tasks, "its page waits no longer"
     assert runs.active is None
     assert buttons.one_at_a_time(lambda *_: "next")("task(third)") == "next"

@@ -1,0 +1,22 @@
+"""What another user is told of a run."""
+
+from __future__ import annotations
+
+import pytest
+
+
+@pytest.mark.parametrize("name", ["the night", "no", "ネオン", "iPhone", "über"])
+@pytest.mark.parametrize(
+    ("state", "left_s", "said"),
+    [
+        ("waiting", None, "(it is about to start); wait for its end, or interrupt it"),
+        ("running", None, "; wait for its end, or interrupt it"),
+        ("running", 4020, "(step 3 of 40, 1 h 7 min left); wait for its end, or interrupt it"),
+        ("paused", 63, "(paused after step 3 of 40); press Go on, or interrupt it"),
+    ],
+)
+def test_the_line_about_a_run_tells_where_it_is_and_nothing_of_its_losses(patched, name, state, left_s, said):
+    from hypernetwork_workbench.patches.runs.run import Run
+
+    run = Run(name=name, state=state, left_s=left_s, done=3, total=40, text="step 3 of 40, loss 0.1, rate 5e-05")
+    assert run.line().replace(" (", "(") == f"{name} is being trained{said}"
