@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import itertools
 import math
+from types import SimpleNamespace
 
 import pytest
 from hypernetwork_workbench.hypernetworks.base.errors import DatasetError, SettingsError
+from hypernetwork_workbench.hypernetworks.data.captions.source import CLASS, FILE, METADATA, NAME, CaptionOrigin
 from hypernetwork_workbench.hypernetworks.data.images import open_picture
 from hypernetwork_workbench.hypernetworks.data.survey import copies
 from hypernetwork_workbench.hypernetworks.data.survey.copies import CopySettings, parts, plan_copies, write_copies
@@ -133,3 +135,13 @@ def test_what_cannot_be_done_names_the_field(folder, tmp_path):
     Image.new("RGB", (32, 90)).save(folder / "tall.jpg")
     with pytest.raises(SettingsError, match=r"two pictures would be written to tall-part-1\.png"):
         plan_copies(look(folder), CopySettings(target=str(tmp_path / "new")))
+
+
+@pytest.mark.parametrize(
+    ("kind", "of_a_file", "of_a_part"),
+    [(METADATA, True, True), (FILE, True, True), (CLASS, True, True), (NAME, False, True)],
+)
+def test_only_a_whole_file_with_its_caption_in_its_name_needs_no_caption_file(kind, of_a_file, of_a_part, tmp_path):
+    sample = SimpleNamespace(found=SimpleNamespace(origin=CaptionOrigin(kind, tmp_path / "a.txt")))
+    copied = [copies.Copy(sample, tmp_path, "a", is_plain=is_plain) for is_plain in (True, False)]
+    assert [one.is_captioned for one in copied] == [of_a_file, of_a_part]

@@ -93,6 +93,7 @@ def test_a_tag_is_removed_with_one_separator(before, after):
         ("a、", "b, a、", "a、b"),
         ("a ||| c", "b, a ||| c", "a ||| c, b"),
         ("a |||", "b, a |||", "a ||| b"),
+        ("a, c, d |||", "b, a, c, d |||", "a, c, d ||| b"),
         ("||| c", "b ||| c", "||| c, b"),
         ("", "b", "b"),
         ("\r\n", "b\r\n", "b\r\n"),

@@ -1,0 +1,38 @@
+"""Which pictures count as duplicates: the limits of what may differ, each just met and just passed."""
+
+import math
+
+import numpy as np
+import pytest
+from hypernetwork_workbench.hypernetworks.data.survey.duplicates import PerceptualHash, find_duplicates
+
+
+def hashed(signs=0, brightest=100, ratio=1.0):
+    """Return a hash with the first `signs` of the 256 set, and one of its 48 mean colours as bright as that."""
+    bits = np.packbits([1] * signs + [0] * (256 - signs)).tobytes()
+    return PerceptualHash(bits, bytes([100] * 47 + [brightest]), ratio)
+
+
+@pytest.mark.parametrize(
+    ("other", "is_same"),
+    [
+        (hashed(), True),
+        (hashed(signs=10), True),
+        (hashed(signs=11), False),
+        (hashed(brightest=124), True),
+        (hashed(brightest=125), False),
+        (hashed(brightest=75), False),
+        (hashed(ratio=math.exp(0.049)), True),
+        (hashed(ratio=math.exp(0.051)), False),
+        (hashed(ratio=math.exp(-0.051)), False),
+    ],
+)
+def test_each_limit_is_met_and_passed(other, is_same):
+    assert find_duplicates([hashed(), other], limit=10) == ([[0, 1]] if is_same else [])
+
+
+def test_a_group_grows_by_what_is_near_to_one_of_it():
+    pictures = [hashed(), hashed(signs=200), hashed(signs=6), hashed(signs=12), hashed(signs=205)]
+    assert find_duplicates(pictures, limit=6) == [[0, 2, 3], [1, 4]]
+    assert find_duplicates([], limit=6) == []
+    assert find_duplicates([hashed()], limit=6) == []
