@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from hypernetwork_workbench.hypernetworks.network.hypernetwork import Hypernetwork, Structure
 from hypernetwork_workbench.hypernetworks.network.layers import ResidualBlock, initialise
 from torch import nn
 
@@ -55,3 +56,18 @@ def test_each_rule_has_the_spread_of_its_paper(rule, deviation):
     if rule.endswith("Uniform"):
         assert layer.weight.abs().max().item() == pytest.approx(math.sqrt(3) * deviation, rel=0.01)
     assert not layer.bias.any()
+
+
+def kinds(layers):
+    return [type(layer) if type(layer) in (nn.Dropout, nn.ReLU) else type(layer).__base__ for layer in layers]
+
+
+def test_dropout_is_that_of_each_layer_and_activations_stand_where_the_format_has_them():
+    structure = Structure(layer_structure=(1, 2, 2, 1), activation="relu", dropout_structure=(0, 0.3, 0.1, 0))
+    layers = Hypernetwork.create(structure, (8,), 1).pair(8)[0].linear
+    hidden = [nn.Linear, nn.ReLU, nn.Dropout]
+    assert kinds(layers) == [*hidden, *hidden, nn.Linear]
+    assert [layer.p for layer in layers if isinstance(layer, nn.Dropout)] == [0.3, 0.1]
+    residual = ResidualBlock((4, 4), "relu", True, 0.2, False).linear
+    assert kinds(residual) == [nn.Linear, nn.LayerNorm, nn.Dropout, nn.ReLU]
+    assert residual[2].p == 0.2

@@ -109,3 +109,6 @@ def test_limits_of_a_structure_are_accepted_and_what_is_beyond_is_not():
     assert Structure().check_widths([1, 65536]) == (1, 65536)
     with pytest.raises(SettingsError):
         Structure().check_widths([65537])
+    # 0 is no width, and not one that leaves a layer without values.
+    with pytest.raises(SettingsError, match="must be whole numbers from 1 to 65536, not 0"):
+        Structure().check_widths([0])

@@ -23,11 +23,12 @@ def test_relative_paths_start_at_the_job_file(tmp_path):
 
 
 def test_a_path_is_found_behind_settings_that_are_left_out(tmp_path):
-    text = "[data]\nmetadata_file = 'meta.json'\n[preview]\nprompt_file = 'prompts.txt'\n"
+    text = "[network]\nfile = 'n.pt'\n[data]\nmetadata_file = 'm.json'\n[preview]\nprompt_file = 'p.txt'\n"
     tables = read_tables(write(tmp_path, text))
     assert tables == {
-        "data": {"metadata_file": str(tmp_path / "meta.json")},
-        "preview": {"prompt_file": str(tmp_path / "prompts.txt")},
+        "network": {"file": str(tmp_path / "n.pt")},
+        "data": {"metadata_file": str(tmp_path / "m.json")},
+        "preview": {"prompt_file": str(tmp_path / "p.txt")},
     }
 
 
