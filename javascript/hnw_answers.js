@@ -2,7 +2,7 @@
 // person has gone on meanwhile. The focus stays where it is.
 
 (() => {
-    const STATUS = "[id^=hnw_][id$=_status]";
+    const STATUS = ".prose[id^=hnw_][id$=_status]"; // without gradio's note on its queue, which stands beside it
     // The buttons that answer with more than a message: where that stands.
     const RESULTS = {
         hnw_create_save: "hnw_create_saved",
@@ -36,23 +36,27 @@
         return top >= above - 1 && Math.min(bottom, window.innerHeight) - top >= least - 1;
     }
 
-    function goTo(element, looks, before) {
-        if (element !== shown || !looks) return;
-        const {top} = element.getBoundingClientRect();
-        if (top !== before || isInSight(element)) { // on the way, or there
-            setTimeout(() => goTo(element, looks - 1, top), LOOK_MS);
-            return;
-        }
+    // Goes there, and looks again for a while; not after somebody has scrolled the page.
+    function goTo(element) {
         const isCalm = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
-        element.scrollIntoView({block: "nearest", behavior: isCalm ? "auto" : "smooth"});
-        setTimeout(() => goTo(element, looks - 1, undefined), LOOK_MS);
+        let place = window.scrollY;
+        let isOnTheWay = false;
+        function look(looks) {
+            const isStill = window.scrollY === place;
+            place = window.scrollY;
+            if (element !== shown || !looks || (!isStill && !isOnTheWay)) return;
+            if (isStill) isOnTheWay = !isInSight(element);
+            if (isStill && isOnTheWay) element.scrollIntoView({block: "nearest", behavior: isCalm ? "auto" : "smooth"});
+            setTimeout(() => look(looks - 1), LOOK_MS);
+        }
+        look(LOOKS);
     }
 
     function show(changed) {
         const element = pressed && answer(pressed, changed);
         if (!element) return;
         [pressed, shown] = [null, element];
-        goTo(element, LOOKS, element.getBoundingClientRect().top);
+        goTo(element);
     }
 
     const observer = new MutationObserver((changes) => {
@@ -65,7 +69,8 @@
     document.addEventListener("click", ({target}) => {
         const button = target.closest?.("[id^=hnw_][id$=_tab] button[id^=hnw_]");
         if (!button?.offsetParent) return; // one out of sight is pressed by a script
-        const result = gradioApp().querySelector(`#${RESULTS[button.id]}`);
+        const id = RESULTS[button.id];
+        const result = gradioApp().querySelector(`.prose#${id}`) ?? gradioApp().querySelector(`#${id}`);
         pressed = {tab: button.closest("[id^=hnw_][id$=_tab]"), result};
     }, true);
 

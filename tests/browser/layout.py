@@ -13,6 +13,8 @@ HEIGHT_PX = 1000
 #: From this width on the panel stands beside the form.
 BESIDE_PX = 1100
 TABS = ("create", "train", "runs", "inspect", "merge", "dataset")
+#: Those with buttons that stay in sight.
+WITH_CONTROLS = ("create", "train", "runs", "merge", "dataset")
 LEAST_FIELD_PX = 240
 
 OPEN = """
@@ -56,9 +58,9 @@ for (let a = 0; a < ours.length; a++) for (let b = a + 1; b < ours.length; b++) 
 }
 return pairs;
 """
-#: The buttons and the progress bar of the panel that are not fully in sight, or that something else covers.
+#: The buttons and the progress bar of a panel that are not fully in sight, or that something else covers.
 UNSEEN = """
-return [...document.querySelectorAll("#hnw_train_controls :is(button, .progressDiv)")].filter((one) => {
+return [...document.querySelectorAll(`#${arguments[0]}_controls :is(button, .progressDiv)`)].filter((one) => {
     if (!one.offsetParent) return false;
     const box = one.getBoundingClientRect();
     if (box.top < 0 || box.bottom > window.innerHeight || box.left < 0 || box.right > window.innerWidth) return true;
@@ -68,15 +70,15 @@ return [...document.querySelectorAll("#hnw_train_controls :is(button, .progressD
     });
 }).map((one) => one.id || one.className);
 """
-#: How far the lowest part of the panel reaches below the screen.
+#: How far the lowest part of a panel that sticks reaches below the screen.
 BELOW = """
-const parts = [...document.querySelectorAll("#hnw_train_panel > *")].filter((one) => one.offsetParent);
-return Math.max(...parts.map((one) => one.getBoundingClientRect().bottom)) - window.innerHeight;
+const parts = [...document.querySelectorAll(`#${arguments[0]}_panel.hnw-sticky > *`)].filter((one) => one.offsetParent);
+return Math.max(0, ...parts.map((one) => one.getBoundingClientRect().bottom)) - window.innerHeight;
 """
 #: Waits until the page has looked the same for some frames, as long as they take on a busy machine.
 CALM = """
 const done = arguments[0], page = document.documentElement;
-const parts = [...document.querySelectorAll("[id^=hnw_][id$=_tab], [id^=hnw_][id$=_panel], #hnw_train_controls")];
+const parts = [...document.querySelectorAll("[id^=hnw_][id$=_tab], [id^=hnw_][id$=_panel], .hnw-controls")];
 let last = "", frames = 0;
 const look = () => {
     const boxes = parts.map((one) => one.getBoundingClientRect());
@@ -87,6 +89,13 @@ const look = () => {
     if (frames < 8) requestAnimationFrame(look); else done();
 };
 requestAnimationFrame(look);
+"""
+#: Goes so far through the frame of a panel; what follows a frame has buttons of its own.
+SCROLL_FRAME = """
+const frame = document.querySelector(`#${arguments[0]}_controls`).closest(".hnw-frame");
+const below = frame.nextElementSibling ? frame.getBoundingClientRect().bottom + window.scrollY : Infinity;
+const end = Math.min(below, document.documentElement.scrollHeight);
+window.scrollTo(0, arguments[1] * Math.max(0, end - window.innerHeight));
 """
 SCROLL = "window.scrollTo(0, arguments[0] * (document.documentElement.scrollHeight - window.innerHeight))"
 
@@ -117,17 +126,18 @@ def problems(driver: webdriver.Chrome, name: str) -> list[Any]:
     return found
 
 
-def unseen(driver: webdriver.Chrome, is_beside: bool) -> list[Any]:
-    """Scroll through Train Gamma; return its buttons out of sight, and the panel's part below, if it `is_beside`."""
-    driver.execute_script(OPEN, "hnw_train_tab")
+def unseen(driver: webdriver.Chrome, is_beside: bool, name: str = "train") -> list[Any]:
+    """Scroll through a tab; return its buttons out of sight, and the panel's part below, if it `is_beside`."""
+    id_ = f"hnw_{name}"
+    driver.execute_script(OPEN, f"{id_}_tab")
     found: list[Any] = []
     for is_open in (True, False):
-        driver.execute_script(UNFOLD, "hnw_train_tab", is_open)
+        driver.execute_script(UNFOLD, f"{id_}_tab", is_open)
         driver.execute_async_script(CALM)
         for share in (0, 0.1, 0.35, 0.7, 1):
-            driver.execute_script(SCROLL, share)
+            driver.execute_script(SCROLL_FRAME, id_, share)
             driver.execute_async_script(CALM)
-            found += [(share, one) for one in driver.execute_script(UNSEEN)]
-            if is_beside and (below := driver.execute_script(BELOW)) > 1:
+            found += [(share, one) for one in driver.execute_script(UNSEEN, id_)]
+            if is_beside and (below := driver.execute_script(BELOW, id_)) > 1:
                 found.append((share, below))
     return found

@@ -17,6 +17,14 @@ pytestmark = [pytest.mark.story, pytest.mark.slow]
 
 WIDTHS = pytest.mark.parametrize("width_px", layout.WIDTHS_PX)
 STEPS = 40
+#: The buttons whose words take more than one line.
+TALL_BUTTONS = """
+return [...document.querySelectorAll(`#${arguments[0]} button:is(.lg, .sm)`)].filter((one) => {
+    const words = document.createRange();
+    words.selectNodeContents(one);
+    return one.offsetParent && words.getBoundingClientRect().height > 1.9 * parseFloat(getComputedStyle(one).fontSize);
+}).map((one) => one.id);
+"""
 IN_SIGHT = "return [...document.querySelectorAll(arguments[0])].some((one) => one.offsetParent !== null)"
 
 
@@ -60,9 +68,12 @@ def test_every_field_has_room(tab: Page, name: str, width_px: int):
 
 
 @WIDTHS
-def test_the_buttons_stay_in_sight(tab: Page, width_px: int):
+@pytest.mark.parametrize("name", layout.WITH_CONTROLS)
+def test_the_buttons_stay_in_sight(tab: Page, name: str, width_px: int):
     with layout.wide(tab.driver, width_px):
-        assert layout.unseen(tab.driver, is_beside=width_px >= layout.BESIDE_PX) == []
+        assert layout.unseen(tab.driver, width_px >= layout.BESIDE_PX, name) == []
+        tall = tab.driver.execute_script(TALL_BUTTONS, f"hnw_{name}_tab")
+        assert tall == [], "the words of a button are on one line"
 
 
 @pytest.fixture(scope="module")
