@@ -1,6 +1,8 @@
 // The tab Dataset: the picture whose caption is edited, its tags, and the keys that go on and save.
 
 let hnwDatasetUnlock = 0;
+let hnwDatasetIsWorking = false;
+let hnwDatasetWish = null;
 
 function hnwDatasetCaption() {
     return gradioApp().querySelector("#hnw_dataset_caption textarea");
@@ -15,9 +17,12 @@ function hnwDatasetIsOpen() {
     return Boolean(editor?.offsetParent) && Boolean(hnwDatasetCaption());
 }
 
-// Shows the picture of this number with its caption to edit.
+// Shows the picture of this number with its caption to edit, once that can be.
 function hnwDatasetPick(number) {
-    if (hnwDatasetIsLeaving()) return;
+    if (hnwDatasetIsLeaving()) {
+        hnwDatasetWish = {number, token: hnwDatasetCards().dataset.token};
+        return;
+    }
     hnwDatasetSet("hnw_dataset_picked", String(number));
     setTimeout(() => hnwDatasetButton("pick").click()); // once gradio has taken the number
     const start = gradioApp().querySelector("#hnw_dataset_editor_place");
@@ -25,23 +30,38 @@ function hnwDatasetPick(number) {
 }
 
 function hnwDatasetIsLeaving() {
-    return Boolean(hnwDatasetUnlock);
+    return hnwDatasetIsWorking || Boolean(hnwDatasetUnlock);
 }
 
 // Nothing can be typed into a caption that is about to be replaced: it would be lost.
 function hnwDatasetLeave() {
-    const caption = hnwDatasetCaption();
-    if (caption) caption.readOnly = true;
     clearTimeout(hnwDatasetUnlock);
     hnwDatasetUnlock = setTimeout(hnwDatasetArrive, 20000); // a server that does not answer at all
+    hnwDatasetLock();
 }
 
 function hnwDatasetArrive() {
     clearTimeout(hnwDatasetUnlock);
     hnwDatasetUnlock = 0;
-    const caption = hnwDatasetCaption();
-    if (caption) caption.readOnly = false;
+    hnwDatasetLock();
     hnwDatasetShowTags();
+}
+
+// The same for as long as a job goes on that may give all pictures other captions.
+function hnwDatasetWork(isWorking) {
+    hnwDatasetIsWorking = isWorking;
+    hnwDatasetLock();
+}
+
+function hnwDatasetLock() {
+    const isLocked = hnwDatasetIsLeaving();
+    const caption = hnwDatasetCaption();
+    if (caption) caption.readOnly = isLocked;
+    gradioApp().querySelector("#hnw_dataset_panel").classList.toggle("hnw-is-locked", isLocked);
+    const wish = hnwDatasetWish;
+    if (isLocked || !wish) return;
+    hnwDatasetWish = null;
+    if (wish.token === hnwDatasetCards()?.dataset.token) hnwDatasetPick(wish.number);
 }
 
 // The tags of the caption with their places in it, and where the separators before them begin.
@@ -135,8 +155,12 @@ document.addEventListener("keydown", (event) => {
 });
 
 document.addEventListener("click", (event) => {
-    const names = ["pick", "previous", "next", "discard"];
-    if (names.some((name) => hnwDatasetButton(name)?.contains(event.target))) hnwDatasetLeave();
+    const moves = ["pick", "previous", "next", "discard"];
+    const edits = ["tags", "undo", "add_first", "add_last", "remove"];
+    const isOneOf = (names) => names.some((name) => hnwDatasetButton(name)?.contains(event.target));
+    if (hnwDatasetIsWorking && isOneOf(moves)) event.stopPropagation();
+    else if (isOneOf([...moves, ...edits])) hnwDatasetLeave();
+    else if (isOneOf(["look", "conversion", "taggers"])) hnwDatasetWork(true);
 }, true);
 
 document.addEventListener("input", (event) => {

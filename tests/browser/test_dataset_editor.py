@@ -17,6 +17,7 @@ from tests.sources import ROOT
 pytestmark = pytest.mark.story
 
 SHOWN = "return document.querySelector('.hnw-chosen')?.dataset.number ?? ''"
+CAPTION_LOCKED = "document.querySelector('#hnw_dataset_caption textarea').readOnly"
 SELECTED = "return document.querySelectorAll('.hnw-cell > input:checked').length"
 
 
@@ -117,6 +118,17 @@ def test_the_page_size_is_remembered_and_all_that_match_are_selected(tab: Page):
     tab.until("all of them", lambda: "16 selected" in tab.text("hnw_dataset_selection"))
     assert tab.driver.execute_script("return localStorage.getItem('hnw_dataset_per_page')") == "5"
     tab.driver.execute_script("localStorage.removeItem('hnw_dataset_per_page')")
+
+
+def test_a_picture_that_is_picked_during_a_look_opens_after_it_and_the_looks_message_stays(tab: Page):
+    """What would be typed meanwhile could not be kept: the look brings the captions anew."""
+    card = "const card = document.querySelector(\"#hnw_dataset_cards .hnw-card[data-number='2']\");"
+    look_and_pick = "document.querySelector('#hnw_dataset_look_button').click();" + card + "card.click();"
+    tab.driver.execute_script(f"{look_and_pick} window.lockedInLook = {CAPTION_LOCKED}")
+    assert tab.driver.execute_script("return lockedInLook")
+    is_shown(tab, 2)
+    tab.until("a caption to type into", lambda: not caption(tab).get_attribute("readonly"))
+    assert "pictures were found" in tab.text("hnw_dataset_status")
 
 
 def test_the_editor_made_no_error(tab: Page):

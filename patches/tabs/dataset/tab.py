@@ -35,6 +35,8 @@ _NAME = Option("Name for [name]", "Name of the network, for [name] in the captio
 _TAGGER = Option("Tagger", "The WebUI's own; it loads its model when it is first used.")
 _MOVES = ("pick", "previous", "next", "discard")
 _EDITS = ("save", "undo", "tags", "taggers", "conversion", "copies", "add_first", "add_last", "remove")
+#: After what puts another caption into its field, which is locked meanwhile, and after the jobs that do.
+_ARRIVED, _DONE = "hnwDatasetArrive", "() => hnwDatasetWork(false)"
 _NO_TAGGER = "This host has no tagger of its own; in the WebUI its deepbooru and BLIP can be used here."
 
 
@@ -136,7 +138,7 @@ class _Tab:
     def _connect_view(self) -> None:
         handlers, components, buttons = self.handlers, self.handlers.components, self._buttons
         shown, view = handlers.shown, handlers.view
-        self._job("look", handlers.look, [*view, *self._form.components], shown)
+        self._job("look", handlers.look, [*view, *self._form.components], shown).then(None, _js=_DONE)
         buttons["interrupt"].click(tasks.interrupt, [self._panel.task], _js=f"() => hnwStartedJob('{_ID}')", **_QUICK)
         silent = [*shown, self._panel.picked]
         first = partial(handlers.turn, to_first=True)
@@ -157,7 +159,7 @@ class _Tab:
             ("next", partial(handlers.go, by=1), handlers.view),
             ("discard", handlers.discard, handlers.view),
         ):
-            buttons[name].click(handler, inputs, outputs, **_QUICK).then(None, _js="hnwDatasetArrive")
+            buttons[name].click(handler, inputs, outputs, **_QUICK).then(None, _js=_ARRIVED)
         buttons["save"].click(handlers.save_caption, handlers.view, outputs, **_QUICK)
 
     def _connect_edits(self) -> None:
@@ -167,28 +169,29 @@ class _Tab:
             ("tags", handlers.change_tags, [*now, *self._form.components]),
         ):
             outputs = [*handlers.shown, self._statuses[name]]
-            buttons[name].click(handler, inputs, outputs, show_progress="hidden")
+            buttons[name].click(handler, inputs, outputs, show_progress="hidden").then(None, _js=_ARRIVED)
         outputs = [*handlers.shown, self._statuses["selected"]]
         for name, action, place in (("add_first", ADD, FRONT), ("add_last", ADD, END), ("remove", REMOVE, FRONT)):
             handler = partial(handlers.tag_selected, action=action, place=place)
             inputs = [*now, self._panel.tags, self._panel.selected]
-            buttons[name].click(handler, inputs, outputs, **_QUICK)
-        self._job("conversion", handlers.convert, [*now, *self._form.components], handlers.shown)
+            buttons[name].click(handler, inputs, outputs, **_QUICK).then(None, _js=_ARRIVED)
+        inputs = [*now, *self._form.components]
+        self._job("conversion", handlers.convert, inputs, handlers.shown).then(None, _js=_DONE)
         if self._has_taggers:
             queued = call_queue.wrap_gradio_gpu_call(
                 handlers.caption_all, extra_outputs=[gr.update()] * len(handlers.shown)
             )
-            self._connect_job("taggers", queued, [*now, *self._form.components], handlers.shown)
+            self._connect_job("taggers", queued, inputs, handlers.shown).then(None, _js=_DONE)
         survey = handlers.components.survey
         self._job("copies", handlers.make_copies, [survey, *self._form.components], [self._panel.task])
 
-    def _job(self, name: str, handler: Any, inputs: list[Any], outputs: list[Any]) -> None:
-        """Connect a button to a long job that runs beside the host's queue, and its progress."""
-        self._connect_job(name, beside(handler), inputs, outputs)
+    def _job(self, name: str, handler: Any, inputs: list[Any], outputs: list[Any]) -> Any:
+        """Connect a button to a long job that runs beside the host's queue, and its progress; return its event."""
+        return self._connect_job(name, beside(handler), inputs, outputs)
 
-    def _connect_job(self, name: str, handler: Any, inputs: list[Any], outputs: list[Any]) -> None:
-        """Connect a button to a long job that tells the host when it ends, and its progress."""
-        self._buttons[name].click(
+    def _connect_job(self, name: str, handler: Any, inputs: list[Any], outputs: list[Any]) -> Any:
+        """Connect a button to a long job that tells the host when it ends, and its progress; return its event."""
+        return self._buttons[name].click(
             handler,
             _js=f"(...given) => hnwStartJob('{_ID}', given)",
             inputs=[self._panel.task, *inputs],
