@@ -188,9 +188,12 @@ def _edit(act: Callable[[list[Values], int], tuple[list[Values], int]]) -> Calla
         lines = [tuple(values[start : start + _FIELDS]) for start in range(0, len(values), _FIELDS)]
         filled = [number for number, line in enumerate(lines, 1) if line[0] and line[0] != NONE]
         lines, shown = act(lines, max([int(shown or 1), *filled]))
+        after = [value for line in lines for value in line]
+        # What stays as it is may be changed by a person before the answer comes.
+        changes = [gr.update() if now == was else gr.update(value=now) for was, now in zip(values, after, strict=True)]
         return [
             shown,
-            *(gr.update(value=value) for line in lines for value in line),
+            *changes,
             *(gr.update(visible=index < shown) for index in range(ROWS)),
             gr.update(interactive=shown < ROWS),
         ]

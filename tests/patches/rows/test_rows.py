@@ -236,7 +236,7 @@ def press(act, shown, *lines):
 
     values = [value for line in [*lines, *[EMPTY] * (ROWS - len(lines))] for value in line]
     after, *updates, add = view._edit(act)(shown, *values)
-    held = [update["value"] for update in updates[: 3 * ROWS]]
+    held = [update.get("value", value) for update, value in zip(updates[: 3 * ROWS], values, strict=True)]
     assert [update["visible"] for update in updates[3 * ROWS :]] == [index < after for index in range(ROWS)]
     assert add["interactive"] == (after < ROWS)
     return [tuple(held[start : start + 3]) for start in range(0, 3 * after, 3)]
@@ -257,6 +257,17 @@ def test_the_buttons_add_order_and_remove_rows(patched):
     assert press(_removed(0), 1, ONE) == [EMPTY]
     # Rows that something else has filled count as shown.
     assert press(_added, 1, ONE, TWO) == [ONE, TWO, EMPTY]
+
+
+def test_a_press_leaves_what_it_does_not_change_to_whoever_enters_something_meanwhile(patched):
+    from hypernetwork_workbench.patches.rows import view
+    from hypernetwork_workbench.patches.rows.entries import ROWS
+
+    values = [value for line in [ONE, TWO, *[EMPTY] * (ROWS - 2)] for value in line]
+    _, *updates = view._edit(view._added)(2, *values)
+    assert not any("value" in update for update in updates)
+    _, *updates = view._edit(view._removed(1))(2, *values)
+    assert ["value" in update for update in updates[:9]] == [False] * 3 + [True] * 3 + [False] * 3
 
 
 def test_the_page_offers_what_the_host_needs_to_fill_and_send_rows(networks):
