@@ -4,16 +4,23 @@
     const TONES_HZ = [660, 880];
     const isTold = new Map(); // of each run that was seen going on, by its task
 
-    // As the WebUI rings for its pictures, where it does; else two short tones.
+    // As the WebUI rings for its pictures, where it does; else, or where its file cannot be played, two short tones.
     function ring() {
         if (!opts.hnw_end_sound || opts.notification_audio === false) return;
         const volume = (opts.notification_volume ?? 100) / 100;
         const hosts = gradioApp().querySelector("#audio_notification audio");
-        if (hosts) {
-            hosts.volume = volume;
-            hosts.play();
+        if (!hosts) {
+            soundTones(volume);
             return;
         }
+        hosts.volume = volume;
+        hosts.play().catch((error) => {
+            console.warn("the WebUI's notification sound cannot be played", error);
+            soundTones(volume);
+        });
+    }
+
+    function soundTones(volume) {
         const context = new AudioContext();
         const gain = context.createGain();
         gain.gain.value = volume * 0.2;

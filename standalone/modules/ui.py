@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import warnings
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from modules import gradio_classes, script_callbacks, sd_models, ui_settings, ui_txt2img
+from modules import gradio_classes, paths, script_callbacks, sd_models, ui_settings, ui_txt2img
 from modules.ui_components import ResizeHandleRow
 from modules.ui_gradio_extensions import reload_javascript, theme
 
@@ -41,7 +42,15 @@ def create_ui() -> gr.Blocks:
                 with gr.TabItem(title, id=name, elem_id=f"tab_{name}"):
                     interface.render()
         gr.HTML(lambda: f"Checkpoint: {_checkpoint()}", elem_id="footer")
+        _notification()
     return demo
+
+
+def _notification() -> None:
+    """Add the sound in the data folder, if there is one, as the WebUI does with the one in its own folder."""
+    path = Path(paths.data_path, "notification.mp3")
+    if path.is_file():
+        gr.Audio(interactive=False, value=str(path), elem_id="audio_notification", visible=False)
 
 
 def _checkpoint() -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import urllib.request
+import wave
 from collections.abc import Iterator
 
 import pytest
@@ -10,6 +11,8 @@ from selenium.webdriver import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
+from tests.browser import page as browser
+from tests.browser.conftest import serving
 from tests.browser.page import Page
 from tests.browser.test_train import CHOICE, live_step
 
@@ -170,3 +173,42 @@ def test_the_end_of_each_run_rings_and_is_notified_once_and_tensorboard_shows_it
     address = tab.find("#hnw_runs_status a").get_attribute("href")
     with urllib.request.urlopen(f"{address}data/plugin/scalars/tags", timeout=30) as answer:
         assert b"loss/train" in answer.read()
+
+
+#: Notes the host's sound and ours, then shows the end of a run as the server's answer does.
+END_RUN = """
+Object.assign(window, {rung: 0, played: 0});
+window.AudioContext = class {
+    constructor() { rung++; }
+    createGain() { return {gain: {}, connect() {}}; }
+    createOscillator() { return {frequency: {}, connect() {}, start() {}, stop() {}}; }
+    close() {}
+};
+const audio = document.querySelector("#audio_notification audio");
+audio.addEventListener("playing", () => { played++; });
+if (arguments[1]) audio.src = arguments[1];
+hnwRunGoesOn(arguments[0]);
+document.querySelector("#hnw_train_status .prose").innerHTML = `<p data-task="${arguments[0]}" data-ended="ended"></p>`;
+"""
+
+
+def test_the_hosts_own_sound_is_played_where_it_has_one(chromium: None, tmp_path_factory: pytest.TempPathFactory):
+    data = tmp_path_factory.mktemp("sound")
+    with wave.open(str(data / "notification.mp3"), "wb") as sound:
+        sound.setparams((1, 2, 8000, 0, "NONE", ""))
+        sound.writeframes(bytes(8000))
+    driver = browser.open_browser()
+    try:
+        with serving(tmp_path_factory, "--data-dir", str(data)) as server:
+            page = Page(driver, server.address)
+            _open(page)
+            ActionChains(driver).click(page.find("#tabs > .tab-nav button")).perform()  # sounds need a press before
+            driver.execute_script(END_RUN, "first", "")
+            assert page.until("the host's sound", lambda: driver.execute_script("return played && [played, rung]")) == [
+                1,
+                0,
+            ]
+            driver.execute_script(END_RUN, "second", "data:audio/mpeg,broken")
+            assert page.until("our own", lambda: driver.execute_script("return rung && [played, rung]")) == [0, 1]
+    finally:
+        driver.quit()
