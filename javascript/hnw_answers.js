@@ -8,6 +8,8 @@
         hnw_create_save: "hnw_create_saved",
         hnw_dataset_look_button: "hnw_dataset_overview",
         hnw_inspect_compare_button: "hnw_inspect_comparison",
+        hnw_merge_pictures_show: "hnw_merge_pictures_gallery",
+        hnw_merge_pictures_show_composition: "hnw_merge_pictures_gallery",
         hnw_merge_predict: "hnw_merge_methods",
         hnw_runs_compare: "hnw_runs_comparison",
         hnw_runs_show: "hnw_runs_details",
@@ -19,7 +21,7 @@
     let pressed = null;
     let shown = null;
 
-    const speaks = (element) => Boolean(element?.offsetParent && element.innerText.trim());
+    const speaks = (element) => Boolean(element?.offsetParent && (element.innerText.trim() || element.querySelector("img")));
 
     // The element to look at, once one of these has changed; nothing while a message is only taken away.
     function answer({tab, result}, changed) {
