@@ -13,10 +13,10 @@ from ....hypernetworks.data.captions import METADATA
 from ....hypernetworks.data.survey.captioning import text_to_edit
 from ....hypernetworks.data.survey.survey import Survey
 from ....hypernetworks.pages import dataset, dataset_pictures
-from ....hypernetworks.pages.sentences import done, note
+from ....hypernetworks.pages.sentences import done, note, refused
 from ..form import Form
 from . import work as dataset_work
-from .view import NOTHING, View
+from .view import NOTHING, View, wrong_numbers
 
 Updates = dict[str, Any]
 
@@ -71,6 +71,8 @@ class Handlers:
     def look(self, _task: str, *given: Any) -> tuple[Any, ...]:
         """Survey the dataset that the form describes; `given` are `view` and the form."""
         view, entered = View.of(given[:_OF_VIEW]), given[_OF_VIEW:]
+        if wrong := list(wrong_numbers(given[:_OF_VIEW], is_page_used=False)):
+            return _answer(refused(wrong))
         try:
             self._kept(view)
             found = dataset_work.look(self.form.values(entered))
@@ -84,6 +86,8 @@ class Handlers:
         view = View.of(given)
         if view.survey is None:
             return _answer(gr.update())
+        if wrong := list(wrong_numbers(given, is_page_used=not to_first)):
+            return _answer(gr.update(), pager=refused(wrong))
         return _answer(gr.update(), **self._page(view._replace(page=1 if to_first else view.page + by)))
 
     def pick(self, *given: Any) -> tuple[Any, ...]:

@@ -12,7 +12,7 @@ from ....hypernetworks.pages.dataset_pictures import ALL, ANY_PROBLEM, ANY_TAG, 
 from ....hypernetworks.pages.sentences import note
 from ..frame import FIELD_PX, controls, progress_place
 from .handlers import Components
-from .view import NOTHING
+from .view import NOTHING, ON_PAGE, PAGE
 
 _ID = "hnw_dataset"
 _BEFORE = "Press Look to see the pictures here, with their sizes, captions, tags and problems."
@@ -116,10 +116,8 @@ class Panel:
             words = gr.Textbox(
                 "", label=_WORDS.label, placeholder=_WORDS.help, min_width=FIELD_PX, elem_id=f"{_ID}_words", max_lines=1
             )
-            page = gr.Number(1, label="Page", precision=0, min_width=FIELD_PX, elem_id=f"{_ID}_page")
-            per_page = gr.Number(
-                PER_PAGE, label="Pictures on a page", precision=0, min_width=FIELD_PX, elem_id=f"{_ID}_per_page"
-            )
+            page = gr.Number(1, label=PAGE.label, min_width=FIELD_PX, elem_id=f"{_ID}_page")
+            per_page = gr.Number(PER_PAGE, label=ON_PAGE.label, min_width=FIELD_PX, elem_id=f"{_ID}_per_page")
         with gr.Row(elem_id=f"{_ID}_pages"):
             before = self._add_button("before", "Page before", interactive=False, size="sm", min_width=90)
             after = self._add_button("after", "Next page", interactive=False, size="sm", min_width=90)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from ....hypernetworks.base.errors import SettingsError
+from ....hypernetworks.base.options import Option, take
 from ....hypernetworks.data.survey.survey import Survey
 from ....hypernetworks.pages import dataset_pictures as pictures
 from ....hypernetworks.pages.dataset_pictures import ALL, ANY_PROBLEM, ANY_TAG, PER_PAGE
 
 #: No picture is edited.
 NOTHING = -1
-_MOST_ON_PAGE = 200
+PAGE = Option("Page", "", minimum=1)
+ON_PAGE = Option("Pictures on a page", "", minimum=1, maximum=200)
 
 
 class View(NamedTuple):
@@ -40,16 +44,16 @@ class View(NamedTuple):
 
     @classmethod
     def of(cls, given: tuple[Any, ...]) -> View:
-        """Return what the components hold; numbers that a browser left empty have their first values."""
+        """Return what the components hold; numbers that are empty or wrong have their first values."""
         seen = cls(*given)
         return seen._replace(
             show=seen.show or ALL,
             tag=seen.tag or ANY_TAG,
             problem=seen.problem or ANY_PROBLEM,
             words=seen.words or "",
-            page=_whole(seen.page, 1),
-            per_page=min(max(_whole(seen.per_page, PER_PAGE), 1), _MOST_ON_PAGE),
-            number=_whole(seen.number, NOTHING),
+            page=_usable(seen.page, PAGE, 1),
+            per_page=_usable(seen.per_page, ON_PAGE, PER_PAGE),
+            number=NOTHING if seen.number is None else int(seen.number),
             text=seen.text or "",
             held=seen.held or "",
         )
@@ -89,5 +93,27 @@ class View(NamedTuple):
         return numbers.index(number) // self.per_page + 1 if number in numbers else self.page
 
 
-def _whole(value: Any, otherwise: int) -> int:
-    return int(value) if isinstance(value, (int, float)) else otherwise
+def wrong_numbers(given: tuple[Any, ...], is_page_used: bool) -> Iterator[str]:
+    """Yield a sentence for each number that was entered and cannot be used.
+
+    Args:
+        given: what the components of a view hold.
+    """
+    seen = View(*given)
+    for option, value in ([(PAGE, seen.page)] if is_page_used else []) + [(ON_PAGE, seen.per_page)]:
+        try:
+            _number(value, option, 1)
+        except SettingsError as error:
+            yield str(error)
+
+
+def _number(value: Any, option: Option, otherwise: int) -> int:
+    """Return a whole number, or `otherwise` where the field is empty; raises SettingsError beyond its limits."""
+    return otherwise if value is None else int(take(option.label, value, int, option))
+
+
+def _usable(value: Any, option: Option, otherwise: int) -> int:
+    try:
+        return _number(value, option, otherwise)
+    except SettingsError:
+        return otherwise

@@ -8,6 +8,7 @@ import types
 from pathlib import Path
 from typing import Any
 
+import gradio as gr
 import pytest
 from hypernetwork_workbench.hypernetworks.base import atomic
 from PIL import Image
@@ -172,6 +173,34 @@ def test_pictures_are_paged_and_filtered(tab, folder):
     assert "Page 3 of 17" in tab.turn(per_page=2, page=3)
     assert "1 of 33 pictures" in tab.turn(words="SUN")
     assert Tab(folder).turn() == ""
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"per_page": 2.5}, "Pictures on a page: must be a whole number, not 2.5"),
+        ({"per_page": 0}, "Pictures on a page: must be at least 1, not 0"),
+        ({"per_page": 1e30}, "Pictures on a page: must be a number that is not so large"),
+        ({"per_page": 201}, "Pictures on a page: must be at most 200, not 201"),
+        ({"page": 1.5}, "Page: must be a whole number, not 1.5"),
+        ({"page": -1}, "Page: must be at least 1, not -1"),
+    ],
+)
+def test_a_page_that_is_no_whole_number_is_refused_and_what_is_shown_stays(tab, wrong, said):
+    tab.look()
+    cards = tab.cards
+    assert said in tab.turn(**wrong)
+    assert tab.cards == cards
+    held = [tab.held[id(getattr(tab.handlers.components, name))] for name in wrong]
+    assert held == list(wrong.values()), "it stays as it was typed"
+    if "per_page" in wrong:
+        assert said in tab.look()
+
+
+def test_no_field_in_sight_rounds_what_is_entered(tab):
+    numbers = [one for one in tab.page.blocks.values() if isinstance(one, gr.Number)]
+    assert len(numbers) > 5
+    assert [one.elem_id for one in numbers if one.visible and one.precision is not None] == []
 
 
 def test_before_the_first_look_every_button_says_so(tab, folder):
