@@ -32,7 +32,7 @@ def forge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webui.WebUI]:
     (folder / "extensions").mkdir()
     workplace.add_extension(folder)
     # A live preview would have reForge download a small autoencoder for it.
-    settings = {"sd_checkpoint_hash": "", "samples_save": False, "grid_save": False, "show_progress_every_n_steps": -1}
+    settings = {"sd_checkpoint_hash": "", "samples_save": False, "grid_save": False, "live_previews_enable": False}
     (folder / "config.json").write_text(json.dumps(settings), encoding="utf-8")
     home, checkpoint = (Path(os.environ[name]) for name in NAMES)
     with webui.running(folder, "--always-cpu", webui=home, checkpoint=checkpoint) as host:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import urllib.error
+import urllib.request
+
 import numpy as np
 import pytest
 
@@ -46,6 +50,22 @@ def test_training_is_refused_at_once(forge: WebUI, route: str) -> None:
     with pytest.raises(ApiError, match=r"422: .*training is not possible here: this WebUI keeps its checkpoints"):
         forge.call(f"{API}/{route}", {"network": {"file": "ink"}, "data": {"folder": "night"}})
     assert forge.call(f"{API}/status")["runs"] == []
+
+
+def test_pages_of_others_can_call_none_of_it(forge: WebUI) -> None:
+    config = forge.call("/config")
+    (button,) = [one["id"] for one in config["components"] if one["props"].get("elem_id") == "hnw_create_button"]
+    numbers = [
+        one.get("id", number)
+        for number, one in enumerate(config["dependencies"])
+        if button in [target[0] if isinstance(target, list) else target for target in one["targets"]]
+    ]
+    calls = {f"{API}/create": {"name": "others"}, "/queue/join": {"fn_index": numbers[0], "data": []}}
+    for path, body in {**calls, "/run/predict": calls["/queue/join"]}.items():
+        headers = {"Content-Type": "application/json", "Origin": "http://other.example"}
+        request = urllib.request.Request(forge.address + path, json.dumps(body).encode(), headers)
+        with pytest.raises(urllib.error.HTTPError, match="403"):
+            urllib.request.urlopen(request, timeout=60)
 
 
 def test_switched_off_it_is_forge_alone_and_on_again(forge: WebUI, plain: np.ndarray, changed: np.ndarray) -> None:
