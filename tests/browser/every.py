@@ -174,7 +174,7 @@ class Toucher:
         self.texts: set[str] = set()
         self.problems: dict[str, Any] = {}
         self.reload()
-        with urllib.request.urlopen(f"{page.address}/config", timeout=30) as answer:
+        with urllib.request.urlopen(f"{page.address}/config", timeout=120) as answer:
             self._config = json.load(answer)
         self.controls = controls(self._config)
 

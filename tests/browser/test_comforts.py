@@ -125,6 +125,7 @@ def test_ctrl_enter_presses_the_button_of_the_part_where_the_focus_is(tab: Page)
 def start(page: Page, steps: int) -> None:
     page.tab("Train")
     page.tab("Create Beta Hypernetwork")
+    page.wait_for_text("hnw_create_summary", "Parameters")  # until then the widths are not ticked
     page.fill("hnw_create_name", NAME)
     page.press("hnw_create_button")
     page.wait_for_text("hnw_create_status", f"Created {NAME}")

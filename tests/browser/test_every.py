@@ -77,7 +77,8 @@ def create(one: every.Toucher, place: Server) -> None:
     page = one.page
     open_host_tab(one, 1)
     one.open("hnw_create_tab")
-    page.until("a checkpoint", lambda: html(page, "#hnw_create_summary"))
+    ticked = "#hnw_create_widths input:checked"
+    page.until("the widths of a checkpoint", lambda: page.driver.find_elements("css selector", ticked))
     for name in ("one", "two"):
         page.fill("hnw_create_name", name)
         one.press("hnw_create_button")
@@ -271,11 +272,13 @@ def test_no_script_and_no_handler_broke(toucher: every.Toucher, place: Server):
 
 
 def test_every_text_is_translated(toucher: every.Toucher, language: str):
+    if language == "None":
+        pytest.skip("the page is in English")
     captions = {
         path.read_text(encoding="utf-8").strip() for path in (sources.ROOT / "examples" / "night").glob("*.txt")
     }
     english = [text for text in toucher.texts - captions - {CAPTION, *CAPTION.split(", ")} if every.is_english(text)]
-    assert language == "None" or english == []
+    assert english == []
 
 
 def test_what_is_shown_is_in_its_place_and_within_reach(toucher: every.Toucher):

@@ -27,6 +27,7 @@ def tab(page: Page, server: Server) -> Iterator[Page]:
     """Return the tab with two networks made in Create; the page as it was before once the tests are over."""
     page.tab("Train")
     page.tab("Create Beta Hypernetwork")
+    page.wait_for_text("hnw_create_summary", "Parameters")  # until then the widths are not ticked
     page.fill("hnw_create_more_widths", "24, 32, 64")
     for name in (FIRST, SECOND):
         page.fill("hnw_create_name", name)

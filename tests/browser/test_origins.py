@@ -188,6 +188,7 @@ def create(page: Page, name: str, server: Server) -> Path:
     """Make a network in the page as its user would; returns its file."""
     page.tab("Train")
     page.tab("Create Beta Hypernetwork")
+    page.wait_for_text("hnw_create_summary", "Parameters")  # until then the widths are not ticked
     page.fill("hnw_create_name", name)
     page.until("nothing to put right", lambda: "To be corrected" not in page.text("hnw_create_summary"))
     page.press("hnw_create_button")

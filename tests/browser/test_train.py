@@ -39,6 +39,7 @@ def tab(page: Page) -> Iterator[Page]:
     """Return the tab with a network of its own, and the page anew afterwards."""
     page.tab("Train")
     page.tab("Create Beta Hypernetwork")
+    page.wait_for_text("hnw_create_summary", "Parameters")  # until then the widths are not ticked
     page.fill("hnw_create_name", NAME)
     page.press("hnw_create_button")
     page.wait_for_text("hnw_create_status", f"Created {NAME}")
