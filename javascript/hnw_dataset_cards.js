@@ -119,7 +119,9 @@ onUiLoaded(() => {
     if (!field) return;
     const remembered = localStorage.getItem(hnwDatasetPerPageKey);
     if (remembered && remembered !== field.value) hnwDatasetSet("hnw_dataset_per_page", remembered);
-    field.addEventListener("change", () => localStorage.setItem(hnwDatasetPerPageKey, field.value));
+    field.addEventListener("change", () => {
+        if (/^[1-9]\d*$/.test(field.value)) localStorage.setItem(hnwDatasetPerPageKey, field.value);
+    });
 });
 
 onAfterUiUpdate(hnwDatasetShowSelection);

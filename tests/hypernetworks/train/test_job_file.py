@@ -253,3 +253,41 @@ def test_a_value_of_another_type_means_what_was_typed(tmp_path, text, address, v
 def test_a_value_that_can_mean_nothing_is_refused(tmp_path, text, reason):
     with pytest.raises(SettingsError, match=reason):
         Job.from_mapping(read_tables(write(tmp_path, text)))
+
+
+#: What people write for a whole number, with what it means, or why it means nothing.
+WHOLE = [
+    ("12", 12),
+    ("12.0", 12),
+    ("1.2e1", 12),
+    ('"１２"', 12),
+    ("1.5", "must be a whole number, not 1.5"),
+    ('"2,5"', "write a point for the comma"),
+    ("true", "must be a finite number, not True"),
+    ("false", "must be a finite number, not False"),
+    ("nan", "must be a finite number, not nan"),
+    ("inf", "must be a finite number, not inf"),
+    ("1" + 30 * "0", "must be a number that is not so large"),
+    ('""', "must be a number, not empty"),
+]
+
+
+@pytest.mark.parametrize("address", ["train.seed", "data.batch_size", "train.max_steps", "train.gradient_accumulation"])
+@pytest.mark.parametrize("way", ["file", "--set", "--set without quotes"])
+@pytest.mark.parametrize(("written", "meant"), WHOLE)
+def test_a_whole_number_is_whole_in_files_and_overrides_alike(tmp_path, address, way, written, meant):
+    section, _, key = address.partition(".")
+    path = tmp_path / "job.toml"
+    path.write_text(f"[{section}]\n{key} = {written}\n" if way == "file" else "", encoding="utf-8")
+    tables = read_tables(path)
+    if way != "file":
+        apply_overrides(tables, [f"{address}={written.strip(chr(34)) if 'without' in way else written}"])
+    tables.setdefault("data", {})["folder"] = str(tmp_path)
+    tables.setdefault("output", {})["name"] = "ink"
+    if isinstance(meant, int):
+        assert getattr(getattr(Job.from_mapping(tables), section), key) == meant
+        return
+    with pytest.raises(SettingsError) as refused:
+        Job.from_mapping(tables)
+    (error,) = (one for one in refused.value.errors if one.field == address)
+    assert meant in error.reason

@@ -282,6 +282,30 @@ def test_a_wrong_request_is_answered_with_the_field_and_one_sentence(client, pat
 
 
 @pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (b"1.5", "must be a whole number, not 1.5"),
+        (b'"2,5"', "write a point for the comma"),
+        (b"true", "must be a finite number, not True"),
+        (b"false", "must be a finite number, not False"),
+        (b"NaN", ""),
+        (b"Infinity", ""),
+        (b"1" + 30 * b"0", "must be a number that is not so large"),
+        (b"[1]", "must be a number"),
+    ],
+)
+@pytest.mark.parametrize("setting", ["train.seed", "data.batch_size", "train.max_steps"])
+def test_a_number_that_is_not_whole_is_refused_by_its_field(client, datasets, setting, value, words):
+    section, _, key = setting.partition(".")
+    body = {**JOB, "network": {}, section: {**JOB.get(section, {}), key: "VALUE"}}
+    content = json.dumps(body).encode().replace(b'"VALUE"', value)
+    answer = client.post("/train", content=content, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 422
+    assert words in answer.json()["error"]
+    assert not words or answer.json()["field"] == setting
+
+
+@pytest.mark.parametrize(
     ("content", "words"),
     [
         (b'{"name": "x", "name": "y"}', "it has a key twice, 'name'"),

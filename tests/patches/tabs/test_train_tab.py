@@ -224,6 +224,25 @@ def test_the_originals_settings_are_loaded_and_what_is_left_out_is_said(tab, tmp
     assert "Loaded the rest of old_train_.json." in tab.status
 
 
+@pytest.mark.parametrize("name", ["kohya.toml", "lora.json"])
+def test_a_partial_file_of_kohyas_trainer_changes_what_it_names_and_no_more(tab, tmp_path, name):
+    values = {"network_module": "networks.lora", "network_dim": 32, "max_train_steps": 700, "seed": 1.5}
+    if name.endswith("json"):
+        values = {"LoRA_type": "Standard", "network_dim": 32, "max_train_steps": 700, "seed": "1.5", "epoch": 1}
+    path = tmp_path / name
+    lines = "".join(f"{key} = {json.dumps(value)}\n" for key, value in values.items())
+    path.write_text(json.dumps(values) if name.endswith("json") else lines)
+    tab.look(data__batch_size=3, schedule__rate="5e-5", train__seed=9)
+    before = dict(tab.entered)
+    tab.load(path)
+    changed = {address for address, value in tab.entered.items() if value != before[address]}
+    assert changed == {"train.max_steps"}
+    assert int(tab.entered["train.max_steps"]) == 700
+    assert "network_dim = 32" in tab.status
+    assert "must be a whole number, not" in tab.status
+    assert "Changed: Steps." in tab.status
+
+
 def test_a_file_that_holds_no_settings_changes_nothing(tab, tmp_path):
     path = tmp_path / "picture.json"
     path.write_bytes(b"\x89PNG\xff\0")
