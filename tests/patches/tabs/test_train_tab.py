@@ -217,7 +217,7 @@ def test_the_originals_settings_are_loaded_and_what_is_left_out_is_said(tab, tmp
     assert (tab.entered["schedule.rate"], tab.entered["data.batch_size"], tab.entered["train.max_steps"]) == (
         "5e-5",
         2,
-        5,
+        "5",
     )
     assert "left out: latent_sampling_std = 2, loss_opt = loss_vlb" in tab.status
     assert "x: there is no such setting" in tab.status
