@@ -94,10 +94,14 @@
         return button;
     }
 
+    function hasLongHelp(block) {
+        const signs = Array.from(helpOf(block)?.textContent ?? "");
+        return signs.reduce((sum, sign) => sum + (sign > "\u2e80" ? 2 : 1), 0) >= LONG;
+    }
+
     function foldHelp(block, title) {
         const help = helpOf(block);
-        const length = Array.from(help?.textContent ?? "").reduce((sum, sign) => sum + (sign > "\u2e80" ? 2 : 1), 0);
-        if (length < LONG) return undefined;
+        if (!help?.textContent) return undefined;
         help.hidden = true;
         const button = mark("hnw-help", title, "?", () => {
             help.hidden = !help.hidden;
@@ -114,14 +118,18 @@
 
     function equip(form) {
         const [helpTitle, resetTitle] = every(form, ".hnw-words span").map((one) => one.textContent);
-        for (const entry of every(form, "[data-field]")) {
-            const block = blockOf(entry.dataset.field);
-            if (!block || block.querySelector(":scope > .hnw-marks > .hnw-reset")) continue;
+        const blocks = every(form, "[data-field]").map((entry) => blockOf(entry.dataset.field)).filter(Boolean);
+        // Fields side by side fold their help together, so that they stand at one height.
+        const rowOf = (block) => cellOf(block).parentElement;
+        const folded = new Set(blocks.filter(hasLongHelp).map(rowOf));
+        for (const block of blocks) {
+            if (block.querySelector(":scope > .hnw-marks > .hnw-reset")) continue;
             const reset = mark("hnw-reset", resetTitle, "↺", () => {
                 resetId = block.id;
                 form.querySelector("[id$=_reset]").click();
             });
-            marksOf(block).append(...[reset, foldHelp(block, helpTitle)].filter(Boolean));
+            const help = folded.has(rowOf(block)) ? foldHelp(block, helpTitle) : undefined;
+            marksOf(block).append(...[reset, help].filter(Boolean));
         }
         for (const one of every(form, "[data-fold]")) blockOf(one.dataset.fold)?.setAttribute("data-in-fold", "");
     }

@@ -16,13 +16,16 @@
         look();
     }
 
-    // The panel beside a form sticks, and is as high as there is room for it on the screen.
+    // The panel beside a form sticks, and is as high as there is room for it on the screen: down to the end of a long
+    // form, or else so that the page need not be scrolled for it.
     function fit(panel) {
         const frame = panel.closest(".hnw-frame");
         if (!frame.offsetParent) return;
         const {top, bottom} = frame.getBoundingClientRect();
         const below = document.documentElement.scrollHeight - window.scrollY - bottom;
-        panel.style.setProperty("--hnw-room", `${Math.floor(window.innerHeight - Math.max(top, 0) - below)}px`);
+        const form = frame.querySelector(".hnw-form").getBoundingClientRect();
+        const end = Math.min(window.innerHeight, Math.max(form.bottom, window.innerHeight - below));
+        panel.style.setProperty("--hnw-room", `${Math.floor(end - Math.max(top, 0))}px`);
     }
 
     // What the page goes to is not covered by the buttons that stay above it.

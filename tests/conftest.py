@@ -16,13 +16,14 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add --random-examples."""
+    """Add --random-examples and --every-language."""
     parser.addoption(
         "--random-examples",
         type=int,
         metavar="N",
         help="draw N examples at random for every property test; without it they try the same ones in every run",
     )
+    parser.addoption("--every-language", action="store_true", help="press everything in Japanese and Chinese too")
 
 
 def pytest_configure(config: pytest.Config) -> None:

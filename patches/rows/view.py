@@ -115,8 +115,15 @@ class RowsView:
     def _connect(self, actions: list[tuple[Any, Callable[..., Any]]]) -> None:
         inputs = [self._shown, *self.inputs]
         outputs = [self._shown, *self.inputs, *self._lines, self._add]
+        pickers = self.inputs[::_FIELDS]
+        # What was said of rows is not true any more of those that somebody changes.
+        edits = [picker.input for picker in pickers]
         for button, act in actions:
-            button.click(_edit(act), inputs=inputs, outputs=outputs, show_progress=False, queue=False)
+            edits.append(
+                button.click(_edit(act), inputs=inputs, outputs=outputs, show_progress=False, queue=False).then
+            )
+        for edited in edits:
+            edited(_after_edit, pickers, [self._gone, self._remarks], show_progress=False, queue=False)
 
     def _infotext_fields(self) -> list[tuple[Any, Any]]:
         fields: list[tuple[Any, Any]] = []
@@ -139,6 +146,10 @@ def _gone(*chosen: Any) -> str:
     shared.reload_hypernetworks()
     missing = dict.fromkeys(one for name in chosen if name and name != NONE for one in infotext.missing(str(name)))
     return refused([f"Hypernetwork {name}, which a row has, is not in your folder." for name in missing])
+
+
+def _after_edit(*chosen: Any) -> tuple[str, str]:
+    return _gone(*chosen), ""
 
 
 def _off() -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from modules import shared
 
-from ...hypernetworks.base.errors import SettingsError
+from ...hypernetworks.base.errors import ErrorCollector, SettingsError
 from ...hypernetworks.files import listing
 from ...hypernetworks.train.settings.job import Job
 from ..model import lookup
@@ -35,9 +35,15 @@ def job_from(tables: dict[str, Any]) -> Job:
     entered = tables["network"]["file"]
     listed = lookup.listed(entered) if entered else {}
     name = listing.meant(listed, entered or "")
-    if name not in listed:
-        raise SettingsError("network.file", missing_network(name))
-    return Job.from_mapping(_with_network(tables, name, listed[name]))
+    checks = ErrorCollector()
+    with checks:
+        if name not in listed:
+            raise SettingsError("network.file", missing_network(name))
+    with checks:
+        # Where no network is chosen, the name that it gives to the result is not missing too.
+        job = Job.from_mapping(_with_network(tables, name or "unnamed", listed.get(name, "")))
+    checks.raise_all()
+    return job
 
 
 def draft(tables: dict[str, Any]) -> dict[str, Any]:

@@ -29,7 +29,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--screenshots", type=Path, metavar="DIR", help="run the demo in full and save the README's pictures there"
     )
-    parser.addoption("--every-language", action="store_true", help="press everything in Japanese and Chinese too")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

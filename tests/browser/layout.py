@@ -43,6 +43,14 @@ const inside = [...document.querySelectorAll(`#${arguments[0]}, #${arguments[0]}
 const out = inside.filter((one) => one.getBoundingClientRect().right > page.clientWidth + 1);
 return (page.scrollWidth > page.clientWidth ? ["the page"] : []).concat(out.map((one) => one.id || one.className));
 """
+#: Boxes that are ticked and look as if they were not: white on white.
+UNSEEN_TICKS = """
+const ticked = [...document.querySelectorAll(`#${arguments[0]} input[type=checkbox]:checked`)];
+const looks = (one) => getComputedStyle(one);
+return ticked.filter((one) => one.offsetParent && looks(one).appearance === "none")
+    .filter((one) => looks(one).backgroundColor === "rgb(255, 255, 255)")
+    .map((one) => "a tick in " + (one.closest("[id]").id));
+"""
 #: Pairs of our elements of which one lies over the other.
 OVER = """
 const ours = [...document.querySelectorAll(`#${arguments[0]} :is(.block[id], button, .progressDiv, .hnw-chart)`)]
@@ -123,6 +131,7 @@ def problems(driver: webdriver.Chrome, name: str) -> list[Any]:
         found += driver.execute_script(NARROW, tab, LEAST_FIELD_PX)
         found += driver.execute_script(SIDEWAYS, tab)
         found += driver.execute_script(OVER, tab)
+        found += driver.execute_script(UNSEEN_TICKS, tab)
     return found
 
 

@@ -16,7 +16,7 @@ from .view import NOTHING, ON_PAGE, PAGE
 
 _ID = "hnw_dataset"
 _BEFORE = "Press Look to see the pictures here, with their sizes, captions, tags and problems."
-_WORDS = Option("Words", "Shows only pictures with these words in their name or caption.")
+_WORDS = Option("Words", "In the name or caption.")
 _KEYS = (
     "What you type is saved when you go on. → and ← go to the next and previous picture, in the caption Alt+↓ and "
     "Alt+↑. Ctrl+S saves. In the pictures below, arrows move, Space selects, Shift extends and Enter opens."

@@ -17,6 +17,7 @@ from ...patching.error_reports import report_unexpected
 from ...runs import folders, saved, training
 from ...runs.board import board
 from ...runs.run import runs
+from ..frame import FIELD_PX
 
 _QUICK: dict[str, Any] = {"queue": False, "show_progress": "hidden"}
 _PROMPT = Option("Prompt of the next preview", "For Preview now. Empty: that of the run's own previews.")
@@ -32,12 +33,20 @@ def make() -> dict[str, Any]:
                 "pause": gr.Button("Pause", size="sm", elem_id="hnw_train_pause"),
                 "go_on": gr.Button("Go on", size="sm", elem_id="hnw_train_go_on"),
                 "board": gr.Button("TensorBoard", size="sm", elem_id="hnw_train_board"),
-                "preview_now": gr.Button("Preview now", size="sm", elem_id="hnw_train_preview_now"),
+                "notify": gr.Button(
+                    "Notify me at the end", size="sm", elem_id="hnw_train_notify", elem_classes="hnw-hidden"
+                ),
             }
-        parts["notify"] = gr.Button(
-            "Notify me at the end", size="sm", elem_id="hnw_train_notify", elem_classes="hnw-hidden"
-        )
-        prompt = gr.Textbox("", label=_PROMPT.label, info=_PROMPT.help, elem_id="hnw_train_now_prompt")
+        with gr.Row(elem_classes="hnw-with-button", equal_height=False):
+            prompt = gr.Textbox(
+                "",
+                label=_PROMPT.label,
+                info=_PROMPT.help,
+                min_width=FIELD_PX,
+                scale=3,
+                elem_id="hnw_train_now_prompt",
+            )
+            parts["preview_now"] = gr.Button("Preview now", size="sm", elem_id="hnw_train_preview_now")
     prompt.do_not_save_to_config = True
     return parts | {"now_prompt": prompt}
 

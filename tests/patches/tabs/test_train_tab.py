@@ -266,9 +266,11 @@ def test_check_says_the_plan_and_all_that_is_wrong_at_once(tab, network):
         output__name="",
         optimizer__arguments="colour=1",
         train__seed=-1,
+        network__file="",
     )
     tab.press("check")
-    assert tab.status.count("<li>") == 2
+    assert tab.status.count("<li>") == 3
+    assert "Network to train: choose a network" in tab.status
     assert "Optimizer options:" in tab.status
     assert "Training seed:" in tab.status
     assert network.read_bytes() == before

@@ -1,0 +1,236 @@
+"""The way through the page on which every button is pressed and every control changed once, in either host."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests import sources
+from tests.browser import every, layout
+from tests.browser.page import Page
+from tests.browser.test_runs import NOTICE
+from tests.browser.test_train import HTML
+
+#: As many of the demo's pictures as take more than one page.
+COPIES = 2
+CAPTION = "a red triangle, night"
+#: More than are taken before somebody presses Interrupt.
+STEPS = 50_000
+SIDE_PX = 64
+PICTURE_STEPS = 4
+
+
+def walk(one: every.Toucher, data: Path) -> None:
+    """Touch everything.
+
+    Args:
+        data: the data folder of the host, with pictures in its folder `pictures`.
+    """
+    create(one, data)
+    look_at_pictures(one, data)
+    train(one, data)
+    look_at_runs(one)
+    add_rows(one)
+    for name in layout.TABS:
+        one.open(f"hnw_{name}_tab")
+        one.settle()
+        one.sweep(f"hnw_{name}_tab")
+        one.examine(name)
+    merge(one)
+    open_settings(one)
+
+
+def untranslated(one: every.Toucher) -> list[str]:
+    """Return the texts that were seen and are English, but for the captions of the pictures."""
+    captions = {
+        path.read_text(encoding="utf-8").strip() for path in (sources.ROOT / "examples" / "night").glob("*.txt")
+    }
+    return [text for text in one.texts - captions - {CAPTION, *CAPTION.split(", ")} if every.is_english(text)]
+
+
+def create(one: every.Toucher, data: Path) -> None:
+    """Make two networks; save the settings and load them."""
+    page = one.page
+    one.open("tab_train")
+    one.open("hnw_create_tab")
+    page.until("a checkpoint", lambda: html(page, "#hnw_create_summary"))
+    for name in ("one", "two"):
+        page.fill("hnw_create_name", name)
+        one.press("hnw_create_button")
+        page.find("#hnw_create_status .hnw-done")
+    change_and_reset(one, "hnw_create_name")
+    one.press("hnw_create_save")
+    load(one, "create", data)
+
+
+def change_and_reset(one: every.Toucher, id_: str) -> None:
+    """Change a field and press the mark that puts it back."""
+    one.page.fill(id_, "three")
+    one.page.press(one.page.find(f"#{id_} .hnw-reset"))
+    one.settle()
+
+
+def load(one: every.Toucher, name: str, folder: Path) -> None:
+    """Load the settings that were saved last."""
+    saved = max(folder.glob("*-settings/*.toml"), key=lambda path: path.stat().st_mtime)
+    one.page.driver.find_element("css selector", f"#hnw_{name}_panel input[type=file]").send_keys(str(saved))
+    one.touched.add(f"hnw_{name}_load")
+    one.settle()
+
+
+def html(page: Page, selector: str) -> str:
+    return page.driver.execute_script(HTML, selector)
+
+
+def look_at_pictures(one: every.Toucher, data: Path) -> None:
+    """Look at pictures, choose one, change captions and take that back."""
+    page = one.page
+    one.open("hnw_dataset_tab")
+    choose_a_folder(one, "dataset")
+    page.fill("hnw_dataset_data_folder", data / "pictures")
+    one.press("hnw_dataset_look_button")
+    for name in ("after", "before"):
+        one.press(f"hnw_dataset_{name}_button")
+    page.press(page.find("#hnw_dataset_cards .hnw-cell > input"))
+    page.press(page.find("#hnw_dataset_cards .hnw-card"))
+    page.until("the picture", lambda: page.find("#hnw_dataset_caption").is_displayed())
+    for name in ("next", "previous", "discard"):
+        one.press(f"hnw_dataset_{name}_button")
+    page.fill("hnw_dataset_caption", CAPTION)
+    one.press("hnw_dataset_save_button")
+    page.until("something to take back", lambda: page.find("#hnw_dataset_undo_button").is_enabled())
+    one.press("hnw_dataset_undo_button")
+
+
+def choose_a_folder(one: every.Toucher, name: str) -> None:
+    """Open the browser of folders and leave it."""
+    one.page.press(one.page.find(f"#hnw_{name}_data_folder .hnw-choose"))
+    one.settle()
+    one.page.press(one.page.find(f"#hnw_{name}_tab .hnw-browser[open] .hnw-leave"))
+
+
+def train(one: every.Toucher, data: Path) -> None:
+    """Check, look for a rate, train; save, look, pause, let in, take back, leave, interrupt and continue."""
+    page = one.page
+    one.open("hnw_train_tab")
+    one.press("hnw_train_refresh")
+    page.choose("hnw_train_network_file", "one")
+    page.fill("hnw_train_data_folder", data / "pictures")
+    choose_a_folder(one, "train")
+    for name in ("width", "height"):
+        page.fill(f"hnw_train_data_{name}", SIDE_PX)
+    page.fill("hnw_train_preview_every", 0)
+    page.fill("hnw_train_train_max_steps", STEPS)
+    one.press("hnw_train_check")
+    page.press("hnw_train_find_rate")
+    page.press("hnw_train_interrupt")
+    one.settle()
+    page.press("hnw_train_button")
+    page.until("a step", lambda: is_running(page))
+    one.read()
+    for name in ("save_now", "preview_now"):
+        page.press(f"hnw_train_{name}")
+        page.until("what came of it", lambda: html(page, "#hnw_train_status .hnw-done"))
+        one.read()
+    for name in ("notify", "board"):
+        page.press(f"hnw_train_{name}")
+    page.fill("hnw_train_now_prompt", "a blue circle")
+    page.press("hnw_train_pause")
+    page.until("the pause", lambda: page.find("#hnw_train_go_on").is_displayed())
+    one.read()
+    page.press("hnw_train_go_on")
+    page.until("the run again", lambda: page.find("#hnw_train_pause").is_displayed())
+    visit(one)
+    one.reload()
+    open_train(one)
+    page.until("the same run", lambda: is_running(page))
+    stop(one)
+    page.press("hnw_train_continue")
+    stop(one)
+    change_and_reset(one, "hnw_train_preview_prompt")
+    one.press("hnw_train_save")
+    load(one, "train", data)
+
+
+def is_running(page: Page) -> bool:
+    """Tell whether the page shows a run that has taken a step."""
+    return bool(html(page, "#hnw_train_live .hnw-chart"))
+
+
+def stop(one: every.Toucher) -> None:
+    """Wait for a step of the run, and interrupt it."""
+    one.page.until("a step", lambda: is_running(one.page))
+    one.press("hnw_train_interrupt")
+    one.page.until("the end of the run", lambda: not is_running(one.page))
+    one.settle()
+
+
+def visit(one: every.Toucher) -> None:
+    """Generate while the run goes on: take one picture back while it waits, and let another in."""
+    page = one.page
+    one.open("tab_txt2img")
+    for name, value in (("width", SIDE_PX), ("height", SIDE_PX), ("steps", PICTURE_STEPS)):
+        page.fill(f"txt2img_{name}", value)
+    for button in ("#txt2img_interrupt", f"{NOTICE} button"):
+        page.press("txt2img_generate")
+        page.until("what it waits for", lambda: html(page, NOTICE))
+        one.read()
+        page.press(page.find(button))
+        page.until("the end of the waiting", lambda: not html(page, NOTICE))
+    page.until("a picture", lambda: page.pictures("txt2img_gallery"))
+
+
+def open_train(one: every.Toucher) -> None:
+    """Open the tab Train Gamma."""
+    one.open("tab_train")
+    one.open("hnw_train_tab")
+
+
+def look_at_runs(one: every.Toucher) -> None:
+    """Choose the run, look at its settings, compare it, and continue it with some settings of the form."""
+    page = one.page
+    page.fill("hnw_train_train_max_steps", STEPS + 1)
+    one.open("hnw_runs_tab")
+    one.press("hnw_runs_refresh")
+    page.press(page.find("#hnw_runs_list .hnw-run-choice"))
+    for name in ("compare", "show"):
+        one.press(f"hnw_runs_{name}")
+    page.press(page.find("#hnw_runs_taken input"))
+    page.press("hnw_runs_continue")
+    stop(one)
+    one.open("hnw_runs_tab")
+    one.press("hnw_runs_refresh")
+    page.press(page.find("#hnw_runs_list .hnw-run-choice"))
+    one.press("hnw_runs_fill")
+
+
+def add_rows(one: every.Toucher) -> None:
+    """Use all rows of hypernetworks."""
+    one.open("tab_txt2img")
+    for number in range(2, 9):
+        one.page.press("hnw_add")
+        one.page.until(f"row {number}", lambda number=number: one.page.find(f"#hnw_row_{number}").is_displayed())
+    one.sweep("hnw_generation", "remove")
+    for number in range(8, 1, -1):
+        one.press(f"hnw_remove_{number}")
+    one.press("hnw_remove")
+    open_train(one)
+
+
+def merge(one: every.Toucher) -> None:
+    """Choose networks and each method."""
+    page = one.page
+    one.open("hnw_merge_tab")
+    for number in range(1, 5):
+        page.choose(f"hnw_merge_network_{number}", "one")
+        one.settle()
+    for method in one.choices("hnw_merge_method"):
+        page.choose("hnw_merge_method", method)
+        one.settle()
+        one.sweep("hnw_merge_tab")
+
+
+def open_settings(one: every.Toucher) -> None:
+    """Open our section of the settings."""
+    one.open("tab_settings")
+    one.open("settings_hypernetworks")
+    one.sweep("settings_hypernetworks")
