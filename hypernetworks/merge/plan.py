@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Iterable
 
 from ..base.errors import MergeError
+from ..base.options import as_text
 from ..network.hypernetwork import Hypernetwork
 from ..network.structure import Structure
 from .inputs import SIDES, Inputs, check_inputs
@@ -45,7 +46,7 @@ def plan(networks: Iterable[tuple[Hypernetwork, float]], method: str, options: O
         structure = result_structure(inputs, chosen)
     except MergeError as reason:
         return Plan(method, str(reason), None)
-    layers = f"layer_structure {list(structure.layer_structure)}, activation {structure.activation}"
+    layers = f"layer_structure [{as_text(structure.layer_structure)}], activation {structure.activation}"
     size_mb = structure.parameter_count(inputs.widths) * 4 / 1e6
     return Plan(method, f"{chosen.summary}; the result has {layers} and {size_mb:.1f} MB in float32", structure)
 

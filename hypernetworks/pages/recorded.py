@@ -156,6 +156,8 @@ def _facts(left: dict[Any, Any]) -> Iterator[tuple[str, Any]]:
     for key, label in (("saved", "Saved"), ("run", "Run")):
         if isinstance(left.get(key), str):
             yield label, elements.text(left.pop(key).replace("T", " ", 1) if key == "saved" else left.pop(key), 80)
+    if isinstance(left.get("seed"), int):
+        yield "Seed", elements.text(left.pop("seed"), 40)
 
 
 def _recipe(recipe: Mapping[Any, Any], room: Iterator[int]) -> Markup:

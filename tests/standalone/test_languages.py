@@ -108,6 +108,15 @@ def test_every_text_of_the_tabs_is_translated(language, wanted):
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
+def test_the_switch_of_every_change_to_the_host_is_translated_as_a_whole(language):
+    from hypernetwork_workbench.patches import PATCH_SETS
+    from hypernetwork_workbench.patches.patching.switches import _OWN_SWITCHES
+
+    labels = {f"Change: {one.title}" for one in PATCH_SETS if one.name not in _OWN_SWITCHES}
+    assert labels - set(table(language)) == set()
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_a_choice_has_its_english_name_too_only_where_a_help_speaks_of_its_list(language, config):
     translated = table(language)
     helps = [translated.get(text, "") for text in page_texts.helps(config)]
