@@ -26,10 +26,10 @@ def walk(one: every.Toucher, data: Path) -> None:
         data: the data folder of the host, with pictures in its folder `pictures`.
     """
     create(one, data)
-    look_at_pictures(one, data)
     train(one, data)
     look_at_runs(one)
     add_rows(one)
+    look_at_pictures(one, data)
     for name in layout.TABS:
         one.open(f"hnw_{name}_tab")
         one.settle()
