@@ -30,6 +30,7 @@ def walk(one: every.Toucher, data: Path) -> None:
     look_at_runs(one)
     add_rows(one)
     look_at_pictures(one, data)
+    ask_for_small_pictures(one)
     for name in layout.TABS:
         one.open(f"hnw_{name}_tab")
         one.settle()
@@ -53,6 +54,7 @@ def create(one: every.Toucher, data: Path) -> None:
     one.open("tab_train")
     one.open("hnw_create_tab")
     page.until("a checkpoint", lambda: html(page, "#hnw_create_summary"))
+    page.find("#hnw_create_widths input:checked")
     for name in ("one", "two"):
         page.fill("hnw_create_name", name)
         one.press("hnw_create_button")
@@ -214,6 +216,13 @@ def add_rows(one: every.Toucher) -> None:
         one.press(f"hnw_remove_{number}")
     one.press("hnw_remove")
     open_train(one)
+
+
+def ask_for_small_pictures(one: every.Toucher) -> None:
+    """Enter in Merge what is drawn in seconds."""
+    one.open("hnw_merge_tab")
+    for name, value in (("width", SIDE_PX), ("height", SIDE_PX), ("steps", PICTURE_STEPS)):
+        one.page.fill(f"hnw_merge_pictures_{name}", value)
 
 
 def merge(one: every.Toucher) -> None:
