@@ -53,8 +53,7 @@ def create(one: every.Toucher, data: Path) -> None:
     page = one.page
     one.open("tab_train")
     one.open("hnw_create_tab")
-    page.until("a checkpoint", lambda: html(page, "#hnw_create_summary"))
-    page.find("#hnw_create_widths input:checked")
+    page.find("#hnw_create_widths input:checked")  # those of the checkpoint
     for name in ("one", "two"):
         page.fill("hnw_create_name", name)
         one.press("hnw_create_button")

@@ -65,7 +65,9 @@ def test_no_script_and_no_handler_broke(toucher: every.Toucher, place: webui.Web
 
 
 def test_every_text_is_translated(toucher: every.Toucher, language: str) -> None:
-    assert language == "None" or set(every_steps.untranslated(toucher)) - HOSTS == set()
+    if language == "None":
+        pytest.skip("the page is in English")
+    assert set(every_steps.untranslated(toucher)) - HOSTS == set()
 
 
 def test_what_is_shown_is_in_its_place_and_within_reach(toucher: every.Toucher) -> None:
