@@ -16,6 +16,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Sequence
+from functools import partial
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -189,26 +190,20 @@ class _Collected:
         gc.freeze()
         while True:
             trial = self.asker.recv()
-            run = _Run(session, trial, functions)
-            self.asker.send(in_child(run, trial.limit_s, trial.wall_s))
+            self.asker.send(in_child(partial(_tried, trial, session, functions), trial.limit_s, trial.wall_s))
 
     def _reach(self, session: pytest.Session) -> Reach:
         _run(session.items, session)
         return self.watch.gather()
 
 
-class _Run(NamedTuple):
-    session: pytest.Session
-    trial: Trial
-    functions: in_place.Functions
-
-    def __call__(self) -> str | int:
-        if not in_place.change(self.trial.mutant, self.functions):
-            return _AT_IMPORT
-        sys.meta_path.insert(0, Importer(self.trial.mutant))
-        items = {item.nodeid: item for item in self.session.items}
-        _run([items[name] for name in self.trial.names], self.session, until_failed=True)
-        return self.session.testsfailed
+def _tried(trial: Trial, session: pytest.Session, functions: in_place.Functions) -> str | int:
+    if not in_place.change(trial.mutant, functions):
+        return _AT_IMPORT
+    sys.meta_path.insert(0, Importer(trial.mutant))
+    items = {item.nodeid: item for item in session.items}
+    _run([items[name] for name in trial.names], session, until_failed=True)
+    return session.testsfailed
 
 
 def _run(items: Sequence[pytest.Item], session: pytest.Session, until_failed: bool = False) -> None:

@@ -61,3 +61,13 @@ def test_the_adaptive_offset_grows_with_the_mean_of_each_channel():
     fixed = (noise(noise_offset=0.1) - noise()).mean((0, 2, 3))
     both = (noise(noise_offset=0.1, adaptive_noise_offset=0.5) - noise()).mean((0, 2, 3))
     assert (both / fixed).tolist() == pytest.approx([1, 11, 21, 1], rel=1e-3)
+
+
+@pytest.mark.parametrize(("prediction", "target"), [("epsilon", 3.0), ("v", 0.6 * 3 - 0.8 * 2)])
+def test_noise_and_target_by_hand(prediction, target):
+    process = NoiseProcess(torch.tensor([1.0, 0.36]), prediction, LossSettings())
+    latents, noise = torch.full((1, 4, 2, 2), 2.0), torch.full((1, 4, 2, 2), 3.0)
+    batch = process.apply(latents, torch.zeros(1, 2, 8), torch.tensor([1]), noise)
+    # The roots of 0.36 and 1 - 0.36 are 0.6 and 0.8.
+    torch.testing.assert_close(batch.noisy, torch.full_like(latents, 0.6 * 2 + 0.8 * 3))
+    torch.testing.assert_close(batch.target, torch.full_like(latents, target))
