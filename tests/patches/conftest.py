@@ -53,3 +53,4 @@ def patched(host: Any) -> Iterator[Any]:
         path.unlink()
     shared.reload_hypernetworks()
     shared.loaded_hypernetworks.clear()
+    host.module("progress").finished_tasks.clear()  # the next test may give its task the same name
