@@ -26,7 +26,7 @@ function hnwStartJob(prefix, given) {
         live.innerHTML = "";
     };
     requestProgress(id, container, gradioApp().querySelector(`#${prefix}_gallery`), atEnd, (progress) => {
-        if (progress.textinfo) live.innerHTML = progress.textinfo;
+        if (progress.textinfo) live.innerHTML = progress.queued ? "" : progress.textinfo; // what it waits for has its own place
     });
     return [id, ...given.slice(1)];
 }
