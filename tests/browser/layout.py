@@ -51,10 +51,11 @@ return ticked.filter((one) => one.offsetParent && looks(one).appearance === "non
     .filter((one) => looks(one).backgroundColor === "rgb(255, 255, 255)")
     .map((one) => "a tick in " + (one.closest("[id]").id));
 """
-#: Pairs of our elements of which one lies over the other.
+#: Pairs of our elements of which one lies over the other; what a box scrolls away is cut off by it.
 OVER = """
 const ours = [...document.querySelectorAll(`#${arguments[0]} :is(.block[id], button, .progressDiv, .hnw-chart)`)]
-    .filter((one) => one.offsetParent && one.offsetHeight !== 0 && !one.closest("ul, .gradio-gallery *"));
+    .filter((one) => one.offsetParent && one.offsetHeight !== 0)
+    .filter((one) => !one.closest("ul, .gradio-gallery *, .hnw-scroll *"));
 const boxes = ours.map((one) => one.getBoundingClientRect());
 const name = (one) => one.id || one.closest("[id^=hnw_]").id + " " + one.className;
 const pairs = [];

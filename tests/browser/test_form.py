@@ -119,7 +119,13 @@ def test_a_long_help_is_folded_behind_a_mark(tab: Page):
     assert tab.find(mark).get_attribute("aria-expanded") == "true"
     tab.driver.execute_script(CLICK, mark)
     assert not tab.driver.execute_script(SEEN, help_)
-    assert tab.driver.execute_script(SEEN, "#hnw_train_train_max_steps .has-info + div")
+    short = "#hnw_train_fields [data-marked]:not(:has(.hnw-help)) .has-info + div"
+    assert [one for one in tab.driver.find_elements("css selector", short) if not one.get_attribute("hidden")]
+
+
+def test_fields_side_by_side_fold_their_help_together_and_stand_at_one_height(tab: Page):
+    top = "return document.querySelector(`#hnw_train_data_${arguments[0]} input`).getBoundingClientRect().top"
+    assert tab.driver.execute_script(top, "width") == tab.driver.execute_script(top, "height")
 
 
 def test_a_folder_is_chosen_with_the_keyboard(tab: Page, server: Server):
