@@ -91,6 +91,7 @@ def look_at_pictures(one: every.Toucher, data: Path) -> None:
     one.press("hnw_dataset_look_button")
     for name in ("after", "before"):
         one.press(f"hnw_dataset_{name}_button")
+    one.sweep("hnw_dataset_pictures")  # they are there only after a look
     page.press(page.find("#hnw_dataset_cards .hnw-cell > input"))
     page.press(page.find("#hnw_dataset_cards .hnw-card"))
     page.until("the picture", lambda: page.find("#hnw_dataset_caption").is_displayed())
