@@ -64,10 +64,11 @@ def test_every_action_of_the_tabs_reports_unexpected_errors(host):
     from hypernetwork_workbench.patches.runs import training
     from hypernetwork_workbench.patches.tabs.dataset import work
     from hypernetwork_workbench.patches.tabs.inspect import work as inspecting
-    from hypernetwork_workbench.patches.tabs.merge import baking, compositions, handlers
+    from hypernetwork_workbench.patches.tabs.merge import baking, compositions
+    from hypernetwork_workbench.patches.tabs.merge import work as merging
 
     actions = [work.look, work.set_caption, work.set_tags, work.undo, work.caption_all, work.make_copies]
-    actions += [handlers.merge_files, compositions.write_hns, compositions.write_one, baking._bake]
+    actions += [merging.merge_files, compositions.write_hns, compositions.write_one, baking._bake]
     actions += [inspecting.write_converted, inspecting.rename, inspecting.write_notes, inspecting.compare]
     actions += [training.run_job, training.check_job, training.find_rate_for]
     for action in actions:
