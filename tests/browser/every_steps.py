@@ -30,7 +30,8 @@ def walk(one: every.Toucher, data: Path) -> None:
     look_at_runs(one)
     add_rows(one)
     look_at_pictures(one, data)
-    ask_for_small_pictures(one)
+    one.open("hnw_merge_tab")
+    ask_for_small_pictures(one, "hnw_merge_pictures")
     for name in layout.TABS:
         one.open(f"hnw_{name}_tab")
         one.settle()
@@ -170,8 +171,7 @@ def visit(one: every.Toucher) -> None:
     """Generate while the run goes on: take one picture back while it waits, and let another in."""
     page = one.page
     one.open("tab_txt2img")
-    for name, value in (("width", SIDE_PX), ("height", SIDE_PX), ("steps", PICTURE_STEPS)):
-        page.fill(f"txt2img_{name}", value)
+    ask_for_small_pictures(one, "txt2img")
     for button in ("#txt2img_interrupt", f"{NOTICE} button"):
         page.press("txt2img_generate")
         page.until("what it waits for", lambda: html(page, NOTICE))
@@ -208,6 +208,7 @@ def look_at_runs(one: every.Toucher) -> None:
 def add_rows(one: every.Toucher) -> None:
     """Use all rows of hypernetworks."""
     one.open("tab_txt2img")
+    ask_for_small_pictures(one, "txt2img")  # Merge fills its fields in from there
     for number in range(2, 9):
         one.page.press("hnw_add")
         one.page.until(f"row {number}", lambda number=number: one.page.find(f"#hnw_row_{number}").is_displayed())
@@ -218,11 +219,10 @@ def add_rows(one: every.Toucher) -> None:
     open_train(one)
 
 
-def ask_for_small_pictures(one: every.Toucher) -> None:
-    """Enter in Merge what is drawn in seconds."""
-    one.open("hnw_merge_tab")
+def ask_for_small_pictures(one: every.Toucher, prefix: str) -> None:
+    """Enter what is drawn in seconds."""
     for name, value in (("width", SIDE_PX), ("height", SIDE_PX), ("steps", PICTURE_STEPS)):
-        one.page.fill(f"hnw_merge_pictures_{name}", value)
+        one.page.fill(f"{prefix}_{name}", value)
 
 
 def merge(one: every.Toucher) -> None:
