@@ -247,8 +247,8 @@ def test_a_page_that_is_opened_meanwhile_shows_the_run_that_goes_on(train):
 def test_what_can_be_asked_of_a_run_is_refused_where_none_goes_on(patched):
     from hypernetwork_workbench.patches.tabs.train import going_on
 
-    assert "No run is going on" in going_on.save_now()
-    assert "No run is going on" in going_on.preview_now("x")[1]
+    assert "no run is going on" in going_on.save_now()
+    assert "no run is going on" in going_on.preview_now("x")[1]
     assert "No run is going on" in going_on.pause()
     assert "No run is going on" in going_on.go_on()
 
