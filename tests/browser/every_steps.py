@@ -125,6 +125,8 @@ def train(one: every.Toucher, data: Path) -> None:
     page.fill("hnw_train_train_max_steps", STEPS)
     one.press("hnw_train_check")
     page.press("hnw_train_find_rate")
+    # Before the server has begun there is nothing to interrupt.
+    page.until("the first rate", lambda: html(page, "#hnw_train_live"))
     page.press("hnw_train_interrupt")
     one.settle()
     page.press("hnw_train_button")
