@@ -49,6 +49,17 @@ for (const kind of ["click", "input", "change", "mousedown"]) document.addEventL
 window.hnwSeen = () => { const ids = [...seen]; seen.clear(); return ids; };
 window.hnwNote = note;
 window.hnwWaits = 0;
+// What the page does a moment after it was touched: it looks at a form, for one.
+const [later, never, moments] = [window.setTimeout, window.clearTimeout, new Set()];
+const isOver = (timer) => { if (moments.delete(timer)) window.hnwWaits -= 1; };
+window.setTimeout = (what, ms, ...all) => {
+    const timer = later((...given) => {
+        try { typeof what === "function" ? what(...given) : eval(what); } finally { isOver(timer); }
+    }, ms, ...all);
+    if (ms >= 100 && ms <= 300) { moments.add(timer); window.hnwWaits += 1; }
+    return timer;
+};
+window.clearTimeout = (timer) => { isOver(timer); never(timer); };
 const Socket = window.WebSocket;
 window.WebSocket = class extends Socket {
     constructor(...all) {
