@@ -121,8 +121,11 @@ def _judge(
     if settings is None or len(networks) < len(chosen):
         return problems, note("The table of the methods returns when the fields are right.")
     plans = _plans(settings, networks, problems)
-    predicted = {settings.method_name: found} if found is not None else {}
-    return problems, page.methods_table(plans, settings.method_name, predicted, values["dtype"] != "float32")
+    is_rounded = values["dtype"] != "float32"
+    if found is None:
+        return problems, page.methods_table(plans, settings.method_name, {}, is_rounded)
+    told = done(page.difference(found, check.compared_with(settings.method_name)))
+    return problems, told + page.methods_table(plans, settings.method_name, {settings.method_name: found}, is_rounded)
 
 
 def _plans(settings: MergeSettings, networks: Sequence[Hypernetwork], problems: list[SettingsError]) -> list[Plan]:

@@ -197,7 +197,9 @@ def test_the_table_says_how_far_the_result_would_be(tab, look, folder):
     _, prediction = tab.merge.predict(*entered)
     assert listed(folder) == before
     share = check.overall(prediction[1])
-    assert f">approximate ({share:.2%})<" in tab.merge.show_prediction(prediction, *entered)
+    shown = tab.merge.show_prediction(prediction, *entered)
+    assert f">approximate ({share:.2%})<" in shown
+    assert f", by {share:.2%} on average." in shown
     assert "approximate (" not in look(**given, weight_1=0.75)[2]
     assert ">exact<" not in look(**given, dtype="float16")[2]
 
