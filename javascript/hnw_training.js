@@ -115,6 +115,12 @@ function hnwContinueChosenRun(_task, _ids, ...values) {
 }
 
 // eslint-disable-next-line no-unused-vars
+function hnwContinueUnlessRefused(status) {
+    if (!status.includes("hnw-errors")) gradioApp().querySelector("#hnw_runs_go_on").click();
+    return [];
+}
+
+// eslint-disable-next-line no-unused-vars
 function hnwOpenTrainUnlessRefused(status) {
     if (!status.includes("hnw-errors")) hnwOpenTrain();
     return [];

@@ -186,6 +186,9 @@ def test_what_is_ticked_in_runs_is_taken_from_the_form(continued: int, tab: Page
     tab.tab("Runs")
     tab.press("hnw_runs_refresh")
     box = tab.until("the run in the list", lambda: tab.driver.execute_script(CHOICE, NAME))
+    tab.press("hnw_runs_continue")  # nothing is chosen, and here it is said
+    tab.wait_for_text("hnw_runs_status", "choose a run first")
+    assert tab.find("#hnw_runs_continue").is_displayed()
     tab.press(box)
     tab.press("hnw_runs_show")
     tab.wait_for_text("hnw_runs_details", "The form")

@@ -74,6 +74,14 @@ class Handlers:
 
         return handle
 
+    def refusal(self, ids: str) -> str:
+        """Return why no run can be continued by what is chosen; nothing where one can."""
+        try:
+            _one(ids)
+        except WorkbenchError as error:
+            return _refusal(error)
+        return ""
+
     def resume(self, _task: str, ids: str, taken: Sequence[str], *entered: Any) -> tuple[Any, str]:
         """Continue the chosen run with its own settings, and with those of the form that are ticked."""
         form = self._form

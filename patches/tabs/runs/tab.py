@@ -46,6 +46,7 @@ def make_tab(train: TrainHandlers | None = None) -> Handlers:
             )
             parts["comparison"] = gr.HTML(elem_id=f"{_ID}_comparison")
             parts["ids"], parts["task"] = gr.Textbox(visible=False), gr.Textbox(visible=False)
+            parts["go_on"] = gr.Button("Continue", elem_id=f"{_ID}_go_on", elem_classes="hnw-hidden")
     parts["taken"].do_not_save_to_config = True
     handlers = Handlers(train.form if train else None)
     _connect(opened, handlers, parts, train)
@@ -82,7 +83,9 @@ def _connect(opened: Any, handlers: Handlers, parts: dict[str, Any], train: Trai
     )
     filled.then(None, [parts["status"]], None, _js="hnwOpenTrainUnlessRefused")
     resume = call_queue.wrap_gradio_gpu_call(handlers.resume, extra_outputs=[gr.update()])
-    parts["continue"].click(
+    asked = parts["continue"].click(handlers.refusal, [parts["ids"]], [parts["status"]], _js="hnwChosenRuns", **_QUICK)
+    asked.then(None, [parts["status"]], None, _js="hnwContinueUnlessRefused")
+    parts["go_on"].click(
         buttons.one_at_a_time(resume),
         [parts["task"], parts["ids"], parts["taken"], *entered],
         [train.panel.gallery, train.panel.status],

@@ -210,6 +210,7 @@ def test_what_cannot_be_done_is_said(train, runs_tab):
     assert "choose a run first" in runs_tab.show("", *entered)[-1]
     assert "there is no run in /nowhere" in runs_tab.compare("/nowhere")[-1]
     assert "choose a run first" in runs_tab.resume("task(x)", "", [], *entered)[-1]
+    assert "choose a run first" in runs_tab.refusal("")
     assert "choose a run first" in runs_tab.fill(train.handlers)("", *entered)[0]
 
 
