@@ -30,7 +30,7 @@ _OURS = re.compile(r"(setting_)?hnw_")
 _KEPT = re.compile(
     r"「[^」]*」|“[^”]*”|‘[^’]*’|\([^()]*(?:\([^()]*\))?[^()]*\)|/\S+|\w+\.\w[\w.]*|\d+ [kv] layer .*|--\w"
     r"|Stable Diffusion|Train Gamma|Prompts from file|keep every size|scheduled huber|Huber delta"
-    r"|Hypernetwork Workbench"
+    r"|Hypernetwork Workbench|-m pip install tensorboard"
 )
 _ENGLISH = re.compile(r"[A-Za-z][a-z']*(?:[ ,]+[a-z][a-z']*){2,}|^[A-Za-z]{3,} [a-z]{3,}|\d of \d")
 #: The page may ask whether it may show notifications, as it may where nobody has answered yet.

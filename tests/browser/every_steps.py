@@ -208,16 +208,19 @@ def look_at_runs(one: every.Toucher) -> None:
 
 
 def add_rows(one: every.Toucher) -> None:
-    """Use all rows of hypernetworks."""
+    """Use all rows of hypernetworks, in each tab of the host that has them."""
     one.open("tab_txt2img")
     ask_for_small_pictures(one, "txt2img")  # Merge fills its fields in from there
-    for number in range(2, 9):
-        one.page.press("hnw_add")
-        one.page.until(f"row {number}", lambda number=number: one.page.find(f"#hnw_row_{number}").is_displayed())
-    one.sweep("hnw_generation", "remove")
-    for number in range(8, 1, -1):
-        one.press(f"hnw_remove_{number}")
-    one.press("hnw_remove")
+    for suffix in filter(lambda suffix: f"hnw_add{suffix}" in one.controls, ("", "_img2img")):
+        one.open(f"tab{suffix or '_txt2img'}")
+        for number in range(2, 9):
+            one.page.press(f"hnw_add{suffix}")
+            row = f"#hnw_row_{number}{suffix}"
+            one.page.until(row, lambda row=row: one.page.find(row).is_displayed())
+        one.sweep(f"hnw_generation{suffix}", "remove")
+        for number in range(8, 1, -1):
+            one.press(f"hnw_remove_{number}{suffix}")
+        one.press(f"hnw_remove{suffix}")
     open_train(one)
 
 

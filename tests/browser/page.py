@@ -30,7 +30,7 @@ TALLEST_PX = 2400
 PATIENCE_S = 120.0
 #: What the page asks while the server is built anew ("Reload UI").
 _AWAY = ("/internal/progress", "ERR_CONNECTION_REFUSED")
-NOT_OURS = ("/assets/", "/favicon", "/manifest.json")
+NOT_OURS = ("/assets/", "/webui-assets/", "/favicon", "/manifest.json")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = (
     "--headless=new",

@@ -15,8 +15,8 @@ from tests.browser.page import Page
 from tests.real_host import webui, workplace
 
 LANGUAGES = ("None", "ja_JP", "zh_CN")
-#: Tabs of the host beside ours; it has no translation of its own.
-HOSTS = {"Create embedding", "Create hypernetwork", "Train"}
+#: Tabs of the host beside ours, and its hint on every "None"; it has no translation of its own.
+HOSTS = {"Create embedding", "Create hypernetwork", "Train", "Do not do anything special"}
 
 
 @pytest.fixture(scope="module", params=LANGUAGES)
