@@ -45,7 +45,7 @@ def chosen(tab: Page) -> Page:
     """Return the tab with both networks chosen, and its folds open."""
     tab.choose("hnw_merge_network_1", FIRST)
     tab.choose("hnw_merge_network_2", SECOND)
-    tab.wait_for_text("hnw_merge_methods", "it needs exactly 3 networks, not 2.")
+    tab.wait_for_text("hnw_merge_methods", "it needs exactly 3 networks, not 2")
     for fold in ("composition", "bake"):
         tab.press(tab.find(f"#hnw_merge_{fold} > .label-wrap"))
     return tab
