@@ -29,6 +29,7 @@ def tab(page: Page, server: Server) -> Iterator[Page]:
     page.tab("Create Beta Hypernetwork")
     page.wait_for_text("hnw_create_summary", "Parameters")  # until then the widths are not ticked
     page.fill("hnw_create_more_widths", "24, 32, 64")
+    page.check("hnw_create_zero_last_layer", wanted=False)  # else they change nothing before they are trained
     for name in (FIRST, SECOND):
         page.fill("hnw_create_name", name)
         page.until("a form without problems", lambda: "To be corrected" not in page.text("hnw_create_summary"))
@@ -165,7 +166,7 @@ def test_a_composition_is_read_as_it_is_written_and_saved(chosen: Page, server: 
     page.fill("hnw_merge_composition_text", f"{FIRST}:0.8 + {SECOND}:0.2")
     preview = page.wait_for_text("hnw_merge_composition_preview", ".hns form")
     assert f"{{'{FIRST}': 0.8, '{SECOND}': 0.2}}" in preview
-    assert "yes: The one file has" in preview
+    assert "yes: the one file has" in preview
     page.fill("hnw_merge_composition_name", "merge mix")
     page.press("hnw_merge_composition_save")
     page.wait_for_text("hnw_merge_composition_status", "Saved as merge mix.hns")
