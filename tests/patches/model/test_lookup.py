@@ -45,7 +45,8 @@ def ways(host):
     from hypernetwork_workbench.patches.runs.job import job_from
     from hypernetwork_workbench.patches.sets import host_training, xyz_grid
     from hypernetwork_workbench.patches.tabs.inspect import work
-    from hypernetwork_workbench.patches.tabs.merge import compositions, handlers
+    from hypernetwork_workbench.patches.tabs.merge import compositions
+    from hypernetwork_workbench.patches.tabs.merge import work as merging
 
     return {
         "inspect": work.network_path,
@@ -54,8 +55,8 @@ def ways(host):
             {"network": {"file": name}, "data": {"folder": "x"}, "output": {"name": "y", "overwrite": False}}
         ),
         "host's train": host_training._trained,
-        "merge": lambda name: handlers._outline({"network_1": name}, 1),
-        "composition": lambda name: compositions._outlines(compositions._read(f"{name}:0.5 + night")),
+        "merge": lambda name: merging.outline_of({"network_1": name}, 1),
+        "composition": lambda name: compositions._outlines(compositions.read(f"{name}:0.5 + night")),
         "grid": lambda name: xyz_grid._confirm_names(None, [name]),
     }
 
@@ -108,7 +109,7 @@ def test_another_file_named_as_a_composition_is_named(kind, folder, patched):
     from hypernetwork_workbench.patches.tabs.merge import compositions
 
     with pytest.raises(SettingsError, match=f"it is {what}".replace("(", r"\(").replace(")", r"\)")):
-        compositions._read("other + night")
+        compositions.read("other + night")
 
 
 @pytest.mark.parametrize("way", ["http inspect", "host's train", "merge"])
