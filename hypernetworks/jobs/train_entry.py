@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from markupsafe import Markup
 
 from ..base.errors import DatasetError, SettingsError, WorkbenchError
 from ..base.intervals import counts_epochs
+from ..base.options import from_tables
 from ..base.outside import shown_path
 from ..data.dataset import held_out_count
 from ..data.pictures.finding import find_pictures
@@ -63,14 +65,17 @@ class PlannedRates:
         return [step for _, end in pieces for step in (end - 1, end) if step < self.end_step]
 
 
-def problems(tables: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
-    """Return the reason for each field with a wrong value, in the words of the form, by `section.key`."""
+def problems(tables: Mapping[str, Mapping[str, Any]], of_rates: Sequence[SettingsError] = ()) -> dict[str, str]:
+    """Return the reason for each field with a wrong value, in the words of the form, by `section.key`.
+
+    Args:
+        of_rates: what `planned_rates` found wrong.
+    """
+    errors = list(of_rates)
     try:
         Job.from_mapping(tables)
     except SettingsError as error:
-        errors = error.errors
-    else:
-        return {}
+        errors = [*error.errors, *errors]
     empty = {address for address in _TO_BE_FILLED_IN if not _entered(tables, address)}
     return {error.field: worded(error.reason) for error in reversed(errors) if error.field not in empty}
 
@@ -79,18 +84,21 @@ def planned_rates(tables: Mapping[str, Mapping[str, Any]]) -> PlannedRates:
     """Return the rates for the values entered; pictures are counted only where a length in epochs needs it.
 
     Raises:
-        SettingsError: schedule, length or folder is wrong; names the field without its section.
+        SettingsError: schedule, length or folder is wrong; names the field as `section.key`.
     """
-    schedule = ScheduleSettings.from_mapping(tables["schedule"])
-    train = TrainSettings.from_mapping(tables["train"])
+    settings = from_tables({"schedule": ScheduleSettings, "train": TrainSettings}, tables)
+    schedule, train = settings["schedule"], settings["train"]
     per_epoch = None
     if schedule.counts_epochs or counts_epochs(train.max_steps):
-        data = DataSettings.from_mapping(tables["data"])
-        if not data.folder:
-            raise SettingsError("folder", "the pictures of other folders are counted by Check; this needs a folder")
-        per_epoch = _epoch_steps(data, train, _count_pictures(Path(data.folder)))
-    steps = train.steps(per_epoch or 1)
-    rates = schedule.schedule(steps, per_epoch or 1)
+        with _section("data"):
+            data = DataSettings.from_mapping(tables["data"])
+            if not data.folder:
+                raise SettingsError("folder", "the pictures of other folders are counted by Check; this needs a folder")
+            per_epoch = _epoch_steps(data, train, _count_pictures(Path(data.folder)))
+    with _section("train"):
+        steps = train.steps(per_epoch or 1)
+    with _section("schedule"):
+        rates = schedule.schedule(steps, per_epoch or 1)
     return PlannedRates(rates, min(steps, rates.end_step or steps), per_epoch)
 
 
@@ -104,6 +112,15 @@ def in_words(error: WorkbenchError) -> WorkbenchError:
 def worded(text: str) -> str:
     """Return a text with the labels of the form in place of each `section.key`."""
     return in_page_words(_ADDRESS.sub(lambda address: f"“{LABELS[address[0]]}”", text), {})
+
+
+@contextmanager
+def _section(name: str) -> Iterator[None]:
+    """Name the section in the fields of the errors inside."""
+    try:
+        yield
+    except SettingsError as error:
+        raise error.within(name) from error
 
 
 def _entered(tables: Mapping[str, Mapping[str, Any]], address: str) -> Any:

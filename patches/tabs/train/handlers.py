@@ -124,13 +124,15 @@ class Handlers:
         return [*self.form.filled(changes), *self._look(tables)]
 
     def _look(self, tables: dict[str, Any]) -> list[Any]:
-        reasons = problems(draft(tables))
+        drafted = draft(tables)
+        plot, of_rates = _plot(drafted)
+        reasons = problems(drafted, of_rates)
         network = tables["network"]["file"]
         if network and listing.find(lookup.listed(network), network) is None:
             reasons["network.file"] = missing_network(network)
         entered = {f"{section}.{name}": value for section, table in tables.items() for name, value in table.items()}
         return [
-            _plot(draft(tables)),
+            plot,
             *shown_preset(presets.matching(entered)),
             self.panel.head.update(tables),
             *self.form.message_updates(reasons),
@@ -149,10 +151,10 @@ def _choose_network(loaded: train_files.LoadedJob) -> None:
         loaded.values["network.file"] = name
 
 
-def _plot(tables: Mapping[str, Mapping[str, Any]]) -> str:
+def _plot(tables: Mapping[str, Mapping[str, Any]]) -> tuple[str, Sequence[SettingsError]]:
+    """Return the learning rates of a run, or instead what is wrong with the fields that they are made of."""
     try:
         planned = planned_rates(tables)
-        return note(planned.line(), planned.chart())
-    except SettingsError:
-        # The reason is shown at the field.
-        return note("The plot of the learning rate returns when the entries are right.")
+    except SettingsError as error:
+        return note("The plot of the learning rate returns when the entries are right."), error.errors
+    return note(planned.line(), planned.chart()), ()

@@ -75,10 +75,10 @@ def test_lengths_in_epochs_count_the_pictures(pictures):
 @pytest.mark.parametrize(
     ("changes", "field"),
     [
-        ({"schedule__rate": "fast"}, "rate"),
-        ({"train__max_steps": None}, "max_steps"),
-        ({"schedule__kind": "cosine", "schedule__warmup": 5000}, "warmup"),
-        ({"schedule__kind": "cosine restarts", "schedule__cycle": "2 epochs"}, "folder"),
+        ({"schedule__rate": "fast"}, "schedule.rate"),
+        ({"train__max_steps": None}, "train.max_steps"),
+        ({"schedule__kind": "cosine", "schedule__warmup": 5000}, "schedule.warmup"),
+        ({"schedule__kind": "cosine restarts", "schedule__cycle": "2 epochs"}, "data.folder"),
     ],
 )
 def test_rates_that_cannot_be_computed_name_the_field(tmp_path, changes, field):

@@ -157,6 +157,22 @@ def test_what_is_entered_is_not_taken_as_html(tab):
     assert "<img" not in tab.status
 
 
+@pytest.mark.parametrize(
+    ("entered", "field"),
+    [
+        ({"train__max_steps": "1.5 epochs", "schedule__warmup": "2 epochs"}, "schedule.warmup"),
+        ({"train__max_steps": "1.5 epochs", "schedule__warmup": "5"}, "schedule.warmup"),
+        ({"train__max_steps": "2 epochs", "schedule__warmup": "1", "schedule__min_rate": 9.0}, "schedule.min_rate"),
+        ({"train__max_steps": 4, "schedule__warmup": "5", "network__file": None}, "schedule.warmup"),
+        ({"train__max_steps": "2 epochs", "data__folder": "/nowhere"}, "data.folder"),
+    ],
+)
+def test_what_keeps_the_rates_from_being_drawn_is_said_at_its_field(tab, entered, field):
+    tab.look(schedule__kind="cosine", **entered)
+    assert "<svg" not in tab.outputs["plot"]
+    assert list(tab.problems()) == [field.replace(".", "_")]
+
+
 def test_every_recipe_fills_the_form_and_can_be_planned(tab):
     for preset in presets.PRESETS:
         tab.choose_preset(preset.name)
