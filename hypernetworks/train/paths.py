@@ -137,7 +137,7 @@ class OutputPaths:
         for folder in (self.network.parent, self.folder, self.previews, self.tensorboard):
             if (what := not_folder(folder)) is not None:
                 yield SettingsError("output.dir", f"{folder} is {what}, where the run needs a folder")
-        ours = (self.log, self.job, self.sheet, self.running)
+        ours = (self.log, self.job, self.length, self.sheet, self.running)
         for path in (*ours, *(one for network in (self.network, self.best, self.unfinished) for one in _pair(network))):
             if (what := not_regular(path)) is not None:
                 yield SettingsError("output.name", f"{path} is {what}, where the run writes a file")

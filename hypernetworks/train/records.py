@@ -11,7 +11,7 @@ from typing import Any
 
 from ..base.atomic import write_text
 from ..base.errors import SettingsError
-from ..base.forms import STEPS, Record, UnfitError
+from ..base.forms import STEPS, Record, UnfitError, Whole
 from ..base.outside import UnfitTextError, read_json, shown_path
 from .paths import OutputPaths
 from .settings.job import Job
@@ -26,7 +26,8 @@ _POINTS = 400
 _PLACES = ("output.name", "output.dir", "output.overwrite", "output.resume_changed")
 
 Points = list[tuple[int, float]]
-_LENGTH = Record({"steps": STEPS, "steps_per_epoch": STEPS})
+_STEPS = Whole(1, STEPS.maximum)
+_LENGTH = Record({"steps": _STEPS, "steps_per_epoch": _STEPS})
 _MOST_LENGTH_BYTES = 1000
 
 

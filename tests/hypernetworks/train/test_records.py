@@ -114,7 +114,7 @@ def test_a_run_in_epochs_is_as_long_as_it_says(run, tmp_path):
 
 def test_a_run_in_epochs_whose_length_is_lost_is_not_taken_for_finished(run, tmp_path):
     run(train__max_steps="2 epochs")
-    for text in ("", "{}", '{"steps": -1, "steps_per_epoch": 1}', "[1, 2]"):
+    for text in ("", "{}", '{"steps": 0, "steps_per_epoch": 1}', '{"steps": 2, "steps_per_epoch": -1}', "[1, 2]"):
         (tmp_path / "logs" / "fake" / "length.json").write_text(text)
         (found,) = listed(tmp_path)
         assert (found.total, found.steps_per_epoch) == (found.steps + 1, None), text

@@ -122,6 +122,25 @@ def test_tensorboard_where_a_file_has_the_name_of_its_folder_is_refused_before_t
         train(make_job(pictures), fake_ports(tmp_path))
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "log.csv",
+        "job.toml",
+        "length.json",
+        "sheet.png",
+        "fake-running.state",
+        "fake-best.pt",
+        "fake-unfinished.pt.state",
+    ],
+)
+def test_a_folder_with_the_name_of_a_file_of_the_run_is_refused_before_it(pictures, tmp_path, name):
+    (tmp_path / "logs" / "fake" / name).mkdir(parents=True)
+    with pytest.raises(logs.SettingsError, match=rf"{name} is a folder, where the run writes a file"):
+        train(make_job(pictures), fake_ports(tmp_path))
+    assert not (tmp_path / "hypernetworks" / "fake.pt").exists()
+
+
 SMALL_DISK = """
 import sys, logging
 from pathlib import Path
