@@ -11,7 +11,7 @@ from .outside import shown
 #: Longer than any run; a larger number is a typing error.
 _LONGEST = 1_000_000_000
 _EPOCHS = ("epoch", "エポック", "轮")
-_FORM = re.compile(r"(.*?)\s*(steps?|ステップ|步|epochs?|エポック|轮)?", re.IGNORECASE | re.DOTALL)
+_UNIT = re.compile(r"(?:steps?|ステップ|步|epochs?|エポック|轮)$", re.IGNORECASE)
 
 
 def counts_epochs(length: int | str) -> bool:
@@ -22,8 +22,7 @@ def counts_epochs(length: int | str) -> bool:
 
 def has_unit(text: str) -> bool:
     """Tell whether a text ends with a unit of lengths."""
-    match = _FORM.fullmatch(numbers.bare(text))
-    return bool(match and match[2])
+    return bool(_parts(text)[1])
 
 
 def parse_interval(field: str, length: int | str, steps_per_epoch: int) -> int:
@@ -37,8 +36,8 @@ def parse_interval(field: str, length: int | str, steps_per_epoch: int) -> int:
         SettingsError: it is neither; names `field`.
     """
     text = str(length)
-    match, is_epochs = _FORM.fullmatch(numbers.bare(text)), counts_epochs(text)
-    written = match[1] if match else text
+    written, unit = _parts(text)
+    is_epochs = counts_epochs(unit)
     try:
         number = numbers.read(written)
         if not is_epochs and number.is_integer():
@@ -55,3 +54,10 @@ def parse_interval(field: str, length: int | str, steps_per_epoch: int) -> int:
     if number != int(number):
         raise SettingsError(field, f"steps must be whole, not {written}")
     return int(number)
+
+
+def _parts(text: str) -> tuple[str, str]:
+    """Return what stands before the unit of a length, and the unit; empty where there is none."""
+    bare = numbers.bare(text)
+    found = _UNIT.search(bare)
+    return (bare[: found.start()].rstrip(), found[0]) if found else (bare, "")
