@@ -120,8 +120,10 @@ class PictureHandlers:
         remarks = (
             f"{tag} changes nothing here: each picture shows one thing alone." for tag in prompt_files.tags([request])
         )
-        outcome = _outcome(len(made), len(planned.motifs), request.seed)
-        return [made, planned.of, planned.prediction, done(outcome, *planned.facts, *remarks)]
+        told = done(_outcome(len(made), len(planned.motifs), request.seed), *planned.facts, *remarks)
+        if not made:  # those of before stay, and are of what they were
+            return [gr.update(), gr.update(), planned.prediction, told]
+        return [made, planned.of, planned.prediction, told]
 
 
 def of_txt2img(values: Sequence[Any]) -> dict[str, Any]:

@@ -211,6 +211,21 @@ def test_an_interrupt_leaves_whole_pictures_alone(stop, show, patched, monkeypat
     assert len(calls) == 3
 
 
+def test_an_interrupt_before_the_first_picture_leaves_those_of_before(show, patched, monkeypatch):
+    from modules import sd_samplers
+
+    state, decode = patched.module("shared").state, sd_samplers.decode_latents
+
+    def stopping(latents: Any) -> Any:
+        monkeypatch.setattr(state, "interrupted", True)
+        return decode(latents)
+
+    monkeypatch.setattr(sd_samplers, "decode_latents", stopping)
+    pictures, of, _, status = show()
+    assert "Interrupted after 0 of 4 pictures" in status
+    assert pictures == of == gr.update()
+
+
 def test_the_pictures_are_stale_once_the_merge_has_changed(tab, show):
     _, of, _, _ = show()
 
