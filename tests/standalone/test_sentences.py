@@ -145,6 +145,24 @@ def test_the_answer_to_a_second_press_of_train_is_translated_with_all_its_parts(
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "must be at least 64, not 63",
+        "must be at most 2048, not 4096",
+        "must be at most 10000000 steps, not 1e9 epochs",
+        "must be a multiple of 8, not 100",
+        "must be a whole number, not 2.5",
+        "must be above 0",
+    ],
+)
+def test_a_reason_reads_the_same_at_its_field_and_behind_its_label(language, reason):
+    alone, labelled = translator.translate(table(language), [reason, f"Width: {reason}."])
+    assert alone != reason
+    assert labelled.rstrip("。.").endswith(alone.rstrip("。."))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_names_and_values_are_shown_as_they_are(language):
     names = ("my night style v2.pt", "D:/夜の絵/of the sea", "1e-05", "[1, 2, 1]")
     shown = translator.translate(table(language), [f"Loaded {name}." for name in names])

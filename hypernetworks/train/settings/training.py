@@ -148,5 +148,5 @@ class TrainSettings(Settings):
         if steps < 1:
             raise SettingsError("max_steps", f"must be at least 1, not {self.max_steps}")
         if steps > _MOST_STEPS:
-            raise SettingsError("max_steps", f"must be at most {_MOST_STEPS}, not {self.max_steps}")
+            raise SettingsError("max_steps", f"must be at most {_MOST_STEPS} steps, not {self.max_steps}")
         return steps
