@@ -116,11 +116,8 @@ def server(chromium: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 @pytest.fixture(scope="session")
 def page(server: Server) -> Iterator[browser.Page]:
     """Return the page in Chromium; the tests of this folder share it."""
-    driver = browser.open_browser()
-    try:
-        yield browser.Page(driver, server.address)
-    finally:
-        driver.quit()
+    with browser.opened(server.address) as page:
+        yield page
 
 
 def _answers(address: str) -> bool:

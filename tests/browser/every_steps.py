@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests import sources
 from tests.browser import every, layout
-from tests.browser.page import Page
+from tests.browser.page import Page, opened
 from tests.browser.test_runs import NOTICE
 from tests.browser.test_train import HTML
 
@@ -17,6 +19,15 @@ CAPTION = "a red triangle, night"
 STEPS = 50_000
 SIDE_PX = 64
 PICTURE_STEPS = 4
+
+
+@contextmanager
+def walked(address: str, data: Path) -> Iterator[every.Toucher]:
+    """Return the page of a host after everything was touched; see `walk`."""
+    with opened(address) as page:
+        one = every.Toucher(page)
+        walk(one, data)
+        yield one
 
 
 def walk(one: every.Toucher, data: Path) -> None:

@@ -8,7 +8,8 @@ import itertools
 import shutil
 import time
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -83,6 +84,16 @@ def open_browser(names: Sequence[str] = ()) -> webdriver.Chrome:
     driver = webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver")))
     driver.set_script_timeout(PATIENCE_S)
     return driver
+
+
+@contextmanager
+def opened(address: str) -> Iterator[Page]:
+    """Return a page in a browser of its own."""
+    driver = open_browser()
+    try:
+        yield Page(driver, address)
+    finally:
+        driver.quit()
 
 
 class Page:

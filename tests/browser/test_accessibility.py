@@ -19,11 +19,8 @@ WIDTHS_PX = (1440, 420)
 @pytest.fixture(scope="module", params=("light", "dark"))
 def themed(request: pytest.FixtureRequest, server: Server) -> Iterator[Page]:
     """Return a page in a theme, in a browser of its own."""
-    driver = browser.open_browser()
-    try:
-        yield Page(driver, f"{server.address}/?__theme={request.param}")
-    finally:
-        driver.quit()
+    with browser.opened(f"{server.address}/?__theme={request.param}") as page:
+        yield page
 
 
 def test_the_rows_have_no_serious_problem(themed: Page):

@@ -198,18 +198,11 @@ def test_the_hosts_own_sound_is_played_where_it_has_one(chromium: None, tmp_path
     with wave.open(str(data / "notification.mp3"), "wb") as sound:
         sound.setparams((1, 2, 8000, 0, "NONE", ""))
         sound.writeframes(bytes(8000))
-    driver = browser.open_browser()
-    try:
-        with serving(tmp_path_factory, "--data-dir", str(data)) as server:
-            page = Page(driver, server.address)
-            _open(page)
-            ActionChains(driver).click(page.find("#tabs > .tab-nav button")).perform()  # sounds need a press before
-            driver.execute_script(END_RUN, "first", "")
-            assert page.until("the host's sound", lambda: driver.execute_script("return played && [played, rung]")) == [
-                1,
-                0,
-            ]
-            driver.execute_script(END_RUN, "second", "data:audio/mpeg,broken")
-            assert page.until("our own", lambda: driver.execute_script("return rung && [played, rung]")) == [0, 1]
-    finally:
-        driver.quit()
+    with serving(tmp_path_factory, "--data-dir", str(data)) as server, browser.opened(server.address) as page:
+        _open(page)
+        driver, heard = page.driver, "return (played || rung) && [played, rung]"
+        ActionChains(driver).click(page.find("#tabs > .tab-nav button")).perform()  # sounds need a press before
+        driver.execute_script(END_RUN, "first", "")
+        assert page.until("the host's sound", lambda: driver.execute_script(heard)) == [1, 0]
+        driver.execute_script(END_RUN, "second", "data:audio/mpeg,broken")
+        assert page.until("our own", lambda: driver.execute_script(heard)) == [0, 1]

@@ -11,9 +11,7 @@ import pytest
 
 from tests import sources
 from tests.browser import every, every_steps
-from tests.browser import page as browser
 from tests.browser.conftest import Server, serving
-from tests.browser.page import Page
 
 pytestmark = pytest.mark.slow
 
@@ -44,13 +42,8 @@ def place(language: str, chromium: None, tmp_path_factory: pytest.TempPathFactor
 @pytest.fixture(scope="module")
 def toucher(place: Server) -> Iterator[every.Toucher]:
     """Return the page after everything was touched."""
-    driver = browser.open_browser()
-    try:
-        one = every.Toucher(Page(driver, place.address))
-        every_steps.walk(one, place.data)
+    with every_steps.walked(place.address, place.data) as one:
         yield one
-    finally:
-        driver.quit()
 
 
 def test_every_control_was_touched(toucher: every.Toucher):

@@ -127,19 +127,18 @@ def test_the_result_fits(ended: Page, width_px: int, screenshots: Path | None):
 def test_a_setting_moves_them_into_a_tab_of_their_own(chromium: None, tmp_path_factory: pytest.TempPathFactory):
     data = tmp_path_factory.mktemp("apart")
     (data / "config.json").write_text('{"hnw_own_tab": true}', encoding="utf-8")
-    driver = browser.open_browser()
-    try:
-        with serving(tmp_path_factory, "--data-dir", str(data)) as server, layout.wide(driver, 1440):
-            apart = Page(driver, server.address)
-            apart.tab("Train")
-            assert is_in_sight(apart, "#ti_gallery_container")
-            apart.tab("Hypernetworks")
-            for name in layout.TABS:
-                assert layout.problems(driver, name) == []
-            assert layout.unseen(driver, is_beside=True) == []
-            assert is_in_sight(apart, "#hnw_train_from_txt2img"), "txt2img gives its components here too"
-    finally:
-        driver.quit()
+    with (
+        serving(tmp_path_factory, "--data-dir", str(data)) as server,
+        browser.opened(server.address) as apart,
+        layout.wide(apart.driver, 1440),
+    ):
+        apart.tab("Train")
+        assert is_in_sight(apart, "#ti_gallery_container")
+        apart.tab("Hypernetworks")
+        for name in layout.TABS:
+            assert layout.problems(apart.driver, name) == []
+        assert layout.unseen(apart.driver, is_beside=True) == []
+        assert is_in_sight(apart, "#hnw_train_from_txt2img"), "txt2img gives its components here too"
 
 
 def test_the_scripts_made_no_error(ended: Page):

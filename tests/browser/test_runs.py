@@ -52,11 +52,8 @@ def tab(page: Page) -> Iterator[Page]:
 @pytest.fixture
 def other(tab: Page, server: Server) -> Iterator[Page]:
     """Return the page of a second user."""
-    driver = browser.open_browser()
-    try:
-        yield Page(driver, server.address)
-    finally:
-        driver.quit()
+    with browser.opened(server.address) as page:
+        yield page
 
 
 def goes_on(page: Page) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.browser import page as browser
 from tests.real_host import switched, webui, workplace
 
 MINUTES = 15
@@ -60,6 +61,15 @@ def host(folder: Path, bare: Bare) -> Iterator[webui.WebUI]:
     workplace.add_probe(folder)
     with webui.running(folder) as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def browsed(host: webui.WebUI) -> Iterator[browser.Page]:
+    """Return the page of the WebUI in Chromium, without waiting for any part of it."""
+    if reason := browser.missing():
+        pytest.skip(reason)
+    with browser.opened(host.address) as page:
+        yield page
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,6 @@ import pytest
 
 from tests.browser import every, every_steps
 from tests.browser import page as browser
-from tests.browser.page import Page
 from tests.real_host import webui, workplace
 
 LANGUAGES = ("None", "ja_JP", "zh_CN")
@@ -50,13 +49,8 @@ def place(language: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[w
 @pytest.fixture(scope="module")
 def toucher(place: webui.WebUI) -> Iterator[every.Toucher]:
     """Return the page after everything was touched."""
-    driver = browser.open_browser()
-    try:
-        one = every.Toucher(Page(driver, place.address))
-        every_steps.walk(one, place.folder)
+    with every_steps.walked(place.address, place.folder) as one:
         yield one
-    finally:
-        driver.quit()
 
 
 def test_every_control_was_touched(toucher: every.Toucher) -> None:

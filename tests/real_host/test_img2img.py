@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,24 +19,17 @@ PICTURE = ROOT / "examples" / "night" / "01-red-triangle.png"
 
 
 @pytest.fixture(scope="module")
-def page(host: WebUI) -> Iterator[browser.Page]:
+def page(browsed: browser.Page) -> browser.Page:
     """Return the WebUI in Chromium, with its tab img2img open and a picture in it."""
-    if reason := browser.missing():
-        pytest.skip(reason)
-    driver = browser.open_browser()
-    try:
-        opened = browser.Page(driver, host.address)
-        opened.tab("img2img")
-        opened.until("our rows", lambda: driver.execute_script(IN_SIGHT, "#hnw_generation_img2img"))
-        driver.find_element(By.CSS_SELECTOR, "#img2img_image input[type=file]").send_keys(str(PICTURE))
-        opened.until(
-            "the picture", lambda: driver.execute_script(IN_SIGHT, "#img2img_image img, #img2img_image canvas")
-        )
-        for name, value in (("prompt", "a red circle"), ("steps", 3), ("width", 64), ("height", 64)):
-            opened.fill(f"img2img_{name}", value)
-        yield opened
-    finally:
-        driver.quit()
+    browsed.tab("img2img")
+    browsed.until("our rows", lambda: browsed.driver.execute_script(IN_SIGHT, "#hnw_generation_img2img"))
+    browsed.driver.find_element(By.CSS_SELECTOR, "#img2img_image input[type=file]").send_keys(str(PICTURE))
+    browsed.until(
+        "the picture", lambda: browsed.driver.execute_script(IN_SIGHT, "#img2img_image img, #img2img_image canvas")
+    )
+    for name, value in (("prompt", "a red circle"), ("steps", 3), ("width", 64), ("height", 64)):
+        browsed.fill(f"img2img_{name}", value)
+    return browsed
 
 
 def point_at_the_list(page: browser.Page) -> None:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from tests.browser import layout
 from tests.browser import page as browser
-from tests.real_host.webui import WebUI
 
 BOXES = """
 const found = document.querySelectorAll("#train_tabs, #train_tabs ~ .resize-handle, #ti_gallery_container");
@@ -17,18 +14,13 @@ return [...found].map((one) => [one.offsetLeft, one.offsetTop, one.offsetWidth, 
 
 
 @pytest.fixture(scope="module")
-def page(host: WebUI) -> Iterator[browser.Page]:
+def page(browsed: browser.Page) -> browser.Page:
     """Return the WebUI in Chromium, with its tab Train open."""
-    if reason := browser.missing():
-        pytest.skip(reason)
-    driver = browser.open_browser()
-    try:
-        opened = browser.Page(driver, host.address)
-        opened.until("our tabs", lambda: driver.execute_script("return !!document.querySelector('#hnw_train_tab')"))
-        opened.tab("Train")
-        yield opened
-    finally:
-        driver.quit()
+    browsed.until(
+        "our tabs", lambda: browsed.driver.execute_script("return !!document.querySelector('#hnw_train_tab')")
+    )
+    browsed.tab("Train")
+    return browsed
 
 
 @pytest.mark.parametrize("width_px", layout.WIDTHS_PX)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
@@ -18,19 +17,14 @@ THRESHOLD = "interrogate_deepbooru_score_threshold"
 
 
 @pytest.fixture(scope="module")
-def page(host: WebUI) -> Iterator[browser.Page]:
+def page(browsed: browser.Page) -> browser.Page:
     """Return the WebUI in Chromium, with our tab Dataset open."""
-    if reason := browser.missing():
-        pytest.skip(reason)
-    driver = browser.open_browser()
-    try:
-        opened = browser.Page(driver, host.address)
-        opened.until("our tabs", lambda: driver.execute_script("return !!document.querySelector('#hnw_dataset_tab')"))
-        opened.tab("Train")
-        opened.tab("Dataset")
-        yield opened
-    finally:
-        driver.quit()
+    browsed.until(
+        "our tabs", lambda: browsed.driver.execute_script("return !!document.querySelector('#hnw_dataset_tab')")
+    )
+    browsed.tab("Train")
+    browsed.tab("Dataset")
+    return browsed
 
 
 @pytest.fixture
