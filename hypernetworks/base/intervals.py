@@ -52,7 +52,7 @@ def parse_interval(field: str, length: int | str, steps_per_epoch: int) -> int:
     if is_epochs:
         return max(1, round(number * steps_per_epoch)) if number else 0
     if number != int(number):
-        raise SettingsError(field, f"steps must be whole, not {written}")
+        raise SettingsError(field, f"must be a whole number of steps, not {written}")
     return int(number)
 
 

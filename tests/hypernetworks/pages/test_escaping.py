@@ -278,8 +278,8 @@ PIECES = {
     "create.draw",
 }
 #: Functions that give no page: words for one, and the templates themselves.
-WORDS = {"charts.colour", "dataset_pictures.again", "elements.page", "elements.piece", "merge.reason"}
-WORDS |= {"sentences.in_page_words"}
+WORDS = {"charts.colour", "dataset_pictures.again", "elements.page", "elements.piece"}
+WORDS |= {"merge.difference", "merge.reason", "sentences.in_page_words"}
 WORDS |= {f"elements.{name}" for name in ("beyond", "number", "share", "size", "text")}
 
 
