@@ -61,10 +61,10 @@ def places(path: Path) -> list[Place]:
 
 
 def mutant(place: Place) -> Mutant | None:
-    """Return the file with the change; None where it changes nothing that runs, as in an annotation."""
+    """Return the file with the change; None where nothing that runs changes, as in an annotation, or none is Python."""
     before = _text(place.path)
     after = mutate_code(before, operators()[place.operator], place.occurrence)
-    if after is None or _running(before) == _running(after):
+    if after is None or _running(after) in (None, _running(before)):
         return None
     first, last = _difference(before.splitlines(), after.splitlines())
     return Mutant(place.path, place.operator, place.position[0][0], first, last, after)

@@ -171,6 +171,13 @@ def test_statements_are_left_out(tmp_path: Path):
     assert [(mutant.line, mutant.after) for mutant in left_out if mutant] == [(n, "pass") for n in (4, 5, 6, 7, 9)]
 
 
+def test_what_is_no_python_is_no_change(tmp_path: Path):
+    path = tmp_path / "some.py"
+    path.write_text("x = {**y}\nz = x**y\n")
+    changes = [mutants.mutant(place) for place in mutants.places(path) if place.operator.endswith("_Pow_Div")]
+    assert [mutant.after for mutant in changes if mutant] == ["z = x/y"]
+
+
 def test_the_known_equivalents_of_the_project_are_there():
     known = equivalents.read()
     assert all(entry.reason for entry in known)
