@@ -7,6 +7,7 @@ import shutil
 import pytest
 from hypernetwork_workbench.hypernetworks import files
 from hypernetwork_workbench.hypernetworks.base.errors import SettingsError
+from hypernetwork_workbench.hypernetworks.base.forms import UnfitError
 from hypernetwork_workbench.hypernetworks.data.scan import read_dataset
 from hypernetwork_workbench.hypernetworks.data.settings import DataSettings
 from hypernetwork_workbench.hypernetworks.ports import Checkpoint
@@ -192,3 +193,79 @@ def test_what_lines_are_counts_only_where_there_are_several(tmp_path, text, matt
         settings = DataSettings(folder=str(tmp_path), width=16, height=16, caption_lines=lines)
         seen.add(origin._picture(read_dataset(settings, "n").samples[0]))
     assert (len(seen) > 1) == matters
+
+
+def of(pictures=(), settings=None, structure=None, model=None):
+    """Return what a run is made of, with pictures given as `name content mask caption treatment`."""
+    return origin.Origin(
+        settings or {}, structure or {}, model or {}, tuple(origin.Picture(*one.split()) for one in pictures)
+    )
+
+
+def told(before, now):
+    return [tuple(change) for change in before.changes(now)]
+
+
+@pytest.mark.parametrize(
+    ("now", "text"),
+    [
+        (["a 1 2 3 4", "b 1 2 3 4", "c 1 2 3 4"], "pictures added: c"),
+        (["b 1 2 3 4"], "pictures removed: a"),
+        (["a 9 2 3 4", "b 1 2 3 4"], "pictures replaced: a"),
+        (["a 1 9 3 4", "b 1 2 3 4"], "masks changed: a"),
+        (["a 1 2 9 4", "b 1 2 3 4"], "captions edited: a"),
+        (["a 1 2 3 9", "b 1 2 3 4"], "pictures shown in another way: a"),
+        (["b 1 2 3 4", "a 1 2 3 4"], "the pictures come in another order"),
+        (["a 1 2 3 4", "a 1 2 3 4", "b 1 2 3 4"], "pictures added: a (2)"),
+    ],
+)
+def test_each_difference_of_pictures_has_its_words(now, text):
+    before = ["a 1 2 3 4", "b 1 2 3 4"]
+    assert told(of(before), of(now)) == [(text, True)]
+    assert told(of(before), of(before)) == []
+
+
+def test_a_setting_of_the_data_explains_that_pictures_are_shown_in_another_way():
+    flip, order = {"data.flip": True}, {"train.max_steps": 5}
+    before = of(["a 1 2 3 4"], {"data.flip": False, "train.max_steps": 4})
+    assert told(before, of(["a 1 2 3 9"], flip)) == [("data.flip is true, not false", True)]
+    shown = ("pictures shown in another way: a", True)
+    assert told(before, of(["a 1 2 3 9"], order)) == [shown, ("train.max_steps is 5, not 4", False)]
+
+
+def test_what_one_of_two_versions_does_not_know_is_no_change():
+    old = of((), {"train.seed": 1}, {"activation": "relu"}, {"checkpoint": "a", "vae": ""})
+    new = of((), {"train.ema_decay": 0.5}, {"skip_connection": True}, {"text_encoder": "b", "vae": "c"})
+    assert told(old, new) == []
+    assert told(old, of((), {}, {"activation": "mish"}, {"checkpoint": "b"})) == [
+        ("activation of the network is mish, not relu", True),
+        ("the checkpoint is another", True),
+    ]
+
+
+def test_files_and_places_among_the_settings_are_not_compared_by_their_names():
+    names = ("data.folder", "output.name", "output.dir", "network.file")
+    assert told(of((), dict.fromkeys(names, "a")), of((), dict.fromkeys(names, "b"))) == []
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [("", "empty"), ("x" * 60, "x" * 60), ("x" * 61, "x" * 60 + "..."), (3, "3"), (None, "null"), ("猫", "猫")],
+)
+def test_a_long_value_is_cut_after_sixty_characters(value, text):
+    found = told(of((), {"optimizer.arguments": "a"}), of((), {"optimizer.arguments": value}))
+    assert found == [(f"optimizer.arguments is {text}, not a", True)]
+
+
+@pytest.mark.parametrize(("count", "ending"), [(5, "e"), (6, "e and 1 more")])
+def test_five_names_are_told(count, ending):
+    pictures = [f"{name} 1 2 3 4" for name in "abcdef"[:count]]
+    assert told(of(), of(pictures)) == [(f"pictures added: a, b, c, d, {ending}", True)]
+
+
+def test_a_record_that_cannot_be_read_says_so():
+    whole = of(["a 1 2 3 4"], {"train.seed": 1}, {"activation": "relu"}, {"vae": "x"})
+    assert origin.Origin.read(whole.text()) == whole.plain() == whole
+    for text in ("", "[" * 100_000, '{"settings": {}}', whole.text().replace('"4"', "4")):
+        with pytest.raises(UnfitError):
+            origin.Origin.read(text)

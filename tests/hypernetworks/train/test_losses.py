@@ -4,6 +4,7 @@ import pytest
 import torch
 from hypernetwork_workbench.hypernetworks.train.loss import diffusion_loss, picture_losses
 from hypernetwork_workbench.hypernetworks.train.noise import NoisyBatch
+from hypernetwork_workbench.hypernetworks.train.optim.losses import LOSSES, Residuals
 from hypernetwork_workbench.hypernetworks.train.settings.loss import LossSettings
 
 from tests.support.fake_ports import FakeDenoiser
@@ -53,3 +54,29 @@ def test_weights_of_pictures_and_timesteps_both_count():
     batch = off_by(2.0, 2.0, 2.0, weights=weights)
     found = picture_losses(Exact(), batch, LossSettings(min_snr_gamma=3.0))
     assert found.tolist() == pytest.approx([4 * 3 / 9, 0.5 * 4 * 3 / 4, 2 * 4])
+
+
+@pytest.mark.parametrize(
+    ("count", "timestep", "delta"),
+    [
+        (101, 0, 1.0),
+        (101, 50, 0.1),
+        (101, 100, 0.01),
+        (2, 1, 0.01),
+        (1, 0, 1.0),  # a model of one timestep has nothing to fall to
+    ],
+)
+def test_the_delta_of_scheduled_huber_falls_from_one_to_that_of_the_settings(count, timestep, delta):
+    """Huber's smooth loss of an error e is 2 d (sqrt(e^2 + d^2) - d); with e = 3/4 d that is 2 d (5/4 d - d)."""
+    settings = LossSettings(kind="scheduled huber", huber_delta=0.01)
+    errors = torch.full((1, 4, 2, 2), 0.75 * delta)
+    residuals = Residuals(errors, torch.tensor([timestep]), count)
+    found = LOSSES["scheduled huber"].distance(residuals, settings)
+    torch.testing.assert_close(found, torch.full_like(errors, delta**2 / 2))
+
+
+def test_huber_has_the_delta_of_the_settings_at_every_timestep():
+    errors = torch.tensor([0.3, -0.3]).view(2, 1, 1, 1)
+    residuals = Residuals(errors, torch.tensor([0, 99]), 100)
+    found = LOSSES["huber"].distance(residuals, LossSettings(kind="huber", huber_delta=0.4))
+    torch.testing.assert_close(found, torch.full_like(errors, 2 * 0.4 * (0.5 - 0.4)))

@@ -58,3 +58,42 @@ def test_a_recipe_leaves_the_rest_alone():
     touched = {address.partition(".")[0] for preset in presets.PRESETS for address in preset.values()}
     assert touched == {"optimizer", "schedule", "train", "preview", "output"}
     assert not {"output.name", "train.seed", "preview.prompt"} & presets.PRESETS[0].values().keys()
+
+
+CYCLES = ("Cosine restarts", "Cosine restarts with accumulation")
+
+
+@pytest.mark.parametrize(
+    ("name", "rates", "steps", "batches"),
+    [
+        ("Steady", "1e-5", 10_000, 1),
+        ("Three rates", "4e-05:2000,4e-06:4000,4e-07:6000", 6000, 1),
+        ("Three rates for mish", "5e-5:1500,5e-6:9000,5e-8", 10_000, 1),
+        ("Layer normalisation", "3e-4", 2000, 1),
+        ("Accumulation", "3e-5", 2500, 8),
+        ("Cosine restarts", "1.5e-5", 10_000, 1),
+        ("Cosine restarts with accumulation", "3e-5", 2500, 8),
+        ("Prodigy", "1.0", 4000, 1),
+        ("D-Adaptation", "1.0", 4000, 1),
+    ],
+)
+def test_the_recipes_are_those_that_people_have_trained_with(name, rates, steps, batches):
+    job = Job.from_mapping(tables(presets.by_name(name)))
+    found = (job.schedule.rate, job.train.max_steps, job.train.gradient_accumulation)
+    assert found == (rates, steps, batches)
+    assert (job.schedule.kind == "cosine restarts") == job.preview.at_cycle_end == job.output.save_at_cycle_end
+    assert (job.schedule.kind == "cosine restarts") == (name in CYCLES)
+    if name in CYCLES:
+        schedule = job.schedule
+        assert (schedule.cycle, schedule.warmup, schedule.min_rate, schedule.decay) == ("10 epochs", 5, 6e-7, 0.998)
+    if name == "D-Adaptation":
+        assert job.optimizer.arguments == "weight_decouple=True"
+
+
+def test_a_form_shows_the_values_of_a_recipe_as_a_page_returns_them():
+    preset = presets.by_name("Steady")
+    values = preset.values()
+    assert presets.matching({**values, "schedule.rate": f" {values['schedule.rate']} "}) is preset
+    assert presets.matching({**values, "schedule.decay": 1}) is preset
+    assert presets.matching({**values, "schedule.rate": "2e-5"}) is None
+    assert presets.matching({key: value for key, value in values.items() if key != "schedule.rate"}) is None

@@ -1,0 +1,107 @@
+"""What the steps are expected to take, and what is said of it, on numbers that were worked out by hand."""
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+from hypernetwork_workbench.hypernetworks.data.batches import BatchKind
+from hypernetwork_workbench.hypernetworks.kernels.memory import MB, Activations
+from hypernetwork_workbench.hypernetworks.ports import Computing
+from hypernetwork_workbench.hypernetworks.train import memory_plan
+from hypernetwork_workbench.hypernetworks.train.memory_plan import MemoryPlan, plan_memory
+from hypernetwork_workbench.hypernetworks.train.settings.training import TrainSettings
+
+WEIGHTS = 1 << 20
+ONE = (BatchKind(64, 64, 1),)
+
+
+class Model:
+    """A model of which each of three ways to compute takes so many MiB for the batch that it was asked about."""
+
+    dtype = torch.float32
+
+    def __init__(self, device="cpu", sizes=(30, 20, 10)):
+        self.device = torch.device(device)
+        self.sizes = sizes
+        self.asked = []
+
+    def offloaded_bytes(self):
+        return 0
+
+    def activations(self, _network, batch):
+        self.asked.append(batch)
+        return Activations(*(size * MB for size in self.sizes))
+
+
+def planned(model, monkeypatch, free_mb=1000, kinds=ONE, **settings):
+    monkeypatch.setattr(memory_plan, "free_bytes", lambda _: free_mb * MB)
+    network = SimpleNamespace(parameters=lambda: [torch.empty(WEIGHTS // 4), torch.empty(3 * WEIGHTS // 4)])
+    return plan_memory(TrainSettings(**settings), network, model, kinds)
+
+
+@pytest.mark.parametrize(
+    ("device", "on_cpu", "copies"),
+    [
+        ("cuda", False, 3),  # gradients and two moments
+        ("cuda", True, 1),  # gradients
+        ("cpu", False, 6),  # the same, and weights and two moments to roll back to
+        ("cpu", True, 6),
+    ],
+)
+def test_the_copies_of_the_weights_are_counted_where_they_are(device, on_cpu, copies, monkeypatch):
+    found = planned(Model(device), monkeypatch, optimizer_on_cpu=on_cpu)
+    assert found.state_bytes == copies * 4 * WEIGHTS
+    assert found.estimated_mb == 30 + 4 * copies
+    assert found.is_exact == (device == "cuda")
+
+
+def test_the_largest_batch_is_asked_about(monkeypatch):
+    model = Model()
+    planned(model, monkeypatch, kinds=[BatchKind(64, 64, 3), BatchKind(32, 64, 7), BatchKind(128, 64, 1)])
+    assert model.asked == [(7, 32, 64)]
+
+
+@pytest.mark.parametrize(
+    ("free_mb", "kind"),
+    [
+        (65, "none"),  # 0.85 of 65 MiB less 24 for the state leaves 31.25
+        (63, "attention"),  # 29.55
+        (52, "attention"),  # 20.2
+        (51, "all"),  # 19.35
+        (1, "all"),
+    ],
+)
+def test_what_fits_into_most_of_the_free_memory_is_chosen(free_mb, kind, monkeypatch):
+    assert planned(Model(), monkeypatch, free_mb).computing.checkpointing == kind
+    assert planned(Model(), monkeypatch, free_mb, checkpointing="attention").computing.checkpointing == "attention"
+
+
+@pytest.mark.parametrize(
+    ("estimated", "free", "is_exact", "said"),
+    [
+        (255, 4000, False, "take less than 512 MB in addition to model and network"),
+        (256, 4000, False, "take about 256 MB in addition to model and network, of 4000 MB that are free"),
+        (255, 512, False, "take about 255 MB"),
+        (255, 513, False, "take less than 512 MB"),
+        (255, 4000, True, "take about 255 MB"),
+        (300, 300, True, "take about 300 MB"),
+        (301, 300, True, "is more than is free"),
+    ],
+)
+def test_an_estimate_is_said_where_it_is_worth_something(estimated, free, is_exact, said):
+    line = MemoryPlan(Computing(), Activations(estimated * MB, 0, 0), 0, free * MB, is_exact).line()
+    assert said in line
+    assert ("more than is free" in line) == (estimated > free)
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("none", "nothing is computed twice"),
+        ("attention", "transformer blocks are computed again in the backward pass"),
+        ("all", "all blocks are computed again in the backward pass"),
+    ],
+)
+def test_what_is_computed_again_is_said(kind, said):
+    for activations in (None, Activations(MB, MB, MB)):
+        assert f"; {said}." in MemoryPlan(Computing("auto", kind), activations, 0, MB).line()
