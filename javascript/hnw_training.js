@@ -52,9 +52,16 @@ function hnwMarkRun(line, id) {
     classList.toggle("hnw-is-paused", line?.dataset.paused === "1");
 }
 
+// Names the run that this page has started and seen no end of: its start may still be on its way to the server.
+// eslint-disable-next-line no-unused-vars
+function hnwRunComing() {
+    return [hnwFollowed.has(hnwJobs.hnw_train) ? hnwJobs.hnw_train : ""];
+}
+
 // eslint-disable-next-line no-unused-vars
 function hnwStartTraining() {
     const id = randomId();
+    hnwJobs.hnw_train = id;
     localStorage.setItem(hnwRunKey, id);
     hnwFollow(id, () => {});
     const values = Array.from(arguments);

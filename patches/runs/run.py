@@ -17,6 +17,7 @@ from ...hypernetworks.base.errors import TrainingError, WorkbenchError
 from ...hypernetworks.train import TrainResult
 from ...hypernetworks.train.settings.job import Job
 from ...hypernetworks.train.tracking.monitor import clock
+from . import withdrawn
 
 WAITING, RUNNING, PAUSED, FINISHED = "waiting", "running", "paused", "finished"
 INTERRUPTED, FAILED = "interrupted", "failed"
@@ -117,7 +118,7 @@ class Runs:
         with self._lock:
             if self._active is not None:
                 raise RunBusyError(self._active.line())
-            run = self._active = Run(name=name, task=task)
+            run = self._active = Run(name=name, task=task, is_cancelled=withdrawn.holds(task))
             self._known[run.id] = run
             while len(self._known) > _REMEMBERED:
                 self._known.popitem(last=False)
@@ -156,7 +157,7 @@ class Runs:
         """
         run = self._active
         if run is not None:
-            if run.is_cancelled:
+            if run.is_cancelled or withdrawn.holds(run.task):
                 raise TrainingError("the run was interrupted before its turn came")
             run.state, run.job, run.name = RUNNING, job, job.output.name
             run.total = 0 if job.counts_epochs else job.steps(1)

@@ -14,6 +14,7 @@ from PIL import Image
 
 from ...hypernetworks.ports import Progress
 from ..model.host import HostProgress
+from . import withdrawn
 
 
 @dataclass(eq=False)
@@ -49,7 +50,7 @@ def beside(handler: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(handler)
     def start(task: str, *entered: Any) -> Any:
-        job = _here.job = _jobs[task] = SideJob()
+        job = _here.job = _jobs[task] = SideJob(is_cancelled=withdrawn.holds(task))
         try:
             return handler(task, *entered)
         finally:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from modules import progress, shared
 
-from . import side_jobs
+from . import side_jobs, withdrawn
 from .turns import turns
 
 
 def interrupt(task: str) -> bool:
-    """Stop the job of a task that waits or runs, and return True; False where there is none, as when it is over."""
+    """Stop the job of a task that comes, waits or runs, and return True; False where there is none, or it is over."""
     if side_jobs.interrupt(task) or turns.give_up(task):
         return True
-    is_running = bool(task) and progress.current_task == task
-    if is_running:
+    if task and progress.current_task == task:
         shared.state.interrupt()
-    return is_running
+        return True
+    return withdrawn.note(task)

@@ -21,7 +21,7 @@ from ..model import host
 from ..model.previews import find_sampler
 from ..patching import capabilities
 from ..patching.error_reports import report_unexpected
-from . import folders
+from . import folders, withdrawn
 from .desk import RunDesk, Wish
 from .progress import RunProgress
 from .run import GOING_ON, RUNNING, Run, runs
@@ -90,9 +90,16 @@ def start(job: Job, resume: bool = False) -> Run:
     return run
 
 
-def interrupt() -> Run | None:
-    """Ask the active run to save and end; return it, or None if there is none."""
+def interrupt(coming: str = "") -> Run | None:
+    """Ask the active run to save and end; return it, or None if there is none.
+
+    Args:
+        coming: the task of a run whose start may still be on its way here; that one never begins.
+    """
     run = runs.active
+    if run is None or run.task != coming:
+        withdrawn.note(coming)
+        run = runs.active  # it may have come meanwhile, just before it was noted
     if run is not None:
         run.is_cancelled = True
         if run.state == RUNNING:  # a preview that is being made ends too; `state.interrupt` is for the jobs of others

@@ -11,15 +11,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from modules import call_queue, progress
+from modules import call_queue
 
-from ...hypernetworks.base.errors import WorkbenchError
+from . import withdrawn
+from .withdrawn import GaveUpError
 
 _TAKEN_BACK = "Taken back while it waited for a training run."
-
-
-class GaveUpError(WorkbenchError):
-    """A job was taken back while it waited for a run."""
 
 
 @dataclass(eq=False)
@@ -72,6 +69,8 @@ class Turns:
     def arrive(self) -> None:
         """Wait until no run keeps the queue, or until let in; raises GaveUpError where the job is taken back."""
         visitor = Visitor(vars(self._here).pop("task", None))
+        self._here.coming = visitor.task
+        self._refuse_withdrawn()
         with self.changed:
             if self._may_pass(visitor):
                 return
@@ -84,6 +83,7 @@ class Turns:
 
     def enter(self) -> None:
         """Note that this thread has the queue now; raises GaveUpError where its job was taken back on the way."""
+        self._refuse_withdrawn()
         with self.changed:
             self._holder = threading.get_ident()
             visitor = vars(self._here).get("visitor")
@@ -117,8 +117,7 @@ class Turns:
             if visitor is None:
                 return False
             visitor.has_given_up = True
-            progress.pending_tasks.pop(task, None)
-            progress.finish_task(task)  # the page waits for that
+            withdrawn.end(task)
             self.changed.notify_all()
         return True
 
@@ -163,6 +162,13 @@ class Turns:
         """Let all who wait look again."""
         with self.changed:
             self.changed.notify_all()
+
+    def _refuse_withdrawn(self) -> None:
+        """Raise GaveUpError where the job of this thread was interrupted before it began."""
+        task = vars(self._here).get("coming")
+        if task is not None and withdrawn.holds(task):
+            withdrawn.end(task)
+            raise GaveUpError(withdrawn.BEFORE_IT_BEGAN)
 
     def _dismiss(self) -> None:
         """Forget the visitor of this thread."""

@@ -27,7 +27,8 @@ def _make_enter(original: Callable[..., Any]) -> Callable[..., Any]:
     def enter(lock: Any) -> Any:
         if not _of_queue(lock):
             return original(lock)
-        from ..runs.turns import GaveUpError, turns  # noqa: PLC0415 - needs the running host
+        from ..runs.turns import turns  # noqa: PLC0415 - needs the running host
+        from ..runs.withdrawn import GaveUpError  # noqa: PLC0415
 
         turns.arrive()
         answer = original(lock)
@@ -111,14 +112,14 @@ def _make_api_interrupt(original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _make_wrapper(original: Callable[..., Any]) -> Callable[..., Any]:
-    """Show a job that was taken back while it waited as that, not as an error."""
+    """Show a job that was taken back before it began as that, not as an error."""
     signature = inspect.signature(original)
 
     def wrap_gradio_call(func: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         import gradio as gr  # noqa: PLC0415
 
         from ...hypernetworks.pages.sentences import done  # noqa: PLC0415
-        from ..runs.turns import GaveUpError  # noqa: PLC0415
+        from ..runs.withdrawn import GaveUpError  # noqa: PLC0415
 
         others = signature.bind(func, *args, **kwargs).arguments.get("extra_outputs") or [None, ""]
 

@@ -130,6 +130,17 @@ def test_a_rate_that_is_found_is_entered_and_plotted_at_a_press(tab: Page):
     tab.until("the plot from before", lambda: f"{steps} steps" in html(tab, "#hnw_train_plot"))
 
 
+def test_interrupt_right_after_train_ends_the_run_before_it_begins(tab: Page):
+    press = "for (const id of ['button', 'interrupt']) document.querySelector(`#hnw_train_${id}`).click()"
+    tab.driver.execute_script(press)
+    said = tab.wait_for_text("hnw_train_status", "Interrupted before it began.")
+    tab.until("the end of the progress bar", lambda: not html(tab, "#hnw_train_panel .progressDiv"))
+    assert said.startswith(tab.sentences("hnw_train_status")[0])
+    assert not live_step(tab)
+    tab.press("hnw_train_interrupt")  # nothing goes on, and nothing is promised
+    assert tab.sentences("hnw_train_status") == ["Interrupted before it began."]
+
+
 @pytest.fixture(scope="module")
 def stopped(tab: Page, server: Server) -> int:
     """Start a run, watches it, leaves the page, finds the run again and interrupts it; returns its last step."""

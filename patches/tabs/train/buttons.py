@@ -14,10 +14,11 @@ from ....hypernetworks.pages.sentences import done, ended, found_rate, note, par
 from ....hypernetworks.train import TrainResult
 from ....hypernetworks.train.records import RunRecord
 from ...patching.error_reports import report_unexpected
-from ...runs import saved, training
+from ...runs import saved, training, withdrawn
 from ...runs.job import job_from, with_txt2img
 from ...runs.run import RunBusyError, runs
 from ...runs.training import check_job, find_rate_for, run_job
+from ...runs.withdrawn import BEFORE_IT_BEGAN
 from ..form import Form
 
 Answer = tuple[Any, str]
@@ -123,11 +124,15 @@ def find_rate(tables: dict[str, Any]) -> Answer:
     return gr.update(), unsure(*found.lines(), chart=found.chart())
 
 
-def interrupt() -> Any:
-    """Ask the active run, if there is one, to end; return a sentence."""
-    run = training.interrupt()
+def interrupt(coming: str = "") -> Any:
+    """Ask the active run, if there is one, to end; return a sentence.
+
+    Args:
+        coming: the task that the page has started last, if it has not seen its end.
+    """
+    run = training.interrupt(coming)
     if run is None:
-        return gr.update()
+        return done(BEFORE_IT_BEGAN) if withdrawn.holds(coming) else gr.update()
     return done("The run ends after this step, and saves." if run.job else "It ends after this step.")
 
 

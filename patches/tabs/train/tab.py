@@ -205,5 +205,5 @@ def _connect_runs(form: Form, parts: Mapping[str, Any], txt2img: _Txt2img) -> No
     parts["continue"].click(
         lambda *entered: buttons.before_continue(form.values(entered)), form.components, [parts["status"]], **_QUICK
     )
-    parts["interrupt"].click(buttons.interrupt, outputs=[parts["status"]], **_QUICK)
+    parts["interrupt"].click(buttons.interrupt, [parts["task"]], [parts["status"]], _js="hnwRunComing", **_QUICK)
     parts["last"].click(buttons.last_answer, outputs=outputs, **_QUICK)

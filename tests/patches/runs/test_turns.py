@@ -182,6 +182,19 @@ def test_what_waits_is_told_for_what_and_how_long(running):
     assert guest.wait()[0] == 1
 
 
+def test_a_job_that_was_interrupted_before_it_came_does_not_wait_for_the_run(running):
+    from hypernetwork_workbench.patches.runs import tasks
+    from hypernetwork_workbench.patches.runs.turns import turns
+
+    did = []
+    assert tasks.interrupt("task(early)")
+    early = running.press(lambda: did.append("early"), "task(early)")
+    assert turns.waiting("task(early)") is None
+    assert "Interrupted before it began." in early.wait()[-1]
+    assert did == []
+    running.step(2)
+
+
 def test_what_waits_can_be_taken_back_and_the_run_goes_on(running):
     from hypernetwork_workbench.patches.runs import tasks
 

@@ -371,6 +371,25 @@ def test_interrupt_answers_only_where_a_run_goes_on_and_touches_no_other_job(pat
         state.job, state.interrupted = "", False
 
 
+@pytest.mark.parametrize("action", ["train", "resume", "check", "find_rate"])
+def test_an_interrupt_that_comes_before_its_run_ends_it(tab, action, patched):
+    from hypernetwork_workbench.patches.runs.run import runs
+    from hypernetwork_workbench.patches.tabs.train import buttons
+
+    def press(action, task):
+        handler = buttons.handler(tab.handlers.form, getattr(buttons, action), 0)
+        queued = patched.module("call_queue").wrap_gradio_gpu_call(handler, extra_outputs=["as it was"])
+        return buttons.one_at_a_time(queued)(task, False, *tab.entered.values())
+
+    assert "Interrupted before it began." in buttons.interrupt(f"task({action})")
+    gallery, status = press(action, f"task({action})")
+    assert "value" not in gallery
+    assert "Interrupted before it began." in status
+    assert runs.active is None
+    assert "value" not in buttons.interrupt(f"task({action})")
+    assert "Interrupted" not in press("check", "task(next)")[1]
+
+
 def state_of_the_model(host):
     import random
 
