@@ -129,6 +129,10 @@ class TrainingError(WorkbenchError):
     """A training run cannot start or cannot continue."""
 
 
+class QueueError(WorkbenchError):
+    """The queue of jobs, or a job in it, cannot be read or changed."""
+
+
 class NonFiniteLossError(TrainingError):
     """The loss or the gradients are no longer finite; no good file was overwritten."""
 

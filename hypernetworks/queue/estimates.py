@@ -1,0 +1,58 @@
+"""How long jobs will take, by those that are done."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from .entry import DONE, INTERRUPTED, RUNNING, WAITING, Entry
+
+_LAST = 5
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Seconds of a job that is open; None where that cannot be told.
+
+    Attributes:
+        begins_s: until it begins; 0 for one at work.
+        takes_s: from then to its end.
+    """
+
+    begins_s: float | None
+    takes_s: float | None
+
+
+def estimates(entries: Sequence[Entry]) -> dict[int, Estimate]:
+    """Return the estimate of each job that works or waits for its turn, by number.
+
+    A job that waits is taken to need as long for each step as the last ones of its kind did.
+    """
+    speeds = {kind: _seconds_per_unit(entries, kind) for kind in {entry.kind for entry in entries}}
+    found: dict[int, Estimate] = {}
+    begins: float | None = 0.0
+    in_turn = sorted((one for one in entries if one.is_open), key=lambda one: (one.state != RUNNING, one.place))
+    for entry in in_turn:
+        if entry.state not in (RUNNING, WAITING, INTERRUPTED):
+            continue
+        takes = _left(entry, speeds[entry.kind])
+        found[entry.id] = Estimate(begins, takes)
+        begins = None if begins is None or takes is None else begins + takes
+    return found
+
+
+def _left(entry: Entry, speed: float | None) -> float | None:
+    if entry.state == RUNNING and entry.left_s is not None:
+        return entry.left_s
+    if speed is None or entry.units is None:
+        return None
+    left = entry.units - entry.done if entry.total == entry.units else entry.units
+    return speed * max(0, left)
+
+
+def _seconds_per_unit(entries: Sequence[Entry], kind: str) -> float | None:
+    """Return the mean over the last jobs of a kind; None where none of them tells."""
+    done = [one for one in entries if one.kind == kind and one.state == DONE and one.units and one.spent_s]
+    last = sorted(done, key=lambda one: one.ended or 0.0)[-_LAST:]
+    units = sum(one.units or 0 for one in last)
+    return sum(one.spent_s for one in last) / units if units else None

@@ -1,0 +1,76 @@
+"""What becomes of a job whose process dies, and how long jobs are expected to take."""
+
+from __future__ import annotations
+
+import pytest
+from hypernetwork_workbench.hypernetworks.queue.claims import MOST_CRASHES, Progress, beat, claim, give_back, release
+from hypernetwork_workbench.hypernetworks.queue.estimates import Estimate, estimates
+from hypernetwork_workbench.hypernetworks.queue.owner import SILENCE_S, Owner
+
+
+def test_one_job_works_at_a_time_and_that_of_a_dead_process_goes_on_first(queue, merge_of, here, dead):
+    for name in "abc":
+        queue.add(merge_of(name))
+    queue.move(queue.entries()[2].id, "first")
+    first = claim(queue, dead)
+    assert first.title == "c"
+    queue.move(first.id, "last")
+    again = claim(queue, here)
+    assert (again.title, again.attempts, again.crashes) == ("c", 2, 1)
+    assert claim(queue, here) is None
+    assert queue.get(again.id).state == "running"
+
+
+def test_a_job_that_kills_its_process_again_and_again_fails(queue, merge_of, here, dead):
+    job = queue.add(merge_of("a"))
+    queue.add(merge_of("b"))
+    for _ in range(MOST_CRASHES):
+        assert claim(queue, dead).title == "a"
+    assert claim(queue, here).title == "b"
+    shown = queue.get(job.id)
+    assert (shown.state, shown.outcome) == (
+        "failed",
+        f"Its process died {MOST_CRASHES} times. Retry tries it once more.",
+    )
+    queue.retry(job.id)
+    assert queue.get(job.id).crashes == 0
+
+
+@pytest.mark.parametrize(("wish", "state"), [("cancel", "cancelled"), ("pause", "paused")])
+def test_what_was_wanted_of_a_job_is_done_when_its_process_is_found_dead(queue, merge_of, here, dead, wish, state):
+    job = queue.add(merge_of("a"))
+    claim(queue, dead)
+    getattr(queue, wish)(job.id)
+    assert claim(queue, here) is None
+    assert queue.get(job.id).state == state
+
+
+def test_a_process_of_another_machine_counts_as_alive_until_it_is_silent(here, dead):
+    far = Owner(here.pid, here.born - 5000, "elsewhere")
+    assert far.is_alive(SILENCE_S - 1)
+    assert not far.is_alive(SILENCE_S + 1)
+    assert here.is_alive(1e9)
+    assert not dead.is_alive(0)
+    assert Owner.parse(str(far)) == far
+    assert Owner.parse("nobody") is None
+
+
+def test_a_job_that_could_not_begin_is_as_it_was(queue, merge_of, here):
+    queue.add(merge_of("a"))
+    give_back(queue, claim(queue, here))
+    (entry,) = queue.entries()
+    assert (entry.state, entry.attempts) == ("waiting", 0)
+
+
+def test_a_job_is_expected_to_take_as_long_as_those_before_it(queue, train_of, merge_of, here):
+    for name, steps in (("a", 100), ("b", 50), ("c", 30), ("d", 10)):
+        queue.add(train_of(name, steps))
+    queue.add(merge_of("m"))
+    assert all(one == Estimate(None, None) for one in list(estimates(queue.entries()).values())[1:])
+    first = claim(queue, here)
+    release(queue, first, "done", "", 200.0)
+    second = claim(queue, here)
+    beat(queue, second, Progress(10, 50, "", 60.0))
+    queue.pause(queue.entries()[1].id)
+    found = {queue.get(id_).title: one for id_, one in estimates(queue.entries()).items()}
+    assert found == {"b": Estimate(0.0, 60.0), "d": Estimate(60.0, 20.0), "m": Estimate(80.0, None)}

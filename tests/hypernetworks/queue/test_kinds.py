@@ -1,0 +1,61 @@
+"""The kinds of jobs: each comes back from its tables, and names what is wrong in them."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypernetwork_workbench.hypernetworks.base.errors import SettingsError
+from hypernetwork_workbench.hypernetworks.queue import KINDS, job_of
+
+RUN = {"data": {"folder": "/pictures"}, "output": {"name": "portrait"}, "train": {"max_steps": 40}}
+TABLES = {
+    "train": {**RUN, "create": {"name": "portrait", "layer_structure": [1, 3, 1], "seed": 7}},
+    "continue": {**RUN, "done_before": 30},
+    "merge": {"merge": {"network_1": "A", "network_2": "B", "weight_1": 0.3}, "result": {"name": "portrait"}},
+    "caption": {"data": {"folder": "/data/portrait"}, "caption": {"tagger": "deepbooru", "existing": "replace it"}},
+}
+
+
+@pytest.mark.parametrize("kind", TABLES)
+def test_a_job_holds_all_of_its_settings(kind):
+    job = job_of(kind, TABLES[kind])
+    assert job.title == "portrait"
+    assert job_of(kind, json.loads(json.dumps(job.to_mapping()))) == job
+    assert kind in KINDS
+
+
+def test_lengths_are_told_where_they_are_known():
+    assert job_of("train", RUN).units == 40
+    assert job_of("continue", TABLES["continue"]).units == 10
+    epochs = {**RUN, "train": {"max_steps": "3 epochs"}}
+    assert [job_of(kind, epochs).units for kind in ("train", "continue")] == [None, None]
+
+
+def test_a_training_is_of_a_new_network_or_of_one_that_there_is():
+    assert job_of("train", RUN).is_new
+    assert job_of("train", TABLES["train"]).is_new
+    old = job_of("train", {**RUN, "network": {"file": "/networks/A.pt"}})
+    assert not old.is_new
+    assert old.on("/networks/B.pt").network.file == "/networks/B.pt"
+
+
+@pytest.mark.parametrize(
+    ("kind", "tables", "fields"),
+    [
+        ("train", {**RUN, "create": {"name": "a", "seed": -1}, "loss": {"kind": "x"}}, {"create.seed", "loss.kind"}),
+        ("train", {**RUN, "create": 5}, {"create"}),
+        ("continue", {**RUN, "done_before": "x"}, {"done_before"}),
+        (
+            "merge",
+            {"merge": {"weight_1": "x"}, "results": {}, "result": {}},
+            {"merge.weight_1", "results", "result.name"},
+        ),
+        ("caption", {"caption": {"existing": "x"}, "data": {"batch_size": 0}}, {"caption.existing", "data.batch_size"}),
+        ("magic", {}, {"kind"}),
+    ],
+)
+def test_all_wrong_fields_are_named(kind, tables, fields):
+    with pytest.raises(SettingsError) as caught:
+        job_of(kind, tables)
+    assert {error.field for error in caught.value.errors} == fields
