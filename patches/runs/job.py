@@ -83,9 +83,17 @@ def listed_name(path: str) -> str | None:
 def with_txt2img(tables: dict[str, Any], values: Sequence[Any]) -> dict[str, Any]:
     """Return the tables with the settings of txt2img for previews; if its seed is random, their own seed stays."""
     taken = dict(zip(_TXT2IMG, values, strict=True))
-    if taken["preview_seed"] is None or float(taken["preview_seed"]) < 0:
+    if is_random(taken["preview_seed"]):
         del taken["preview_seed"]
     return {**tables, "preview": {**tables["preview"], "prompt_file": "", **taken}}
+
+
+def is_random(seed: Any) -> bool:
+    """Tell whether the host draws a seed for this one of txt2img, which is a text with `--use-textbox-seed`."""
+    try:
+        return int(seed) < 0
+    except (TypeError, ValueError):  # empty, or no number
+        return True
 
 
 def _with_network(tables: dict[str, Any], name: str, path: str) -> dict[str, Any]:

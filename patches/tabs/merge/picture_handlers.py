@@ -16,6 +16,7 @@ from ....hypernetworks.pages.sentences import done, note
 from ....hypernetworks.ports import PictureRequest
 from ....hypernetworks.train.tracking import prompt_files
 from ...model.previews import find_sampler
+from ...runs.job import is_random
 from ..form import Form
 from . import compositions, pictures, work
 from .compositions import CompositionHandlers
@@ -129,7 +130,7 @@ class PictureHandlers:
 def of_txt2img(values: Sequence[Any]) -> dict[str, Any]:
     """Return the values of the txt2img tab, by setting of the pictures; a random seed is left out."""
     taken = dict(zip(_TXT2IMG, values, strict=False))
-    if "seed" in taken and (taken["seed"] is None or float(taken["seed"]) < 0):
+    if "seed" in taken and is_random(taken["seed"]):
         del taken["seed"]
     return taken
 

@@ -362,5 +362,16 @@ def test_the_fields_are_filled_in_from_txt2img(tab):
         "width": 128,
         "height": 192,
     }
-    updates = dict(zip(names, tab.pictures.fill("p", "n", 7, "Euler", 3.5, -1, 128, 192), strict=True))
-    assert "value" not in updates["seed"]
+    for drawn in (-1, "", "night", None):
+        updates = dict(zip(names, tab.pictures.fill("p", "n", 7, "Euler", 3.5, drawn, 128, 192), strict=True))
+        assert "value" not in updates["seed"]
+
+
+def test_the_tab_is_built_where_the_seed_of_txt2img_is_a_text(patched):
+    """As with the host's `--use-textbox-seed`, where it begins empty."""
+    from hypernetwork_workbench.patches.tabs.merge.tab import make_tab
+
+    with gr.Blocks(), gr.Tabs():
+        fields = [gr.Textbox(value=value) for value in ("p", "n", "7", "Euler", "3.5", "", "128", "192")]
+        form = make_tab(fields).pictures.form
+    assert {field.name: field.component.value for field in form.fields}["seed"] == 1
