@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ...base import numbers
 from ...base.errors import NumberError, ScheduleError, SettingsError
-from ...base.intervals import counts_epochs, parse_interval
+from ...base.intervals import counts_epochs, has_unit, parse_interval
 from ...base.outside import shown
 from .schedule import ScheduleRequest, check_numbers, schedule
 
@@ -118,7 +118,7 @@ def _no_rate(text: str) -> ScheduleError:
 
 
 def _end(text: str, steps_per_epoch: int) -> int:
-    return parse_interval("", text, steps_per_epoch) if counts_epochs(text) else numbers.read_whole(text)
+    return parse_interval("", text, steps_per_epoch) if has_unit(text) else numbers.read_whole(text)
 
 
 def rates(text: str) -> list[float]:

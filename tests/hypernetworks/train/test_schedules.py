@@ -45,6 +45,8 @@ def test_an_end_may_be_in_epochs():
     assert schedule.pieces == ((1e-4, 20), (1e-5, 25), (1e-6, 35), (1e-7, 100))
     with pytest.raises(ScheduleError, match="it ends at step 20, and step 25 is past before it"):
         schedules.parse("1e-4:25, 1e-5:2 epochs", 100, steps_per_epoch=10)
+    # A number of steps may say so, as every other length.
+    assert schedules.parse("1e-4:20 steps, 1e-5:25ステップ, 1e-6", 100).pieces == ((1e-4, 20), (1e-5, 25), (1e-6, 100))
     # Another dataset has longer epochs, so it is no mistake by itself.
     assert schedules.rates("1e-4:25, 1e-5:2 epochs") == [1e-4, 1e-5]
     for text in ("", "1e-4:x epochs", "1e-4:-1 epochs", "fast:2 epochs"):
