@@ -102,13 +102,17 @@ _OTHERWISE: dict[str, Callable[[Any], Values | None]] = {
 def translate(tables: Mapping[str, Any]) -> tuple[Values, list[str]]:
     """Return values by `section.key`, and options that are not used here as `key = value`."""
     values: Values = {}
+    given_by: dict[str, str] = {}
     left_out = []
-    for name, value in flat(tables).items():
+    # Lengths in epochs come last: kohya's trainer too takes them where both are given, except for copies.
+    for name, value in sorted(flat(tables).items(), key=lambda option: "epochs" in option[0]):
         if value in (None, "", []):
             continue
         found = _of_option(name, value)
         if found is not None:
+            left_out += dict.fromkeys(given_by[one] for one in found if values.get(one, found[one]) != found[one])
             values |= found
+            given_by |= dict.fromkeys(found, f"{name} = {shown(value)}")
         elif value not in _AT_REST and not (name in UNUSED and UNUSED[name].changes_nothing(value)):
             left_out.append(f"{name} = {shown(value)}")
     return values, left_out

@@ -167,6 +167,18 @@ def test_the_length_in_epochs_of_kohyas_trainer_is_read():
     assert loaded.values["train.max_steps"] == "12 epochs"
 
 
+@pytest.mark.parametrize("is_epochs_first", [True, False])
+def test_of_lengths_in_steps_and_epochs_the_epochs_count_as_for_kohyas_trainer(is_epochs_first):
+    steps = ["max_train_steps = 1600", "sample_every_n_steps = 100", "save_every_n_steps = 50"]
+    epochs = ["max_train_epochs = 10", "sample_every_n_epochs = 2", "save_every_n_epochs = 5"]
+    lines = [*epochs, *steps] if is_epochs_first else [*steps, *epochs]
+    text = "\n".join(['train_data_dir = "/pictures"', 'network_module = "networks.lora"', *lines])
+    loaded = train_files.read(text.encode(), "kohya.toml")
+    found = [loaded.values[address] for address in ("train.max_steps", "preview.every", "output.save_every")]
+    assert found == ["10 epochs", "2 epochs", "5 epochs"]
+    assert set(steps) <= set(loaded.left_out), "what is not used is named"
+
+
 def test_a_preset_of_kohyas_gui_is_read_and_the_rest_is_named():
     loaded = train_files.read(json.dumps(KOHYA_GUI).encode(), "lora.json")
     assert loaded.errors == []
