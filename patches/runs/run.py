@@ -77,15 +77,16 @@ class Run:
 
     def line(self) -> str:
         """Return a sentence about the run for another user, without its losses and rates."""
-        name = self.name or "a network"
+        if not self.name:  # it need not become a run: checks and the search for a rate have no name
+            return "another job of training is going on; wait for its end, or interrupt it"
         if self.state == WAITING:
-            return f"{name} is being trained (it is about to start); wait for its end, or interrupt it"
+            return f"{self.name} is being trained (it is about to start); wait for its end, or interrupt it"
         at = f"step {self.done} of {self.total}"
         if self.state == PAUSED:
-            return f"{name} is being trained (paused after {at}); press Go on, or interrupt it"
+            return f"{self.name} is being trained (paused after {at}); let it go on, or interrupt it"
         if self.left_s is None:
-            return f"{name} is being trained; wait for its end, or interrupt it"
-        return f"{name} is being trained ({at}, {clock(self.left_s)} left); wait for its end, or interrupt it"
+            return f"{self.name} is being trained; wait for its end, or interrupt it"
+        return f"{self.name} is being trained ({at}, {clock(self.left_s)} left); wait for its end, or interrupt it"
 
 
 class Runs:

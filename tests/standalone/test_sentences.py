@@ -75,9 +75,9 @@ SENTENCES = (
     "Waits for the training of night, 2 min 3 s left.",
     "Waits for a job of Train Gamma.",
     "夜 is being trained (it is about to start); wait for its end, or interrupt it.",
-    "a network is being trained (it is about to start); wait for its end, or interrupt it.",
+    "another job of training is going on; wait for its end, or interrupt it.",
     "ネオン is being trained; wait for its end, or interrupt it.",
-    "iPhone is being trained (paused after step 3 of 40); press Go on, or interrupt it.",
+    "iPhone is being trained (paused after step 3 of 40); let it go on, or interrupt it.",
     "Undone: captions by deepbooru (1 caption file).",
     "since the state was saved this has changed: captions edited: a.png; the result will be another than without a"
     " break; set output.resume_changed to continue all the same",
