@@ -100,8 +100,12 @@ function hnwDatasetShowTags() {
     }));
 }
 
+function hnwDatasetCanWrite() {
+    return !hnwDatasetIsLeaving() && !hnwDatasetCaption().disabled;
+}
+
 function hnwDatasetWrite(text) {
-    if (hnwDatasetIsLeaving() || hnwDatasetCaption().disabled) return;
+    if (!hnwDatasetCanWrite()) return;
     hnwDatasetSet("hnw_dataset_caption", text);
     hnwDatasetShowTags();
 }
@@ -122,6 +126,7 @@ function hnwDatasetRemoveTag(number) {
 function hnwDatasetAddTag(event, field) {
     if (event.key !== "Enter" || event.isComposing || !field.value.trim()) return;
     event.preventDefault();
+    if (!hnwDatasetCanWrite()) return; // what was typed stays, to be entered later
     const {joint} = field.closest(".hnw-tag-editor").dataset;
     const offered = Array.from(field.list.options).find((option) => option.value === field.value.trim());
     const tag = offered?.dataset.tag ?? field.value.trim();

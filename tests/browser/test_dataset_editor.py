@@ -18,6 +18,13 @@ pytestmark = pytest.mark.story
 
 SHOWN = "return document.querySelector('.hnw-chosen')?.dataset.number ?? ''"
 CAPTION_LOCKED = "document.querySelector('#hnw_dataset_caption textarea').readOnly"
+#: Enters a tag while the caption is locked, and notes what is then left in its field.
+TAG_MEANWHILE = """
+const tagField = document.querySelector(".hnw-tag-editor input");
+tagField.value = "fog";
+tagField.dispatchEvent(new KeyboardEvent("keydown", {key: "Enter", bubbles: true}));
+window.tagMeanwhile = tagField.value;
+"""
 SELECTED = "return document.querySelectorAll('.hnw-cell > input:checked').length"
 
 
@@ -124,8 +131,9 @@ def test_a_picture_that_is_picked_during_a_look_opens_after_it_and_the_looks_mes
     """What would be typed meanwhile could not be kept: the look brings the captions anew."""
     card = "const card = document.querySelector(\"#hnw_dataset_cards .hnw-card[data-number='2']\");"
     look_and_pick = "document.querySelector('#hnw_dataset_look_button').click();" + card + "card.click();"
-    tab.driver.execute_script(f"{look_and_pick} window.lockedInLook = {CAPTION_LOCKED}")
+    tab.driver.execute_script(f"{look_and_pick} window.lockedInLook = {CAPTION_LOCKED}; {TAG_MEANWHILE}")
     assert tab.driver.execute_script("return lockedInLook")
+    assert tab.driver.execute_script("return tagMeanwhile") == "fog", "it is not lost"
     is_shown(tab, 2)
     tab.until("a caption to type into", lambda: not caption(tab).get_attribute("readonly"))
     assert "pictures were found" in tab.text("hnw_dataset_status")
