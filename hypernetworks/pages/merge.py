@@ -58,9 +58,11 @@ def check_table(differences: Sequence[Difference], compared_with: str) -> str:
 
 def difference(differences: Sequence[Difference], compared_with: str) -> str:
     """Return in a sentence how near the result is to what the networks do together."""
-    share = overall(differences)
-    if is_exact(differences) or share is None:
+    if is_exact(differences):
         return f"The result does the same as {compared_with}."
+    share = overall(differences)
+    if share is None:  # where they together change nothing, the result does
+        return f"The result differs from {compared_with}."
     return f"The result differs from {compared_with}, by {_percent(share)} on average."
 
 

@@ -108,10 +108,10 @@ def make(values: Mapping[str, Any]) -> Made:
 def predict(values: Mapping[str, Any]) -> tuple[check.Difference, ...]:
     """Return the `differences` of what `make` would return, without keeping it; raises what `make` does."""
     chosen = chosen_rows(values)
-    _check(values, chosen)
+    _check(values, chosen, _unnamed)
     settings = settings_of(values, chosen)
     _, inputs = _inputs(values, settings)
-    return tuple(check.predict(inputs, settings.method_name, DTYPES[values["dtype"]]))
+    return tuple(check.predict(inputs, settings.method_name, DTYPES[_unnamed(values).dtype]))
 
 
 def what_is_made(values: Mapping[str, Any]) -> dict[str, Any]:

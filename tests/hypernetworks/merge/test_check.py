@@ -10,6 +10,7 @@ from hypernetwork_workbench.hypernetworks.merge.inputs import check_inputs
 from hypernetwork_workbench.hypernetworks.merge.merge_options import Options
 from hypernetwork_workbench.hypernetworks.merge.method import METHODS
 from hypernetwork_workbench.hypernetworks.network.hypernetwork import Hypernetwork, Structure
+from hypernetwork_workbench.hypernetworks.pages import merge as page
 
 DTYPES = (torch.float32, torch.float16, torch.bfloat16)
 
@@ -51,3 +52,17 @@ def test_the_overall_difference_weighs_each_part_by_its_change():
     assert check.overall([part(1.0, 0.1), part(3.0, 0.2)]) == pytest.approx(0.175)
     assert check.overall([part(0.0, 0.0), part(0.0, 0.0)]) is None
     assert check.overall([part(1.0, 0.1), part(0.0, None)]) is None
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (check.Difference(8, "k", 1.0, 1e-5, 1e-6), "does the same as the sum"),
+        (check.Difference(8, "k", 0.0, 0.0, 0.0), "does the same as the sum"),
+        (check.Difference(8, "k", 1.0, 0.4, 0.2), "differs from the sum, by 20.00% on average"),
+        # Together they change nothing, and the result does.
+        (check.Difference(8, "k", 0.0, None, None), "differs from the sum"),
+    ],
+)
+def test_a_difference_is_told_also_where_it_is_no_share_of_anything(found, said):
+    assert page.difference([found], "the sum") == f"The result {said}."

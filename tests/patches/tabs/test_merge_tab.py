@@ -212,6 +212,9 @@ def test_what_cannot_be_predicted_is_said_at_its_field(tab):
     assert "Network A: choose a network" in tab.merge.predict(*values(tab.merge.form))[0]
     status, _ = tab.merge.predict(*values(tab.merge.form, network_1="a", network_2="d"))
     assert "Method: " in status
+    status, _ = tab.merge.predict(*values(tab.merge.form, network_1="a", network_2="b", dtype="int8", form=".ckpt"))
+    assert "Weights as: must be one of" in status
+    assert "File form: must be one of" in status
 
 
 def test_blocks_and_the_multiplier_reach_the_merge(merge, save, folder):
