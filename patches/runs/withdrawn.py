@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from modules import progress
-
 from ...hypernetworks.base.errors import WorkbenchError
 
 BEFORE_IT_BEGAN = "Interrupted before it began."
@@ -17,6 +15,8 @@ class GaveUpError(WorkbenchError):
 
 def note(task: str) -> bool:
     """Let the job of a task, which has not begun, never begin; return False where there is no task, or it is over."""
+    from modules import progress  # noqa: PLC0415 - runs are known where there is no host too
+
     if not task or task in progress.finished_tasks:
         return False
     _tasks[task] = None
@@ -32,5 +32,7 @@ def holds(task: str | None) -> bool:
 
 def end(task: str) -> None:
     """Tell the page that follows a task that it is over, without its having begun."""
+    from modules import progress  # noqa: PLC0415
+
     progress.pending_tasks.pop(task, None)
     progress.finish_task(task)
