@@ -135,7 +135,7 @@ def test_the_rates_are_plotted_as_they_are_entered(tab):
 def test_problems_stand_beside_their_fields_and_go(tab):
     tab.look(train__max_steps=None, data__width=63, output__save_best=True, network__file="nobody")
     status = tab.problems()
-    assert set(status) == {"train_max_steps", "data_width", "network_file"}
+    assert set(status) == {"train_max_steps", "data_width", "network_file", "output_save_best"}
     assert status["network_file"] == "there is no network nobody"
     tab.look(train__max_steps=3, data__width=64, network__file="ink")
     assert tab.problems() == {"output_save_best": "needs a “Validation share” to measure on"}
