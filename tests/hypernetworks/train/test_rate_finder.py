@@ -10,7 +10,7 @@ from hypernetwork_workbench.hypernetworks.data.encoding import encode_parts
 from hypernetwork_workbench.hypernetworks.network.hypernetwork import Hypernetwork, Structure
 from hypernetwork_workbench.hypernetworks.train import make_plan
 from hypernetwork_workbench.hypernetworks.train.optim.precision import Precision
-from hypernetwork_workbench.hypernetworks.train.optim.schedules import parse
+from hypernetwork_workbench.hypernetworks.train.optim.schedules import parse, rates
 from hypernetwork_workbench.hypernetworks.train.optim.step_schedule import with_highest
 from hypernetwork_workbench.hypernetworks.train.rate_finder import find_rate
 from hypernetwork_workbench.hypernetworks.train.rate_search import Horizons
@@ -134,6 +134,14 @@ def test_the_whole_finder_tells_a_rate_that_learns_and_the_same_again(pictures, 
     assert f"{len(found.trials)} trials took {found.steps} steps" in second
     result = train(job_of(pictures, schedule__rate=found.text), fake_ports(tmp_path / "run"))
     assert result.loss_last < result.loss_first
+
+
+def test_the_rates_of_a_run_in_epochs_are_those_that_were_tried(pictures, tmp_path):
+    """Of rates that it does not reach, the highest is 1 in the trials as well."""
+    job = job_of(pictures, train__max_steps="12 epochs", schedule__rate="1e-6:50 epochs,1e-5:500 epochs")
+    found = find_rate(job, fake_ports(tmp_path))
+    assert found.is_found
+    assert rates(found.text) == pytest.approx([found.choice.rate / 10, found.choice.rate], rel=0.05)
 
 
 def test_the_finder_leaves_everything_as_it_was_but_latents_for_the_run(pictures, tmp_path):
