@@ -7,7 +7,7 @@ from hypernetwork_workbench.hypernetworks.base.errors import SettingsError
 from hypernetwork_workbench.hypernetworks.pages.charts import Curve, draw_chart, draw_rates
 from hypernetwork_workbench.hypernetworks.ports import PictureRequest
 from hypernetwork_workbench.hypernetworks.train.run import train
-from hypernetwork_workbench.hypernetworks.train.tracking.previews import read_prompts
+from hypernetwork_workbench.hypernetworks.train.tracking import prompt_files
 from PIL import Image
 
 from tests.support.fake_ports import fake_ports
@@ -19,7 +19,7 @@ BASE = PictureRequest("", 1, 512, 512, steps=20, cfg_scale=7.0)
 def prompts(tmp_path, text):
     path = tmp_path / "prompts.txt"
     path.write_text(text, encoding="utf-8")
-    return read_prompts(path, BASE)
+    return prompt_files.read(path, BASE).requests
 
 
 def test_a_line_gives_prompt_and_changes(tmp_path):
@@ -50,7 +50,7 @@ def test_wrong_lines_are_named(tmp_path, text, reason):
 
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(SettingsError, match=r"^preview\.prompt_file: .*none\.txt cannot be read"):
-        read_prompts(tmp_path / "none.txt", BASE)
+        prompt_files.read(tmp_path / "none.txt", BASE)
 
 
 def test_the_strip_grows_by_a_column_each_time(pictures, tmp_path):
