@@ -114,7 +114,9 @@ class Handlers:
         return [status, *self._fill(loaded.values, seen, entered)]
 
     def reset(self, changes: Mapping[str, Any], given: Sequence[Any]) -> list[Any]:
-        """Fill in defaults, by name; `given` are the values of `inputs`."""
+        """Fill in what a field started with, by name; `given` are the values of `inputs`."""
+        if "widths" in changes:
+            changes = {"widths": self._wanted, "more_widths": self.form.values(given[1:])["more_widths"]}
         return self._fill(changes, given[0], given[1:])
 
     def save(self, seen: Seen, *entered: Any) -> tuple[str, Any]:
@@ -154,12 +156,15 @@ class Handlers:
 
     def _look(self, values: dict[str, Any], seen: Seen, is_ticked_anew: bool = False) -> list[Any]:
         now = loaded_widths() or seen.offered
+        usual = [str(one) for one in now if not self._wanted or one in self._wanted]
         ticks = gr.update(value=values["widths"]) if is_ticked_anew else gr.update()
         if now != seen.offered:
             if not is_ticked_anew:
-                values = {**values, "widths": [str(one) for one in now if not self._wanted or one in self._wanted]}
+                values = {**values, "widths": usual}
             ticks = gr.update(choices=[str(one) for one in now], value=values["widths"])
         entry = self._check(values, now, seen.made)
+        # An untouched form has no width of its own: it follows the checkpoint.
+        marked = {**values, "widths": values["widths"] if set(values["widths"]) != set(usual) else []}
         return [
             ticks,
             seen._replace(offered=now),
@@ -167,7 +172,7 @@ class Handlers:
             create_view.drawing(entry),
             create_view.summary(entry, now, FORM_LABELS),
             *shown_preset(presets.matching(entry.structure)),
-            self.panel.head.update(values),
+            self.panel.head.update(marked),
         ]
 
     def _fill(self, changes: Mapping[str, Any], seen: Seen, entered: Sequence[Any]) -> list[Any]:
@@ -177,7 +182,7 @@ class Handlers:
         if is_ticked_anew:
             wanted, now = changes["widths"], loaded_widths() or seen.offered
             changes["widths"] = [str(one) for one in now if one in wanted or not wanted]
-            changes["more_widths"] = as_text([one for one in wanted if one not in now])
+            changes.setdefault("more_widths", as_text([one for one in wanted if one not in now]))
         fields = zip(self.form.components, self.form.filled(changes), strict=True)
         updates = [update for component, update in fields if component is not self._ticks]
         values = {**self.form.values(entered), **changes}

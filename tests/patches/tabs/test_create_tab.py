@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import types
 import warnings
 from pathlib import Path
@@ -263,3 +264,21 @@ def test_a_job_starts_the_form(patched):
     assert opened.entered["name"] == "night"
     assert opened.entered["widths"] == ["32"]
     assert "× 3" in opened.outputs["drawing"]
+
+
+def marked(tab):
+    return re.findall(r'data-changed="hnw_create_(.*?)"', tab.outputs["changed"])
+
+
+def test_what_is_entered_is_marked_and_brought_back_also_where_the_widths_come_from_the_checkpoint(patched):
+    tab = Tab({"network": {"activation": "mish"}, "output": {"name": "night"}})
+    tab.look()
+    assert marked(tab) == [], "an untouched form, also with values of a job file"
+    tab.look(name="day", widths=["24"], more_widths="768")
+    assert marked(tab) == ["name", "widths", "more_widths"]
+    tab.take(tab.handlers.filled, tab.handlers.reset({"widths": ""}, tab.inputs()))
+    assert sorted(tab.entered["widths"]) == sorted(map(str, tab.offered))
+    assert tab.entered["more_widths"] == "768"
+    tab.take(tab.handlers.filled, tab.handlers.reset({"more_widths": "", "name": "night"}, tab.inputs()))
+    assert tab.entered["more_widths"] == ""
+    assert marked(tab) == []

@@ -150,6 +150,16 @@ def test_an_untouched_tab_reproaches_nobody(patched):
     assert "<svg" in opened.outputs["plot"]
 
 
+def test_an_untouched_tab_marks_nothing_and_each_field_that_is_changed_is_marked(network):
+    start = {"data": {"width": 64}, "output": {"name": "night"}, "schedule": {"kind": "cosine"}}
+    opened = Tab(start)
+    opened.look()
+    assert re.findall("data-changed", opened.outputs["changed"]) == []
+    opened.look(data__width=512, network__file="ink", output__name="day", schedule__kind="steps")
+    found = re.findall(r'data-changed="hnw_train_(.*?)"', opened.outputs["changed"])
+    assert sorted(found) == ["data_width", "network_file", "output_name", "schedule_kind"]
+
+
 def test_what_is_entered_is_not_taken_as_html(tab):
     tab.look(schedule__rate="<img src=x>")
     assert "<img" not in tab.problems()["schedule_rate"]
