@@ -171,7 +171,7 @@ def _read_job(path: Path, overrides: list[str]) -> tuple[Job, EvaluationSettings
 
 def _train(job: Job, evaluation: EvaluationSettings, arguments: argparse.Namespace) -> dict[str, Any]:
     progress = ConsoleProgress()
-    running = _start_host(arguments.ckpt, arguments.data_dir)
+    running = start_host(arguments.ckpt, arguments.data_dir)
     try:
         from hypernetwork_workbench.patches.runs.training import run_job  # noqa: PLC0415 (needs the running host)
 
@@ -204,7 +204,7 @@ def _train(job: Job, evaluation: EvaluationSettings, arguments: argparse.Namespa
 def _find_rate(job: Job, arguments: argparse.Namespace) -> tuple[dict[str, Any], str]:
     """Return the report and the sentences about the rate that suits the job; nothing is trained for keeps."""
     progress = ConsoleProgress()
-    running = _start_host(arguments.ckpt, arguments.data_dir)
+    running = start_host(arguments.ckpt, arguments.data_dir)
     try:
         from hypernetwork_workbench.patches.runs.training import find_rate_for  # noqa: PLC0415 (needs the running host)
 
@@ -228,7 +228,8 @@ def _find_rate(job: Job, arguments: argparse.Namespace) -> tuple[dict[str, Any],
     return report, "\n".join([*found.lines(), *entry]) + "\n"
 
 
-def _start_host(ckpt: Path | None, data_dir: Path | None) -> host.Host:
+def start_host(ckpt: Path | None, data_dir: Path | None) -> host.Host:
+    """Start the embedded host; raises SettingsError for what the command line names wrongly."""
     try:
         return host.start(ckpt=ckpt, data_dir=data_dir)
     except OSError as error:

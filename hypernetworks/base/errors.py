@@ -129,6 +129,10 @@ class TrainingError(WorkbenchError):
     """A training run cannot start or cannot continue."""
 
 
+class RunEndedError(TrainingError):
+    """A run has nothing left to do: all of its steps are done, and all of its results are there."""
+
+
 class QueueError(WorkbenchError):
     """The queue of jobs, or a job in it, cannot be read or changed."""
 

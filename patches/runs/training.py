@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from modules import call_queue, devices, shared
+from modules import devices, shared
 from modules import progress as host_progress
 
 from ...hypernetworks.base.errors import TrainingError, WorkbenchError, is_out_of_memory, too_little_memory
@@ -23,6 +23,7 @@ from ..patching import capabilities
 from ..patching.error_reports import report_unexpected
 from . import folders, withdrawn
 from .desk import RunDesk, Wish
+from .in_turn import in_turn
 from .progress import RunProgress
 from .run import GOING_ON, RUNNING, Run, runs
 from .turns import turns
@@ -86,7 +87,7 @@ def start(job: Job, resume: bool = False) -> Run:
     """
     run = runs.claim(job.output.name)
     run.job = job
-    threading.Thread(target=_go, args=(run, job, resume), name=f"train-{run.id}", daemon=True).start()
+    threading.Thread(target=carry_out, args=(run, job, resume), name=f"train-{run.id}", daemon=True).start()
     return run
 
 
@@ -106,6 +107,14 @@ def interrupt(coming: str = "") -> Run | None:
             shared.state.interrupted = True
         turns.tell()
     return run
+
+
+def interrupt_for_host() -> Run | None:
+    """Do what `interrupt` does, because the process ends, or because the page is built anew."""
+    run = runs.active
+    if run is not None:
+        run.ends_with_host = True
+    return interrupt()
 
 
 def pause() -> Run | None:
@@ -161,30 +170,22 @@ def _ask(act: Callable[[BetweenSteps], Path]) -> Path:
 
 def end() -> None:
     """Interrupt the active run and wait until it has saved; one that still waits for its turn never starts."""
-    run = interrupt()
+    run = interrupt_for_host()
     if run is not None and run.state in GOING_ON and not run.over.wait(_PATIENCE_S):
         _log.warning("The training of %s did not end within %.0f s.", run.name, _PATIENCE_S)
 
 
-def _go(run: Run, job: Job, resume: bool) -> None:
+def carry_out(run: Run, job: Job, resume: bool) -> None:
+    """Do the active run in its turn of the host's queue; what came of it is in `run` then."""
     task = run.task = f"task(train-{run.id})"
-    host_progress.add_task_to_queue(task)
     try:
-        with call_queue.queue_lock:
-            if run.is_cancelled:
-                return
-            shared.state.begin(job=task)
-            host_progress.start_task(task)
-            try:
+        with in_turn(task, lambda: not run.is_cancelled) as is_wanted:
+            if is_wanted:
                 run_job(job, resume=resume)
-            finally:
-                shared.state.end()
     except WorkbenchError as error:
         run.problem = error
         _log.warning("The training of %s ended: %s", run.name, error)
     finally:
-        host_progress.pending_tasks.pop(task, None)
-        host_progress.finish_task(task)
         runs.release(run)
 
 
