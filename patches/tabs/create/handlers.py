@@ -12,6 +12,7 @@ from modules import paths, shared
 
 from ....hypernetworks.base.errors import SettingsError, WorkbenchError
 from ....hypernetworks.base.options import as_text
+from ....hypernetworks.files import listing
 from ....hypernetworks.files.create import create_file
 from ....hypernetworks.jobs import create_files
 from ....hypernetworks.jobs.create_entry import FORM_LABELS, Entry, check_entry
@@ -134,8 +135,8 @@ class Handlers:
             return self.form.explain(error), gr.update()
         return done(f"Saved as {path}."), gr.update(value=str(path), visible=True)
 
-    def create(self, seen: Seen, *entered: Any) -> list[Any]:
-        """Make the network and its file."""
+    def create(self, chosen: str, seen: Seen, *entered: Any) -> list[Any]:
+        """Make the network and its file; `chosen` is the network that Train Gamma has chosen, if any."""
         values = self.form.values(entered)
         now = loaded_widths()
         refused = seen._replace(made=None)
@@ -148,7 +149,9 @@ class Handlers:
             return [self.form.explain(error), *self._look(values, refused)]
         shared.reload_hypernetworks()
         size_mb = path.stat().st_size / 1e6
-        status = done(f"Created {path.stem} ({size_mb:.1f} MB). Choose it in Train Gamma to train it.")
+        is_chosen = listing.meant(shared.hypernetworks, chosen or "") == path.stem
+        next_step = "It is chosen in Train Gamma already." if is_chosen else "Choose it in Train Gamma to train it."
+        status = done(f"Created {path.stem} ({size_mb:.1f} MB). {next_step}")
         return [status, *self._look(values, seen._replace(made=values))]
 
     def _check(self, values: Mapping[str, Any], offered: Sequence[int], made: Mapping[str, Any] | None = None) -> Entry:

@@ -65,8 +65,8 @@ class Tab:
         self.status, *updates = self.handlers.load(types.SimpleNamespace(name=str(path)), *self.inputs())
         self.take(self.handlers.filled, updates)
 
-    def create(self):
-        self.status, *updates = self.handlers.create(*self.inputs())
+    def create(self, chosen=""):
+        self.status, *updates = self.handlers.create(chosen, *self.inputs())
         self.take(self.handlers.shown, updates)
 
     def problems(self):
@@ -282,3 +282,12 @@ def test_what_is_entered_is_marked_and_brought_back_also_where_the_widths_come_f
     tab.take(tab.handlers.filled, tab.handlers.reset({"more_widths": "", "name": "night"}, tab.inputs()))
     assert tab.entered["more_widths"] == ""
     assert marked(tab) == []
+
+
+@pytest.mark.parametrize(("chosen", "is_chosen"), [("", False), (None, False), ("other", False), ("mine", True)])
+def test_what_is_said_of_train_gamma_is_true(patched, chosen, is_chosen):
+    tab = Tab()
+    tab.look(name="mine")
+    tab.create(chosen)
+    assert ("It is chosen in Train Gamma already." in tab.status) == is_chosen
+    assert ("Choose it in Train Gamma to train it." in tab.status) != is_chosen
