@@ -6,15 +6,11 @@ import argparse
 import json
 import logging
 import math
-import signal
+import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
-
-from PIL import Image
-from tqdm import tqdm
 
 from . import host
 from .command_errors import with_error_report
@@ -26,15 +22,15 @@ from hypernetwork_workbench.hypernetworks.base.atomic import not_regular, write_
 from hypernetwork_workbench.hypernetworks.base.errors import SettingsError, WorkbenchError  # noqa: E402
 from hypernetwork_workbench.hypernetworks.base.outside import is_folder  # noqa: E402
 from hypernetwork_workbench.hypernetworks.base.paths import path_argument  # noqa: E402
+from hypernetwork_workbench.hypernetworks.ranks import Ranks  # noqa: E402
 from hypernetwork_workbench.hypernetworks.train.settings.job import Job  # noqa: E402
 from hypernetwork_workbench.hypernetworks.train.settings.job_file import apply_overrides, read_tables  # noqa: E402
 
+from . import train_ranks  # noqa: E402
+from .console_progress import ConsoleProgress  # noqa: E402
 from .evaluation import EvaluationSettings  # noqa: E402
 
 USAGE_ERROR = 2
-FAILED = 1
-SECONDS_TO_A_BAR = 2.0
-_STEPS_BAR = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}{postfix}]"
 
 
 class _Parser(argparse.ArgumentParser):
@@ -42,68 +38,6 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         self.exit(USAGE_ERROR, f"train: {message}\n")
-
-
-class ConsoleProgress:
-    """The port `Progress` as a bar on the console; Ctrl-C or SIGTERM ends the run after its step."""
-
-    def __init__(self) -> None:
-        self._bar: tqdm[Any] | None = None
-        self._is_interrupted = False
-
-    def report(self, done: int, total: int, text: str) -> None:
-        """Move the bar."""
-        unit = "step" if text.startswith("step") else "picture"
-        if self._bar is None or (self._bar.total, self._bar.unit) != (total, unit):
-            self.close()
-            self._bar = tqdm(
-                total=total,
-                unit=unit,
-                file=sys.stderr,
-                dynamic_ncols=True,
-                # One time that is left is enough: where there are steps, that of the text.
-                bar_format=_STEPS_BAR if unit == "step" else None,
-                # In a log file a bar must not move ten times a second.
-                mininterval=0.1 if sys.stderr.isatty() else 30.0,
-                # No bar flashes up before an error message where the pictures take no time.
-                delay=0.0 if unit == "step" else SECONDS_TO_A_BAR,
-            )
-        self._bar.set_postfix_str(text.partition(", ")[2], refresh=False)
-        self._bar.update(done - self._bar.n)
-
-    def draw(self, chart: str) -> None:
-        """Do nothing: a console draws no curves; they are in the log."""
-
-    def show(self, picture: Image.Image) -> None:
-        """Do nothing: a console shows no pictures; they are in the log folder."""
-
-    def is_interrupted(self) -> bool:
-        """Tell whether Ctrl-C was pressed, or SIGTERM came."""
-        return self._is_interrupted
-
-    def close(self) -> None:
-        """End the bar's line."""
-        if self._bar is not None:
-            self._bar.close()
-
-    @contextmanager
-    def listening(self) -> Iterator[None]:
-        """Make the first Ctrl-C or SIGTERM ask the run to stop, and the second one stop it at once."""
-
-        def ask(_signal: int, _frame: Any) -> None:
-            self._is_interrupted = True
-            listen_no_more()
-
-        def listen_no_more() -> None:
-            for name, handler in before.items():
-                signal.signal(name, handler)
-
-        before = {name: signal.signal(name, ask) for name in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            yield
-        finally:
-            listen_no_more()
-            self.close()
 
 
 @with_error_report
@@ -114,16 +48,21 @@ def main(argv: list[str]) -> int:
     try:
         _check_report(arguments.report)
         job, evaluation = _read_job(arguments.job, arguments.set)
-        if arguments.find_rate:
-            report, said = _find_rate(job, arguments)
-        else:
-            report = _train(job, evaluation, arguments)
-            said = _summary(report)
+        if arguments.nproc > 1 and not train_ranks.is_rank():
+            train_ranks.check(arguments.nproc)
+            return train_ranks.run(arguments.nproc, argv)
+        with train_ranks.joined() as ranks:
+            if arguments.find_rate:
+                report, said = _find_rate(job, arguments)
+            else:
+                report = _train(job, evaluation, arguments, ranks)
+                said = _summary(report) if report else ""
+        if not ranks.is_first:
+            return 0
         if arguments.report:
             write_text(arguments.report, json.dumps(report, indent=2, ensure_ascii=False) + "\n")
     except WorkbenchError as error:
-        sys.stderr.write(f"{error}\n")
-        return USAGE_ERROR if isinstance(error, SettingsError) else FAILED
+        return train_ranks.tell(error)
     sys.stdout.write(said)
     return 0
 
@@ -150,7 +89,23 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--data-dir", type=path_argument, metavar="DIR", help="folder of the embedded host; without it data/"
     )
-    return parser.parse_args(argv)
+    parser.add_argument(
+        "--nproc",
+        type=_process_count,
+        default=1,
+        metavar="N",
+        help="processes that share the pictures of each step, each with a GPU of its own where there are GPUs",
+    )
+    arguments = parser.parse_args(argv)
+    if arguments.find_rate and (arguments.nproc > 1 or train_ranks.is_rank()):
+        parser.error("argument --nproc: not allowed with argument --find-rate, which tries rates in one process")
+    return arguments
+
+
+def _process_count(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= train_ranks.MOST:
+        raise argparse.ArgumentTypeError(f"must be a whole number from 1 to {train_ranks.MOST}, not {text!r}")
+    return int(text)
 
 
 def _check_report(path: Path | None) -> None:
@@ -169,17 +124,20 @@ def _read_job(path: Path, overrides: list[str]) -> tuple[Job, EvaluationSettings
     return Job.from_mapping(tables), evaluation
 
 
-def _train(job: Job, evaluation: EvaluationSettings, arguments: argparse.Namespace) -> dict[str, Any]:
-    progress = ConsoleProgress()
+def _train(job: Job, evaluation: EvaluationSettings, arguments: argparse.Namespace, ranks: Ranks) -> dict[str, Any]:
+    progress = ConsoleProgress(ranks.is_first, partial(train_ranks.is_deserted_from, os.getppid()))
     running = start_host(arguments.ckpt, arguments.data_dir)
     try:
         from hypernetwork_workbench.patches.runs.training import run_job  # noqa: PLC0415 (needs the running host)
 
         with progress.listening():
-            result = run_job(job, progress, arguments.resume)
+            result = run_job(job, progress, arguments.resume, ranks=ranks)
+        if not ranks.is_first:
+            return {}
         report: dict[str, Any] = {
             "seconds": round(result.seconds, 3),
             "steps": result.steps,
+            "processes": ranks.size,
             "interrupted": result.interrupted,
             "loss_first": result.loss_first,
             "loss_last": result.loss_last,

@@ -15,6 +15,7 @@ from modules import progress as host_progress
 
 from ...hypernetworks.base.errors import TrainingError, WorkbenchError, is_out_of_memory, too_little_memory
 from ...hypernetworks.ports import BetweenSteps, Ports, Progress
+from ...hypernetworks.ranks import ALONE, Ranks
 from ...hypernetworks.train import FoundRate, TrainResult, find_rate, make_plan, train
 from ...hypernetworks.train.settings.job import Job
 from ..model import host
@@ -35,23 +36,28 @@ _NO_RUN = "no run is going on"
 
 @report_unexpected()
 def run_job(
-    job: Job, progress: Progress | None = None, resume: bool = False, log_dir: Path | None = None
+    job: Job,
+    progress: Progress | None = None,
+    resume: bool = False,
+    log_dir: Path | None = None,
+    ranks: Ranks = ALONE,
 ) -> TrainResult:
     """Train as `job` says on the loaded checkpoint, and let the host list the result.
 
     Args:
         resume: whether to continue from the newest saved state of the run of this name.
         log_dir: folder of logs and pictures of a job that names no folder; None: the host's own.
+        ranks: the processes that take the steps together.
 
     Raises:
         WorkbenchError: see `hypernetworks.train.run.train`; also where the GPU has too little memory, or where the
             host keeps most of the model outside of it.
     """
     run = runs.begin(job)
-    if job.output.dir:
+    if job.output.dir and ranks.is_first:
         folders.note(Path(job.output.dir) / job.output.name)
     with _freed_memory(), turns.kept(), _shown(run) as shown:
-        ports = _ports(job, progress or shown)
+        ports = replace(_ports(job, progress or shown), ranks=ranks)
         if run is not None:
             ports = replace(ports, desk=RunDesk(run))
         if log_dir is not None:
