@@ -97,6 +97,8 @@ NOT_TRANSLATED = {
     "trained on {} [{}]",
     "two members are called {}",
     "two options are called {}",
+    "the installed torch cannot connect processes, as it has no gloo",
+    "this process does not train what the first one trains: {}",
     "version https://(?:git-lfs|hawser)\\.",
     "was not used",
     "weights in {}: {} bytes",
