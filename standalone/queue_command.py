@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from . import host
-from .command_errors import with_error_report
+from .command_errors import FAILED, USAGE_ERROR, with_error_report
 
 ROOT = Path(__file__).resolve().parents[1]
 host.mount()
@@ -27,7 +27,7 @@ from hypernetwork_workbench.hypernetworks.train.settings.job_file import apply_o
 from hypernetwork_workbench.hypernetworks.train.tracking.monitor import clock  # noqa: E402
 
 from .evaluation import EvaluationSettings  # noqa: E402
-from .train_command import FAILED, USAGE_ERROR, start_host  # noqa: E402
+from .train_command import start_host  # noqa: E402
 
 _KIND = "kind"
 _ACTS: dict[str, tuple[str, Callable[[Queue, int], None]]] = {

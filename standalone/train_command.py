@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from . import host
-from .command_errors import with_error_report
+from .command_errors import USAGE_ERROR, with_error_report
 
 ROOT = Path(__file__).resolve().parents[1]
 host.mount()
@@ -29,8 +29,6 @@ from hypernetwork_workbench.hypernetworks.train.settings.job_file import apply_o
 from . import train_ranks  # noqa: E402
 from .console_progress import ConsoleProgress  # noqa: E402
 from .evaluation import EvaluationSettings  # noqa: E402
-
-USAGE_ERROR = 2
 
 
 class _Parser(argparse.ArgumentParser):

@@ -24,9 +24,12 @@ from hypernetwork_workbench.hypernetworks.ranks import ALONE, Ranks, several
 from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs, PContext, start_processes
 from torch.distributed.elastic.multiprocessing.errors import ProcessFailure
 
+from .command_errors import FAILED, USAGE_ERROR
+
 ROOT = Path(__file__).resolve().parents[1]
 MOST = 256
-FAILED, USAGE_ERROR, LOST = 1, 2, 3
+#: Exit code of a process that ended because another one has.
+LOST = 3
 #: Where the ranks of one machine meet; torchrun tells it in its own way.
 _MEETING = "HYPERNETWORK_RANKS_MEET"
 _ERROR_FILE = "TORCHELASTIC_ERROR_FILE"
