@@ -1,5 +1,6 @@
 """Trials of rates on the fakes: the same start, batches, noise and samples for each, and nothing left behind."""
 
+import itertools
 import random
 
 import numpy as np
@@ -8,7 +9,7 @@ import torch
 from hypernetwork_workbench.hypernetworks import files
 from hypernetwork_workbench.hypernetworks.data.encoding import encode_parts
 from hypernetwork_workbench.hypernetworks.network.hypernetwork import Hypernetwork, Structure
-from hypernetwork_workbench.hypernetworks.train import make_plan
+from hypernetwork_workbench.hypernetworks.train import make_plan, rate_trials
 from hypernetwork_workbench.hypernetworks.train.optim.precision import Precision
 from hypernetwork_workbench.hypernetworks.train.optim.schedules import parse, rates
 from hypernetwork_workbench.hypernetworks.train.optim.step_schedule import with_highest
@@ -229,3 +230,12 @@ def test_pictures_of_one_colour_and_one_picture_do_not_break_it(pictures, tmp_pa
         path.unlink()
     found = find_rate(job_of(pictures, train__max_steps=1), fake_ports(tmp_path))
     assert len(found.lines()) == 2
+
+
+def test_a_step_and_a_measurement_are_timed_one_by_one(pictures, tmp_path, monkeypatch):
+    trials = Trials(tmp_path, job_of(pictures))
+    moments = itertools.count()
+    monkeypatch.setattr(rate_trials.time, "monotonic", lambda: 2.0 ** next(moments))
+    trials.losses()
+    # Two steps, from 1 to 2 and from 4 to 8, and the measurement, from 16 to 32.
+    assert (trials.of_rates.step_s, trials.of_rates.measurement_s) == (4.0, 16.0)
