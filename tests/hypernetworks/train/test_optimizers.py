@@ -89,3 +89,11 @@ def test_fused_steps_on_a_cpu_are_taken_from_torch_2_4_on(version, is_fused, mon
     monkeypatch.setattr(torch, "__version__", version)
     assert optimizers._can_be_fused([torch.zeros(1)]) == is_fused
     assert not optimizers._can_be_fused([torch.zeros(1), torch.zeros(1, device="meta")])
+
+
+@pytest.mark.parametrize(("module", "attribute"), [("torch.optim", "NotYet"), ("no_such_package", "AdamW")])
+def test_a_package_that_is_missing_or_too_old_is_named(module, attribute, monkeypatch):
+    kind = optimizers.OptimizerKind(module, attribute, "some-package")
+    monkeypatch.setattr(optimizers, "KINDS", {"AdamW": kind})
+    with pytest.raises(SettingsError, match="AdamW needs the package some-package, which is not installed or too old"):
+        optimizers.build([torch.nn.Parameter(torch.zeros(1))], "AdamW", "")

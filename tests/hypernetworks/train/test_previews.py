@@ -132,3 +132,14 @@ def test_what_a_person_sees_while_it_runs(pictures, tmp_path):
     ):
         assert part in last
     assert ports.progress.charts[-1].startswith("<svg")
+
+
+def test_pictures_and_copies_at_the_ends_of_cycles(pictures, tmp_path):
+    cycles = {"schedule__kind": "cosine restarts", "schedule__cycle": "5", "output__sheet": False}
+    ports = fake_ports(tmp_path)
+    result = train(make_job(pictures, **cycles, preview__at_cycle_end=True, output__save_at_cycle_end=True), ports)
+    assert [path.name for path in result.previews] == ["step-000005.png", "step-000010.png"]
+    copies = sorted(path.name for path in (ports.log_dir / "fake").glob("fake-0*.pt"))
+    assert copies == ["fake-000005.pt", "fake-000010.pt"]
+    both = make_job(pictures, **cycles, preview__at_cycle_end=True, preview__every="4", output__name="both")
+    assert [path.stem[-2:] for path in train(both, ports).previews] == ["04", "05", "08", "10", "12"]
