@@ -16,6 +16,7 @@ from hypernetwork_workbench.hypernetworks.base.options import Settings, from_tab
 from hypernetwork_workbench.hypernetworks.data.images import to_tensor
 from hypernetwork_workbench.hypernetworks.ports import PictureRequest
 from hypernetwork_workbench.hypernetworks.train.settings.job import Job
+from hypernetwork_workbench.hypernetworks.tuning.style import frechet_distance
 from PIL import Image
 
 _SECTION = "evaluation"
@@ -68,7 +69,7 @@ class EvaluationSettings(Settings):
         report: dict[str, dict[str, float]] = {"style_distance": {}, "outline_contrast": {}, "captions_followed": {}}
         for name, strength in _STRENGTHS.items():
             pictures = HostPreviewer().generate(_requests(job, texts, self.seed), network, strength)
-            report["style_distance"][name] = measures.frechet_distance(_latents(encoder, pictures), style_latents)
+            report["style_distance"][name] = frechet_distance(_latents(encoder, pictures), style_latents)
             report["outline_contrast"][name] = measures.outline_contrast(pictures)
             report["captions_followed"][name] = measures.share_followed(pictures, texts)
         report["outline_contrast"]["style"] = measures.outline_contrast(fresh)

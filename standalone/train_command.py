@@ -6,36 +6,34 @@ import argparse
 import json
 import logging
 import math
-import os
 import sys
-from functools import partial
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from . import host
-from .command_errors import USAGE_ERROR, with_error_report
+from .command_errors import with_error_report
 
 ROOT = Path(__file__).resolve().parents[1]
 host.mount()
 
-from hypernetwork_workbench.hypernetworks.base.atomic import not_regular, write_text  # noqa: E402 (mounted just above)
+from hypernetwork_workbench.hypernetworks.base.atomic import write_text  # noqa: E402 (mounted just above)
 from hypernetwork_workbench.hypernetworks.base.errors import SettingsError, WorkbenchError  # noqa: E402
-from hypernetwork_workbench.hypernetworks.base.outside import is_folder  # noqa: E402
-from hypernetwork_workbench.hypernetworks.base.paths import path_argument  # noqa: E402
-from hypernetwork_workbench.hypernetworks.ranks import Ranks  # noqa: E402
 from hypernetwork_workbench.hypernetworks.train.settings.job import Job  # noqa: E402
 from hypernetwork_workbench.hypernetworks.train.settings.job_file import apply_overrides, read_tables  # noqa: E402
+from hypernetwork_workbench.hypernetworks.tuning.settings import SECTION, take_table  # noqa: E402
 
-from . import train_ranks  # noqa: E402
-from .console_progress import ConsoleProgress  # noqa: E402
+from .console import (  # noqa: E402
+    FAILED,
+    USAGE_ERROR,
+    ConsoleProgress,
+    Parser,
+    add_common,
+    check_report,
+    start_host,
+)
 from .evaluation import EvaluationSettings  # noqa: E402
 
-
-class _Parser(argparse.ArgumentParser):
-    """Reports a wrong argument in one sentence."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(USAGE_ERROR, f"train: {message}\n")
+_log = logging.getLogger(__name__)
 
 
 @with_error_report
@@ -44,98 +42,52 @@ def main(argv: list[str]) -> int:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     arguments = _arguments(argv)
     try:
-        _check_report(arguments.report)
+        check_report(arguments.report)
         job, evaluation = _read_job(arguments.job, arguments.set)
-        if arguments.nproc > 1 and not train_ranks.is_rank():
-            train_ranks.check(arguments.nproc)
-            return train_ranks.run(arguments.nproc, argv)
-        with train_ranks.joined() as ranks:
-            if arguments.find_rate:
-                report, said = _find_rate(job, arguments)
-            else:
-                report = _train(job, evaluation, arguments, ranks)
-                said = _summary(report) if report else ""
-        if not ranks.is_first:
-            return 0
+        if arguments.find_rate:
+            report, said = _find_rate(job, arguments)
+        else:
+            report = _train(job, evaluation, arguments)
+            said = _summary(report)
         if arguments.report:
             write_text(arguments.report, json.dumps(report, indent=2, ensure_ascii=False) + "\n")
     except WorkbenchError as error:
-        return train_ranks.tell(error)
+        sys.stderr.write(f"{error}\n")
+        return USAGE_ERROR if isinstance(error, SettingsError) else FAILED
     sys.stdout.write(said)
     return 0
 
 
 def _arguments(argv: list[str]) -> argparse.Namespace:
-    parser = _Parser(
-        prog="launch.py train", description="Trains a hypernetwork as a job file says.", allow_abbrev=False
-    )
-    parser.add_argument("job", type=path_argument, metavar="JOB.toml", help="the job file")
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="section.key=value",
-        help="a setting put over the job file's; may be given several times",
-    )
+    parser = Parser(prog="launch.py train", description="Trains a hypernetwork as a job file says.", allow_abbrev=False)
+    add_common(parser)
     mode = parser.add_mutually_exclusive_group()
     mode.add_argument("--resume", action="store_true", help="go on from the newest saved state of this run")
     mode.add_argument("--find-rate", action="store_true", help="only try learning rates, and tell which suits the job")
-    parser.add_argument("--report", type=path_argument, metavar="FILE.json", help="where to write what was measured")
-    parser.add_argument(
-        "--ckpt", type=path_argument, metavar="FILE", help="checkpoint to train on; without it the demo model"
-    )
-    parser.add_argument(
-        "--data-dir", type=path_argument, metavar="DIR", help="folder of the embedded host; without it data/"
-    )
-    parser.add_argument(
-        "--nproc",
-        type=_process_count,
-        default=1,
-        metavar="N",
-        help="processes that share the pictures of each step, each with a GPU of its own where there are GPUs",
-    )
-    arguments = parser.parse_args(argv)
-    if arguments.find_rate and (arguments.nproc > 1 or train_ranks.is_rank()):
-        parser.error("argument --nproc: not allowed with argument --find-rate, which tries rates in one process")
-    return arguments
-
-
-def _process_count(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= train_ranks.MOST:
-        raise argparse.ArgumentTypeError(f"must be a whole number from 1 to {train_ranks.MOST}, not {text!r}")
-    return int(text)
-
-
-def _check_report(path: Path | None) -> None:
-    if path is None:
-        return
-    if (what := not_regular(path)) is not None:
-        raise SettingsError("--report", f"{path} is {what}; name a file")
-    if not is_folder(path.resolve().parent):
-        raise SettingsError("--report", f"the folder {path.resolve().parent} does not exist")
+    return parser.parse_args(argv)
 
 
 def _read_job(path: Path, overrides: list[str]) -> tuple[Job, EvaluationSettings]:
     tables = read_tables(path)
     apply_overrides(tables, overrides)
     evaluation = EvaluationSettings.of_tables(tables)
+    if SECTION in tables:
+        take_table(tables)
+        _log.info("[%s] is for launch.py tune, and changes nothing here.", SECTION)
     return Job.from_mapping(tables), evaluation
 
 
-def _train(job: Job, evaluation: EvaluationSettings, arguments: argparse.Namespace, ranks: Ranks) -> dict[str, Any]:
-    progress = ConsoleProgress(ranks.is_first, partial(train_ranks.is_deserted_from, os.getppid()))
+def _train(job: Job, evaluation: EvaluationSettings, arguments: argparse.Namespace) -> dict[str, Any]:
+    progress = ConsoleProgress()
     running = start_host(arguments.ckpt, arguments.data_dir)
     try:
         from hypernetwork_workbench.patches.runs.training import run_job  # noqa: PLC0415 (needs the running host)
 
         with progress.listening():
-            result = run_job(job, progress, arguments.resume, ranks=ranks)
-        if not ranks.is_first:
-            return {}
+            result = run_job(job, progress, arguments.resume)
         report: dict[str, Any] = {
             "seconds": round(result.seconds, 3),
             "steps": result.steps,
-            "processes": ranks.size,
             "interrupted": result.interrupted,
             "loss_first": result.loss_first,
             "loss_last": result.loss_last,
@@ -182,16 +134,6 @@ def _find_rate(job: Job, arguments: argparse.Namespace) -> tuple[dict[str, Any],
     }
     entry = [f'In the job file: rate = "{found.text}"'] if found.is_found else []
     return report, "\n".join([*found.lines(), *entry]) + "\n"
-
-
-def start_host(ckpt: Path | None, data_dir: Path | None) -> host.Host:
-    """Start the embedded host; raises SettingsError for what the command line names wrongly."""
-    try:
-        return host.start(ckpt=ckpt, data_dir=data_dir)
-    except OSError as error:
-        raise SettingsError("--data-dir", f"{data_dir} cannot be used: {error.strerror}") from error
-    except WorkbenchError as error:
-        raise SettingsError("--ckpt", str(error).rstrip(".")) from error
 
 
 def _summary(report: dict[str, Any]) -> str:

@@ -37,7 +37,6 @@ class Turns:
 
     Attributes:
         changed: notified of everything that a run or a visitor may wait for.
-        lets_in_all: whether whoever comes is let in between two steps, without being asked for.
     """
 
     def __init__(self) -> None:
@@ -48,7 +47,6 @@ class Turns:
         self._waiting: list[Visitor] = []
         self._guests: list[Visitor] = []
         self._here = threading.local()
-        self.lets_in_all = False
 
     @property
     def is_run_at_work(self) -> bool:
@@ -78,8 +76,6 @@ class Turns:
                 return
             self._waiting.append(visitor)
             self._here.visitor = visitor
-            if self.lets_in_all:
-                self._let_in(visitor)
             self.changed.wait_for(lambda: visitor.has_given_up or self._may_pass(visitor))
             if visitor.has_given_up:
                 self._dismiss()
@@ -95,7 +91,6 @@ class Turns:
                 raise GaveUpError(_TAKEN_BACK)
             if visitor in self._waiting:
                 self._waiting.remove(visitor)
-                self.changed.notify_all()
 
     def leave(self) -> None:
         """Note that this thread gives the queue back."""
@@ -109,20 +104,11 @@ class Turns:
             visitor = self.waiting(task)
             if visitor is None:
                 return False
-            self._let_in(visitor)
+            visitor.is_let_in = True
+            if visitor not in self._guests:
+                self._guests.append(visitor)
+            self.changed.notify_all()
         return True
-
-    def let_in_all(self, is_wanted: bool) -> None:
-        """Let in all who wait and all who come, or from now on only those who are let in one by one."""
-        with self.changed:
-            self.lets_in_all = is_wanted
-            for visitor in self._waiting if is_wanted and self._keeper is not None else ():
-                self._let_in(visitor)
-
-    def wait_for_visitors(self, seconds: float) -> None:
-        """Wait until those who came while a run had the queue have it, at most for `seconds`."""
-        with self.changed:
-            self.changed.wait_for(lambda: not self._waiting, seconds)
 
     def give_up(self, task: str) -> bool:
         """Take back what waits with this task; return False where nothing does, as when it has begun."""
@@ -190,12 +176,6 @@ class Turns:
         for those in (self._waiting, self._guests):
             if visitor in those:
                 those.remove(visitor)
-        self.changed.notify_all()
-
-    def _let_in(self, visitor: Visitor) -> None:
-        visitor.is_let_in = True
-        if visitor not in self._guests:
-            self._guests.append(visitor)
         self.changed.notify_all()
 
     def _may_pass(self, visitor: Visitor) -> bool:

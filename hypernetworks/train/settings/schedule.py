@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ...base import numbers
 from ...base.errors import ScheduleError, SettingsError
 from ...base.intervals import counts_epochs, parse_interval
 from ...base.options import Settings, setting
-from ...base.registry import gather, rule, with_options
+from ...base.registry import gather, with_options
 from ..optim import schedules
 from ..optim.schedule import SCHEDULES, ScheduleRequest
 
@@ -30,21 +31,19 @@ class ScheduleSettings(Settings):
         choices=SCHEDULES,
     )
 
-    @rule("rate")
-    def _rate_can_be_read(self) -> None:
+    def problems(self) -> Iterator[SettingsError]:
+        """Yield errors for texts that are no rate or no length, and for several rates where one is needed."""
         try:
             schedules.rates(self.rate)
         except ScheduleError as error:
-            raise SettingsError("rate", str(error)) from error
-
-    @rule("rate", "kind")
-    def _has_one_rate(self) -> None:
+            yield SettingsError("rate", str(error))
         if SCHEDULES[self.kind].shapes_one_rate and ":" in numbers.plain(self.rate):
-            raise SettingsError("rate", f"must be one number for the schedule {self.kind}")
-
-    @rule(*(name for kind in SCHEDULES.values() for name in kind.lengths), each=True)
-    def _is_length(self, name: str) -> None:
-        parse_interval(name, getattr(self, name), 1)
+            yield SettingsError("rate", f"must be one number for the schedule {self.kind}")
+        for name, text in self._lengths().items():
+            try:
+                parse_interval(name, text, 1)
+            except SettingsError as error:
+                yield error
 
     @property
     def counts_epochs(self) -> bool:

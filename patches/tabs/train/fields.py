@@ -11,6 +11,7 @@ from modules.ui_common import create_refresh_button
 from ....hypernetworks.base.options import Option, groups
 from ....hypernetworks.train.optim.schedule import RATE
 from ....hypernetworks.train.settings.job import SECTIONS
+from .. import start_values
 from ..form import Form, Start
 from ..inspect import work
 
@@ -24,7 +25,7 @@ _ABOVE_PLOT = ("data", "train", "schedule")
 
 def make_form() -> Form:
     """Return the form of a job, without fields yet."""
-    return Form("hnw_train", shows_problems=True, own={"output.name": _save_as})
+    return Form("hnw_train", shows_problems=True, own={"output.name": _save_as}, defaults=start_values.NEW)
 
 
 def above_plot(form: Form, start: Start) -> Any:

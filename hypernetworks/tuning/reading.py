@@ -1,0 +1,173 @@
+"""What a study tries, as people write it: lines such as `schedule.rate = 1e-4..1e-2 log`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from ..base import numbers
+from ..base.errors import ErrorCollector, NumberError, SettingsError
+from ..base.options import LENGTH, Option, Settings, in_lines, take
+from ..base.outside import UnfitTextError, shown
+from ..base.suggestions import meant
+from ..texts.toml import parse_toml
+from ..train.settings.job import PLACES, SECTIONS
+from .space import MOST_VALUES, Choices, Parameter, Range
+
+_RANGE = re.compile(
+    r"(?P<low>[^\s\[\]]+?)\s*(?:\.\.\.?|…|[~〜])\s*(?P<high>[^\s.~〜]\S*)(?P<words>(?:\s+\S+)*)", re.DOTALL
+)
+_LOG, _LINEAR, _WHOLE, _STEP = "log", "linear", "int", "step"
+_FORM = "must be a range such as 1e-4..1e-2 log, or a list such as [1, 2]"
+#: Each trial has its own name and place, and what is held out must be the same in all of them.
+_OWN = {
+    "output.name": "each trial has a name of its own",
+    "output.dir": "all trials are kept in the folder of the study",
+    "output.overwrite": "trials replace nothing",
+    "output.resume_changed": "a trial goes on as it was begun",
+    "train.validation_share": "the trials could not be compared",
+}
+
+
+def parse(text: str) -> list[Parameter]:
+    """Return the lists and ranges of a text, one a line; blank lines and those that begin with # are passed over.
+
+    Raises:
+        SettingsError: names each wrong setting as `section.key`, and a line of another form as `tune.ranges`.
+    """
+    found: dict[str, Parameter] = {}
+    checks = ErrorCollector()
+    for line in _joined(text):
+        with checks:
+            address, equals, value = line.replace("＝", "=", "=" not in line).partition("=")
+            address = numbers.plain(address).strip()
+            if not (equals and "." in address and value.strip()):
+                raise SettingsError("tune.ranges", f"{shown(line)} must have the form section.key = {_FORM[16:]}")
+            if address in found:
+                raise SettingsError(address, "is there twice in the settings to try")
+            found[address] = _parameter(address, value.strip())
+    checks.raise_all()
+    return list(found.values())
+
+
+def _joined(text: str) -> Iterator[str]:
+    """Yield the lines, a list that goes over several of them as one."""
+    open_line = ""
+    for line in text.splitlines():
+        bare = line.strip()
+        if not bare or bare.startswith("#"):
+            continue
+        open_line = f"{open_line} {bare}".strip()
+        if open_line.count("[") <= open_line.count("]"):
+            yield open_line
+            open_line = ""
+    if open_line:
+        yield open_line
+
+
+def _parameter(address: str, text: str) -> Parameter:
+    kind, option, section = _declared(address)
+    listed = _list(text)
+    found = _range(address, text, kind, option) if listed is None else _choices(address, listed, kind, option)
+    key = address.partition(".")[2]
+    for value in found.points(2) if isinstance(found, Range) else found.values:
+        try:
+            section.from_mapping({key: found.settings(value)[address]})
+        except SettingsError as error:
+            # What else the value needs may be said by the job, or tried with it.
+            mine = [one for one in error.errors if one.field == key]
+            if mine and key in _ALONE.get(section, (key,)):
+                raise SettingsError.joined(mine).within(address.partition(".")[0]) from error
+    return found
+
+
+#: Settings of sections whose rules go across fields, so that only these can be judged without the others.
+_ALONE: dict[type[Settings], tuple[str, ...]] = {
+    SECTIONS["network"]: ("widths", "file"),
+    SECTIONS["optimizer"]: ("name", "clip_limit"),
+}
+
+
+def _declared(address: str) -> tuple[Any, Option, type[Settings]]:
+    section, _, key = address.partition(".")
+    if address in _OWN:
+        raise SettingsError(address, f"cannot be tried: {_OWN[address]}")
+    kind = SECTIONS.get(section)
+    found = next((one for one in kind.options() if one[0] == key), None) if kind else None
+    if kind is None or found is None:
+        like = meant(key, [name for name, _, _ in kind.options()] if kind else (), PLACES)
+        like = f"{section}.{like}" if like and "." not in like else like
+        raise SettingsError(address, "there is no such setting" + (f"; do you mean {like}?" if like else ""))
+    return found[1], found[2], kind
+
+
+def _list(text: str) -> list[Any] | None:
+    """Return the values of a list in brackets, whose texts may lack quotes; None for anything else."""
+    plain = numbers.plain_outside_quotes(text)
+    if not (plain.startswith("[") and plain.endswith("]")):
+        return None
+    try:
+        found = parse_toml(f"value = {plain}")["value"]
+    except UnfitTextError:
+        return [part.strip().strip("\"'") for part in plain[1:-1].split(",") if part.strip()]
+    return found if isinstance(found, list) else None
+
+
+def _choices(address: str, values: Iterable[Any], kind: Any, option: Option) -> Choices:
+    taken = []
+    for value in values:
+        read = take(address, in_lines(value) if option.lines > 1 else value, kind, option)
+        plain = list(read) if isinstance(read, tuple) else read
+        if plain in taken:
+            raise SettingsError(address, f"{shown(str(plain))} is there twice in the list")
+        taken.append(plain)
+    if not taken:
+        raise SettingsError(address, "the list of values is empty")
+    if len(taken) > MOST_VALUES:
+        raise SettingsError(address, f"has more than {MOST_VALUES} values")
+    return Choices.of(address, taken)
+
+
+def _range(address: str, text: str, kind: Any, option: Option) -> Range:
+    found = _RANGE.fullmatch(numbers.plain(text))
+    if found is None:
+        raise SettingsError(address, f"{_FORM}, not {shown(text)}")
+    if option.choices or kind not in (int, float, str, LENGTH):
+        raise SettingsError(address, "has no range; list its values in brackets")
+    words = _words(address, found["words"].lower().split())
+    is_whole = kind in (int, LENGTH) or _WHOLE in words
+    low, high = (_number(address, found[end], is_whole) for end in ("low", "high"))
+    if low >= high:
+        raise SettingsError(address, f"the range must begin with the smaller number, not {low:g}..{high:g}")
+    if _LOG in words and low <= 0:
+        raise SettingsError(address, "a log range must begin above 0")
+    if _LOG in words and _STEP in words:
+        raise SettingsError(address, "a log range has no step")
+    made = Range(address, low, high, _LOG in words, is_whole, words.get(_STEP, 0.0), kind is str)
+    for end in (low, high):
+        take(address, made.settings(end)[address], kind, option)
+    return made
+
+
+def _words(address: str, words: list[str]) -> dict[str, float]:
+    found: dict[str, float] = {}
+    rest = iter(words)
+    for word in rest:
+        if word == _STEP:
+            found[word] = _number(address, next(rest, ""), False)
+            if found[word] <= 0:
+                raise SettingsError(address, "the step of a range must be above 0")
+        elif word in (_LOG, _LINEAR, _WHOLE):
+            found[word] = 1.0
+        else:
+            known = f"{_LOG}, {_LINEAR}, {_WHOLE} and {_STEP} with a number"
+            raise SettingsError(address, f"{shown(word)} is no word of a range; there are {known}")
+    return found
+
+
+def _number(address: str, text: str, is_whole: bool) -> Any:
+    try:
+        return numbers.read_whole(text) if is_whole else numbers.read(text)
+    except NumberError as error:
+        raise SettingsError(address, str(error)) from None

@@ -1,0 +1,32 @@
+"""Where a study is kept: in a file of its own, or in a database that several machines share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..base.errors import SettingsError
+from .local_store import LocalStore
+from .shared_store import SharedStore
+from .space import Space
+from .trials import Store
+
+_FILE = "study.sqlite"
+_SCHEMES = ("sqlite:///", "postgresql://", "postgresql+")
+
+
+def open_store(url: str, folder: Path, name: str, space: Space, objectives: int) -> Store:
+    """Return the store of a study.
+
+    Args:
+        url: address of a database; empty: a file in `folder`.
+        objectives: how many values each trial has.
+
+    Raises:
+        SettingsError: the address is of no database that can be used, or a package is missing.
+        StudyError: the database cannot be opened.
+    """
+    if not url:
+        return LocalStore(folder / _FILE)
+    if not url.startswith(_SCHEMES):
+        raise SettingsError("--study", f"must begin with {_SCHEMES[0]} or {_SCHEMES[1]}, not {url.partition(':')[0]}")
+    return SharedStore(url, name, space, objectives)

@@ -1,0 +1,200 @@
+"""A study: trials of one job with other settings each, one after the other, until its budget is used up."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ..base.errors import (
+    HypernetworkFileError,
+    NonFiniteLossError,
+    SettingsError,
+    TrainingError,
+    is_out_of_memory,
+    too_little_memory,
+)
+from ..ports import Ports
+from ..train import TrainResult, train
+from ..train.paths import OutputPaths
+from ..train.settings.job import Job
+from .brain import best
+from .judge import TrialJudge, UnfitTrialError
+from .plan import StudyPlan
+from .progress import TrialProgress
+from .trials import COMPLETE, FAILED, OVER, PRUNED, WAITING, Trial, alive
+
+_log = logging.getLogger(__name__)
+_WAIT_S = 1.0
+
+
+@dataclass(frozen=True)
+class StudyResult:
+    """What a study has found so far.
+
+    Attributes:
+        plan: what it is made of.
+        trials: all that were begun, by number.
+        best: those that none beats, the best first.
+        is_interrupted: whether the user ended it before its budget was used up.
+        seconds: how long this worker took.
+    """
+
+    plan: StudyPlan
+    trials: tuple[Trial, ...]
+    best: tuple[Trial, ...]
+    is_interrupted: bool
+    seconds: float
+
+    def report(self) -> dict[str, Any]:
+        """Return everything as plain values."""
+        names = self.plan.settings.objectives
+        return {
+            "study": self.plan.name,
+            "folder": str(self.plan.folder.resolve()),
+            "seconds": round(self.seconds, 3),
+            "interrupted": self.is_interrupted,
+            "best": [trial.number + 1 for trial in self.best],
+            "trials": [
+                {
+                    "trial": trial.number + 1,
+                    "state": trial.state,
+                    "settings": self.plan.space.settings(trial.point) if trial.point else {},
+                    "values": dict(zip(names, trial.values, strict=False)),
+                    **trial.facts,
+                }
+                for trial in self.trials
+            ],
+        }
+
+    def lines(self) -> list[str]:
+        """Return the result as sentences."""
+        counts = {state: sum(trial.state == state for trial in self.trials) for state in OVER}
+        ended = "Interrupted after" if self.is_interrupted else "The study has"
+        lines = [f"{ended} {counts[COMPLETE]} whole trials, {counts[PRUNED]} ended early and {counts[FAILED]} failed."]
+        for trial in self.best:
+            values = ", ".join(
+                f"{name} {value:.4g}" for name, value in zip(self.plan.settings.objectives, trial.values, strict=True)
+            )
+            tried = ", ".join(f"{key} = {value}" for key, value in self.plan.space.settings(trial.point).items())
+            lines.append(f"Best is trial {trial.number + 1}, {values}: {tried}.")
+        failures = [trial for trial in self.trials if trial.state == FAILED]
+        if failures:
+            lines.append(f"Trial {failures[0].number + 1} failed: {failures[0].facts.get('problem', '')}.")
+        return lines
+
+
+def run_study(plan: StudyPlan, ports: Ports) -> StudyResult:
+    """Do trials until the study is complete, its budget is used up, or the user interrupts it.
+
+    Raises:
+        WorkbenchError: something is wrong that is no matter of the settings tried, such as a full disk; the trial is
+            given back.
+    """
+    started = time.monotonic()
+    worker = _Worker(plan, ports)
+    is_interrupted = worker.work()
+    trials = tuple(plan.store.trials())
+    return StudyResult(plan, trials, tuple(best(trials)), is_interrupted, time.monotonic() - started)
+
+
+class _Worker:
+    """Does trials of a study, as others may at the same time."""
+
+    def __init__(self, plan: StudyPlan, ports: Ports) -> None:
+        self._plan, self._ports = plan, ports
+        self._brain = plan.brain
+
+    def work(self) -> bool:
+        """Do trials as long as there are any; return True where the user ended it."""
+        while not self._ports.progress.is_interrupted():
+            trials = self._plan.store.trials()
+            if self._is_used_up(trials):
+                return False
+            trial = self._next(trials)
+            if trial is not None:
+                self._do(trial)
+            elif any(one.state not in OVER and one.number < self._brain.most_trials for one in trials):
+                self._wait(len(trials))  # another worker may die at one of them
+            else:
+                return False
+        return True
+
+    def _is_used_up(self, trials: Sequence[Trial]) -> bool:
+        settings = self._plan.settings
+        steps, seconds = (sum(getattr(trial, name) for trial in trials) for name in ("steps", "seconds"))
+        return bool(
+            (settings.max_steps and steps >= settings.max_steps)
+            or (settings.max_minutes and seconds >= settings.max_minutes * 60)
+        )
+
+    def _next(self, trials: Sequence[Trial]) -> Trial | None:
+        over = {trial.number for trial in trials if trial.state in OVER}
+        numbers = (number for number in range(self._brain.most_trials) if number not in over)
+        return next((found for number in numbers if (found := self._plan.store.claim(number)) is not None), None)
+
+    def _wait(self, count: int) -> None:
+        self._ports.progress.report(count, self._brain.most_trials, "waits for trials of other workers")
+        time.sleep(_WAIT_S)
+
+    def _do(self, trial: Trial) -> None:
+        store = self._plan.store
+        started = time.monotonic()
+        try:
+            with alive(store, trial.number):
+                state, values, facts = self._outcome(trial)
+        except BaseException:
+            store.finish(trial.number, WAITING, (), {})
+            raise
+        facts["seconds"] = round(time.monotonic() - started, 3)
+        store.finish(trial.number, state, values, facts)
+
+    def _outcome(self, trial: Trial) -> tuple[str, tuple[float, ...], dict[str, Any]]:
+        """Return the state of a trial after its run, with its values and facts."""
+        plan = self._plan
+        before = [one for one in plan.store.trials() if one.number != trial.number]
+        if not trial.point:
+            trial = replace(trial, point=self._brain.point(trial.number, before))
+            plan.store.set_point(trial.number, trial.point)
+        earlier = [one for one in before if one.number < trial.number]
+        pruning = self._brain.pruning(trial.number, earlier, plan.measures.parts)
+        judge = TrialJudge(plan.measures, plan.store, trial, pruning, plan.folder_of(trial) / "prompts")
+        try:
+            result = self._run(plan.job(trial), trial, judge)
+        except (SettingsError, NonFiniteLossError, UnfitTrialError) as error:
+            return FAILED, (), {"problem": "; ".join(str(error).splitlines())}
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            return FAILED, (), {"problem": too_little_memory(error)}
+        facts = _facts(result)
+        if judge.values:
+            return COMPLETE, judge.values, facts
+        return (PRUNED if judge.is_pruned else WAITING), (), facts
+
+    def _run(self, job: Job, trial: Trial, judge: TrialJudge) -> TrainResult:
+        """Train as a trial says; one that was broken off goes on from its last state."""
+        shown = TrialProgress(self._ports.progress, trial.number, self._brain.most_trials)
+        ports = replace(self._ports, progress=shown)
+        if OutputPaths.of(job, ports, is_resumed=True).states():
+            try:
+                result = train(job, ports, resume=True, judge=judge)
+            except NonFiniteLossError:
+                raise
+            except (SettingsError, TrainingError, HypernetworkFileError) as error:
+                _log.info("Trial %d begins anew: %s", trial.number + 1, error)
+            else:
+                if judge.values or judge.is_pruned or result.interrupted:
+                    return result
+        return train(job, ports, judge=judge)
+
+
+def _facts(result: TrainResult) -> dict[str, Any]:
+    return {
+        "steps": result.steps,
+        "loss": result.loss_last,
+        "network": result.network.name,
+        "log": result.log.parent.name,
+    }

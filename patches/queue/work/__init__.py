@@ -1,1 +1,0 @@
-"""What is done with each kind of job when its turn comes, one kind a file."""

@@ -1,0 +1,39 @@
+"""Studies on the host: the function that the tab and the command line call."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from ...hypernetworks.ports import Progress
+from ...hypernetworks.train.settings.job import Job
+from ...hypernetworks.tuning import StudyResult, TuneSettings, plan_study, run_study
+from ...hypernetworks.tuning.plan import Tables
+from ..patching.error_reports import report_unexpected
+from .run import runs
+from .training import at_work
+
+
+@report_unexpected()
+def tune_job(
+    tables: Tables,
+    settings: TuneSettings,
+    progress: Progress | None = None,
+    url: str = "",
+    near: Path | None = None,
+) -> StudyResult:
+    """Do the trials of a study on the loaded checkpoint; one that was broken off goes on.
+
+    Args:
+        tables: those of a job file, without `[tune]`.
+        url: address of a database that several machines share; empty: the study is kept beside its networks.
+        near: folder in which files of settings are looked for too, by their names.
+
+    Raises:
+        WorkbenchError: see `hypernetworks.tuning.plan_study` and `run_study`; also as `run_job` does.
+    """
+    job = Job.from_mapping(tables)
+    with at_work(replace(job, output=replace(job.output, name=f"{job.output.name}-tuning")), progress) as ports:
+        result = run_study(plan_study(tables, settings, ports, url, near), ports)
+    runs.end(result.is_interrupted)
+    return result
