@@ -92,8 +92,12 @@ function hnwAskForRun(times) {
 
 // eslint-disable-next-line no-unused-vars
 function hnwFollowShown(id) {
+    const isFirst = !hnwHasAskedForRun;
     hnwHasAskedForRun = true;
     if (id && !hnwFollowed.has(id)) hnwFollowToLast(id);
+    // Nothing goes on, and nothing was started meanwhile: what the last run ended with is shown.
+    const isIdle = !id && !hnwFollowed.has(localStorage.getItem(hnwRunKey));
+    if (isFirst && isIdle) gradioApp().querySelector("#hnw_train_last_run").click();
     return [];
 }
 

@@ -216,9 +216,35 @@ def test_what_is_ticked_in_runs_is_taken_from_the_form(continued: int, tab: Page
     assert strip_size(server) == tab.pixels(pictures[0]).shape[:2] != size_before
     bar = "#hnw_train_panel .progressDiv"
     tab.until("the end of the progress bar", lambda: not tab.driver.find_elements("css selector", bar))
+
+
+def test_a_page_that_is_opened_again_shows_the_last_run(continued: int, tab: Page, server: Server):
+    tab.press("hnw_train_check")  # which is no run
+    tab.wait_for_text("hnw_train_status", "steps per epoch")
+    strip = tab.pixels(tab.until("pictures", lambda: tab.pictures("hnw_train_preview"))[0])
+    tab.driver.get(tab.address)
+    tab.find(".gradio-container button")
+    tab.tab("Train")
+    tab.tab("Train Gamma")
+    said = tab.wait_for_text("hnw_train_status", "Trained")
+    assert re.match(rf"Trained 25 steps in \d+ s \({continued + 25} in all\)", said)
+    assert "<svg" in html(tab, "#hnw_train_status")
+    shown = tab.until("its pictures", lambda: tab.pictures("hnw_train_preview"))
+    assert (tab.pixels(shown[0]) == strip).all()
+
+
+def test_a_run_that_is_over_is_not_continued_and_that_is_shown_again_too(continued: int, tab: Page):
+    tab.press("hnw_train_refresh")
+    tab.enter("hnw_train_network_file", NAME)
+    tab.fill("hnw_train_train_max_steps", continued + 25)
     tab.press("hnw_train_continue")
     said = tab.wait_for_text("hnw_train_status", "ended at step")
     assert f"ended at step {continued + 25} already; raise “Steps”" in said
+    tab.driver.get(tab.address)
+    tab.find(".gradio-container button")
+    tab.tab("Train")
+    tab.tab("Train Gamma")
+    assert said.splitlines()[0] in tab.wait_for_text("hnw_train_status", "ended at step")
 
 
 def test_runs_are_compared_by_curve_and_slider(continued: int, tab: Page):

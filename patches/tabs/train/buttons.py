@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -14,17 +15,19 @@ from ....hypernetworks.pages.sentences import done, ended, found_rate, note, par
 from ....hypernetworks.train import TrainResult
 from ....hypernetworks.train.records import RunRecord
 from ...patching.error_reports import report_unexpected
-from ...runs import saved, training, withdrawn
+from ...runs import folders, saved, training, withdrawn
 from ...runs.job import job_from, with_txt2img
-from ...runs.run import RunBusyError, runs
+from ...runs.run import Run, RunBusyError, runs
 from ...runs.training import check_job, find_rate_for, run_job
 from ...runs.withdrawn import BEFORE_IT_BEGAN
 from ..form import Form
 
 Answer = tuple[Any, str]
 
-#: The result of the last run, for a page that was closed meanwhile.
+#: What the last job ended with, for a page that was closed meanwhile.
 _last_answer: list[Any] = [gr.update(), ""]
+#: What the last run ended with that was started here, by its id.
+_of_run: dict[str, Answer] = {}
 
 
 def handler(form: Form, action: Callable[[dict[str, Any]], Answer], txt2img: int) -> Callable[..., Answer]:
@@ -51,11 +54,14 @@ def answered(form: Form, act: Callable[[], Answer]) -> Answer:
         with report_unexpected():
             training.require_training()  # said before anything that the form lacks for it
             answer = act()
+        if (run := runs.active) is not None and run.job is not None:
+            _of_run.clear()
+            _of_run[run.id] = answer
     except WorkbenchError as error:
-        run = runs.active
         sentences = form.explain(in_words(error))
-        if run is not None and run.job is not None:
-            sentences += _sign(f"The training of {run.name} failed.")
+        if (run := runs.active) is not None and run.job is not None:
+            run.problem = error
+            sentences += _sign(_failed(run))
         answer = gr.update(), sentences
     _last_answer[:] = answer
     return answer
@@ -156,9 +162,34 @@ def _sign(sentence: str) -> str:
     return ended(sentence, run.task or "" if run else "")
 
 
+def _failed(run: Run) -> str:
+    return f"The training of {run.name} failed."
+
+
 def last_answer() -> list[Any]:
-    """Return what the last run ended with."""
+    """Return what the last job ended with."""
     return list(_last_answer)
+
+
+def last_run(form: Form) -> Answer:
+    """Return what the last run of this process ended with, wherever it was started; nothing where none has ended."""
+    run = next((run for run in runs.known() if run.over.is_set()), None)
+    if run is None:
+        return gr.update(), ""
+    if run.result is not None:
+        return _of_run.get(run.id) or _shown(run.result)
+    if run.problem is None:
+        return gr.update(), done(BEFORE_IT_BEGAN)
+    return gr.update(value=_previews(run)), form.explain(in_words(run.problem)) + note(_failed(run), run.chart)
+
+
+def _previews(run: Run) -> list[str]:
+    """Return the pictures that a run without a result has made, the newest first."""
+    if run.job is None:
+        return []
+    folder = Path(run.job.output.dir or folders.log_dir()) / run.job.output.name / "previews"
+    made = sorted(folder.glob("step-*.png"), reverse=True)
+    return [str(path) for path in made if path.stat().st_mtime >= run.started]
 
 
 def summary(result: TrainResult) -> str:

@@ -126,9 +126,10 @@ def _panel() -> dict[str, Any]:
         elem_id="hnw_train_preview",
     )
     parts["task"] = gr.Textbox(visible=False)
-    # Pressed by the page's script: when a page is reopened after the run that it shows has ended, and when a page is
-    # opened.
-    parts["last"] = gr.Button("Show the last run", elem_id="hnw_train_last", elem_classes="hnw-hidden")
+    # Pressed by the page's script: when a page is reopened after the end of the job that it shows; when it is opened
+    # while no run goes on; when it is opened.
+    parts["last"] = gr.Button("Show the last job", elem_id="hnw_train_last", elem_classes="hnw-hidden")
+    parts["last_run"] = gr.Button("Show the last run", elem_id="hnw_train_last_run", elem_classes="hnw-hidden")
     parts["show"] = gr.Button("Show the run that goes on", elem_id="hnw_train_show", elem_classes="hnw-hidden")
     return parts
 
@@ -207,3 +208,4 @@ def _connect_runs(form: Form, parts: Mapping[str, Any], txt2img: _Txt2img) -> No
     )
     parts["interrupt"].click(buttons.interrupt, [parts["task"]], [parts["status"]], _js="hnwRunComing", **_QUICK)
     parts["last"].click(buttons.last_answer, outputs=outputs, **_QUICK)
+    parts["last_run"].click(lambda: buttons.last_run(form), outputs=outputs, **_QUICK)

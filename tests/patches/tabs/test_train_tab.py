@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from hypernetwork_workbench.hypernetworks import files
+from hypernetwork_workbench.hypernetworks.base.errors import TrainingError
 from hypernetwork_workbench.hypernetworks.base.options import LENGTH
 from hypernetwork_workbench.hypernetworks.network.hypernetwork import Hypernetwork, Structure
 from hypernetwork_workbench.hypernetworks.train.settings import presets
@@ -353,6 +354,49 @@ def test_a_reopened_page_shows_how_the_last_run_ended(tab, monkeypatch):
     tab.press("check")
     assert "an unexpected error occurred (ZeroDivisionError" in tab.status
     assert buttons.last_answer()[1] == tab.status
+
+
+def test_a_page_that_is_opened_later_shows_the_last_run(tab, monkeypatch, patched, tmp_path):
+    from hypernetwork_workbench.patches.runs import training
+    from hypernetwork_workbench.patches.runs.job import job_from
+    from hypernetwork_workbench.patches.runs.progress import RunProgress
+    from hypernetwork_workbench.patches.runs.run import runs
+    from hypernetwork_workbench.patches.tabs.train import buttons
+
+    form = tab.handlers.form
+    monkeypatch.setattr(runs, "_known", type(runs._known)())
+    assert buttons.last_run(form)[1] == ""
+    tab.look(preview__every="1", output__name="day", output__dir=str(tmp_path), output__overwrite=True)
+    with runs.hold(task="task(run)"):
+        pictures = tab.press("train")
+        assert buttons.last_run(form)[1] == "", "it goes on"
+    trained = tab.status
+    with runs.hold(task="task(check)"):
+        tab.press("check")
+    gallery, said = buttons.last_run(form)
+    assert (gallery["value"], said) == (pictures, trained)
+    assert "<svg" in said
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RunProgress, "is_interrupted", lambda progress: progress._run.done >= 2)
+        run = training.start(job_from(form.values([*tab.entered.values()])))  # as over HTTP
+        assert run.over.wait(120)
+    gallery, said = buttons.last_run(form)
+    assert "Stopped by hand after 2 steps" in said
+    assert "<svg" in said
+    assert gallery["value"]
+
+    def fail(*_):
+        raise TrainingError("the disk is full")
+
+    with runs.hold(task="task(next)"):
+        monkeypatch.setattr(training, "train", fail)
+        tab.press("train")
+    assert "the disk is full" in tab.status
+    gallery, said = buttons.last_run(form)
+    assert "The disk is full" in said or "the disk is full" in said
+    assert "The training of day failed." in said
+    assert gallery["value"] == [], "previews of the run before are not its own"
 
 
 def test_interrupt_answers_only_where_a_run_goes_on_and_touches_no_other_job(patched):
