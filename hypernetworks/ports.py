@@ -18,6 +18,7 @@ from torch import Tensor, device
 
 from .kernels.memory import Activations
 from .network.hypernetwork import Hypernetwork
+from .ranks import ALONE, Ranks
 
 #: The VAE halves the sides of a picture three times.
 SIDE_STEP_PX = 8
@@ -186,6 +187,7 @@ class Ports:
         find_subject: the host's own finder of what a crop should keep, if it has one.
         find_sampler: returns the host's name of a sampler, or raises SettingsError.
         desk: has things done between two steps; None where nobody can ask.
+        ranks: the processes that take the steps together.
     """
 
     encoder: Encoder
@@ -199,3 +201,4 @@ class Ports:
     find_subject: SubjectFinder | None = None
     find_sampler: Callable[[str], str] = str
     desk: Desk | None = None
+    ranks: Ranks = ALONE

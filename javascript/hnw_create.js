@@ -1,4 +1,4 @@
-// Keeps the attention widths of the Create tab those of the checkpoint that is loaded.
+// The tab Create: its attention widths stay those of the checkpoint that is loaded.
 (function () {
     let checkpoint = null;
 
@@ -18,3 +18,9 @@
         if (widths && widths.offsetParent && !widths.querySelector("input[type=checkbox]")) refresh();
     }, 2000);
 })();
+
+// Tells the server which network Train Gamma has chosen.
+// eslint-disable-next-line no-unused-vars
+function hnwWithChosenNetwork(_chosen, ...given) {
+    return [gradioApp().querySelector("#hnw_train_network_file input")?.value ?? "", ...given];
+}

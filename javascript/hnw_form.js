@@ -1,5 +1,5 @@
 // The head of a long form: contents, a search over its settings, a short view; and at each field a mark that folds its
-// help, and one that brings the default back.
+// help, and one that brings back what it started with.
 
 (() => {
     const VIEW = "hnw_view";
@@ -134,7 +134,7 @@
         for (const one of every(form, "[data-fold]")) blockOf(one.dataset.fold)?.setAttribute("data-in-fold", "");
     }
 
-    // The server tells which fields have not their defaults.
+    // The server tells which fields are not as they started.
     function markChanged(form) {
         const ids = new Set(every(form, "[data-changed]").map((one) => one.dataset.changed));
         for (const entry of every(form, "[data-field]")) {

@@ -71,7 +71,10 @@ def apply_switches() -> None:
     """
     from modules import call_queue, shared  # noqa: PLC0415 - these need the running host
 
+    from .queue.worker import worker  # noqa: PLC0415
+
     if not switches.allows(attention.patch_set):
+        worker.end()
         _end_run()
     with call_queue.queue_lock:
         had_texts = languages.patch_set.is_installed
@@ -115,9 +118,11 @@ def install_on_top() -> None:
 
 def uninstall_all() -> None:
     """Switch every patch set off, the last one first, and unload the networks that only our path can run."""
+    from .queue.worker import worker  # noqa: PLC0415 - needs the running host
     from .runs.stop_signals import stop_signals  # noqa: PLC0415 - needs the running host
 
     board.end()
+    worker.end()
     _end_run()  # without our k/v path it would train a network that the U-Net does not use
     stop_signals.uninstall()
     console_log.uninstall()

@@ -9,15 +9,13 @@ import sys
 from typing import Any, NoReturn
 
 from . import host
-from .command_errors import with_error_report
+from .command_errors import USAGE_ERROR, with_error_report
 from .launcher import benchmarks
 
 host.mount()
 
 from hypernetwork_workbench.hypernetworks.base.atomic import not_regular, write_text  # noqa: E402 (mounted just above)
 from hypernetwork_workbench.hypernetworks.base.paths import path_argument  # noqa: E402
-
-USAGE_ERROR = 2
 
 
 class _Parser(argparse.ArgumentParser):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 ROOT = Path(__file__).resolve().parents[1]
-FAILED = 1
+FAILED, USAGE_ERROR = 1, 2
 
 GivenT = TypeVar("GivenT")
 

@@ -6,7 +6,9 @@ import argparse
 import json
 import logging
 import math
+import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,20 +19,15 @@ ROOT = Path(__file__).resolve().parents[1]
 host.mount()
 
 from hypernetwork_workbench.hypernetworks.base.atomic import write_text  # noqa: E402 (mounted just above)
-from hypernetwork_workbench.hypernetworks.base.errors import SettingsError, WorkbenchError  # noqa: E402
+from hypernetwork_workbench.hypernetworks.base.errors import WorkbenchError  # noqa: E402
+from hypernetwork_workbench.hypernetworks.ranks import Ranks  # noqa: E402
 from hypernetwork_workbench.hypernetworks.train.settings.job import Job  # noqa: E402
 from hypernetwork_workbench.hypernetworks.train.settings.job_file import apply_overrides, read_tables  # noqa: E402
 from hypernetwork_workbench.hypernetworks.tuning.settings import SECTION, take_table  # noqa: E402
 
-from .console import (  # noqa: E402
-    FAILED,
-    USAGE_ERROR,
-    ConsoleProgress,
-    Parser,
-    add_common,
-    check_report,
-    start_host,
-)
+from . import train_ranks  # noqa: E402
+from .console import Parser, add_common, check_report, start_host  # noqa: E402
+from .console_progress import ConsoleProgress  # noqa: E402
 from .evaluation import EvaluationSettings  # noqa: E402
 
 _log = logging.getLogger(__name__)
@@ -44,16 +41,21 @@ def main(argv: list[str]) -> int:
     try:
         check_report(arguments.report)
         job, evaluation = _read_job(arguments.job, arguments.set)
-        if arguments.find_rate:
-            report, said = _find_rate(job, arguments)
-        else:
-            report = _train(job, evaluation, arguments)
-            said = _summary(report)
+        if arguments.nproc > 1 and not train_ranks.is_rank():
+            train_ranks.check(arguments.nproc)
+            return train_ranks.run(arguments.nproc, argv)
+        with train_ranks.joined() as ranks:
+            if arguments.find_rate:
+                report, said = _find_rate(job, arguments)
+            else:
+                report = _train(job, evaluation, arguments, ranks)
+                said = _summary(report) if report else ""
+        if not ranks.is_first:
+            return 0
         if arguments.report:
             write_text(arguments.report, json.dumps(report, indent=2, ensure_ascii=False) + "\n")
     except WorkbenchError as error:
-        sys.stderr.write(f"{error}\n")
-        return USAGE_ERROR if isinstance(error, SettingsError) else FAILED
+        return train_ranks.tell(error)
     sys.stdout.write(said)
     return 0
 
@@ -64,7 +66,23 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     mode = parser.add_mutually_exclusive_group()
     mode.add_argument("--resume", action="store_true", help="go on from the newest saved state of this run")
     mode.add_argument("--find-rate", action="store_true", help="only try learning rates, and tell which suits the job")
-    return parser.parse_args(argv)
+    parser.add_argument(
+        "--nproc",
+        type=_process_count,
+        default=1,
+        metavar="N",
+        help="processes that share the pictures of each step, each with a GPU of its own where there are GPUs",
+    )
+    arguments = parser.parse_args(argv)
+    if arguments.find_rate and (arguments.nproc > 1 or train_ranks.is_rank()):
+        parser.error("argument --nproc: not allowed with argument --find-rate, which tries rates in one process")
+    return arguments
+
+
+def _process_count(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= train_ranks.MOST:
+        raise argparse.ArgumentTypeError(f"must be a whole number from 1 to {train_ranks.MOST}, not {text!r}")
+    return int(text)
 
 
 def _read_job(path: Path, overrides: list[str]) -> tuple[Job, EvaluationSettings]:
@@ -77,17 +95,20 @@ def _read_job(path: Path, overrides: list[str]) -> tuple[Job, EvaluationSettings
     return Job.from_mapping(tables), evaluation
 
 
-def _train(job: Job, evaluation: EvaluationSettings, arguments: argparse.Namespace) -> dict[str, Any]:
-    progress = ConsoleProgress()
+def _train(job: Job, evaluation: EvaluationSettings, arguments: argparse.Namespace, ranks: Ranks) -> dict[str, Any]:
+    progress = ConsoleProgress(ranks.is_first, partial(train_ranks.is_deserted_from, os.getppid()))
     running = start_host(arguments.ckpt, arguments.data_dir)
     try:
         from hypernetwork_workbench.patches.runs.training import run_job  # noqa: PLC0415 (needs the running host)
 
         with progress.listening():
-            result = run_job(job, progress, arguments.resume)
+            result = run_job(job, progress, arguments.resume, ranks=ranks)
+        if not ranks.is_first:
+            return {}
         report: dict[str, Any] = {
             "seconds": round(result.seconds, 3),
             "steps": result.steps,
+            "processes": ranks.size,
             "interrupted": result.interrupted,
             "loss_first": result.loss_first,
             "loss_last": result.loss_last,

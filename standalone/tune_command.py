@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from . import host
-from .command_errors import with_error_report
+from .command_errors import FAILED, USAGE_ERROR, with_error_report
 
 host.mount()
 
@@ -19,15 +19,8 @@ from hypernetwork_workbench.hypernetworks.base.errors import SettingsError, Work
 from hypernetwork_workbench.hypernetworks.train.settings.job_file import apply_overrides, read_tables  # noqa: E402
 from hypernetwork_workbench.hypernetworks.tuning import StudyResult, TuneSettings, take_table  # noqa: E402
 
-from .console import (  # noqa: E402
-    FAILED,
-    USAGE_ERROR,
-    ConsoleProgress,
-    Parser,
-    add_common,
-    check_report,
-    start_host,
-)
+from .console import Parser, add_common, check_report, start_host  # noqa: E402
+from .console_progress import ConsoleProgress  # noqa: E402
 from .evaluation import EvaluationSettings  # noqa: E402
 
 

@@ -129,8 +129,24 @@ class TrainingError(WorkbenchError):
     """A training run cannot start or cannot continue."""
 
 
+class RunEndedError(TrainingError):
+    """A run has nothing left to do: all of its steps are done, and all of its results are there."""
+
+
 class QueueError(WorkbenchError):
     """The queue of jobs, or a job in it, cannot be read or changed."""
+
+
+class RanksLostError(TrainingError):
+    """Another of the processes that take the steps of a run together has ended.
+
+    Attributes:
+        kept: a part of a sentence on the state to continue from; empty where there is none to tell of.
+    """
+
+    def __init__(self, kept: str = "") -> None:
+        super().__init__("another process of the run has ended" + (f"; {kept}" if kept else ""))
+        self.kept = kept
 
 
 class NonFiniteLossError(TrainingError):

@@ -9,7 +9,7 @@ import dataclasses
 import datetime
 import functools
 import typing
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -17,6 +17,7 @@ from . import numbers, paths
 from .errors import NumberError, PathTextError, SettingsError, raise_all
 from .intervals import has_unit
 from .outside import shown
+from .registry import broken_rules
 from .suggestions import meant, or_known
 
 _MOST_PARTS = 10_000
@@ -87,23 +88,19 @@ SettingsT = TypeVar("SettingsT", bound="Settings")
 class Settings:
     """Base of all settings: conversion from text and plain values, and the checks of every `Option`.
 
-    A subclass with rules across fields overrides `problems`.
+    A subclass adds its own checks, such as of fields together, as methods decorated with `registry.rule`.
     """
 
     def __post_init__(self) -> None:
-        errors = []
+        errors: dict[str, SettingsError] = {}
         for name, kind, option in self.options():
             try:
                 value = take(name, getattr(self, name), kind, option)
             except SettingsError as error:
-                errors.append(error)
+                errors[name] = error
             else:
                 object.__setattr__(self, name, value)
-        raise_all(errors or list(self.problems()))
-
-    def problems(self) -> Iterator[SettingsError]:
-        """Yield what is wrong between fields that are each valid by themselves."""
-        return iter(())
+        raise_all([*errors.values(), *broken_rules(self, errors)])
 
     @classmethod
     def options(cls) -> list[tuple[str, Any, Option]]:
@@ -167,30 +164,30 @@ def groups(kinds: Iterable[type[Settings]]) -> list[Group]:
     return list(dict.fromkeys(option.group for option in options if option.group))
 
 
-def from_tables(
-    kinds: Mapping[str, type[Settings]],
-    tables: Mapping[str, Any],
-    errors: Iterable[SettingsError] = (),
-    elsewhere: Mapping[str, str] | None = None,
-) -> dict[str, Any]:
-    """Return the settings of several tables, by section; a missing table counts as empty.
+def from_tables(kinds: Mapping[str, type[Settings]], tables: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of several tables, by section; raise what is wrong as `read_sections` returns it, at once."""
+    sections, errors = read_sections(kinds, tables)
+    raise_all(errors)
+    return sections
+
+
+def read_sections(
+    kinds: Mapping[str, type[Settings]], tables: Mapping[str, Any], elsewhere: Mapping[str, str] | None = None
+) -> tuple[dict[str, Any], list[SettingsError]]:
+    """Return the settings of the tables that are right, by section, and what is wrong, with `section.key`.
 
     Args:
-        kinds: the settings of each section.
-        errors: what else is wrong with the tables, to be raised with the rest.
+        kinds: the settings of each section; a missing table counts as empty.
         elsewhere: names by which people know settings, each with its section and name here.
-
-    Raises:
-        SettingsError: names each wrong field as `section.key`; all of them at once.
     """
-    errors, sections = list(errors), {}
+    errors: list[SettingsError] = []
+    sections: dict[str, Any] = {}
     for section, kind in kinds.items():
         try:
             sections[section] = kind.from_mapping(tables.get(section, {}), elsewhere)
         except SettingsError as error:
             errors.append(error.within(section))
-    raise_all(errors)
-    return sections
+    return sections, errors
 
 
 def take(name: str, given: Any, kind: Any, option: Option) -> Any:

@@ -1,16 +1,20 @@
-"""Registries: the members of one kind by name, each added where it is defined."""
+"""Registries: the members of one kind by name, and the options and rules of a settings class, added where defined."""
 
 from __future__ import annotations
 
 import copy
 import dataclasses
+import functools
 import importlib
 import pkgutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
+
+from .errors import SettingsError
 
 T = TypeVar("T")
 ClassT = TypeVar("ClassT")
+CheckT = TypeVar("CheckT", bound=Callable[..., None])
 #: Options that only some members have, as `setting` returns them, by name.
 OwnOptions = Mapping[str, dataclasses.Field[Any]]
 
@@ -89,3 +93,37 @@ def with_options(options: OwnOptions, after: str) -> Callable[[type[ClassT]], ty
         return cls
 
     return decorate
+
+
+def rule(*reads: str, each: bool = False) -> Callable[[CheckT], CheckT]:
+    """Return a decorator for a method of a settings class that raises SettingsError where the settings break a rule.
+
+    Args:
+        reads: the fields that it reads; none of them is wrong by itself when it is called.
+        each: whether it is called once for each of these fields, with its name.
+    """
+
+    def decorate(check: CheckT) -> CheckT:
+        check.calls = [((name,), (name,)) for name in reads] if each else [(reads, ())]  # type: ignore[attr-defined]
+        return check
+
+    return decorate
+
+
+def broken_rules(settings: Any, wrong: Collection[str]) -> Iterator[SettingsError]:
+    """Yield an error for each rule that settings break; those that read a field in `wrong` are not asked."""
+    for check in _rules(type(settings)):
+        for reads, arguments in check.calls:
+            if any(name in wrong for name in reads):
+                continue
+            try:
+                check(settings, *arguments)
+            except SettingsError as error:
+                yield error
+
+
+@functools.cache
+def _rules(kind: type) -> tuple[Any, ...]:
+    """Return the rules of a class, its own before those of its bases."""
+    named = {name: one for base in kind.__mro__ for name, one in vars(base).items() if hasattr(one, "calls")}
+    return tuple(getattr(kind, name) for name in named)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ..base.errors import SettingsError
 from ..base.options import Group, Settings, setting
 from ..base.outside import shown
-from ..base.registry import gather, with_options
+from ..base.registry import gather, rule, with_options
 from .buckets import BUCKETS, MODES, Framing, bucket_problem
 from .captions import ALL_LINES, LINES
 from .images import is_colour
@@ -240,25 +239,41 @@ class DataSettings(Settings):
         group=ENCODING,
     )
 
-    def problems(self) -> Iterator[SettingsError]:
-        """Yield what is wrong between fields, and with a colour, a regex, or a side that is no multiple of 8."""
+    @rule(*(one.name for one in _BY_USE if one.is_taught))
+    def _has_pictures(self) -> None:
         if not any(getattr(self, one.name) for one in SOURCES.values() if one.is_taught):
-            yield SettingsError("folder", "name the folder that holds the pictures")
-        for name in ("width", "height", "bucket_step"):
-            if getattr(self, name) % 8:
-                yield SettingsError(name, f"must be a multiple of 8, not {getattr(self, name)}")
-        if self.framing == BUCKETS:
-            limits = Framing(BUCKETS, self.width, self.height, self.bucket_step, self.min_side, self.max_side)
-            problem = bucket_problem(limits)
-            if problem:
-                yield SettingsError("min_side", problem)
+            raise SettingsError("folder", "name the folder that holds the pictures")
+
+    @rule("width", "height", "bucket_step", each=True)
+    def _fits_latents(self, name: str) -> None:
+        if getattr(self, name) % 8:
+            raise SettingsError(name, f"must be a multiple of 8, not {getattr(self, name)}")
+
+    @rule("framing", "width", "height", "bucket_step", "min_side", "max_side")
+    def _has_buckets(self) -> None:
+        if self.framing != BUCKETS:
+            return
+        problem = bucket_problem(
+            Framing(BUCKETS, self.width, self.height, self.bucket_step, self.min_side, self.max_side)
+        )
+        if problem:
+            raise SettingsError("min_side", problem)
+
+    @rule("template", "template_file")
+    def _has_template(self) -> None:
         if not self.template and not self.template_file:
-            yield SettingsError("template", "must not be empty; [filewords] alone uses each picture's caption")
+            raise SettingsError("template", "must not be empty; [filewords] alone uses each picture's caption")
+
+    @rule("background")
+    def _background_is_colour(self) -> None:
         if not is_colour(self.background):
-            yield SettingsError(
+            raise SettingsError(
                 "background", f"must be a colour such as white or #808080, not {shown(self.background)}"
             )
+
+    @rule("filename_regex")
+    def _regex_can_be_read(self) -> None:
         try:
             re.compile(self.filename_regex)
         except (re.error, RecursionError, OverflowError) as error:
-            yield SettingsError("filename_regex", f"is no regular expression: {shown(str(error))}")
+            raise SettingsError("filename_regex", f"is no regular expression: {shown(str(error))}") from error

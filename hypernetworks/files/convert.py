@@ -13,6 +13,7 @@ from ..base.disk import link_in_the_way
 from ..base.errors import SettingsError
 from ..base.names import check_name
 from ..base.options import Settings, setting
+from ..base.registry import rule
 from ..network.file_forms import DTYPES, FORMS
 from .format import Document
 
@@ -34,8 +35,8 @@ class ConversionSettings(Settings):
     dtype: str = setting(_KEEP, "Weights as", "The 16-bit types halve the file.", choices=(_KEEP, *DTYPES))
     overwrite: bool = setting(False, "Replace an existing file", "Ticked, a file of the new name is replaced.")
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
+    @rule("name")
+    def _name_fits(self) -> None:
         check_name(self.name)
 
 

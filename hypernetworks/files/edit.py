@@ -17,6 +17,7 @@ from ..base.errors import HypernetworkFileError, SettingsError
 from ..base.names import check_name
 from ..base.options import Settings, setting
 from ..base.outside import resolved
+from ..base.registry import rule
 from . import safetensors_form, torch_writer
 
 MAX_NOTES = 100_000
@@ -36,8 +37,8 @@ class RenamingSettings(Settings):
 
     name: str = setting("", "Rename to", "File name without the ending; training states and previews follow.")
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
+    @rule("name")
+    def _name_fits(self) -> None:
         check_name(self.name)
 
 
@@ -49,8 +50,8 @@ class NotesSettings(Settings):
         "", "Notes in the file", "The file's optional_info; all else in the file stays as it is.", lines=3
     )
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
+    @rule("optional_info")
+    def _fits_file(self) -> None:
         if len(self.optional_info) > MAX_NOTES:
             raise SettingsError(_NOTES, f"must be at most {MAX_NOTES:,} characters long")
         try:

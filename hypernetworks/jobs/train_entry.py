@@ -28,6 +28,8 @@ from ..train.settings.training import TrainSettings
 LABELS = {f"{section}.{name}": option.label for section, kind in SECTIONS.items() for name, _, option in kind.options()}
 _ADDRESS = re.compile(r"\b(" + "|".join(re.escape(address) for address in LABELS) + r")\b")
 _POINTS = 400
+#: Settings of a run that its number of steps depends on.
+_COUNTED = ("max_steps", "gradient_accumulation", "validation_share")
 #: Fields that are empty in an untouched form; that alone is not reported as a problem.
 _TO_BE_FILLED_IN = ("data.folder", "output.name", "network.file")
 
@@ -86,7 +88,9 @@ def planned_rates(tables: Mapping[str, Mapping[str, Any]]) -> PlannedRates:
     Raises:
         SettingsError: schedule, length or folder is wrong; names the field as `section.key`.
     """
-    settings = from_tables({"schedule": ScheduleSettings, "train": TrainSettings}, tables)
+    # Nothing else of the run makes a difference to the rates.
+    counted = {name: value for name, value in tables["train"].items() if name in _COUNTED}
+    settings = from_tables({"schedule": ScheduleSettings, "train": TrainSettings}, {**tables, "train": counted})
     schedule, train = settings["schedule"], settings["train"]
     per_epoch = None
     if schedule.counts_epochs or counts_epochs(train.max_steps):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..base.errors import SettingsError
 from ..base.options import Settings, setting
+from ..base.registry import rule
 from ..ports import SIDE_STEP_PX, PictureRequest
 
 _SEEDS = 2**32
@@ -30,11 +31,10 @@ class PictureSettings(Settings):
     width: int = setting(512, "Width", "In pixels, a multiple of 8.", starts_row=True, minimum=64, maximum=2048)
     height: int = setting(512, "Height", "In pixels, a multiple of 8.", minimum=64, maximum=2048)
 
-    def problems(self) -> Iterator[SettingsError]:
-        """Yield an error for each side that the VAE cannot make."""
-        for name in ("width", "height"):
-            if getattr(self, name) % SIDE_STEP_PX:
-                yield SettingsError(name, f"must be a multiple of {SIDE_STEP_PX}, not {getattr(self, name)}")
+    @rule("width", "height", each=True)
+    def _fits_vae(self, name: str) -> None:
+        if getattr(self, name) % SIDE_STEP_PX:
+            raise SettingsError(name, f"must be a multiple of {SIDE_STEP_PX}, not {getattr(self, name)}")
 
     def request(self, find_sampler: Callable[[str], str]) -> PictureRequest:
         """Return the picture to make, with a seed that is drawn if it is to be.

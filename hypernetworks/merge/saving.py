@@ -18,6 +18,7 @@ from ..base.errors import SettingsError
 from ..base.locks import held
 from ..base.names import check_name
 from ..base.options import Settings, setting
+from ..base.registry import rule
 from ..network.file_forms import DTYPES, FORMS
 from ..network.hypernetwork import Hypernetwork
 
@@ -37,8 +38,8 @@ class ResultSettings(Settings):
     )
     dtype: str = setting("float32", "Weights as", "The 16-bit types halve the file.", choices=tuple(DTYPES))
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
+    @rule("name")
+    def _name_fits(self) -> None:
         check_name(self.name)
 
     def target(self, folder: Path) -> Path:

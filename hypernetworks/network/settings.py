@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from ..base.errors import SettingsError
 from ..base.names import check_name
 from ..base.options import Group, Settings, setting
+from ..base.registry import rule
 from .activations import ACTIVATIONS
 from .layers import WEIGHT_INITS
 from .sizes import check_size
@@ -113,15 +114,10 @@ class ShapeSettings(Settings):
         """
         return super().from_mapping(with_first_weights(values) if isinstance(values, Mapping) else values, elsewhere)
 
-    def problems(self) -> Iterator[SettingsError]:
-        """Yield what `Structure` refuses, by itself or for these widths."""
-        try:
-            structure = self.structure()
-            widths = structure.check_widths(tuple(dict.fromkeys(self.widths)))
-            check_size(structure, widths)
-        except SettingsError as error:
-            yield error
-        yield from super().problems()
+    @rule(*_STRUCTURE_FIELDS, "widths")
+    def _can_be_made(self) -> None:
+        structure = self.structure()
+        check_size(structure, structure.check_widths(tuple(dict.fromkeys(self.widths))))
 
     def structure(self) -> Structure:
         """Return the structure that these settings describe."""
@@ -142,9 +138,9 @@ class _FileSettings(Settings):
     name: str = setting("", "Name", "Name of the network and of its file.")
     overwrite: bool = setting(False, "Overwrite", "May replace a file of this name.")
 
-    def problems(self) -> Iterator[SettingsError]:
-        """Yield an error for a name that no file can have."""
-        yield from name_problems(self.name)
+    @rule("name")
+    def _name_fits(self) -> None:
+        check_name(self.name)
 
 
 @dataclass(frozen=True)
@@ -178,11 +174,3 @@ def _starts_from_zero(values: Mapping[str, Any]) -> bool:
     except SettingsError as error:
         return all(one.field != "zero_last_layer" for one in error.errors)
     return True
-
-
-def name_problems(name: str) -> Iterator[SettingsError]:
-    """Yield what is wrong with `name` as the name of a network."""
-    try:
-        check_name(name)
-    except SettingsError as error:
-        yield error

@@ -20,7 +20,7 @@ def contents(folds: Sequence[tuple[str, str]], words: Sequence[tuple[str, str]])
 
 
 def changed(ids: Sequence[str]) -> str:
-    """Return the ids in the page of the fields that have not their defaults, for the page's script."""
+    """Return the ids in the page of the fields that are not as they started, for the page's script."""
     return elements.page(_FILE, "changed", ids)
 
 

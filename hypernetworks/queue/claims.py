@@ -62,7 +62,8 @@ def claim(queue: Queue, owner: Owner) -> Entry | None:
                 "attempts = attempts + 1, wish = NULL, text = '', left_s = NULL, outcome = '' WHERE id = ?",
                 (RUNNING, str(owner), now, now, entry.id),
             )
-            return replace(entry, state=RUNNING, owner=str(owner), attempts=entry.attempts + 1)
+            started = now if entry.started is None else entry.started
+            return replace(entry, state=RUNNING, owner=str(owner), started=started, attempts=entry.attempts + 1)
     return None
 
 
@@ -108,15 +109,6 @@ def release(queue: Queue, entry: Entry, state: str, outcome: str, spent_s: float
         )
         if held.rowcount:
             _end(connection, entry.id, state, outcome)
-
-
-def give_back(queue: Queue, entry: Entry) -> None:
-    """Give back a job that could not begin, as if it had never been taken."""
-    with queue.database.writing() as connection:
-        connection.execute(
-            "UPDATE job SET state = ?, owner = NULL, beat = NULL, attempts = ? WHERE id = ? AND owner = ?",
-            (INTERRUPTED if entry.attempts > 1 else WAITING, entry.attempts - 1, entry.id, entry.owner),
-        )
 
 
 def _is_any_at_work(connection: sqlite3.Connection, now: float) -> bool:

@@ -6,8 +6,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, TypeVar
 
-from ..base.errors import SettingsError
-from ..base.options import Settings, from_tables
+from ..base.errors import SettingsError, raise_all
+from ..base.options import Settings, read_sections
 from ..base.registry import Registry
 
 KindT = TypeVar("KindT", bound="type[QueuedJob]")
@@ -68,4 +68,6 @@ def settings_of(sections: Mapping[str, type[Settings]], tables: Mapping[str, Any
     """Return the settings of all tables of a job, by section; raises SettingsError, also for one that is not known."""
     known = " or ".join(f"[{name}]" for name in sections)
     unknown = [SettingsError(name, f"belongs into {known}") for name in tables if name not in sections]
-    return from_tables(sections, tables, unknown)
+    made, errors = read_sections(sections, tables)
+    raise_all([*unknown, *errors])
+    return made

@@ -45,6 +45,11 @@ class Queue:
     def __init__(self, path: Path) -> None:
         self.database = Database(path)
 
+    @classmethod
+    def of(cls, data_folder: Path) -> Queue:
+        """Return the queue of a host's data folder."""
+        return cls(data_folder / "hypernetwork-queue" / "queue.sqlite")
+
     def entries(self) -> list[Entry]:
         """Return all jobs: the open ones in their order, then those that are over, the last one first."""
         with self.database.reading() as connection:

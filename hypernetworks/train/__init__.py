@@ -6,6 +6,7 @@ Every setting is in the room `settings`; losses, optimizers and schedules are in
 from .optim import schedules
 from .plan import TrainingPlan, make_plan
 from .rate_finder import FoundRate, find_rate
-from .run import TrainResult, train
+from .run import train
+from .tracking.result import TrainResult
 
 __all__ = ["FoundRate", "TrainResult", "TrainingPlan", "find_rate", "make_plan", "schedules", "train"]

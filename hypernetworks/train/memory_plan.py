@@ -68,16 +68,21 @@ class MemoryPlan:
 
 
 def plan_memory(
-    settings: TrainSettings, network: Hypernetwork, denoiser: Denoiser, kinds: Sequence[BatchKind]
+    settings: TrainSettings, network: Hypernetwork, denoiser: Denoiser, kinds: Sequence[BatchKind], ranks: int = 1
 ) -> MemoryPlan:
-    """Plan the steps of a run over batches of these `kinds`, with the chosen checkpointing or one that fits."""
+    """Plan the steps of a run over batches of these `kinds`, with the chosen checkpointing or one that fits.
+
+    Args:
+        ranks: number of processes that share each batch, and the memory of the machine.
+    """
     largest = max(kinds, key=lambda kind: kind.width_px * kind.height_px * kind.batch_size)
     with Precision(settings.precision, denoiser.device, denoiser.dtype).autocast():
-        activations = denoiser.activations(network, (largest.batch_size, largest.width_px, largest.height_px))
+        pictures = -(-largest.batch_size // ranks)
+        activations = denoiser.activations(network, (pictures, largest.width_px, largest.height_px))
     weights = sum(parameter.numel() for parameter in network.parameters()) * _FLOAT_BYTES
     is_shared = denoiser.device.type == "cpu"
     copies = _TRAINED_COPIES + _GUARDED_COPIES if is_shared else 1 if settings.optimizer_on_cpu else _TRAINED_COPIES
-    free = max(0, free_bytes(denoiser.device) - denoiser.offloaded_bytes())
+    free = max(0, free_bytes(denoiser.device) - denoiser.offloaded_bytes()) // (ranks if is_shared else 1)
     kind = settings.checkpointing
     if kind == "auto":
         kind = _fitting(activations, free * _USABLE - copies * weights)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
@@ -33,6 +33,17 @@ class NoisyBatch:
     conditioning: Tensor
     target: Tensor
     weights: Tensor | None = None
+
+    def part(self, places: slice) -> NoisyBatch:
+        """Return the pictures at these places."""
+        return replace(
+            self,
+            noisy=self.noisy[places],
+            timesteps=self.timesteps[places],
+            conditioning=self.conditioning[places],
+            target=self.target[places],
+            weights=None if self.weights is None else self.weights[places],
+        )
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, NamedTuple
 
+from ..base.errors import TrainingError
 from ..base.forms import Anything, ListOf, Record, Row, Table, Text, UnfitError
 from ..base.names import printable
 from ..data.dataset import Dataset, Sample
 from ..network.hypernetwork import Hypernetwork
 from ..ports import Ports
+from ..ranks import Ranks
 from .settings.job import SECTIONS, Job
 
 MAX_CHARACTERS = 1 << 27
@@ -134,6 +136,26 @@ class Origin:
         ]
         is_data_set = any(change.breaks and change.text.startswith("data.") for change in settings)
         return [*_changed_pictures(self.pictures, now.pictures, is_data_set), *settings, *structure, *model]
+
+
+def check_same(ranks: Ranks, own: Origin, start_step: int, network: Hypernetwork) -> None:
+    """Check that this process of a run is about to train what the first one trains.
+
+    Raises:
+        TrainingError: pictures, settings, model or weights are others here; says which.
+    """
+    if ranks.size == 1:
+        return
+    weights = hashlib.sha256()
+    for weight in network.parameters():
+        weights.update(weight.detach().cpu().numpy().tobytes())
+    begin = f"{start_step} {weights.hexdigest()}"
+    first_begin, _, first = ranks.of_first(f"{begin}\n{own.text()}").partition("\n")
+    found = [change.text for change in Origin.read(first).changes(own)]
+    if first_begin != begin:
+        found.append("it starts from other weights, or at another step")
+    if found:
+        raise TrainingError(f"this process does not train what the first one trains: {'; '.join(found)}")
 
 
 def _picture(sample: Sample) -> Picture:

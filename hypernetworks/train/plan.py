@@ -183,11 +183,11 @@ def make_plan(job: Job, ports: Ports, resume: bool = False) -> TrainingPlan:
         end_step=end_step,
         steps_per_epoch=steps_per_epoch,
         intervals=Intervals.of(job, steps_per_epoch),
-        memory=plan_memory(job.train, network, denoiser, training.kinds),
+        memory=plan_memory(job.train, network, denoiser, training.kinds, ports.ranks.size),
         resumed=resumed,
         origin=origin,
         idle=job.idle_on(denoiser.device),
-        remarks=prompts.remarks,
+        remarks=(*prompts.remarks, *_idle_ranks(job, training, ports.ranks.size)),
         changes=changes_since(resumed, origin, job, end_step) if resumed else (),
         run=(resumed.run if resumed else "") or secrets.token_hex(8),
     )
@@ -200,6 +200,17 @@ def _latent_cache(job: Job, ports: Ports) -> Cache | None:
     if (what := not_folder(folder)) is not None:
         raise SettingsError("data.cache", f"{folder} is {what}, where encoded pictures are kept; move it away")
     return Cache(folder, job.data.cache_limit_mb)
+
+
+def _idle_ranks(job: Job, training: Dataset, ranks: int) -> tuple[str, ...]:
+    """Return a sentence where more processes share a step than it has pictures."""
+    most = max(kind.batch_size for kind in training.kinds) * job.train.gradient_accumulation
+    if ranks <= most:
+        return ()
+    return (
+        f"{ranks - most} of {ranks} processes have nothing to do, as a step has at most {most} "
+        f"{'picture' if most == 1 else 'pictures'}: raise data.batch_size or train.gradient_accumulation.",
+    )
 
 
 def _sizes(dataset: Dataset) -> str:

@@ -159,21 +159,24 @@ def find_rate(job: Job, ports: Ports) -> FoundRate:
             choice = trying.search(trials, losses, _settles(plan))
     except _InterruptedError:
         choice = Choice(doubt=f"it was interrupted after {len(trying.trials)} trials")
-    text = "" if choice.doubt else with_highest(job.schedule.rate, choice.rate, plan.end_step, plan.steps_per_epoch)
-    return trying.result(choice, text)
+    return trying.result(choice, "" if choice.doubt else _with_highest(job, choice.rate))
 
 
 def _tried(job: Job) -> Job:
     """Return the job with 1 as its highest rate, and without what is for the length of a real run."""
-    # How long the run is in epochs is not known yet.
-    rate = with_highest(job.schedule.rate, 1.0, None if job.counts_epochs else job.steps(1))
     return replace(
         job,
-        schedule=replace(job.schedule, rate=rate),
+        schedule=replace(job.schedule, rate=_with_highest(job, 1.0)),
         loss=replace(job.loss, noise_cycle="0"),
         train=replace(job.train, ema_decay=0.0),
         output=replace(job.output, overwrite=True),
     )
+
+
+def _with_highest(job: Job, rate: float) -> str:
+    """Return the learning rate of a job with `rate` as its highest: before the pictures are read and after it alike."""
+    # Which rates a run in epochs reaches depends on the pictures, so there all of them count.
+    return with_highest(job.schedule.rate, rate, None if job.counts_epochs else job.steps(1))
 
 
 def _settles(plan: TrainingPlan) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .. import files
-from ..base.errors import HypernetworkFileError, SettingsError, TrainingError
+from ..base.errors import HypernetworkFileError, RunEndedError, SettingsError, TrainingError
 from ..network.hypernetwork import Metadata
 from .origin import Origin
 from .paths import OutputPaths
@@ -20,7 +20,8 @@ def state_to_resume(job: Job, paths: OutputPaths, end_step: int) -> SavedRun:
     Raises:
         HypernetworkFileError: no saved state can be read.
         SettingsError: the state was made with another optimizer, or the file of the name is of something else.
-        TrainingError: there is no state, or the run has ended and all its results are there.
+        RunEndedError: the run has ended and all its results are there.
+        TrainingError: there is no state.
     """
     saved = newest_state(paths.states())
     if saved is None:
@@ -36,7 +37,7 @@ def state_to_resume(job: Job, paths: OutputPaths, end_step: int) -> SavedRun:
         return saved
     is_saved = is_own and found is not None and found.step == saved.first_step + saved.step
     if is_saved and (not job.output.sheet or sheet.is_of(paths.sheet, saved.run, saved.step)):
-        raise TrainingError(f"the run has ended at step {saved.step} already; raise train.max_steps to continue")
+        raise RunEndedError(f"the run has ended at step {saved.step} already; raise train.max_steps to continue")
     return saved
 
 

@@ -6,19 +6,17 @@ import logging
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 
-from markupsafe import Markup
-
 from ..base.atomic import write_text
-from ..base.errors import WorkbenchError
+from ..base.errors import RanksLostError, WorkbenchError
 from ..data.encoding import EncodedDataset, encode_parts
 from ..kernels.memory import PeakMemory
 from ..ports import Ports
 from .between import BetweenSteps, Surroundings
 from .memory_plan import to_tell
 from .offload import unloaded
+from .origin import check_same
 from .plan import TrainingPlan, make_plan
 from .records import Length, write_length
 from .saving import Resumable, Saver
@@ -32,55 +30,11 @@ from .tracking.metrics import Callback, StepReporter
 from .tracking.monitor import Monitor
 from .tracking.notes import Notes
 from .tracking.previews import Previews
+from .tracking.result import TrainResult
 from .trainer import make_trainer
 from .validation import Validation
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class TrainResult:
-    """The result of a run, and the files that it wrote.
-
-    Attributes:
-        steps: optimizer steps done, including those before it was continued.
-        steps_now: those since it was started or continued.
-        steps_in_all: those the network was trained for, including those before the run.
-        seconds: duration of `steps_now`, without encoding, saving, and the time in which the run stood aside.
-        loss_first, loss_last: means over the first and the last tenth of the run, at most 50 steps; the ends of its
-            curve.
-        validation_loss: the last validation loss, or None.
-        skipped_steps, rollbacks: how often a step was left out, and how often the last good state came back.
-        peak_memory_mb: the most memory that the process (on a GPU: the device) used during the run.
-        memory_mb: what the steps took of that above model and network; None where it cannot be told.
-        estimated_mb: the estimate of that; None where there was none, or a wrong one.
-        interrupted: whether the user ended it early.
-        network, sheet, strip, log: files; None for those that were not wanted, and for the sheet after an interrupt.
-        previews: preview pictures, in order.
-        chart: the curves of the run, as SVG.
-        notes: sentences on what was different from before a Continue, and on what could not be written.
-    """
-
-    steps: int
-    steps_now: int
-    steps_in_all: int
-    seconds: float
-    loss_first: float
-    loss_last: float
-    validation_loss: float | None
-    skipped_steps: int
-    rollbacks: int
-    peak_memory_mb: float
-    memory_mb: float | None
-    estimated_mb: float | None
-    interrupted: bool
-    network: Path
-    sheet: Path | None
-    strip: Path | None
-    log: Path
-    previews: tuple[Path, ...]
-    chart: Markup
-    notes: tuple[str, ...] = ()
 
 
 def train(job: Job, ports: Ports, resume: bool = False, judge: Judge | None = None) -> TrainResult:
@@ -96,22 +50,28 @@ def train(job: Job, ports: Ports, resume: bool = False, judge: Judge | None = No
         TrainingError: there is nothing to continue from.
         NonFiniteLossError: loss or weights do not become finite again; a file of that name is untouched.
         HypernetworkFileError: a network file cannot be read or written.
+        RanksLostError: another process of the run has ended; says where the state of the last step is.
     """
     plan = make_plan(job, ports, resume)  # settings: checked, and all that they name read
+    if not ports.ranks.is_first:  # another process writes the files
+        return _train(plan, ports, judge)
     with plan.paths.held(job):
+        write_text(plan.paths.job, job_text(plan.job))
+        write_length(plan.paths, Length(plan.end_step, plan.steps_per_epoch))
         return _train(plan, ports, judge)
 
 
 def _train(plan: TrainingPlan, ports: Ports, judge: Judge | None) -> TrainResult:
-    write_text(plan.paths.job, job_text(plan.job))
-    write_length(plan.paths, Length(plan.end_step, plan.steps_per_epoch))
-    training, held_out = encode_parts((plan.training, plan.held_out), ports, plan.cache)  # dataset: encoded once
+    with ports.ranks.first_goes_ahead() if plan.cache else nullcontext():  # so that the others find all in the cache
+        training, held_out = encode_parts((plan.training, plan.held_out), ports, plan.cache)  # dataset: encoded once
     run = _Run(plan, ports, training, held_out)
+    check_same(ports.ranks, plan.origin, run.start_step, run.state.network)
     with run.working(judge) as reporter:
         for batches in run.trainer.batches(run.start_step, plan.end_step):  # batches: those of one step
             loss = run.trainer.backward(batches)  # loss: with its gradients
             step = run.trainer.update(batches, loss)  # optimizer: along them
-            if reporter.report(step):  # to log, previews and copies, any of which may end the run
+            ends = reporter.report(step)  # to log, previews and copies, any of which may end the run
+            if ports.ranks.agreed(ends):
                 break
         run.save()  # files: the network and its state
     return run.result()
@@ -121,7 +81,7 @@ class _Run:
     """The parts of a run: trainer, callbacks and files."""
 
     def __init__(self, plan: TrainingPlan, ports: Ports, training: EncodedDataset, held_out: EncodedDataset) -> None:
-        self.plan, self.ports = plan, ports
+        self.plan, self.ports, self.ranks = plan, ports, ports.ranks
         self.notes = Notes((*plan.changes, *plan.remarks))
         self.memory = PeakMemory(ports.denoiser.device)
         self.state = make_state(plan.job, plan.network, ports.denoiser)
@@ -143,7 +103,7 @@ class _Run:
             "previews": self.previews,
         }
         self.start_step = self._resume(resumable)
-        self.trainer = make_trainer(plan, ports.denoiser, training, self.state)
+        self.trainer = make_trainer(plan, ports.denoiser, training, self.state, self.ranks)
         self.saver = Saver(plan, ports.checkpoint, self.state, self.validation, resumable, self.start_step, self.notes)
         self.surroundings = Surroundings(self._contexts)
         self.between = BetweenSteps(ports.desk, self.saver, self.previews, self.monitor, self.memory, self.surroundings)
@@ -169,17 +129,21 @@ class _Run:
         After a failure the weights, if they are still finite, are saved next to the log, never under the name.
         """
         plan = self.plan
-        logs = self._open_logs()
-        # Last, what is done between steps: all that belongs to the step is done then.
-        judging = Judging(judge, plan.end_step, self._judged())
-        told: list[Callback] = [self.validation, self.monitor, *logs, self.previews]
-        callbacks = [*told, judging, self.saver, self.between]
+        logs = self._open_logs() if self.ranks.is_first else []
+        callbacks: list[Callback] = [self.monitor]
+        if self.ranks.is_first:
+            # Last, what is done between steps: all that belongs to the step is done then.
+            judging = Judging(judge, plan.end_step, self._judged())
+            told: list[Callback] = [self.validation, self.monitor, *logs, self.previews]
+            callbacks = [*told, judging, self.saver, self.between]
         for line in (plan.memory.line(), *plan.idle, *plan.changes, *plan.remarks):
             _log.info(line)
         self.started = time.monotonic()
         try:
             with self.surroundings:
                 yield self.trainer.reporter(callbacks, plan.end_step)
+        except RanksLostError as error:
+            raise RanksLostError(self._kept_state()) from error
         except Exception:
             self._keep_unfinished()
             raise
@@ -195,7 +159,10 @@ class _Run:
         if measured is not None:
             expected = "" if estimated is None else f"; {estimated:.0f} MB were expected"
             _log.info("The steps took %.0f MB at most in addition to model and network%s.", measured, expected)
-        self.saver.save_result()
+        if self.ranks.is_first:
+            self.saver.save_result()
+        else:
+            self._count()
 
     def result(self) -> TrainResult:
         """Draw the sheet and return the result."""
@@ -218,7 +185,7 @@ class _Run:
             estimated_mb=estimated,
             interrupted=is_interrupted,
             network=paths.network,
-            sheet=None if is_interrupted else self._sheet(),
+            sheet=self._sheet() if self.ranks.is_first and not is_interrupted else None,
             strip=self.previews.strip if self.previews.paths else None,
             log=paths.log,
             previews=tuple(self.previews.paths),
@@ -255,9 +222,22 @@ class _Run:
         # Last, because it changes an existing log, which must stay as it is if a package is missing.
         return [CsvLog(plan.paths.log, self.validation, self.start_step, self.notes), *logs]
 
+    def _count(self) -> None:
+        """Count the steps that have not been reported to the saver."""
+        self.saver.step = max(self.saver.step, self.trainer.done)
+
+    def _kept_state(self) -> str:
+        """Save the state after the last step that all processes have taken; return a part of a sentence about it."""
+        self._count()
+        try:
+            is_kept = self.ranks.is_first and self.saver.save_state()
+        except WorkbenchError as error:
+            return f"the state of step {self.saver.step} could not be saved: {error}"
+        return f"the state of step {self.saver.step} is kept to continue from" if is_kept else ""
+
     def _keep_unfinished(self) -> None:
-        self.saver.step = max(self.saver.step, self.trainer.done)  # steps may not have been reported yet
-        if not self.saver.step:
+        self._count()
+        if not self.saver.step or not self.ranks.is_first:
             return
         path = self.plan.paths.unfinished
         try:

@@ -105,6 +105,19 @@ class Saver:
         self._drop_old()
         return path
 
+    def save_state(self) -> bool:
+        """Write the state of the present step where one is wanted and there is one; tell whether it was.
+
+        Raises:
+            NonFiniteLossError: a weight is not finite.
+            HypernetworkFileError: the disk refuses it; the old one is intact.
+        """
+        if not self.plan.job.output.save_state or not self.step:
+            return False
+        self._check_weights(self.plan.paths.running)
+        self._save_state(self.plan.paths.running)
+        return True
+
     def save(self, *paths: Path) -> None:
         """Write the network to each path, and the state next to each if the settings say so.
 

@@ -17,6 +17,7 @@ from ..data.batches import StepBatches, step_batches
 from ..data.encoding import EncodedDataset
 from ..kernels.devices import to_device
 from ..ports import Computing, Denoiser
+from ..ranks import ALONE, Ranks
 from .loss import diffusion_loss
 from .noise import NoiseProcess, NoisyBatch
 from .optim.precision import clip, leaves_out_on_device
@@ -48,11 +49,15 @@ class Trainer:
     clip_limits: StepSchedule
     guard: RollbackGuard
     computing: Computing
+    ranks: Ranks = ALONE
 
     def __post_init__(self) -> None:
         optimizer, device = self.state.optimizer, self.denoiser.device
+        is_alone = self.ranks.size == 1  # several roll back at the same step, so each reads every outcome
         #: Whether the outcomes of steps stay on the device, to be read a few at a time.
-        self.reads_later = device.type == "cuda" and leaves_out_on_device(optimizer) and not self.state.average
+        self.reads_later = (
+            is_alone and device.type == "cuda" and leaves_out_on_device(optimizer) and not self.state.average
+        )
         #: Optimizer steps done in this run, reported or not.
         self.done = 0
 
@@ -73,16 +78,24 @@ class Trainer:
     def backward(self, batches: StepBatches) -> Tensor:
         """Add up the gradients of the batches of a step; return the mean loss over their pictures, a scalar.
 
-        Every picture has the same weight, in whichever micro-batch it is.
+        Every picture has the same weight, in whichever micro-batch it is, and whichever process computes it.
+
+        Raises:
+            RanksLostError: another process that shares the step has ended.
         """
         losses = []
-        with seeded(derived_seed(self.job.train.seed, "step", batches.step), self.denoiser.device):
+        address = ("step", batches.step, *self.ranks.address)
+        with seeded(derived_seed(self.job.train.seed, *address), self.denoiser.device):
             for batch in self.noisy_batches(batches):
                 with self.state.precision.autocast():
                     part = diffusion_loss(self.denoiser, batch, self.job.loss) * (len(batch.noisy) / batches.pictures)
                 self.state.precision.backward(part)
                 losses.append(part.detach())
-        return torch.stack(losses).sum()
+        if not losses:  # no picture of the step is this process's; the scaler wants to see a loss all the same
+            nothing = torch.zeros((), device=self.denoiser.device, requires_grad=True)
+            self.state.precision.backward(nothing)
+            losses.append(nothing.detach())
+        return self.ranks.add_up(self.state.network.parameters(), torch.stack(losses).sum())
 
     def update(self, batches: StepBatches, loss: Tensor) -> StepResult:
         """Take the optimizer's step along the gradients, or leave it out if they or `loss` are not finite.
@@ -129,14 +142,22 @@ class Trainer:
         return result.record()
 
     def noisy_batches(self, batches: StepBatches) -> Iterator[NoisyBatch]:
-        """Yield the micro-batches of a step with noise; each draw depends only on seed, step and batch number."""
-        device, seed = self.denoiser.device, self.job.train.seed
+        """Yield this process's part of the micro-batches of a step, with noise.
+
+        Each draw depends only on seed, step and batch number, and is made for the whole micro-batch.
+        """
+        device, seed, dealt = self.denoiser.device, self.job.train.seed, 0
         for number, items in enumerate(batches.micro_batches):
+            own = self.ranks.share(dealt, len(items))
+            dealt += len(items)
+            if own.start >= len(items):
+                continue
             generator = torch.Generator().manual_seed(derived_seed(seed, "noise", batches.step, number))
             batch = self.data.batch(items, batches.epoch)
             latents, conditioning = to_device(batch.latents, device), to_device(batch.conditioning, device)
             noisy = self.noise.draw(latents, conditioning, batches.step, generator)
-            yield noisy if batch.weights is None else replace(noisy, weights=to_device(batch.weights, device))
+            weights = None if batch.weights is None else to_device(batch.weights, device)
+            yield replace(noisy, weights=weights).part(own)
 
 
 class RollbackGuard:
@@ -189,7 +210,9 @@ class RollbackGuard:
         _log.warning("Rolled back to the last good state after step %d%s.", step + 1, halved)
 
 
-def make_trainer(plan: TrainingPlan, denoiser: Denoiser, data: EncodedDataset, state: TrainState) -> Trainer:
+def make_trainer(
+    plan: TrainingPlan, denoiser: Denoiser, data: EncodedDataset, state: TrainState, ranks: Ranks = ALONE
+) -> Trainer:
     """Return the trainer of a planned run, which starts from `state`."""
     data.keep_on_if_it_fits(denoiser.device)
     return Trainer(
@@ -202,4 +225,5 @@ def make_trainer(plan: TrainingPlan, denoiser: Denoiser, data: EncodedDataset, s
         clip_limits=plan.clip_limits,
         guard=RollbackGuard(state, plan.job.train),
         computing=plan.memory.computing,
+        ranks=ranks,
     )

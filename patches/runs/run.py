@@ -47,6 +47,7 @@ class Run:
         is_paused: whether somebody wants it to stand aside after its step.
         wishes: what is to be done after its step.
         is_of_host_api: whether the host's own HTTP route began it.
+        ends_with_host: whether it was interrupted because the process ends, or the page is built anew.
         problem: the error it failed with, if it was one with a sentence for users.
     """
 
@@ -66,6 +67,7 @@ class Run:
     is_paused: bool = False
     wishes: list[Any] = field(default_factory=list)
     is_of_host_api: bool = False
+    ends_with_host: bool = False
     problem: WorkbenchError | None = None
     result: TrainResult | None = None
     over: threading.Event = field(default_factory=threading.Event)

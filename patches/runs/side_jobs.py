@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,6 +60,16 @@ def beside(handler: Callable[..., Any]) -> Callable[..., Any]:
             progress.finish_task(task)  # the page waits for that
 
     return start
+
+
+@contextmanager
+def reporting_to(progress: Progress) -> Iterator[None]:
+    """Let what this thread does inside of the block report to `progress`."""
+    _here.job = progress
+    try:
+        yield
+    finally:
+        del _here.job
 
 
 def find(task: str | None) -> SideJob | None:

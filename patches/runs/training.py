@@ -10,11 +10,12 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from modules import call_queue, devices, shared
+from modules import devices, shared
 from modules import progress as host_progress
 
 from ...hypernetworks.base.errors import TrainingError, WorkbenchError, is_out_of_memory, too_little_memory
 from ...hypernetworks.ports import BetweenSteps, Ports, Progress
+from ...hypernetworks.ranks import ALONE, Ranks
 from ...hypernetworks.train import FoundRate, TrainResult, find_rate, make_plan, train
 from ...hypernetworks.train.settings.job import Job
 from ..model import host
@@ -23,6 +24,7 @@ from ..patching import capabilities
 from ..patching.error_reports import report_unexpected
 from . import folders, withdrawn
 from .desk import RunDesk, Wish
+from .in_turn import in_turn
 from .progress import RunProgress
 from .run import GOING_ON, RUNNING, Run, runs
 from .turns import turns
@@ -34,21 +36,26 @@ _NO_RUN = "no run is going on"
 
 @report_unexpected()
 def run_job(
-    job: Job, progress: Progress | None = None, resume: bool = False, log_dir: Path | None = None
+    job: Job,
+    progress: Progress | None = None,
+    resume: bool = False,
+    log_dir: Path | None = None,
+    ranks: Ranks = ALONE,
 ) -> TrainResult:
     """Train as `job` says on the loaded checkpoint, and let the host list the result.
 
     Args:
         resume: whether to continue from the newest saved state of the run of this name.
         log_dir: folder of logs and pictures of a job that names no folder; None: the host's own.
+        ranks: the processes that take the steps together.
 
     Raises:
         WorkbenchError: see `hypernetworks.train.run.train`; also where the GPU has too little memory, or where the
             host keeps most of the model outside of it.
     """
     with at_work(job, progress) as given:
-        ports = given
-        if job.output.dir:
+        ports = replace(given, ranks=ranks)
+        if job.output.dir and ranks.is_first:
             folders.note(Path(job.output.dir) / job.output.name)
         if log_dir is not None:
             ports = replace(ports, log_dir=log_dir, latent_dir=ports.log_dir / "latents")
@@ -92,7 +99,7 @@ def start(job: Job, resume: bool = False) -> Run:
     """
     run = runs.claim(job.output.name)
     run.job = job
-    threading.Thread(target=_go, args=(run, job, resume), name=f"train-{run.id}", daemon=True).start()
+    threading.Thread(target=carry_out, args=(run, job, resume), name=f"train-{run.id}", daemon=True).start()
     return run
 
 
@@ -112,6 +119,14 @@ def interrupt(coming: str = "") -> Run | None:
             shared.state.interrupted = True
         turns.tell()
     return run
+
+
+def interrupt_for_host() -> Run | None:
+    """Do what `interrupt` does, because the process ends, or because the page is built anew."""
+    run = runs.active
+    if run is not None:
+        run.ends_with_host = True
+    return interrupt()
 
 
 def pause() -> Run | None:
@@ -167,30 +182,22 @@ def _ask(act: Callable[[BetweenSteps], Path]) -> Path:
 
 def end() -> None:
     """Interrupt the active run and wait until it has saved; one that still waits for its turn never starts."""
-    run = interrupt()
+    run = interrupt_for_host()
     if run is not None and run.state in GOING_ON and not run.over.wait(_PATIENCE_S):
         _log.warning("The training of %s did not end within %.0f s.", run.name, _PATIENCE_S)
 
 
-def _go(run: Run, job: Job, resume: bool) -> None:
+def carry_out(run: Run, job: Job, resume: bool) -> None:
+    """Do the active run in its turn of the host's queue; what came of it is in `run` then."""
     task = run.task = f"task(train-{run.id})"
-    host_progress.add_task_to_queue(task)
     try:
-        with call_queue.queue_lock:
-            if run.is_cancelled:
-                return
-            shared.state.begin(job=task)
-            host_progress.start_task(task)
-            try:
+        with in_turn(task, lambda: not run.is_cancelled) as is_wanted:
+            if is_wanted:
                 run_job(job, resume=resume)
-            finally:
-                shared.state.end()
     except WorkbenchError as error:
         run.problem = error
         _log.warning("The training of %s ended: %s", run.name, error)
     finally:
-        host_progress.pending_tasks.pop(task, None)
-        host_progress.finish_task(task)
         runs.release(run)
 
 

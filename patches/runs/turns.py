@@ -37,6 +37,7 @@ class Turns:
 
     Attributes:
         changed: notified of everything that a run or a visitor may wait for.
+        lets_in_all: whether whoever comes is let in between two steps, without being asked for.
     """
 
     def __init__(self) -> None:
@@ -47,6 +48,7 @@ class Turns:
         self._waiting: list[Visitor] = []
         self._guests: list[Visitor] = []
         self._here = threading.local()
+        self.lets_in_all = False
 
     @property
     def is_run_at_work(self) -> bool:
@@ -76,6 +78,8 @@ class Turns:
                 return
             self._waiting.append(visitor)
             self._here.visitor = visitor
+            if self.lets_in_all:
+                self._let_in(visitor)
             self.changed.wait_for(lambda: visitor.has_given_up or self._may_pass(visitor))
             if visitor.has_given_up:
                 self._dismiss()
@@ -91,6 +95,7 @@ class Turns:
                 raise GaveUpError(_TAKEN_BACK)
             if visitor in self._waiting:
                 self._waiting.remove(visitor)
+                self.changed.notify_all()
 
     def leave(self) -> None:
         """Note that this thread gives the queue back."""
@@ -104,11 +109,20 @@ class Turns:
             visitor = self.waiting(task)
             if visitor is None:
                 return False
-            visitor.is_let_in = True
-            if visitor not in self._guests:
-                self._guests.append(visitor)
-            self.changed.notify_all()
+            self._let_in(visitor)
         return True
+
+    def let_in_all(self, is_wanted: bool) -> None:
+        """Let in all who wait and all who come, or from now on only those who are let in one by one."""
+        with self.changed:
+            self.lets_in_all = is_wanted
+            for visitor in self._waiting if is_wanted and self._keeper is not None else ():
+                self._let_in(visitor)
+
+    def wait_for_visitors(self, seconds: float) -> None:
+        """Wait until those who came while a run had the queue have it, at most for `seconds`."""
+        with self.changed:
+            self.changed.wait_for(lambda: not self._waiting, seconds)
 
     def give_up(self, task: str) -> bool:
         """Take back what waits with this task; return False where nothing does, as when it has begun."""
@@ -176,6 +190,12 @@ class Turns:
         for those in (self._waiting, self._guests):
             if visitor in those:
                 those.remove(visitor)
+        self.changed.notify_all()
+
+    def _let_in(self, visitor: Visitor) -> None:
+        visitor.is_let_in = True
+        if visitor not in self._guests:
+            self._guests.append(visitor)
         self.changed.notify_all()
 
     def _may_pass(self, visitor: Visitor) -> bool:

@@ -92,7 +92,7 @@ def _make_restart(original: Callable[..., Any]) -> Callable[..., Any]:
     def request_restart(state: Any) -> Any:
         from ..runs import training  # noqa: PLC0415
 
-        training.interrupt()
+        training.interrupt_for_host()
         return original(state)
 
     return request_restart

@@ -31,7 +31,7 @@ class Field:
         option: how the settings class describes it.
         component: the widget.
         kind: the type of the setting.
-        default: its value where nobody entered one; None where there is none.
+        default: its value in an untouched form.
     """
 
     section: str
@@ -54,7 +54,6 @@ class Form:
         prefix: start of the ids of the components.
         shows_problems: whether each field has a message under it for what is wrong with it.
         own: functions by address that make the components of a setting, instead of the one for its type.
-        defaults: by section and name, where a field that nobody changed has another value than that of the class.
     """
 
     def __init__(
@@ -62,10 +61,8 @@ class Form:
         prefix: str,
         shows_problems: bool = False,
         own: Mapping[str, Callable[[Form], None]] | None = None,
-        defaults: Start = _EMPTY,
     ) -> None:
         self.prefix = prefix
-        self._defaults = defaults
         self._shows_problems = shows_problems
         self._own = own or {}
         self.fields: list[Field] = []
@@ -94,7 +91,6 @@ class Form:
         """
         options = {name: (type_, option) for name, type_, option in kind.options()}
         defaults = {field.name: field.default for field in fields(kind)}
-        usual = defaults | dict(self._defaults.get(section, {}))
         for name in names or options:
             make = self._own.get(_address(section, name))
             if make is not None:
@@ -103,8 +99,8 @@ class Form:
             type_, option = options[name]
             id_ = "_".join(filter(None, (self.prefix, section, name)))
             with self.column():
-                component = widget(type_, option, values.get(name, defaults[name]), id_)
-                self.add_component(section, name, option, component, type_, usual[name])
+                start = values.get(name, defaults[name])
+                self.add_component(section, name, option, widget(type_, option, start, id_), type_, start)
 
     def add_rows(self, kinds: Sections, start: Start = _EMPTY, group: Group | None = None) -> None:
         """Make components for the settings of `group`, or with None for those in sight, row by row as declared.
@@ -136,10 +132,14 @@ class Form:
     def add_component(
         self, section: str, name: str, option: Option, component: Any, kind: Any = str, default: Any = None
     ) -> Any:
-        """Add a component just made to the form, with its message under it."""
+        """Add a component just made to the form, with its message under it.
+
+        Args:
+            default: what it starts with; None where its own value tells.
+        """
         # The host stores defaults by tab and label; ours come from the settings classes alone.
         component.do_not_save_to_config = True
-        field = Field(section, name, option, component, kind, default)
+        field = Field(section, name, option, component, kind, (component.value or "") if default is None else default)
         self.fields.append(field)
         if self._shows_problems:
             id_ = "_".join(filter(None, (self.prefix, section, name, "problem")))
@@ -180,12 +180,11 @@ class Form:
         return f"Changed: {', '.join(names)}." if names else "It changed nothing here."
 
     def changed(self, values: Mapping[str, Any]) -> list[Field]:
-        """Return the fields in which something else is entered than their defaults, from what `values` returned."""
+        """Return the fields in which something else is entered than at the start, from what `values` returned."""
         return [
             field
             for field in self.fields
-            if field.default is not None
-            and _differs(field, (values[field.section] if field.section else values)[field.name], field.default)
+            if _differs(field, (values[field.section] if field.section else values)[field.name], field.default)
         ]
 
     def look_with(self, look: Callable[..., Any], inputs: Sequence[Any], shown: Sequence[Any]) -> Any:

@@ -1,4 +1,4 @@
-"""The head of a long form: its contents, a search over its settings, and the way back to a default."""
+"""The head of a long form: its contents, a search over its settings, and the way back to what a field started with."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ class Head:
     def __init__(self, form: Form) -> None:
         self._form = form
         self._contents = gr.HTML(elem_id=f"{form.prefix}_contents")
-        #: Tells the page's script which fields have not their defaults.
+        #: Tells the page's script which fields are not as they started.
         self.marks = gr.HTML(elem_id=f"{form.prefix}_changed", elem_classes="hnw-hidden")
         self._which = gr.Textbox(visible=False)
         # Pressed by the page's script, which gives the id of the field.
-        self._reset = gr.Button("Back to the default", elem_id=f"{form.prefix}_reset", elem_classes="hnw-hidden")
+        self._reset = gr.Button("Back to the start value", elem_id=f"{form.prefix}_reset", elem_classes="hnw-hidden")
 
     def fill(self) -> None:
         """Fill in the contents; to be called when the form is complete."""
@@ -38,7 +38,7 @@ class Head:
         return pages.changed([field.component.elem_id for field in self._form.changed(values)])
 
     def connect(self, fill: Callable[..., list[Any]], inputs: Sequence[Any], filled: Sequence[Any]) -> Any:
-        """Let a field have its default again; return the event.
+        """Let a field have again what it started with; return the event.
 
         Args:
             fill: takes new values by address and those of `inputs`; returns the updates of `filled`.

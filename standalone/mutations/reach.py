@@ -38,9 +38,9 @@ class Reach:
     def of(self, path: Path, line: int) -> list[str]:
         """Return the ids of the tests that could notice a change of a line, the most promising first.
 
-        What runs at import counts for every test. Files that are quick come first, and before them one named after
-        the module; the tests of a file stay in order, for they share what is slow to make. Together they take
-        `MOST_S` at most.
+        What runs at import counts for every test, and most for those that run a line with a name that it gives. Files
+        that are quick come first, and before them one named after the module; the tests of a file stay in order, for
+        they share what is slow to make. Together they take `MOST_S` at most.
         """
         lines = self.tests.get(str(path), {})
         reaching = self._reaching(path, line)
@@ -51,7 +51,10 @@ class Reach:
             total[_file(name)] = total.get(_file(name), 0) + self.seconds[name]
         near = {_file(name) for name in touching}
         order = sorted(total, key=lambda file: (Path(file).stem != f"test_{path.stem}", file not in near, total[file]))
+        using = set().union(*(self._reaching(path, number) for number in _using(path, line)))
         found = [name for file in order for name in self.seconds if name in names and _file(name) == file]
+        if _IMPORTED in reaching:
+            found.sort(key=lambda name: name not in using)
         ends = accumulate(self.seconds[name] for name in found)
         return [name for name, end in zip(found, ends, strict=True) if end <= MOST_S]
 
@@ -79,6 +82,24 @@ def _statement(path: Path, line: int) -> Iterable[int]:
             if first <= line <= last:
                 found = range(first, last + 1)
     return found
+
+
+def _using(path: Path, line: int) -> set[int]:
+    """Return the lines of a module that use a name to which the statement at a line gives a value."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    given = [
+        part.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign | ast.AnnAssign) and node.lineno <= line <= (node.end_lineno or line)
+        for part in ast.walk(node)
+        if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)
+    ]
+    names = (node for node in ast.walk(tree) if isinstance(node, ast.Name | ast.Attribute))
+    return {
+        node.lineno
+        for node in names
+        if isinstance(node.ctx, ast.Load) and (node.id if isinstance(node, ast.Name) else node.attr) in given
+    }
 
 
 class Watch:

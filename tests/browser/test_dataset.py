@@ -177,6 +177,30 @@ def test_captions_in_another_encoding_are_named_converted_and_given_back(tab: Pa
     look(tab)
 
 
+def test_captions_of_one_long_tag_each_keep_the_pictures_near(tab: Page, folder: Path):
+    before = texts(folder)
+    for number, name in enumerate(before):
+        (folder / name).write_text(
+            f"a sentence about the hills without a comma, number {number}; ".replace(",", "") * 12
+        )
+    try:
+        look(tab)
+        tab.press(tab.find("#hnw_dataset_cards .hnw-card[data-number='4']"))
+        tab.until("its tag", lambda: "a sentence about" in tab.text("hnw_dataset_tag_editor"))
+        height = "return document.querySelector(arguments[0]).getBoundingClientRect().height"
+        limits = {
+            ".hnw-scroll:has(.hnw-tags)": 320,
+            "#hnw_dataset_tag_editor .hnw-chips": 180,
+            ".hnw-card > span:not([class])": 120,
+        }
+        found = {selector: tab.driver.execute_script(height, selector) for selector in limits}
+        assert [selector for selector, limit in limits.items() if found[selector] > limit] == []
+    finally:
+        for name, text in before.items():
+            (folder / name).write_bytes(text)
+    look(tab)
+
+
 def test_the_settings_go_to_train_gamma(tab: Page, folder: Path):
     tab.press("hnw_dataset_give_button")
     tab.tab("Train Gamma")

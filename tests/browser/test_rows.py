@@ -164,6 +164,7 @@ def test_a_missing_and_a_different_file_are_reported_in_the_page(both: np.ndarra
     assert "Hypernetwork gone was not used: there is no hypernetwork of this name." in shown
     tab.press("hnw_remove_2")
     becomes(tab, (FIRST, "-0.75"))
+    tab.until("nothing said of rows that are not there any more", lambda: not tab.text("hnw_rows_remarks"))
 
 
 def test_a_composition_can_be_typed(both: np.ndarray, tab: Page):

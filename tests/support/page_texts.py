@@ -22,6 +22,8 @@ _OURS = re.compile(r"(setting_)?hnw_")
 _TAG = re.compile(r"<[/A-Za-z]")
 
 
+#: What is said to a database.
+_SQL = re.compile(r"\s*(?:\{\} )?(?:AS|BEGIN|CREATE|DELETE|INSERT|ORDER BY|PRAGMA|SELECT|UPDATE|WHERE)\b")
 _SENTENCE = re.compile(r"[A-Za-z]{2,} [A-Za-z{]|[}a-z] [a-z]{2,}")
 
 
@@ -114,7 +116,7 @@ def sentences_in_code() -> Iterator[str]:
             tree = sources.tree(path)
             hidden = {id(part) for node in ast.walk(tree) for part in _hidden(node)}
             texts = (text for node in ast.walk(tree) if id(node) not in hidden for text in nodes(_literal(node)))
-            yield from filter(_SENTENCE.search, texts)
+            yield from (text for text in texts if _SENTENCE.search(text) and not _SQL.match(text))
 
 
 def _hidden(node: ast.AST) -> Iterator[ast.AST]:

@@ -17,6 +17,7 @@ from ...base.disk import is_taken
 from ...base.errors import DatasetError, SettingsError
 from ...base.options import Settings, setting
 from ...base.outside import shown_name, shown_path
+from ...base.registry import rule
 from ...ports import Progress
 from ..buckets import Frame
 from ..captions import FILE, NAME, CaptionOrigin
@@ -50,10 +51,10 @@ class CopySettings(Settings):
         is_path=True,
     )
 
-    def problems(self) -> Iterator[SettingsError]:
-        """Yield an error where there is nothing to do."""
+    @rule("split", "mirror")
+    def _does_something(self) -> None:
         if not (self.split or self.mirror):
-            yield SettingsError("split", "there is nothing to do; choose split, mirror, or both")
+            raise SettingsError("split", "there is nothing to do; choose split, mirror, or both")
 
 
 @dataclass(frozen=True)

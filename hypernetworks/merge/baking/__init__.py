@@ -12,6 +12,7 @@ from ...base.atomic import write_bytes
 from ...base.errors import SettingsError
 from ...base.names import check_name
 from ...base.options import Settings, setting
+from ...base.registry import rule
 from ..inputs import MAX_WEIGHT
 from ..saving import free_path
 from .checkpoint_file import CheckpointError, CheckpointFile
@@ -34,10 +35,13 @@ class BakeSettings(Settings):
         "", "Name of the new checkpoint", "File name without the ending; no existing file is replaced.", starts_row=True
     )
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
+    @rule("strength")
+    def _changes_something(self) -> None:
         if self.strength == 0:
             raise SettingsError("strength", "must not be 0, which would change nothing")
+
+    @rule("name")
+    def _name_fits(self) -> None:
         if not self.name:
             raise SettingsError("name", "give the new checkpoint a name")
         check_name(self.name)

@@ -135,7 +135,7 @@ def rates(text: str) -> list[float]:
     return [_pair(text, piece, 1)[0] for piece in pieces]
 
 
-def with_highest(text: str, rate: float, max_steps: int | None, steps_per_epoch: int = 1) -> str:
+def with_highest(text: str, rate: float, max_steps: int | None) -> str:
     """Return the text of a schedule with `rate` as the highest of a run of `max_steps`, the others in proportion.
 
     Args:
@@ -145,7 +145,7 @@ def with_highest(text: str, rate: float, max_steps: int | None, steps_per_epoch:
         ScheduleError: the text is no schedule.
     """
     every = rates(text)
-    reached = every if max_steps is None else [one for one, _ in parse(text, max_steps, steps_per_epoch).pieces]
+    reached = every if max_steps is None else [one for one, _ in parse(text, max_steps).pieces]
     if not max(reached):
         return f"{rate:.2g}"
     ends = ["".join(piece.partition(":")[1:]).removesuffix(":-1") for piece in _pieces(text)]

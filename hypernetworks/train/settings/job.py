@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
 import torch
 
-from ...base.errors import ScheduleError, SettingsError
+from ...base.errors import ScheduleError, SettingsError, raise_all
 from ...base.intervals import counts_epochs
-from ...base.options import Settings, from_tables
+from ...base.options import Settings, read_sections, take
 from ...base.suggestions import meant, or_known
 from ...data.settings import DataSettings
 from ...network.settings import CreateSettings, NetworkSettings, ShapeSettings
@@ -133,24 +133,18 @@ class Job:
             SettingsError: names each wrong field as `section.key`; all of them at once.
         """
         unknown = [SettingsError(name, no_section(name)) for name in values if name not in SECTIONS]
-        job = cls(**from_tables(SECTIONS, values, unknown, PLACES))
-        if not job.counts_epochs:
-            job.learning_rates()
-        if job.output.save_best and not job.train.validation_share:
-            raise SettingsError("output.save_best", "needs a train.validation_share to measure on")
-        return job
+        sections, errors = read_sections(SECTIONS, values, PLACES)
+        raise_all([*unknown, *errors, *_between(sections, values)])
+        return cls(**sections)
 
     @property
     def counts_epochs(self) -> bool:
         """Whether its length or its rates are in epochs, so that they depend on the dataset."""
-        return self.schedule.counts_epochs or counts_epochs(self.train.max_steps)
+        return _counts_epochs(self.schedule, self.train)
 
     def steps(self, steps_per_epoch: int) -> int:
         """Return the optimizer steps that are asked for; raises SettingsError."""
-        try:
-            return self.train.steps(steps_per_epoch)
-        except SettingsError as error:
-            raise error.within("train") from error
+        return _steps(self.train, steps_per_epoch)
 
     def end_step(self, steps_per_epoch: int) -> int:
         """Return the step at which the run ends: its last, or the end of its schedule; raises SettingsError."""
@@ -163,11 +157,7 @@ class Job:
         Raises:
             SettingsError: it does not fit the length of the run; names the field.
         """
-        steps = self.steps(steps_per_epoch)
-        try:
-            return self.schedule.schedule(steps, steps_per_epoch)
-        except SettingsError as error:
-            raise error.within("schedule") from error
+        return _learning_rates(self.schedule, self.train, steps_per_epoch)
 
     def clip_limits(self, steps_per_epoch: int) -> StepSchedule:
         """Return the limit of the gradient at each step; raises SettingsError."""
@@ -196,3 +186,49 @@ class Job:
     def to_mapping(self) -> dict[str, dict[str, Any]]:
         """Return the job as the tables of a job file."""
         return {name: getattr(self, name).to_mapping() for name in SECTIONS}
+
+
+def _between(sections: Mapping[str, Any], tables: Mapping[str, Any]) -> Iterator[SettingsError]:
+    """Yield what is wrong between tables, as far as what it depends on is right.
+
+    Args:
+        sections: the settings of the tables that are right.
+    """
+    schedule, train = sections.get("schedule"), sections.get("train")
+    if schedule and train and not _counts_epochs(schedule, train):
+        try:
+            _learning_rates(schedule, train)
+        except SettingsError as error:
+            yield error
+    if _alone(tables, "output", "save_best") and _alone(tables, "train", "validation_share") == 0:
+        yield SettingsError("output.save_best", "needs a train.validation_share to measure on")
+
+
+def _alone(tables: Mapping[str, Any], section: str, name: str) -> Any:
+    """Return one setting, whatever is wrong with others; None where it is wrong itself."""
+    kind, option = next((kind, option) for one, kind, option in SECTIONS[section].options() if one == name)
+    table = tables.get(section, {})
+    given = table.get(name, getattr(SECTIONS[section], name)) if isinstance(table, Mapping) else None
+    try:
+        return take(name, given, kind, option)
+    except SettingsError:
+        return None
+
+
+def _counts_epochs(schedule: ScheduleSettings, train: TrainSettings) -> bool:
+    return schedule.counts_epochs or counts_epochs(train.max_steps)
+
+
+def _steps(train: TrainSettings, steps_per_epoch: int) -> int:
+    try:
+        return train.steps(steps_per_epoch)
+    except SettingsError as error:
+        raise error.within("train") from error
+
+
+def _learning_rates(schedule: ScheduleSettings, train: TrainSettings, steps_per_epoch: int = 1) -> Schedule:
+    steps = _steps(train, steps_per_epoch)
+    try:
+        return schedule.schedule(steps, steps_per_epoch)
+    except SettingsError as error:
+        raise error.within("schedule") from error

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ...base.errors import SettingsError
 from ...base.intervals import parse_interval
 from ...base.options import Settings, setting
-from ...base.registry import gather, with_options
+from ...base.registry import gather, rule, with_options
 from ..optim.losses import LOSS, LOSSES
 
 
@@ -73,11 +72,11 @@ class LossSettings(Settings):
         False, "Noise scheduler restarts", "Starts again at the lowest timestep after each such period.", group=LOSS
     )
 
-    def problems(self) -> Iterator[SettingsError]:
-        """Yield an error for an empty range of timesteps, or for a text that is no length."""
+    @rule("min_timestep", "max_timestep")
+    def _has_timesteps(self) -> None:
         if self.min_timestep > self.max_timestep:
-            yield SettingsError("min_timestep", f"must not be above the highest timestep {self.max_timestep}")
-        try:
-            parse_interval("noise_cycle", self.noise_cycle, 1)
-        except SettingsError as error:
-            yield error
+            raise SettingsError("min_timestep", f"must not be above the highest timestep {self.max_timestep}")
+
+    @rule("noise_cycle")
+    def _cycle_is_length(self) -> None:
+        parse_interval("noise_cycle", self.noise_cycle, 1)

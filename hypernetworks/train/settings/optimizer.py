@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ...base.errors import ScheduleError, SettingsError
 from ...base.options import Group, Settings, setting
+from ...base.registry import rule
 from ..optim import optimizers, schedules
 
 OPTIMIZER = Group("optimizer", "Optimizer and precision")
@@ -41,17 +41,16 @@ class OptimizerSettings(Settings):
         "1.0", "Clipping limit", "A number, or limits with the step each ends at: 1.0:500,0.1.", group=OPTIMIZER
     )
 
-    def problems(self) -> Iterator[SettingsError]:
-        """Yield errors for options that the optimizer does not have, and for wrong limits."""
-        try:
-            optimizers.check_arguments(self.name, self.arguments)
-        except SettingsError as error:
-            yield error
+    @rule("name", "arguments")
+    def _has_arguments(self) -> None:
+        optimizers.check_arguments(self.name, self.arguments)
+
+    @rule("clip_limit")
+    def _limits_can_be_read(self) -> None:
         try:
             limits = schedules.rates(self.clip_limit)
         except ScheduleError as error:
             reason = f"must be a number or such as 1.0:500,0.1, not {self.clip_limit!r}"
-            yield SettingsError("clip_limit", reason if "learning rate" in error.reason else error.reason)
-        else:
-            if min(limits) <= 0:
-                yield SettingsError("clip_limit", "must be above 0")
+            raise SettingsError("clip_limit", reason if "learning rate" in error.reason else error.reason) from error
+        if min(limits) <= 0:
+            raise SettingsError("clip_limit", "must be above 0")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ...base.errors import SettingsError
 from ...base.intervals import parse_interval
+from ...base.names import check_name
 from ...base.options import Group, Settings, setting
-from ...network.settings import name_problems
+from ...base.registry import rule
 from ...ports import SIDE_STEP_PX
 
 PREVIEWS = Group("previews", "Previews")
@@ -73,12 +73,14 @@ class PreviewSettings(Settings):
         starts_row=True,
     )
 
-    def problems(self) -> Iterator[SettingsError]:
-        """Yield an error for a text that is no length, or for sides that the VAE cannot make."""
-        yield from interval_problems("every", self.every)
-        for name in ("width", "height"):
-            if getattr(self, name) % SIDE_STEP_PX:
-                yield SettingsError(name, f"must be a multiple of {SIDE_STEP_PX}, not {getattr(self, name)}")
+    @rule("every")
+    def _every_is_length(self) -> None:
+        parse_interval("every", self.every, 1)
+
+    @rule("width", "height", each=True)
+    def _fits_vae(self, name: str) -> None:
+        if getattr(self, name) % SIDE_STEP_PX:
+            raise SettingsError(name, f"must be a multiple of {SIDE_STEP_PX}, not {getattr(self, name)}")
 
 
 @dataclass(frozen=True)
@@ -145,15 +147,10 @@ class OutputSettings(Settings):
         False, "Weights & Biases", "Logs to wandb, where it is installed and logged in.", group=OUTPUT
     )
 
-    def problems(self) -> Iterator[SettingsError]:
-        """Yield an error for a name that no file can have, or for a text that is no length."""
-        yield from name_problems(self.name)
-        yield from interval_problems("save_every", self.save_every)
+    @rule("name")
+    def _name_fits(self) -> None:
+        check_name(self.name)
 
-
-def interval_problems(name: str, text: str) -> Iterator[SettingsError]:
-    """Yield what is wrong with `text` as a length."""
-    try:
-        parse_interval(name, text, 1)
-    except SettingsError as error:
-        yield error
+    @rule("save_every")
+    def _save_every_is_length(self) -> None:
+        parse_interval("save_every", self.save_every, 1)

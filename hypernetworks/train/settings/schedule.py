@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ...base import numbers
 from ...base.errors import ScheduleError, SettingsError
 from ...base.intervals import counts_epochs, parse_interval
 from ...base.options import Settings, setting
-from ...base.registry import gather, with_options
+from ...base.registry import gather, rule, with_options
 from ..optim import schedules
 from ..optim.schedule import SCHEDULES, ScheduleRequest
 
@@ -31,19 +30,21 @@ class ScheduleSettings(Settings):
         choices=SCHEDULES,
     )
 
-    def problems(self) -> Iterator[SettingsError]:
-        """Yield errors for texts that are no rate or no length, and for several rates where one is needed."""
+    @rule("rate")
+    def _rate_can_be_read(self) -> None:
         try:
             schedules.rates(self.rate)
         except ScheduleError as error:
-            yield SettingsError("rate", str(error))
+            raise SettingsError("rate", str(error)) from error
+
+    @rule("rate", "kind")
+    def _has_one_rate(self) -> None:
         if SCHEDULES[self.kind].shapes_one_rate and ":" in numbers.plain(self.rate):
-            yield SettingsError("rate", f"must be one number for the schedule {self.kind}")
-        for name, text in self._lengths().items():
-            try:
-                parse_interval(name, text, 1)
-            except SettingsError as error:
-                yield error
+            raise SettingsError("rate", f"must be one number for the schedule {self.kind}")
+
+    @rule(*(name for kind in SCHEDULES.values() for name in kind.lengths), each=True)
+    def _is_length(self, name: str) -> None:
+        parse_interval(name, getattr(self, name), 1)
 
     @property
     def counts_epochs(self) -> bool:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ...base.errors import SettingsError
 from ...base.intervals import parse_interval
 from ...base.options import Group, Settings, setting
+from ...base.registry import rule
 from ...kernels import attention as attention_kernels
 from ...kernels.memory import CHECKPOINTING
 from .optimizer import OPTIMIZER
@@ -126,17 +126,14 @@ class TrainSettings(Settings):
         False, "Roll-back halves the rate", "Continues with half the learning rate after a roll-back.", group=SAFETY
     )
 
-    def problems(self) -> Iterator[SettingsError]:
-        """Yield errors for texts that are no length."""
-        try:
-            self.steps(1)
-        except SettingsError as error:
-            yield error
-        try:
-            if not parse_interval("validation_every", self.validation_every, 1):
-                yield SettingsError("validation_every", "must not be 0; a validation share of 0 switches it off")
-        except SettingsError as error:
-            yield error
+    @rule("max_steps")
+    def _ends(self) -> None:
+        self.steps(1)
+
+    @rule("validation_every")
+    def _validates(self) -> None:
+        if not parse_interval("validation_every", self.validation_every, 1):
+            raise SettingsError("validation_every", "must not be 0; a validation share of 0 switches it off")
 
     def steps(self, steps_per_epoch: int) -> int:
         """Return the optimizer steps of the whole run, where a pass over the dataset has this many.

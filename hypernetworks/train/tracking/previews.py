@@ -162,11 +162,6 @@ def preview_requests(job: Job, caption: str, find_sampler: Callable[[str], str] 
     return replace(found, remarks=(*found.remarks, *tags_without_effect(found.requests)))
 
 
-def read_prompts(path: Path, base: PictureRequest) -> list[PictureRequest]:
-    """Return the pictures that a prompt file asks for; see `prompt_files.read`."""
-    return list(prompt_files.read(path, base).requests)
-
-
 def save_picture(picture: Image.Image, path: Path) -> None:
     """Write a PNG atomically, with its folder and the texts it carries, such as the infotext.
 

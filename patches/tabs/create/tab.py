@@ -89,6 +89,7 @@ def _buttons() -> dict[str, Any]:
             )
         buttons["status"] = gr.HTML(elem_id="hnw_create_status")
     buttons["saved"] = gr.File(label="Saved settings", visible=False, interactive=False, elem_id="hnw_create_saved")
+    buttons["chosen"] = gr.Textbox(visible=False)  # the page's script enters it
     # Pressed by the page's script when the checkpoint changes.
     buttons["refresh"] = gr.Button("Refresh", visible=False, elem_id="hnw_create_refresh")
     return buttons
@@ -120,4 +121,7 @@ def _connect(tab: Any, handlers: Handlers, buttons: Mapping[str, Any]) -> None:
     buttons["save"].click(handlers.save, inputs, [status, buttons["saved"]], **_QUICK)
     wipe_on([buttons[name] for name in ("save", "create")], [status])
     # What was judged while the file came into being is judged again.
-    buttons["create"].click(handlers.create, inputs, [status, *shown]).then(None, None, None, _js=soon)
+    created = buttons["create"].click(
+        handlers.create, [buttons["chosen"], *inputs], [status, *shown], _js="hnwWithChosenNetwork"
+    )
+    created.then(None, None, None, _js=soon)

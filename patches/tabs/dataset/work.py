@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -112,10 +113,15 @@ def undo(seen: Survey) -> tuple[Survey, str]:
 
 
 @report_unexpected()
-def caption_all(seen: Survey, tagger: str, values: Mapping[str, Any]) -> tuple[Survey, str]:
+def caption_all(
+    seen: Survey, tagger: str, values: Mapping[str, Any], done: set[str] | None = None
+) -> tuple[Survey, str]:
     """Caption pictures with a tagger of the host; return the new survey and a sentence.
 
     After an interrupt or an error the captions made so far are kept.
+
+    Args:
+        done: signs of pictures that are left out; those that are captioned are added.
 
     Raises:
         SettingsError, DatasetError: nothing could be captioned; everything is as it was.
@@ -124,7 +130,11 @@ def caption_all(seen: Survey, tagger: str, values: Mapping[str, Any]) -> tuple[S
     known = taggers.available()
     if tagger not in known:
         raise SettingsError("tagger", "choose a tagger")
-    numbers = captioning.samples_to_caption(seen, settings)
+    done = set() if done is None else done
+    signs = {number: _sign(seen, number) for number in captioning.samples_to_caption(seen, settings)}
+    numbers = [number for number, sign in signs.items() if sign not in done]
+    if not numbers and done:
+        return seen, "All pictures are captioned."
     if not numbers:
         raise SettingsError("existing", "all pictures have a caption, and it is to be kept; choose another way")
     found: dict[int, str] = {}
@@ -132,6 +142,7 @@ def caption_all(seen: Survey, tagger: str, values: Mapping[str, Any]) -> tuple[S
     if not found:
         raise DatasetError(stopped)
     after, sentence = _applied(seen, f"captions by {tagger}", captioning.changes_of_tagger(seen, found, settings))
+    done |= {signs[number] for number in found}
     return after, f"{stopped}. {sentence}" if stopped else sentence
 
 
@@ -148,6 +159,11 @@ def make_copies(seen: Survey, values: Mapping[str, Any]) -> str:
     if settings.target:
         return f"Wrote {count:,} pictures to {settings.target}; name it as the dataset folder to train on them."
     return f"Wrote {count:,} pictures next to the originals; press Look to see them."
+
+
+def _sign(seen: Survey, number: int) -> str:
+    """Return a short sign of a picture, which stays the same while it is not moved."""
+    return hashlib.sha256(str(seen.samples[number].path).encode("utf-8", "surrogateescape")).hexdigest()[:12]
 
 
 def _describe(seen: Survey, numbers: Sequence[int], tagger: str, found: dict[int, str]) -> str:

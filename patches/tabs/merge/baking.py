@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 from modules import paths, sd_models, shared
 
-from ....hypernetworks.base.errors import HypernetworkFileError, MergeError, SettingsError, WorkbenchError
+from ....hypernetworks.base.errors import (
+    ErrorCollector,
+    HypernetworkFileError,
+    MergeError,
+    SettingsError,
+    WorkbenchError,
+)
 from ....hypernetworks.merge.baking import (
     BakeSettings,
     CheckpointError,
@@ -46,7 +53,7 @@ class BakeHandlers(PreviewHandlers):
         """Write the new checkpoint; return the outcome and the list of checkpoints."""
         values = self.form.values(entered)
         try:
-            sentence = _bake(BakeSettings.from_mapping(values))
+            sentence = _bake(values)
         except WorkbenchError as error:
             return self.form.explain(error), gr.update()
         return done(sentence), gr.update(choices=checkpoints())
@@ -63,8 +70,15 @@ def checkpoints() -> list[str]:
 
 
 @report_unexpected()
-def _bake(settings: BakeSettings) -> str:
-    source = _checkpoint(settings.checkpoint)
+def _bake(values: Mapping[str, Any]) -> str:
+    checks = ErrorCollector()
+    with checks:
+        settings = BakeSettings.from_mapping(values)
+    with checks:
+        work.network_path(values["network"], "network")
+    with checks:
+        source = _checkpoint(values["checkpoint"])
+    checks.raise_all()
     _plan(settings.network, source)
     path = target(_folder(source), source, settings)
     layers = bake(work.network_path(settings.network, "network"), source, path, settings)

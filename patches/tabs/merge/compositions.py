@@ -10,7 +10,13 @@ from modules import shared
 
 from ....hypernetworks import compose, files
 from ....hypernetworks.base.atomic import write_text
-from ....hypernetworks.base.errors import CompositionError, HypernetworkFileError, SettingsError, WorkbenchError
+from ....hypernetworks.base.errors import (
+    CompositionError,
+    ErrorCollector,
+    HypernetworkFileError,
+    SettingsError,
+    WorkbenchError,
+)
 from ....hypernetworks.base.options import Option
 from ....hypernetworks.compose import Composition, text_file
 from ....hypernetworks.files import listing
@@ -75,7 +81,7 @@ def write_hns(values: Mapping[str, Any]) -> Path:
     Raises:
         WorkbenchError: the text is wrong, or the file cannot be written; names the field.
     """
-    composition, settings = read(values[_FIELD]), _result(values)
+    composition, settings = _read_all(values)
     _check_circle(composition, settings.name)
     path = free_path(host.network_dir(), settings.name + SUFFIX, settings.overwrite)
     with writing(path, settings):
@@ -94,7 +100,7 @@ def write_one(values: Mapping[str, Any]) -> tuple[Path, str]:
     Raises:
         WorkbenchError: the text is wrong, it cannot be one file, or that cannot be written; names the field.
     """
-    composition, settings = read(values[_FIELD]), _result(values)
+    composition, settings = _read_all(values)
     target = settings.target(host.network_dir())
     planned = plan_composition(composition, _outlines(composition))
     if not planned.possible:
@@ -176,6 +182,17 @@ def _preview(composition: Composition) -> str:
     except CompositionError as error:
         text = str(error)
     return merge.composition_table(composition, text, planned)
+
+
+def _read_all(values: Mapping[str, Any]) -> tuple[Composition, ResultSettings]:
+    """Return what the text and the other fields say; raises SettingsError for all that is wrong with them."""
+    checks = ErrorCollector()
+    with checks:
+        composition = read(values[_FIELD])
+    with checks:
+        settings = _result(values)
+    checks.raise_all()
+    return composition, settings
 
 
 def _result(values: Mapping[str, Any]) -> ResultSettings:

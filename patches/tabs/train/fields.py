@@ -11,7 +11,6 @@ from modules.ui_common import create_refresh_button
 from ....hypernetworks.base.options import Option, groups
 from ....hypernetworks.train.optim.schedule import RATE
 from ....hypernetworks.train.settings.job import SECTIONS
-from .. import start_values
 from ..form import Form, Start
 from ..inspect import work
 
@@ -25,7 +24,7 @@ _ABOVE_PLOT = ("data", "train", "schedule")
 
 def make_form() -> Form:
     """Return the form of a job, without fields yet."""
-    return Form("hnw_train", shows_problems=True, own={"output.name": _save_as}, defaults=start_values.NEW)
+    return Form("hnw_train", shows_problems=True, own={"output.name": _save_as})
 
 
 def above_plot(form: Form, start: Start) -> Any:

@@ -1,13 +1,20 @@
-"""Registries: order, twins, and rooms that are read before the first look."""
+"""Registries: order, twins, and rooms that are read before the first look; the rules of settings."""
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from dataclasses import dataclass
 
 import pytest
+from hypernetwork_workbench.hypernetworks.base import registry
+from hypernetwork_workbench.hypernetworks.base.errors import SettingsError
 from hypernetwork_workbench.hypernetworks.base.options import Option, Settings, check_limits, setting
-from hypernetwork_workbench.hypernetworks.base.registry import Registry, gather, with_options
+from hypernetwork_workbench.hypernetworks.base.registry import Registry, gather, rule, with_options
+from hypernetwork_workbench.hypernetworks.data.survey import captioning, conversion, copies, survey, tags  # noqa: F401
+from hypernetwork_workbench.hypernetworks.files import convert, edit  # noqa: F401
+from hypernetwork_workbench.hypernetworks.merge import baking, pictures, saving, settings  # noqa: F401
+from hypernetwork_workbench.hypernetworks.train.settings import job  # noqa: F401
 
 
 def test_members_stand_in_their_order_and_those_of_one_order_as_they_came():
@@ -102,3 +109,75 @@ def test_options_of_members_stand_in_the_settings_behind_the_field_that_is_named
 def test_two_options_of_one_name_are_an_error():
     with pytest.raises(ValueError, match="two options are called share"):
         gather([{"share": setting(0.5, "Share", "A share.")}, {"share": setting(0.5, "Share", "A share.")}])
+
+
+@dataclass(frozen=True)
+class Sized(Settings):
+    low: int = setting(1, "Lowest", "", minimum=0)
+    high: int = setting(9, "Highest", "")
+    step: int = setting(2, "Step", "")
+
+    @rule("low", "high")
+    def _is_range(self):
+        if self.low > self.high:
+            raise SettingsError("low", "is above the highest")
+
+    @rule("low", "high", "step", each=True)
+    def _is_not_seven(self, name):
+        if getattr(self, name) == 7:
+            raise SettingsError(name, "must not be 7")
+
+
+@dataclass(frozen=True)
+class Named(Sized):
+    name: str = setting("a", "Name", "")
+
+    @rule("name")
+    def _has_name(self):
+        if not self.name:
+            raise SettingsError("name", "is empty")
+
+
+@pytest.mark.parametrize(
+    ("given", "wrong"),
+    [
+        ({"low": 10, "name": ""}, "name low"),
+        ({"low": "x", "high": -5}, "low"),
+        ({"low": -1, "high": 7, "step": 7, "name": ""}, "low name high step"),
+        ({"step": "x", "low": 10}, "step low"),
+    ],
+)
+def test_all_rules_are_asked_but_those_that_read_what_is_wrong_by_itself(given, wrong):
+    assert Named() == Named(low=1)
+    with pytest.raises(SettingsError) as caught:
+        Named(**given)
+    assert [one.field for one in caught.value.errors] == wrong.split()
+
+
+def kinds():
+    found = [Settings]
+    for kind in found:
+        found += kind.__subclasses__()
+    return [kind for kind in found if kind.__module__.startswith("hypernetwork_workbench")]
+
+
+@pytest.mark.parametrize("kind", kinds(), ids=lambda kind: kind.__qualname__)
+def test_a_rule_reads_the_fields_that_it_names_and_no_others(kind):
+    """A rule that read another one would fail, or tell what is not true, while that is wrong by itself."""
+    names = {name for name, _, _ in kind.options()}
+    read = set()
+
+    class Watched(kind):
+        def __getattribute__(self, name):
+            read.update({name} & names)
+            return super().__getattribute__(name)
+
+    watched = object.__new__(Watched)
+    if "framing" in names:
+        object.__setattr__(watched, "framing", "buckets")
+    for check in registry._rules(kind):
+        for reads, arguments in check.calls:
+            read.clear()
+            with contextlib.suppress(SettingsError):
+                check(watched, *arguments)
+            assert read <= set(reads) <= names, check.__name__

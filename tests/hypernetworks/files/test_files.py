@@ -8,6 +8,7 @@ import pytest
 import torch
 from hypernetwork_workbench.hypernetworks import files, report
 from hypernetwork_workbench.hypernetworks.base.errors import HypernetworkFileError, SettingsError
+from hypernetwork_workbench.hypernetworks.files.portable import reads_as_number
 from hypernetwork_workbench.hypernetworks.network.activations import ACTIVATIONS
 from hypernetwork_workbench.hypernetworks.network.hypernetwork import Hypernetwork, Metadata, Structure
 from hypernetwork_workbench.hypernetworks.network.layers import WEIGHT_INITS
@@ -405,3 +406,24 @@ def test_an_sd1_network_has_its_size_and_loads_at_once(tmp_path):
         files.load(path)
         seconds.append(time.thread_time() - start)
     assert min(seconds) < 0.3
+
+
+@pytest.mark.parametrize(
+    ("key", "is_width"),
+    [
+        ("12", True),
+        (" 1_2 ", True),
+        (b"12", True),
+        (12.5, True),
+        (True, True),
+        ("", False),
+        ("1.5", False),
+        ("x", False),
+        (None, False),
+        ((1,), False),
+        (float("inf"), False),
+        (float("nan"), False),
+    ],
+)
+def test_a_key_that_comfyui_takes_for_a_width_is_known(key, is_width):
+    assert reads_as_number(key) == is_width

@@ -27,6 +27,50 @@ def test_each_wrong_field_gets_one_sentence():
     assert train_entry.problems(tables()) == {}
 
 
+def test_every_wrong_field_is_told_at_once():
+    wrong = {
+        "data__batch_size": 0,  # by itself, as the first of each section
+        "data__width": 100,
+        "data__bucket_step": 12,
+        "data__background": "blurple",
+        "data__filename_regex": "(",
+        "data__template": "",
+        "optimizer__clip": "hard",
+        "optimizer__arguments": "colour=1",
+        "optimizer__clip_limit": "0",
+        "schedule__min_rate": -1,
+        "schedule__rate": "fast",
+        "schedule__warmup": "x",
+        "loss__noise_offset": 5,
+        "loss__min_timestep": 999,
+        "loss__max_timestep": 1,
+        "loss__noise_cycle": "x",
+        "train__seed": -1,
+        "train__max_steps": 0,
+        "train__validation_every": "0",
+        "preview__sampling_steps": 0,
+        "preview__every": "x",
+        "preview__width": 70,
+        "output__tensorboard": "perhaps",
+        "output__name": "a/b",
+        "output__save_every": "x",
+        "output__save_best": True,
+    }
+    told = {address.replace("__", ".") for address in wrong} - {"loss.max_timestep"}
+    assert set(train_entry.problems(tables(**wrong))) == told
+    for address in ("data__batch_size", "data__width", "train__seed"):
+        assert f"{address.replace('__', '.')}" in train_entry.problems(tables(**{address: wrong[address]}))
+    # What depends on a field that cannot be read is not told of: it may be right.
+    assert set(train_entry.problems(tables(loss__min_timestep=999, loss__max_timestep="x"))) == {"loss.max_timestep"}
+
+
+def test_rates_and_length_are_judged_whatever_else_of_the_run_is_wrong():
+    entered = tables(train__seed=-1, train__max_steps=4, schedule__kind="cosine", schedule__warmup="5")
+    with pytest.raises(SettingsError) as caught:
+        train_entry.planned_rates(entered)
+    assert [error.field for error in caught.value.errors] == ["schedule.warmup"]
+
+
 def test_fields_nobody_has_filled_in_yet_are_no_reproach():
     entered = tables(folder="")
     entered["output"]["name"] = ""

@@ -181,6 +181,22 @@ def test_a_composition_that_cannot_be_one_file_says_why(text, reason):
         merge_composition(composition, NETWORKS)
 
 
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("L > (A:3 + B)", "'A:3 + B' has the activation relu, and only"),
+        ("(L > M:0.5) + A", "'A' has the activation relu and 'L > M:0.5' linear"),
+        ('["L", {"a\\nb": 1, "B": 1}]', "\"{'a\\\\nb', 'B'}\" has the activation relu, and only"),  # with a line break
+    ],
+)
+def test_a_part_that_stands_in_the_way_is_named_as_it_is_written(text, named):
+    networks = {**NETWORKS, "a\nb": NETWORKS["A"]}
+    assert plan_composition(compose.parse(text), networks).reason.startswith(named)
+    with pytest.raises(MergeError) as caught:
+        merge_composition(compose.parse(text), networks)
+    assert str(caught.value).startswith(named)
+
+
 def test_named_compositions_are_taken_in_with_their_strength():
     saved = {"mix": compose.parse("A:1 + B:3")}
     composition = compose.parse("mix:0.5 + C:2", saved)

@@ -2,7 +2,8 @@
 
 import pytest
 from hypernetwork_workbench.hypernetworks.base.errors import SettingsError
-from hypernetwork_workbench.hypernetworks.network.settings import CreateSettings, NetworkSettings, name_problems
+from hypernetwork_workbench.hypernetworks.base.registry import broken_rules
+from hypernetwork_workbench.hypernetworks.network.settings import CreateSettings, NetworkSettings
 from hypernetwork_workbench.hypernetworks.network.structure import MAX_LAYERS, Structure
 
 
@@ -76,7 +77,7 @@ def test_a_wrong_value_is_named_and_not_what_depends_on_it():
 
 
 def test_what_the_structure_and_the_widths_refuse_is_a_problem_of_the_settings():
-    assert [error.field for error in CreateSettings.problems(made())] == []
+    assert list(broken_rules(made(), ())) == []
     for field, values in {
         "upsample_linear": {"upsample_linear": True},
         "widths": {"widths": (5,), "layer_structure": (1, 0.1, 1)},
@@ -90,13 +91,13 @@ def test_what_the_structure_and_the_widths_refuse_is_a_problem_of_the_settings()
 
 @pytest.mark.parametrize("name", ["", " ", "a/b", "con"])
 def test_a_name_that_no_file_can_have_is_a_problem(name):
-    assert [error.field for error in name_problems(name)] == ["name"]
-    with pytest.raises(SettingsError, match="name"):
+    with pytest.raises(SettingsError, match="name") as caught:
         CreateSettings(name=name)
+    assert [error.field for error in caught.value.errors] == ["name"]
 
 
 def test_a_good_name_is_none():
-    assert list(name_problems("ink")) == []
+    assert CreateSettings(name="ink").name == "ink"
 
 
 def test_limits_of_a_structure_are_accepted_and_what_is_beyond_is_not():

@@ -55,8 +55,9 @@ def test_what_the_form_does_not_know_is_shown_as_it_is():
 
 def test_the_facts_of_a_run_have_labels():
     training = {"dataset": {"name": "night", "pictures": 12}, "run": "ab12", "saved": "2026-01-02T03:04:05+0900"}
+    training["seed"] = 7
     page = words(recorded.training(training, FORM))
-    for row in ("Dataset||night", "Pictures||12", "Run||ab12", "Saved||2026-01-02 03:04:05+0900"):
+    for row in ("Dataset||night", "Pictures||12", "Run||ab12", "Saved||2026-01-02 03:04:05+0900", "Seed||7"):
         assert row in page
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypernetwork_workbench.hypernetworks.queue.claims import MOST_CRASHES, Progress, beat, claim, give_back, release
+from hypernetwork_workbench.hypernetworks.queue.claims import MOST_CRASHES, Progress, beat, claim, release
 from hypernetwork_workbench.hypernetworks.queue.estimates import Estimate, estimates
 from hypernetwork_workbench.hypernetworks.queue.owner import SILENCE_S, Owner
 
@@ -53,13 +53,6 @@ def test_a_process_of_another_machine_counts_as_alive_until_it_is_silent(here, d
     assert not dead.is_alive(0)
     assert Owner.parse(str(far)) == far
     assert Owner.parse("nobody") is None
-
-
-def test_a_job_that_could_not_begin_is_as_it_was(queue, merge_of, here):
-    queue.add(merge_of("a"))
-    give_back(queue, claim(queue, here))
-    (entry,) = queue.entries()
-    assert (entry.state, entry.attempts) == ("waiting", 0)
 
 
 def test_a_job_is_expected_to_take_as_long_as_those_before_it(queue, train_of, merge_of, here):

@@ -95,5 +95,7 @@ def test_a_form_shows_the_values_of_a_recipe_as_a_page_returns_them():
     values = preset.values()
     assert presets.matching({**values, "schedule.rate": f" {values['schedule.rate']} "}) is preset
     assert presets.matching({**values, "schedule.decay": 1}) is preset
+    assert presets.matching({**values, "train.max_steps": " 10000 "}) is preset
+    assert presets.matching({**values, "train.max_steps": "10000 epochs"}) is None
     assert presets.matching({**values, "schedule.rate": "2e-5"}) is None
     assert presets.matching({key: value for key, value in values.items() if key != "schedule.rate"}) is None

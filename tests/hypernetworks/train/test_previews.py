@@ -7,7 +7,7 @@ from hypernetwork_workbench.hypernetworks.base.errors import SettingsError
 from hypernetwork_workbench.hypernetworks.pages.charts import Curve, draw_chart, draw_rates
 from hypernetwork_workbench.hypernetworks.ports import PictureRequest
 from hypernetwork_workbench.hypernetworks.train.run import train
-from hypernetwork_workbench.hypernetworks.train.tracking.previews import read_prompts
+from hypernetwork_workbench.hypernetworks.train.tracking import prompt_files
 from PIL import Image
 
 from tests.support.fake_ports import fake_ports
@@ -19,7 +19,7 @@ BASE = PictureRequest("", 1, 512, 512, steps=20, cfg_scale=7.0)
 def prompts(tmp_path, text):
     path = tmp_path / "prompts.txt"
     path.write_text(text, encoding="utf-8")
-    return read_prompts(path, BASE)
+    return prompt_files.read(path, BASE).requests
 
 
 def test_a_line_gives_prompt_and_changes(tmp_path):
@@ -50,7 +50,7 @@ def test_wrong_lines_are_named(tmp_path, text, reason):
 
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(SettingsError, match=r"^preview\.prompt_file: .*none\.txt cannot be read"):
-        read_prompts(tmp_path / "none.txt", BASE)
+        prompt_files.read(tmp_path / "none.txt", BASE)
 
 
 def test_the_strip_grows_by_a_column_each_time(pictures, tmp_path):
@@ -132,3 +132,14 @@ def test_what_a_person_sees_while_it_runs(pictures, tmp_path):
     ):
         assert part in last
     assert ports.progress.charts[-1].startswith("<svg")
+
+
+def test_pictures_and_copies_at_the_ends_of_cycles(pictures, tmp_path):
+    cycles = {"schedule__kind": "cosine restarts", "schedule__cycle": "5", "output__sheet": False}
+    ports = fake_ports(tmp_path)
+    result = train(make_job(pictures, **cycles, preview__at_cycle_end=True, output__save_at_cycle_end=True), ports)
+    assert [path.name for path in result.previews] == ["step-000005.png", "step-000010.png"]
+    copies = sorted(path.name for path in (ports.log_dir / "fake").glob("fake-0*.pt"))
+    assert copies == ["fake-000005.pt", "fake-000010.pt"]
+    both = make_job(pictures, **cycles, preview__at_cycle_end=True, preview__every="4", output__name="both")
+    assert [path.stem[-2:] for path in train(both, ports).previews] == ["04", "05", "08", "10", "12"]

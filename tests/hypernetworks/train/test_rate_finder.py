@@ -1,5 +1,6 @@
 """Trials of rates on the fakes: the same start, batches, noise and samples for each, and nothing left behind."""
 
+import itertools
 import random
 
 import numpy as np
@@ -8,9 +9,9 @@ import torch
 from hypernetwork_workbench.hypernetworks import files
 from hypernetwork_workbench.hypernetworks.data.encoding import encode_parts
 from hypernetwork_workbench.hypernetworks.network.hypernetwork import Hypernetwork, Structure
-from hypernetwork_workbench.hypernetworks.train import make_plan
+from hypernetwork_workbench.hypernetworks.train import make_plan, rate_trials
 from hypernetwork_workbench.hypernetworks.train.optim.precision import Precision
-from hypernetwork_workbench.hypernetworks.train.optim.schedules import parse
+from hypernetwork_workbench.hypernetworks.train.optim.schedules import parse, rates
 from hypernetwork_workbench.hypernetworks.train.optim.step_schedule import with_highest
 from hypernetwork_workbench.hypernetworks.train.rate_finder import find_rate
 from hypernetwork_workbench.hypernetworks.train.rate_search import Horizons
@@ -136,6 +137,14 @@ def test_the_whole_finder_tells_a_rate_that_learns_and_the_same_again(pictures, 
     assert result.loss_last < result.loss_first
 
 
+def test_the_rates_of_a_run_in_epochs_are_those_that_were_tried(pictures, tmp_path):
+    """Of rates that it does not reach, the highest is 1 in the trials as well."""
+    job = job_of(pictures, train__max_steps="12 epochs", schedule__rate="1e-6:50 epochs,1e-5:500 epochs")
+    found = find_rate(job, fake_ports(tmp_path))
+    assert found.is_found
+    assert rates(found.text) == pytest.approx([found.choice.rate / 10, found.choice.rate], rel=0.05)
+
+
 def test_the_finder_leaves_everything_as_it_was_but_latents_for_the_run(pictures, tmp_path):
     ports = fake_ports(tmp_path / "ports")
     ports.network_dir.mkdir(parents=True)
@@ -221,3 +230,12 @@ def test_pictures_of_one_colour_and_one_picture_do_not_break_it(pictures, tmp_pa
         path.unlink()
     found = find_rate(job_of(pictures, train__max_steps=1), fake_ports(tmp_path))
     assert len(found.lines()) == 2
+
+
+def test_a_step_and_a_measurement_are_timed_one_by_one(pictures, tmp_path, monkeypatch):
+    trials = Trials(tmp_path, job_of(pictures))
+    moments = itertools.count()
+    monkeypatch.setattr(rate_trials.time, "monotonic", lambda: 2.0 ** next(moments))
+    trials.losses()
+    # Two steps, from 1 to 2 and from 4 to 8, and the measurement, from 16 to 32.
+    assert (trials.of_rates.step_s, trials.of_rates.measurement_s) == (4.0, 16.0)

@@ -148,3 +148,43 @@ def test_rates_are_compared_on_the_same_samples():
 def test_places_are_two_to_a_decade():
     assert [rate_at(place) for place in (-2, -1, 0, 2)] == pytest.approx([0.1, 0.1**0.5, 1.0, 10.0])
     assert rate_at(rate_search.LOWEST) == pytest.approx(1e-8)
+
+
+@pytest.mark.parametrize(
+    ("good", "doubt"),
+    [
+        ([2, 3, 4, 5], ""),
+        ([2, 3, 4, 5, 6], "rates from 10 to 1e+03 do equally well after 7 steps"),
+        ([1, 2], "rates below 3.2 may do better still after 7 steps"),
+        ([6, 7], "rates above 3.2e+03 may do better still after 7 steps"),
+        ([3], ""),
+    ],
+)
+def test_what_is_told_goes_by_which_rates_do_equally_well(good, doubt):
+    """Of places 1 to 7, of which one gains 1; place 2 is a rate of 10."""
+    tried = {place: Trial(rate_at(place), 7, torch.full((4,), 1.0 if place == 3 else 2.0)) for place in range(1, 8)}
+    search = RateSearch(None, torch.full((4,), 2.0), Horizons.of(500), False)
+    assert search._doubt(tried, good) == doubt
+
+
+def test_a_gain_is_told_from_three_errors_of_its_mean_on():
+    """Gains of 0 and 2 have the mean 1 and the deviation 1.155 of four samples, so that the error is 0.577."""
+    gains = torch.tensor([0.0, 0.0, 2.0, 2.0])
+    search = RateSearch(None, torch.full((4,), 5.0), Horizons.of(500), False)
+    for gain, is_chance in ((0.73, True), (0.74, False)):
+        tried = {place: Trial(1.0, 7, torch.full((4,), 5.0)) for place in (0, 1, 2)}
+        tried[1] = Trial(1.0, 7, 5.0 - gains - gain)
+        assert ("by more than chance" in search._doubt(tried, [1])) == is_chance
+
+
+def test_a_lone_rate_of_a_parabola_is_its_own_lowest_point():
+    search = RateSearch(None, torch.full((2,), 9.0), Horizons.of(500), False)
+    losses = {0: 4.0, 1: 1.0, 2: 2.0, 3: 50.0}
+    tried = {place: Trial(1.0, 7, torch.full((2,), loss)) for place, loss in losses.items()}
+    # Through 4, 1 and 2 the lowest point is (4 - 2) / (2 * (4 - 2 + 2)) beyond the middle one.
+    assert search._vertex(tried) == 1.25
+    # A loss above that of the first weights counts as that: through 4, 3 and 9.
+    assert search._vertex({0: tried[0], 1: Trial(1.0, 7, torch.full((2,), 3.0)), 2: tried[3]}) == 1 - 5 / 14
+    assert search._vertex({1: tried[1], 2: tried[2]}) == 1
+    flat = dict.fromkeys((0, 1, 2), tried[1])
+    assert search._vertex(flat) == 0

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypernetwork_workbench.hypernetworks.base.errors import ScheduleError
 from hypernetwork_workbench.hypernetworks.train.optim import schedules
+from hypernetwork_workbench.hypernetworks.train.optim.schedule import SCHEDULES
 from hypernetwork_workbench.hypernetworks.train.optim.warmup_schedules import WarmupSchedule
 
 GOLDEN = Path(__file__).parents[2] / "golden"
@@ -240,3 +241,37 @@ def test_schedules_are_found_where_the_documented_import_looks_for_them():
 
     assert train.schedules is schedules
     assert "schedules" in train.__all__
+
+
+def test_warm_up_and_lowest_rate_go_with_every_curve_and_the_power_with_one():
+    for name in ("constant", "linear", "cosine", "polynomial", "cosine restarts"):
+        assert {"warmup", "min_rate"} <= SCHEDULES[name].options.keys()
+        assert "warmup" in SCHEDULES[name].lengths
+        assert SCHEDULES[name].shapes_one_rate
+    assert [name for name, kind in SCHEDULES.items() if "power" in kind.options] == ["polynomial"]
+    assert (SCHEDULES["steps"].options, SCHEDULES["steps"].shapes_one_rate) == ({}, False)
+
+
+def curve(kind, **changes):
+    return WarmupSchedule(**{"kind": kind, "max_rate": 1.0, "min_rate": 0.2, "warmup": 2, "steps": 10} | changes)
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes", "shares"),
+    [
+        # From step 2 on eight steps remain; step 6 is half-way.
+        ("constant", {}, {0: 0, 1: 0.5, 2: 1, 6: 1, 9: 1}),
+        ("linear", {}, {0: 0, 1: 0.5, 2: 1, 6: 0.5, 9: 1 / 8}),
+        ("cosine", {}, {0: 0, 1: 0.5, 2: 1, 6: 0.5, 8: (1 - math.sqrt(0.5)) / 2}),
+        ("polynomial", {"power": 2.0}, {0: 0, 1: 0.5, 2: 1, 6: 0.25, 9: 1 / 64}),
+        ("polynomial", {}, {2: 1, 6: 0.5, 9: 1 / 8}),
+    ],
+)
+def test_curves_by_hand(kind, changes, shares):
+    """The rate is the lowest one and the share of what is between that and the highest."""
+    made = curve(kind, **changes)
+    assert {step: made.rate(step) for step in shares} == pytest.approx(
+        {step: 0.2 + 0.8 * share for step, share in shares.items()}
+    )
+    assert [step for step in range(20) if made.is_end_of_cycle(step)] == [9]
+    assert made.end_step is None

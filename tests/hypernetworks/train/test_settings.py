@@ -117,3 +117,10 @@ def test_all_that_is_wrong_in_a_schedule_is_told_at_once():
         ScheduleSettings(kind="cosine restarts", rate="fast", cycle="long")
     assert "fast" in str(caught.value)
     assert "cycle: must be a number of steps, or of epochs such as 10 epochs, not 'long'" in str(caught.value)
+
+
+def test_the_lowest_timestep_is_not_above_the_highest():
+    assert LossSettings(min_timestep=7, max_timestep=7).min_timestep == 7
+    with pytest.raises(SettingsError, match="must not be above the highest timestep 6") as caught:
+        LossSettings(min_timestep=7, max_timestep=6)
+    assert caught.value.field == "min_timestep"

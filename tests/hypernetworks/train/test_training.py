@@ -54,6 +54,14 @@ def test_training_leaves_the_global_generators_alone(pictures, tmp_path):
     assert torch.equal(torch.randn(3), expected)
 
 
+@pytest.mark.parametrize("length", ["10", "2 epochs"])
+@pytest.mark.parametrize(("rate", "end"), [("0.1:4", 4), ("0.1:10", None), ("0.1", None)])
+def test_a_schedule_that_ends_before_the_run_is_told(pictures, tmp_path, length, rate, end):
+    job = make_job(pictures, train__max_steps=length, data__batch_size=1, schedule__rate=rate)
+    told = [line for line in make_plan(job, fake_ports(tmp_path)).lines() if line.startswith("The schedule ends")]
+    assert told == ([f"The schedule ends at step {end}, and so does the run."] if end else [])
+
+
 def test_every_length_may_be_in_epochs(pictures, tmp_path):
     changes = {
         "train__max_steps": "2 epochs",

@@ -68,3 +68,16 @@ def test_the_best_is_the_lowest_of_those_measured_so_far(measured, monkeypatch):
         best.append(measured.is_best(step))
     assert best == [False, True, False, True, False, False]
     assert (measured.latest, measured.best) == ((6, 2.0), 1.0)
+
+
+def test_a_history_comes_back_as_it_was(measured, monkeypatch):
+    losses = iter([3.0, 1.0])
+    monkeypatch.setattr(measured, "measure", lambda: next(losses))
+    for step in (2, 4):
+        measured.after_step(StepRecord(step, 1, 0.0, 0.1, 1, 0.0))
+        kept = validation.FORM.take(measured.state())
+        measured.latest = measured.best = None
+        measured.restore(kept)
+        assert measured.is_best(step)
+        assert not measured.is_best(step + 1)
+    assert (measured.latest, measured.best) == ((4, 1.0), 1.0)

@@ -30,3 +30,15 @@ def test_a_check_or_a_search_for_a_rate_is_not_called_a_run(patched):
 
     run = Run(text="Trial 3 of 12")
     assert run.line() == "another job of training is going on; wait for its end, or interrupt it"
+
+
+@pytest.mark.parametrize(("length", "total"), [(40, 40), ("40 steps", 40), ("40 epochs", 0)])
+def test_the_steps_of_a_run_are_told_from_its_beginning_where_they_are_known(patched, length, total):
+    from hypernetwork_workbench.hypernetworks.train.settings.job import Job
+    from hypernetwork_workbench.patches.runs.run import FINISHED, runs
+
+    tables = {"data": {"folder": "."}, "output": {"name": "ink"}, "train": {"max_steps": length}}
+    with runs.hold() as run:
+        runs.begin(Job.from_mapping(tables))
+        assert run.total == total
+        run.state = FINISHED

@@ -65,6 +65,35 @@ def test_the_axes_are_there_once_and_gone_after(grid, host):
     assert labels(grid) == ["Seed"]
 
 
+@pytest.mark.parametrize("kept", [str, lambda label: (label, label)], ids=["gradio 3", "gradio 4"])
+def test_pages_and_the_api_offer_the_present_axes_where_they_offer_axes(grid, host, monkeypatch, kept):
+    from hypernetwork_workbench.patches.patching import page
+    from hypernetwork_workbench.patches.sets import xyz_grid
+
+    scripts, plain = host.module("scripts"), ["Seed"]
+    axes, others = (types.SimpleNamespace(choices=[kept(name)]) for name in ("Seed", "other"))
+    arguments = [types.SimpleNamespace(choices=list(plain)), types.SimpleNamespace(choices=["other"])]
+    script = types.SimpleNamespace(
+        current_axis_options=list(grid.axis_options),
+        args_from=1,
+        args_to=3,
+        api_info=types.SimpleNamespace(args=arguments),
+    )
+    scripts.scripts_data[0].script_class = types.SimpleNamespace
+    runner = types.SimpleNamespace(scripts=[script], inputs=[None, axes, others])
+    monkeypatch.setattr(scripts, "scripts_txt2img", runner, raising=False)
+    monkeypatch.setattr(page, "choices", lambda names: list(map(kept, names)))
+    xyz_grid.patch_set.install()
+    assert axes.choices == [kept(label) for label in ["Seed", *LABELS]]
+    assert others.choices == [kept("other")]
+    assert [argument.choices for argument in arguments] == [["Seed", *LABELS], ["other"]]
+    assert script.current_axis_options == grid.axis_options
+    xyz_grid.patch_set.uninstall()
+    # A page that is open keeps the numbers of its axes.
+    assert axes.choices == [kept(label) for label in ["Seed", *LABELS]]
+    assert arguments[0].choices == plain
+
+
 def test_a_host_without_a_grid_goes_without_a_word(host, caplog):
     from hypernetwork_workbench.patches.sets import xyz_grid
 

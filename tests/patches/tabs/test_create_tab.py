@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import types
 import warnings
 from pathlib import Path
@@ -64,8 +65,8 @@ class Tab:
         self.status, *updates = self.handlers.load(types.SimpleNamespace(name=str(path)), *self.inputs())
         self.take(self.handlers.filled, updates)
 
-    def create(self):
-        self.status, *updates = self.handlers.create(*self.inputs())
+    def create(self, chosen=""):
+        self.status, *updates = self.handlers.create(chosen, *self.inputs())
         self.take(self.handlers.shown, updates)
 
     def problems(self):
@@ -263,3 +264,30 @@ def test_a_job_starts_the_form(patched):
     assert opened.entered["name"] == "night"
     assert opened.entered["widths"] == ["32"]
     assert "× 3" in opened.outputs["drawing"]
+
+
+def marked(tab):
+    return re.findall(r'data-changed="hnw_create_(.*?)"', tab.outputs["changed"])
+
+
+def test_what_is_entered_is_marked_and_brought_back_also_where_the_widths_come_from_the_checkpoint(patched):
+    tab = Tab({"network": {"activation": "mish"}, "output": {"name": "night"}})
+    tab.look()
+    assert marked(tab) == [], "an untouched form, also with values of a job file"
+    tab.look(name="day", widths=["24"], more_widths="768")
+    assert marked(tab) == ["name", "widths", "more_widths"]
+    tab.take(tab.handlers.filled, tab.handlers.reset({"widths": ""}, tab.inputs()))
+    assert sorted(tab.entered["widths"]) == sorted(map(str, tab.offered))
+    assert tab.entered["more_widths"] == "768"
+    tab.take(tab.handlers.filled, tab.handlers.reset({"more_widths": "", "name": "night"}, tab.inputs()))
+    assert tab.entered["more_widths"] == ""
+    assert marked(tab) == []
+
+
+@pytest.mark.parametrize(("chosen", "is_chosen"), [("", False), (None, False), ("other", False), ("mine", True)])
+def test_what_is_said_of_train_gamma_is_true(patched, chosen, is_chosen):
+    tab = Tab()
+    tab.look(name="mine")
+    tab.create(chosen)
+    assert ("It is chosen in Train Gamma already." in tab.status) == is_chosen
+    assert ("Choose it in Train Gamma to train it." in tab.status) != is_chosen

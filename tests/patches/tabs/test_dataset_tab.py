@@ -63,6 +63,7 @@ def test_wrong_input_is_one_sentence_that_names_the_field(tab, entered, sentence
 
 def test_a_caption_is_edited_and_taken_back(tab, folder):
     tab.look()
+    assert not tab.updates["undo"]["visible"], "there is nothing to take back"
     before = texts(folder)
     tab.pick(2)
     assert tab.caption == "red house"
@@ -71,11 +72,13 @@ def test_a_caption_is_edited_and_taken_back(tab, folder):
     assert texts(folder)["red_house.txt"] == "a red house\nat night\n"
     assert tab.caption == "a red house\nat night"
     assert "Undo: caption of red_house.png" in tab.undo
+    assert tab.updates["undo"]["visible"]
     assert "has this caption already" in tab.save("a red house\nat night")
     assert "Undone: caption of red_house.png" in tab.undo_edit()
     assert texts(folder) == before
     assert tab.caption == "red house"
     assert tab.undo == "Undo"
+    assert not tab.updates["undo"]["visible"]
     assert "there is no edit of these captions to undo" in tab.undo_edit()
 
 

@@ -32,9 +32,9 @@ def parts(host):
 
     with warnings.catch_warnings(), gr.Blocks():
         warnings.simplefilter("ignore")
-        form = Form("hnw_some", defaults={"part": {"name": "b"}})
+        form = Form("hnw_some")
         head = Head(form)
-        form.add_rows({"part": Kind})
+        form.add_rows({"part": Kind}, {"part": {"name": "b"}})
         form.add_folds({"part": Kind}, {}, [FOLD])
         head.fill()
     return form, head
@@ -60,7 +60,30 @@ def test_only_another_value_is_a_change_not_another_way_to_write_it(parts):
     assert changed(parts, name="a", count=None, sizes="many") == ["name", "count", "sizes"]
 
 
-def test_a_field_gets_its_default_again(parts):
+def test_a_component_of_its_own_starts_with_its_value(host):
+    import gradio as gr
+    from hypernetwork_workbench.hypernetworks.base.options import Option
+    from hypernetwork_workbench.patches.tabs.form import Form
+
+    with warnings.catch_warnings(), gr.Blocks():
+        warnings.simplefilter("ignore")
+        form = Form("hnw_some")
+        for name, component in (
+            ("text", gr.Textbox("", elem_id="text")),
+            ("filled", gr.Textbox("as it was", elem_id="filled")),
+            ("choice", gr.Dropdown(["a", "b"], value=None, elem_id="choice")),
+            ("ticks", gr.CheckboxGroup(["1", "2"], value=[], elem_id="ticks")),
+        ):
+            form.add_component("", name, Option(name, ""), component)
+
+    def found(*entered):
+        return [field.name for field in form.changed(form.values(entered))]
+
+    assert found("", "as it was", None, []) == []
+    assert found("768", "other", "b", ["2"]) == ["text", "filled", "choice", "ticks"]
+
+
+def test_a_field_gets_what_it_started_with_again(parts):
     import gradio as gr
 
     form, head = parts

@@ -182,7 +182,7 @@ def test_wrong_fields_of_the_pictures_have_their_sentences(tab):
         return [one["value"] for one in tab.pictures.look(*values(tab.pictures.form, **own)) if one["visible"]]
 
     assert looked() == []
-    assert looked(width=100, height=8) == ["must be at least 64, not 8"]
+    assert looked(width=100, height=8) == ["must be a multiple of 8, not 100", "must be at least 64, not 8"]
     assert looked(width=100, height=68) == ["must be a multiple of 8, not 100", "must be a multiple of 8, not 68"]
     assert looked(sampler="x")[0].startswith("must be one of ")
 

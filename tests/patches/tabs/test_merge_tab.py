@@ -441,3 +441,13 @@ def test_a_saved_composition_can_be_named_where_the_host_lists_it(composition, f
     status = composition.save(*values(composition.form, text="mix > c", name="mix", overwrite=True))
     assert "the composition names mix itself" in status
     assert (folder / "mix.hns").read_text(encoding="utf-8") == "{'a': 1, 'b': 3}"
+
+
+def test_a_press_tells_all_that_is_wrong_at_once(baking, composition):
+    status, _ = baking.bake(*values(baking.form, network=None, checkpoint="", name="", strength=0))
+    for label in ("Network to bake", "Checkpoint", "Name of the new checkpoint", "Strength"):
+        assert f"{label}: " in status
+    for press in (composition.save, composition.save_one):
+        status = press(*values(composition.form, text="nobody", name="a/b"))
+        assert "there is no network named" in status
+        assert "must not contain /" in status

@@ -136,7 +136,7 @@ def test_the_rates_are_plotted_as_they_are_entered(tab):
 def test_problems_stand_beside_their_fields_and_go(tab):
     tab.look(train__max_steps=None, data__width=63, output__save_best=True, network__file="nobody")
     status = tab.problems()
-    assert set(status) == {"train_max_steps", "data_width", "network_file"}
+    assert set(status) == {"train_max_steps", "data_width", "network_file", "output_save_best"}
     assert status["network_file"] == "there is no network nobody"
     tab.look(train__max_steps=3, data__width=64, network__file="ink")
     assert tab.problems() == {"output_save_best": "needs a “Validation share” to measure on"}
@@ -149,6 +149,16 @@ def test_an_untouched_tab_reproaches_nobody(patched):
     opened.look()
     assert opened.problems() == {}
     assert "<svg" in opened.outputs["plot"]
+
+
+def test_an_untouched_tab_marks_nothing_and_each_field_that_is_changed_is_marked(network):
+    start = {"data": {"width": 64}, "output": {"name": "night"}, "schedule": {"kind": "cosine"}}
+    opened = Tab(start)
+    opened.look()
+    assert re.findall("data-changed", opened.outputs["changed"]) == []
+    opened.look(data__width=512, network__file="ink", output__name="day", schedule__kind="steps")
+    found = re.findall(r'data-changed="hnw_train_(.*?)"', opened.outputs["changed"])
+    assert sorted(found) == ["data_width", "network_file", "output_name", "schedule_kind"]
 
 
 def test_what_is_entered_is_not_taken_as_html(tab):

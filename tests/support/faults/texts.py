@@ -19,7 +19,7 @@ from hypernetwork_workbench.hypernetworks.ports import PictureRequest
 from hypernetwork_workbench.hypernetworks.train.optim import optimizers, schedules
 from hypernetwork_workbench.hypernetworks.train.settings.job import DataSettings, Job
 from hypernetwork_workbench.hypernetworks.train.settings.job_file import apply_overrides, read_tables
-from hypernetwork_workbench.hypernetworks.train.tracking.previews import read_prompts
+from hypernetwork_workbench.hypernetworks.train.tracking import prompt_files
 from PIL import Image
 
 from . import Case, NotHandledError
@@ -88,7 +88,7 @@ def _loaded(ending: str, text: str, folder: Path) -> Any:
 def _prompts(text: str, folder: Path, ending: str = ".txt") -> Any:
     path = folder / f"prompts{ending}"
     path.write_text(text, encoding="utf-8")
-    return read_prompts(path, PictureRequest("", "", 1, 64, 64, "Euler a", 2, 7.0))
+    return prompt_files.read(path, PictureRequest("", "", 1, 64, 64, "Euler a", 2, 7.0))
 
 
 def _optimizer(text: str, folder: Path) -> Any:
