@@ -97,3 +97,12 @@ def test_a_file_that_is_cut_is_refused(cut, tmp_path):
     path.write_bytes(path.read_bytes()[:-cut])
     with pytest.raises(HypernetworkFileError):
         read(path)
+
+
+@pytest.mark.parametrize(
+    "name", ["two_archives_in_one", "member_twice", "member_that_leads_out", "overlapping_zip_bomb"]
+)
+def test_members_that_torch_never_writes_are_refused_with_their_reason(name, tmp_path):
+    make, reason = hostile.CASES[name]
+    with pytest.raises(HypernetworkFileError, match=reason):
+        read(make(tmp_path))
