@@ -74,3 +74,13 @@ def test_a_file_that_is_cut_after_a_look_at_its_header_is_refused():
 def test_damaged_headers_are_refused(header, reason):
     with pytest.raises(HeaderError, match=reason):
         read(len(header).to_bytes(8, "little") + header + b"\0")
+
+
+@pytest.mark.parametrize(("axes", "fits"), [(8, True), (9, False)])
+def test_a_tensor_has_eight_axes_at_most(axes, fits):
+    data = save({"a": torch.ones([1] * axes)})
+    if fits:
+        assert read(data).entries["a"].shape == (1,) * 8
+        return
+    with pytest.raises(HeaderError, match="its header is damaged"):
+        read(data)
