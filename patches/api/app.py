@@ -15,10 +15,11 @@ from ...hypernetworks.jobs import json_schema
 from ...hypernetworks.merge import method_names
 from ...hypernetworks.merge.saving import ResultSettings
 from ...hypernetworks.merge.settings import LABELS, MergeSettings
+from ...hypernetworks.queue import Queue
 from ...hypernetworks.train.settings.job import CreateSettings
 from ..patching.error_reports import report_unexpected
 from ..sets.host_training import api_is_on
-from . import access
+from . import access, queue_routes
 from . import routes as api_routes
 
 PREFIX = "/hypernetwork-workbench/v1"
@@ -68,6 +69,29 @@ def routes() -> list[Route]:
         Route("/inspect", api_routes.inspect, parameter=("name", "query")),
         Route("/merge", api_routes.merge, merge),
         Route("/compose", api_routes.compose, compose),
+        *_queue_routes(),
+    ]
+
+
+def _queue_routes() -> list[Route]:
+    schemas = queue_routes.schemas()
+    acts = {
+        "cancel": (Queue.cancel, "Take a job back; one at work ends after its step, and saves."),
+        "pause": (Queue.pause, "Hold a job; one at work saves, and makes room for the next."),
+        "go-on": (Queue.go_on, "Let a job that is held wait for its turn again."),
+        "retry": (Queue.retry, "Try a job again that failed or was taken back."),
+    }
+    return [
+        Route("/queue", queue_routes.listing),
+        Route("/queue/add", queue_routes.add, schemas["add"]),
+        *(
+            Route(f"/queue/{name}", queue_routes.act_of(act, what), schemas["job"])
+            for name, (act, what) in acts.items()
+        ),
+        Route("/queue/move", queue_routes.move, schemas["move"]),
+        Route("/queue/after", queue_routes.put_after, schemas["after"]),
+        Route("/queue/remove", queue_routes.remove, schemas["job"]),
+        Route("/queue/settings", queue_routes.settings, schemas["settings"]),
     ]
 
 

@@ -7,13 +7,12 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from modules import paths, shared
+from modules import shared
 
 from ...hypernetworks import report
 from ...hypernetworks.base.errors import SettingsError
 from ...hypernetworks.base.options import convert
 from ...hypernetworks.base.outside import shown
-from ...hypernetworks.base.paths import read_path
 from ...hypernetworks.files.create import create_file
 from ...hypernetworks.files.listing import is_composition
 from ...hypernetworks.jobs.json_schema import plain
@@ -30,15 +29,7 @@ from ..tabs.inspect import work
 from ..tabs.merge import compositions
 from ..tabs.merge import work as merging
 from .access import error_body, not_found
-
-Body = Mapping[str, Any]
-_DATASETS = "datasets"
-
-
-def data_roots() -> list[Path]:
-    """Return the folders in which datasets may lie: `datasets` of the host's data folder, and the command line's."""
-    more = getattr(shared.cmd_opts, "hnw_data_root", None) or []
-    return [Path(paths.data_path) / _DATASETS, *(Path(read_path(folder)).absolute() for folder in more)]
+from .body import Body, data_roots, only, output_roots
 
 
 def create(body: Body) -> dict[str, Any]:
@@ -66,7 +57,7 @@ def resume(body: Body) -> dict[str, Any]:
     if earlier.job is None:
         raise not_found(f"the run {id_} had no job")
     tables = earlier.job.to_mapping()
-    confined_changes = confined(changes, data_roots(), _output_roots())
+    confined_changes = confined(changes, data_roots(), output_roots())
     for section, table in confined_changes.items():
         if not isinstance(table, Mapping):
             raise SettingsError(section, "must be a table of settings")
@@ -86,7 +77,7 @@ def status(_body: Body, run: str | None = None) -> dict[str, Any]:
 
 def interrupt(body: Body) -> dict[str, Any]:
     """Stop the active run after its current step; it saves first."""
-    _only(body, {"run"})
+    only(body, {"run"})
     wanted, active = body.get("run"), runs.active
     if wanted is not None:
         _run(wanted)
@@ -98,26 +89,26 @@ def interrupt(body: Body) -> dict[str, Any]:
 
 def pause(body: Body) -> dict[str, Any]:
     """Let the active run stand aside after its step, so that others can use the model, until it is to go on."""
-    _only(body, set())
+    only(body, set())
     return _going_on(training.pause())
 
 
 def go_on(body: Body) -> dict[str, Any]:
     """Let a run that stands aside go on."""
-    _only(body, set())
+    only(body, set())
     return _going_on(training.go_on())
 
 
 def save(body: Body) -> dict[str, Any]:
     """Save a copy of the active run after its step."""
-    _only(body, set())
+    only(body, set())
     _going_on(runs.active)
     return {"file": training.save_now().name}
 
 
 def preview(body: Body) -> dict[str, Any]:
     """Make a picture with the active run after its step."""
-    _only(body, {"prompt"})
+    only(body, {"prompt"})
     prompt = convert("prompt", body.get("prompt", ""), str)
     _going_on(runs.active)
     return {"file": training.preview_now(prompt).name}
@@ -145,7 +136,7 @@ def inspect(_body: Body, name: str = "") -> dict[str, Any]:
 def merge(body: Body) -> dict[str, Any]:
     """Merge networks into one file."""
     known = {one.name: one.default for kind in (MergeSettings, ResultSettings) for one in fields(kind)}
-    _only(body, set(known))
+    only(body, set(known))
     values = {**known, **body}
     for name in ("method", "name", *(key for key in known if key.startswith("network_"))):
         values[name] = convert(name, values[name], str)
@@ -160,7 +151,7 @@ def merge(body: Body) -> dict[str, Any]:
 def compose(body: Body) -> dict[str, Any]:
     """Write a composition as a `.hns` file or, where that is exact, as one network."""
     known = {one.name: one.default for one in fields(ResultSettings)}
-    _only(body, {*known, "text", "one_file"})
+    only(body, {*known, "text", "one_file"})
     values = {**known, **body}
     is_one = convert("one_file", values.pop("one_file", False), bool)
     values["text"] = convert("text", values.get("text", ""), str)
@@ -171,7 +162,7 @@ def compose(body: Body) -> dict[str, Any]:
 
 def _job(body: Body) -> Job:
     """Return the job of a request: its network by name or a new one, its paths inside the folders meant for them."""
-    tables = confined(body, data_roots(), _output_roots())
+    tables = confined(body, data_roots(), output_roots())
     network = tables.get("network", {})
     if not (isinstance(network, Mapping) and network.get("file")):
         return Job.from_mapping(tables)
@@ -184,10 +175,6 @@ def _job(body: Body) -> Job:
     output["name"] = convert("output.name", output["name"], str)
     output["overwrite"] = convert("output.overwrite", output["overwrite"], bool)
     return job_from({**filled, "output": output})
-
-
-def _output_roots() -> list[Path]:
-    return [Path(paths.data_path) / "outputs", *data_roots()]
 
 
 def _run(id_: Any) -> Run:
@@ -218,9 +205,3 @@ def _listed(path: Path, name: str | None = None) -> dict[str, Any]:
         size = None  # deleted since it was listed
     kind = "composition" if is_composition(path) else "network"
     return {"name": name or work.name_of(path) or path.stem, "file": path.name, "kind": kind, "bytes": size}
-
-
-def _only(body: Body, known: set[str]) -> None:
-    for key in body:
-        if key not in known:
-            raise SettingsError(key, f"there is no such setting; known are {', '.join(sorted(known))}")

@@ -154,6 +154,10 @@ class Handlers:
         status = done(f"Created {path.stem} ({size_mb:.1f} MB). {next_step}")
         return [status, *self._look(values, seen._replace(made=values))]
 
+    def settings(self, seen: Seen, *entered: Any) -> CreateSettings:
+        """Return the settings of the network that is entered; raises SettingsError where something is wrong."""
+        return _settings(self._check(self.form.values(entered), seen.offered))
+
     def _check(self, values: Mapping[str, Any], offered: Sequence[int], made: Mapping[str, Any] | None = None) -> Entry:
         return check_entry(values, offered, () if values == made else shared.hypernetworks)
 

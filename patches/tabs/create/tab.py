@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
+from gradio.context import Context
 
 from ....hypernetworks.base.options import Option, as_text, groups
 from ....hypernetworks.jobs.create_entry import MORE_WIDTHS
@@ -26,9 +28,26 @@ _WIDTHS = Option(
 _QUICK: dict[str, Any] = {"queue": False, "show_progress": "hidden"}
 
 
+@dataclass(frozen=True)
+class Made:
+    """The tab as it was made in a page: its handlers, and its buttons by name."""
+
+    handlers: Handlers
+    buttons: Mapping[str, Any]
+
+
+#: The page that the tab was built into last, and the tab.
+_built: list[tuple[Any, Made]] = []
+
+
 def build(_params: Any = None) -> None:
     """Build the tab inside the host's Train tab."""
     make_tab(start_values.tables())
+
+
+def made_on_page() -> Made | None:
+    """Return this tab in the page that is being built now; None where the page has none."""
+    return next((made for page, made in _built if page is Context.root_block), None)
 
 
 def make_tab(start: Mapping[str, Mapping[str, Any]]) -> Handlers:
@@ -52,6 +71,7 @@ def make_tab(start: Mapping[str, Mapping[str, Any]]) -> Handlers:
             panel = _panel(preset, advice, head)
         handlers = Handlers(form, panel, wanted)
         _connect(tab, handlers, buttons)
+    _built[:] = [(Context.root_block, Made(handlers, buttons))]
     return handlers
 
 
@@ -81,6 +101,8 @@ def _buttons() -> dict[str, Any]:
     with controls(_ID):
         buttons: dict[str, Any] = {
             "create": gr.Button("Create hypernetwork", variant="primary", elem_id="hnw_create_button"),
+            # Shown by the tab Queue where the page has the form of a training too.
+            "queue": gr.Button("Create and train in the queue", elem_id="hnw_create_queue", visible=False),
         }
         with gr.Row():
             buttons["save"] = gr.Button("Save settings", size="sm", elem_id="hnw_create_save")

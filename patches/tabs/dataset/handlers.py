@@ -14,6 +14,7 @@ from ....hypernetworks.data.survey.captioning import text_to_edit
 from ....hypernetworks.data.survey.survey import Survey
 from ....hypernetworks.pages import dataset, dataset_pictures
 from ....hypernetworks.pages.sentences import done, note, refused
+from ...queue.adding import added
 from ..form import Form
 from . import work as dataset_work
 from .view import NOTHING, View, wrong_numbers
@@ -151,6 +152,15 @@ class Handlers:
         values = dict(self.form.values(given[_OF_VIEW:])["taggers"])
         tagger = values.pop("tagger")
         return self._edit(given, lambda seen: dataset_work.caption_all(seen, tagger, values), "taggers")
+
+    def queue_captions(self, *entered: Any) -> str:
+        """Add the captioning of the pictures that the form names to the queue; return the status."""
+        tables = self.form.values(entered)
+        values = dict(tables["taggers"])
+        try:
+            return done(added(dataset_work.queued(tables["data"], values.pop("tagger"), values)))
+        except WorkbenchError as error:
+            return self.form.explain(error, "taggers")
 
     def make_copies(self, _task: str, seen: Survey | None, *entered: Any) -> tuple[Any, ...]:
         """Split and mirror pictures; return the status."""

@@ -34,9 +34,11 @@ _QUICK: dict[str, Any] = {"queue": False, "show_progress": "hidden"}
 _NAME = Option("Name for [name]", "Name of the network, for [name] in the caption template.")
 _TAGGER = Option("Tagger", "The WebUI's own; it loads its model when it is first used.")
 _MOVES = ("pick", "previous", "next", "discard")
-_EDITS = ("save", "undo", "tags", "taggers", "conversion", "copies", "add_first", "add_last", "remove")
+_EDITS = ("save", "undo", "tags", "taggers", "queue", "conversion", "copies", "add_first", "add_last", "remove")
 #: After what puts another caption into its field, which is locked meanwhile, and after the jobs that do.
 _ARRIVED, _DONE = "hnwDatasetArrive", "() => hnwDatasetWork(false)"
+#: The actions that can wait in the queue.
+_QUEUED = ("taggers",)
 _NO_TAGGER = "This host has no tagger of its own; in the WebUI its deepbooru and BLIP can be used here."
 
 
@@ -129,6 +131,8 @@ class _Tab:
             yield
             if button:
                 self._button(section, button)
+                if section in _QUEUED:
+                    self._button("queue", "Add to queue")
                 self._statuses[section] = gr.HTML(elem_id=f"{_ID}_{section}_status")
 
     def _button(self, name: str, text: str, **options: Any) -> Any:
@@ -182,6 +186,8 @@ class _Tab:
                 handlers.caption_all, extra_outputs=[gr.update()] * len(handlers.shown)
             )
             self._connect_job("taggers", queued, inputs, handlers.shown).then(None, _js=_DONE)
+            status = [self._statuses["taggers"]]
+            buttons["queue"].click(handlers.queue_captions, self._form.components, status, **_QUICK)
         survey = handlers.components.survey
         self._job("copies", handlers.make_copies, [survey, *self._form.components], [self._panel.task])
 

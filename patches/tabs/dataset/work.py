@@ -19,6 +19,7 @@ from ....hypernetworks.data.survey.conversion import ConversionSettings, changes
 from ....hypernetworks.data.survey.survey import Helpers, Survey, SurveyRequest, SurveySettings, survey
 from ....hypernetworks.data.survey.tags import TagSettings
 from ....hypernetworks.data.survey.thumbnails import Thumbnails
+from ....hypernetworks.queue.kinds.caption import CaptionJob
 from ....hypernetworks.train.settings.job import DataSettings, TrainSettings
 from ...model import taggers
 from ...model.subject import find_subject
@@ -144,6 +145,14 @@ def caption_all(
     after, sentence = _applied(seen, f"captions by {tagger}", captioning.changes_of_tagger(seen, found, settings))
     done |= {signs[number] for number in found}
     return after, f"{stopped}. {sentence}" if stopped else sentence
+
+
+@report_unexpected()
+def queued(data: Mapping[str, Any], tagger: str, values: Mapping[str, Any]) -> CaptionJob:
+    """Return the job that does what `caption_all` does with these pictures; raises SettingsError."""
+    if tagger not in taggers.available():
+        raise SettingsError("tagger", "choose a tagger")
+    return CaptionJob.from_mapping({"data": data, "caption": {**values, "tagger": tagger}})
 
 
 @report_unexpected()

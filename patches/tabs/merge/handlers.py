@@ -16,6 +16,7 @@ from ....hypernetworks.merge.settings import NONE, OWN_OPTIONS, ROWS, MergeSetti
 from ....hypernetworks.network.hypernetwork import Hypernetwork
 from ....hypernetworks.pages import merge as page
 from ....hypernetworks.pages.sentences import done, note
+from ...queue.adding import added
 from ..form import Form
 from ..inspect import work as inspecting
 from . import work
@@ -85,6 +86,13 @@ class MergeHandlers:
             return gr.update()
         values = self.form.values(entered)
         return _judge(values, chosen_rows(values), prediction[1])[1]
+
+    def queue(self, *entered: Any) -> str:
+        """Add the merge to the queue; return the sentence on that, or the report of an error."""
+        try:
+            return done(added(work.queued(self.form.values(entered))))
+        except WorkbenchError as error:
+            return self.form.explain(error)
 
     def merge(self, *entered: Any) -> tuple[str, Any, list[Any] | None]:
         """Merge the networks, write the file, and compare its effect with theirs; return the new `made` last."""

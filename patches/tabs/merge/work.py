@@ -21,6 +21,7 @@ from ....hypernetworks.merge.settings import ROWS, MergeSettings, chosen_rows, u
 from ....hypernetworks.network.file_forms import DTYPES
 from ....hypernetworks.network.hypernetwork import Hypernetwork
 from ....hypernetworks.pages import merge as page
+from ....hypernetworks.queue.kinds.merge import MergeJob
 from ...model import host
 from ...patching.error_reports import report_unexpected
 from ..inspect import work as inspecting
@@ -84,6 +85,14 @@ def merge_files(values: Mapping[str, Any]) -> Merged:
     recipe = with_hashes(made.network.metadata.training["merge"], [files.short_hash(path) for path in made.paths])
     made.network.metadata.training["merge"] = recipe
     return Merged(target, write(made.network, target, result), made.method, made.differences)
+
+
+@report_unexpected()
+def queued(values: Mapping[str, Any]) -> MergeJob:
+    """Return the job that does what `merge_files` does; raises SettingsError for a field that is wrong by now."""
+    chosen = chosen_rows(values)
+    _check(values, chosen, target_of)
+    return MergeJob(settings_of(values, chosen), _result(values))
 
 
 @report_unexpected()

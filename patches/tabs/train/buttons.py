@@ -12,9 +12,12 @@ from modules import progress
 from ....hypernetworks.base.errors import SettingsError, WorkbenchError
 from ....hypernetworks.jobs.train_entry import in_words, worded
 from ....hypernetworks.pages.sentences import done, ended, found_rate, note, paragraph, refused, unsure
+from ....hypernetworks.queue import QueuedJob
+from ....hypernetworks.queue.kinds.train import ContinueJob, TrainJob
 from ....hypernetworks.train import TrainResult
 from ....hypernetworks.train.records import RunRecord
 from ...patching.error_reports import report_unexpected
+from ...queue.adding import added
 from ...runs import folders, saved, training, withdrawn
 from ...runs.job import job_from, with_txt2img
 from ...runs.run import Run, RunBusyError, runs
@@ -65,6 +68,36 @@ def answered(form: Form, act: Callable[[], Answer]) -> Answer:
         answer = gr.update(), sentences
     _last_answer[:] = answer
     return answer
+
+
+def queued(form: Form, add: Callable[[dict[str, Any]], QueuedJob], txt2img: int) -> Callable[..., str]:
+    """Return the handler of a button that adds the job that `add` makes of the tables of the form; see `handler`."""
+
+    def handle(is_like_txt2img: bool, *entered: Any) -> str:
+        tables = form.values(entered[txt2img:])
+        try:
+            with report_unexpected():
+                training.require_training()
+                return done(added(add(with_txt2img(tables, entered[:txt2img]) if is_like_txt2img else tables)))
+        except WorkbenchError as error:
+            return form.explain(in_words(error))
+
+    return handle
+
+
+def job_to_continue(tables: dict[str, Any]) -> QueuedJob:
+    """Return the job that does what `resume` does."""
+    found = saved.of_form(tables)
+    if found is None:
+        return ContinueJob(job_from(tables))
+    return ContinueJob(saved.job_to_continue(found, tables), found.steps)
+
+
+#: What the buttons for the queue add, by the names of the buttons.
+QUEUED: dict[str, Callable[[dict[str, Any]], QueuedJob]] = {
+    "queue": lambda tables: TrainJob(job_from(tables)),
+    "queue_continue": job_to_continue,
+}
 
 
 def one_at_a_time(handle: Callable[..., Any]) -> Callable[..., Any]:

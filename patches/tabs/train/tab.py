@@ -149,6 +149,8 @@ def _buttons() -> dict[str, Any]:
             "load": gr.UploadButton(
                 "Load settings", size="sm", file_types=[".toml", ".json"], elem_id="hnw_train_load"
             ),
+            "queue": gr.Button("Add to queue", size="sm", elem_id="hnw_train_queue"),
+            "queue_continue": gr.Button("Continue in the queue", size="sm", elem_id="hnw_train_queue_continue"),
         }
 
 
@@ -187,7 +189,9 @@ def _connect_entry(tab: Any, handlers: Handlers, parts: Mapping[str, Any]) -> No
 
 def _connect_runs(form: Form, parts: Mapping[str, Any], txt2img: _Txt2img) -> None:
     outputs = [parts["preview"], parts["status"]]
-    wipe_on([parts[name] for name in ("train", "continue", "check", "find", "save")], [parts["status"]])
+    wipe_on(
+        [parts[name] for name in ("train", "continue", "check", "find", "save", *buttons.QUEUED)], [parts["status"]]
+    )
     actions = {
         "train": buttons.train,
         "continue": buttons.resume,
@@ -202,6 +206,13 @@ def _connect_runs(form: Form, parts: Mapping[str, Any], txt2img: _Txt2img) -> No
             inputs=[parts["task"], txt2img.tick, *txt2img.components, *form.components],
             outputs=outputs,
             show_progress="hidden",
+        )
+    for name, add in buttons.QUEUED.items():
+        parts[name].click(
+            buttons.queued(form, add, len(txt2img.components)),
+            inputs=[txt2img.tick, *txt2img.components, *form.components],
+            outputs=[parts["status"]],
+            **_QUICK,
         )
     parts["continue"].click(
         lambda *entered: buttons.before_continue(form.values(entered)), form.components, [parts["status"]], **_QUICK

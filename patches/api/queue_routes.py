@@ -1,0 +1,154 @@
+"""What the routes of the queue do: the same functions as the tab and the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from ...hypernetworks.base.errors import NumberError, SettingsError
+from ...hypernetworks.base.numbers import read_whole
+from ...hypernetworks.base.options import convert, to_bool
+from ...hypernetworks.jobs.json_schema import plain
+from ...hypernetworks.jobs.path_limits import confined
+from ...hypernetworks.queue import Entry, Queue, job_of
+from ...hypernetworks.queue.estimates import Estimate, estimates
+from ...hypernetworks.queue.store import MOVES
+from ...hypernetworks.train.settings.job import SECTIONS
+from ..queue import place
+from ..queue.adding import add as add_job
+from ..queue.adding import ask
+from ..runs.job import job_from
+from .body import Body, data_roots, only, output_roots
+
+_JOB = {"type": "integer", "description": "Number of a job, as the list gives it."}
+#: The kinds all of whose paths are looked at here.
+_KINDS = ("train", "continue", "merge", "caption")
+_NOTHING = Estimate(None, None)
+
+
+def listing(_body: Body) -> dict[str, Any]:
+    """List the jobs of the queue: the open ones in their order, then those that are over."""
+    queue = place.queue()
+    entries = queue.entries()
+    expected = estimates(entries)
+    shown = [_shown(one, expected.get(one.id, _NOTHING)) for one in entries]
+    return {"held": queue.is_held, "lets_in": place.lets_in(), "jobs": shown}
+
+
+def add(body: Body) -> dict[str, Any]:
+    """Add a job."""
+    only(body, {"kind", "settings", "after"})
+    kind, settings = convert("kind", body.get("kind", "train"), str), body.get("settings", {})
+    if kind not in _KINDS:
+        raise SettingsError("kind", f"must be one of {', '.join(_KINDS)}, not {kind[:40]!r}")
+    if not isinstance(settings, Mapping):
+        raise SettingsError("settings", "must be a table of settings")
+    after = None if body.get("after") is None else _number("after", body["after"])
+    return _shown(add_job(job_of(kind, _within(settings)), after), _NOTHING)
+
+
+def move(body: Body) -> dict[str, Any]:
+    """Move a job in the order."""
+    only(body, {"job", "where"})
+    where = convert("where", body.get("where", ""), str)
+    return _asked(body, lambda queue, id_: queue.move(id_, where))
+
+
+def put_after(body: Body) -> dict[str, Any]:
+    """Let a job begin when another one is done; without one in its turn."""
+    only(body, {"job", "after"})
+    after = None if body.get("after") is None else _number("after", body["after"])
+    return _asked(body, lambda queue, id_: queue.put_after(id_, after))
+
+
+def act_of(act: Callable[[Queue, int], None], what: str) -> Callable[[Body], dict[str, Any]]:
+    """Return what a route does that asks this of one job."""
+
+    def work(body: Body) -> dict[str, Any]:
+        only(body, {"job"})
+        return _asked(body, act)
+
+    work.__doc__ = what
+    return work
+
+
+def remove(body: Body) -> dict[str, Any]:
+    """Delete a job that is not at work."""
+    only(body, {"job"})
+    id_ = _number("job", body.get("job"))
+    ask(lambda queue: queue.remove(id_))
+    return {"removed": id_}
+
+
+def settings(body: Body) -> dict[str, Any]:
+    """Let no job begin (held), or let others have their turn between steps too (lets_in)."""
+    only(body, {"held", "lets_in"})
+    if "lets_in" in body:
+        place.set_lets_in(convert("lets_in", body["lets_in"], str))
+    if "held" in body:
+        is_held = to_bool("held", body["held"])
+        ask(lambda queue: queue.hold(is_held))
+    return {"held": place.queue().is_held, "lets_in": place.lets_in()}
+
+
+def schemas() -> dict[str, dict[str, Any]]:
+    """Return the schema of the body of each route that takes one, by the end of its path."""
+    job = {"type": "object", "properties": {"job": _JOB}, "required": ["job"]}
+    return {
+        "add": {
+            "type": "object",
+            "properties": {
+                "kind": {"type": "string", "enum": list(_KINDS), "default": "train"},
+                "settings": {"type": "object", "description": "The tables of its job file."},
+                "after": {**_JOB, "description": "The job that has to be done before."},
+            },
+        },
+        "move": {**job, "properties": {"job": _JOB, "where": {"type": "string", "enum": list(MOVES)}}},
+        "after": {**job, "properties": {"job": _JOB, "after": _JOB}},
+        "job": job,
+        "settings": {
+            "type": "object",
+            "properties": {
+                "held": {"type": "boolean"},
+                "lets_in": {"type": "string", "enum": list(place.LETS_IN)},
+            },
+        },
+    }
+
+
+def _within(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return tables whose paths are inside the folders meant for them, and whose network is one of the host's list."""
+    tables = {
+        **settings,
+        **confined({k: v for k, v in settings.items() if k in SECTIONS}, data_roots(), output_roots()),
+    }
+    network = tables.get("network")
+    if not (isinstance(network, Mapping) and network.get("file")):
+        return tables
+    output = tables.get("output", {})
+    named = {
+        "network": {**network, "file": convert("network.file", network["file"], str)},
+        "output": {"name": "", "overwrite": False, **(output if isinstance(output, Mapping) else {})},
+    }
+    job = job_from({**{name: {} for name in SECTIONS}, **{k: tables[k] for k in SECTIONS if k in tables}, **named})
+    return {**tables, **job.to_mapping()}
+
+
+def _asked(body: Body, act: Callable[[Queue, int], None]) -> dict[str, Any]:
+    id_ = _number("job", body.get("job"))
+    ask(lambda queue: act(queue, id_))
+    return _shown(place.queue().get(id_), _NOTHING)
+
+
+def _number(name: str, value: Any) -> int:
+    try:
+        return read_whole(value)
+    except NumberError as error:
+        raise SettingsError(name, str(error)) from error
+
+
+def _shown(entry: Entry, expected: Estimate) -> dict[str, Any]:
+    left_out = ("tables", "memo", "owner", "beat", "place")
+    shown = {name: plain(value) for name, value in asdict(entry).items() if name not in left_out}
+    return {**shown, "begins_s": expected.begins_s, "takes_s": expected.takes_s}

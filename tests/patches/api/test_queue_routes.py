@@ -1,0 +1,72 @@
+"""The routes of the queue: jobs are added within the allowed folders, ordered and shown."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+
+from tests.patches.api.test_api import address, client, datasets, serve  # noqa: F401 - fixtures
+
+
+@pytest.fixture
+def queue(client, datasets):  # noqa: F811
+    """Return the client, with a queue that is empty and held."""
+    from hypernetwork_workbench.patches.queue import place
+    from hypernetwork_workbench.patches.queue.worker import worker
+
+    shutil.rmtree(place.queue().database.path.parent, ignore_errors=True)
+    place.queue().hold(True)
+    yield client
+    worker.end()
+
+
+RUN = {"data": {"folder": "night"}, "train": {"max_steps": 5}, "output": {"name": "ink"}}
+
+
+def ids(queue):
+    return [one["id"] for one in queue.get("/queue").json()["jobs"]]
+
+
+def test_jobs_are_added_and_ordered(queue, datasets):  # noqa: F811
+    first = queue.post("/queue/add", json={"settings": RUN}).json()
+    assert (first["kind"], first["state"], first["title"], first["units"]) == ("train", "waiting", "ink", 5)
+    merge = {"merge": {"network_1": "a", "network_2": "b"}, "result": {"name": "ab"}}
+    second = queue.post("/queue/add", json={"kind": "merge", "settings": merge, "after": first["id"]}).json()
+    caption = {"data": {"folder": "night"}, "caption": {"tagger": "deepbooru"}}
+    third = queue.post("/queue/add", json={"kind": "caption", "settings": caption}).json()
+    assert ids(queue) == [first["id"], second["id"], third["id"]]
+    assert queue.post("/queue/move", json={"job": third["id"], "where": "first"}).json()["state"] == "waiting"
+    assert queue.post("/queue/after", json={"job": second["id"]}).json()["after"] is None
+    assert ids(queue)[0] == third["id"]
+    assert queue.post("/queue/pause", json={"job": first["id"]}).json()["state"] == "paused"
+    assert queue.post("/queue/go-on", json={"job": first["id"]}).json()["state"] == "waiting"
+    assert queue.post("/queue/cancel", json={"job": first["id"]}).json()["state"] == "cancelled"
+    assert queue.post("/queue/retry", json={"job": first["id"]}).json()["state"] == "waiting"
+    assert queue.post("/queue/remove", json={"job": first["id"]}).json() == {"removed": first["id"]}
+    told = queue.post("/queue/settings", json={"lets_in": "between steps"}).json()
+    assert told == {"held": True, "lets_in": "between steps"}
+    queue.post("/queue/settings", json={"lets_in": "between jobs"})
+
+
+@pytest.mark.parametrize(
+    ("route", "body", "field"),
+    [
+        ("add", {"settings": {**RUN, "data": {"folder": "/etc"}}}, "data.folder"),
+        ("add", {"settings": {**RUN, "output": {"name": "x", "dir": "/etc"}}}, "output.dir"),
+        ("add", {"settings": {**RUN, "network": {"file": "/etc/x.pt"}}}, "network.file"),
+        ("add", {"kind": "caption", "settings": {"data": {"folder": "../x"}, "caption": {}}}, "data.folder"),
+        ("add", {"kind": "magic", "settings": RUN}, "kind"),
+        ("add", {"settings": 5}, "settings"),
+        ("add", {"job": 5}, "job"),
+        ("add", {"settings": {**RUN, "train": {"max_steps": 0}}}, "train.max_steps"),
+        ("move", {"job": 999, "where": "up"}, "job"),
+        ("move", {"job": "x", "where": "up"}, "job"),
+        ("settings", {"lets_in": "never"}, "lets_in"),
+        ("settings", {"held": "perhaps"}, "held"),
+    ],
+)
+def test_what_is_wrong_is_named_and_nothing_is_added(queue, route, body, field):
+    answer = queue.post(f"/queue/{route}", json=body)
+    assert (answer.status_code, answer.json()["field"]) == (422, field), answer.text
+    assert ids(queue) == []
