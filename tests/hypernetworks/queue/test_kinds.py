@@ -51,7 +51,11 @@ def test_a_training_is_of_a_new_network_or_of_one_that_there_is():
             {"merge": {"weight_1": "x"}, "results": {}, "result": {}},
             {"merge.weight_1", "results", "result.name"},
         ),
-        ("caption", {"caption": {"existing": "x"}, "data": {"batch_size": 0}}, {"caption.existing", "data.batch_size"}),
+        (
+            "caption",
+            {"caption": {"existing": "x"}, "data": {"folder": "/a", "batch_size": 0}},
+            {"caption.existing", "data.batch_size"},
+        ),
         ("magic", {}, {"kind"}),
     ],
 )
