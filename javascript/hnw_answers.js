@@ -11,6 +11,7 @@
         hnw_merge_pictures_show: "hnw_merge_pictures_gallery",
         hnw_merge_pictures_show_composition: "hnw_merge_pictures_gallery",
         hnw_merge_predict: "hnw_merge_methods",
+        hnw_queue_show: "hnw_queue_details",
         hnw_runs_compare: "hnw_runs_comparison",
         hnw_runs_show: "hnw_runs_details",
         hnw_train_save: "hnw_train_saved",

@@ -102,7 +102,7 @@ def _buttons() -> dict[str, Any]:
         buttons: dict[str, Any] = {
             "create": gr.Button("Create hypernetwork", variant="primary", elem_id="hnw_create_button"),
             # Shown by the tab Queue where the page has the form of a training too.
-            "queue": gr.Button("Create and train in the queue", elem_id="hnw_create_queue", visible=False),
+            "queue": gr.Button("Create and train in the queue", size="sm", elem_id="hnw_create_queue", visible=False),
         }
         with gr.Row():
             buttons["save"] = gr.Button("Save settings", size="sm", elem_id="hnw_create_save")

@@ -130,7 +130,8 @@ def create_and_train(create: CreateHandlers, train: Form) -> Callable[..., str]:
             return create.form.explain(error)
         try:
             with report_unexpected():
-                return done(added(work.create_and_train(settings, train.values(given[count:]))))
+                job = work.create_and_train(settings, train.values(given[count:]))
+                return done(added(job), "It is trained with the settings of Train Gamma as they are now.")
         except WorkbenchError as error:
             return train.explain(in_words(error))
 

@@ -142,13 +142,16 @@ def _buttons() -> dict[str, Any]:
             "interrupt": gr.Button("Interrupt", elem_id="hnw_train_interrupt"),
         }
     with gr.Row():
-        return main | {
+        main |= {
             "check": gr.Button("Check", size="sm", elem_id="hnw_train_check"),
             "find": gr.Button("Find a rate", size="sm", elem_id="hnw_train_find_rate"),
             "save": gr.Button("Save settings", size="sm", elem_id="hnw_train_save"),
             "load": gr.UploadButton(
                 "Load settings", size="sm", file_types=[".toml", ".json"], elem_id="hnw_train_load"
             ),
+        }
+    with gr.Row():
+        return main | {
             "queue": gr.Button("Add to queue", size="sm", elem_id="hnw_train_queue"),
             "queue_continue": gr.Button("Continue in the queue", size="sm", elem_id="hnw_train_queue_continue"),
         }
