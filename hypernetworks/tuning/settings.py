@@ -9,6 +9,7 @@ from typing import Any
 
 from ..base.errors import SettingsError
 from ..base.options import Group, Settings, from_tables, setting
+from ..base.registry import rule
 
 SECTION = "tune"
 VALIDATION, STYLE, BOTH = "validation loss", "style distance", "both"
@@ -110,12 +111,15 @@ class TuneSettings(Settings):
         group=FILES,
     )
 
-    def problems(self) -> Iterator[SettingsError]:
-        """Yield an error for pruning by two numbers, or where there is nothing to try."""
+    @rule("pruning", "objective")
+    def _prunes_by_one_number(self) -> None:
         if self.pruning != NONE and self.objective == BOTH:
-            yield SettingsError("pruning", f"goes by one number; judge by {VALIDATION} or {STYLE}, or choose {NONE}")
+            raise SettingsError("pruning", f"goes by one number; judge by {VALIDATION} or {STYLE}, or choose {NONE}")
+
+    @rule("ranges", "creation_files", "training_files")
+    def _tries_something(self) -> None:
         if not (self.ranges or self.creation_files or self.training_files):
-            yield SettingsError("ranges", "name at least one setting to try, such as schedule.rate = 1e-4..1e-2 log")
+            raise SettingsError("ranges", "name at least one setting to try, such as schedule.rate = 1e-4..1e-2 log")
 
     @property
     def most_trials(self) -> int:
