@@ -35,6 +35,7 @@ function hnwFollow(id, atEnd) {
         hnwForget(id);
         live.innerHTML = "";
         hnwMarkRun(null, id);
+        hnwLookSoon("hnw_train"); // there may be a run to continue now
         atEnd();
     }, (progress) => {
         if (progress.textinfo) {

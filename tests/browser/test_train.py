@@ -133,12 +133,12 @@ def test_a_rate_that_is_found_is_entered_and_plotted_at_a_press(tab: Page):
 def test_interrupt_right_after_train_ends_the_run_before_it_begins(tab: Page):
     press = "for (const id of ['button', 'interrupt']) document.querySelector(`#hnw_train_${id}`).click()"
     tab.driver.execute_script(press)
-    said = tab.wait_for_text("hnw_train_status", "Interrupted before it began.")
+    tab.wait_for_text("hnw_train_status", "Interrupted before it began.")
     tab.until("the end of the progress bar", lambda: not html(tab, "#hnw_train_panel .progressDiv"))
-    assert said.startswith(tab.sentences("hnw_train_status")[0])
+    tab.until("the answer", lambda: tab.sentences("hnw_train_status") == ["Interrupted before it began."])
     assert not live_step(tab)
     tab.press("hnw_train_interrupt")  # nothing goes on, and nothing is promised
-    assert tab.sentences("hnw_train_status") == ["Interrupted before it began."]
+    tab.until("no other", lambda: tab.sentences("hnw_train_status") == ["Interrupted before it began."])
 
 
 @pytest.fixture(scope="module")
@@ -179,6 +179,8 @@ def test_an_interrupted_run_shows_its_strip(stopped: int, tab: Page, server: Ser
 def continued(stopped: int, tab: Page) -> int:
     """Continue the run with another number of steps in the form, which it does not take; return its last step."""
     tab.fill("hnw_train_train_max_steps", stopped + 1)
+    told = tab.wait_for_text("hnw_train_continues", f"(the form: {stopped + 1})")
+    assert f"Continue goes on with the run {NAME}, from step {stopped} of 2000." in told
     tab.press("hnw_train_continue")
     said = tab.wait_for_text("hnw_train_status", "with its own settings")
     assert f"Steps: 2000 (the form: {stopped + 1})" in said

@@ -56,7 +56,7 @@ def make_tab(train: TrainHandlers | None = None) -> Handlers:
 def _buttons(has_form: bool) -> dict[str, Any]:
     with gr.Row(visible=has_form):
         found = {
-            "continue": gr.Button("Continue", variant="primary", elem_id=f"{_ID}_continue"),
+            "continue": gr.Button("Continue the ticked run", variant="primary", elem_id=f"{_ID}_continue"),
             "fill": gr.Button("Use in Train Gamma", elem_id=f"{_ID}_fill"),
         }
     with gr.Row():

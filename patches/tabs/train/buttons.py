@@ -150,6 +150,23 @@ def before_continue(tables: saved.Tables) -> str:
     return note(kept) if kept else ""
 
 
+def continues(tables: saved.Tables) -> str:
+    """Return which run Continue would go on with, and what the form has otherwise; nothing where there is none."""
+    try:
+        found = saved.of_form(tables)
+        if found is None or not found.is_resumable:
+            return ""
+        job = saved.job_to_continue(found, tables)
+        total = job.steps(found.steps_per_epoch or 1)
+    except SettingsError:
+        return ""  # told by the fields, and by Continue itself
+    if found.steps >= total:
+        return note(f"The run {found.name} has done all of its {total} steps; raise “Steps” to continue it.")
+    kept = saved.unused_sentence(saved.differing(found, tables), job)
+    goes_on = note(f"Continue goes on with the run {found.name}, from step {found.steps} of {total}.")
+    return goes_on + (note(kept) if kept else "")
+
+
 def check(tables: dict[str, Any]) -> Answer:
     """Show what a run would do."""
     return gr.update(), done(*map(worded, check_job(job_from(tables))))

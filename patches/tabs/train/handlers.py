@@ -24,6 +24,7 @@ from ...runs.run import runs
 from ..form import Form
 from ..head import Head
 from ..preset_choice import shown_preset
+from .buttons import continues
 
 _UNNAMED = "training"
 
@@ -35,6 +36,7 @@ class Panel:
     preset: Any
     advice: Any
     plot: Any
+    continues: Any
     gallery: Any
     status: Any
     head: Head
@@ -51,7 +53,7 @@ class Handlers:
     def shown(self) -> list[Any]:
         """Components that `look` updates."""
         panel = self.panel
-        return [panel.plot, panel.preset, panel.advice, panel.head.marks, *self.form.messages]
+        return [panel.plot, panel.preset, panel.advice, panel.head.marks, panel.continues, *self.form.messages]
 
     @property
     def filled(self) -> list[Any]:
@@ -135,6 +137,7 @@ class Handlers:
             plot,
             *shown_preset(presets.matching(entered)),
             self.panel.head.update(tables),
+            continues(tables),
             *self.form.message_updates(reasons),
         ]
 

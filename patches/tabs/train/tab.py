@@ -79,7 +79,9 @@ def make_tab(start: dict[str, dict[str, Any]], txt2img: Sequence[Any] = ()) -> H
         with panel_column(_ID, is_sticky=True):
             parts = _panel() | {"refresh": refresh}
             waiting.make()
-        handlers = Handlers(form, Panel(preset, advice, plot, parts["preview"], parts["status"], head))
+        handlers = Handlers(
+            form, Panel(preset, advice, plot, parts["continues"], parts["preview"], parts["status"], head)
+        )
         _connect_entry(tab, handlers, parts)
     _connect_runs(form, parts, _Txt2img(tick, txt2img))
     going_on.connect(parts)
@@ -113,7 +115,9 @@ def _panel() -> dict[str, Any]:
     parts: dict[str, Any] = {}
     _why_off()
     with controls(_ID):
-        parts |= _buttons() | going_on.make()
+        parts |= _buttons()
+        parts["continues"] = gr.HTML(elem_id=f"{_ID}_continues")
+        parts |= going_on.make()
         progress_place(_ID)
     parts["status"] = gr.HTML(elem_id="hnw_train_status")
     parts["saved"] = gr.File(label="Saved settings", visible=False, interactive=False, elem_id="hnw_train_saved")

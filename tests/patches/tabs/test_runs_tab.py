@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from pathlib import Path
 
@@ -136,6 +137,28 @@ def test_continue_takes_the_settings_of_the_run_and_says_what_the_form_has_other
     rows = log_of("ink")
     assert len(rows) == 4
     assert {row.split(",")[3] for row in rows} == {rows[0].split(",")[3]}
+
+
+def test_the_run_that_continue_is_for_is_told_before_the_press(train, monkeypatch):
+    def told(**entered):
+        train.look(**entered)
+        return html.unescape(train.outputs["continues"])
+
+    assert told() == ""
+    with monkeypatch.context() as patch:
+        stop_after(patch, 2)
+        train.press("train")
+    said = told()
+    assert "Continue goes on with the run ink, from step 2 of 4." in said
+    assert "form's" not in said
+    assert "Steps: 4 (the form: 9)" in told(train__max_steps=9)
+    assert "Learning rate: 0.00001 (the form: 0.5)" in told(train__max_steps=4, schedule__rate="0.5")
+    assert told(output__name="another") == ""
+    assert told(output__name="")
+    train.press("resume")
+    assert "The run ink has done all of its 4 steps; raise “Steps” to continue it." in told()
+    assert "Continue goes on with the run ink, from step 4 of 6." in told(train__max_steps=6)
+    assert told(network__file="nobody") == ""
 
 
 def test_a_finished_run_goes_on_to_more_steps_of_the_form_and_nothing_else(train):
