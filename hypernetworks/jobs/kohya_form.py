@@ -103,7 +103,7 @@ def translate(tables: Mapping[str, Any]) -> tuple[Values, list[str]]:
     """Return values by `section.key`, and options that are not used here as `key = value`."""
     values: Values = {}
     given_by: dict[str, str] = {}
-    left_out = []
+    left_out: list[str] = []
     # Lengths in epochs come last: kohya's trainer too takes them where both are given, except for copies.
     for name, value in sorted(flat(tables).items(), key=lambda option: "epochs" in option[0]):
         if value in (None, "", []):
