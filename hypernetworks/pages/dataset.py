@@ -107,8 +107,9 @@ def _tag(tag: str, count: int, most: int) -> tuple[str, int, str, str]:
 
 
 def _link(problem: Problem) -> str:
-    name = elements.text(problem.path.name, 120)
-    return name if problem.sample is None else elements.piece(_FILE, "picture_link", problem.sample, name)
+    if problem.sample is None:
+        return elements.own(problem.path.name, 120)
+    return elements.piece(_FILE, "picture_link", problem.sample, elements.text(problem.path.name, 120))
 
 
 def _name(sample: Sample) -> str:

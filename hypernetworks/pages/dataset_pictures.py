@@ -110,8 +110,8 @@ def cards(survey: Survey, numbers: Sequence[int], page: int, per_page: int = PER
 def large(survey: Survey, number: int) -> str:
     """Return one picture with all that is known of it."""
     sample = survey.samples[number]
-    known = [("Picture", elements.text(sample.path, 400)), ("Size", _size(sample))]
-    known.append(("Seen as", elements.text(sample.caption)))
+    known = [("Picture", elements.own(sample.path, 400)), ("Size", _size(sample))]
+    known.append(("Seen as", elements.own(sample.caption)))
     known += [("Problem", elements.text(sentence, 400)) for sentence in _sentences(_problems(survey).get(number, []))]
     return elements.page(_FILE, "chosen", number, _pair(survey, sample, _CHOSEN_PX), known)
 

@@ -46,6 +46,7 @@ def environment() -> Environment:
         loader=FunctionLoader(_source),
         undefined=StrictUndefined,
     )
+    made.filters["own"] = own
     made.filters["text"] = text
     return made
 
@@ -69,6 +70,16 @@ def text(value: Any, limit: int = _TEXT) -> str:
     if not shown.isprintable():
         shown = "".join(sign if is_shown(sign) or sign in _BREAKS else "\ufffd" for sign in shown)
     return shown + (f"… ({len(plain):,} characters)" if len(plain) > limit else "")
+
+
+def own(value: Any, limit: int = _TEXT) -> Markup:
+    """Return `text` for what somebody called so or wrote, which stays as it is in every language.
+
+    The host translates each text of a page that its table has, and a run may be called "pictures": so the empty
+    comment, which nobody sees or copies, makes two texts of it.
+    """
+    shown = text(value, limit)
+    return piece("elements.html", "own", shown[:1], shown[1:])
 
 
 def number(value: float | None) -> str:

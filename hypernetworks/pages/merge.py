@@ -76,7 +76,7 @@ def composition_table(composition: Composition, text: str, plan: Plan) -> str:
     rows = [
         ("Readable form", elements.piece(_FILE, "code", text)),
         (".hns form", elements.piece(_FILE, "code", composition.as_hns())),
-        ("Networks", elements.text(", ".join(composition.names))),
+        ("Networks", elements.own(", ".join(composition.names))),
         ("As one file", elements.piece(_FILE, "one_file", plan.possible, reason(plan))),
     ]
     return elements.page(_FILE, "composition", rows)

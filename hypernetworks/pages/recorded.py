@@ -151,7 +151,7 @@ def _facts(left: dict[Any, Any]) -> Iterator[tuple[str, Any]]:
     dataset = left.get("dataset")
     if isinstance(dataset, Mapping) and set(dataset) == {"name", "pictures"}:
         del left["dataset"]
-        yield "Dataset", elements.text(dataset["name"], _VALUE)
+        yield "Dataset", elements.own(dataset["name"], _VALUE)
         yield "Pictures", elements.text(dataset["pictures"], 40)
     for key, label in (("saved", "Saved"), ("run", "Run")):
         if isinstance(left.get(key), str):
@@ -173,7 +173,13 @@ def _recipe(recipe: Mapping[Any, Any], room: Iterator[int]) -> Markup:
     facts = [
         (labels.pop(key, None) or key, elements.text(left.pop(key), _VALUE)) for key in list(labels) if key in left
     ]
-    rows = [[elements.text(one.get(key, "–"), 80) for key in ("name", "weight", "step", "hash")] for one in parts]
+    rows = [
+        [
+            elements.own(one.get("name", "–"), 80),
+            *(elements.text(one.get(key, "–"), 80) for key in ("weight", "step", "hash")),
+        ]
+        for one in parts
+    ]
     inner = [
         (row[0], _recipe(one["merge"], room))
         for row, one in zip(rows, parts, strict=True)

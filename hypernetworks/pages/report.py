@@ -80,11 +80,12 @@ def _facts(report: Report) -> Iterator[tuple[str, str]]:
     structure = report.structure
     yield "File", f"{elements.size(report.file_bytes)}, {_FORMS[report.form]}, hash {report.short_hash}"
     if report.name != report.path.stem:
-        yield "Name inside", elements.text(report.name, 300)
+        yield "Name inside", elements.own(report.name, 300)
     yield "Step", f"{report.step:,}"
+    model = elements.own(report.sd_checkpoint_name, 300) if report.sd_checkpoint_name else "unknown"
     hash_ = f" [{elements.text(report.sd_checkpoint, 80)}]" if report.sd_checkpoint else ""
-    yield "Trained on", elements.text(report.sd_checkpoint_name or "unknown", 300) + hash_
-    yield "Notes", elements.text(report.optional_info or "–")
+    yield "Trained on", model + hash_
+    yield "Notes", elements.own(report.optional_info or "–")
     yield "Layers", _list(structure.layer_structure)
     yield "Widths", _widths(report)
     yield "Activation", structure.activation + (", after the last layer too" if structure.activate_output else "")

@@ -10,15 +10,17 @@ from typing import Any
 
 from ...hypernetworks.base.errors import SettingsError
 from ...hypernetworks.base.intervals import parse_interval
+from ...hypernetworks.base.options import Option, take
 from ...hypernetworks.jobs.train_entry import LABELS, in_words
 from ...hypernetworks.train import records
 from ...hypernetworks.train.records import RunRecord
-from ...hypernetworks.train.settings.job import Job
+from ...hypernetworks.train.settings.job import SECTIONS, Job
 from ..model import host
 from . import folders
 from .job import run_name
 
 _MOST_SHOWN = 200
+_KINDS = {section: {name: (kind, option) for name, kind, option in cls.options()} for section, cls in SECTIONS.items()}
 #: Tables of plain values, as a form has them.
 Tables = Mapping[str, Mapping[str, Any]]
 
@@ -76,13 +78,21 @@ def differing(record: RunRecord, form: Tables) -> list[tuple[str, str, Any, Any]
 
 
 def comparable(form: Tables) -> Tables:
-    """Return the tables of a form as a job would have them, as far as they can be read."""
+    """Return the tables of a form as a job would have them; a value that cannot be read stays as it is."""
+    return {
+        section: {name: _read(kinds, name, value) for name, value in form.get(section, {}).items()}
+        for section, kinds in _KINDS.items()
+    }
+
+
+def _read(kinds: Mapping[str, tuple[Any, Option]], name: str, value: Any) -> Any:
+    if name not in kinds:
+        return value
     try:
-        filled = {name: dict(table) for name, table in form.items()}
-        filled["output"] = {**filled["output"], "name": filled["output"].get("name") or "unnamed"}
-        return Job.from_mapping({**filled, "network": {}}).to_mapping()
-    except SettingsError:
-        return form
+        read = take(name, value, *kinds[name])
+    except SettingsError:  # a form that is not filled in yet; a run that takes it says so
+        return value
+    return list(read) if isinstance(read, tuple) else read
 
 
 def job_to_continue(record: RunRecord, form: Tables, taken: Sequence[str] = ()) -> Job:

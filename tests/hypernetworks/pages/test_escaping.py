@@ -48,6 +48,11 @@ HOSTILE = "'\"onload='x><script>&\x00\x1b\u200f\u202e"
 SPOKEN = {"alt", "aria-label", "data-changed", "data-tag", "data-words", "title", "data-ended"}
 #: It finds the pictures that have exactly this tag, and is never shown.
 EXACT = "data-tag"
+#: What somebody called so or wrote: it stays as it is in every language, also where the page's table has such a text.
+NAMES = re.compile(
+    r"file|name inside|checkpoint|notes|network|dataset|name|caption|one|other"
+    r"|picture \d|tag \d|left out"
+)
 LONG = 100_000
 
 
@@ -77,6 +82,9 @@ class Skeleton(HTMLParser):
         super().__init__()
         self.parts: list[object] = []
         self.texts: list[str] = []
+        #: The texts between two tags or comments, which the host translates each by itself.
+        self.pieces: list[str] = []
+        self._goes_on = False
         self.feed(page)
         self.close()
 
@@ -90,12 +98,19 @@ class Skeleton(HTMLParser):
         self.parts.append(tag)
 
     def handle_comment(self, data: str) -> None:
-        """Take a comment; no page has one."""
-        self.parts.append(("comment", data))
+        """Take a comment; no page has one but the empty ones within names."""
+        if data:
+            self.parts.append(("comment", data))
+        self._goes_on = not data
 
     def handle_data(self, data: str) -> None:
         """Take a text."""
-        self.texts.append(data)
+        self.pieces.append(data)
+        if self._goes_on:
+            self.texts[-1] += data
+            self._goes_on = False
+        else:
+            self.texts.append(data)
 
 
 def a_report(texts: Texts, folder: Path, **changes) -> report.Report:
@@ -280,7 +295,7 @@ PIECES = {
 #: Functions that give no page: words for one, and the templates themselves.
 WORDS = {"charts.colour", "dataset_pictures.again", "elements.page", "elements.piece"}
 WORDS |= {"merge.difference", "merge.reason", "sentences.in_page_words"}
-WORDS |= {f"elements.{name}" for name in ("beyond", "number", "share", "size", "text")}
+WORDS |= {f"elements.{name}" for name in ("beyond", "number", "own", "share", "size", "text")}
 
 
 def page_functions() -> Iterator[str]:
@@ -305,6 +320,9 @@ def check(name: str, texts: Texts, tmp_path: Path) -> str:
     assert not [sign for sign in shown if not sign.isprintable() and sign != "\n"]
     missing = {place for place in texts.places if f"[{place}]".lower() not in shown.lower()}
     assert missing == UNSEEN.get(name, set())
+    names = [place for place in texts.places if NAMES.fullmatch(place)]
+    alone = [piece.strip().lower() for piece in found.pieces if ": " not in piece]  # no sentence about it
+    assert not [piece for piece in alone if piece.startswith(tuple(f"[{place}]" for place in names))]
     return page
 
 

@@ -14,7 +14,7 @@ from tests import sources
 
 TEMPLATES = sorted(path.name for path in elements.FOLDER.iterdir())
 #: Filters that leave a text unescaped text, or escape it.
-FILTERS = {"text", "e", "int", "length"}
+FILTERS = {"text", "e", "int", "length", "own"}
 #: A tag of a template, with what it takes in.
 TAG = re.compile(r"<[a-z](?:\{[{%].*?[}%]\}|'[^']*'|\"[^\"]*\"|[^'\">{])*>", re.DOTALL)
 ATTRIBUTE = re.compile(r"([\w:-]+)=('[^']*'|\"[^\"]*\")")
@@ -38,6 +38,7 @@ def wrong(text: str) -> list[str]:
         found += ["an attribute without quotes" for _ in re.findall(r"\{\{", outside_of_quotes(tag))]
         for name, value in ATTRIBUTE.findall(tag):
             taken = re.findall(r"\{\{(.*?)\}\}", value)
+            found += ["|own in an attribute, which has no comments" for one in taken if re.search(r"\|\s*own\b", one)]
             if name.startswith("on"):
                 found += [f"a script with {one}" for one in taken if not one.rstrip().endswith("|int")]
     # Unlike all else, this is not made printable; an attribute that is no text for a person may have it.
@@ -64,6 +65,7 @@ def test_templates_leave_no_text_unescaped(name):
         "<p>{{ a|e }}</p>",
         "{{ a|escape }}",
         "<p title='b {{ a|e }}'></p>",
+        "<p title='{{ a|own(80) }}'></p>",
     ],
 )
 def test_the_check_sees_what_would_be_wrong(text):

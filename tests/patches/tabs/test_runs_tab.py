@@ -78,7 +78,7 @@ def test_a_run_is_listed_with_picture_state_steps_loss_and_date(train, runs_tab)
     train.press("train")
     loss = re.search(r"loss \d\.\d+ at first, (\d\.\d+) at last", train.status)[1]
     page = runs_tab.listing()
-    assert "<b>ink</b>" in page
+    assert "<b>i<!---->nk</b>" in page
     assert ">finished<" in page
     assert "4 of 4 steps" in page
     assert f"loss {loss}" in page
@@ -210,6 +210,18 @@ def test_settings_are_shown_beside_the_forms_and_those_ticked_are_taken(train, r
     assert "Steps: 4" not in said
     assert "Learning rate" in said
     assert gallery["value"]
+
+
+def test_a_form_that_is_not_filled_in_is_compared_by_what_its_values_mean(train, runs_tab, monkeypatch):
+    with monkeypatch.context() as patch:
+        stop_after(patch, 2)
+        train.press("train")
+    # As the page sends them: whole numbers with a point, and lengths as texts.
+    train.look(data__folder="", data__width=64.0, data__height=128.0, train__max_steps="4", schedule__warmup="0")
+    (chosen,) = ids(runs_tab)
+    details, taken, *_ = runs_tab.show(chosen, *train.entered.values())
+    assert {address for _, address in taken["choices"]} == {"data.folder", "data.height"}
+    assert "<td>Picture height</td><td>64</td><td>128</td>" in details
 
 
 def test_two_runs_are_compared_by_curves_and_sheets(train, runs_tab):
