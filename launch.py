@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Sets up Hypernetwork Workbench once, then starts it: `python launch.py --help` lists the commands.
+"""Sets up Hypernetwork Workbench once, then starts it: `python3 launch.py --help` lists the commands.
 
 No annotations and nothing newer than Python 2.7's grammar in this file: an unsupported Python can then read it as far
 as the sentence that says which ones are supported.

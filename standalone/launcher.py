@@ -18,15 +18,15 @@ ROOT = Path(__file__).resolve().parents[1]
 COMMANDS = ("serve", "train", "tune", "queue", "test", "bench")
 _MEASURES = re.compile(r"^def measure\(", re.MULTILINE)
 HELP = """\
-python launch.py [serve] [options]        start the page on 127.0.0.1:7860 (serve --help lists its options)
-python launch.py train JOB.toml [options] create and train a hypernetwork as the job file says
+python3 launch.py [serve] [options]        start the page on 127.0.0.1:7860 (serve --help lists its options)
+python3 launch.py train JOB.toml [options] create and train a hypernetwork as the job file says
     [--set section.key=value ...] [--resume | --find-rate] [--report FILE.json]
-python launch.py tune JOB.toml [options]  try other settings of a job, and tell which did best
+python3 launch.py tune JOB.toml [options]  try other settings of a job, and tell which did best
     [--set section.key=value ...] [--study sqlite:///FILE|postgresql://...] [--trials N] [--report FILE.json]
-python launch.py queue COMMAND [options]  jobs that wait for their turn: add, list, run, cancel and more (queue --help)
-python launch.py test [pytest arguments]  run the tests
-    --mutations [PATH] [--minutes M]      or look for changes of the code that the tests do not notice
-python launch.py bench NAME               measure how fast it is: {benchmarks}
+python3 launch.py queue COMMAND [options]  jobs that wait for their turn: add, list, run, cancel and more (queue --help)
+python3 launch.py test [pytest arguments]  run the tests
+    --mutations [PATH] [--minutes M]       or look for changes of the code that the tests do not notice
+python3 launch.py bench NAME               measure how fast it is: {benchmarks}
     [--json FILE] [--rounds N]
 
 The first start sets up .venv beside launch.py and takes a few minutes.

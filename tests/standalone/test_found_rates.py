@@ -1,4 +1,4 @@
-"""*Find a rate* on the demo model, against the best rates of whole runs: `python launch.py bench rates` sweeps them."""
+"""*Find a rate* on the demo model, against the best rates of whole runs, which `launch.py bench rates` sweeps."""
 
 from __future__ import annotations
 
