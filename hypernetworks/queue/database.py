@@ -72,9 +72,9 @@ class Database:
         try:
             connection.row_factory = sqlite3.Row
             connection.execute("PRAGMA trusted_schema = OFF")
-            connection.execute("PRAGMA journal_mode = WAL")
             self._bring_up(connection)
             self._check_form(connection)
+            connection.execute("PRAGMA journal_mode = WAL")  # only now: that changes the file, whose ever it is
         except BaseException:
             connection.close()
             raise

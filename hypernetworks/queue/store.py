@@ -226,9 +226,11 @@ def _end(connection: sqlite3.Connection) -> int:
 
 def _put_after(connection: sqlite3.Connection, id_: int, other: int) -> None:
     seen: int | None = other
-    while seen is not None:
+    before: set[int] = set()
+    while seen is not None and seen not in before:  # a file made by hand may have a circle of others
         if seen == id_:
             raise SettingsError("after", f"job {other} waits for job {id_} itself")
+        before.add(seen)
         seen = _get(connection, seen).after
     order = _order(connection)
     order.remove(id_)

@@ -185,6 +185,27 @@ def test_a_file_that_is_no_queue_is_left_as_it_is(queue, merge_of, tmp_path):
         queue.entries()
 
 
+def test_the_file_of_another_program_is_left_as_it_is(queue, merge_of):
+    path = queue.database.path
+    path.parent.mkdir()
+    raw(queue, "CREATE TABLE notes (text TEXT)")
+    before = path.read_bytes()
+    for use in (queue.entries, lambda: queue.add(merge_of("a"))):
+        with pytest.raises(QueueError, match="another program"):
+            use()
+    assert path.read_bytes() == before
+    assert [one.name for one in path.parent.iterdir()] == [path.name]
+
+
+@pytest.mark.timeout(30)
+def test_a_circle_that_somebody_made_in_the_file_keeps_nobody_waiting(queue, merge_of):
+    ids = filled(queue, merge_of, "abc")
+    for one, other in ("ab", "ba"):
+        raw(queue, "UPDATE job SET after = ? WHERE id = ?", ids[other], ids[one])
+    queue.put_after(ids["c"], ids["a"])
+    assert queue.get(ids["c"]).after == ids["a"]
+
+
 def test_a_newer_form_and_a_trigger_are_refused_and_an_empty_file_is_filled(queue, merge_of):
     queue.database.path.parent.mkdir()
     queue.database.path.touch()
