@@ -50,6 +50,7 @@ def _text(path: Path) -> str:
     return path.read_text(encoding="utf-8")
 
 
+@cache
 def places(path: Path) -> list[Place]:
     """Return all places of a file that can be altered."""
     nodes = list(ast_nodes(get_ast(_text(path))))

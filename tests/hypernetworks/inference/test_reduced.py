@@ -221,3 +221,9 @@ def test_activations_overwrite_their_input_where_they_can_in_copies_of_their_own
     assert not own[relu][0].inplace
     (kept,) = (layer for layer in MLP(tanh, 1.0).layers if not isinstance(layer, nn.Linear))
     assert kept is own[tanh][0]
+
+
+def test_mish_overwrites_its_input_in_every_dtype():
+    for dtype in (torch.float32, torch.float64, torch.float16, torch.bfloat16):
+        x = torch.linspace(-3, 3, 16).to(dtype)
+        assert _Mish()(x) is x

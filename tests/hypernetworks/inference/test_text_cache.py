@@ -188,3 +188,21 @@ def test_autocast_has_results_of_its_own(device, counted):
     with torch.autocast(device, torch.bfloat16):
         assert key_of((counted.network,), 8) != before
     assert key_of((counted.network,), 8) == before
+
+
+@pytest.mark.parametrize(("compares", "size"), [(True, 3 * 2 * 5 * 8 * 4), (False, 2 * 2 * 5 * 8 * 4)])
+def test_its_memory_is_that_of_results_and_copies(counted, compares, size):
+    """A context of [2, 5, 8] float32 has two results of its size, and a copy where contents are compared."""
+    for limit_bytes, kept in ((3 * size, 3), (3 * size - 1, 2), (2 * size, 2), (2 * size - 1, 1), (1, 1)):
+        some = Counted(counted.network, limit_bytes=limit_bytes, compares=compares)
+        contexts = [context(seed) for seed in range(5)]
+        for x in contexts:
+            some(x)
+        assert len(some.cache) == kept
+        for x in contexts[-kept:]:
+            some(x)
+        assert some.runs == 5  # the last ones are kept
+
+
+def test_eight_contexts_are_kept_in_64_mb_where_nobody_said():
+    assert (TextCache().limit, TextCache().limit_bytes, TextCache().compares) == (8, 64 << 20, True)
