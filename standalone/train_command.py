@@ -45,6 +45,8 @@ def main(argv: list[str]) -> int:
             train_ranks.check(arguments.nproc)
             return train_ranks.run(arguments.nproc, argv)
         with train_ranks.joined() as ranks:
+            if not ranks.is_first:
+                logging.disable()
             if arguments.find_rate:
                 report, said = _find_rate(job, arguments)
             else:

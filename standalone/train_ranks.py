@@ -53,7 +53,8 @@ def check(count: int) -> None:
         raise SettingsError("--nproc", f"{reason}; leave --nproc out")
     gpus = torch.cuda.device_count()
     if 0 < gpus < count:
-        raise SettingsError("--nproc", f"{count} processes need {count} GPUs, and here is {gpus}; take --nproc {gpus}")
+        here = "here is 1; leave --nproc out" if gpus == 1 else f"here are {gpus}; take --nproc {gpus}"
+        raise SettingsError("--nproc", f"{count} processes need {count} GPUs, and {here}")
 
 
 @contextmanager
