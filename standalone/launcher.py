@@ -21,6 +21,7 @@ HELP = """\
 python3 launch.py [serve] [options]        start the page on 127.0.0.1:7860 (serve --help lists its options)
 python3 launch.py train JOB.toml [options] create and train a hypernetwork as the job file says
     [--set section.key=value ...] [--resume | --find-rate] [--report FILE.json]
+    [--nproc N]                            in several processes, each with a GPU of its own if there are GPUs
 python3 launch.py tune JOB.toml [options]  try other settings of a job, and tell which did best
     [--set section.key=value ...] [--study sqlite:///FILE|postgresql://...] [--trials N] [--report FILE.json]
 python3 launch.py queue COMMAND [options]  jobs that wait for their turn: add, list, run, cancel and more (queue --help)
