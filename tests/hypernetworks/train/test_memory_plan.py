@@ -33,10 +33,10 @@ class Model:
         return Activations(*(size * MB for size in self.sizes))
 
 
-def planned(model, monkeypatch, free_mb=1000, kinds=ONE, **settings):
+def planned(model, monkeypatch, free_mb=1000, kinds=ONE, ranks=1, **settings):
     monkeypatch.setattr(memory_plan, "free_bytes", lambda _: free_mb * MB)
     network = SimpleNamespace(parameters=lambda: [torch.empty(WEIGHTS // 4), torch.empty(3 * WEIGHTS // 4)])
-    return plan_memory(TrainSettings(**settings), network, model, kinds)
+    return plan_memory(TrainSettings(**settings), network, model, kinds, ranks)
 
 
 @pytest.mark.parametrize(
@@ -53,6 +53,14 @@ def test_the_copies_of_the_weights_are_counted_where_they_are(device, on_cpu, co
     assert found.state_bytes == copies * 4 * WEIGHTS
     assert found.estimated_mb == 30 + 4 * copies
     assert found.is_exact == (device == "cuda")
+
+
+@pytest.mark.parametrize(("device", "free_mb"), [("cpu", 250), ("cuda", 1000)])
+def test_each_process_computes_its_share_of_a_batch_and_those_on_the_cpu_share_its_memory(device, free_mb, monkeypatch):
+    model = Model(device)
+    found = planned(model, monkeypatch, kinds=[BatchKind(64, 64, 9)], ranks=4)
+    assert model.asked == [(3, 64, 64)]
+    assert found.free == free_mb * MB
 
 
 def test_the_largest_batch_is_asked_about(monkeypatch):

@@ -45,7 +45,6 @@ RUNS = {
     "single": {"changes": {"data__batch_size": 1, "train__gradient_accumulation": 1}},
     "idle": {"size": 2, "changes": {"data__batch_size": 1, "train__gradient_accumulation": 1}},
     "accumulated": {"size": 2, "changes": {"data__batch_size": 1, "train__gradient_accumulation": 2}},
-    "dropout": {"size": 2, "changes": {"network__dropout_structure": "0, 0.5, 0", "train__max_steps": 4}},
     "stopped": {"size": 2, "ranks": {"1": {"stop_after": 7}}},
     "stopped, one": {"resume": True, "folder": "stopped"},
     "killed": {"size": 2, "ranks": {"1": {"kill_after": 6}}, "changes": {"output__save_every": "0"}},

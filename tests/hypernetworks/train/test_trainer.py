@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 import torch
 from hypernetwork_workbench.hypernetworks.data.batches import StepBatches
+from hypernetwork_workbench.hypernetworks.ranks import Ranks
 from hypernetwork_workbench.hypernetworks.train import trainer
 from hypernetwork_workbench.hypernetworks.train.optim.step_schedule import StepSchedule
 from hypernetwork_workbench.hypernetworks.train.state import make_state
@@ -92,6 +94,40 @@ def test_each_step_draws_numbers_of_its_own_the_same_ones_each_time(stepper, mon
     for step in (0, 1, 0):
         stepper.backward(batches(step))
     assert draws[0] == draws[2] != draws[1]
+
+
+def test_each_process_draws_numbers_of_its_own(stepper, monkeypatch):
+    def loss(*_):
+        return torch.rand(1, requires_grad=True).sum()
+
+    monkeypatch.setattr(trainer, "diffusion_loss", loss)
+    monkeypatch.setattr(stepper, "noisy_batches", lambda _: [SimpleNamespace(noisy=torch.zeros(2))])
+    draws = []
+    for rank in (0, 1, 2, 1):
+        stepper.ranks = Ranks()
+        stepper.ranks.rank = rank
+        draws.append(stepper.backward(batches(0)).item())
+    assert draws[1] == draws[3]
+    assert len(set(draws)) == 3
+
+
+def test_a_process_without_a_picture_adds_nothing_but_lets_the_scaler_see_a_loss(stepper, monkeypatch):
+    seen = []
+    monkeypatch.setattr(stepper, "noisy_batches", lambda _: [])
+    monkeypatch.setattr(stepper.state.precision, "backward", seen.append)
+    assert stepper.backward(batches(0)).item() == 0.0
+    assert [loss.item() for loss in seen] == [0.0]
+    assert all(weight.grad is None for weight in stepper.state.network.parameters())
+
+
+@pytest.mark.parametrize(("size", "reads_later"), [(1, True), (2, False)])
+def test_several_processes_read_each_outcome_at_once_to_roll_back_together(stepper, monkeypatch, size, reads_later):
+    ranks = Ranks()
+    ranks.size = size
+    monkeypatch.setattr(stepper.state, "average", None)
+    monkeypatch.setattr(stepper.state.optimizer, "_step_supports_amp_scaling", True, raising=False)
+    on_gpu = SimpleNamespace(device=torch.device("cuda"))
+    assert replace(stepper, denoiser=on_gpu, ranks=ranks).reads_later == reads_later
 
 
 def test_every_picture_weighs_the_same_in_whichever_batch_it_is(stepper, monkeypatch):
