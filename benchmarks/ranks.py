@@ -21,7 +21,7 @@ from .spread import spread
 COUNTS = (1, 2)
 #: Sides of the pictures, in pixels: small ones take a step that is short beside what the processes say to one another.
 SIDES = (64, 256)
-_STEPS, _SETTLED = 40, 10
+_STEPS, _SETTLED = 16, 4
 
 
 def measure(rounds: int) -> dict[str, Any]:
