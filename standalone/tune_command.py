@@ -38,7 +38,7 @@ def main(argv: list[str]) -> int:
     except WorkbenchError as error:
         sys.stderr.write(f"{error}\n")
         return USAGE_ERROR if isinstance(error, SettingsError) else FAILED
-    sys.stdout.write("\n".join([*result.lines(), f"study: {result.plan.folder}"]) + "\n")
+    sys.stdout.write("\n".join([*result.lines(), f"study: {result.study.folder}"]) + "\n")
     return 0 if result.best or result.is_interrupted else FAILED
 
 

@@ -13,7 +13,7 @@ from ..base.forms import Anything, Exactly, Record, Table, Text, UnfitError
 from ..base.outside import shown
 from ..train.origin import MAX_CHARACTERS, Origin
 from .settings import TuneSettings
-from .space import Space
+from .space import Choices, Parameter, Range, Space
 from .trials import StudyError
 
 _VERSION = 1
@@ -67,6 +67,13 @@ class Definition:
         except (UnfitError, ValueError, RecursionError) as error:
             raise StudyError(f"this is no study that this version can go on with: {error}") from error
 
+    def read_space(self) -> Space:
+        """Return what is tried; raises StudyError for a text of another form."""
+        try:
+            return Space(tuple(_parameter(one) for one in json.loads(self.space)))
+        except (TypeError, KeyError, ValueError) as error:
+            raise StudyError(f"this is no study that this version can go on with: {error}") from error
+
     def text(self) -> str:
         """Return everything as one text."""
         parts = {"tables": self.tables, "tune": self.tune, "space": self.space, "network": self.network}
@@ -87,3 +94,9 @@ class Definition:
         if changes:
             reason = "; ".join(changes)
             raise StudyError(f"the study {name} is of something else: {reason}; enter what it had, or another name")
+
+
+def _parameter(found: Mapping[str, Any]) -> Parameter:
+    if "values" in found:
+        return Choices(found["address"], tuple(found["values"]), tuple(found["overlays"]))
+    return Range(**found)

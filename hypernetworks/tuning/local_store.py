@@ -46,10 +46,12 @@ class LocalStore:
             base.execute(f"PRAGMA user_version = {_VERSION}")
 
     def define(self, text: str) -> str:
-        """Keep what the study is made of, unless it is kept already; return what is kept."""
+        """Keep what the study is made of, unless it is kept already or `text` is empty; return what is kept."""
         with self._changing() as base:
-            base.execute("INSERT OR IGNORE INTO study VALUES ('definition', ?)", (text,))
-            return str(base.execute("SELECT text FROM study WHERE key = 'definition'").fetchone()[0])
+            if text:
+                base.execute("INSERT OR IGNORE INTO study VALUES ('definition', ?)", (text,))
+            found = base.execute("SELECT text FROM study WHERE key = 'definition'").fetchone()
+        return str(found[0]) if found else ""
 
     def trials(self) -> list[Trial]:
         """Return all trials that were begun, by number."""

@@ -55,11 +55,11 @@ class SharedStore:
         self._mine: dict[int, int] = {}
 
     def define(self, text: str) -> str:
-        """Keep what the study is made of, unless it is kept already; return what is kept."""
+        """Keep what the study is made of, unless it is kept already or `text` is empty; return what is kept."""
         with self._using():
-            if _DEFINITION not in self._storage.get_study_user_attrs(self._study):
+            if text and _DEFINITION not in self._storage.get_study_user_attrs(self._study):
                 self._storage.set_study_user_attr(self._study, _DEFINITION, text)
-            return str(self._storage.get_study_user_attrs(self._study)[_DEFINITION])
+            return str(self._storage.get_study_user_attrs(self._study).get(_DEFINITION, ""))
 
     def trials(self) -> list[Trial]:
         """Return all trials that were begun, by number."""

@@ -10,7 +10,7 @@ from .shared_store import SharedStore
 from .space import Space
 from .trials import Store
 
-_FILE = "study.sqlite"
+FILE = "study.sqlite"
 _SCHEMES = ("sqlite:///", "postgresql://", "postgresql+")
 
 
@@ -26,7 +26,7 @@ def open_store(url: str, folder: Path, name: str, space: Space, objectives: int)
         StudyError: the database cannot be opened.
     """
     if not url:
-        return LocalStore(folder / _FILE)
+        return LocalStore(folder / FILE)
     if not url.startswith(_SCHEMES):
         raise SettingsError("--study", f"must begin with {_SCHEMES[0]} or {_SCHEMES[1]}, not {url.partition(':')[0]}")
     return SharedStore(url, name, space, objectives)

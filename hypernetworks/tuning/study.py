@@ -20,8 +20,10 @@ from ..ports import Ports
 from ..train import TrainResult, train
 from ..train.paths import OutputPaths
 from ..train.settings.job import Job
+from .answer import Answer
 from .brain import best
 from .judge import TrialJudge, UnfitTrialError
+from .kept import Study
 from .plan import StudyPlan
 from .progress import TrialProgress
 from .trials import COMPLETE, FAILED, OVER, PRUNED, WAITING, Trial, alive
@@ -35,14 +37,14 @@ class StudyResult:
     """What a study has found so far.
 
     Attributes:
-        plan: what it is made of.
+        study: what it is made of.
         trials: all that were begun, by number.
         best: those that none beats, the best first.
         is_interrupted: whether the user ended it before its budget was used up.
         seconds: how long this worker took.
     """
 
-    plan: StudyPlan
+    study: Study
     trials: tuple[Trial, ...]
     best: tuple[Trial, ...]
     is_interrupted: bool
@@ -50,10 +52,10 @@ class StudyResult:
 
     def report(self) -> dict[str, Any]:
         """Return everything as plain values."""
-        names = self.plan.settings.objectives
+        names = self.study.settings.objectives
         return {
-            "study": self.plan.name,
-            "folder": str(self.plan.folder.resolve()),
+            "study": self.study.name,
+            "folder": str(self.study.folder.resolve()),
             "seconds": round(self.seconds, 3),
             "interrupted": self.is_interrupted,
             "best": [trial.number + 1 for trial in self.best],
@@ -61,7 +63,7 @@ class StudyResult:
                 {
                     "trial": trial.number + 1,
                     "state": trial.state,
-                    "settings": self.plan.space.settings(trial.point) if trial.point else {},
+                    "settings": self.study.settings_of(trial),
                     "values": dict(zip(names, trial.values, strict=False)),
                     **trial.facts,
                 }
@@ -76,9 +78,9 @@ class StudyResult:
         lines = [f"{ended} {counts[COMPLETE]} whole trials, {counts[PRUNED]} ended early and {counts[FAILED]} failed."]
         for trial in self.best:
             values = ", ".join(
-                f"{name} {value:.4g}" for name, value in zip(self.plan.settings.objectives, trial.values, strict=True)
+                f"{name} {value:.4g}" for name, value in zip(self.study.settings.objectives, trial.values, strict=True)
             )
-            tried = ", ".join(f"{key} = {value}" for key, value in self.plan.space.settings(trial.point).items())
+            tried = ", ".join(f"{key} = {value}" for key, value in self.study.settings_of(trial).items())
             lines.append(f"Best is trial {trial.number + 1}, {values}: {tried}.")
         failures = [trial for trial in self.trials if trial.state == FAILED]
         if failures:
@@ -96,21 +98,22 @@ def run_study(plan: StudyPlan, ports: Ports) -> StudyResult:
     started = time.monotonic()
     worker = _Worker(plan, ports)
     is_interrupted = worker.work()
-    trials = tuple(plan.store.trials())
-    return StudyResult(plan, trials, tuple(best(trials)), is_interrupted, time.monotonic() - started)
+    Answer.of(plan.study).write()
+    trials = tuple(plan.study.store.trials())
+    return StudyResult(plan.study, trials, tuple(best(trials)), is_interrupted, time.monotonic() - started)
 
 
 class _Worker:
     """Does trials of a study, as others may at the same time."""
 
     def __init__(self, plan: StudyPlan, ports: Ports) -> None:
-        self._plan, self._ports = plan, ports
+        self._plan, self._study, self._ports = plan, plan.study, ports
         self._brain = plan.brain
 
     def work(self) -> bool:
         """Do trials as long as there are any; return True where the user ended it."""
         while not self._ports.progress.is_interrupted():
-            trials = self._plan.store.trials()
+            trials = self._study.store.trials()
             if self._is_used_up(trials):
                 return False
             trial = self._next(trials)
@@ -123,7 +126,7 @@ class _Worker:
         return True
 
     def _is_used_up(self, trials: Sequence[Trial]) -> bool:
-        settings = self._plan.settings
+        settings = self._study.settings
         steps, seconds = (sum(getattr(trial, name) for trial in trials) for name in ("steps", "seconds"))
         return bool(
             (settings.max_steps and steps >= settings.max_steps)
@@ -133,14 +136,14 @@ class _Worker:
     def _next(self, trials: Sequence[Trial]) -> Trial | None:
         over = {trial.number for trial in trials if trial.state in OVER}
         numbers = (number for number in range(self._brain.most_trials) if number not in over)
-        return next((found for number in numbers if (found := self._plan.store.claim(number)) is not None), None)
+        return next((found for number in numbers if (found := self._study.store.claim(number)) is not None), None)
 
     def _wait(self, count: int) -> None:
         self._ports.progress.report(count, self._brain.most_trials, "waits for trials of other workers")
         time.sleep(_WAIT_S)
 
     def _do(self, trial: Trial) -> None:
-        store = self._plan.store
+        store = self._study.store
         started = time.monotonic()
         try:
             with alive(store, trial.number):
@@ -153,16 +156,16 @@ class _Worker:
 
     def _outcome(self, trial: Trial) -> tuple[str, tuple[float, ...], dict[str, Any]]:
         """Return the state of a trial after its run, with its values and facts."""
-        plan = self._plan
-        before = [one for one in plan.store.trials() if one.number != trial.number]
+        study, parts = self._study, self._plan.measures.parts
+        before = [one for one in study.store.trials() if one.number != trial.number]
         if not trial.point:
             trial = replace(trial, point=self._brain.point(trial.number, before))
-            plan.store.set_point(trial.number, trial.point)
+            study.store.set_point(trial.number, trial.point)
         earlier = [one for one in before if one.number < trial.number]
-        pruning = self._brain.pruning(trial.number, earlier, plan.measures.parts)
-        judge = TrialJudge(plan.measures, plan.store, trial, pruning, plan.folder_of(trial) / "prompts")
+        pruning = self._brain.pruning(trial.number, earlier, parts)
+        judge = TrialJudge(self._plan.measures, study.store, trial, pruning, study.folder_of(trial) / "prompts")
         try:
-            result = self._run(plan.job(trial), trial, judge)
+            result = self._run(study.job(trial), trial, judge)
         except (SettingsError, NonFiniteLossError, UnfitTrialError) as error:
             return FAILED, (), {"problem": "; ".join(str(error).splitlines())}
         except (RuntimeError, MemoryError) as error:

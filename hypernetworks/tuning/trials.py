@@ -63,7 +63,7 @@ class Store(Protocol):
     """Keeps a study, for one worker or for many; every method may be called by each of them at any time."""
 
     def define(self, text: str) -> str:
-        """Keep what the study is made of, unless it is kept already; return what is kept."""
+        """Keep what the study is made of, unless it is kept already or `text` is empty; return what is kept."""
 
     def trials(self) -> list[Trial]:
         """Return all trials that were begun, by number."""

@@ -58,7 +58,7 @@ def outcome(result: StudyResult) -> dict[str, Any]:
     """Return what a study found, as plain values that two studies can be compared by."""
     weights = {
         trial.number: {
-            name: weight.tolist() for name, weight in files.load(result.plan.network_of(trial)).state_dict().items()
+            name: weight.tolist() for name, weight in files.load(result.study.network_of(trial)).state_dict().items()
         }
         for trial in result.trials
         if trial.state == trials.COMPLETE

@@ -93,14 +93,14 @@ def test_the_best_trial_is_the_one_with_the_lowest_validation_loss_at_its_end(pi
     assert [trial.state for trial in result.trials] == ["complete"] * 5
     assert result.best[0].values == min(trial.values for trial in result.trials)
     for trial in result.trials:
-        record = read_record(result.plan.folder_of(trial), tmp_path)
-        settings = result.plan.space.settings(trial.point)
+        record = read_record(result.study.folder_of(trial), tmp_path)
+        settings = result.study.settings_of(trial)
         assert record.job.schedule.rate == settings["schedule.rate"]
         assert record.job.network.activation == settings["network.activation"]
         assert record.job.train.seed == 3, "the runs differ in what is tried alone"
         # The log has the same number where its last row was due to be measured: 8 steps of an epoch of 2.
         assert record.validation == trial.values[0]
-        assert len(list((result.plan.folder_of(trial) / "prompts").glob("*.png"))) >= 3
+        assert len(list((result.study.folder_of(trial) / "prompts").glob("*.png"))) >= 3
     assert (tmp_path / "logs" / "fake-tuning" / "fake-001.pt").is_file()
     assert not (tmp_path / "hypernetworks").exists() or not list((tmp_path / "hypernetworks").iterdir())
     assert "Best is trial" in result.lines()[1]
@@ -227,13 +227,13 @@ def test_another_machine_takes_the_next_trial_with_its_own_folders(pictures, tmp
     pictures.rename(moved)
     two = tune(moved, tmp_path / "b", url, trials=4)
     assert two.trials[:2] == one.trials
-    assert sorted(path.name for path in two.plan.folder.glob("*.pt")) == ["fake-003.pt", "fake-004.pt"]
+    assert sorted(path.name for path in two.study.folder.glob("*.pt")) == ["fake-003.pt", "fake-004.pt"]
 
 
 @pytest.mark.parametrize("shared", [False, True])
 def test_the_trial_of_a_worker_that_is_gone_or_silent_is_taken_up_again(pictures, tmp_path, shared, monkeypatch):
     url = f"sqlite:///{tmp_path}/x.db" if shared else ""
-    plan = tune(pictures, tmp_path, url, trials=1).plan
+    plan = tune(pictures, tmp_path, url, trials=1).study
     gone = json.dumps({"host": trials.platform.node(), "pid": 2**22 + 1, "started": 0})
     plan.store._me = gone
     assert plan.store.claim(1).number == 1
@@ -249,7 +249,7 @@ def test_the_trial_of_a_worker_that_is_gone_or_silent_is_taken_up_again(pictures
         tuning.TuneSettings(ranges=studies.RANGES, method="random", trials=4, pictures=4),
         fake_ports(tmp_path),
         url,
-    ).store
+    ).study.store
     assert other.claim(2) is None, "it may be at work"
     module = sys.modules[type(other).__module__]
     if shared:

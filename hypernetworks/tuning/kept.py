@@ -1,0 +1,97 @@
+"""A study as it is kept: what it is made of, its trials, and their files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..train.settings.job import Job
+from .definition import Definition
+from .local_store import LocalStore
+from .originals import CREATION, TRAINING
+from .settings import TuneSettings
+from .space import Space
+from .stores import FILE
+from .trials import Store, StudyError, Trial
+
+ENDING = "-tuning"
+Tables = Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study.
+
+    Attributes:
+        name: its trials are numbered after it.
+        tables: the job without what is tried.
+        folder: the networks, logs and pictures of this machine's trials.
+    """
+
+    name: str
+    tables: Tables
+    settings: TuneSettings
+    space: Space
+    store: Store
+    folder: Path
+
+    def name_of(self, trial: Trial) -> str:
+        """Return the name of the network of a trial; with the original's files alone, the name that it gives."""
+        files = [one for one in self.space.parameters if one.address in (CREATION, TRAINING)]
+        if len(files) == len(self.space):
+            places = {one.address: one.points(0).index(trial.point[one.address]) for one in files}
+            return f"{self.name}_{places.get(CREATION, 0)}_{places.get(TRAINING, 0)}"
+        return f"{self.name}-{trial.number + 1:03d}"
+
+    def folder_of(self, trial: Trial) -> Path:
+        """Return the folder of a trial's log and pictures."""
+        return self.folder / self.name_of(trial)
+
+    def network_of(self, trial: Trial) -> Path:
+        """Return the file of a trial's network."""
+        return self.folder / f"{self.name_of(trial)}.pt"
+
+    def settings_of(self, trial: Trial) -> dict[str, Any]:
+        """Return the settings that a trial tries, by `section.key`; none before they are chosen."""
+        return self.space.settings(trial.point) if trial.point else {}
+
+    def job(self, trial: Trial) -> Job:
+        """Return the job of a trial; raises SettingsError where its settings do not go together."""
+        return Job.from_mapping(trial_tables(self.tables, self.settings_of(trial), self.name_of(trial), self.folder))
+
+    def taken(self, trial: Trial) -> Job:
+        """Return the job with the settings of a trial, for a run of its own; raises SettingsError."""
+        tables = {section: dict(table) for section, table in self.tables.items()}
+        _put(tables, self.settings_of(trial))
+        return Job.from_mapping(tables)
+
+
+def open_kept(folder: Path) -> Study:
+    """Return the study that is kept in a folder.
+
+    Raises:
+        StudyError: there is none, or none of this version.
+    """
+    if not (folder / FILE).is_file():
+        raise StudyError(f"there is no study in {folder}")
+    store = LocalStore(folder / FILE)
+    definition = Definition.read(store.define(""))
+    settings = TuneSettings.from_mapping(definition.tune)
+    name = folder.name.removesuffix(ENDING)
+    return Study(name, definition.tables, settings, definition.read_space(), store, folder)
+
+
+def trial_tables(tables: Tables, settings: Mapping[str, Any], name: str, folder: Path) -> dict[str, dict[str, Any]]:
+    """Return the tables of a job with other settings, and with results of their own."""
+    made = {section: dict(table) for section, table in tables.items()}
+    own = {"output.name": name, "output.dir": str(folder), "output.overwrite": True, "output.sheet": False}
+    _put(made, {**settings, **own})
+    return made
+
+
+def _put(tables: dict[str, dict[str, Any]], settings: Mapping[str, Any]) -> None:
+    for address, value in settings.items():
+        section, _, key = address.partition(".")
+        tables.setdefault(section, {})[key] = value

@@ -1,0 +1,51 @@
+"""The answer of a study for a page, in the words of the forms."""
+
+from __future__ import annotations
+
+from ..jobs.train_entry import LABELS
+from ..pages import tuning as pages
+from .answer import Answer
+from .settings import TuneSettings
+from .space import Range
+from .trials import COMPLETE
+
+_MOST_CURVES = 8
+_OWN = {f"tune.{name}": option.label for name, _, option in TuneSettings.options()}
+
+
+def page(answer: Answer) -> str:
+    """Return the answer as HTML."""
+    head, rows = answer.rows()
+    return pages.answer(
+        pages.Shown(
+            head=[label(name) for name in head],
+            rows=rows,
+            best=[trial.number + 1 for trial in answer.best],
+            importance=[(label(name), share) for name, share in answer.importance()],
+            axes=_axes(answer),
+            curves=[
+                (answer.study.name_of(trial), loss, validation)
+                for trial, loss, validation in answer.curves()[:_MOST_CURVES]
+            ],
+        )
+    )
+
+
+def label(name: str) -> str:
+    """Return the label of a setting in the form, or a name that is no setting."""
+    return {**LABELS, **_OWN}.get(name, name)
+
+
+def _axes(answer: Answer) -> list[pages.Axis]:
+    done = [trial for trial in answer.trials if trial.state == COMPLETE]
+    tried = [
+        pages.Axis(
+            label(one.address), [trial.point[one.address] for trial in done], isinstance(one, Range) and one.is_log
+        )
+        for one in answer.study.space.parameters
+    ]
+    measured = [
+        pages.Axis(name, [trial.values[place] for trial in done])
+        for place, name in reversed(list(enumerate(answer.study.settings.objectives)))
+    ]
+    return [*tried, *measured]
