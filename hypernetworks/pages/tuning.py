@@ -42,7 +42,7 @@ class Axis:
     def marks(self) -> list[tuple[float, str]]:
         """Return height from 0 to 1 and words of each mark: every value of a list, both ends of a range."""
         pairs = sorted(dict(zip(self.places(), map(shown, self.values), strict=True)).items())
-        return pairs if self._is_list else [pairs[0], pairs[-1]]
+        return pairs if self._is_list else list(dict.fromkeys((pairs[0], pairs[-1])))
 
     @property
     def _is_list(self) -> bool:

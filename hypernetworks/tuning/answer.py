@@ -60,16 +60,17 @@ class Answer:
 
     def rows(self) -> tuple[list[str], list[list[Any]]]:
         """Return the names of the columns of the table, and its rows: the best first, those without a value last."""
-        study = self.study
+        study, names = self.study, self.study.settings.objectives
         addresses = list(dict.fromkeys(key for trial in self.trials for key in study.settings_of(trial)))
-        head = ["trial", "state", *study.settings.objectives, *addresses, "steps", "seconds", "loss", "problem"]
+        facts = ["steps", "seconds", "loss"]
+        if any("problem" in trial.facts for trial in self.trials):
+            facts.append("problem")
         rows = []
         for trial in [*self.ranked, *(one for one in self.trials if one.state != COMPLETE)]:
-            values = [*trial.values, *[None] * len(study.settings.objectives)][: len(study.settings.objectives)]
-            settings, facts = study.settings_of(trial), trial.facts
-            told = [facts.get(key) for key in ("steps", "seconds", "loss", "problem")]
-            rows.append([trial.number + 1, trial.state, *values, *(settings.get(key) for key in addresses), *told])
-        return head, rows
+            settings, values = study.settings_of(trial), dict(zip(names, trial.values, strict=False))
+            told = (*map(values.get, names), *map(settings.get, addresses), *map(trial.facts.get, facts))
+            rows.append([trial.number + 1, trial.state, *told])
+        return ["trial", "state", *names, *addresses, *facts], rows
 
     def csv(self) -> str:
         """Return the table as CSV."""

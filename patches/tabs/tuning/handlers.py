@@ -1,0 +1,151 @@
+"""The handlers of the tab Train Tuning: what the page shows after each action."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import gradio as gr
+
+from ....hypernetworks.base.errors import SettingsError, WorkbenchError
+from ....hypernetworks.jobs.train_entry import in_words, worded
+from ....hypernetworks.pages.sentences import done, note, refused
+from ....hypernetworks.tuning import TuneSettings
+from ....hypernetworks.tuning.brain import Brain
+from ....hypernetworks.tuning.page import page
+from ....hypernetworks.tuning.reading import parse
+from ....hypernetworks.tuning.space import Space
+from ...patching.error_reports import report_unexpected
+from ...runs import training, tuning
+from ..form import Form
+from ..train.handlers import Handlers as TrainHandlers
+from . import work
+
+SECTION = "tune"
+_AT_RANGES = f"{SECTION}.ranges"
+
+
+class Handlers:
+    """Functions for the events of the tab.
+
+    Args:
+        form: the fields of `TuneSettings`.
+        train: the handlers of Train Gamma, whose form is the job; None where the page has none.
+    """
+
+    def __init__(self, form: Form, train: TrainHandlers | None) -> None:
+        self.form, self._train = form, train
+
+    def look(self, *entered: Any) -> list[Any]:
+        """Return how many trials there would be, and what is wrong with the entry."""
+        try:
+            settings = self._settings(entered)
+            brain = Brain(settings, Space(tuple(parse(settings.ranges))))
+        except SettingsError as error:
+            return ["", *self.form.message_updates(_reasons(error))]
+        count = "as many trials as the files give" if settings.creation_files or settings.training_files else ""
+        words = count or f"up to {brain.most_trials} trials"
+        return [note(f"The study has {words}."), *self.form.message_updates({})]
+
+    def start(self, _task: str, url: str, *entered: Any) -> tuple[Any, str]:
+        """Do the trials of a study; return the list of studies with it chosen, and sentences on the result."""
+        count = len(self.form.components)
+
+        def act() -> tuple[Any, str]:
+            settings = self._settings(entered[:count])
+            if self._train is None:
+                raise SettingsError(_AT_RANGES, "this page has no form of Train Gamma, which is the job")
+            tables = work.tables_of(self._train.form.values(entered[count:]), settings)
+            result = tuning.tune_job(tables, settings, url=(url or "").strip())
+            work.note(result.study)
+            said = done(*map(worded, result.lines()), f"Networks, table and sheet are in {result.study.folder}.")
+            return _choice(work.studies(), str(result.study.folder)), said
+
+        try:
+            with report_unexpected():
+                training.require_training()
+                return act()
+        except WorkbenchError as error:
+            return gr.update(), self._explained(error)
+
+    def listing(self, chosen: str) -> list[Any]:
+        """Return the list of studies, one of them chosen, and what `show` returns for it."""
+        found = work.studies()
+        folder = chosen if chosen in {path for _, path in found} else found[0][1] if found else ""
+        return [_choice(found, folder), *self.show(folder)]
+
+    def show(self, folder: str) -> list[Any]:
+        """Return trials, answer, sheet and table of a study; nothing where there is none."""
+        if not folder:
+            return [_choice([], None), note("There is no study yet."), gr.update(value=None), gr.update(visible=False)]
+        try:
+            answer = work.answer_of(folder)
+        except WorkbenchError as error:
+            return [_choice([], None), refused([f"{error}."]), gr.update(value=None), gr.update(visible=False)]
+        found = work.trials(answer)
+        files = answer.write()
+        sheets = [str(path) for path in files if path.suffix == ".png"]
+        best = found[0][1] if found else None
+        return [
+            _choice(found, best),
+            page(answer),
+            gr.update(value=sheets),
+            gr.update(value=str(files[0]), visible=True),
+        ]
+
+    def take_settings(self, train: TrainHandlers) -> Callable[..., list[Any]]:
+        """Return the handler that fills the settings of the chosen trial into the form of `train`."""
+
+        def handle(folder: str, number: Any, *entered: Any) -> list[Any]:
+            try:
+                answer = work.answer_of(folder)
+                trial = work.trial_of(answer, number)
+                job = answer.study.taken(trial)
+            except WorkbenchError as error:
+                return [self._explained(error), *(gr.update() for _ in train.filled)]
+            said = [f"The form of Train Gamma has the settings of trial {trial.number + 1} now."]
+            if shape := work.new_shape(answer.study.settings_of(trial)):
+                said.append(f"Its network was a new one: {shape}.")
+            return [done(*said), *train.fill_job(job, entered)]
+
+        return handle
+
+    def take_network(self, folder: str, number: Any) -> str:
+        """Copy the network of the chosen trial to the host's networks; return a sentence."""
+        try:
+            answer = work.answer_of(folder)
+            path = work.take_network(answer, work.trial_of(answer, number))
+        except WorkbenchError as error:
+            return self._explained(error)
+        return done(f"Saved as {path.name} in {path.parent}.")
+
+    def _settings(self, entered: Sequence[Any]) -> TuneSettings:
+        values = self.form.values(entered)[SECTION]
+        try:
+            return TuneSettings.from_mapping(values)
+        except SettingsError as error:
+            raise error.within(SECTION) from error
+
+    def _explained(self, error: WorkbenchError) -> str:
+        own = self._train.form if self._train else self.form
+        several = error.errors if isinstance(error, SettingsError) else ()
+        ours = [one for one in several if one.field.startswith(f"{SECTION}.")]
+        others = [one for one in several if one not in ours]
+        if not ours:
+            return own.explain(in_words(error))
+        rest = own.explain(in_words(SettingsError.joined(others))) if others else ""
+        return self.form.explain(SettingsError.joined(ours)) + rest
+
+
+def _reasons(error: SettingsError) -> dict[str, str]:
+    """Return the reason for each field of the form; those of settings to try are told at the field for them."""
+    found: dict[str, str] = {}
+    for one in error.errors:
+        is_own = one.field.startswith(f"{SECTION}.")
+        field, reason = (one.field, one.reason) if is_own else (_AT_RANGES, f"{one.field}: {one.reason}")
+        found.setdefault(field, worded(reason) if is_own else reason)
+    return found
+
+
+def _choice(choices: Sequence[tuple[str, str]], value: str | None) -> Any:
+    return gr.update(choices=list(choices), value=value)

@@ -1,0 +1,110 @@
+"""What the tab Train Tuning does: the job of a study, the studies on the disk, and what is taken from one."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from modules import shared
+
+from ....hypernetworks.base.atomic import write_bytes
+from ....hypernetworks.base.errors import SettingsError
+from ....hypernetworks.train.settings.job import Job
+from ....hypernetworks.tuning import Study, TuneSettings, open_kept
+from ....hypernetworks.tuning.answer import Answer
+from ....hypernetworks.tuning.kept import ENDING
+from ....hypernetworks.tuning.reading import parse
+from ....hypernetworks.tuning.stores import FILE
+from ....hypernetworks.tuning.trials import Trial
+from ...model import host
+from ...runs import folders
+from ...runs.job import job_from
+
+#: Studies whose job named a folder, by that folder, as long as this process runs.
+_elsewhere: dict[str, None] = {}
+
+
+def tables_of(form: dict[str, Any], settings: TuneSettings) -> dict[str, Any]:
+    """Return the tables of the job that a study tries other settings of.
+
+    It is what the form of Train Gamma has. Where the shape of a network is tried, or creation files are, each trial
+    makes a new network, and the chosen one is not used.
+
+    Raises:
+        SettingsError: names the field.
+    """
+    makes_new = bool(settings.creation_files) or any(
+        one.address.startswith("network.") for one in parse(settings.ranges)
+    )
+    if not makes_new:
+        return job_from(form).to_mapping()
+    tables = {**form, "network": {}}
+    Job.from_mapping(tables)
+    return tables
+
+
+def note(study: Study) -> None:
+    """Note a study that is not in the host's folder of logs."""
+    if study.folder.parent != folders.log_dir():
+        _elsewhere[str(study.folder)] = None
+
+
+def studies() -> list[tuple[str, str]]:
+    """Return name and folder of each study of this machine, the one that was changed last first."""
+    found = [
+        path for path in [*folders.log_dir().glob(f"*{ENDING}"), *map(Path, _elsewhere)] if (path / FILE).is_file()
+    ]
+    found.sort(key=lambda path: (path / FILE).stat().st_mtime, reverse=True)
+    return [(path.name.removesuffix(ENDING), str(path)) for path in found]
+
+
+def answer_of(folder: str) -> Answer:
+    """Return the answer of a study; raises SettingsError where none is chosen, and StudyError where it is gone."""
+    if folder not in {path for _, path in studies()}:
+        raise SettingsError("Study", "choose a study first")
+    return Answer.of(open_kept(Path(folder)))
+
+
+def trial_of(answer: Answer, number: Any) -> Trial:
+    """Return a trial of a study by its number from 1; raises SettingsError where none is chosen."""
+    for trial in answer.ranked:
+        if str(trial.number + 1) == str(number or ""):
+            return trial
+    raise SettingsError("Trial", "choose a trial first")
+
+
+def trials(answer: Answer) -> list[tuple[str, str]]:
+    """Return words and number of each trial that has a value, the best first."""
+    return [(_words(answer, trial), str(trial.number + 1)) for trial in answer.ranked]
+
+
+def take_network(answer: Answer, trial: Trial) -> Path:
+    """Copy the network of a trial to the host's networks, under a name that is free, and return its path.
+
+    Raises:
+        SettingsError: another machine has it.
+        HypernetworkFileError: the disk refuses it.
+    """
+    source, folder = answer.study.network_of(trial), host.network_dir()
+    if not source.is_file():
+        raise SettingsError("Trial", f"{source.name} is not in {source.parent}; another machine may have trained it")
+    name = source.stem
+    names = itertools.chain([name], (f"{name} {number}" for number in itertools.count(2)))
+    path = next(path for one in names if not (path := folder / f"{one}.pt").exists())
+    folder.mkdir(parents=True, exist_ok=True)
+    write_bytes(path, source.read_bytes())
+    shared.reload_hypernetworks()
+    return path
+
+
+def new_shape(settings: Mapping[str, Any]) -> str:
+    """Return the settings of a new network among those of a trial, in words; empty where there are none."""
+    shape = {key.partition(".")[2]: value for key, value in settings.items() if key.startswith("network.") and value}
+    return ", ".join(f"{key} = {value}" for key, value in shape.items())
+
+
+def _words(answer: Answer, trial: Trial) -> str:
+    values = ", ".join(f"{value:.4g}" for value in trial.values)
+    return f"{trial.number + 1}: {values}"

@@ -1,0 +1,148 @@
+"""The tab Train Tuning on the embedded host with a tiny checkpoint."""
+
+from __future__ import annotations
+
+import shutil
+import warnings
+from pathlib import Path
+
+import pytest
+from hypernetwork_workbench.hypernetworks import files
+
+from tests.patches.tabs.test_train_tab import Tab, dataset, network  # noqa: F401 - fixtures
+
+RANGES = "schedule.rate = 1e-3..1e-1 log"
+
+
+@pytest.fixture
+def train(network, dataset, patched):  # noqa: F811
+    """Return the tab Train Gamma with an entry, and no study of another test on the disk."""
+    from hypernetwork_workbench.patches.runs import folders
+
+    shutil.rmtree(folders.log_dir(), ignore_errors=True)
+    opened = Tab()
+    opened.look(
+        network__file="ink",
+        data__folder=str(dataset),
+        data__width=64,
+        data__height=64,
+        train__max_steps=2,
+        train__validation_share=0.34,
+        preview__sampling_steps=1,
+    )
+    return opened
+
+
+class Tuning:
+    """The tab without a browser."""
+
+    def __init__(self, train):
+        import gradio as gr
+        from hypernetwork_workbench.patches.tabs.tuning import tab
+
+        with warnings.catch_warnings(), gr.Blocks():
+            warnings.simplefilter("ignore")
+            self.handlers = tab.make_tab(train.handlers)
+        self.train = train
+        self.form = self.handlers.form
+        self.entered = {field.name: field.component.value for field in self.form.fields}
+
+    def start(self, **entered):
+        self.entered |= entered
+        values = (*self.entered.values(), *self.train.entered.values())
+        self.study, self.status = self.handlers.start("task(x)", "", *values)
+        return self.study["value"] if isinstance(self.study, dict) and "value" in self.study else None
+
+    def look(self, **entered):
+        self.entered |= entered
+        count, *messages = self.handlers.look(*self.entered.values())
+        names = [field.name for field in self.form.fields]
+        return count, {name: one["value"] for name, one in zip(names, messages, strict=True) if one["visible"]}
+
+
+@pytest.fixture
+def tuning(train):
+    return Tuning(train)
+
+
+def test_the_entry_is_judged_while_it_is_filled_in(tuning):
+    assert tuning.look()[1]["ranges"].startswith("name at least one setting to try")
+    count, problems = tuning.look(ranges=RANGES + "\noptimizer.rate = 1..2", method="random")
+    assert count == ""
+    assert problems == {"ranges": "optimizer.rate: there is no such setting; do you mean schedule.rate?"}
+    count, problems = tuning.look(ranges=RANGES, method="grid", grid_points=5)
+    assert "The study has up to 5 trials." in count
+    assert problems == {}
+    assert "goes by one number" in tuning.look(objective="both", pruning="median")[1]["pruning"]
+
+
+@pytest.mark.slow
+def test_a_study_is_done_answered_and_taken(tuning, train):
+    ink = Path(train.entered["data.folder"])
+    assert ink.is_dir()
+    folder = tuning.start(ranges=RANGES, method="grid", grid_points=2)
+    assert "The study has 2 whole trials, 0 ended early and 0 failed." in tuning.status
+    assert "Best is trial " in tuning.status
+    trials, answer, sheet, table = tuning.handlers.show(folder)
+    assert [number for _, number in trials["choices"]] in (["1", "2"], ["2", "1"])
+    assert trials["value"] == trials["choices"][0][1]
+    for words in ("<td>whole</td>", "Learning rate", "Loss curves", "Trials as lines"):
+        assert words in answer
+    assert [Path(path).name for path in sheet["value"]] == ["sheet.png"]
+    assert Path(table["value"]).read_text(encoding="utf-8-sig").startswith("trial,state,validation loss,schedule.rate")
+
+    status, *updates = tuning.handlers.take_settings(train.handlers)(folder, "2", *train.entered.values())
+    assert "The form of Train Gamma has the settings of trial 2 now." in status
+    train.take(train.handlers.filled, updates)
+    assert train.entered["schedule.rate"] == "0.1"
+    assert train.entered["network.file"] == "ink"
+    from modules import shared
+
+    before = files.load(shared.hypernetworks["ink"]).state_dict()
+    for name in ("ink-002", "ink-002 2"):
+        assert f"Saved as {name}.pt in " in tuning.handlers.take_network(folder, "2")
+        taken = files.load(shared.hypernetworks[name])
+        assert taken.metadata.step == 2
+    assert all(
+        (before[key] == weight).all() for key, weight in files.load(shared.hypernetworks["ink"]).state_dict().items()
+    )
+    assert tuning.handlers.listing("")[0]["choices"] == [("ink", folder)]
+
+
+@pytest.mark.slow
+def test_shapes_are_tried_on_new_networks(tuning):
+    tuning.train.entered["output.name"] = "shapes"
+    folder = tuning.start(ranges="network.activation = [relu, mish]", method="grid", trials=0)
+    answer = tuning.handlers.show(folder)[1]
+    assert "mish" in answer
+    assert (
+        "Its network was a new one: activation = relu."
+        in tuning.handlers.take_settings(tuning.train.handlers)(folder, "1", *tuning.train.entered.values())[0]
+    )
+
+
+def test_what_is_wrong_is_said_in_the_words_of_both_forms(tuning, train):
+    assert tuning.start(ranges="") is None
+    assert "Settings to try: name at least one setting to try" in tuning.status
+    train.entered["train.validation_share"] = 0
+    tuning.start(ranges=RANGES, method="random")
+    assert "Validation share: is 0, but the trials are judged by validation loss" in tuning.status
+    train.entered["network.file"] = ""
+    tuning.start()
+    assert "choose a network; create one first" in tuning.status
+
+
+def test_nothing_is_taken_where_nothing_is_chosen(tuning):
+    trials, answer, *_ = tuning.handlers.show("")
+    assert trials["choices"] == []
+    assert "There is no study yet." in answer
+    assert "choose a study first" in tuning.handlers.take_network("", None)
+
+
+def test_the_run_lock_holds_a_study_too(tuning):
+    from hypernetwork_workbench.patches.runs.run import runs
+    from hypernetwork_workbench.patches.tabs.train import buttons
+
+    with runs.hold("other"):
+        _, said = buttons.one_at_a_time(tuning.handlers.start)("task(y)", "", *tuning.entered.values())
+    assert "is being trained" in said
