@@ -34,9 +34,9 @@ class Brain:
         self._settings, self._space = settings, space
         self._optuna: Any = None
         if settings.method not in (GRID, RANDOM):
-            self._optuna = optuna_package.load("tune.method", f"{settings.method} as a search")
+            self._optuna = optuna_package.load("tune.method", settings.method)
         if settings.pruning != NONE:
-            self._optuna = optuna_package.load("tune.pruning", f"{settings.pruning} pruning")
+            self._optuna = optuna_package.load("tune.pruning", settings.pruning)
         self._grid = space.grid(settings.grid_points) if settings.method == GRID else None
 
     @property

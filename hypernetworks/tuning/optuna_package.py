@@ -20,7 +20,7 @@ def load(field: str, why: str) -> Any:
 
     Args:
         field: the setting that needs it, as `section.key`.
-        why: what of it does, as the beginning of a sentence.
+        why: what needs it, as the beginning of a sentence.
 
     Raises:
         SettingsError: it is not installed; says how to install it.

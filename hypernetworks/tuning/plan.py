@@ -70,8 +70,11 @@ def plan_study(
 
 def _check(job: Job, settings: TuneSettings, space: Space) -> None:
     if VALIDATION in settings.objectives and not job.train.validation_share:
-        reason = f"is 0, but the trials are judged by {VALIDATION}; hold out a share such as 0.2, or judge by {STYLE}"
-        raise SettingsError("train.validation_share", reason)
+        raise SettingsError(
+            "train.validation_share",
+            "is 0, but the trials are judged by validation loss; hold out a share such as 0.2, or judge by style "
+            "distance",
+        )
     shapes = [one.address for one in space.parameters if one.address.startswith("network.")]
     if shapes and job.network.file and "network.file" not in shapes:
         reason = f"names a network, whose shape is what it is; leave it empty to try {', '.join(shapes)}"

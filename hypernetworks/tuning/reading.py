@@ -43,7 +43,10 @@ def parse(text: str) -> list[Parameter]:
             address, equals, value = line.replace("＝", "=", "=" not in line).partition("=")
             address = numbers.plain(address).strip()
             if not (equals and "." in address and value.strip()):
-                raise SettingsError("tune.ranges", f"{shown(line)} must have the form section.key = {_FORM[16:]}")
+                raise SettingsError(
+                    "tune.ranges",
+                    f"{shown(line)} must have the form section.key = 1e-4..1e-2 log, or section.key = [1, 2]",
+                )
             if address in found:
                 raise SettingsError(address, "is there twice in the settings to try")
             found[address] = _parameter(address, value.strip())
@@ -161,8 +164,9 @@ def _words(address: str, words: list[str]) -> dict[str, float]:
         elif word in (_LOG, _LINEAR, _WHOLE):
             found[word] = 1.0
         else:
-            known = f"{_LOG}, {_LINEAR}, {_WHOLE} and {_STEP} with a number"
-            raise SettingsError(address, f"{shown(word)} is no word of a range; there are {known}")
+            raise SettingsError(
+                address, f"{shown(word)} is no word of a range; there are log, linear, int and step with a number"
+            )
     return found
 
 

@@ -114,7 +114,8 @@ class TuneSettings(Settings):
     @rule("pruning", "objective")
     def _prunes_by_one_number(self) -> None:
         if self.pruning != NONE and self.objective == BOTH:
-            raise SettingsError("pruning", f"goes by one number; judge by {VALIDATION} or {STYLE}, or choose {NONE}")
+            reason = "goes by one number; judge by validation loss or style distance, or choose none"
+            raise SettingsError("pruning", reason)
 
     @rule("ranges", "creation_files", "training_files")
     def _tries_something(self) -> None:

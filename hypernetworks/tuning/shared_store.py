@@ -204,5 +204,5 @@ def _with_driver(url: str) -> str:
     for driver in ("psycopg", "psycopg2"):
         if importlib.util.find_spec(driver):
             return f"postgresql+{driver}://{rest}"
-    advice = "needs a package to reach PostgreSQL, which is not installed: run"
-    raise SettingsError("--study", f'{advice} {sys.executable} -m pip install "psycopg[binary]"')
+    advice = f"needs the package psycopg, which is not installed: run {sys.executable} -m pip install psycopg[binary]"
+    raise SettingsError("--study", advice)

@@ -74,8 +74,10 @@ class StudyResult:
     def lines(self) -> list[str]:
         """Return the result as sentences."""
         counts = {state: sum(trial.state == state for trial in self.trials) for state in OVER}
-        ended = "Interrupted after" if self.is_interrupted else "The study has"
-        lines = [f"{ended} {counts[COMPLETE]} whole trials, {counts[PRUNED]} ended early and {counts[FAILED]} failed."]
+        whole, early, failed = counts[COMPLETE], counts[PRUNED], counts[FAILED]
+        lines = [f"The study has {whole} whole trials, {early} ended early and {failed} failed."]
+        if self.is_interrupted:
+            lines.append("It was interrupted; started again, it goes on.")
         for trial in self.best:
             values = ", ".join(
                 f"{name} {value:.4g}" for name, value in zip(self.study.settings.objectives, trial.values, strict=True)

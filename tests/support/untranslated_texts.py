@@ -34,6 +34,7 @@ NOT_TRANSLATED = {
     "Hypernetworks in the X/Y/Z plot",
     "JPEG XL",
     "LayerNorm {}, dropout {}",
+    "Learn rate/train",
     "Let a job that is held wait for its turn again.",
     "Log directory",
     "LyCORIS GLoRA",

@@ -43,9 +43,9 @@ class Handlers:
             brain = Brain(settings, Space(tuple(parse(settings.ranges))))
         except SettingsError as error:
             return ["", *self.form.message_updates(_reasons(error))]
-        count = "as many trials as the files give" if settings.creation_files or settings.training_files else ""
-        words = count or f"up to {brain.most_trials} trials"
-        return [note(f"The study has {words}."), *self.form.message_updates({})]
+        if settings.creation_files or settings.training_files:
+            return [note("The files say how many trials there are."), *self.form.message_updates({})]
+        return [note(f"The study has up to {brain.most_trials} trials."), *self.form.message_updates({})]
 
     def start(self, _task: str, url: str, *entered: Any) -> tuple[Any, str]:
         """Do the trials of a study; return the list of studies with it chosen, and sentences on the result."""
@@ -59,7 +59,7 @@ class Handlers:
             result = tuning.tune_job(tables, settings, url=(url or "").strip())
             work.note(result.study)
             said = done(*map(worded, result.lines()), f"Networks, table and sheet are in {result.study.folder}.")
-            return _choice(work.studies(), str(result.study.folder)), said
+            return _choice(list(work.studies()), work.called(result.study.folder)), said
 
         try:
             with report_unexpected():
@@ -70,24 +70,23 @@ class Handlers:
 
     def listing(self, chosen: str) -> list[Any]:
         """Return the list of studies, one of them chosen, and what `show` returns for it."""
-        found = work.studies()
-        folder = chosen if chosen in {path for _, path in found} else found[0][1] if found else ""
-        return [_choice(found, folder), *self.show(folder)]
+        found = list(work.studies())
+        name = chosen if chosen in found else "".join(found[:1])
+        return [_choice(found, name), *self.show(name)]
 
-    def show(self, folder: str) -> list[Any]:
+    def show(self, name: str) -> list[Any]:
         """Return trials, answer, sheet and table of a study; nothing where there is none."""
-        if not folder:
-            return [_choice([], None), note("There is no study yet."), gr.update(value=None), gr.update(visible=False)]
+        if not name:
+            return [_choice([], ""), note("There is no study yet."), gr.update(value=None), gr.update(visible=False)]
         try:
-            answer = work.answer_of(folder)
+            answer = work.answer_of(name)
         except WorkbenchError as error:
-            return [_choice([], None), refused([f"{error}."]), gr.update(value=None), gr.update(visible=False)]
+            return [_choice([], ""), refused([f"{error}."]), gr.update(value=None), gr.update(visible=False)]
         found = work.trials(answer)
         files = answer.write()
         sheets = [str(path) for path in files if path.suffix == ".png"]
-        best = found[0][1] if found else None
         return [
-            _choice(found, best),
+            _choice(found, "".join(found[:1])),
             page(answer),
             gr.update(value=sheets),
             gr.update(value=str(files[0]), visible=True),
@@ -96,10 +95,10 @@ class Handlers:
     def take_settings(self, train: TrainHandlers) -> Callable[..., list[Any]]:
         """Return the handler that fills the settings of the chosen trial into the form of `train`."""
 
-        def handle(folder: str, number: Any, *entered: Any) -> list[Any]:
+        def handle(name: str, trial_words: str, *entered: Any) -> list[Any]:
             try:
-                answer = work.answer_of(folder)
-                trial = work.trial_of(answer, number)
+                answer = work.answer_of(name)
+                trial = work.trial_of(answer, trial_words)
                 job = answer.study.taken(trial)
             except WorkbenchError as error:
                 return [self._explained(error), *(gr.update() for _ in train.filled)]
@@ -110,11 +109,11 @@ class Handlers:
 
         return handle
 
-    def take_network(self, folder: str, number: Any) -> str:
+    def take_network(self, name: str, trial_words: str) -> str:
         """Copy the network of the chosen trial to the host's networks; return a sentence."""
         try:
-            answer = work.answer_of(folder)
-            path = work.take_network(answer, work.trial_of(answer, number))
+            answer = work.answer_of(name)
+            path = work.take_network(answer, work.trial_of(answer, trial_words))
         except WorkbenchError as error:
             return self._explained(error)
         return done(f"Saved as {path.name} in {path.parent}.")
@@ -147,5 +146,5 @@ def _reasons(error: SettingsError) -> dict[str, str]:
     return found
 
 
-def _choice(choices: Sequence[tuple[str, str]], value: str | None) -> Any:
-    return gr.update(choices=list(choices), value=value)
+def _choice(choices: list[str], value: str) -> Any:
+    return gr.update(choices=choices, value=value or None)

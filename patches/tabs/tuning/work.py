@@ -51,33 +51,41 @@ def note(study: Study) -> None:
         _elsewhere[str(study.folder)] = None
 
 
-def studies() -> list[tuple[str, str]]:
-    """Return name and folder of each study of this machine, the one that was changed last first."""
-    found = [
-        path for path in [*folders.log_dir().glob(f"*{ENDING}"), *map(Path, _elsewhere)] if (path / FILE).is_file()
-    ]
+def studies() -> dict[str, Path]:
+    """Return the folder of each study of this machine by what it is called, the one that was changed last first.
+
+    A study in the host's folder of logs is called by its name, any other by its folder.
+    """
+    places = [*folders.log_dir().glob(f"*{ENDING}"), *map(Path, _elsewhere)]
+    found = [path for path in places if (path / FILE).is_file()]
     found.sort(key=lambda path: (path / FILE).stat().st_mtime, reverse=True)
-    return [(path.name.removesuffix(ENDING), str(path)) for path in found]
+    return {called(path): path for path in found}
 
 
-def answer_of(folder: str) -> Answer:
+def called(folder: Path) -> str:
+    """Return what the study in a folder is called."""
+    return folder.name.removesuffix(ENDING) if folder.parent == folders.log_dir() else str(folder)
+
+
+def answer_of(name: str) -> Answer:
     """Return the answer of a study; raises SettingsError where none is chosen, and StudyError where it is gone."""
-    if folder not in {path for _, path in studies()}:
+    folder = studies().get(name)
+    if folder is None:
         raise SettingsError("Study", "choose a study first")
-    return Answer.of(open_kept(Path(folder)))
+    return Answer.of(open_kept(folder))
 
 
-def trial_of(answer: Answer, number: Any) -> Trial:
-    """Return a trial of a study by its number from 1; raises SettingsError where none is chosen."""
-    for trial in answer.ranked:
-        if str(trial.number + 1) == str(number or ""):
-            return trial
-    raise SettingsError("Trial", "choose a trial first")
+def trial_of(answer: Answer, words: str) -> Trial:
+    """Return a trial of a study by what the list says of it; raises SettingsError where none is chosen."""
+    found = next((trial for trial in answer.ranked if _words(trial) == words), None)
+    if found is None:
+        raise SettingsError("Trial", "choose a trial first")
+    return found
 
 
-def trials(answer: Answer) -> list[tuple[str, str]]:
-    """Return words and number of each trial that has a value, the best first."""
-    return [(_words(answer, trial), str(trial.number + 1)) for trial in answer.ranked]
+def trials(answer: Answer) -> list[str]:
+    """Return number and values of each trial that has values, the best first."""
+    return list(map(_words, answer.ranked))
 
 
 def take_network(answer: Answer, trial: Trial) -> Path:
@@ -105,6 +113,5 @@ def new_shape(settings: Mapping[str, Any]) -> str:
     return ", ".join(f"{key} = {value}" for key, value in shape.items())
 
 
-def _words(answer: Answer, trial: Trial) -> str:
-    values = ", ".join(f"{value:.4g}" for value in trial.values)
-    return f"{trial.number + 1}: {values}"
+def _words(trial: Trial) -> str:
+    return f"{trial.number + 1}: {', '.join(f'{value:.4g}' for value in trial.values)}"

@@ -120,7 +120,7 @@ def test_an_interrupted_trial_is_given_back_and_goes_on_from_its_state(pictures,
     stopped = tune(pictures, tmp_path / "b", progress=FakeProgress(stop_after=8 + 8 + 3))
     assert stopped.is_interrupted
     assert [trial.state for trial in stopped.trials] == ["complete", "complete", "waiting"]
-    assert "Interrupted after 2 whole trials" in stopped.lines()[0]
+    assert "It was interrupted; started again, it goes on." in stopped.lines()[1]
     steps = FakeProgress()
     again = tune(pictures, tmp_path / "b", progress=steps)
     assert studies.outcome(again) == whole
@@ -293,8 +293,8 @@ def test_an_address_of_no_database_is_refused(pictures, tmp_path, url, sentence)
 @pytest.mark.parametrize(
     ("given", "url", "sentence"),
     [
-        ({"method": "TPE"}, "", "tune.method: TPE as a search needs Optuna, which is not installed: run "),
-        ({"pruning": "median"}, "", "tune.pruning: median pruning needs Optuna, which is not installed: run "),
+        ({"method": "TPE"}, "", "tune.method: TPE needs Optuna, which is not installed: run "),
+        ({"pruning": "median"}, "", "tune.pruning: median needs Optuna, which is not installed: run "),
         ({}, "sqlite:///x.db", "--study: a shared study needs Optuna, which is not installed: run "),
     ],
 )

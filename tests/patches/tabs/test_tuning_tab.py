@@ -84,14 +84,15 @@ def test_a_study_is_done_answered_and_taken(tuning, train):
     assert "The study has 2 whole trials, 0 ended early and 0 failed." in tuning.status
     assert "Best is trial " in tuning.status
     trials, answer, sheet, table = tuning.handlers.show(folder)
-    assert [number for _, number in trials["choices"]] in (["1", "2"], ["2", "1"])
-    assert trials["value"] == trials["choices"][0][1]
+    assert sorted(words[:2] for words in trials["choices"]) == ["1:", "2:"]
+    assert trials["value"] == trials["choices"][0]
+    second = next(words for words in trials["choices"] if words.startswith("2:"))
     for words in ("<td>whole</td>", "Learning rate", "Loss curves", "Trials as lines"):
         assert words in answer
     assert [Path(path).name for path in sheet["value"]] == ["sheet.png"]
     assert Path(table["value"]).read_text(encoding="utf-8-sig").startswith("trial,state,validation loss,schedule.rate")
 
-    status, *updates = tuning.handlers.take_settings(train.handlers)(folder, "2", *train.entered.values())
+    status, *updates = tuning.handlers.take_settings(train.handlers)(folder, second, *train.entered.values())
     assert "The form of Train Gamma has the settings of trial 2 now." in status
     train.take(train.handlers.filled, updates)
     assert train.entered["schedule.rate"] == "0.1"
@@ -100,24 +101,25 @@ def test_a_study_is_done_answered_and_taken(tuning, train):
 
     before = files.load(shared.hypernetworks["ink"]).state_dict()
     for name in ("ink-002", "ink-002 2"):
-        assert f"Saved as {name}.pt in " in tuning.handlers.take_network(folder, "2")
+        assert f"Saved as {name}.pt in " in tuning.handlers.take_network(folder, second)
         taken = files.load(shared.hypernetworks[name])
         assert taken.metadata.step == 2
     assert all(
         (before[key] == weight).all() for key, weight in files.load(shared.hypernetworks["ink"]).state_dict().items()
     )
-    assert tuning.handlers.listing("")[0]["choices"] == [("ink", folder)]
+    assert tuning.handlers.listing("")[0]["choices"] == ["ink"] == [folder]
 
 
 @pytest.mark.slow
 def test_shapes_are_tried_on_new_networks(tuning):
     tuning.train.entered["output.name"] = "shapes"
     folder = tuning.start(ranges="network.activation = [relu, mish]", method="grid", trials=0)
-    answer = tuning.handlers.show(folder)[1]
+    trials, answer, *_ = tuning.handlers.show(folder)
+    first = next(words for words in trials["choices"] if words.startswith("1:"))
     assert "mish" in answer
     assert (
         "Its network was a new one: activation = relu."
-        in tuning.handlers.take_settings(tuning.train.handlers)(folder, "1", *tuning.train.entered.values())[0]
+        in tuning.handlers.take_settings(tuning.train.handlers)(folder, first, *tuning.train.entered.values())[0]
     )
 
 
@@ -136,7 +138,7 @@ def test_nothing_is_taken_where_nothing_is_chosen(tuning):
     trials, answer, *_ = tuning.handlers.show("")
     assert trials["choices"] == []
     assert "There is no study yet." in answer
-    assert "choose a study first" in tuning.handlers.take_network("", None)
+    assert "choose a study first" in tuning.handlers.take_network("", "")
 
 
 def test_the_run_lock_holds_a_study_too(tuning):
