@@ -23,7 +23,7 @@ from hypernetwork_workbench.hypernetworks.base.errors import WorkbenchError  # n
 from hypernetwork_workbench.hypernetworks.ranks import Ranks  # noqa: E402
 from hypernetwork_workbench.hypernetworks.train.settings.job import Job  # noqa: E402
 from hypernetwork_workbench.hypernetworks.train.settings.job_file import apply_overrides, read_tables  # noqa: E402
-from hypernetwork_workbench.hypernetworks.tuning.settings import SECTION, take_table  # noqa: E402
+from hypernetwork_workbench.hypernetworks.tuning.space.settings import SECTION, take_table  # noqa: E402
 
 from . import train_ranks  # noqa: E402
 from .console import Parser, add_common, check_report, start_host  # noqa: E402

@@ -2,7 +2,7 @@
 
 from .kept import Study, open_kept
 from .plan import StudyPlan, plan_study
-from .settings import TuneSettings, take_table
+from .space.settings import TuneSettings, take_table
 from .study import StudyResult, run_study
 from .trials import StudyError, Trial
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from ..base.errors import SettingsError
 from .kept import Study
-from .originals import CREATION, TRAINING
+from .space.originals import CREATION, TRAINING
 from .trials import COMPLETE, Trial
 
 

@@ -13,8 +13,8 @@ from typing import Any
 
 from ..base.randomness import derived_seed
 from . import optuna_package
-from .settings import GRID, HYPERBAND, NONE, RANDOM, TuneSettings
 from .space import Space
+from .space.settings import GRID, HYPERBAND, NONE, RANDOM, TuneSettings
 from .trials import COMPLETE, PRUNED, RUNNING, Trial
 
 #: Trials that TPE draws at random before it can tell anything.

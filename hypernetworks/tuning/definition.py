@@ -12,8 +12,8 @@ from typing import Any
 from ..base.forms import Anything, Exactly, Record, Table, Text, UnfitError
 from ..base.outside import shown
 from ..train.origin import MAX_CHARACTERS, Origin
-from .settings import TuneSettings
 from .space import Choices, Parameter, Range, Space
+from .space.settings import TuneSettings
 from .trials import StudyError
 
 _VERSION = 1

@@ -12,7 +12,7 @@ from ..ports import PictureRequest
 from ..train.tracking.judging import Judged
 from ..train.tracking.previews import save_picture
 from .brain import Pruning
-from .settings import STYLE, VALIDATION
+from .space.settings import STYLE, VALIDATION
 from .style import StyleMeasure
 from .trials import Store, Trial
 

@@ -10,9 +10,9 @@ from typing import Any
 from ..train.settings.job import Job
 from .definition import Definition
 from .local_store import LocalStore
-from .originals import CREATION, TRAINING
-from .settings import TuneSettings
 from .space import Space
+from .space.originals import CREATION, TRAINING
+from .space.settings import TuneSettings
 from .stores import FILE
 from .trials import Store, StudyError, Trial
 

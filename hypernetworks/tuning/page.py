@@ -5,8 +5,8 @@ from __future__ import annotations
 from ..jobs.train_entry import LABELS
 from ..pages import tuning as pages
 from .answer import Answer
-from .settings import TuneSettings
 from .space import Range
+from .space.settings import TuneSettings
 from .trials import COMPLETE
 
 _MOST_CURVES = 8

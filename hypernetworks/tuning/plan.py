@@ -14,10 +14,10 @@ from .brain import Brain
 from .definition import Definition
 from .judge import Measures
 from .kept import ENDING, Study, Tables, trial_tables
-from .originals import file_choices
-from .reading import parse
-from .settings import NONE, STYLE, VALIDATION, TuneSettings
 from .space import Space
+from .space.originals import file_choices
+from .space.reading import parse
+from .space.settings import NONE, STYLE, VALIDATION, TuneSettings
 from .stores import open_store
 from .style import StyleMeasure
 

@@ -13,8 +13,8 @@ from ....hypernetworks.pages.sentences import done, note, refused
 from ....hypernetworks.tuning import TuneSettings
 from ....hypernetworks.tuning.brain import Brain
 from ....hypernetworks.tuning.page import page
-from ....hypernetworks.tuning.reading import parse
 from ....hypernetworks.tuning.space import Space
+from ....hypernetworks.tuning.space.reading import parse
 from ...patching.error_reports import report_unexpected
 from ...runs import training, tuning
 from ..form import Form

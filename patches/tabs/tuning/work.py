@@ -15,7 +15,7 @@ from ....hypernetworks.train.settings.job import Job
 from ....hypernetworks.tuning import Study, TuneSettings, open_kept
 from ....hypernetworks.tuning.answer import Answer
 from ....hypernetworks.tuning.kept import ENDING
-from ....hypernetworks.tuning.reading import parse
+from ....hypernetworks.tuning.space.reading import parse
 from ....hypernetworks.tuning.stores import FILE
 from ....hypernetworks.tuning.trials import Trial
 from ...model import host

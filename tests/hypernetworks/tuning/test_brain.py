@@ -3,8 +3,9 @@
 import math
 
 import pytest
-from hypernetwork_workbench.hypernetworks.tuning import Trial, TuneSettings, reading, space
+from hypernetwork_workbench.hypernetworks.tuning import Trial, TuneSettings, space
 from hypernetwork_workbench.hypernetworks.tuning.brain import Brain, best
+from hypernetwork_workbench.hypernetworks.tuning.space import reading
 
 RANGES = "schedule.rate = 1e-4..1 log\nnetwork.activation = [relu, mish]"
 COUNT = 16

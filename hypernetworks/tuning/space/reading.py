@@ -6,14 +6,14 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ..base import numbers
-from ..base.errors import ErrorCollector, NumberError, SettingsError
-from ..base.options import LENGTH, Option, Settings, in_lines, take
-from ..base.outside import UnfitTextError, shown
-from ..base.suggestions import meant
-from ..texts.toml import parse_toml
-from ..train.settings.job import PLACES, SECTIONS
-from .space import MOST_VALUES, Choices, Parameter, Range
+from ...base import numbers
+from ...base.errors import ErrorCollector, NumberError, SettingsError
+from ...base.options import LENGTH, Option, Settings, in_lines, take
+from ...base.outside import UnfitTextError, shown
+from ...base.suggestions import meant
+from ...texts.toml import parse_toml
+from ...train.settings.job import PLACES, SECTIONS
+from .parameters import MOST_VALUES, Choices, Parameter, Range
 
 _RANGE = re.compile(
     r"(?P<low>[^\s\[\]]+?)\s*(?:\.\.\.?|…|[~〜])\s*(?P<high>[^\s.~〜]\S*)(?P<words>(?:\s+\S+)*)", re.DOTALL

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..base.errors import SettingsError
-from ..base.options import Group, Settings, from_tables, setting
-from ..base.registry import rule
+from ...base.errors import SettingsError
+from ...base.options import Group, Settings, from_tables, setting
+from ...base.registry import rule
 
 SECTION = "tune"
 VALIDATION, STYLE, BOTH = "validation loss", "style distance", "both"

@@ -3,8 +3,9 @@
 import pytest
 from hypernetwork_workbench.hypernetworks.base.errors import SettingsError
 from hypernetwork_workbench.hypernetworks.train.settings.job import SECTIONS
-from hypernetwork_workbench.hypernetworks.tuning import reading, space
-from hypernetwork_workbench.hypernetworks.tuning.settings import TuneSettings, take_table, to_toml
+from hypernetwork_workbench.hypernetworks.tuning.space import parameters as space
+from hypernetwork_workbench.hypernetworks.tuning.space import reading
+from hypernetwork_workbench.hypernetworks.tuning.space.settings import TuneSettings, take_table, to_toml
 
 
 def only(line):

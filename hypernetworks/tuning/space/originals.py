@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..base.errors import ErrorCollector, PathTextError, SettingsError
-from ..base.outside import is_file, read_bytes, reason_of, shown
-from ..base.paths import read_path
-from ..jobs import create_files, train_files
-from ..jobs.settings_text import MAX_BYTES
-from ..network.settings import ShapeSettings
+from ...base.errors import ErrorCollector, PathTextError, SettingsError
+from ...base.outside import is_file, read_bytes, reason_of, shown
+from ...base.paths import read_path
+from ...jobs import create_files, train_files
+from ...jobs.settings_text import MAX_BYTES
+from ...network.settings import ShapeSettings
+from .parameters import Choices, Point
 from .settings import TuneSettings
-from .space import Choices, Point
 
 CREATION, TRAINING = "tune.creation_files", "tune.training_files"
 _SHAPE = frozenset(name for name, _, _ in ShapeSettings.options())

@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..base.errors import SettingsError
-from ..base.randomness import derived_seed
+from ...base.errors import SettingsError
+from ...base.randomness import derived_seed
 
 #: Values of settings by `section.key`, plain as a job file has them.
 Point = Mapping[str, Any]
