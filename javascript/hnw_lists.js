@@ -7,6 +7,7 @@ const HNW_LISTS = [
 ];
 
 (() => {
+    const LOOK_MS = 250;
     const button = (id) => gradioApp().querySelector(`#${id}`);
 
     function readInSight() {
@@ -27,22 +28,40 @@ const HNW_LISTS = [
 
     document.addEventListener("pointerover", readBefore);
 
-    // Of choices that come while a list is open, newer versions of gradio (Forge) show only those with the text in it.
+    const choicesOf = (id) => {
+        const found = window.gradio_config?.components?.find(({props}) => props?.elem_id === id);
+        return JSON.stringify(found?.props.choices);
+    };
+
+    function reopen(input) {
+        input.blur();
+        input.focus();
+    }
+
+    // Choices that come while a list is open are shown by gradio 3 after the next key, and by newer versions (Forge) only
+    // where they have the text in it. Once a person types, the list is left as it is.
     function watchOpen({target: input}) {
         const list = input.closest?.(".hnw-networks");
         if (!list) return;
         const text = input.value;
+        const choices = choicesOf(list.id);
+        const timer = setInterval(() => {
+            if (choicesOf(list.id) !== choices && input.value === text) reopen(input);
+        }, LOOK_MS);
         const shown = () => list.querySelectorAll("li").length;
         let most = shown();
         const watch = new MutationObserver(() => {
             most = Math.max(most, shown());
             if (!shown() || shown() === most || input.value !== text) return;
             watch.disconnect();
-            input.blur();
-            input.focus();
+            reopen(input);
         });
         watch.observe(list, {childList: true, subtree: true});
-        input.addEventListener("blur", () => watch.disconnect(), {once: true});
+        const end = () => {
+            clearInterval(timer);
+            watch.disconnect();
+        };
+        input.addEventListener("blur", end, {once: true});
     }
 
     document.addEventListener("focusin", watchOpen);

@@ -4,6 +4,7 @@ effect on a picture.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from selenium.webdriver import ActionChains
 from tests.browser.conftest import Server
 from tests.browser.page import Page
 
+OPEN = "document.activeElement.blur(); arguments[0].scrollIntoView({block: 'center'}); arguments[0].focus()"
+SHOWN = "return [...document.querySelectorAll(`#${arguments[0]} li`)].map((one) => one.textContent)"
 WIDTHS = (96, 64, 128)  # of the demo's model
 #: A list, with its tab and where the page says that what it has is gone.
 LISTS = {
@@ -41,6 +44,11 @@ def save(folder: Path, name: str, widths: tuple[int, ...] = WIDTHS) -> Path:
     return path
 
 
+def shown(page: Page, list_: str) -> str:
+    """Return the names in an open list, one a line."""
+    return "\n".join(page.driver.execute_script(SHOWN, list_))
+
+
 def point_at(page: Page, list_: str) -> None:
     field = page.find(f"#{list_} input")
     page.driver.execute_script("document.activeElement.blur(); arguments[0].scrollIntoView({block: 'center'})", field)
@@ -59,6 +67,31 @@ def test_a_file_that_comes_is_in_the_list_and_one_that_goes_is_told(page: Page, 
     path.unlink()
     point_at(page, list_)
     page.wait_for_text(place, name)
+
+
+@pytest.mark.parametrize("list_", LISTS)
+def test_a_list_that_is_open_shows_what_comes_without_a_key(page: Page, networks: Path, list_: str):
+    for tab in LISTS[list_][0]:
+        page.tab(tab)
+    field = page.find(f"#{list_} input")
+    page.driver.execute_script(OPEN, field)
+    text, path = field.get_property("value"), save(networks, f"while {list_} is open")
+    refresh = f"#{'_'.join(list_.split('_')[:2])}_refresh"
+
+    def is_shown() -> bool:
+        # gradio drops a press that comes while one before it is not answered.
+        page.driver.execute_script("document.querySelector(arguments[0]).click()", refresh)
+        time.sleep(0.5)
+        return path.stem in shown(page, list_)
+
+    page.until("the new name", is_shown)
+    assert page.driver.execute_script("return document.activeElement === arguments[0]", field)
+    assert field.get_property("value") == text
+    another = save(networks, f"again while {list_} is open")
+    page.until("a name beside others", lambda: is_shown() and another.stem in shown(page, list_))
+    path.unlink()
+    another.unlink()
+    page.driver.execute_script("arguments[0].blur()", field)
 
 
 def test_what_had_no_effect_is_told_under_the_picture(page: Page, networks: Path):
