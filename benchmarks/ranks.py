@@ -1,9 +1,13 @@
-"""What several processes bring: the step of the demo job with one, and shared by two, as the log of a run tells it."""
+"""What several processes bring: the step of the demo job with one, and shared by two, as the log of a run tells it.
+
+On the CPU each process has one core, as it would have one GPU.
+"""
 
 from __future__ import annotations
 
 import csv
 import itertools
+import os
 import statistics
 import subprocess
 import sys
@@ -66,7 +70,7 @@ def _step_seconds(px: int, count: int) -> list[float]:
         command = [sys.executable, str(host.ROOT / "launch.py"), "train", str(host.ROOT / "examples" / "demo.toml")]
         command += ["--nproc", str(count), "--data-dir", str(Path(name) / "host")]
         command += [word for key, value in changes.items() for word in ("--set", f"{key}={value}")]
-        subprocess.run(command, check=True, capture_output=True)
+        subprocess.run(command, check=True, capture_output=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
         with (Path(name) / "night" / "log.csv").open(encoding="utf-8", newline="") as file:
             moments = [float(row["seconds"]) for row in csv.DictReader(file)]
     return [after - before for before, after in itertools.pairwise(moments[_SETTLED:])]

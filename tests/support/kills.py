@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 # All that a part needs is imported before the forks: they would each do it again.
 import torch
+import torch._dynamo  # every optimizer does
 from hypernetwork_workbench.hypernetworks.base.errors import WorkbenchError
 from hypernetwork_workbench.hypernetworks.train.run import train
 
