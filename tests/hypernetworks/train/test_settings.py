@@ -124,3 +124,39 @@ def test_the_lowest_timestep_is_not_above_the_highest():
     with pytest.raises(SettingsError, match="must not be above the highest timestep 6") as caught:
         LossSettings(min_timestep=7, max_timestep=6)
     assert caught.value.field == "min_timestep"
+
+
+@pytest.mark.parametrize(
+    ("kind", "field", "text", "reason"),
+    [
+        (OptimizerSettings, "clip_limit", "fast", "must be a number or such as 1.0:500,0.1, not 'fast'"),
+        (
+            OptimizerSettings,
+            "clip_limit",
+            "1:-1,0.1",
+            "0.1 in '1:-1,0.1' is never reached, as 1:-1 before it has no end",
+        ),
+        (OptimizerSettings, "clip_limit", "0,5", "write a point for the comma in '0,5', as in 0.5"),
+        (ScheduleSettings, "rate", "fast", "'fast' is no learning rate"),
+    ],
+)
+def test_a_text_that_is_no_schedule_is_told_with_its_field(kind, field, text, reason):
+    with pytest.raises(SettingsError) as caught:
+        kind(**{field: text})
+    assert caught.value.field == field
+    assert reason in caught.value.reason
+
+
+def test_curves_take_one_rate_and_steps_take_several():
+    assert ScheduleSettings(kind="steps", rate="1e-4:5,1e-5").rate == "1e-4:5,1e-5"
+    assert ScheduleSettings(kind="linear", rate="1e-4").rate == "1e-4"
+    with pytest.raises(SettingsError, match="must be one number for the schedule linear") as caught:
+        ScheduleSettings(kind="linear", rate="1e-4：5，1e-5")
+    assert caught.value.field == "rate"
+
+
+def test_a_schedule_counts_epochs_where_one_of_its_lengths_does():
+    for changes in ({}, {"rate": "1e-4:5,1e-5"}, {"warmup": "7"}, {"cycle": "9"}):
+        assert not ScheduleSettings(**changes).counts_epochs
+    for changes in ({"rate": "1e-4:2 epochs,1e-5"}, {"warmup": "1 epoch"}, {"cycle": "2 epochs"}):
+        assert ScheduleSettings(**changes).counts_epochs
