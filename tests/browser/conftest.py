@@ -99,6 +99,15 @@ def serving(tmp_path_factory: pytest.TempPathFactory, *flags: str) -> Iterator[S
                 process.kill()
 
 
+def wait_for_answer(address: str, process: subprocess.Popen[bytes]) -> None:
+    """Wait until a server that was started answers."""
+    start = time.monotonic()
+    while not _answers(address):
+        assert process.poll() is None, "the server ended by itself"
+        assert time.monotonic() - start < SECONDS_TO_START, "the server does not answer"
+        time.sleep(0.1)
+
+
 def free_port() -> int:
     """Return a port of this machine that nobody uses now."""
     with socket.socket() as probe:

@@ -41,6 +41,7 @@ def walk(one: every.Toucher, data: Path) -> None:
     look_at_runs(one)
     add_rows(one)
     look_at_pictures(one, data)
+    queue(one)
     one.open("hnw_merge_tab")
     ask_for_small_pictures(one, "hnw_merge_pictures")
     for name in layout.TABS:
@@ -216,6 +217,31 @@ def look_at_runs(one: every.Toucher) -> None:
     one.press("hnw_runs_refresh")
     page.press(page.find("#hnw_runs_list .hnw-run-choice"))
     one.press("hnw_runs_fill")
+
+
+def queue(one: every.Toucher) -> None:
+    """Add jobs to a queue that is held, order them, look at one, and take them all back."""
+    page = one.page
+    one.open("hnw_queue_tab")
+    one.press("hnw_queue_hold")
+    one.open("hnw_create_tab")
+    page.fill("hnw_create_name", "queued")
+    one.press("hnw_create_queue")
+    one.open("hnw_train_tab")
+    for name in ("queue", "queue_continue"):
+        one.press(f"hnw_train_{name}")
+    one.open("hnw_merge_tab")
+    one.press("hnw_merge_queue")
+    one.open("hnw_queue_tab")
+    one.press("hnw_queue_refresh")
+    page.press(page.find("#hnw_queue_list .hnw-run-choice"))
+    for name in ("down", "up", "first", "show", "pause", "go_on", "cancel", "retry"):
+        one.press(f"hnw_queue_{name}")
+    for box in page.driver.find_elements("css selector", "#hnw_queue_list .hnw-run-choice:not(:checked)"):
+        page.press(box)
+    for name in ("cancel", "remove"):
+        one.press(f"hnw_queue_{name}")
+    page.until("an empty list", lambda: not html(page, "#hnw_queue_list .hnw-run-card"))
 
 
 def add_rows(one: every.Toucher) -> None:
