@@ -25,6 +25,7 @@ from ...model import host
 from ...model.attention_layers import loaded_widths
 from ..form import Form
 from ..head import Head
+from ..own_presets import OwnPresets
 from ..preset_choice import shown_preset
 
 _CHANGED = "the checkpoint has changed and its widths are ticked now; look at them and press the button again"
@@ -39,8 +40,7 @@ class Panel:
         head: the head of the form.
     """
 
-    preset: Any
-    advice: Any
+    presets: OwnPresets
     drawing: Any
     summary: Any
     seen: Any
@@ -82,7 +82,7 @@ class Handlers:
     def shown(self) -> list[Any]:
         """Components that `look` updates."""
         panel = self.panel
-        beside_form = [panel.drawing, panel.summary, panel.preset, panel.advice, panel.head.marks]
+        beside_form = [panel.drawing, panel.summary, *panel.presets.shown, panel.head.marks]
         return [self._ticks, panel.seen, *self.form.messages, *beside_form]
 
     @property
@@ -96,7 +96,7 @@ class Handlers:
 
     def choose_preset(self, name: str, seen: Seen, *entered: Any) -> list[Any]:
         """Fill in the shape of a preset."""
-        preset = presets.by_name(name)
+        preset = self.panel.presets.get(name)
         return self._fill(preset.values() if preset else {}, seen, entered)
 
     def load(self, file: Any, seen: Seen, *entered: Any) -> list[Any]:
@@ -178,9 +178,18 @@ class Handlers:
             *self.form.message_updates({error.field: error.reason for error in entry.problems}),
             create_view.drawing(entry),
             create_view.summary(entry, now, FORM_LABELS),
-            *shown_preset(presets.matching(entry.structure)),
+            *self._matching(entry, values),
             self.panel.head.update(marked),
         ]
+
+    def by_address(self, _seen: Seen, *entered: Any) -> dict[str, Any]:
+        """Return what was entered, by name."""
+        return self.form.values(entered)
+
+    def _matching(self, entry: Entry, values: Mapping[str, Any]) -> list[Any]:
+        """Show the preset of a user whose values the form has, else the shipped one of this structure."""
+        own = self.panel.presets.shelf.matching(values)
+        return shown_preset(own or presets.matching(entry.structure))
 
     def _fill(self, changes: Mapping[str, Any], seen: Seen, entered: Sequence[Any]) -> list[Any]:
         """Return updates that fill in new values, with those of `look` for the result."""

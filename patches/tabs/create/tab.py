@@ -11,13 +11,13 @@ from gradio.context import Context
 
 from ....hypernetworks.base.options import Option, as_text, groups
 from ....hypernetworks.jobs.create_entry import MORE_WIDTHS
-from ....hypernetworks.network import presets
+from ....hypernetworks.jobs.preset_kinds import CREATION
 from ....hypernetworks.train.settings.job import CreateSettings
 from .. import start_values
 from ..form import Form
 from ..frame import controls, form_column, frame, panel_column, wipe_on
 from ..head import Head
-from ..preset_choice import preset_choice
+from ..own_presets import OwnPresets, Words
 from .handlers import Handlers, Panel, Seen
 
 _ID = "hnw_create"
@@ -62,25 +62,26 @@ def make_tab(start: Mapping[str, Mapping[str, Any]]) -> Handlers:
     with gr.Tab("Create Beta Hypernetwork", elem_id=f"{_ID}_tab") as tab, frame():
         with form_column(_ID):
             head = Head(form)
-            preset, advice = _preset_choice()
+            own = _presets()
             form.add_rows({"": CreateSettings}, {"": values})
             form.add_folds({"": CreateSettings}, {"": values}, groups([CreateSettings]))
         head.fill()
         with panel_column(_ID, is_sticky=True):
             buttons = _buttons()
-            panel = _panel(preset, advice, head)
+            panel = _panel(own, head)
         handlers = Handlers(form, panel, wanted)
         _connect(tab, handlers, buttons)
     _built[:] = [(Context.root_block, Made(handlers, buttons))]
     return handlers
 
 
-def _preset_choice() -> tuple[Any, Any]:
-    return preset_choice(
+def _presets() -> OwnPresets:
+    return OwnPresets(
         "hnw_create",
-        presets.PRESETS,
+        CREATION,
         "Preset",
         "Fills in a proven shape; you can change everything afterwards.",
+        Words("Own presets", "Name of the preset", "Replace the preset of this name", "Presets to compare"),
     )
 
 
@@ -117,10 +118,9 @@ def _buttons() -> dict[str, Any]:
     return buttons
 
 
-def _panel(preset: Any, advice: Any, head: Head) -> Panel:
+def _panel(own: OwnPresets, head: Head) -> Panel:
     return Panel(
-        preset=preset,
-        advice=advice,
+        presets=own,
         drawing=gr.HTML(elem_id="hnw_create_drawing"),
         summary=gr.HTML(elem_id="hnw_create_summary"),
         seen=gr.State(Seen()),
@@ -133,10 +133,11 @@ def _connect(tab: Any, handlers: Handlers, buttons: Mapping[str, Any]) -> None:
     soon = handlers.form.look_with(handlers.look, inputs, shown)
     for event in (tab.select, buttons["refresh"].click):
         event(None, None, None, _js=soon)
-    preset = handlers.panel.preset
+    own = handlers.panel.presets
+    tab.select(own.refreshed, outputs=own.lists, **_QUICK)
     for filled in (
         handlers.panel.head.connect(handlers.reset, inputs, handlers.filled),
-        preset.input(handlers.choose_preset, [preset, *inputs], handlers.filled, **_QUICK),
+        own.connect(handlers.choose_preset, handlers.form, inputs, handlers.filled, handlers.by_address),
         buttons["load"].upload(handlers.load, [buttons["load"], *inputs], [status, *handlers.filled], **_QUICK),
     ):
         filled.then(None, None, None, _js=soon)

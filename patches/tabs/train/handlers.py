@@ -16,14 +16,13 @@ from ....hypernetworks.jobs import train_files
 from ....hypernetworks.jobs.settings_text import MAX_BYTES
 from ....hypernetworks.jobs.train_entry import in_words, planned_rates, problems
 from ....hypernetworks.pages.sentences import done, note
-from ....hypernetworks.train.settings import presets
 from ....hypernetworks.train.settings.job import Job
 from ...model import lookup
 from ...runs.job import draft, listed_name, missing_network
 from ...runs.run import runs
 from ..form import Form
 from ..head import Head
-from ..preset_choice import shown_preset
+from ..own_presets import OwnPresets
 from .buttons import continues
 
 _UNNAMED = "training"
@@ -33,8 +32,8 @@ _UNNAMED = "training"
 class Panel:
     """The components that show something about the entry, and those that show what comes of it."""
 
-    preset: Any
-    advice: Any
+    training: OwnPresets
+    data: OwnPresets
     plot: Any
     continues: Any
     gallery: Any
@@ -53,7 +52,8 @@ class Handlers:
     def shown(self) -> list[Any]:
         """Components that `look` updates."""
         panel = self.panel
-        return [panel.plot, panel.preset, panel.advice, panel.head.marks, panel.continues, *self.form.messages]
+        beside = [*panel.training.shown, *panel.data.shown, panel.head.marks, panel.continues]
+        return [panel.plot, *beside, *self.form.messages]
 
     @property
     def filled(self) -> list[Any]:
@@ -65,9 +65,16 @@ class Handlers:
         return self._look(self.form.values(entered))
 
     def choose_preset(self, name: str, *entered: Any) -> list[Any]:
-        """Fill in a preset."""
-        preset = presets.by_name(name)
-        return self.fill(preset.values() if preset else {}, entered)
+        """Fill in a recipe; raises SettingsError where its file cannot be read."""
+        return self._choose(self.panel.training, name, entered)
+
+    def choose_data(self, name: str, *entered: Any) -> list[Any]:
+        """Fill in a preset for the data; raises SettingsError where its file cannot be read."""
+        return self._choose(self.panel.data, name, entered)
+
+    def by_address(self, *entered: Any) -> dict[str, Any]:
+        """Return what was entered, by `section.name`."""
+        return _by_address(self.form.values(entered))
 
     def save(self, *entered: Any) -> tuple[str, Any]:
         """Save the settings as a job file and offer it for download."""
@@ -125,6 +132,10 @@ class Handlers:
                 tables[section][name] = value
         return [*self.form.filled(changes), *self._look(tables)]
 
+    def _choose(self, presets: OwnPresets, name: str, entered: Sequence[Any]) -> list[Any]:
+        preset = presets.get(name)
+        return self.fill(preset.values() if preset else {}, entered)
+
     def _look(self, tables: dict[str, Any]) -> list[Any]:
         drafted = draft(tables)
         plot, of_rates = _plot(drafted)
@@ -132,14 +143,19 @@ class Handlers:
         network = tables["network"]["file"]
         if network and listing.find(lookup.listed(network), network) is None:
             reasons["network.file"] = missing_network(network)
-        entered = {f"{section}.{name}": value for section, table in tables.items() for name, value in table.items()}
+        entered = _by_address(tables)
         return [
             plot,
-            *shown_preset(presets.matching(entered)),
+            *self.panel.training.match(entered),
+            *self.panel.data.match(entered),
             self.panel.head.update(tables),
             continues(tables),
             *self.form.message_updates(reasons),
         ]
+
+
+def _by_address(tables: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    return {f"{section}.{name}": value for section, table in tables.items() for name, value in table.items()}
 
 
 def _choose_network(loaded: train_files.LoadedJob) -> None:

@@ -11,15 +11,15 @@ import gradio as gr
 from gradio.context import Context
 from modules import call_queue, shared
 
+from ....hypernetworks.jobs.preset_kinds import DATA, TRAINING
 from ....hypernetworks.pages.sentences import refused
-from ....hypernetworks.train.settings import presets
 from ...patching import capabilities
 from .. import folders, start_values, waiting
 from ..form import Form
 from ..frame import controls, form_column, frame, panel_column, progress_place, wipe_on
 from ..head import Head
 from ..inspect import work
-from ..preset_choice import preset_choice
+from ..own_presets import OwnPresets, Words
 from . import buttons, fields, going_on
 from .handlers import Handlers, Panel
 
@@ -68,7 +68,7 @@ def make_tab(start: dict[str, dict[str, Any]], txt2img: Sequence[Any] = ()) -> H
     with gr.Tab("Train Gamma", elem_id=f"{_ID}_tab") as tab, frame():
         with form_column(_ID):
             head = Head(form)
-            preset, advice = _preset_choice()
+            recipes, data = _presets()
             refresh = fields.above_plot(form, start)
             plot = gr.HTML(elem_id="hnw_train_plot")
             fields.below_plot(form, start)
@@ -80,7 +80,7 @@ def make_tab(start: dict[str, dict[str, Any]], txt2img: Sequence[Any] = ()) -> H
             parts = _panel() | {"refresh": refresh}
             waiting.make()
         handlers = Handlers(
-            form, Panel(preset, advice, plot, parts["continues"], parts["preview"], parts["status"], head)
+            form, Panel(recipes, data, plot, parts["continues"], parts["preview"], parts["status"], head)
         )
         _connect_entry(tab, handlers, parts)
     _connect_runs(form, parts, _Txt2img(tick, txt2img))
@@ -88,14 +88,28 @@ def make_tab(start: dict[str, dict[str, Any]], txt2img: Sequence[Any] = ()) -> H
     return handlers
 
 
-def _preset_choice() -> tuple[Any, Any]:
-    return preset_choice(
+def _presets() -> tuple[OwnPresets, OwnPresets]:
+    training = OwnPresets(
         "hnw_train",
-        presets.PRESETS,
+        TRAINING,
         "Recipe",
         "Fills in rate, schedule, optimizer and number of steps for Stable Diffusion 1 and 2; you can change "
         "everything afterwards. Find a rate tells the rate for other models, and for your own pictures.",
+        Words("Own recipes", "Name of the recipe", "Replace the recipe of this name", "Recipes to compare"),
     )
+    data = OwnPresets(
+        "hnw_train_data",
+        DATA,
+        "Data preset",
+        "Fills in how captions and pictures are used; the folders stay.",
+        Words(
+            "Own data presets",
+            "Name of the data preset",
+            "Replace the data preset of this name",
+            "Data presets to compare",
+        ),
+    )
+    return training, data
 
 
 def _tick(is_visible: bool) -> Any:
@@ -182,10 +196,14 @@ def _connect_entry(tab: Any, handlers: Handlers, parts: Mapping[str, Any]) -> No
     tab.select(None, None, None, _js=soon)
     # A network that is chosen may be gone.
     parts["refresh"].click(shared.reload_hypernetworks, **_QUICK).then(None, None, None, _js=soon)
-    preset = handlers.panel.preset
+    training, data = handlers.panel.training, handlers.panel.data
+    for presets in (training, data):
+        tab.select(presets.refreshed, outputs=presets.lists, **_QUICK)
+    of_form = (handlers.form, inputs, handlers.filled, handlers.by_address)
     for filled in (
         handlers.panel.head.connect(handlers.fill, inputs, handlers.filled),
-        preset.input(handlers.choose_preset, [preset, *inputs], handlers.filled, **_QUICK),
+        training.connect(handlers.choose_preset, *of_form),
+        data.connect(handlers.choose_data, *of_form),
         parts["load"].upload(handlers.load, [parts["load"], *inputs], [status, *handlers.filled], **_QUICK),
     ):
         filled.then(None, None, None, _js=soon)
