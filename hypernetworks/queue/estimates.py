@@ -51,8 +51,13 @@ def _left(entry: Entry, speed: float | None) -> float | None:
 
 
 def _seconds_per_unit(entries: Sequence[Entry], kind: str) -> float | None:
-    """Return the mean over the last jobs of a kind; None where none of them tells."""
+    """Return the mean over the last jobs of a kind, or that of one at work; None where none of them tells."""
     done = [one for one in entries if one.kind == kind and one.state == DONE and one.units and one.spent_s]
     last = sorted(done, key=lambda one: one.ended or 0.0)[-_LAST:]
     units = sum(one.units or 0 for one in last)
-    return sum(one.spent_s for one in last) / units if units else None
+    if units:
+        return sum(one.spent_s for one in last) / units
+    for one in entries:
+        if one.kind == kind and one.state == RUNNING and one.left_s is not None and one.total > one.done:
+            return one.left_s / (one.total - one.done)
+    return None

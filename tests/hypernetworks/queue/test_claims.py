@@ -61,6 +61,8 @@ def test_a_job_is_expected_to_take_as_long_as_those_before_it(queue, train_of, m
     queue.add(merge_of("m"))
     assert all(one == Estimate(None, None) for one in list(estimates(queue.entries()).values())[1:])
     first = claim(queue, here)
+    beat(queue, first, Progress(20, 100, "", 40.0))
+    assert estimates(queue.entries())[first.id + 1] == Estimate(40.0, 25.0)
     release(queue, first, "done", "", 200.0)
     second = claim(queue, here)
     beat(queue, second, Progress(10, 50, "", 60.0))
