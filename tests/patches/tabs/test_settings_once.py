@@ -78,3 +78,21 @@ def test_every_field_is_in_the_folder_and_the_file_of_a_run(tmp_path):
     result = train(job, fake_ports(tmp_path / "host"))
     assert Job.from_mapping(read_tables(result.log.parent / "job.toml")) == job
     assert files.load(result.network).metadata.training["settings"] == job.to_mapping()
+
+
+def test_no_number_that_a_person_can_enter_is_rounded_before_it_is_judged(host):
+    import gradio as gr
+    from hypernetwork_workbench.patches.tabs.create import tab
+    from hypernetwork_workbench.patches.tabs.dataset import tab as tab_dataset
+    from hypernetwork_workbench.patches.tabs.merge import tab as tab_merge
+    from hypernetwork_workbench.patches.tabs.train import tab as tab_train
+
+    start = {name: {} for name in SECTIONS}
+    with warnings.catch_warnings(), gr.Blocks() as page:
+        warnings.simplefilter("ignore")
+        tab_dataset.make_tab(start, tab_train.make_tab(start).form)
+        tab.make_tab(start)
+        tab_merge.make_tab()
+    numbers = [one for one in page.blocks.values() if isinstance(one, gr.Number) and one.visible]
+    assert len(numbers) > 50
+    assert [one.elem_id for one in numbers if one.precision is not None] == []
