@@ -61,7 +61,7 @@ def outcome(result: StudyResult) -> dict[str, Any]:
             name: weight.tolist() for name, weight in files.load(result.study.network_of(trial)).state_dict().items()
         }
         for trial in result.trials
-        if trial.state == trials.COMPLETE
+        if trial.state == trials.COMPLETE and result.study.network_of(trial).is_file()
     }
     return {
         "trials": [
