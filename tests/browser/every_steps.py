@@ -39,6 +39,7 @@ def walk(one: every.Toucher, data: Path) -> None:
     create(one, data)
     train(one, data)
     look_at_runs(one)
+    tune(one)
     add_rows(one)
     look_at_pictures(one, data)
     queue(one)
@@ -230,6 +231,8 @@ def queue(one: every.Toucher) -> None:
     one.open("hnw_train_tab")
     for name in ("queue", "queue_continue"):
         one.press(f"hnw_train_{name}")
+    one.open("hnw_tuning_tab")
+    one.press("hnw_tuning_queue")
     one.open("hnw_merge_tab")
     one.press("hnw_merge_queue")
     one.open("hnw_queue_tab")
@@ -242,6 +245,32 @@ def queue(one: every.Toucher) -> None:
     for name in ("cancel", "remove"):
         one.press(f"hnw_queue_{name}")
     page.until("an empty list", lambda: not html(page, "#hnw_queue_list .hnw-run-card"))
+
+
+def tune(one: every.Toucher) -> None:
+    """Do a study of two short runs, look at its answer, and take over what is best; interrupt another."""
+    page = one.page
+    open_train(one)
+    page.fill("hnw_train_train_max_steps", 1)
+    page.fill("hnw_train_train_validation_share", 0.1)
+    page.fill("hnw_train_preview_sampling_steps", PICTURE_STEPS)
+    one.open("hnw_tuning_tab")
+    page.choose("hnw_tuning_tune_method", "grid")
+    page.fill("hnw_tuning_tune_ranges", "schedule.rate = [0.001, 0.01]")
+    page.press("hnw_tuning_button")
+    page.until("the answer", lambda: html(page, "#hnw_tuning_answer .hnw-best"))
+    one.settle()
+    for name in ("take_network", "take_settings"):
+        one.press(f"hnw_tuning_{name}")
+    one.open("hnw_tuning_tab")
+    page.fill("hnw_tuning_tune_ranges", "train.seed = [1, 2, 3]")
+    page.fill("hnw_train_output_name", "another")
+    page.fill("hnw_train_train_max_steps", STEPS)
+    page.press("hnw_tuning_button")
+    page.until("a step", lambda: "step" in html(page, "#hnw_tuning_live"))
+    one.press("hnw_tuning_interrupt")
+    page.until("the end", lambda: "interrupted" in html(page, "#hnw_tuning_status"))
+    one.settle()
 
 
 def add_rows(one: every.Toucher) -> None:

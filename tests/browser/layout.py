@@ -12,9 +12,9 @@ WIDTHS_PX = (1440, 1920, 1024, 420)
 HEIGHT_PX = 1000
 #: From this width on the panel stands beside the form.
 BESIDE_PX = 1100
-TABS = ("create", "train", "runs", "queue", "inspect", "merge", "dataset")
+TABS = ("create", "train", "tuning", "runs", "queue", "inspect", "merge", "dataset")
 #: Those with buttons that stay in sight.
-WITH_CONTROLS = ("create", "train", "runs", "queue", "merge", "dataset")
+WITH_CONTROLS = ("create", "train", "tuning", "runs", "queue", "merge", "dataset")
 LEAST_FIELD_PX = 240
 
 OPEN = """

@@ -61,6 +61,7 @@ BAR = "#hnw_train_panel .progressDiv"
 MAIN = {
     "Create Beta Hypernetwork": "hnw_create_button",
     "Train Gamma": "hnw_train_button",
+    "Train Tuning": "hnw_tuning_button",
     "Runs": "hnw_runs_continue",
     "Merge Hypernetworks": "hnw_merge_button",
     "Dataset": "hnw_dataset_look_button",

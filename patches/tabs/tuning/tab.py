@@ -71,7 +71,7 @@ def _shared() -> Any:
 def _buttons() -> dict[str, Any]:
     with gr.Row():
         return {
-            "start": gr.Button("Start the study", variant="primary", scale=2, elem_id=f"{_ID}_start"),
+            "start": gr.Button("Start the study", variant="primary", scale=2, elem_id=f"{_ID}_button"),
             "interrupt": gr.Button("Interrupt", elem_id=f"{_ID}_interrupt"),
             "task": gr.Textbox(visible=False),
         }

@@ -74,7 +74,7 @@ def test_a_file_that_is_not_named_stands_for_what_the_job_has(pictures, tmp_path
     assert [result.study.name_of(trial) for trial in result.trials] == ["fake_0_0", "fake_0_1"]
     both = {"creation_files": ",deep_hypernetwork_", "ranges": "train.seed = [1]", "output__name": "more"}
     more = tune(pictures, tmp_path, method="grid", trials=0, **both)
-    assert [more.study.name_of(trial) for trial in more.trials] == ["fake-001", "fake-002"]
+    assert [more.study.name_of(trial) for trial in more.trials] == ["more-001", "more-002"]
     activations = [more.study.job(trial).network.activation for trial in more.trials]
     assert activations == ["relu", "mish"]
 
