@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from markupsafe import Markup
 from PIL import Image
@@ -23,6 +23,7 @@ from ..runs import folders, training
 from ..runs.in_turn import in_turn
 from ..runs.run import Run, RunBusyError, runs
 
+ResultT = TypeVar("ResultT")
 Work = Callable[[Any, "Turn"], str]
 #: What is done with each kind of job; it returns sentences on the result and raises WorkbenchError.
 WORK: Registry[Work] = Registry(room=f"{__package__}.work")
@@ -129,13 +130,26 @@ class Turn:
             StoppedError: it was stopped; what it had is saved.
             WorkbenchError: see `patches.runs.training.run_job`.
         """
+        return self.carried_out(
+            job, lambda: training.run_job(job, resume=resume), lambda result: not result.interrupted
+        )
+
+    def carried_out(self, job: Job, act: Callable[[], ResultT], is_whole: Callable[[ResultT], bool]) -> ResultT:
+        """Do what trains as `job` says, when no other run is active and the host's queue has reached it.
+
+        Args:
+            is_whole: tells whether a result is that of the end, and not of an interrupt.
+
+        Raises:
+            StoppedError: it was stopped; what it had is saved.
+            WorkbenchError: what `act` raises.
+        """
         run = self._claimed(job)
         try:
-            training.carry_out(run, job, resume)
+            result = training.carry_out(run, act)
         finally:
             self._progress, self._run = self.progress, None
-        result = run.result
-        if result is not None and not result.interrupted:
+        if result is not None and is_whole(result):
             return result
         if run.is_cancelled and not self.is_stopped:  # by somebody else
             self.stopped_as = INTERRUPTED if run.ends_with_host else PAUSED

@@ -8,7 +8,9 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from modules import devices, shared
 from modules import progress as host_progress
@@ -31,6 +33,7 @@ from .turns import turns
 
 _log = logging.getLogger(__name__)
 _PATIENCE_S = 120.0
+ResultT = TypeVar("ResultT")
 _NO_RUN = "no run is going on"
 
 
@@ -99,7 +102,8 @@ def start(job: Job, resume: bool = False) -> Run:
     """
     run = runs.claim(job.output.name)
     run.job = job
-    threading.Thread(target=carry_out, args=(run, job, resume), name=f"train-{run.id}", daemon=True).start()
+    act = partial(run_job, job, resume=resume)
+    threading.Thread(target=carry_out, args=(run, act), name=f"train-{run.id}", daemon=True).start()
     return run
 
 
@@ -187,16 +191,16 @@ def end() -> None:
         _log.warning("The training of %s did not end within %.0f s.", run.name, _PATIENCE_S)
 
 
-def carry_out(run: Run, job: Job, resume: bool) -> None:
-    """Do the active run in its turn of the host's queue; what came of it is in `run` then."""
+def carry_out(run: Run, act: Callable[[], ResultT]) -> ResultT | None:
+    """Do the active run in its turn of the host's queue, and return what came of it; an error is in `run` then."""
     task = run.task = f"task(train-{run.id})"
     try:
         with in_turn(task, lambda: not run.is_cancelled) as is_wanted:
-            if is_wanted:
-                run_job(job, resume=resume)
+            return act() if is_wanted else None
     except WorkbenchError as error:
         run.problem = error
         _log.warning("The training of %s ended: %s", run.name, error)
+        return None
     finally:
         runs.release(run)
 

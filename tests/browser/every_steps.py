@@ -257,7 +257,7 @@ def tune(one: every.Toucher) -> None:
     one.open("hnw_tuning_tab")
     page.choose("hnw_tuning_tune_method", "grid")
     page.fill("hnw_tuning_tune_ranges", "schedule.rate = [0.001, 0.01]")
-    page.press("hnw_tuning_button")
+    one.press("hnw_tuning_button")
     page.until("the answer", lambda: html(page, "#hnw_tuning_answer .hnw-best"))
     one.settle()
     for name in ("take_network", "take_settings"):

@@ -10,12 +10,14 @@ import gradio as gr
 from ....hypernetworks.base.errors import SettingsError, WorkbenchError
 from ....hypernetworks.jobs.train_entry import in_words, worded
 from ....hypernetworks.pages.sentences import done, note, refused
+from ....hypernetworks.queue.kinds.tune import TuneJob
 from ....hypernetworks.tuning import TuneSettings
 from ....hypernetworks.tuning.brain import Brain
 from ....hypernetworks.tuning.page import page
 from ....hypernetworks.tuning.space import Space
 from ....hypernetworks.tuning.space.reading import parse
 from ...patching.error_reports import report_unexpected
+from ...queue.adding import added
 from ...runs import training, tuning
 from ..form import Form
 from ..train.handlers import Handlers as TrainHandlers
@@ -49,13 +51,9 @@ class Handlers:
 
     def start(self, _task: str, url: str, *entered: Any) -> tuple[Any, str]:
         """Do the trials of a study; return the list of studies with it chosen, and sentences on the result."""
-        count = len(self.form.components)
 
         def act() -> tuple[Any, str]:
-            settings = self._settings(entered[:count])
-            if self._train is None:
-                raise SettingsError(_AT_RANGES, "this page has no form of Train Gamma, which is the job")
-            tables = work.tables_of(self._train.form.values(entered[count:]), settings)
+            tables, settings = self._study(entered)
             result = tuning.tune_job(tables, settings, url=(url or "").strip())
             work.note(result.study)
             said = done(*map(worded, result.lines()), f"Networks, table and sheet are in {result.study.folder}.")
@@ -67,6 +65,18 @@ class Handlers:
                 return act()
         except WorkbenchError as error:
             return gr.update(), self._explained(error)
+
+    def queue(self, url: str, *entered: Any) -> str:
+        """Add the study to the queue; return a sentence."""
+        try:
+            with report_unexpected():
+                training.require_training()
+                if (url or "").strip():
+                    raise SettingsError("Shared study", "is left to Start the study; the queue is of this machine")
+                tables, settings = self._study(entered)
+                return done(added(TuneJob.from_mapping({**tables, SECTION: settings.to_mapping()})))
+        except WorkbenchError as error:
+            return self._explained(error)
 
     def listing(self, chosen: str) -> list[Any]:
         """Return the list of studies, one of them chosen, and what `show` returns for it."""
@@ -117,6 +127,14 @@ class Handlers:
         except WorkbenchError as error:
             return self._explained(error)
         return done(f"Saved as {path.name} in {path.parent}.")
+
+    def _study(self, entered: Sequence[Any]) -> tuple[dict[str, Any], TuneSettings]:
+        """Return the tables of the job and the settings of the study; raises SettingsError."""
+        count = len(self.form.components)
+        settings = self._settings(entered[:count])
+        if self._train is None:
+            raise SettingsError(_AT_RANGES, "this page has no form of Train Gamma, which is the job")
+        return work.tables_of(self._train.form.values(entered[count:]), settings), settings
 
     def _settings(self, entered: Sequence[Any]) -> TuneSettings:
         values = self.form.values(entered)[SECTION]

@@ -70,11 +70,13 @@ def _shared() -> Any:
 
 def _buttons() -> dict[str, Any]:
     with gr.Row():
-        return {
+        main = {
             "start": gr.Button("Start the study", variant="primary", scale=2, elem_id=f"{_ID}_button"),
             "interrupt": gr.Button("Interrupt", elem_id=f"{_ID}_interrupt"),
             "task": gr.Textbox(visible=False),
         }
+    with gr.Row():
+        return main | {"queue": gr.Button("Add to queue", size="sm", elem_id=f"{_ID}_queue")}
 
 
 def _answer(has_form: bool) -> dict[str, Any]:
@@ -102,7 +104,7 @@ def _connect(opened: Any, handlers: Handlers, parts: dict[str, Any], train: Trai
     entered = train.form.components if train else []
     form = handlers.form
     soon = form.look_with(handlers.look, form.components, [parts["count"], *form.messages])
-    wipe_on([parts[name] for name in ("start", "settings", "network")], [parts["status"]])
+    wipe_on([parts[name] for name in ("start", "queue", "settings", "network")], [parts["status"]])
     shown = [parts["trial"], parts["answer"], parts["gallery"], parts["table"]]
     opened.select(handlers.listing, [parts["study"]], [parts["study"], *shown], **_QUICK)
     opened.select(None, None, None, _js=soon)
@@ -116,6 +118,9 @@ def _connect(opened: Any, handlers: Handlers, parts: dict[str, Any], train: Trai
     )
     started.then(handlers.listing, [parts["study"]], [parts["study"], *shown], **_QUICK)
     parts["interrupt"].click(buttons.interrupt, [parts["task"]], [parts["status"]], _js=_COMING, **_QUICK)
+    parts["queue"].click(
+        handlers.queue, [parts["url"], *form.components, *entered], [parts["status"]], show_progress="hidden"
+    )
     chosen = [parts["study"], parts["trial"]]
     parts["network"].click(handlers.take_network, chosen, [parts["status"]], show_progress="hidden")
     if train is None:

@@ -12,6 +12,7 @@ RUN = {"data": {"folder": "/pictures"}, "output": {"name": "portrait"}, "train":
 TABLES = {
     "train": {**RUN, "create": {"name": "portrait", "layer_structure": [1, 3, 1], "seed": 7}},
     "continue": {**RUN, "done_before": 30},
+    "tune": {**RUN, "tune": {"method": "grid", "ranges": "train.seed = [1, 2, 3]"}},
     "merge": {"merge": {"network_1": "A", "network_2": "B", "weight_1": 0.3}, "result": {"name": "portrait"}},
     "caption": {"data": {"folder": "/data/portrait"}, "caption": {"tagger": "deepbooru", "existing": "replace it"}},
 }
@@ -30,6 +31,13 @@ def test_lengths_are_told_where_they_are_known():
     assert job_of("continue", TABLES["continue"]).units == 10
     epochs = {**RUN, "train": {"max_steps": "3 epochs"}}
     assert [job_of(kind, epochs).units for kind in ("train", "continue")] == [None, None]
+
+
+def test_the_length_of_a_study_is_that_of_its_trials():
+    assert job_of("tune", TABLES["tune"]).units == 120
+    assert job_of("tune", {**RUN, "tune": {**TABLES["tune"]["tune"], "trials": 2}}).units == 80
+    assert job_of("tune", {**RUN, "tune": {"ranges": "train.seed = 1..9", "method": "random"}}).units == 640
+    assert job_of("tune", {**RUN, "train": {"max_steps": "3 epochs"}, "tune": TABLES["tune"]["tune"]}).units is None
 
 
 def test_a_training_is_of_a_new_network_or_of_one_that_there_is():
@@ -56,6 +64,8 @@ def test_a_training_is_of_a_new_network_or_of_one_that_there_is():
             {"caption": {"existing": "x"}, "data": {"folder": "/a", "batch_size": 0}},
             {"caption.existing", "data.batch_size"},
         ),
+        ("tune", {**RUN, "train": {"max_steps": 0}, "tune": {"ranges": "train.x = 1"}}, {"train.x", "train.max_steps"}),
+        ("tune", RUN, {"tune.ranges"}),
         ("magic", {}, {"kind"}),
     ],
 )

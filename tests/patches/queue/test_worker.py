@@ -11,6 +11,7 @@ from hypernetwork_workbench.hypernetworks import files
 from hypernetwork_workbench.hypernetworks.queue import job_of
 
 PATIENCE_S = 30
+SEEDS, SMALL = "train.seed = [1, 2]", {"pictures": 4}
 
 
 def wait_for(check, what="it"):
@@ -188,3 +189,22 @@ def test_a_queue_that_cannot_be_read_is_told_once_and_waited_for(queue, worker, 
     queue.database.path.unlink()
     entry = queue.add(job_of("train", run_of("late", 1)))
     wait_for(lambda: queue.get(entry.id).state == "done", "the end")
+
+
+def test_a_study_is_paused_and_goes_on_with_the_trial_that_it_was_at(queue, worker, run_of, patched):
+    def study(name):
+        return {**run_of(name, 20), "tune": {"method": "grid", "objective": "style distance", "ranges": SEEDS, **SMALL}}
+
+    queue.add(job_of("tune", study("whole")))
+    worker.run(until_empty=True)
+    entry = queue.add(job_of("tune", study("parts")))
+    worker.start()
+    wait_for_step(queue, entry)
+    queue.pause(entry.id)
+    worker.tell()
+    wait_for(lambda: queue.get(entry.id).state == "paused", "the pause")
+    queue.go_on(entry.id)
+    wait_for(lambda: queue.get(entry.id).state == "done", "the end")
+    outcomes = [one.outcome for one in sorted(queue.entries(), key=lambda one: one.id)]
+    assert all("The study has 2 whole trials, 0 ended early and 0 failed." in outcome for outcome in outcomes)
+    assert outcomes[0].partition("Best is")[2] == outcomes[1].partition("Best is")[2]

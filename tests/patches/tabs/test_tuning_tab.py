@@ -134,6 +134,22 @@ def test_what_is_wrong_is_said_in_the_words_of_both_forms(tuning, train):
     assert "choose a network; create one first" in tuning.status
 
 
+def test_a_study_is_added_to_the_queue_as_it_stands(tuning, monkeypatch):
+    from hypernetwork_workbench.patches.tabs.tuning import handlers
+
+    jobs = []
+    monkeypatch.setattr(handlers, "added", lambda job: jobs.append(job) or "Added.")
+    tuning.entered |= {"ranges": RANGES, "method": "random", "trials": 3}
+    values = (*tuning.entered.values(), *tuning.train.entered.values())
+    assert "Added." in tuning.handlers.queue("", *values)
+    assert (jobs[0].title, jobs[0].units, jobs[0].tune.method) == ("ink", 6, "random")
+    assert "is left to Start the study" in tuning.handlers.queue("sqlite:///x.db", *values)
+    tuning.entered["ranges"] = ""
+    values = (*tuning.entered.values(), *tuning.train.entered.values())
+    assert "name at least one setting to try" in tuning.handlers.queue("", *values)
+    assert len(jobs) == 1
+
+
 def test_nothing_is_taken_where_nothing_is_chosen(tuning):
     trials, answer, *_ = tuning.handlers.show("")
     assert trials["choices"] == []

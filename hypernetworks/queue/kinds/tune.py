@@ -1,0 +1,61 @@
+"""A job that is a study: trials of one job with other settings each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ...base.errors import ErrorCollector
+from ...train.settings.job import Job
+from ...tuning.space import Space, TuneSettings, parse, take_table
+from ...tuning.space.settings import GRID, SECTION
+from ..kind import QueuedJob, job_kind
+
+
+@job_kind("tune", order=30)
+@dataclass(frozen=True)
+class TuneJob(QueuedJob):
+    """A study on this machine.
+
+    Attributes:
+        tables: the job that is tried, as the tables of its file.
+        job: the same, read.
+        tune: what is tried, and how.
+    """
+
+    tables: Mapping[str, Any]
+    job: Job
+    tune: TuneSettings
+
+    @property
+    def title(self) -> str:
+        """The name of the study."""
+        return self.job.output.name
+
+    @property
+    def units(self) -> int | None:
+        """The steps of all trials; None where they depend on the dataset, or on files."""
+        if self.job.counts_epochs or self.tune.creation_files or self.tune.training_files:
+            return None
+        trials = self.tune.most_trials
+        if self.tune.method == GRID:
+            grid = len(Space(tuple(parse(self.tune.ranges))).grid(self.tune.grid_points))
+            trials = min(grid, self.tune.trials or grid)
+        return trials * self.job.steps(1)
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Return the tables of a job file, with `[tune]`."""
+        return {**self.tables, SECTION: self.tune.to_mapping()}
+
+    @classmethod
+    def from_mapping(cls, tables: Mapping[str, Any]) -> TuneJob:
+        """Return the job of these tables; raises SettingsError, which names each wrong field as `section.key`."""
+        own, checks = dict(tables), ErrorCollector()
+        with checks:
+            tune = take_table(own)
+            parse(tune.ranges)
+        with checks:
+            job = Job.from_mapping({name: table for name, table in own.items() if name != SECTION})
+        checks.raise_all()
+        return cls(own, job, tune)
