@@ -86,3 +86,18 @@ def test_what_is_kept_of_a_picture_has_its_size_and_weights_of_mean_one(masks, t
         return
     with pytest.raises(UnfitError):
         form.take(content)
+
+
+@pytest.mark.parametrize(("spare", "moves"), [(0, True), (-10, False)])
+def test_all_of_it_stays_on_a_device_where_it_takes_no_more_than_a_tenth_of_what_is_free(
+    spare, moves, tmp_path, monkeypatch
+):
+    data = encode(shades(tmp_path, 3), FakeEncoder(), FakeProgress())
+    # Mean and deviation of three pictures, [4, 2, 2] each, and four texts of [5, 12], in float32.
+    assert data.size_bytes == 4 * (3 * 2 * 16 + 4 * 60)
+    monkeypatch.setattr(latents, "free_bytes", lambda _: 10 * data.size_bytes + spare)
+    data.keep_on_if_it_fits(torch.device("meta"))
+    batch = data.batch([0, 1], 0)
+    assert [batch.latents.device.type, batch.conditioning.device.type] == ["meta" if moves else "cpu"] * 2
+    data.keep_on_if_it_fits(torch.device("cpu"))
+    assert data.batch([0], 0).latents.device == batch.latents.device

@@ -54,3 +54,36 @@ def test_an_epoch_that_is_prepared_is_not_encoded_again(tmp_path):
 def test_texts_of_one_length_are_left_as_they_are():
     rows = [torch.ones(2, 3), torch.zeros(2, 3)]
     assert torch.equal(padded(rows, torch.full((1, 3), 9.0)), torch.stack(rows))
+
+
+def drawn(**changes):
+    """Return a dataset of two items whose texts differ in every epoch; the second is left out in epoch 1."""
+    parts = {
+        "varies": True,
+        "items": [0, 1],
+        "text": lambda item, epoch: "x" * (1 + item + 2 * epoch),
+        "is_text_dropped": lambda item, epoch: (item, epoch) == (1, 1),
+    }
+    return SimpleNamespace(**parts | changes)
+
+
+def test_a_text_that_is_left_out_is_the_empty_one():
+    encoder = FakeEncoder()
+    texts = Conditionings(drawn(), encoder)
+    for epoch, wanted in ((0, ["x", "xx"]), (1, ["xxx", ""]), (2, ["xxxxx", "xxxxxx"])):
+        assert torch.equal(texts.batch([0, 1], epoch), FakeEncoder().encode_texts(wanted))
+        assert torch.equal(texts.batch([1], epoch), FakeEncoder().encode_texts(wanted[1:]))
+
+
+def test_texts_stay_on_the_device_that_they_were_given_to_in_every_epoch():
+    texts = Conditionings(drawn(), FakeEncoder())
+    assert texts.batch([0, 1], 0).device.type == "cpu"
+    texts.keep_on(torch.device("meta"))
+    assert [texts.batch([0, 1], epoch).device.type for epoch in (0, 0, 1, 2)] == ["meta"] * 4
+
+
+def test_texts_that_vary_are_not_kept_for_later_runs(tmp_path):
+    for dataset, kept in ((drawn(), 0), (drawn(varies=False), 3)):
+        folder = tmp_path / str(kept)
+        Conditionings(dataset, FakeEncoder(), Cache(folder, 10)).prepare(0)
+        assert len(list(folder.glob("*.safetensors"))) == kept
