@@ -312,9 +312,9 @@ def test_a_torch_that_connects_no_processes_is_named(monkeypatch):
     ("visible", "local", "chosen"), [(None, 1, "1"), ("4,6", 1, "6"), ("4,6", 2, "-1"), ("", 0, "")]
 )
 def test_each_process_has_a_gpu_of_its_own(monkeypatch, visible, local, chosen):
-    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    if visible is not None:
-        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible or "")  # so that it is as before when the test is over
+    if visible is None:
+        del os.environ["CUDA_VISIBLE_DEVICES"]
     for name, value in {"RANK": local, "WORLD_SIZE": 3, "LOCAL_RANK": local, "TORCHELASTIC_RUN_ID": "one"}.items():
         monkeypatch.setenv(name, str(value))
     monkeypatch.setattr(several.dist, "is_gloo_available", lambda: False)  # none of them meets another here
