@@ -46,6 +46,7 @@ class Run:
         is_cancelled: whether somebody interrupted it.
         is_paused: whether somebody wants it to stand aside after its step.
         wishes: what is to be done after its step.
+        is_study: whether it is a study, whose trials have settings of their own.
         is_of_host_api: whether the host's own HTTP route began it.
         ends_with_host: whether it was interrupted because the process ends, or the page is built anew.
         problem: the error it failed with, if it was one with a sentence for users.
@@ -66,6 +67,7 @@ class Run:
     is_cancelled: bool = False
     is_paused: bool = False
     wishes: list[Any] = field(default_factory=list)
+    is_study: bool = False
     is_of_host_api: bool = False
     ends_with_host: bool = False
     problem: WorkbenchError | None = None

@@ -8,7 +8,7 @@ from pathlib import Path
 from ...hypernetworks.ports import Progress
 from ...hypernetworks.train.settings.job import Job
 from ...hypernetworks.tuning import StudyResult, TuneSettings, plan_study, run_study
-from ...hypernetworks.tuning.plan import Tables
+from ...hypernetworks.tuning.kept import ENDING, Tables
 from ..patching.error_reports import report_unexpected
 from .run import runs
 from .training import at_work
@@ -33,7 +33,9 @@ def tune_job(
         WorkbenchError: see `hypernetworks.tuning.plan_study` and `run_study`; also as `run_job` does.
     """
     job = Job.from_mapping(tables)
-    with at_work(replace(job, output=replace(job.output, name=f"{job.output.name}-tuning")), progress) as ports:
+    with at_work(replace(job, output=replace(job.output, name=f"{job.output.name}{ENDING}")), progress) as ports:
+        if runs.active is not None:
+            runs.active.is_study = True
         result = run_study(plan_study(tables, settings, ports, url, near), ports)
     runs.end(result.is_interrupted)
     return result

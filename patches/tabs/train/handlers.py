@@ -117,10 +117,15 @@ class Handlers:
         return self.fill(values | ({"network.file": name} if name else {}), entered)
 
     def show_active(self, *entered: Any) -> list[Any]:
-        """Return the task of the run that goes on, and updates of `filled` with its settings; nothing where none is."""
+        """Return the task of the run that goes on, and updates of `filled` with its settings; nothing where none is.
+
+        Each trial of a study has settings of its own, so the form stays as it is.
+        """
         run = runs.active
         if run is None or run.job is None:
             return ["", *(gr.update() for _ in self.filled)]
+        if run.is_study:
+            return [run.task or "", *(gr.update() for _ in self.filled)]
         return [run.task or "", *self.fill_job(run.job, entered)]
 
     def fill(self, changes: Mapping[str, Any], entered: Sequence[Any]) -> list[Any]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from hypernetwork_workbench.hypernetworks import files
+from hypernetwork_workbench.hypernetworks.base.errors import TrainingError
 
 from tests.patches.tabs.test_train_tab import Tab, dataset, network  # noqa: F401 - fixtures
 
@@ -164,3 +165,23 @@ def test_the_run_lock_holds_a_study_too(tuning):
     with runs.hold("other"):
         _, said = buttons.one_at_a_time(tuning.handlers.start)("task(y)", "", *tuning.entered.values())
     assert "is being trained" in said
+
+
+@pytest.mark.slow
+def test_a_page_that_is_opened_during_a_study_keeps_its_form_and_follows(tuning, monkeypatch):
+    from hypernetwork_workbench.patches.runs import tuning as studies
+    from hypernetwork_workbench.patches.runs.run import runs
+
+    seen = []
+
+    def look(plan, ports):
+        seen.append((runs.active.line(), tuning.train.handlers.show_active(*tuning.train.entered.values())))
+        raise TrainingError("that is enough")
+
+    monkeypatch.setattr(studies, "run_study", look)
+    with runs.hold("ink", task="task(study)"):
+        tuning.start(ranges=RANGES, method="random")
+    (line, (task, *updates)) = seen[0]
+    assert "ink-tuning is being trained" in line
+    assert task == "task(study)"
+    assert all(set(update) == {"__type__"} for update in updates)
