@@ -48,8 +48,8 @@ def distribution(optuna: Any, parameter: Parameter) -> Any:
     if isinstance(parameter, Choices):
         return kinds.CategoricalDistribution([label(value) for value in parameter.values])
     if parameter.is_whole:
-        step = max(1, int(parameter.step))
-        return kinds.IntDistribution(int(parameter.low), int(parameter.high), log=parameter.is_log, step=step)
+        whole = max(1, int(parameter.step))
+        return kinds.IntDistribution(int(parameter.low), int(parameter.high), log=parameter.is_log, step=whole)
     step = parameter.step or None
     return kinds.FloatDistribution(float(parameter.low), float(parameter.high), log=parameter.is_log, step=step)
 
