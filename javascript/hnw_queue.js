@@ -27,12 +27,17 @@
         root.addEventListener("focusin", ({target}) => {
             focused = target.value ?? null;
         });
+        let isPressed = false; // the list stays as it is while somebody presses into it
         document.addEventListener("pointerdown", ({target}) => {
-            if (!root.contains(target)) focused = null;
+            isPressed = root.contains(target);
+            if (!isPressed) focused = null;
+        });
+        document.addEventListener("pointerup", () => {
+            isPressed = false;
         });
         new MutationObserver(restore).observe(root, {childList: true, subtree: true});
         setInterval(() => {
-            if (root.offsetParent && !document.hidden) gradioApp().querySelector("#hnw_queue_refresh").click();
+            if (root.offsetParent && !document.hidden && !isPressed) gradioApp().querySelector("#hnw_queue_refresh").click();
         }, EVERY_MS);
     });
 })();

@@ -26,9 +26,12 @@ STATES = """
 return [...document.querySelectorAll("#hnw_queue_list .hnw-run-card")].map((card) =>
     [card.querySelector("b").innerText, card.querySelector(".hnw-run-state").innerText]);
 """
-BOX = """
+#: Presses the box of a job, which the page may draw anew at any moment; tells whether it is there.
+PRESS = """
 const cards = [...document.querySelectorAll("#hnw_queue_list .hnw-run-card")];
-return cards.find((one) => one.innerText.includes(arguments[0]))?.querySelector("input");
+const box = cards.find((one) => one.innerText.includes(arguments[0]))?.querySelector("input");
+box?.click();
+return Boolean(box);
 """
 
 
@@ -55,10 +58,9 @@ def states(page: Page) -> list[list[str]]:
 
 def ask(page: Page, job: str, button: str) -> None:
     """Choose one job, press a button and take the choice back."""
-    box = page.until(job, lambda: page.driver.execute_script(BOX, job))
-    page.press(box)
+    page.until(job, lambda: page.driver.execute_script(PRESS, job))
     page.press(f"hnw_queue_{button}")
-    page.press(page.until(job, lambda: page.driver.execute_script(BOX, job)))
+    page.until(job, lambda: page.driver.execute_script(PRESS, job))
 
 
 def create_and_train(page: Page, name: str, steps: int) -> None:
