@@ -77,7 +77,7 @@ def remove(body: Body) -> dict[str, Any]:
     """Delete a job that is not at work."""
     only(body, {"job"})
     id_ = _number("job", body.get("job"))
-    ask(lambda queue: queue.remove(id_))
+    ask(Queue.remove, id_)
     return {"removed": id_}
 
 
@@ -88,7 +88,7 @@ def settings(body: Body) -> dict[str, Any]:
         place.set_lets_in(convert("lets_in", body["lets_in"], str))
     if "held" in body:
         is_held = to_bool("held", body["held"])
-        ask(lambda queue: queue.hold(is_held))
+        ask(Queue.hold, is_held)
     return {"held": place.queue().is_held, "lets_in": place.lets_in()}
 
 
@@ -137,7 +137,7 @@ def _within(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 def _asked(body: Body, act: Callable[[Queue, int], None]) -> dict[str, Any]:
     id_ = _number("job", body.get("job"))
-    ask(lambda queue: act(queue, id_))
+    ask(act, id_)
     return _shown(place.queue().get(id_), _NOTHING)
 
 

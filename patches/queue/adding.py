@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 from ...hypernetworks.queue import Entry, QueuedJob
-from ...hypernetworks.queue.store import Queue
 from ..patching import switches
 from . import place
 from .worker import worker
@@ -28,9 +27,9 @@ def added(job: QueuedJob) -> str:
     return f"Added to the queue as job {entry.id}; it is number {place_}."
 
 
-def ask(act: Callable[[Queue], Any]) -> None:
-    """Ask something of the queue, and let the worker see at once; raises what `act` raises."""
-    act(place.queue())
+def ask(act: Callable[..., Any], *given: Any) -> None:
+    """Ask something of the queue, which `act` takes before `given`, and let the worker see; raises what `act` does."""
+    act(place.queue(), *given)
     worker.start()
     worker.tell()
 

@@ -55,7 +55,7 @@ def act(name: str) -> Callable[[str], tuple[str, str]]:
         for id_ in reversed(chosen) if name in _LAST_FIRST else chosen:
             try:
                 with report_unexpected():
-                    ask(lambda queue, id_=id_: does(queue, id_))
+                    ask(does, id_)
                 named.append(str(id_))
             except WorkbenchError as error:
                 problems.append(f"{in_words(error)}.")
@@ -74,7 +74,7 @@ def put_after(ids: str, other: str) -> tuple[str, str]:
         if text and not text.isdecimal():
             raise SettingsError("after", "must be the number of a job")
         for id_ in chosen:
-            ask(lambda queue, id_=id_: queue.put_after(id_, int(text) if text else None))
+            ask(Queue.put_after, id_, int(text) if text else None)
     except WorkbenchError as error:
         return listing(), _refusal(error)
     return listing(), done("The order is changed.")
@@ -83,7 +83,7 @@ def put_after(ids: str, other: str) -> tuple[str, str]:
 def hold(is_held: bool) -> tuple[str, str]:
     """Let no job begin, or let jobs begin again."""
     try:
-        ask(lambda queue: queue.hold(is_held))
+        ask(Queue.hold, is_held)
     except WorkbenchError as error:
         return listing(), _refusal(error)
     return listing(), ""
