@@ -35,7 +35,7 @@ def test_the_text_encoder_is_loaded_only_where_a_text_is_missing(tmp_path):
 
     for _ in range(2):
         Conditionings(dataset, Encoder(), Cache(tmp_path / "kept", 10)).prepare(0)
-    assert loads == [1]
+        assert loads == [1]
 
 
 def test_an_epoch_that_is_prepared_is_not_encoded_again(tmp_path):
