@@ -6,10 +6,20 @@ from ..jobs.train_entry import LABELS
 from ..pages import tuning as pages
 from .answer import Answer
 from .space import Range
-from .space.settings import TuneSettings
+from .space.settings import STYLE, VALIDATION, TuneSettings
 from .trials import COMPLETE
 
 _MOST_CURVES = 8
+_WORDS = {
+    "trial": "Trial",
+    "state": "State",
+    "steps": "Steps",
+    "seconds": "Seconds",
+    "loss": "Final loss",
+    "problem": "Problem",
+    VALIDATION: "Validation loss",
+    STYLE: "Style distance",
+}
 _OWN = {f"tune.{name}": option.label for name, _, option in TuneSettings.options()}
 
 
@@ -32,8 +42,8 @@ def page(answer: Answer) -> str:
 
 
 def label(name: str) -> str:
-    """Return the label of a setting in the form, or a name that is no setting."""
-    return {**LABELS, **_OWN}.get(name, name)
+    """Return what the page calls a setting, or another column of the table."""
+    return {**LABELS, **_OWN, **_WORDS}.get(name, name)
 
 
 def _axes(answer: Answer) -> list[pages.Axis]:
@@ -45,7 +55,7 @@ def _axes(answer: Answer) -> list[pages.Axis]:
         for one in answer.study.space.parameters
     ]
     measured = [
-        pages.Axis(name, [trial.values[place] for trial in done])
+        pages.Axis(label(name), [trial.values[place] for trial in done])
         for place, name in reversed(list(enumerate(answer.study.settings.objectives)))
     ]
     return [*tried, *measured]
