@@ -9,6 +9,7 @@ import torch
 from ..base.errors import CompositionError, MergeError
 from ..compose import Composition, Node, Sequence, Single
 from ..network.hypernetwork import Hypernetwork, Metadata
+from ..network.sizes import readable_bytes
 from . import merge, plan
 from .plan import Plan
 
@@ -56,8 +57,8 @@ def plan_composition(composition: Composition, networks: Mapping[str, Hypernetwo
         return Plan(_METHOD, str(reason), None)
     structure = result.structure
     layers = f"layer_structure {list(structure.layer_structure)}, activation {structure.activation}"
-    size_mb = structure.parameter_count(result.widths) * 4 / 1e6
-    return Plan(_METHOD, f"the one file has {layers} and {size_mb:.1f} MB in float32", structure)
+    size = readable_bytes(structure.parameter_count(result.widths) * 4)
+    return Plan(_METHOD, f"the one file has {layers} and {size} in float32", structure)
 
 
 def _fold(composition: Composition, networks: Mapping[str, Hypernetwork], combine: _Combine) -> Hypernetwork:

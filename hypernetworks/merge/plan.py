@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from ..base.errors import MergeError
 from ..base.options import as_text
 from ..network.hypernetwork import Hypernetwork
+from ..network.sizes import readable_bytes
 from ..network.structure import Structure
 from .inputs import SIDES, Inputs, check_inputs
 from .merge_options import Options
@@ -47,8 +48,8 @@ def plan(networks: Iterable[tuple[Hypernetwork, float]], method: str, options: O
     except MergeError as reason:
         return Plan(method, str(reason), None)
     layers = f"layer_structure [{as_text(structure.layer_structure)}], activation {structure.activation}"
-    size_mb = structure.parameter_count(inputs.widths) * 4 / 1e6
-    return Plan(method, f"{chosen.summary}; the result has {layers} and {size_mb:.1f} MB in float32", structure)
+    size = readable_bytes(structure.parameter_count(inputs.widths) * 4)
+    return Plan(method, f"{chosen.summary}; the result has {layers} and {size} in float32", structure)
 
 
 def plans(networks: Iterable[tuple[Hypernetwork, float]], options: Options | None = None) -> tuple[Plan, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from hypernetwork_workbench.hypernetworks.train.tracking.monitor import clock
 
 from tests.standalone.test_languages import LANGUAGES, table
 from tests.support import page_texts, translator
@@ -142,6 +143,15 @@ def test_the_answer_to_a_second_press_of_train_is_translated_with_all_its_parts(
     (shown,) = translator.translate(words, [said])
     assert all(part in shown for part in ("the night", step, left))
     assert not ENGLISH.search(shown.replace("the night", ""))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("seconds", [0, 30, 90, 3700])
+def test_a_time_is_translated_however_long_it_is(language, seconds):
+    time = clock(seconds)
+    for sentence in (time, f"step 3 of 40, {time} left", f"Waits for the training of 夜, {time} left."):
+        (shown,) = translator.translate(table(language), [sentence])
+        assert not re.search("[A-Za-z]", shown), shown
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -18,6 +18,7 @@ from ....hypernetworks.jobs import create_files
 from ....hypernetworks.jobs.create_entry import FORM_LABELS, Entry, check_entry
 from ....hypernetworks.jobs.settings_text import MAX_BYTES
 from ....hypernetworks.network import presets
+from ....hypernetworks.network.sizes import readable_bytes
 from ....hypernetworks.pages import create as create_view
 from ....hypernetworks.pages.sentences import done
 from ....hypernetworks.train.settings.job import CreateSettings
@@ -148,10 +149,10 @@ class Handlers:
         except WorkbenchError as error:
             return [self.form.explain(error), *self._look(values, refused)]
         shared.reload_hypernetworks()
-        size_mb = path.stat().st_size / 1e6
+        made = f"Created {path.stem} ({readable_bytes(path.stat().st_size)})."
         is_chosen = listing.meant(shared.hypernetworks, chosen or "") == path.stem
         next_step = "It is chosen in Train Gamma already." if is_chosen else "Choose it in Train Gamma to train it."
-        status = done(f"Created {path.stem} ({size_mb:.1f} MB). {next_step}")
+        status = done(f"{made} {next_step}")
         return [status, *self._look(values, seen._replace(made=values))]
 
     def settings(self, seen: Seen, *entered: Any) -> CreateSettings:

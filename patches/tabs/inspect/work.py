@@ -11,6 +11,7 @@ from ....hypernetworks import files, report
 from ....hypernetworks.base.errors import HypernetworkFileError, SettingsError
 from ....hypernetworks.files import edit, listing
 from ....hypernetworks.files.convert import ConversionSettings, convert
+from ....hypernetworks.network.sizes import readable_bytes
 from ....hypernetworks.pages import report as report_page
 from ....hypernetworks.report import comparison
 from ...model import lookup
@@ -114,7 +115,7 @@ def name_of(path: Path) -> str | None:
 
 def wrote(path: Path) -> str:
     """Return a sentence about a file that was written: its size, and how prompts name it."""
-    name, size_mb = name_of(path), path.stat().st_size / 1e6
+    name, size = name_of(path), readable_bytes(path.stat().st_size)
     if name is None:
-        return f"Wrote {path.name} ({size_mb:.1f} MB); the WebUI's own code, which lists networks now, leaves it out."
-    return f"Wrote {path.name} ({size_mb:.1f} MB); its name in prompts is {name}."
+        return f"Wrote {path.name} ({size}); the WebUI's own code, which lists networks now, leaves it out."
+    return f"Wrote {path.name} ({size}); its name in prompts is {name}."

@@ -26,6 +26,7 @@ from ....hypernetworks.merge.baking import (
     target,
 )
 from ....hypernetworks.merge.outlines import outline
+from ....hypernetworks.network.sizes import readable_bytes
 from ....hypernetworks.pages.sentences import done, note
 from ...patching.error_reports import report_unexpected
 from ..inspect import work
@@ -83,9 +84,9 @@ def _bake(values: Mapping[str, Any]) -> str:
     path = target(_folder(source), source, settings)
     layers = bake(work.network_path(settings.network, "network"), source, path, settings)
     sd_models.list_models()
-    size_mb = path.stat().st_size / 1e6
+    size = readable_bytes(path.stat().st_size)
     return (
-        f"Wrote {path.name} ({size_mb:,.1f} MB) into {path.parent}, with {layers} attention layers changed; "
+        f"Wrote {path.name} ({size}) into {path.parent}, with {layers} attention layers changed; "
         f"choose it as the checkpoint, and leave {settings.network} out of the prompt."
     )
 
@@ -106,9 +107,9 @@ def _plan(name: str, source: Path) -> str:
     except MergeError as error:
         raise SettingsError("network", str(error)) from error
     every = len(attention_layers(shapes))
-    size_mb = source.stat().st_size / 1e6
+    size = readable_bytes(source.stat().st_size)
     return (
-        f"{len(changed)} of {every} attention layers change; the new file has {size_mb:,.1f} MB, like the old one. "
+        f"{len(changed)} of {every} attention layers change; the new file has {size}, like the old one. "
         "Weights keep the checkpoint's number type, so the network is rounded to it."
     )
 

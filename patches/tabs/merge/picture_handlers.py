@@ -22,8 +22,8 @@ from . import compositions, pictures, work
 from .compositions import CompositionHandlers
 from .handlers import MergeHandlers, Prediction
 
-#: What pictures are of: the part of the tab, and the values in it that decide what they show.
-Of = tuple[str, Any]
+#: What pictures are of: the part of the tab, the values in it that decide what they show, and those of the pictures.
+Of = tuple[str, Any, Any]
 #: The eight values of the txt2img tab, in the host's order, as settings of the pictures.
 _TXT2IMG = ("prompt", "negative_prompt", "steps", "sampler", "cfg_scale", "seed", "width", "height")
 _STALE = "These pictures are of what stood in the fields before."
@@ -50,6 +50,16 @@ class PictureHandlers:
     def __init__(self, form: Form, merge: MergeHandlers, composition: CompositionHandlers) -> None:
         self.form, self.merge, self.composition = form, merge, composition
 
+    @property
+    def inputs(self) -> list[Any]:
+        """Components whose values `look` takes."""
+        return self.form.components
+
+    @property
+    def shown(self) -> list[Any]:
+        """Components that `look` updates."""
+        return self.form.messages
+
     def look(self, *entered: Any) -> list[Any]:
         """Show at the fields what is wrong with them."""
         try:
@@ -70,37 +80,48 @@ class PictureHandlers:
         """Make the pictures of the composition; return what `show_merge` does."""
         return self._answer(self.composition.form, entered, self._plan_composition)
 
-    def judge_merge(self, *entered: Any) -> Any:
-        """Return a sentence where the pictures are of another merge than the fields.
+    @property
+    def judged(self) -> list[Any]:
+        """Components whose values `judge` takes before what the pictures are of."""
+        return [*self.merge.form.components, *self.composition.form.components, *self.form.components]
+
+    def judge(self, *entered: Any) -> str:
+        """Return a sentence where the pictures are of something else than the fields.
 
         Args:
-            entered: the values of the fields of the merge, and what the pictures are of.
+            entered: the values of `judged`, and what the pictures are of.
         """
-        return _staleness(entered[-1], self._merge_now(entered[:-1]))
+        *given, of = entered
+        if of is None:
+            return ""
+        count, own = len(self.merge.form.fields), len(self.form.fields)
+        parts = {
+            "merge": lambda: self._merge_now(given[:count], given[-own:]),
+            "composition": lambda: self._composition_now(given[count:-own], given[-own:]),
+        }
+        return "" if of == parts[of[0]]() else note(_STALE)
 
-    def judge_composition(self, *entered: Any) -> Any:
-        """Do the same for the composition."""
-        return _staleness(entered[-1], self._composition_now(entered[:-1]))
+    def _merge_now(self, entered: Sequence[Any], own: Sequence[Any]) -> Of:
+        return "merge", work.what_is_made(self.merge.form.values(entered)), self.form.values(own)
 
-    def _merge_now(self, entered: Sequence[Any]) -> Of:
-        return "merge", work.what_is_made(self.merge.form.values(entered))
+    def _composition_now(self, entered: Sequence[Any], own: Sequence[Any]) -> Of:
+        return "composition", self.composition.form.values(entered)["text"].strip(), self.form.values(own)
 
-    def _composition_now(self, entered: Sequence[Any]) -> Of:
-        return "composition", self.composition.form.values(entered)["text"].strip()
-
-    def _plan_merge(self, entered: Sequence[Any]) -> _Plan:
+    def _plan_merge(self, entered: Sequence[Any], own: Sequence[Any]) -> _Plan:
         motifs, made = pictures.of_merge(self.merge.form.values(entered))
         fact = page.difference(made.differences, check.compared_with(made.method))
-        return _Plan(motifs, self._merge_now(entered), (fact,), (list(entered), made.differences))
+        return _Plan(motifs, self._merge_now(entered, own), (fact,), (list(entered), made.differences))
 
-    def _plan_composition(self, entered: Sequence[Any]) -> _Plan:
+    def _plan_composition(self, entered: Sequence[Any], own: Sequence[Any]) -> _Plan:
         composition = compositions.read(self.composition.form.values(entered)["text"])
-        return _Plan(pictures.of_composition(composition), self._composition_now(entered))
+        return _Plan(pictures.of_composition(composition), self._composition_now(entered, own))
 
     def _request(self, entered: Sequence[Any]) -> PictureRequest:
         return PictureSettings.from_mapping(self.form.values(entered)).request(find_sampler)
 
-    def _answer(self, form: Form, entered: Sequence[Any], plan: Callable[[Sequence[Any]], _Plan]) -> list[Any]:
+    def _answer(
+        self, form: Form, entered: Sequence[Any], plan: Callable[[Sequence[Any], Sequence[Any]], _Plan]
+    ) -> list[Any]:
         """Return the pictures and what goes with them, or what is wrong with the fields of either form."""
         count = len(form.fields)
         problems = ""
@@ -109,7 +130,7 @@ class PictureHandlers:
         except WorkbenchError as error:
             problems = self.form.explain(error)
         try:
-            planned = plan(entered[:count])
+            planned = plan(entered[:count], entered[count:])
         except WorkbenchError as error:
             problems = form.explain(error) + problems
         if problems:
@@ -133,12 +154,6 @@ def of_txt2img(values: Sequence[Any]) -> dict[str, Any]:
     if "seed" in taken and is_random(taken["seed"]):
         del taken["seed"]
     return taken
-
-
-def _staleness(of: Of | None, now: Of) -> Any:
-    if of is None or of[0] != now[0]:
-        return gr.update()
-    return "" if of == now else note(_STALE)
 
 
 def _outcome(made: int, wanted: int, seed: int) -> str:

@@ -37,26 +37,14 @@ class PicturePart:
     of: Any
     stale: Any
 
-    @property
-    def look_at_merge(self) -> Event:
-        """What happens when a field of the merge changes."""
-        handlers = self.handlers
-        return self._judging(handlers.merge, handlers.judge_merge)
-
-    @property
-    def look_at_composition(self) -> Event:
-        """What happens when the composition changes."""
-        handlers = self.handlers
-        return self._judging(handlers.composition, handlers.judge_composition)
-
-    def _judging(self, part: MergeHandlers | CompositionHandlers, judge: Callable[..., Any]) -> Event:
-        count = len(part.form.components)
+    def look_at(self, part: MergeHandlers | CompositionHandlers | PictureHandlers) -> Event:
+        """Return what happens when a field of this part of the tab changes."""
+        count = len(part.inputs)
 
         def look(*given: Any) -> list[Any]:
-            *seen, of = given
-            return [*part.look(*seen), judge(*seen[-count:], of)]
+            return [*part.look(*given[:count]), self.handlers.judge(*given[count:])]
 
-        return look, [*part.inputs, self.of], [*part.shown, self.stale]
+        return look, [*part.inputs, *self.handlers.judged, self.of], [*part.shown, self.stale]
 
 
 def make(merge: MergeHandlers, composition: CompositionHandlers, txt2img: Sequence[Any]) -> PicturePart:
@@ -85,9 +73,9 @@ def make(merge: MergeHandlers, composition: CompositionHandlers, txt2img: Sequen
             label="Pictures", show_label=False, columns=2, object_fit="contain", elem_id=f"{_ID}_gallery"
         )
     parts |= {"task": gr.Textbox(visible=False), "of": gr.State(), "prediction": gr.State()}
-    handlers = PictureHandlers(form, merge, composition)
-    _connect(handlers, parts, txt2img)
-    return PicturePart(handlers, parts["of"], parts["stale"])
+    made = PicturePart(PictureHandlers(form, merge, composition), parts["of"], parts["stale"])
+    _connect(made, parts, txt2img)
+    return made
 
 
 def _sampler(start: str | None, form: Form) -> None:
@@ -106,17 +94,17 @@ def _sampler(start: str | None, form: Form) -> None:
         form.add_component("", "sampler", option, component)
 
 
-def _connect(handlers: PictureHandlers, parts: dict[str, Any], txt2img: Sequence[Any]) -> None:
-    form = handlers.form
-    soon = form.look_with(handlers.look, form.components, form.messages)
+def _connect(made: PicturePart, parts: dict[str, Any], txt2img: Sequence[Any]) -> None:
+    handlers, form = made.handlers, made.handlers.form
+    soon = form.look_with(*made.look_at(handlers))
     if txt2img:
         filled = parts["fill"].click(handlers.fill, list(txt2img), form.components, **_QUICK)
         filled.then(None, None, None, _js=soon)
     wipe_on([parts["merge"], parts["composition"]], [parts["status"]])
     outputs = [parts["gallery"], parts["of"], parts["prediction"], parts["status"]]
-    for name, part, show, judge in (
-        ("merge", handlers.merge, handlers.show_merge, handlers.judge_merge),
-        ("composition", handlers.composition, handlers.show_composition, handlers.judge_composition),
+    for name, part, show in (
+        ("merge", handlers.merge, handlers.show_merge),
+        ("composition", handlers.composition, handlers.show_composition),
     ):
         shown = parts[name].click(
             call_queue.wrap_gradio_gpu_call(show, extra_outputs=[gr.update()] * (len(outputs) - 1)),
@@ -125,7 +113,7 @@ def _connect(handlers: PictureHandlers, parts: dict[str, Any], txt2img: Sequence
             _js=f"(...given) => hnwStartJob('{_ID}', given)",
             show_progress="hidden",
         )
-        shown.then(judge, [*part.form.components, parts["of"]], [parts["stale"]], **_QUICK)
+        shown.then(handlers.judge, [*handlers.judged, made.of], [made.stale], **_QUICK)
         if isinstance(part, MergeHandlers):
             inputs = [parts["prediction"], *part.form.components]
             shown.then(part.show_prediction, inputs, [part.table], **_QUICK)

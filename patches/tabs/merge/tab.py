@@ -57,13 +57,13 @@ def make_tab(txt2img: Sequence[Any] = ()) -> Tab:
             composition = _composition_part()
         with gr.Accordion("Pictures", open=False, elem_id=f"{_ID}_pictures"), frame():
             pictures = pictures_part.make(merge, composition, txt2img)
-        soon = merge.form.look_with(*pictures.look_at_merge)
-        composition.form.look_with(*pictures.look_at_composition)
+        soon = merge.form.look_with(*pictures.look_at(merge))
+        composition.form.look_with(*pictures.look_at(composition))
         with gr.Accordion("Bake into a checkpoint", open=False, elem_id=f"{_ID}_bake"), frame():
             bake = _bake_part()
     lists = [*merge.lists, *(field.component for field in bake.form.fields if field.name in ("network", "checkpoint"))]
     for event in (tab.select, refresh.click):
-        event(_refreshed, None, lists, **_QUICK).then(*pictures.look_at_merge, **_QUICK)
+        event(_refreshed, None, lists, **_QUICK).then(*pictures.look_at(merge), **_QUICK)
     merged.then(_refreshed, None, lists, **_QUICK)
     merged.then(None, None, None, _js=soon)  # what was judged while the file came into being is judged again
     return Tab(merge, pictures.handlers, composition, bake)

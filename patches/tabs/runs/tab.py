@@ -85,6 +85,7 @@ def _connect(opened: Any, handlers: Handlers, parts: dict[str, Any], train: Trai
     resume = call_queue.wrap_gradio_gpu_call(handlers.resume, extra_outputs=[gr.update()])
     asked = parts["continue"].click(handlers.refusal, [parts["ids"]], [parts["status"]], _js="hnwChosenRuns", **_QUICK)
     asked.then(None, [parts["status"]], None, _js="hnwContinueUnlessRefused")
+    wipe_on([parts["go_on"]], [train.panel.status])
     parts["go_on"].click(
         buttons.one_at_a_time(resume),
         [parts["task"], parts["ids"], parts["taken"], *entered],

@@ -296,3 +296,10 @@ def test_the_size_of_a_composition_as_one_file_is_that_of_its_numbers():
     assert plan_composition(compose.parse("W"), wide).reason == (
         "the one file has layer_structure [1, 2, 1], activation relu and 3.3 MB in float32"
     )
+
+
+def test_the_size_of_a_small_result_is_no_zero():
+    small = {name: random_network(1, (8,), name, layer_structure=(1, 2, 1), activation="relu") for name in "WV"}
+    assert "relu and 2.2 kB in float32" in plan_composition(compose.parse("W"), small).reason
+    pair = [(one, 0.5) for one in small.values()]
+    assert "relu and 2.2 kB in float32" in merge.plan(pair, "weighted_sum").reason

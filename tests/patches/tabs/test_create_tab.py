@@ -175,6 +175,13 @@ def test_the_file_carries_name_seed_and_notes(tab, folder):
     assert (metadata.name, metadata.training["seed"], metadata.optional_info) == ("夜", 12, "by me")
 
 
+def test_the_size_of_a_small_network_is_told_as_before_it_was_made(tab, folder):
+    tab.look(name="small")
+    tab.create()
+    told = f"{(folder / 'small.pt').stat().st_size / 1000:.1f} kB"
+    assert f"Created small ({told})." in tab.status
+
+
 @pytest.mark.parametrize("name", ["the night", "no", "iPhone", "über", "ネオン"])
 def test_a_name_just_made_is_no_fault_until_an_entry_changes_or_create_is_pressed_again(tab, name):
     tab.look(name=name)

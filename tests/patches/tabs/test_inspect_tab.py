@@ -135,7 +135,7 @@ def test_a_converted_file_is_listed_and_makes_the_same_picture(press, folder, pa
     save(folder / "n.pt", activation="mish")
     listed(patched)
     status, first, second = press("convert", file="n", convert__name="m", convert__form=".safetensors")
-    assert "Wrote m.safetensors" in status
+    assert f"Wrote m.safetensors ({(folder / 'm.safetensors').stat().st_size / 1000:.1f} kB)" in status
     assert "its name in prompts is m" in status
     assert first["choices"] == second["choices"] == ["m", "n"]
     assert np.array_equal(

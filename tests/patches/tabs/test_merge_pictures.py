@@ -27,6 +27,17 @@ OWN = {
     "height": 64,
     "seed": SEED,
 }
+#: Another value for each field.
+OTHER = {
+    "prompt": "a blue square",
+    "negative_prompt": "text",
+    "sampler": "Euler",
+    "steps": 4,
+    "cfg_scale": 5,
+    "seed": -1,
+    "width": 128,
+    "height": 128,
+}
 PARALLEL = "Exact parallel (sum of the outputs)"
 TIES = "TIES (differences from A that agree)"
 
@@ -73,6 +84,15 @@ def show(tab: Any) -> Callable[..., list[Any]]:
         return tab.pictures.show_merge("task(x)", *entered, *values(tab.pictures.form, **{**OWN, **(own or {})}))
 
     return shown
+
+
+def judge(tab: Any, of: Any, own: Any = None, merge: Any = None, composition: Any = None) -> str:
+    return tab.pictures.judge(
+        *values(tab.merge.form, **(merge or {})),
+        *values(tab.composition.form, **(composition or {})),
+        *values(tab.pictures.form, **{**OWN, **(own or {})}),
+        of,
+    )
 
 
 def arrays(pictures: Any) -> dict[str, Any]:
@@ -229,9 +249,8 @@ def test_an_interrupt_before_the_first_picture_leaves_those_of_before(show, patc
 def test_the_pictures_are_stale_once_the_merge_has_changed(tab, show):
     _, of, _, _ = show()
 
-    def judged(**given: Any) -> Any:
-        entered = values(tab.merge.form, **{"network_1": "a", "network_2": "b", **given})
-        return tab.pictures.judge_merge(*entered, of)
+    def judged(own: Any = None, **given: Any) -> Any:
+        return judge(tab, of, own=own, merge={"network_1": "a", "network_2": "b", **given})
 
     stale = "These pictures are of what stood in the fields before."
     assert judged() == ""
@@ -246,8 +265,19 @@ def test_the_pictures_are_stale_once_the_merge_has_changed(tab, show):
         {"form": ".safetensors"},
     ):
         assert stale in judged(**change), change
-    assert tab.pictures.judge_composition(*values(tab.composition.form, text="a"), of) == gr.update()
-    assert tab.pictures.judge_merge(*values(tab.merge.form), None) == gr.update()
+    assert judge(tab, None) == ""
+
+
+@pytest.mark.parametrize(("name", "other"), OTHER.items())
+def test_the_pictures_are_stale_once_one_of_their_own_fields_has_changed(name, other, tab, show):
+    _, of, _, _ = show()
+    merge = {"network_1": "a", "network_2": "b"}
+    assert judge(tab, of, merge=merge) == ""
+    assert "before." in judge(tab, of, own={name: other}, merge=merge)
+
+
+def test_every_field_of_the_pictures_is_judged(tab):
+    assert {field.name for field in tab.pictures.form.fields} == set(OTHER)
 
 
 def test_a_composition_is_shown_with_its_parts_once_each(tab, patched, folder):
@@ -266,8 +296,9 @@ def test_a_composition_is_shown_with_its_parts_once_each(tab, patched, folder):
     assert "Saved as mix.hns" in tab.composition.save(*entered)
     for picture, tag in zip(shown.values(), ["", "a:0.5", "saved:0.8", "mix:1"], strict=True):
         assert np.array_equal(picture, generate(patched, PROMPT + (tag and f"<hypernet:{tag}>"), SEED)[0])
-    assert tab.pictures.judge_composition(*values(tab.composition.form, text=text), of) == ""
-    assert "before." in tab.pictures.judge_composition(*values(tab.composition.form, text="a > b"), of)
+    assert judge(tab, of, composition={"text": text, "name": "other"}, merge={"network_1": "a"}) == ""
+    assert "before." in judge(tab, of, composition={"text": "a > b"})
+    assert "before." in judge(tab, of, composition={"text": text}, own={"seed": SEED + 1})
 
 
 @pytest.mark.parametrize(

@@ -240,6 +240,18 @@ def test_two_runs_are_compared_by_curves_and_sheets(train, runs_tab):
     assert "type='range'" in page
 
 
+def test_what_an_earlier_run_said_goes_as_soon_as_one_is_continued_from_the_list(patched):
+    from hypernetwork_workbench.patches.tabs import runs, train
+
+    with gr.Blocks() as page, gr.Tabs():
+        train.build()
+        runs.build()
+    (button,) = (one for one in page.blocks.values() if one.elem_id == "hnw_runs_go_on")
+    (status,) = (one for one in page.blocks.values() if one.elem_id == "hnw_train_status")
+    wiped = [one for one in page.dependencies if one["targets"] == [button._id] and not one["backend_fn"]]
+    assert [one["outputs"] for one in wiped] == [[status._id]]
+
+
 def test_what_cannot_be_done_is_said(train, runs_tab):
     entered = list(train.entered.values())
     assert "choose a run first" in runs_tab.show("", *entered)[-1]
