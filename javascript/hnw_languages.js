@@ -69,16 +69,21 @@
         for (const pattern of patterns) {
             const found = pattern.isSentence === text.endsWith(".") && pattern.expression.exec(text);
             const translated = found ? filled(pattern, found) : undefined;
-            if (translated && (!best || translated.left < best.left)) best = translated;
+            best = better(best, translated);
         }
         return best;
+    }
+
+    function better(one, other) {
+        return other && (!one || other.left < one.left) ? other : one;
     }
 
     // The same for a sentence that may stand with or without a capital and a full stop, or follow a comma.
     function translateSentence(sentence) {
         const plain = sentence.replace(/^[,;]\s*/, "");
         const small = plain.slice(0, 1).toLowerCase() + plain.slice(1);
-        const found = fromTable(plain) ?? fromTable(small) ?? ofSubject(plain);
+        // A list at the end of a reason is no reason to take the sentence apart at its commas.
+        const found = better(fromTable(plain) ?? fromTable(small), ofSubject(plain));
         if (found || !plain.endsWith(".")) return found;
         const inner = fromTable(plain.slice(0, -1)) ?? fromTable(small.slice(0, -1));
         return inner && {words: `${inner.words}。`, left: inner.left};

@@ -138,6 +138,12 @@ def read_whole(value: Any) -> int:
     return whole
 
 
+def in_full(number: float) -> str:
+    """Return a number with the digits that tell it from its neighbours: `4294967296`, `0.001`, `1e+99`."""
+    is_whole = isinstance(number, int) and number.bit_length() <= _MOST_BITS
+    return str(number) if is_whole else f"{number:.15g}"
+
+
 def _of_size(number: int) -> int:
     if number.bit_length() > _MOST_BITS:
         raise NumberError("must be a number that is not so large")
@@ -148,7 +154,8 @@ def split(text: str) -> list[str]:
     """Return the pieces of a list of numbers, which commas, semicolons or blanks separate; or the x of a size.
 
     Raises:
-        NumberError: it has commas with and without a blank, so that some may be meant as decimal points.
+        NumberError: it has commas with and without a blank, so that some may be meant as decimal points; or nothing
+            between two of them.
     """
     # Nobody types a full-width comma for a decimal point.
     inner = " ".join(bare(_LIST_COMMA.sub(", ", text)).strip("()[]{}, \t\r\n").split())
@@ -165,6 +172,8 @@ def split(text: str) -> list[str]:
         reason = comma_reason(piece.strip()) or comma_reason(in_two)
         if reason:
             raise NumberError(reason)
+    if inner and not all(piece.strip() for piece in pieces):
+        raise NumberError("has two commas with no number between them")
     return [piece.strip() for piece in pieces if piece.strip()]
 
 

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from . import numbers, paths
 from .errors import NumberError, PathTextError, SettingsError, raise_all
 from .intervals import has_unit
+from .numbers import in_full
 from .outside import shown
 from .registry import broken_rules
 from .suggestions import meant, or_known
@@ -268,11 +269,11 @@ def check_limits(name: str, value: Any, option: Option) -> None:
         if isinstance(number, (str, bool)):
             continue
         if option.minimum is not None and number < option.minimum:
-            raise SettingsError(name, f"must be at least {option.minimum:g}, not {number:g}")
+            raise SettingsError(name, f"must be at least {in_full(option.minimum)}, not {in_full(number)}")
         if option.above is not None and number <= option.above:
-            raise SettingsError(name, f"must be above {option.above:g}")
+            raise SettingsError(name, f"must be above {in_full(option.above)}")
         if option.maximum is not None and number > option.maximum:
-            raise SettingsError(name, f"must be at most {option.maximum:g}, not {number:g}")
+            raise SettingsError(name, f"must be at most {in_full(option.maximum)}, not {in_full(number)}")
 
 
 def _parts(name: str, value: Any) -> list[Any]:

@@ -13,6 +13,7 @@ from typing import Any
 
 from ..base import numbers
 from ..base.errors import NumberError, PathTextError, SettingsError
+from ..base.numbers import in_full
 from ..base.options import convert
 from ..base.outside import UnfitTextError, read_text, reason_of, resolved, shown_path
 from ..base.paths import read_path, split_line
@@ -265,7 +266,7 @@ def _value(name: str, value: Any, kind: Any, lowest: float, place: str) -> Any:
         elif name in _MULTIPLES_OF_8 and number % 8:
             reason = "must be a multiple of 8"
         if reason:
-            raise SettingsError(_FIELD, f"{place}: {name} {reason}, not {number:g}")
+            raise SettingsError(_FIELD, f"{place}: {name} {reason}, not {in_full(number)}")
     if name == "caption_separator" and not found:
         raise SettingsError(_FIELD, f"{place}: caption_separator must not be empty")
     if name in _SIZES and len(numbers) not in (1, 2):

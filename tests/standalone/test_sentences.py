@@ -85,6 +85,7 @@ SENTENCES = (
     "a.png: cannot be written to D:/out: No space left on device; nothing was changed",
     "Training is not possible here: training is not possible with FP8 weights here; set Settings > Optimizations > FP8"
     " weight to Disable.",
+    "'768.k' has a width that none of the networks has; they have 96, 64, 128",
     "must be one of Weighted sum, Exact parallel (sum of the outputs), not 'middle'",
 )
 
@@ -143,6 +144,13 @@ def test_the_answer_to_a_second_press_of_train_is_translated_with_all_its_parts(
     (shown,) = translator.translate(words, [said])
     assert all(part in shown for part in ("the night", step, left))
     assert not ENGLISH.search(shown.replace("the night", ""))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_list_of_numbers_stays_together_in_a_reason(language):
+    reason = "'768.k' has a width that none of the networks has; they have 96, 64, 128"
+    for shown in translator.translate(table(language), [reason, f"Weights of single blocks: {reason}"]):
+        assert "96, 64, 128" in shown
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

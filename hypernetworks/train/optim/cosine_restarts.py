@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from ...base.errors import ScheduleError
+from ...base.numbers import in_full
 from ...base.options import setting
 from ...base.registry import OwnOptions
 from .schedule import RATE, WARMUP, ScheduleRequest, check_numbers, schedule
@@ -70,9 +71,9 @@ class CosineRestarts:
         if self.min_rate > self.max_rate:
             raise ScheduleError(f"must not be above the learning rate of {self.max_rate:g}", "min_rate")
         if self.decay > 1:
-            raise ScheduleError(f"must be at most 1, not {self.decay:g}", "decay")
+            raise ScheduleError(f"must be at most 1, not {in_full(self.decay)}", "decay")
         if self.multiplier > MAX_MULTIPLIER:
-            raise ScheduleError(f"must be at most {MAX_MULTIPLIER}, not {self.multiplier:g}", "multiplier")
+            raise ScheduleError(f"must be at most {MAX_MULTIPLIER}, not {in_full(self.multiplier)}", "multiplier")
         if int(self.cycle * self.multiplier) <= self.warmup:
             raise ScheduleError(f"{self.multiplier:g} leaves the second cycle no step after the warm-up", "multiplier")
 

@@ -175,6 +175,12 @@ def test_lists_are_split(text, pieces):
     assert numbers.split(text) == pieces
 
 
+@pytest.mark.parametrize("text", ["1,,1", "1, , 1", "１、、１", "1;;1", "1,2,,1,"])
+def test_a_number_that_was_forgotten_in_a_list_is_told(text):
+    with pytest.raises(NumberError, match="two commas with no number between them"):
+        numbers.split(text)
+
+
 @pytest.mark.parametrize("text", ["0, 0,1, 0", "1;1,5;1", "1 1,5 1", "1；１,５；1", "1,5, 2"])
 def test_commas_within_a_list_that_may_be_points_are_told(text):
     with pytest.raises(NumberError, match=r"write a point for the comma in .*, as in"):
@@ -216,3 +222,21 @@ def test_lengths_are_read(text, steps):
 def test_a_comma_in_a_length_is_told(text):
     with pytest.raises(SettingsError, match="save_every: write a point for the comma in"):
         parse_interval("save_every", text, 7)
+
+
+@pytest.mark.parametrize(
+    ("number", "told"),
+    [
+        (2**32, "4294967296"),
+        (2**63 - 1, "9223372036854775807"),
+        (-1, "-1"),
+        (1.0000001, "1.0000001"),
+        (0.1, "0.1"),
+        (64.0, "64"),
+        (1e99, "1e+99"),
+        (1e-05, "1e-05"),
+        (10**100, "1e+100"),
+    ],
+)
+def test_a_number_is_told_with_the_digits_that_tell_it_from_others(number, told):
+    assert numbers.in_full(number) == told
