@@ -70,3 +70,26 @@ def test_wrong_input_is_one_sentence(host: WebUI) -> None:
     with pytest.raises(ApiError, match="must lie in") as caught:
         host.call(f"{API}/train", {"data": {"folder": "/etc"}})
     assert caught.value.status == 422
+
+
+def test_the_queue_does_jobs_while_the_host_draws_between_them(host: WebUI, networks: list[str], pictures: Any) -> None:
+    job = {
+        "network": {"file": networks[0]},
+        "data": {"folder": pictures.name, "width": 64, "height": 64},
+        "schedule": {"rate": "0.01"},
+        "train": {"max_steps": 3},
+        "output": {"name": "queued", "sheet": False},
+    }
+    merge = {"merge": {"network_1": networks[0], "network_2": networks[1]}, "result": {"name": "queued merge"}}
+    added = [
+        host.call(f"{API}/queue/add", {"kind": kind, "settings": settings})["id"]
+        for kind, settings in (("train", job), ("merge", merge))
+    ]
+    drawn(host, "api one:1")
+    end = time.monotonic() + 120
+    while states := [one["state"] for one in host.call(f"{API}/queue")["jobs"] if one["state"] != "done"]:
+        assert time.monotonic() < end, states
+        time.sleep(0.2)
+    assert {one["id"] for one in host.call(f"{API}/queue")["jobs"]} == set(added)
+    listed = {one["name"] for one in host.call(f"{API}/list")["networks"]}
+    assert {"queued", "queued merge"} <= listed
