@@ -7,6 +7,7 @@ from hypernetwork_workbench.hypernetworks.files import load
 from hypernetwork_workbench.hypernetworks.files.create import create_file
 from hypernetwork_workbench.hypernetworks.jobs import create_entry
 from hypernetwork_workbench.hypernetworks.network import presets
+from hypernetwork_workbench.hypernetworks.train.settings import presets as recipes_of_training
 from hypernetwork_workbench.hypernetworks.train.settings.job import ScheduleSettings
 
 
@@ -61,3 +62,21 @@ def test_no_preset_has_a_pair_that_the_sweep_advises_against():
         wanted = {"relu": "KaimingNormal", "mish": "XavierNormal", "linear": "Normal"}
         assert shape.weight_init == wanted[shape.activation], preset.name
     assert presets.by_name("Standard").shape == presets.ShapeSettings()
+
+
+@pytest.mark.parametrize(
+    ("name", "training"),
+    [
+        ("Standard", "learning rate 1e-5 for 10000 steps."),
+        ("Style", "learning rate 4e-05:2000,4e-06:4000,4e-07:6000 for 6000 steps."),
+        ("Deep style", "learning rate 5e-5:1500,5e-6:9000,5e-8 for 10000 steps."),
+        ("Character or new thing", "learning rate 4e-05:2000,4e-06:4000,4e-07:6000 for 6000 steps."),
+        ("Fast, with layer normalisation", "learning rate 3e-4 for 2000 steps."),
+        ("Small memory", "learning rate 1e-5 for 10000 steps."),
+    ],
+)
+def test_the_advice_is_that_of_the_recipes_of_the_train_tab(name, training):
+    preset = presets.by_name(name)
+    assert preset.advice == f"{preset.purpose} On Stable Diffusion, train it with {training}"
+    recipes = {(one.values()["schedule.rate"], one.values()["train.max_steps"]) for one in recipes_of_training.PRESETS}
+    assert (preset.rate, preset.steps) in recipes
