@@ -36,27 +36,29 @@ def in_forks(pictures, settings, parts):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "settings",
-    [
-        {"method": "random", "output__state_minutes": 0.00001},
-        {"method": "TPE", "pruning": "median", "is_shared": True},
-    ],
-)
-def test_a_study_killed_in_trial_4_of_8_ends_as_an_unbroken_one(pictures, tmp_path, settings):
-    url = f"sqlite:///{tmp_path}/{{}}.db" if settings.pop("is_shared", False) else ""
-    part = {"folder": str(tmp_path / "b"), "url": url.format("b")}
-    whole, killed, again = in_forks(
-        pictures,
-        {**settings, "trials": 8},
-        [{"folder": str(tmp_path / "a"), "url": url.format("a")}, {**part, "kill": [4, 6]}, part],
-    )
-    assert killed is None
-    assert again == whole
-    assert [trial[0] for trial in again["trials"]] == list(range(8))
-    assert {trial[1] for trial in again["trials"]} <= {"complete", "pruned"}
-    done = [trial for trial in again["trials"] if trial[1] == "complete"]
-    assert again["best"] == [min(done, key=lambda trial: trial[3])[0]]
+def test_a_study_killed_in_trial_4_of_8_ends_as_an_unbroken_one(pictures, tmp_path):
+    parts = []
+    for name, settings in (
+        ("random", {"method": "random", "output__state_minutes": 0.00001}),
+        ("shared", {"method": "TPE", "pruning": "median"}),
+    ):
+        whole, broken = (
+            {**settings, "folder": str(tmp_path / name / place), "url": _address(tmp_path, name, place)}
+            for place in "ab"
+        )
+        parts += [whole, {**broken, "kill": [4, 6]}, broken]
+    answers = in_forks(pictures, {"trials": 8}, parts)
+    for whole, killed, again in (answers[:3], answers[3:]):
+        assert killed is None
+        assert again == whole
+        assert [trial[0] for trial in again["trials"]] == list(range(8))
+        assert {trial[1] for trial in again["trials"]} <= {"complete", "pruned"}
+        done = [trial for trial in again["trials"] if trial[1] == "complete"]
+        assert again["best"] == [min(done, key=lambda trial: trial[3])[0]]
+
+
+def _address(folder, name, place):
+    return f"sqlite:///{folder}/{place}.db" if name == "shared" else ""
 
 
 @pytest.mark.parametrize("shared", [False, True])
