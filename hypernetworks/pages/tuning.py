@@ -41,7 +41,7 @@ class Axis:
 
     def marks(self) -> list[tuple[float, str]]:
         """Return height from 0 to 1 and words of each mark: every value of a list, both ends of a range."""
-        pairs = sorted(dict(zip(self.places(), map(shown, self.values), strict=True)).items())
+        pairs = sorted(dict(zip(self.places(), map(_cell, self.values), strict=True)).items())
         return pairs if self._is_list else list(dict.fromkeys((pairs[0], pairs[-1])))
 
     @property
@@ -50,8 +50,8 @@ class Axis:
 
     def _numbers(self) -> list[float]:
         if self._is_list:
-            known = sorted(set(map(shown, self.values)))
-            return [float(known.index(shown(value))) for value in self.values]
+            known = sorted(set(map(_cell, self.values)))
+            return [float(known.index(_cell(value))) for value in self.values]
         return [math.log(value) if self.is_log and value > 0 else float(value) for value in self.values]
 
 
@@ -77,14 +77,14 @@ class Shown:
 
 def answer(study: Shown) -> str:
     """Return the answer of a study."""
-    rows = [([shown(cell) for cell in row], row[0] in study.best) for row in study.rows]
+    rows = [([_cell(cell) for cell in row], row[0] in study.best) for row in study.rows]
     importance = [(name, elements.share(round(share, 2)), f"{100 * share:.0f}%") for name, share in study.importance]
     legend = [(curve[0], charts.colour(number)) for number, curve in enumerate(study.curves)]
     chart = charts.draw_runs(study.curves) if study.curves else Markup()
-    return elements.page(_FILE, "answer", study.head, rows, importance, coordinates(study.axes), chart, legend)
+    return elements.page(_FILE, "answer", study.head, rows, importance, _coordinates(study.axes), chart, legend)
 
 
-def coordinates(axes: Sequence[Axis]) -> Markup:
+def _coordinates(axes: Sequence[Axis]) -> Markup:
     """Return parallel coordinates as SVG: a line for each trial, the darker the lower it is on the last axis."""
     if len(axes) < 2 or not axes[0].values:  # noqa: PLR2004 - what is tried, and what came of it
         return Markup()
@@ -106,8 +106,7 @@ def coordinates(axes: Sequence[Axis]) -> Markup:
     return elements.piece(_FILE, "coordinates", _WIDTH, _HEIGHT + _TOP + 12, _TOP, _TOP + _HEIGHT, drawn, lines)
 
 
-def shown(value: Any) -> str:
-    """Return a cell of the table as text."""
+def _cell(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, float):

@@ -51,8 +51,8 @@ def make_tab(train: TrainHandlers | None = None) -> Handlers:
                 progress_place(_ID)
                 parts["status"] = gr.HTML(elem_id=f"{_ID}_status")
             parts |= _answer(train is not None)
-    handlers = Handlers(form, train)
-    _connect(opened, handlers, parts, train)
+        handlers = Handlers(form, train)
+        _connect(opened, handlers, parts, train)
     return handlers
 
 

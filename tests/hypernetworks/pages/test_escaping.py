@@ -35,6 +35,7 @@ from hypernetwork_workbench.hypernetworks.pages import (
 )
 from hypernetwork_workbench.hypernetworks.pages import report as report_page
 from hypernetwork_workbench.hypernetworks.pages import runs as runs_page
+from hypernetwork_workbench.hypernetworks.pages import tuning as tuning_page
 from hypernetwork_workbench.hypernetworks.pages.runs import Card, Compared
 from hypernetwork_workbench.hypernetworks.report.comparison import Comparison, FactDifference, WeightDistance
 from markupsafe import Markup
@@ -187,6 +188,20 @@ def a_card(texts: Texts) -> Card:
     return Card(id="a folder", name=texts("name"), state="running", steps=1, total=2, picture="", **facts)
 
 
+def a_study(texts: Texts) -> tuning_page.Shown:
+    return tuning_page.Shown(
+        head=["Trial", texts("setting")],
+        rows=[[1, texts("value")], [2, 0.5]],
+        best=[1],
+        importance=[(texts("what mattered"), 0.5)],
+        axes=[
+            tuning_page.Axis(texts("tried"), [texts("first"), texts("second")]),
+            tuning_page.Axis(texts("loss"), [1, 2]),
+        ],
+        curves=[(texts("curve"), [(1, 0.5)], [])],
+    )
+
+
 def curves(texts: Texts) -> tuple[list[charts.Curve], charts.Curve]:
     return [charts.Curve(texts("curve"), [(0, 1.0), (1, 2.0)])], charts.Curve(texts("right"), [(0, 1.0)])
 
@@ -248,6 +263,7 @@ CASES: dict[str, Case] = {
         {"data": {"folder": texts("folder")}},
     ),
     "runs.comparison": lambda texts, _: runs_page.comparison([Compared(texts("name"), [(1, 0.5)], [], [])]),
+    "tuning.answer": lambda texts, _: tuning_page.answer(a_study(texts)),
     "sentences.done": lambda texts, _: sentences.done(texts("first"), texts("second")),
     "sentences.unsure": lambda texts, _: sentences.unsure(texts("first"), texts("second")),
     "sentences.found_rate": lambda texts, _: sentences.found_rate(texts("first"), chart=Markup(), rate="1e-5:9,1e-6"),

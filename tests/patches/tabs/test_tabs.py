@@ -82,7 +82,15 @@ def test_tabs_beside_others_of_nearly_the_same_names_say_whose_they_are(callback
     assert top_level(callbacks) == []
     labels = [tab.label for tab in row.children]
     assert labels[:3] == ["Train_Gamma", "Create Beta Hypernetwork (Workbench)", "Train Gamma (Workbench)"]
-    assert labels[3:] == ["Runs", "Inspect Hypernetwork", "Merge Hypernetworks", "Dataset", "Create Beta hypernetwork"]
+    assert labels[3:] == [
+        "Train Tuning",
+        "Runs",
+        "Queue",
+        "Inspect Hypernetwork",
+        "Merge Hypernetworks",
+        "Dataset",
+        "Create Beta hypernetwork",
+    ]
 
 
 def test_a_host_that_knows_no_tabs_in_train_is_no_error(callbacks, monkeypatch, request):
