@@ -357,7 +357,7 @@ def test_no_name_and_no_caption_can_put_html_into_the_page(tmp_path):
     found = look(tmp_path, limits={"token_limit": 1})
     numbers = dataset_pictures.chosen(found, dataset_pictures.ALL, "")
     shown = dataset.render(found) + dataset_pictures.cards(found, numbers, 1) + dataset_pictures.large(found, 0)
-    assert shown.count("&lt;script&gt;") >= 5
+    assert shown.replace("<!---->", "").count("&lt;script&gt;") >= 5  # names stand in two parts for the translation
     assert not re.search(r"<(script|img src=x|b>broken)", shown)
     assert "'&#34;" not in shown.replace("&#39;&#34;", "")
 
