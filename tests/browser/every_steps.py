@@ -260,6 +260,7 @@ def tune(one: every.Toucher) -> None:
     one.press("hnw_tuning_button")
     page.until("the answer", lambda: html(page, "#hnw_tuning_answer .hnw-best"))
     one.settle()
+    one.sweep("hnw_tuning_panel", "hnw_tuning")  # the list of trials is full only now
     for name in ("take_network", "take_settings"):
         one.press(f"hnw_tuning_{name}")
     one.open("hnw_tuning_tab")
