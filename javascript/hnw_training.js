@@ -53,18 +53,21 @@ function hnwMarkRun(line, id) {
     classList.toggle("hnw-is-paused", line?.dataset.paused === "1");
 }
 
-// Names the run that this page has started and seen no end of: its start may still be on its way to the server.
+// The runs that this page has started and seen no end of: their starts may still be on their way to the server, more than
+// one where a button was pressed twice.
+const hnwRunsComing = new Set();
+
 // eslint-disable-next-line no-unused-vars
 function hnwRunComing() {
-    return [hnwFollowed.has(hnwJobs.hnw_train) ? hnwJobs.hnw_train : ""];
+    return [[...hnwRunsComing].join("\n")];
 }
 
 // eslint-disable-next-line no-unused-vars
 function hnwStartTraining() {
     const id = randomId();
-    hnwJobs.hnw_train = id;
     localStorage.setItem(hnwRunKey, id);
-    hnwFollow(id, () => {});
+    hnwRunsComing.add(id);
+    hnwFollow(id, () => hnwRunsComing.delete(id));
     const values = Array.from(arguments);
     values[0] = id;
     return values;

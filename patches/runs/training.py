@@ -111,12 +111,13 @@ def interrupt(coming: str = "") -> Run | None:
     """Ask the active run to save and end; return it, or None if there is none.
 
     Args:
-        coming: the task of a run whose start may still be on its way here; that one never begins.
+        coming: the tasks of runs whose start may still be on its way here, one a line; they never begin.
     """
     run = runs.active
-    if run is None or run.task != coming:
-        withdrawn.note(coming)
-        run = runs.active  # it may have come meanwhile, just before it was noted
+    for task in coming.splitlines():
+        if run is None or run.task != task:
+            withdrawn.note(task)
+            run = runs.active  # it may have come meanwhile, just before it was noted
     if run is not None:
         run.is_cancelled = True
         if run.state == RUNNING:  # a preview that is being made ends too; `state.interrupt` is for the jobs of others

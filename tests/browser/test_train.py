@@ -141,6 +141,14 @@ def test_interrupt_right_after_train_ends_the_run_before_it_begins(tab: Page):
     tab.until("no other", lambda: tab.sentences("hnw_train_status") == ["Interrupted before it began."])
 
 
+def test_interrupt_after_two_presses_of_train_is_for_both(tab: Page):
+    press = "for (const id of ['button', 'button', 'interrupt']) document.querySelector(`#hnw_train_${id}`).click()"
+    tab.driver.execute_script(press)
+    tab.until("the end of the progress bars", lambda: not html(tab, "#hnw_train_panel .progressDiv"))
+    tab.until("the answer", lambda: tab.sentences("hnw_train_status") == ["Interrupted before it began."])
+    assert not live_step(tab)
+
+
 @pytest.fixture(scope="module")
 def stopped(tab: Page, server: Server) -> int:
     """Start a run, watches it, leaves the page, finds the run again and interrupts it; returns its last step."""

@@ -184,11 +184,11 @@ def interrupt(coming: str = "") -> Any:
     """Ask the active run, if there is one, to end; return a sentence.
 
     Args:
-        coming: the task that the page has started last, if it has not seen its end.
+        coming: the tasks that the page has started and not seen the end of, one a line.
     """
     run = training.interrupt(coming)
     if run is None:
-        return done(BEFORE_IT_BEGAN) if withdrawn.holds(coming) else gr.update()
+        return done(BEFORE_IT_BEGAN) if any(map(withdrawn.holds, coming.splitlines())) else gr.update()
     return done("The run ends after this step, and saves." if run.job else "It ends after this step.")
 
 

@@ -67,6 +67,21 @@ def test_a_run_that_was_interrupted_before_it_came_is_so_from_the_start(patched)
     assert run.state == "interrupted"
 
 
+def test_both_presses_of_one_page_are_interrupted_before_they_come(patched):
+    from hypernetwork_workbench.patches.runs import training, withdrawn
+    from hypernetwork_workbench.patches.runs.run import runs
+    from hypernetwork_workbench.patches.tabs.train import buttons
+
+    assert "Interrupted before it began." in buttons.interrupt("task(first)\ntask(second)")
+    with runs.hold(task="task(first)") as run:
+        assert run.is_cancelled
+        assert withdrawn.holds("task(second)")
+    with runs.hold(task="task(third)") as run:
+        assert training.interrupt("task(third)\ntask(fourth)") is run
+        assert not withdrawn.holds("task(third)"), "it goes on to its end"
+        assert withdrawn.holds("task(fourth)")
+
+
 def test_what_never_comes_is_forgotten(patched):
     from hypernetwork_workbench.patches.runs import tasks, withdrawn
 
