@@ -33,6 +33,8 @@ from hypernetwork_workbench.hypernetworks.pages import (
     recorded,
     sentences,
 )
+from hypernetwork_workbench.hypernetworks.pages import presets as presets_page
+from hypernetwork_workbench.hypernetworks.pages import queue as queue_page
 from hypernetwork_workbench.hypernetworks.pages import report as report_page
 from hypernetwork_workbench.hypernetworks.pages import runs as runs_page
 from hypernetwork_workbench.hypernetworks.pages import tuning as tuning_page
@@ -52,7 +54,7 @@ EXACT = "data-tag"
 #: What somebody called so or wrote: it stays as it is in every language, also where the page's table has such a text.
 NAMES = re.compile(
     r"file|name inside|checkpoint|notes|network|dataset|name|caption|one|other"
-    r"|picture \d|tag \d|left out"
+    r"|picture \d|tag \d|left out|job name"
 )
 LONG = 100_000
 
@@ -202,6 +204,13 @@ def a_study(texts: Texts) -> tuning_page.Shown:
     )
 
 
+def a_queued_job(texts: Texts) -> queue_page.Card:
+    facts = {name: texts(name) for name in ("kind", "takes", "begins", "outcome")}
+    return queue_page.Card(
+        id=1, title=texts("job name"), state="running", done=1, total=2, text=texts("text"), after=None, **facts
+    )
+
+
 def curves(texts: Texts) -> tuple[list[charts.Curve], charts.Curve]:
     return [charts.Curve(texts("curve"), [(0, 1.0), (1, 2.0)])], charts.Curve(texts("right"), [(0, 1.0)])
 
@@ -264,6 +273,11 @@ CASES: dict[str, Case] = {
     ),
     "runs.comparison": lambda texts, _: runs_page.comparison([Compared(texts("name"), [(1, 0.5)], [], [])]),
     "tuning.answer": lambda texts, _: tuning_page.answer(a_study(texts)),
+    "presets.comparison": lambda texts, _: presets_page.comparison(
+        [texts("preset")], [(texts("label"), [texts("value"), texts("form")])]
+    ),
+    "queue.listing": lambda texts, _: queue_page.listing([a_queued_job(texts)], is_held=False),
+    "queue.details": lambda texts, _: queue_page.details(texts("job name"), texts("settings")),
     "sentences.done": lambda texts, _: sentences.done(texts("first"), texts("second")),
     "sentences.unsure": lambda texts, _: sentences.unsure(texts("first"), texts("second")),
     "sentences.found_rate": lambda texts, _: sentences.found_rate(texts("first"), chart=Markup(), rate="1e-5:9,1e-6"),

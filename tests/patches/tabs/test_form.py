@@ -98,10 +98,11 @@ def test_a_new_setting_stands_beside_the_one_before_or_below_it(host, monkeypatc
     assert (rows[0] is not rows[1]) == starts_row
 
 
-def test_the_fold_of_the_rate_comes_first_and_the_others_as_declared(host):
+def test_the_folds_of_recipes_and_of_the_rate_come_first_and_the_others_as_declared(host):
     import gradio as gr
 
     folds = [block.label for block in train_page().values() if isinstance(block, gr.Accordion)]
-    assert folds[0] == "More about the learning rate"
+    own = ["Own recipes", "Own data presets"]
+    assert folds[:3] == [*own, "More about the learning rate"]
     declared = [group.title for group in groups(SECTIONS[name] for name in SHOWN)]
-    assert folds[1:] == [title for title in declared if title != folds[0]]
+    assert folds[3:] == [title for title in declared if title != folds[2]]
