@@ -163,8 +163,12 @@ def continues(tables: saved.Tables) -> str:
     if found.steps >= total:
         return note(f"The run {found.name} has done all of its {total} steps; raise “Steps” to continue it.")
     kept = saved.unused_sentence(saved.differing(found, tables), job)
-    goes_on = note(f"Continue goes on with the run {found.name}, from step {found.steps} of {total}.")
-    return goes_on + (note(kept) if kept else "")
+    goes_on = f"Continue goes on with the run {found.name}, from step {found.steps} of {total}."
+    if found.is_finished:
+        goes_on = (
+            f"The run {found.name} has done its {found.steps} steps; Continue goes on to {total}, as “Steps” says."
+        )
+    return note(goes_on) + (note(kept) if kept else "")
 
 
 def check(tables: dict[str, Any]) -> Answer:

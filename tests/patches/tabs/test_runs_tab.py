@@ -157,7 +157,7 @@ def test_the_run_that_continue_is_for_is_told_before_the_press(train, monkeypatc
     assert told(output__name="")
     train.press("resume")
     assert "The run ink has done all of its 4 steps; raise “Steps” to continue it." in told()
-    assert "Continue goes on with the run ink, from step 4 of 6." in told(train__max_steps=6)
+    assert "The run ink has done its 4 steps; Continue goes on to 6, as “Steps” says." in told(train__max_steps=6)
     assert told(network__file="nobody") == ""
 
 
