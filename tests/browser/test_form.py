@@ -89,13 +89,13 @@ def test_what_has_not_its_default_is_marked_and_brought_back(tab: Page):
 
 
 def test_a_recipe_marks_what_it_changes(tab: Page):
-    count = "return document.querySelector('[data-fold=hnw_train_optimizer] b').textContent"
-    before = tab.driver.execute_script(count)
+    field, other = "hnw_train_schedule_kind", "hnw_train_train_gradient_accumulation"
+    started = tab.value(field)
+    assert not tab.driver.execute_script(CHANGED, field)
     tab.choose("hnw_train_preset", "Three rates")
-    field = "hnw_train_schedule_kind"
-    tab.until("the kind of the recipe", lambda: tab.value(field) == "steps")
-    tab.until("the end of the mark", lambda: not tab.driver.execute_script(CHANGED, field))
-    assert before == " 1"
+    tab.until("the kind of the recipe", lambda: tab.value(field) == "steps" != started)
+    tab.until("the mark", lambda: tab.driver.execute_script(CHANGED, field))
+    assert not tab.driver.execute_script(CHANGED, other)
 
 
 def test_the_short_view_is_remembered(tab: Page):

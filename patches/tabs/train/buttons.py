@@ -226,7 +226,16 @@ def last_answer() -> list[Any]:
 
 
 def last_run(form: Form) -> Answer:
-    """Return what the last run of this process ended with, wherever it was started; nothing where none has ended."""
+    """Return what the last run of this process ended with, wherever it was started; nothing where none has ended.
+
+    Pictures that are gone since, such as those of an earlier run under the same name, are left out.
+    """
+    pictures, said = _ended_with(form)
+    kept = [path for path in pictures.get("value") or () if Path(path).is_file()]
+    return pictures | {"value": kept} if "value" in pictures else pictures, said
+
+
+def _ended_with(form: Form) -> Answer:
     run = next((run for run in runs.known() if run.over.is_set()), None)
     if run is None:
         return gr.update(), ""

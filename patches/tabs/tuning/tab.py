@@ -11,7 +11,7 @@ from ....hypernetworks.base.options import groups
 from ....hypernetworks.pages.sentences import note
 from ....hypernetworks.tuning import TuneSettings
 from ..form import Form
-from ..frame import controls, form_column, frame, panel_column, progress_place, wipe_on
+from ..frame import FIELD_PX, controls, form_column, frame, panel_column, progress_place, wipe_on
 from ..train import buttons, tab
 from ..train.handlers import Handlers as TrainHandlers
 from .handlers import SECTION, Handlers
@@ -82,8 +82,12 @@ def _buttons() -> dict[str, Any]:
 def _answer(has_form: bool) -> dict[str, Any]:
     with gr.Row():
         parts: dict[str, Any] = {
-            "study": gr.Dropdown([], label="Study", elem_id=f"{_ID}_study", elem_classes="hnw-names"),
-            "trial": gr.Dropdown([], label="Trial", elem_id=f"{_ID}_trial", elem_classes="hnw-names"),
+            "study": gr.Dropdown(
+                [], label="Study", min_width=FIELD_PX, elem_id=f"{_ID}_study", elem_classes="hnw-names"
+            ),
+            "trial": gr.Dropdown(
+                [], label="Trial", min_width=FIELD_PX, elem_id=f"{_ID}_trial", elem_classes="hnw-names"
+            ),
         }
     with gr.Row():
         parts["settings"] = gr.Button(

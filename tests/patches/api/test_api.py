@@ -430,7 +430,7 @@ def test_the_documentation_has_the_schemas_of_the_settings(client, address):
     with httpx.Client(base_url=address, trust_env=False) as asked:
         paths = asked.get("/openapi.json").json()["paths"]
         assert asked.get("/docs").status_code == 200
-    assert len([path for path in paths if path.startswith(PREFIX)]) == 14
+    assert len([path for path in paths if path.startswith(PREFIX)]) == 24
     schema = paths[f"{PREFIX}/train"]["post"]["requestBody"]["content"]["application/json"]["schema"]
     jsonschema.validate({**JOB, "network": {"widths": [8]}}, schema)
     for wrong in ({"train": {"max_steps": 0}}, {"data": {"framing": "round"}}, {"colour": 1}, {"train": {"colour": 1}}):

@@ -71,7 +71,7 @@ def test_pages_and_the_api_offer_the_present_axes_where_they_offer_axes(grid, ho
     from hypernetwork_workbench.patches.sets import xyz_grid
 
     scripts, plain = host.module("scripts"), ["Seed"]
-    axes, others = (types.SimpleNamespace(choices=[kept(name)]) for name in ("Seed", "other"))
+    axes, others = (types.SimpleNamespace(_id=-1, choices=[kept(name)]) for name in ("Seed", "other"))
     arguments = [types.SimpleNamespace(choices=list(plain)), types.SimpleNamespace(choices=["other"])]
     script = types.SimpleNamespace(
         current_axis_options=list(grid.axis_options),

@@ -395,6 +395,9 @@ def test_a_page_that_is_opened_later_shows_the_last_run(tab, monkeypatch, patche
     assert "Stopped by hand after 2 steps" in said
     assert "<svg" in said
     assert gallery["value"]
+    gone = gallery["value"][0]
+    Path(gone).unlink()
+    assert buttons.last_run(form)[0]["value"] == gallery["value"][1:], "a page cannot be sent what is no file any more"
 
     def fail(*_):
         raise TrainingError("the disk is full")
