@@ -28,7 +28,8 @@ def sharing(arguments: Sequence[str], cores: int) -> list[str]:
     """
     if cores == 1 or any(_chooses(argument) for argument in arguments):
         return []
-    return ["-n", str(min(cores, MOST_WORKERS)), "--dist", "loadfile", "--no-loadscope-reorder"]
+    # One more than the cores: a test in the browser waits for the page or the server half of the time.
+    return ["-n", str(min(cores + 1, MOST_WORKERS)), "--dist", "loadfile", "--no-loadscope-reorder"]
 
 
 def _chooses(argument: str) -> bool:

@@ -5,7 +5,7 @@ import pytest
 from standalone.test_command import sharing
 
 
-@pytest.mark.parametrize(("cores", "workers"), [(2, "2"), (4, "4"), (64, "4")])
+@pytest.mark.parametrize(("cores", "workers"), [(2, "3"), (4, "4"), (64, "4")])
 def test_all_tests_are_shared_among_the_cores(cores: int, workers: str) -> None:
     for arguments in ([], ["-x", "-q"], ["tests/browser"], ["--random-examples", "2000"]):
         assert sharing(arguments, cores) == ["-n", workers, "--dist", "loadfile", "--no-loadscope-reorder"]
