@@ -55,7 +55,7 @@ class Reference:
         """Add the gradients of a batch and return the loss, read at once as that trainer does."""
         is_half = next(self.unet.parameters()).dtype != torch.float32
         with torch.autocast(batch.noisy.device.type, torch.float16, enabled=is_half):
-            prediction = self.unet(batch.noisy, batch.timesteps, context=batch.conditioning)
+            prediction = self.unet(batch.noisy, batch.timesteps, context=batch.conditioning.text)
             loss = functional.mse_loss(prediction.float(), batch.target)
         # Without the scale gradients too small for fp16 would be lost; it takes next to no time.
         (loss * (65536.0 if is_half else 1.0)).backward()

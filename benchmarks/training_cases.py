@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from hypernetwork_workbench.hypernetworks.conditioning import Conditioning
 from hypernetwork_workbench.hypernetworks.data.encoding import encode
 from hypernetwork_workbench.hypernetworks.ports import Checkpoint, Encoder, Ports, Progress
 from hypernetwork_workbench.hypernetworks.train import TrainingPlan, make_plan
@@ -88,10 +89,10 @@ class RandomEncoder:
         """Return the same text always."""
         return f"random text encoder of width {self._width}"
 
-    def encode_texts(self, texts: Sequence[str]) -> Sequence[Tensor]:
-        """Return random conditionings [tokens, width]."""
+    def encode_texts(self, texts: Sequence[str]) -> Sequence[Conditioning]:
+        """Return random conditionings without a vector."""
         self.calls += 1
-        return [_drawn(text, models.TOKENS, self._width) for text in texts]
+        return [Conditioning(_drawn(text, models.TOKENS, self._width)) for text in texts]
 
     def text_encoder_loaded(self) -> AbstractContextManager[None]:
         """Do nothing: there is nothing to move."""

@@ -16,6 +16,7 @@ from markupsafe import Markup
 from PIL import Image
 from torch import Tensor, device
 
+from .conditioning import Conditioning
 from .kernels.memory import Activations
 from .network.hypernetwork import Hypernetwork
 from .ranks import ALONE, Ranks
@@ -43,8 +44,8 @@ class Encoder(Protocol):
     def text_fingerprint(self) -> str:
         """Return a text that differs for another text encoder and other settings that change its output."""
 
-    def encode_texts(self, texts: Sequence[str]) -> Sequence[Tensor]:
-        """Return the conditionings [tokens, width] of the texts, each as it would be encoded alone."""
+    def encode_texts(self, texts: Sequence[str]) -> Sequence[Conditioning]:
+        """Return the conditionings of the texts, each as it would be encoded alone; sizes belong to pictures."""
 
     def text_encoder_loaded(self) -> AbstractContextManager[None]:
         """Return a context in which the text encoder stays on its device, so that many texts need only one move."""
@@ -86,6 +87,8 @@ class Denoiser(Protocol):
     alphas_cumprod: Tensor
     #: Widths of the inputs of its attention layers, text width first.
     widths: tuple[int, ...]
+    #: Width of the vector in a conditioning; 0 where it has none.
+    vector_width: int
     device: device
     #: The dtype of its weights.
     dtype: torch.dtype
@@ -99,7 +102,7 @@ class Denoiser(Protocol):
     def activations(self, network: Hypernetwork, batch: tuple[int, int, int]) -> Activations | None:
         """Return what a step on a batch (pictures, width and height in pixels) keeps; None where that is unknown."""
 
-    def predict(self, noisy: Tensor, timesteps: Tensor, conditioning: Tensor) -> Tensor:
+    def predict(self, noisy: Tensor, timesteps: Tensor, conditioning: Conditioning) -> Tensor:
         """Return the prediction, shaped like `noisy` [batch, 4, height, width], for integer timesteps [batch]."""
 
 

@@ -136,6 +136,19 @@ class Dataset:
         """Whether texts change from epoch to epoch."""
         return not self.is_deterministic and any(sample.subset.captions.varies for sample in self.samples)
 
+    def sizes(self, view: int) -> tuple[int, int, int, int, int, int]:
+        """Return what SDXL is told of a view: sides of the picture as it was, top and left of the crop, and its sides.
+
+        All in pixels, height before width; the crop is in the scaled picture, as it is mirrored.
+        """
+        sample, frame, is_flipped = self.views[view]
+        width, height = self.samples[sample].size
+        left, top, right, bottom = frame.box
+        before = width - right if is_flipped else left
+        crop_top = round(top * frame.height_px / (bottom - top))
+        crop_left = round(before * frame.width_px / (right - left))
+        return height, width, crop_top, crop_left, frame.height_px, frame.width_px
+
     def text(self, item: int, epoch: int) -> str:
         """Return the text of an item in an epoch, where it is not left out."""
         sample = self.samples[self.items[item].sample]

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ..base.errors import TrainingError
+from ..conditioning import Conditioning
 from ..kernels.devices import to_device
 from .settings.loss import LossSettings
 
@@ -23,14 +24,14 @@ class NoisyBatch:
     Attributes:
         noisy: [batch, 4, height, width].
         timesteps: [batch], int64.
-        conditioning: [batch, tokens, width].
+        conditioning: of the batch.
         target: what the prediction should be, shaped like `noisy`.
         weights: in the loss, [batch, 1, height, width]; None where all are 1.
     """
 
     noisy: Tensor
     timesteps: Tensor
-    conditioning: Tensor
+    conditioning: Conditioning
     target: Tensor
     weights: Tensor | None = None
 
@@ -40,7 +41,7 @@ class NoisyBatch:
             self,
             noisy=self.noisy[places],
             timesteps=self.timesteps[places],
-            conditioning=self.conditioning[places],
+            conditioning=self.conditioning.map(lambda part: part[places]),
             target=self.target[places],
             weights=None if self.weights is None else self.weights[places],
         )
@@ -66,12 +67,12 @@ class NoiseProcess:
         if self.prediction not in ("epsilon", "v"):
             raise TrainingError(f"the checkpoint predicts {self.prediction!r}; only epsilon and v can be trained")
 
-    def draw(self, latents: Tensor, conditioning: Tensor, step: int, generator: torch.Generator) -> NoisyBatch:
+    def draw(self, latents: Tensor, conditioning: Conditioning, step: int, generator: torch.Generator) -> NoisyBatch:
         """Return the batch with a timestep and noise for each latent (DDPM, Ho et al. 2020; v, Salimans & Ho 2022).
 
         Args:
             latents: [batch, 4, height, width].
-            conditioning: [batch, tokens, width].
+            conditioning: of the batch.
             step: optimizer step, for the noise scheduler.
             generator: on the CPU, so that every device gets the same numbers.
         """
@@ -80,7 +81,7 @@ class NoiseProcess:
         noise = self.noise(latents, generator)
         return self.apply(latents, conditioning, to_device(timesteps, latents.device), noise)
 
-    def apply(self, latents: Tensor, conditioning: Tensor, timesteps: Tensor, noise: Tensor) -> NoisyBatch:
+    def apply(self, latents: Tensor, conditioning: Conditioning, timesteps: Tensor, noise: Tensor) -> NoisyBatch:
         """Return the batch for given timesteps [batch] and noise, shaped like `latents`."""
         signal = self.alphas_cumprod[timesteps].view(-1, 1, 1, 1)
         noisy = signal.sqrt() * latents + (1 - signal).sqrt() * noise

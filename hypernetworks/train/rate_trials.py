@@ -156,10 +156,8 @@ def _samples(data: EncodedDataset, denoiser: Denoiser, noise: NoiseProcess, seed
     most = min(kind.batch_size for kind in data.dataset.kinds)
     for items in batches_of_one_size(data, most):
         batch = data.batch(items, 0)
-        latents, conditioning = (
-            to_device(batch.latents, denoiser.device),
-            to_device(batch.conditioning, denoiser.device),
-        )
+        latents = to_device(batch.latents, denoiser.device)
+        conditioning = batch.conditioning.map(lambda part: to_device(part, denoiser.device))
         for level in range(levels):
             shares = torch.tensor([(level + item * _SHIFT % 1) / levels for item in items])
             timesteps = to_device(low + (shares * (high - low + 1)).long(), denoiser.device)

@@ -154,7 +154,8 @@ class Trainer:
                 continue
             generator = torch.Generator().manual_seed(derived_seed(seed, "noise", batches.step, number))
             batch = self.data.batch(items, batches.epoch)
-            latents, conditioning = to_device(batch.latents, device), to_device(batch.conditioning, device)
+            latents = to_device(batch.latents, device)
+            conditioning = batch.conditioning.map(lambda part: to_device(part, device))
             noisy = self.noise.draw(latents, conditioning, batches.step, generator)
             weights = None if batch.weights is None else to_device(batch.weights, device)
             yield replace(noisy, weights=weights).part(own)

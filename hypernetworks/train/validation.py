@@ -97,7 +97,7 @@ class Validation:
                 generator = torch.Generator().manual_seed(derived_seed(0, "validation", number, start))
                 noise = torch.randn(batch.latents.shape, generator=generator).to(device)
                 timesteps = torch.full((len(items),), timestep, device=device)
-                conditioning = batch.conditioning.to(device)
+                conditioning = batch.conditioning.map(lambda part: part.to(device))
                 noisy = self._noise.apply(batch.latents.to(device), conditioning, timesteps, noise)
                 yield noisy if batch.weights is None else replace(noisy, weights=batch.weights.to(device))
                 start += len(items)

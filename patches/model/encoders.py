@@ -13,6 +13,7 @@ from modules import devices, shared
 from torch import Tensor, nn
 
 from ...hypernetworks.base.errors import TrainingError
+from ...hypernetworks.conditioning import Conditioning
 from ...hypernetworks.kernels.tensors import raw_bytes
 
 VAE, TEXT = "first_stage_model", "cond_stage_model"
@@ -59,23 +60,23 @@ class HostEncoder:
         """Return the hash of the text encoder's weights and of the settings and embeddings that change its output."""
         return _fingerprint(shared.sd_model.cond_stage_model, *_text_settings())
 
-    def encode_texts(self, texts: Sequence[str]) -> Sequence[Tensor]:
-        """Return the conditionings [tokens, width] of the texts, each as the host encodes it alone.
+    def encode_texts(self, texts: Sequence[str]) -> Sequence[Conditioning]:
+        """Return the conditionings of the texts, each as the host encodes it alone.
 
         Raises:
             TrainingError: the checkpoint's conditioning is more than one tensor, or not finite.
         """
-        found: dict[str, Tensor] = {}
+        found: dict[str, Conditioning] = {}
         # The host restores the mean of weighted texts over all texts that it encodes together ...
         plain = [text for text in texts if not _WEIGHTS.search(text)]
         with self.text_encoder_loaded():
-            together = _conditionings(plain) if plain else torch.empty(0, 0, 0)
-            if together.shape[1] == _PART_TOKENS:
+            together = _conditionings(plain) if plain else []
+            if together and len(together[0].text) == _PART_TOKENS:
                 found = dict(zip(plain, together, strict=True))
             # ... and fills up short texts with empty parts if others are longer.
             found |= {text: _conditionings([text])[0] for text in dict.fromkeys(texts) if text not in found}
         for text, conditioning in found.items():
-            if not conditioning.isfinite().all():
+            if not conditioning.is_finite():
                 raise TrainingError(f"the text encoder gives no finite numbers for the caption {text!r}")
         return [found[text] for text in texts]
 
@@ -139,13 +140,13 @@ def _is_on_gpu(module: nn.Module) -> bool:
     return any(parameter.device.type not in ("cpu", "meta") for parameter in module.parameters())
 
 
-def _conditionings(texts: list[str]) -> Tensor:
-    """Return [batch, tokens, width] in float32; all are as long as the longest."""
+def _conditionings(texts: list[str]) -> list[Conditioning]:
+    """Return them in float32; all are as long as the longest."""
     with torch.no_grad(), devices.autocast():
         conditioning = shared.sd_model.get_learned_conditioning(texts)
     if not isinstance(conditioning, Tensor):
         raise TrainingError("checkpoints of this kind cannot be trained on yet; load an SD1 or SD2 checkpoint")
-    return conditioning.float()
+    return [Conditioning(text) for text in conditioning.float()]
 
 
 def _fingerprint(module: nn.Module, *more: Any) -> str:

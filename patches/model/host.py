@@ -14,6 +14,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from ...hypernetworks.base.errors import TrainingError
+from ...hypernetworks.conditioning import Conditioning
 from ...hypernetworks.inference import has_dropout
 from ...hypernetworks.kernels import attention as attention_kernels
 from ...hypernetworks.kernels.devices import autocast_dtype
@@ -70,6 +71,7 @@ class HostDenoiser:
     def __init__(self) -> None:
         model = shared.sd_model
         self.widths = attention_layers.widths(unet())
+        self.vector_width = 0
         self.device = torch.device(devices.device)
         self.dtype = devices.dtype_unet
         self.alphas_cumprod = model.alphas_cumprod.to(self.device, torch.float32)
@@ -114,7 +116,7 @@ class HostDenoiser:
             autocast = autocast_dtype(self.device) if self.device.type == "cuda" else None
         return activation_memory.count(unet(), network, batch, self.device.type, autocast)
 
-    def predict(self, noisy: Tensor, timesteps: Tensor, conditioning: Tensor) -> Tensor:
+    def predict(self, noisy: Tensor, timesteps: Tensor, conditioning: Conditioning) -> Tensor:
         """Return the prediction, shaped like `noisy` [batch, 4, height, width]."""
         # The host's own checkpoints run layers again in the backward pass, where they must compute the same again.
         once = nullcontext() if getattr(sd_hijack_checkpoint, "stored", ()) else shortcuts.one_forward()
@@ -122,7 +124,7 @@ class HostDenoiser:
             return shared.sd_model.apply_model(
                 noisy.to(devices.dtype_unet),
                 timesteps,
-                {"c_crossattn": [conditioning.to(devices.dtype_unet)]},
+                {"c_crossattn": [conditioning.text.to(devices.dtype_unet)]},
             )
 
     @contextmanager

@@ -200,7 +200,7 @@ def test_every_weight_of_every_width_gets_a_gradient(patched):
     denoiser = ports.HostDenoiser()
     network = Hypernetwork.create(Structure(init_std=0.1), denoiser.widths, 0)
     with denoiser.training(network):
-        conditioning = torch.stack(list(ports.HostEncoder().encode_texts(["a red circle"])))
+        conditioning = ports.HostEncoder().encode_texts(["a red circle"])[0].map(lambda part: part[None])
         out = denoiser.predict(torch.randn(1, 4, 8, 8), torch.tensor([300]), conditioning)
         out.square().mean().backward()
     for name, parameter in network.named_parameters():

@@ -7,6 +7,7 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import torch
+from hypernetwork_workbench.hypernetworks.conditioning import Conditioning
 from hypernetwork_workbench.hypernetworks.kernels.memory import Activations
 from hypernetwork_workbench.hypernetworks.network.hypernetwork import Hypernetwork
 from hypernetwork_workbench.hypernetworks.ports import Checkpoint, Computing, PictureRequest, Ports
@@ -38,9 +39,10 @@ class FakeEncoder:
     def text_fingerprint(self) -> str:
         return "fake text encoder"
 
-    def encode_texts(self, texts: Sequence[str]) -> Tensor:
+    def encode_texts(self, texts: Sequence[str]) -> list[Conditioning]:
         self.encoded_texts += texts
-        return torch.stack([torch.randn(5, TEXT_WIDTH, generator=torch.Generator().manual_seed(len(t))) for t in texts])
+        drawn = (torch.Generator().manual_seed(len(text)) for text in texts)
+        return [Conditioning(torch.randn(5, TEXT_WIDTH, generator=generator)) for generator in drawn]
 
     def text_encoder_loaded(self):
         return nullcontext()
@@ -54,6 +56,7 @@ class FakeDenoiser:
 
     prediction = "epsilon"
     widths = (TEXT_WIDTH,)
+    vector_width = 0
     device = torch.device("cpu")
     dtype = torch.float32
 
@@ -79,8 +82,9 @@ class FakeDenoiser:
     def activations(self, network: Hypernetwork, batch: tuple[int, int, int]) -> Activations:
         return Activations(3 << 20, 2 << 20, 1 << 20)
 
-    def predict(self, noisy: Tensor, timesteps: Tensor, conditioning: Tensor) -> Tensor:
-        k_in, v_in = self.network.transform(conditioning) if self.network else (conditioning, conditioning)
+    def predict(self, noisy: Tensor, timesteps: Tensor, conditioning: Conditioning) -> Tensor:
+        text = conditioning.text
+        k_in, v_in = self.network.transform(text) if self.network else (text, text)
         pooled = ((k_in @ self.to_k) * (v_in @ self.to_v)).mean(1)
         return noisy + pooled.view(-1, 4, 1, 1)
 

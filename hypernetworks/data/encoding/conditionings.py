@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ...base.forms import Array, Record
+from ...conditioning import Conditioning
 from ...kernels.devices import move
 from ...ports import Encoder, Progress
 from ..dataset import Dataset
@@ -23,30 +24,38 @@ class Conditionings:
 
     Args:
         cache: where fixed texts are stored; texts that vary are not.
-        width: of the conditionings, where it is known.
+        width: of the encoded texts, where it is known.
+        vector_width: of their vectors; 0 where they have none.
     """
 
     def __init__(
-        self, dataset: Dataset, encoder: Encoder, cache: Cache | None = None, width: int | None = None
+        self,
+        dataset: Dataset,
+        encoder: Encoder,
+        cache: Cache | None = None,
+        width: int | None = None,
+        vector_width: int = 0,
     ) -> None:
         self._dataset = dataset
         self._encoder = encoder
         self._cache = None if dataset.varies else cache
-        self._form = Record({"conditioning": Array((None, width), torch.float32)})
+        vector = {"vector": Array((vector_width,), torch.float32)} if vector_width else {}
+        self._form = Record({"conditioning": Array((None, width), torch.float32), **vector})
         self._epoch = -1
         self._device = torch.device("cpu")
-        self._encoded: dict[str, Tensor] = {}
+        self._encoded: dict[str, Conditioning] = {}
 
-    def batch(self, items: Sequence[int], epoch: int) -> Tensor:
-        """Return the conditionings [batch, tokens, width] of items as an epoch shows them.
+    def batch(self, items: Sequence[int], epoch: int) -> Conditioning:
+        """Return the conditioning, without sizes, of a batch of items as an epoch shows them.
 
         A text that is longer than the encoder takes at once has several parts; shorter ones in the batch are filled
         up with empty parts, as the host does.
         """
         self.prepare(epoch)
-        texts = ["" if self._dataset.is_text_dropped(item, epoch) else self._text(item, epoch) for item in items]
-        found = [self._encoded[text] for text in texts]
-        return padded(found, self._encoded[""])
+        found = [self._shown(item, epoch) for item in items]
+        text = padded([each.text for each in found], self._encoded[""].text)
+        vectors = [each.vector for each in found if each.vector is not None]
+        return Conditioning(text, torch.stack(vectors) if vectors else None)
 
     @property
     def size_bytes(self) -> int:
@@ -56,7 +65,9 @@ class Conditionings:
     def keep_on(self, device: torch.device) -> None:
         """Move the conditionings to `device`, and those of later epochs too."""
         self._device = device
-        self._encoded = {text: move(conditioning, device) for text, conditioning in self._encoded.items()}
+        self._encoded = {
+            text: conditioning.map(lambda part: move(part, device)) for text, conditioning in self._encoded.items()
+        }
 
     @torch.no_grad()
     def prepare(self, epoch: int, progress: Progress | None = None) -> None:
@@ -77,15 +88,23 @@ class Conditionings:
     def _text(self, item: int, epoch: int) -> str:
         return self._dataset.text(item, epoch)
 
-    def _encode(self, texts: Iterable[str], progress: Progress | None) -> dict[str, Tensor]:
+    def _shown(self, item: int, epoch: int) -> Conditioning:
+        if not self._dataset.is_text_dropped(item, epoch):
+            return self._encoded[self._text(item, epoch)]
+        empty = self._encoded[""]
+        # Models with a vector know zeros as a picture without a caption: they were trained so, and hosts take zeros for
+        # an empty negative prompt.
+        return empty if empty.vector is None else empty.map(torch.zeros_like)
+
+    def _encode(self, texts: Iterable[str], progress: Progress | None) -> dict[str, Conditioning]:
         wanted = sorted(texts)
         names: dict[str, str] = {}
-        found: dict[str, Tensor] = {}
+        found: dict[str, Conditioning] = {}
         if self._cache is not None:
             encoder = self._encoder.text_fingerprint()
             names = {text: fingerprint("text", encoder, text) for text in wanted}
-            kept = ((text, self._cache.load(names[text], self._form)) for text in wanted)
-            found = {text: tensors["conditioning"] for text, tensors in kept if tensors is not None}
+            loaded = ((text, self._cache.load(names[text], self._form)) for text in wanted)
+            found = {text: Conditioning(kept["conditioning"], kept.get("vector")) for text, kept in loaded if kept}
         missing = [text for text in wanted if text not in found]
         with self._encoder.text_encoder_loaded() if missing else nullcontext():
             for start in range(0, len(missing), _ENCODED_AT_ONCE):
@@ -93,18 +112,19 @@ class Conditionings:
                     report(progress, start, len(missing), "Encoding captions")
                 chunk = missing[start : start + _ENCODED_AT_ONCE]
                 for text, conditioning in zip(chunk, self._encoder.encode_texts(chunk), strict=True):
-                    found[text] = conditioning.float().cpu()
+                    found[text] = stored = conditioning.map(lambda part: part.float().cpu())
                     if self._cache is not None:
-                        self._cache.store(names[text], {"conditioning": found[text]})
+                        vector = {} if stored.vector is None else {"vector": stored.vector}
+                        self._cache.store(names[text], {"conditioning": stored.text, **vector})
         return found
 
 
-def padded(conditionings: Sequence[Tensor], empty: Tensor) -> Tensor:
-    """Return [batch, tokens, width] of conditionings [tokens, width], the shorter ones filled up with `empty`."""
-    longest = max(map(len, conditionings))
+def padded(texts: Sequence[Tensor], empty: Tensor) -> Tensor:
+    """Return [batch, tokens, width] of encoded texts [tokens, width], the shorter ones filled up with `empty`."""
+    longest = max(map(len, texts))
     rows = []
-    for conditioning in conditionings:
-        missing = longest - len(conditioning)
+    for text in texts:
+        missing = longest - len(text)
         filling = empty.repeat(-(-missing // len(empty)), 1)[:missing] if missing else empty[:0]
-        rows.append(torch.cat([conditioning, filling]))
+        rows.append(torch.cat([text, filling]))
     return torch.stack(rows)

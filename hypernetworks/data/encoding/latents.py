@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from PIL import ImageOps
@@ -15,6 +15,7 @@ from ...base.errors import DatasetError
 from ...base.forms import Array, Record
 from ...base.outside import shown_name
 from ...base.randomness import derived_seed
+from ...conditioning import Conditioning
 from ...kernels.devices import move, to_device
 from ...kernels.memory import free_bytes
 from ...ports import Encoder, Ports, Progress
@@ -39,12 +40,12 @@ class Batch:
 
     Attributes:
         latents: [batch, 4, height / 8, width / 8], float32.
-        conditioning: [batch, tokens, width].
+        conditioning: of the batch.
         weights: in the loss, [batch, 1, height / 8, width / 8]; None where all are 1.
     """
 
     latents: Tensor
-    conditioning: Tensor
+    conditioning: Conditioning
     weights: Tensor | None
 
 
@@ -77,7 +78,11 @@ class EncodedDataset:
         """Return the items, all of one size, as an epoch (from 0) shows them."""
         views = [self._view(item, epoch) for item in items]
         latents = torch.stack([self._latents(*pair, epoch) for pair in zip(items, views, strict=True)])
-        return Batch(latents, self._texts.batch(items, epoch), self._weights(items, views))
+        conditioning = self._texts.batch(items, epoch)
+        if conditioning.vector is not None:
+            sizes = torch.tensor([self.dataset.sizes(view) for view in views])
+            conditioning = replace(conditioning, sizes=sizes)
+        return Batch(latents, conditioning, self._weights(items, views))
 
     @property
     def size_bytes(self) -> int:
@@ -135,16 +140,18 @@ def encode(
     progress: Progress,
     cache: Cache | None = None,
     text_width: int | None = None,
+    vector_width: int = 0,
 ) -> EncodedDataset:
     """Encode all pictures and fixed captions, each different one once, or take them from `cache`.
 
     Args:
-        text_width: of the conditionings, where it is known.
+        text_width: of the encoded captions, where it is known.
+        vector_width: of their vectors; 0 where they have none.
 
     Raises:
         DatasetError: a picture can no longer be read, or the user stopped the run.
     """
-    texts = Conditionings(dataset, encoder, cache, text_width)
+    texts = Conditionings(dataset, encoder, cache, text_width, vector_width)
     if not dataset.views:
         return EncodedDataset(dataset, [], texts)
     names = _names(dataset, encoder) if cache is not None else []
@@ -177,8 +184,8 @@ def encode_parts(parts: Sequence[Dataset], ports: Ports, cache: Cache | None) ->
     Raises:
         DatasetError: a picture can no longer be read, or the user stopped the run.
     """
-    text_width = ports.denoiser.widths[0]
-    encoded = [encode(part, ports.encoder, ports.progress, cache, text_width) for part in parts]
+    widths = ports.denoiser.widths[0], ports.denoiser.vector_width
+    encoded = [encode(part, ports.encoder, ports.progress, cache, *widths) for part in parts]
     if cache is not None:
         cache.remember_pictures({sample.picture_digest: sample.size for part in parts for sample in part.samples})
         gone = cache.prune()

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from hypernetwork_workbench.hypernetworks.conditioning import Conditioning
 from hypernetwork_workbench.hypernetworks.data.buckets import SQUARE, Framing, frame
 from hypernetwork_workbench.hypernetworks.data.encoding.latents import encode
 from hypernetwork_workbench.hypernetworks.data.masks import mask_weights
@@ -51,13 +52,13 @@ def test_a_mask_of_another_size_and_a_crop_go_with_the_picture():
 def test_the_loss_counts_only_where_the_mask_is():
     denoiser = FakeDenoiser()
     noisy = torch.randn(2, 4, 4, 4)
-    target = denoiser.predict(noisy, torch.tensor([1, 2]), torch.zeros(2, 5, 12)).clone()
+    target = denoiser.predict(noisy, torch.tensor([1, 2]), Conditioning(torch.zeros(2, 5, 12))).clone()
     target[:, :, :, 2:] += 3
     left = torch.zeros(2, 1, 4, 4)
     left[..., :2] = 2
 
     def loss(weights_):
-        batch = NoisyBatch(noisy, torch.tensor([1, 2]), torch.zeros(2, 5, 12), target, weights_)
+        batch = NoisyBatch(noisy, torch.tensor([1, 2]), Conditioning(torch.zeros(2, 5, 12)), target, weights_)
         return diffusion_loss(denoiser, batch, LossSettings()).item()
 
     assert loss(None) == pytest.approx(4.5)

@@ -8,6 +8,7 @@ import pytest
 import torch
 from hypernetwork_workbench.hypernetworks.base.errors import SettingsError
 from hypernetwork_workbench.hypernetworks.base.intervals import parse_interval
+from hypernetwork_workbench.hypernetworks.conditioning import Conditioning
 from hypernetwork_workbench.hypernetworks.network.hypernetwork import Hypernetwork, Structure
 from hypernetwork_workbench.hypernetworks.train import trainer
 from hypernetwork_workbench.hypernetworks.train.loss import diffusion_loss, min_snr_weights
@@ -295,7 +296,7 @@ def batch_at(timesteps):
     return NoisyBatch(
         torch.randn(count, 4, 4, 4, generator=generator),
         timesteps,
-        torch.zeros(count, 5, 12),
+        Conditioning(torch.zeros(count, 5, 12)),
         torch.randn(count, 4, 4, 4, generator=generator),
     )
 

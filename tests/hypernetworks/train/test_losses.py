@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from hypernetwork_workbench.hypernetworks.conditioning import Conditioning
 from hypernetwork_workbench.hypernetworks.train.loss import diffusion_loss, picture_losses
 from hypernetwork_workbench.hypernetworks.train.noise import NoisyBatch
 from hypernetwork_workbench.hypernetworks.train.optim.losses import LOSSES, Residuals
@@ -25,7 +26,9 @@ class Exact(FakeDenoiser):
 def off_by(*errors, timesteps=(0, 1, 2), weights=None):
     """Return a batch of one picture for each error, which each of its numbers is off by."""
     noisy = torch.tensor(errors).view(-1, 1, 1, 1).expand(-1, 4, 2, 2)
-    return NoisyBatch(noisy, torch.tensor(timesteps), torch.zeros(len(errors), 5, 12), torch.zeros_like(noisy), weights)
+    return NoisyBatch(
+        noisy, torch.tensor(timesteps), Conditioning(torch.zeros(len(errors), 5, 12)), torch.zeros_like(noisy), weights
+    )
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import types
 
 import pytest
 import torch
+from hypernetwork_workbench.hypernetworks.conditioning import Conditioning
 
 
 @pytest.fixture
@@ -104,7 +105,7 @@ def kept(patched):
             return tensor
 
         fixed = {weight.untyped_storage().data_ptr() for weight in (*network.parameters(), *host.unet().parameters())}
-        noisy, text = torch.randn(2, 4, 16, 16), torch.randn(2, 77, denoiser.widths[0])
+        noisy, text = torch.randn(2, 4, 16, 16), Conditioning(torch.randn(2, 77, denoiser.widths[0]))
         with denoiser.training(network), torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
             out = denoiser.predict(noisy, torch.tensor([5, 9]), text)
         sizes = [size for place, (size, _) in seen.items() if place not in fixed]

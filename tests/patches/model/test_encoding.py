@@ -35,10 +35,10 @@ def test_each_text_is_encoded_as_if_it_were_alone(host, monkeypatch):
     encoder = encoder_of(host)
     monkeypatch.setitem(host.model._modules, "cond_stage_model", SharedMean(host.model.cond_stage_model))
     alone = [encoder.encode_texts([text])[0] for text in TEXTS]
-    assert [len(each) // 77 for each in alone] == [1, 1, 1, 2, 1, 2, 1]
+    assert [len(each.text) // 77 for each in alone] == [1, 1, 1, 2, 1, 2, 1]
     for order in (TEXTS, TEXTS[::-1], TEXTS[:3] + TEXTS[4:5]):
         for text, found in zip(order, encoder.encode_texts(order), strict=True):
-            assert torch.allclose(found, alone[TEXTS.index(text)], atol=1e-6), text
+            assert torch.allclose(found.text, alone[TEXTS.index(text)].text, atol=1e-6), text
     calls = []
     original = host.model.get_learned_conditioning
     monkeypatch.setattr(host.model, "get_learned_conditioning", lambda texts: calls.append(texts) or original(texts))

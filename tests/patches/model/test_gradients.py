@@ -8,6 +8,7 @@ import types
 import pytest
 import torch
 from hypernetwork_workbench.hypernetworks.base.errors import SettingsError
+from hypernetwork_workbench.hypernetworks.conditioning import Conditioning
 from hypernetwork_workbench.hypernetworks.kernels import attention as attention_kernels
 from hypernetwork_workbench.hypernetworks.kernels import frozen_layers, linear, onednn
 from hypernetwork_workbench.hypernetworks.network.hypernetwork import Hypernetwork, Structure
@@ -34,7 +35,7 @@ def denoiser(patched):
 def batch(size=2):
     generator = torch.Generator().manual_seed(0)
     noisy, target = torch.randn(2, size, 4, 8, 8, generator=generator)
-    conditioning = torch.randn(size, 77, TEXT_WIDTH, generator=generator)
+    conditioning = Conditioning(torch.randn(size, 77, TEXT_WIDTH, generator=generator))
     return NoisyBatch(noisy, torch.tensor([20, 900])[:size], conditioning, target)
 
 

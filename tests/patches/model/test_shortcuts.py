@@ -8,6 +8,7 @@ import types
 import numpy as np
 import pytest
 import torch
+from hypernetwork_workbench.hypernetworks.conditioning import Conditioning
 from hypernetwork_workbench.hypernetworks.network.hypernetwork import Hypernetwork, Structure
 
 from tests.patches.model.test_library import write
@@ -309,7 +310,9 @@ def test_in_training_the_text_networks_run_once_and_gradients_are_exact(patched,
 
     denoiser = ports.HostDenoiser()
     noisy = torch.randn(2, 4, 8, 8)
-    conditioning = torch.stack(list(ports.HostEncoder().encode_texts(["a red circle", "a star"])))
+    conditioning = Conditioning(
+        torch.stack([each.text for each in ports.HostEncoder().encode_texts(["a red circle", "a star"])])
+    )
     gradients = []
     for is_on in (True, False):
         switch(monkeypatch, is_on)

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 import torch
+from hypernetwork_workbench.hypernetworks.conditioning import Conditioning
 from hypernetwork_workbench.hypernetworks.network.hypernetwork import Hypernetwork, Structure
 from hypernetwork_workbench.hypernetworks.ports import Computing
 from torch import nn
@@ -63,7 +64,7 @@ def gradients(denoiser, network, checkpointing):
     noisy, text = (torch.randn(shape, generator=generator) for shape in ((2, 4, 8, 8), (2, 77, denoiser.widths[0])))
     network.zero_grad()
     with denoiser.training(network, Computing(checkpointing=checkpointing)):
-        denoiser.predict(noisy, torch.tensor([5, 9]), text).float().square().mean().backward()
+        denoiser.predict(noisy, torch.tensor([5, 9]), Conditioning(text)).float().square().mean().backward()
     return {name: weight.grad.clone() for name, weight in network.named_parameters()}
 
 
@@ -134,7 +135,7 @@ def test_attention_that_the_host_wants_in_float32_is_not_taken_down_again(patche
     monkeypatch.setattr(shared.opts, "upcast_attn", is_upcast, raising=False)
     monkeypatch.setattr(unet_attention.devices, "without_autocast", lambda: torch.autocast("cpu", enabled=False))
     denoiser = host.HostDenoiser()
-    inputs = torch.randn(1, 4, 8, 8), torch.tensor([5]), torch.randn(1, 77, denoiser.widths[0])
+    inputs = torch.randn(1, 4, 8, 8), torch.tensor([5]), Conditioning(torch.randn(1, 77, denoiser.widths[0]))
     with torch.autocast("cpu", _DTYPE), unet_attention.on_kernel(host.unet(), kernel):
         denoiser.predict(*inputs)
     assert set(seen) == {(torch.float32, torch.float32) if is_upcast else (_DTYPE, _DTYPE)}

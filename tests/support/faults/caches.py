@@ -96,7 +96,7 @@ def _same(one: EncodedDataset, other: EncodedDataset) -> bool:
     if [sample.size for sample in one.dataset.samples] != [sample.size for sample in other.dataset.samples]:
         return False
     batches = [data.batch(range(_PICTURES), 0) for data in (one, other)]
-    first, second = ((batch.latents, batch.conditioning, batch.weights) for batch in batches)
+    first, second = ((batch.latents, batch.conditioning.text, batch.weights) for batch in batches)
     return all(torch.equal(*pair) for pair in zip(first, second, strict=True))
 
 

@@ -98,6 +98,6 @@ def test_all_of_it_stays_on_a_device_where_it_takes_no_more_than_a_tenth_of_what
     monkeypatch.setattr(latents, "free_bytes", lambda _: 10 * data.size_bytes + spare)
     data.keep_on_if_it_fits(torch.device("meta"))
     batch = data.batch([0, 1], 0)
-    assert [batch.latents.device.type, batch.conditioning.device.type] == ["meta" if moves else "cpu"] * 2
+    assert [batch.latents.device.type, batch.conditioning.text.device.type] == ["meta" if moves else "cpu"] * 2
     data.keep_on_if_it_fits(torch.device("cpu"))
     assert data.batch([0], 0).latents.device == batch.latents.device

@@ -21,7 +21,7 @@ def shades(folder, count):
 
 def test_nothing_is_told_between_the_epochs(tmp_path):
     texts = Conditionings(shades(tmp_path, 2), FakeEncoder())
-    assert texts.batch([0, 1], 0).shape == (2, 5, 12)
+    assert texts.batch([0, 1], 0).text.shape == (2, 5, 12)
     assert texts.size_bytes == 3 * 5 * 12 * 4  # the empty one with them
 
 
@@ -71,15 +71,16 @@ def test_a_text_that_is_left_out_is_the_empty_one():
     encoder = FakeEncoder()
     texts = Conditionings(drawn(), encoder)
     for epoch, wanted in ((0, ["x", "xx"]), (1, ["xxx", ""]), (2, ["xxxxx", "xxxxxx"])):
-        assert torch.equal(texts.batch([0, 1], epoch), FakeEncoder().encode_texts(wanted))
-        assert torch.equal(texts.batch([1], epoch), FakeEncoder().encode_texts(wanted[1:]))
+        expected = torch.stack([each.text for each in FakeEncoder().encode_texts(wanted)])
+        assert torch.equal(texts.batch([0, 1], epoch).text, expected)
+        assert torch.equal(texts.batch([1], epoch).text, expected[1:])
 
 
 def test_texts_stay_on_the_device_that_they_were_given_to_in_every_epoch():
     texts = Conditionings(drawn(), FakeEncoder())
-    assert texts.batch([0, 1], 0).device.type == "cpu"
+    assert texts.batch([0, 1], 0).text.device.type == "cpu"
     texts.keep_on(torch.device("meta"))
-    assert [texts.batch([0, 1], epoch).device.type for epoch in (0, 0, 1, 2)] == ["meta"] * 4
+    assert [texts.batch([0, 1], epoch).text.device.type for epoch in (0, 0, 1, 2)] == ["meta"] * 4
 
 
 def test_texts_that_vary_are_not_kept_for_later_runs(tmp_path):
