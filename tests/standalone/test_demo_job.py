@@ -3,31 +3,23 @@
 import json
 import os
 import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-COMMAND = "import sys; from standalone import train_command; sys.exit(train_command.main(sys.argv[1:]))"
+from tests import sources
+from tests.support import commands
+
 LIMIT_S = 180
 
 
 @pytest.mark.slow
 def test_the_demo_learns_its_style_and_still_follows_captions(tmp_path):
     report = tmp_path / "report.json"
-    arguments = [ROOT / "examples" / "demo.toml", "--data-dir", tmp_path / "host", "--report", report]
+    arguments = [sources.ROOT / "examples" / "demo.toml", "--data-dir", tmp_path / "host", "--report", report]
     before = os.times()
-    result = subprocess.run(
-        [sys.executable, "-c", COMMAND, *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        check=False,
-        cwd=ROOT,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-    )
-    assert result.returncode == 0, result.stderr
+    with commands.start("standalone.train_command", *arguments, stderr=subprocess.PIPE, encoding="utf-8") as training:
+        _, told = training.communicate()
+    assert training.returncode == 0, told
     after = os.times()
     # The time of one core: a clock would also count what else the machine is doing.
     assert after.children_user + after.children_system - before.children_user - before.children_system < LIMIT_S

@@ -6,19 +6,14 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
-from pathlib import Path
 
 import pytest
 from hypernetwork_workbench.hypernetworks import files
 from hypernetwork_workbench.hypernetworks.queue import Queue
-from PIL import Image
 
-from tests.support import commands
+from tests.support import commands, pictures
 
-ROOT = Path(__file__).resolve().parents[2]
-COMMAND = "import sys; from standalone import queue_command; sys.exit(queue_command.main(sys.argv[1:]))"
 JOB = """
 [network]
 layer_structure = [1, 1, 1]
@@ -54,10 +49,7 @@ def command():
 
 @pytest.fixture
 def job(tmp_path):
-    (tmp_path / "pictures").mkdir()
-    for number in range(3):
-        Image.new("RGB", (64, 64), (80 * number, 30, 200)).save(tmp_path / "pictures" / f"{number}.png")
-        (tmp_path / "pictures" / f"{number}.txt").write_text(f"picture {number}")
+    pictures.captioned(tmp_path / "pictures")
     (tmp_path / "job.toml").write_text(JOB)
     (tmp_path / "merge.toml").write_text(MERGE)
     return tmp_path / "job.toml"
@@ -123,12 +115,8 @@ def test_what_is_entered_wrong_is_one_sentence(asked, job, words, said):
 
 
 def start(folder, checkpoint):
-    return subprocess.Popen(
-        [sys.executable, "-c", COMMAND, "run", "--ckpt", str(checkpoint), "--data-dir", str(folder)],
-        cwd=ROOT,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-        stderr=subprocess.PIPE,
-    )
+    words = ("run", "--ckpt", checkpoint, "--data-dir", folder)
+    return commands.start("standalone.queue_command", *words, stderr=subprocess.PIPE)
 
 
 def weights(folder, name):

@@ -1,9 +1,6 @@
 """`launch.py train`: what it writes, and one sentence for everything that is entered wrong."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +9,8 @@ import torch
 from hypernetwork_workbench.hypernetworks import files
 from PIL import Image
 
-from tests.support import webui_reader
+from tests.support import pictures, webui_reader
 
-ROOT = Path(__file__).resolve().parents[2]
-COMMAND = "import sys; from standalone import train_command; sys.exit(train_command.main(sys.argv[1:]))"
 JOB = """
 [data]
 folder = "pictures"
@@ -42,33 +37,16 @@ dir = "out"
 @pytest.fixture
 def job(tmp_path):
     """Return a job file beside a folder of three pictures."""
-    folder = tmp_path / "job" / "pictures"
-    folder.mkdir(parents=True)
-    for number in range(3):
-        Image.new("RGB", (64, 80), (80 * number, 30, 200)).save(folder / f"{number}.png")
-        (folder / f"{number}.txt").write_text(f"picture {number}")
+    pictures.captioned(tmp_path / "job" / "pictures", size=(64, 80))
     path = tmp_path / "job" / "job.toml"
     path.write_text(JOB)
     return path
 
 
-def run(*arguments):
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    return subprocess.run(
-        [sys.executable, "-c", COMMAND, *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        check=False,
-        cwd=ROOT,
-        env=environment,
-    )
-
-
 @pytest.mark.slow
-def test_a_job_writes_network_sheet_log_and_report(job, tmp_path, checkpoint):
+def test_a_job_writes_network_sheet_log_and_report(command, job, tmp_path, checkpoint):
     report = tmp_path / "report.json"
-    result = run(
+    result = command(
         job,
         "--ckpt",
         checkpoint,

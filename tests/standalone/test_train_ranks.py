@@ -24,8 +24,10 @@ from hypernetwork_workbench.standalone import train_ranks
 from hypernetwork_workbench.standalone.console_progress import ConsoleProgress
 from PIL import Image
 
+from tests.support import commands
+
 ROOT = Path(__file__).resolve().parents[2]
-COMMAND = "import sys; from standalone import train_command; sys.exit(train_command.main(sys.argv[1:]))"
+COMMAND = commands.code_of("standalone.train_command")
 STEPS = 20
 SIZES = [(64, 64)] * 5 + [(128, 64)] * 4 + [(64, 128)] * 2
 JOB = f"""

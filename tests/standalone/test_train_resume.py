@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 import torch
 from hypernetwork_workbench.hypernetworks import files
-from PIL import Image
 
+from tests.support import commands, pictures
 from tests.support.runs import read_log
 
-ROOT = Path(__file__).resolve().parents[2]
-COMMAND = "import sys; from standalone import train_command; sys.exit(train_command.main(sys.argv[1:]))"
 STEPS = 12
 JOB = """
 [network]
@@ -56,10 +52,7 @@ save_every = 3
 @pytest.fixture(scope="module")
 def job(tmp_path_factory):
     folder = tmp_path_factory.mktemp("job")
-    (folder / "pictures").mkdir()
-    for number in range(6):
-        Image.new("RGB", (64, 80), (40 * number, 30, 200)).save(folder / "pictures" / f"{number}.png")
-        (folder / "pictures" / f"{number}.txt").write_text(f"picture {number}")
+    pictures.captioned(folder / "pictures", 6, (64, 80))
     (folder / "job.toml").write_text(JOB)
     return folder / "job.toml"
 
@@ -69,13 +62,8 @@ def words(job, checkpoint, out, *arguments):
 
 
 def start(*of):
-    return subprocess.Popen(
-        [sys.executable, "-c", COMMAND, *map(str, words(*of))],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        cwd=ROOT,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-    )
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
+    return commands.start("standalone.train_command", *words(*of), **quiet)
 
 
 @pytest.fixture(scope="module")

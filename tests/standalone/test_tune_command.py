@@ -3,9 +3,8 @@
 import json
 
 import pytest
-from PIL import Image
 
-from tests.support import commands
+from tests.support import commands, pictures
 
 JOB = """
 [data]
@@ -49,11 +48,7 @@ def tune():
 @pytest.fixture
 def job(tmp_path):
     """Return a job file beside a folder of three pictures."""
-    folder = tmp_path / "job" / "pictures"
-    folder.mkdir(parents=True)
-    for number in range(3):
-        Image.new("RGB", (64, 80), (80 * number, 30, 200)).save(folder / f"{number}.png")
-        (folder / f"{number}.txt").write_text(f"picture {number}")
+    pictures.captioned(tmp_path / "job" / "pictures", size=(64, 80))
     path = tmp_path / "job" / "job.toml"
     path.write_text(JOB)
     return path

@@ -21,16 +21,31 @@ HEAVY = ("torch", "gradio", "transformers.models.clip.modeling_clip", "matplotli
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
+def code_of(module: str, function: str = "main") -> str:
+    """Return Python code that ends as `module.function` does with the arguments of the process."""
+    return f"import sys; from {module} import {function}; sys.exit({function}(sys.argv[1:]))"
+
+
+def start(module: str, *arguments: object, **options: Any) -> subprocess.Popen[Any]:
+    """Start `module.main` in a process of its own from the beginning, to be watched, asked and killed.
+
+    Args:
+        options: those of `subprocess.Popen`.
+    """
+    command = [sys.executable, "-c", code_of(module), *map(str, arguments)]
+    return subprocess.Popen(command, cwd=sources.ROOT, env=_environment(), **options)
+
+
 @contextmanager
 def quick(module: str, function: str) -> Iterator[Command]:
     """Give a command whose arguments are those of `module.function`, each call in a process of its own."""
     common: dict[str, Any] = {
         "cwd": sources.ROOT,
-        "env": os.environ | {"OMP_NUM_THREADS": "1"},
+        "env": _environment(),
         "encoding": "utf-8",
     }
     if not hasattr(os, "fork"):
-        code = f"import sys; from {module} import {function}; sys.exit({function}(sys.argv[1:]))"
+        code = code_of(module, function)
         yield lambda *arguments: subprocess.run(
             [sys.executable, "-c", code, *map(str, arguments)], capture_output=True, check=False, **common
         )
@@ -64,6 +79,10 @@ def answer(main: Callable[[list[str]], int | None], arguments: list[str]) -> tup
             stream.seek(0)
             said.append(stream.read().decode())
         return os.waitstatus_to_exitcode(status), said[0], said[1]
+
+
+def _environment() -> dict[str, str]:
+    return os.environ | {"OMP_NUM_THREADS": "1"}
 
 
 def _code(main: Callable[[list[str]], int | None], arguments: list[str]) -> int:

@@ -6,7 +6,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from PIL import Image
+
+from tests.support.pictures import captioned
 
 
 @pytest.fixture
@@ -35,12 +36,7 @@ def worker(queue):
 
 @pytest.fixture
 def pictures(tmp_path) -> Path:
-    folder = tmp_path / "pictures"
-    folder.mkdir()
-    for number in range(3):
-        Image.new("RGB", (64, 64), (80 * number, 30, 200)).save(folder / f"{number}.png")
-        (folder / f"{number}.txt").write_text(f"picture {number}")
-    return folder
+    return captioned(tmp_path / "pictures")
 
 
 @pytest.fixture

@@ -13,7 +13,8 @@ import torch
 from hypernetwork_workbench.hypernetworks.base.errors import NonFiniteLossError, TrainingError
 from hypernetwork_workbench.hypernetworks.base.unexpected_errors import UnexpectedError
 from hypernetwork_workbench.hypernetworks.train.settings.job import Job
-from PIL import Image
+
+from tests.support import pictures
 
 
 class StoppingProgress:
@@ -44,11 +45,7 @@ class StoppingProgress:
 
 @pytest.fixture
 def job(tmp_path):
-    folder = tmp_path / "pictures"
-    folder.mkdir()
-    for number in range(3):
-        Image.new("RGB", (64, 64), (80 * number, 30, 200)).save(folder / f"{number}.png")
-        (folder / f"{number}.txt").write_text(f"picture {number}")
+    folder = pictures.captioned(tmp_path / "pictures")
     return Job.from_mapping(
         {
             "network": {"dropout_structure": "0, 0.2, 0"},

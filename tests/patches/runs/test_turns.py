@@ -17,6 +17,7 @@ from hypernetwork_workbench.hypernetworks.train.settings.job import Job
 from PIL import Image
 
 from tests.patches.runs.test_run_on_host import snapshot
+from tests.support import pictures
 
 SECONDS = 240
 #: Longer than any test, so that a run ends when it is told to.
@@ -25,10 +26,7 @@ LONG = 100_000
 
 @pytest.fixture
 def job(tmp_path):
-    folder = tmp_path / "pictures"
-    folder.mkdir()
-    for number in range(3):
-        Image.new("RGB", (64, 64), (80 * number, 30, 200)).save(folder / f"{number}.png")
+    folder = pictures.captioned(tmp_path / "pictures")
     return {
         "network": {"dropout_structure": "0, 0.2, 0"},
         "data": {"folder": str(folder), "width": 64, "height": 64, "batch_size": 2},

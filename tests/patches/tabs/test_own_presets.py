@@ -8,7 +8,7 @@ from pathlib import Path
 import gradio as gr
 import pytest
 
-from tests.patches.tabs.test_train_tab import Tab
+from tests.support.train_tab import Tab
 
 
 @pytest.fixture

@@ -10,32 +10,15 @@ import gradio as gr
 import pytest
 from hypernetwork_workbench.hypernetworks import files
 
-from tests.patches.tabs.test_train_tab import Tab, dataset, network  # noqa: F401 - fixtures
+from tests.support.train_tab import Tab
 
 CHOICE = re.compile(r"value='([^']*)'|value=\"([^\"]*)\"")
 
 
 @pytest.fixture
-def train(network, dataset, patched):  # noqa: F811
-    """Return the tab Train Gamma with an entry that stops nowhere, and no run of another test on the disk."""
-    import shutil
-
-    from hypernetwork_workbench.patches.runs import folders
-
-    shutil.rmtree(folders.log_dir(), ignore_errors=True)
-    opened = Tab()
-    opened.look(
-        network__file="ink",
-        data__folder=str(dataset),
-        data__width=64,
-        data__height=64,
-        train__max_steps=4,
-        train__validation_share=0.34,
-        train__validation_every="2",
-        preview__every="2",
-        preview__sampling_steps=2,
-    )
-    return opened
+def train(train):
+    train.look(train__validation_every="2", preview__every="2", preview__sampling_steps=2)
+    return train
 
 
 @pytest.fixture
@@ -315,7 +298,7 @@ def test_a_copy_and_a_preview_are_answered_with_their_files(patched, monkeypatch
     assert asked == ["a cat"]
 
 
-def test_the_network_of_a_continued_run_has_all_its_steps(train, runs_tab, network):  # noqa: F811
+def test_the_network_of_a_continued_run_has_all_its_steps(train, runs_tab, network):
     train.press("train")
     train.look(train__max_steps=6)
     (chosen,) = ids(runs_tab)

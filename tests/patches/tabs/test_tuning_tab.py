@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import warnings
 from pathlib import Path
 
@@ -10,28 +9,13 @@ import pytest
 from hypernetwork_workbench.hypernetworks import files
 from hypernetwork_workbench.hypernetworks.base.errors import TrainingError
 
-from tests.patches.tabs.test_train_tab import Tab, dataset, network  # noqa: F401 - fixtures
-
 RANGES = "schedule.rate = 1e-3..1e-1 log"
 
 
 @pytest.fixture
-def train(network, dataset, patched):  # noqa: F811
-    """Return the tab Train Gamma with an entry, and no study of another test on the disk."""
-    from hypernetwork_workbench.patches.runs import folders
-
-    shutil.rmtree(folders.log_dir(), ignore_errors=True)
-    opened = Tab()
-    opened.look(
-        network__file="ink",
-        data__folder=str(dataset),
-        data__width=64,
-        data__height=64,
-        train__max_steps=2,
-        train__validation_share=0.34,
-        preview__sampling_steps=1,
-    )
-    return opened
+def train(train):
+    train.look(train__max_steps=2)
+    return train
 
 
 class Tuning:
