@@ -1,7 +1,7 @@
 // The tab Dataset: the picture whose caption is edited, its tags, and the keys that go on and save.
 
 let hnwDatasetUnlock = 0;
-let hnwDatasetIsWorking = false;
+let hnwDatasetJobs = 0;
 let hnwDatasetWish = null;
 
 function hnwDatasetCaption() {
@@ -30,7 +30,7 @@ function hnwDatasetPick(number) {
 }
 
 function hnwDatasetIsLeaving() {
-    return hnwDatasetIsWorking || Boolean(hnwDatasetUnlock);
+    return hnwDatasetJobs > 0 || Boolean(hnwDatasetUnlock);
 }
 
 // Nothing can be typed into a caption that is about to be replaced: it would be lost.
@@ -47,9 +47,9 @@ function hnwDatasetArrive() {
     hnwDatasetShowTags();
 }
 
-// The same for as long as a job goes on that may give all pictures other captions.
-function hnwDatasetWork(isWorking) {
-    hnwDatasetIsWorking = isWorking;
+// The same for as long as a job goes on that may give all pictures other captions; there may be several at once.
+function hnwDatasetWork(isBegun) {
+    hnwDatasetJobs += isBegun ? 1 : -1;
     hnwDatasetLock();
 }
 
@@ -163,7 +163,7 @@ document.addEventListener("click", (event) => {
     const moves = ["pick", "previous", "next", "discard"];
     const edits = ["tags", "undo", "add_first", "add_last", "remove"];
     const isOneOf = (names) => names.some((name) => hnwDatasetButton(name)?.contains(event.target));
-    if (hnwDatasetIsWorking && isOneOf(moves)) event.stopPropagation();
+    if (hnwDatasetJobs && isOneOf(moves)) event.stopPropagation();
     else if (isOneOf([...moves, ...edits])) hnwDatasetLeave();
     else if (isOneOf(["look", "conversion", "taggers"])) hnwDatasetWork(true);
 }, true);

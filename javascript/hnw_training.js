@@ -105,6 +105,13 @@ function hnwFollowShown(id) {
     return [];
 }
 
+// A page that is open already follows a run that the queue or another page has started; its form keeps its entries.
+// eslint-disable-next-line no-unused-vars
+function hnwFollowActive(id) {
+    if (id && !hnwFollowed.has(id)) hnwFollowToLast(id);
+    return [];
+}
+
 function hnwOpenTrain() {
     const pane = gradioApp().querySelector("#hnw_train_tab");
     const panes = Array.from(pane.parentElement.children).filter((one) => one.classList.contains("tabitem"));

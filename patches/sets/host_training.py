@@ -83,8 +83,7 @@ def _make_page(_original: Callable[..., Any]) -> Callable[..., Any]:
         ended = "interrupted" if result.interrupted else "finished"
         return (
             f"Training {ended} at {steps} steps.\nHypernetwork saved to {result.network}\n"
-            f"Loss {result.loss_first:.4f} at first, {result.loss_last:.4f} at last; "
-            f"log and pictures are in {result.log.parent}",
+            f"{result.losses.capitalize()}; log and pictures are in {result.log.parent}",
             "",
         )
 

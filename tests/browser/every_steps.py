@@ -169,9 +169,9 @@ def train(one: every.Toucher, data: Path) -> None:
     load(one, "train", data)
 
 
-def is_running(page: Page) -> bool:
-    """Tell whether the page shows a run that has taken a step."""
-    return bool(html(page, "#hnw_train_live .hnw-chart"))
+def is_running(page: Page, name: str = "train") -> bool:
+    """Tell whether one of our tabs shows a run that has taken a step."""
+    return bool(html(page, f"#hnw_{name}_live .hnw-chart"))
 
 
 def stop(one: every.Toucher) -> None:
@@ -268,9 +268,9 @@ def tune(one: every.Toucher) -> None:
     page.fill("hnw_train_output_name", "another")
     page.fill("hnw_train_train_max_steps", STEPS)
     page.press("hnw_tuning_button")
-    page.until("a step", lambda: "step" in html(page, "#hnw_tuning_live"))
+    page.until("a step", lambda: is_running(page, "tuning"))
     one.press("hnw_tuning_interrupt")
-    page.until("the end", lambda: "interrupted" in html(page, "#hnw_tuning_status"))
+    page.until("the end", lambda: not is_running(page, "tuning"))
     one.settle()
 
 

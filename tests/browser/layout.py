@@ -106,7 +106,11 @@ const below = frame.nextElementSibling ? frame.getBoundingClientRect().bottom + 
 const end = Math.min(below, document.documentElement.scrollHeight);
 window.scrollTo(0, arguments[1] * Math.max(0, end - window.innerHeight));
 """
-SCROLL = "window.scrollTo(0, arguments[0] * (document.documentElement.scrollHeight - window.innerHeight))"
+#: Also what is scrolled inside of a panel goes back: there its buttons lie over what they cut off.
+SCROLL = """
+for (const panel of document.querySelectorAll(".hnw-sticky")) panel.scrollTop = 0;
+window.scrollTo(0, arguments[0] * (document.documentElement.scrollHeight - window.innerHeight));
+"""
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from tests import sources
 from tests.browser import page as browser
 from tests.browser.conftest import SERVE, free_port, wait_for_answer
 from tests.browser.page import Page
+from tests.browser.test_train import live_step
 
 pytestmark = [pytest.mark.story, pytest.mark.slow]
 
@@ -96,6 +97,7 @@ def test_five_jobs_are_ordered_and_go_on_after_a_kill(chromium, tmp_path, screen
         page.press("hnw_merge_queue")
         page.wait_for_text("hnw_merge_status", "Added to the queue")
         page.tab("Train Gamma")
+        page.until("a step of a run that the page did not start", lambda: live_step(page) > 0)
         page.press("hnw_train_refresh")
         page.enter("hnw_train_network_file", "alpha")
         page.fill("hnw_train_train_max_steps", 5)

@@ -58,7 +58,7 @@ NOT_TRANSLATED = {
     "The WebUI's own tab Create hypernetwork makes valid files",
     "The axes for hypernetworks are switched off; open this page again",
     "The job that has to be done before.",
-    "Training {} at {} steps.\nHypernetwork saved to {}\nLoss {} at first, {} at last; log and pictures are in {}",
+    "Training {} at {} steps.\nHypernetwork saved to {}\n{}; log and pictures are in {}",
     "Unclosed array",
     "Unclosed inline table",
     "Unknown hypernetwork: {}",

@@ -148,6 +148,8 @@ def parse_arguments(text: str) -> dict[str, Any]:
         raise SettingsError("arguments", wanted)
     values: dict[str, Any] = {}
     for keyword in call.keywords:
+        if keyword.arg in values:
+            raise SettingsError("arguments", f"{keyword.arg} is there twice")
         try:
             values[str(keyword.arg)] = ast.literal_eval(keyword.value)
         except (ValueError, TypeError, RecursionError, MemoryError):

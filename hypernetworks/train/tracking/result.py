@@ -51,3 +51,10 @@ class TrainResult:
     previews: tuple[Path, ...]
     chart: Markup
     notes: tuple[str, ...] = ()
+
+    @property
+    def losses(self) -> str:
+        """The loss in words: where it began and ended, or its mean where no more was trained than that is over."""
+        if self.loss_first == self.loss_last:
+            return f"loss {self.loss_first:.4f} on average"
+        return f"loss {self.loss_first:.4f} at first, {self.loss_last:.4f} at last"

@@ -80,7 +80,7 @@ class Handlers:
         except WorkbenchError as error:
             return _answer(self.form.explain(error))
         status = done(f"{len(found.samples) + len(found.scan.left_out):,} pictures were found.")
-        return _answer(status, **self._all(View(found, per_page=view.per_page)))
+        return _answer(status, **self._all(view.looked_again(found)))
 
     def turn(self, *given: Any, by: int = 0, to_first: bool = False) -> tuple[Any, ...]:
         """Show the chosen pictures, `by` pages after the given one or from the first on."""

@@ -58,6 +58,13 @@ class View(NamedTuple):
             held=seen.held or "",
         )
 
+    def looked_again(self, found: Survey) -> View:
+        """Return what is shown after a look: of the folder that was seen before, the pictures that were chosen."""
+        first = View(found, per_page=self.per_page)
+        if self.survey is None or self.survey.request.data.folder != found.request.data.folder:
+            return first
+        return first._replace(show=self.show, tag=self.tag, problem=self.problem, words=self.words)
+
     @property
     def is_edited(self) -> bool:
         """Whether a picture is shown with its caption."""

@@ -29,11 +29,11 @@ def make_tab() -> None:
         with form_column(_ID):
             parts["refresh"] = gr.Button("Refresh list", size="sm", elem_id=f"{_ID}_refresh")
             parts["list"] = gr.HTML(elem_id=f"{_ID}_list")
+            parts |= _fields()
         with panel_column(_ID, is_sticky=True):
             with controls(_ID):
                 parts |= _buttons()
                 parts["status"] = gr.HTML(elem_id=f"{_ID}_status")
-            parts |= _fields()
             parts["details"] = gr.HTML(elem_id=f"{_ID}_details")
             parts["ids"] = gr.Textbox(visible=False)
     for name in ("other", "lets_in", "ids"):

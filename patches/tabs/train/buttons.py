@@ -260,8 +260,7 @@ def summary(result: TrainResult) -> str:
     ended = "Stopped by hand after" if result.interrupted else "Trained"
     in_all = f" ({result.steps_in_all} in all)" if result.steps_in_all != result.steps_now else ""
     sentences = [
-        f"{ended} {result.steps_now} steps in {result.seconds:.0f} s{in_all}; loss {result.loss_first:.4f} at first, "
-        f"{result.loss_last:.4f} at last.",
+        f"{ended} {result.steps_now} steps in {result.seconds:.0f} s{in_all}; {result.losses}.",
         _memory(result),
         f"Saved as {result.network.name}; log and pictures are in {result.log.parent}.",
         "Press Continue to go on." if result.interrupted else "",

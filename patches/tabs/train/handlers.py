@@ -128,6 +128,11 @@ class Handlers:
             return [run.task or "", *(gr.update() for _ in self.filled)]
         return [run.task or "", *self.fill_job(run.job, entered)]
 
+    @staticmethod
+    def active_task() -> str:
+        """Return the task of the run that goes on, for a page that does not follow it yet; empty where none is."""
+        return (runs.active.task or "") if runs.active else ""
+
     def fill(self, changes: Mapping[str, Any], entered: Sequence[Any]) -> list[Any]:
         """Return updates that fill in new values, with those of `look` for the result."""
         tables = self.form.values(entered)

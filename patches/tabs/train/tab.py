@@ -194,6 +194,10 @@ def _connect_entry(tab: Any, handlers: Handlers, parts: Mapping[str, Any]) -> No
     tab.select(_listed, outputs=[network], **_QUICK)
     soon = handlers.form.look_with(handlers.look, inputs, shown)
     tab.select(None, None, None, _js=soon)
+    # Another page or the queue may have started a run.
+    tab.select(handlers.active_task, outputs=[parts["task"]], **_QUICK).then(
+        None, [parts["task"]], None, _js="hnwFollowActive"
+    )
     # A network that is chosen may be gone.
     parts["refresh"].click(shared.reload_hypernetworks, **_QUICK).then(None, None, None, _js=soon)
     training, data = handlers.panel.training, handlers.panel.data

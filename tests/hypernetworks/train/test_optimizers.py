@@ -47,6 +47,11 @@ def test_a_value_that_is_no_plain_one_is_refused_by_name(value):
         optimizers.parse_arguments(f"eps=1, weight_decay={value}")
 
 
+def test_an_option_is_there_once():
+    with pytest.raises(SettingsError, match=r"^arguments: eps is there twice"):
+        optimizers.parse_arguments("eps=1, weight_decay=0.1, eps=2")
+
+
 def test_a_text_has_two_thousand_characters_at_most():
     name = "a" * 1998
     assert optimizers.parse_arguments(f"{name}=1") == {name: 1}

@@ -175,6 +175,8 @@ def test_pictures_are_paged_and_filtered(tab, folder):
     assert tab.cards.count("class='hnw-card'") == 33
     assert "Page 3 of 17" in tab.turn(per_page=2, page=3)
     assert "1 of 33 pictures" in tab.turn(words="SUN")
+    tab.look()
+    assert "1 of 33 pictures" in tab.pager, "the same folder looked at again keeps the choice"
     assert Tab(folder).turn() == ""
 
 

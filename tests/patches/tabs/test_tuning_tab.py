@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from pathlib import Path
 
@@ -48,6 +49,15 @@ class Tuning:
 @pytest.fixture
 def tuning(train):
     return Tuning(train)
+
+
+@pytest.mark.parametrize(("is_installed", "method"), [(True, "TPE"), (False, "random")])
+def test_the_page_begins_with_a_method_that_works_here(train, monkeypatch, is_installed, method):
+    if not is_installed:
+        monkeypatch.setitem(sys.modules, "optuna", None)
+    tuning = Tuning(train)
+    assert tuning.entered["method"] == method
+    assert tuning.look(ranges=RANGES)[1] == {}
 
 
 def test_the_entry_is_judged_while_it_is_filled_in(tuning):
