@@ -1,4 +1,4 @@
-"""Imports `ldm` and `k_diffusion` from PyPI without the optional packages that they ask for."""
+"""Imports `ldm`, `sgm` and `k_diffusion` from PyPI without the optional packages that they ask for."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import importlib
 import importlib.machinery
 import importlib.util
 import io
+import logging
 import sys
 import types
 from collections.abc import Iterator
@@ -52,6 +53,34 @@ def ldm(name: str) -> Any:
     attention.MemoryEfficientCrossAttention = attention.CrossAttention
     attention.BasicTransformerBlock.ATTENTION_MODES["softmax-xformers"] = attention.CrossAttention
     return module
+
+
+#: What a U-Net of `sgm` needs, in the order of its imports.
+_SGM_PARTS = ("attention", "diffusionmodules", "diffusionmodules.util", "video_attention")
+
+
+@functools.cache
+def sgm(name: str) -> Any:
+    """Return a module of `sgm`, for instance sgm("modules.attention"), under its own name, as the WebUI has it.
+
+    imaginAIry carries it as `imaginairy.modules.sgm`, with a U-Net that takes its attention from elsewhere.
+    """
+    if "sgm.modules" not in sys.modules:
+        spec = importlib.util.find_spec("imaginairy.modules")
+        if spec is None or spec.origin is None:
+            raise ModuleNotFoundError("imaginAIry is not installed", name="imaginairy")
+        for package, places in (("sgm", []), ("sgm.modules", [str(Path(spec.origin).parent / "sgm")])):
+            sys.modules[package] = types.ModuleType(package)
+            sys.modules[package].__path__ = places
+        sys.modules["imaginairy.modules.sgm"] = sys.modules["sgm.modules"]
+        logging.getLogger("sgm").setLevel(logging.ERROR)  # it warns of each layer that its depth is more than 1
+        for part in _SGM_PARTS:
+            sys.modules[f"imaginairy.modules.sgm.{part}"] = importlib.import_module(f"sgm.modules.{part}")
+            sys.modules["imaginairy.modules.attention"] = sys.modules["sgm.modules.attention"]
+        for part in ("openaimodel", "video_model"):  # the one imports the other again in each forward
+            full = f"diffusionmodules.{part}"
+            sys.modules[f"imaginairy.modules.sgm.{full}"] = importlib.import_module(f"sgm.modules.{full}")
+    return importlib.import_module(f"sgm.{name}")
 
 
 @functools.cache

@@ -11,7 +11,7 @@ import torch
 from hypernetwork_workbench.hypernetworks.base.errors import SettingsError
 from PIL import Image
 
-from modules import devices, extra_networks, images, paths, sd_samplers, shared
+from modules import devices, extra_networks, images, paths, prompt_parser, sd_samplers, shared
 from modules.infotext_utils import quote
 
 LATENT_CHANNELS, PX_PER_LATENT, MAX_SEED = 4, 8, 2**32 - 1
@@ -196,9 +196,7 @@ def _process_batch(p: StableDiffusionProcessingTxt2Img, number: int) -> list[Ima
     if p.n_iter > 1:
         shared.state.job = f"Batch {number + 1} out of {p.n_iter}"
     with devices.autocast():
-        # Encoded together: both contexts get the same number of tokens.
-        context = p.sd_model.get_learned_conditioning([*p.negative_prompts, *p.prompts])
-        negative, positive = context.chunk(2)
+        positive, negative = _conditionings(p)
         sampler = sd_samplers.create_sampler(p.sampler_name, p.sd_model)
         latents = sampler.sample(p, p.rng.next(), positive, negative)
     devices.test_for_nans(latents, "U-Net")
@@ -206,3 +204,15 @@ def _process_batch(p: StableDiffusionProcessingTxt2Img, number: int) -> list[Ima
     shared.state.nextjob()
     p.call_scripts("postprocess_batch", images=pictures, batch_number=number)
     return pictures
+
+
+def _conditionings(p: StableDiffusionProcessingTxt2Img) -> tuple[Any, Any]:
+    """Return those of the prompts and of the negative ones; encoded together, both get the same number of tokens."""
+    texts = prompt_parser.SdConditioning([*p.negative_prompts, *p.prompts], p.width, p.height)
+    both = p.sd_model.get_learned_conditioning(texts)
+    if isinstance(both, dict):
+        halves = {key: tensor.chunk(2) for key, tensor in both.items()}
+        negative, positive = ({key: half[number] for key, half in halves.items()} for number in (0, 1))
+    else:
+        negative, positive = both.chunk(2)
+    return positive, negative if any(p.negative_prompts) else p.sd_model.without_text(negative)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections.abc import Iterable
 
 _ITEM = re.compile(
     r"""\\(?P<plain>.?)
@@ -18,6 +19,14 @@ _FACTORS = {"(": 1.1, "[": 1 / 1.1}
 _OPENERS = {")": "(", "]": "["}
 
 Part = tuple[str, float]
+
+
+class SdConditioning(list[str]):
+    """Prompts with the width and height in pixels of the picture that they are for."""
+
+    def __init__(self, prompts: Iterable[str], width: int | None = None, height: int | None = None) -> None:
+        super().__init__(prompts)
+        self.width, self.height = width, height
 
 
 def parse(prompt: str) -> list[list[Part]]:

@@ -1,4 +1,4 @@
-"""Puts the host's attention into `ldm`'s classes and takes it out again."""
+"""Puts the host's attention into the classes of `ldm` and `sgm` and takes it out again."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - torch's custom
-from hypernetwork_workbench.standalone.ldm_support import ldm
+from hypernetwork_workbench.standalone.ldm_support import ldm, sgm
 
 from modules import shared
 from modules.hypernetworks import hypernetwork
 
-attention = ldm("modules.attention")
+_CLASSES = tuple(library("modules.attention").CrossAttention for library in (ldm, sgm))
 
 
 def scaled_dot_product_attention_forward(
@@ -29,10 +29,12 @@ def apply_optimizations(option: str | None = None) -> str:
     undo_optimizations()
     if (option or shared.opts.cross_attention_optimization) == "None":
         return ""
-    attention.CrossAttention.forward = scaled_dot_product_attention_forward
+    for attention in _CLASSES:
+        attention.forward = scaled_dot_product_attention_forward
     return "sdp"
 
 
 def undo_optimizations() -> None:
     """Leave attention with the plain forward, the one that applies hypernetworks."""
-    attention.CrossAttention.forward = hypernetwork.attention_CrossAttention_forward
+    for attention in _CLASSES:
+        attention.forward = hypernetwork.attention_CrossAttention_forward

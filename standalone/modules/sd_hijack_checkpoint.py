@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypernetwork_workbench.standalone.ldm_support import ldm
+from hypernetwork_workbench.standalone.ldm_support import ldm, sgm
 from torch.utils.checkpoint import checkpoint
 
-attention = ldm("modules.attention")
-openaimodel = ldm("modules.diffusionmodules.openaimodel")
-_BLOCKS = (attention.BasicTransformerBlock, openaimodel.ResBlock, openaimodel.AttentionBlock)
+_BLOCKS = tuple(
+    getattr(library(module), name)
+    for library in (ldm, sgm)
+    for module, name in (
+        ("modules.attention", "BasicTransformerBlock"),
+        ("modules.diffusionmodules.openaimodel", "ResBlock"),
+        ("modules.diffusionmodules.openaimodel", "AttentionBlock"),
+    )
+)
 stored: list[Any] = []
 
 

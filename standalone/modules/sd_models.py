@@ -103,15 +103,12 @@ def check(checkpoint_file: str) -> None:
 
 def build(state_dict: dict[str, torch.Tensor], path: Path) -> Any:
     """Build the model of a state dict, which is emptied; raises CheckpointError."""
-    # Imported only now: the page is up sooner without `transformers`.
-    sd_ldm, sd_text = (importlib.import_module(f"modules.{name}") for name in ("sd_ldm", "sd_text"))
     params = sd_models_config.find_checkpoint_config(state_dict, path)
-    text, is_sd2 = sd_text.take_weights(state_dict)
-    encoder = (params.get("cond_stage_config") or {}).get("params") or {}
+    # Imported only now: the page is up sooner without `transformers`.
+    family = importlib.import_module("modules.sd_models_xl" if sd_models_config.is_sgm(params) else "modules.sd_ldm")
     # Built without memory; the checkpoint's tensors become the weights.
     with torch.device("meta"):
-        model = sd_ldm.LatentDiffusion(params, sd_text.text_config(text, encoder, is_sd2), skip=int(is_sd2))
-    state_dict.update({f"cond_stage_model.transformer.{key}": tensor for key, tensor in text.items()})
+        model = family.hollow(params, state_dict)
     weights = {}
     for key in model.state_dict():
         if key not in state_dict:
@@ -127,7 +124,7 @@ def build(state_dict: dict[str, torch.Tensor], path: Path) -> Any:
     model = model.to(devices.device).eval().requires_grad_(True)
     unet = model.model.diffusion_model
     unet.dtype = devices.dtype_unet
-    if "parameterization" not in params and is_sd2:
+    if model.parameterization is None:
         is_v = sd_models_config.predicts_v(unet, params["unet_config"]["params"]["context_dim"])
         model.parameterization = "v" if is_v else "eps"
     return model

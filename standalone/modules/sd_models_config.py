@@ -16,9 +16,11 @@ UNET_CONTEXT = "model.diffusion_model.input_blocks.1.1.transformer_blocks.0.attn
 OPENCLIP_TEXT = "cond_stage_model.model.token_embedding.weight"
 CLIP_TEXT = "cond_stage_model.transformer.text_model.embeddings.token_embedding.weight"
 VAE = "first_stage_model.decoder.conv_in.weight"
-SDXL = "conditioner.embedders.1.model.ln_final.weight"
+SDXL_TEXT = "conditioner.embedders.1.model.ln_final.weight"
+SDXL_REFINER_TEXT = "conditioner.embedders.0.model.ln_final.weight"
+SDXL_CONTEXT = "model.diffusion_model.input_blocks.4.1.transformer_blocks.0.attn2.to_k.weight"
 LATENT_CHANNELS, SD_CHANNELS = 4, 320
-SD1_WIDTH, SD2_WIDTH = 768, 1024
+SD1_WIDTH, SD2_WIDTH, SDXL_WIDTH = 768, 1024, 2048
 
 
 class CheckpointError(WorkbenchError):
@@ -26,32 +28,47 @@ class CheckpointError(WorkbenchError):
 
 
 def from_yaml(path: Path) -> dict[str, Any]:
-    """Return the model's parameters from a config in `ldm`'s format; raises CheckpointError."""
+    """Return the model's parameters from a config in the format of `ldm`, or of `sgm`; raises CheckpointError."""
     try:
         params = yaml.safe_load(path.read_text(encoding="utf-8"))["model"]["params"]
         # What the model is built from must be there.
-        _ = params["unet_config"]["params"], params["first_stage_config"]["params"]["ddconfig"]
+        unet = params["network_config" if is_sgm(params) else "unet_config"]
+        _ = unet["params"], params["first_stage_config"]["params"]["ddconfig"]
     except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError) as error:
-        raise CheckpointError(f"{path.name} is not a model config in ldm's format ({error!r}).") from error
+        raise CheckpointError(f"{path.name} is not a model config in the format of ldm or sgm ({error!r}).") from error
     return params
 
 
-def find_checkpoint_config(state_dict: dict[str, torch.Tensor], path: Path) -> dict[str, Any]:
-    """Return the parameters to build the model with; raises CheckpointError for anything but SD1 and SD2.
+def is_sgm(params: dict[str, Any]) -> bool:
+    """Tell whether parameters are those of a model of `sgm`, which SDXL is one of."""
+    return "network_config" in params
 
-    SD2's eps and v models have the same keys: `parameterization` is then absent, and found by a trial.
+
+def find_checkpoint_config(state_dict: dict[str, torch.Tensor], path: Path) -> dict[str, Any]:
+    """Return the parameters to build the model with; raises CheckpointError for anything but SD1, SD2 and SDXL.
+
+    As the WebUI does, SDXL is told by its second text encoder, and its refiner by having that one alone. SD2's eps and
+    v models have the same keys: `parameterization` is then absent, and found by a trial.
     """
-    if SDXL in state_dict:
-        raise CheckpointError(f"{path.name} is an SDXL checkpoint; the embedded host runs Stable Diffusion 1 and 2.")
-    for keys, part in (({UNET_INPUT}, "U-Net"), ({VAE}, "autoencoder"), ({CLIP_TEXT, OPENCLIP_TEXT}, "text encoder")):
+    if SDXL_REFINER_TEXT in state_dict:
+        raise CheckpointError(
+            f"{path.name} is SDXL's refiner, which finishes pictures of the base model: load the base."
+        )
+    texts = {CLIP_TEXT, OPENCLIP_TEXT, SDXL_TEXT}
+    for keys, part in (({UNET_INPUT}, "U-Net"), ({VAE}, "autoencoder"), (texts, "text encoder")):
         if not keys & state_dict.keys():
-            raise CheckpointError(f"{path.name} has no {part}: it is not a Stable Diffusion 1 or 2 checkpoint.")
+            raise CheckpointError(f"{path.name} has no {part}: it is not a Stable Diffusion 1, 2 or XL checkpoint.")
     width, channels = state_dict[UNET_INPUT].shape[:2]
     if channels != LATENT_CHANNELS:
         raise CheckpointError(f"{path.name} takes {channels} latent channels: inpainting models are not supported.")
     beside = path.with_suffix(".yaml")
     if beside.is_file():
         return from_yaml(beside)
+    if SDXL_TEXT in state_dict:
+        context = state_dict[SDXL_CONTEXT].shape[1] if SDXL_CONTEXT in state_dict else 0
+        if (width, context) == (SD_CHANNELS, SDXL_WIDTH):
+            return from_yaml(Path(paths.standalone_path, "configs", "sdxl.yaml"))
+        raise CheckpointError(f"{path.name} is no plain SDXL model: put {beside.name} beside it.")
     context = state_dict[UNET_CONTEXT].shape[1] if UNET_CONTEXT in state_dict else 0
     if width == SD_CHANNELS and context == SD1_WIDTH and CLIP_TEXT in state_dict:
         return from_yaml(Path(paths.standalone_path, "configs", "sd1.yaml"))

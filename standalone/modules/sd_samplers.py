@@ -84,9 +84,16 @@ class CFGDenoiser(torch.nn.Module):
             raise InterruptedException
         if cond_scale == 1:
             return self.inner_model(x, sigma, cond=cond)
-        both = self.inner_model(torch.cat([x, x]), torch.cat([sigma, sigma]), cond=torch.cat([cond, uncond]))
+        both = self.inner_model(torch.cat([x, x]), torch.cat([sigma, sigma]), cond=_joined(cond, uncond))
         positive, negative = both.chunk(2)
         return negative + (positive - negative) * cond_scale
+
+
+def _joined(cond: Any, uncond: Any) -> Any:
+    """Return two conditionings, tensors or dicts of tensors, as one batch."""
+    if isinstance(cond, dict):
+        return {key: torch.cat([tensor, uncond[key]]) for key, tensor in cond.items()}
+    return torch.cat([cond, uncond])
 
 
 class Sampler:
@@ -111,7 +118,7 @@ class Sampler:
         self.last_latent = shared.state.current_latent = progress["denoised"]
         shared.state.sampling_step = progress["i"]
 
-    def sample(self, p: Any, noise: torch.Tensor, conditioning: torch.Tensor, uncond: torch.Tensor) -> torch.Tensor:
+    def sample(self, p: Any, noise: torch.Tensor, conditioning: Any, uncond: Any) -> torch.Tensor:
         """Return latents [batch, 4, h, w] from unit noise; if the user interrupts, as far as they are."""
         sigmas = self.get_sigmas(p).to(noise.device)
         x = noise * sigmas[0]

@@ -121,16 +121,20 @@ class TextEncoder(nn.Module):
 
     def forward(self, texts: list[str]) -> torch.Tensor:
         """Return the context [batch, 77 * chunks, width] of a list of prompts."""
-        text_model = self.transformer.text_model
-        device = text_model.embeddings.token_embedding.weight.device
+        device = self.transformer.text_model.embeddings.token_embedding.weight.device
         tokens, weights = (found.to(device) for found in self.tokenize(list(texts)))
         batch, chunks, length = tokens.shape
-        skip = min(self.skip or shared.opts.CLIP_stop_at_last_layers - 1, len(text_model.encoder.layers))
-        output = self.transformer(tokens.reshape(batch * chunks, length), output_hidden_states=bool(skip))
-        hidden = output.last_hidden_state
-        if skip:
-            hidden = text_model.final_layer_norm(output.hidden_states[-1 - skip])
+        hidden = self.encode(tokens.reshape(batch * chunks, length))
         return weighted(hidden, weights.view(batch * chunks, length)).reshape(batch, chunks * length, -1)
+
+    def encode(self, tokens: torch.Tensor) -> torch.Tensor:
+        """Return the context [chunks, 77, width] of token ids [chunks, 77]."""
+        text_model = self.transformer.text_model
+        skip = min(self.skip or shared.opts.CLIP_stop_at_last_layers - 1, len(text_model.encoder.layers))
+        output = self.transformer(tokens, output_hidden_states=bool(skip))
+        if not skip:
+            return output.last_hidden_state
+        return text_model.final_layer_norm(output.hidden_states[-1 - skip])
 
 
 def weighted(hidden: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
