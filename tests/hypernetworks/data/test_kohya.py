@@ -234,6 +234,19 @@ def test_folders_may_be_named_with_their_repeats(folders):
     assert [sample.caption for sample in named.samples] == ["boy", "boy", "a, b, c, d", "sks girl", "sks girl"]
 
 
+def test_repeats_give_random_crops_to_what_is_taught_and_one_to_regularisation_pictures(folders):
+    settings = DataSettings(
+        folder=str(folders / "hoge"),
+        regularisation_folder=str(folders / "reg"),
+        crop="random",
+        repeats=3,
+        width=16,
+        height=16,
+    )
+    crops = {(sample.subset.is_regularisation, len(sample.frames)) for sample in read_dataset(settings, "n").samples}
+    assert crops == {(False, 3), (True, 1)}
+
+
 def test_regularisation_pictures_take_as_many_turns_with_their_weight(folders):
     settings = DataSettings(
         folder=str(folders / "hoge"),
