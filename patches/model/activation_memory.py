@@ -157,6 +157,9 @@ def _forward(
     noisy = torch.empty(pictures, _LATENT_CHANNELS, height_px // 8, width_px // 8, dtype=dtype, device="meta")
     context = torch.empty(pictures, _TOKENS, text[0].to_k.in_features, dtype=dtype, device="meta")
     timesteps = torch.zeros(pictures, dtype=torch.int64, device="meta")
+    named = {"context": context}
+    if getattr(unet, "num_classes", None) == "sequential":  # it takes a vector, as SDXL's does
+        named["y"] = torch.empty(pictures, unet.label_emb[0][0].in_features, dtype=dtype, device="meta")
     with ExitStack() as stack:
         stack.enter_context(temporary.frozen(unet))
         stack.enter_context(temporary.without_checkpointing(unet))
@@ -170,4 +173,4 @@ def _forward(
             stack.callback(block.register_forward_pre_hook(counter.enter).remove)
             stack.callback(block.register_forward_hook(counter.leave).remove)
         stack.enter_context(torch.autograd.graph.saved_tensors_hooks(counter.pack, lambda tensor: tensor))
-        torch.func.functional_call(unet, hollow, (noisy, timesteps), {"context": context})
+        torch.func.functional_call(unet, hollow, (noisy, timesteps), named)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from functools import cache
 from typing import Any
 
 import torch
@@ -15,9 +17,13 @@ from torch import Tensor, nn
 from ...hypernetworks.base.errors import TrainingError
 from ...hypernetworks.conditioning import Conditioning
 from ...hypernetworks.kernels.tensors import raw_bytes
+from . import conditioning, temporary
 
 VAE, TEXT = "first_stage_model", "cond_stage_model"
 _CPU = torch.device("cpu")
+#: Where the hosts' autoencoders clamp the logarithm of the variance.
+_LOG_VARIANCES = (-30.0, 20.0)
+_log = logging.getLogger(__name__)
 
 #: The names of the parts that are in main memory now.
 _away: set[str] = set()
@@ -34,6 +40,7 @@ _TEXT_OPTIONS = (
     "enable_emphasis",
     "comma_padding_backtrack",
 )
+_XL_TEXT_OPTIONS = ("sdxl_clip_l_skip",)
 
 
 class HostEncoder:
@@ -44,12 +51,20 @@ class HostEncoder:
         return self.encode_posterior(pictures)[0]
 
     def encode_posterior(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
-        """Return mean and standard deviation of the latents, each [batch, 4, height / 8, width / 8], scaled."""
-        model = shared.sd_model
-        with needed(VAE), torch.no_grad(), devices.autocast():
-            posterior = model.encode_first_stage(pictures.to(devices.device, devices.dtype_vae))
-        scale = model.scale_factor
-        return (scale * posterior.mean).float(), (scale * posterior.std).float()
+        """Return mean and standard deviation of the latents, each [batch, 4, height / 8, width / 8], scaled.
+
+        Pictures that are too much for the VAE in fp16, as for SDXL's, are encoded in more bits.
+        """
+        model, scale = shared.sd_model, shared.sd_model.scale_factor
+        with needed(VAE), torch.no_grad():
+            with devices.autocast():
+                found = _posterior(model, pictures.to(devices.device, devices.dtype_vae))
+            mean, std = ((scale * each).float() for each in found)
+            overflown = [number for number, each in enumerate(mean + std) if not each.isfinite().all()]
+            if overflown and devices.dtype_vae == torch.float16:
+                found = _in_more_bits(model, pictures[overflown])
+                mean[overflown], std[overflown] = (scale * each for each in found)
+        return mean, std
 
     def picture_fingerprint(self) -> str:
         """Return the hash of the VAE's weights, so that a VAE chosen by hand or edited in place differs too."""
@@ -64,7 +79,7 @@ class HostEncoder:
         """Return the conditionings of the texts, each as the host encodes it alone.
 
         Raises:
-            TrainingError: the checkpoint's conditioning is more than one tensor, or not finite.
+            TrainingError: one is not finite.
         """
         found: dict[str, Conditioning] = {}
         # The host restores the mean of weighted texts over all texts that it encodes together ...
@@ -75,8 +90,8 @@ class HostEncoder:
                 found = dict(zip(plain, together, strict=True))
             # ... and fills up short texts with empty parts if others are longer.
             found |= {text: _conditionings([text])[0] for text in dict.fromkeys(texts) if text not in found}
-        for text, conditioning in found.items():
-            if not conditioning.is_finite():
+        for text, each in found.items():
+            if not each.is_finite():
                 raise TrainingError(f"the text encoder gives no finite numbers for the caption {text!r}")
         return [found[text] for text in texts]
 
@@ -141,18 +156,57 @@ def _is_on_gpu(module: nn.Module) -> bool:
 
 
 def _conditionings(texts: list[str]) -> list[Conditioning]:
-    """Return them in float32; all are as long as the longest."""
-    with torch.no_grad(), devices.autocast():
-        conditioning = shared.sd_model.get_learned_conditioning(texts)
-    if not isinstance(conditioning, Tensor):
-        raise TrainingError("checkpoints of this kind cannot be trained on yet; load an SD1 or SD2 checkpoint")
-    return [Conditioning(text) for text in conditioning.float()]
+    with devices.autocast():
+        return conditioning.encoded(shared.sd_model, texts)
+
+
+def _posterior(model: Any, pictures: Tensor) -> tuple[Tensor, Tensor]:
+    """Return mean and standard deviation of the latents as the host's VAE gives them."""
+    if not hasattr(model, "conditioner"):
+        posterior = model.encode_first_stage(pictures)
+        return posterior.mean, posterior.std
+    # `sgm` draws from the posterior at once: what it makes that of is caught on its way.
+    moments: list[Tensor] = []
+    catching = model.first_stage_model.quant_conv.register_forward_hook(lambda *given: moments.append(given[-1]))
+    try:
+        with temporary.preserved_rng():
+            model.encode_first_stage(pictures)
+    finally:
+        catching.remove()
+    mean, log_variance = torch.cat(moments).chunk(2, dim=1)
+    return mean, log_variance.clamp(*_LOG_VARIANCES).mul(0.5).exp()
+
+
+def _in_more_bits(model: Any, pictures: Tensor) -> tuple[Tensor, Tensor]:
+    """Return mean and standard deviation, with the VAE in bf16 where the host prefers that, else in fp32."""
+    vae = model.first_stage_model
+    dtype = torch.bfloat16 if getattr(shared.opts, "auto_vae_precision_bfloat16", False) else torch.float32
+    _say(f"The VAE gives no finite numbers in fp16 here; such pictures are encoded in {str(dtype)[6:]}.")
+    weights = [weight.detach().clone() for weight in vae.parameters()]  # bf16 rounds them
+    try:
+        vae.to(dtype)
+        with devices.without_autocast():
+            mean, std = _posterior(model, pictures.to(devices.device, dtype))
+    finally:
+        vae.to(devices.dtype_vae)
+        for weight, before in zip(vae.parameters(), weights, strict=True):
+            weight.copy_(before)
+    return mean.float(), std.float()
+
+
+@cache
+def _say(sentence: str) -> None:
+    _log.warning("%s", sentence)
 
 
 def _fingerprint(module: nn.Module, *more: Any) -> str:
     """Return the SHA-256 of all weights of `module`, and of the plain values `more`."""
-    digest = hashlib.sha256(repr(more).encode())
-    for name, tensor in sorted(module.state_dict().items()):
+    return _digest(module.state_dict(), repr(more))
+
+
+def _digest(tensors: Mapping[str, Tensor], start: str = "") -> str:
+    digest = hashlib.sha256(start.encode())
+    for name, tensor in sorted(tensors.items()):
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
         digest.update(raw_bytes(tensor))
     return digest.hexdigest()
@@ -160,13 +214,17 @@ def _fingerprint(module: nn.Module, *more: Any) -> str:
 
 def _text_settings() -> list[Any]:
     """Return plain values on which the encoding of a text depends besides the weights."""
-    values = [getattr(shared.opts, name, None) for name in _TEXT_OPTIONS]
+    options = _TEXT_OPTIONS if not hasattr(shared.sd_model, "conditioner") else (*_TEXT_OPTIONS, *_XL_TEXT_OPTIONS)
+    values = [getattr(shared.opts, name, None) for name in options]
     return [*values, *_embeddings()]
 
 
 def _embeddings() -> Iterator[tuple[str, str]]:
     """Yield name and checksum of the textual inversions that captions may use."""
-    hijack = getattr(shared.sd_model.cond_stage_model, "hijack", None)
+    encoder = shared.sd_model.cond_stage_model
+    hijack = getattr(next(iter(getattr(encoder, "embedders", ())), encoder), "hijack", None)
     database = getattr(hijack, "embedding_db", None)
     for name, embedding in sorted(getattr(database, "word_embeddings", {}).items()):
-        yield name, str(embedding.checksum())
+        # For SDXL there is one vector for each text encoder, of which the host has no checksum.
+        is_several = isinstance(getattr(embedding, "vec", None), dict)
+        yield name, _digest(embedding.vec) if is_several else str(embedding.checksum())

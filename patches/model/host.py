@@ -24,6 +24,7 @@ from ...hypernetworks.pages import sentences
 from ...hypernetworks.ports import Checkpoint, Computing, Ports, Progress
 from ..patching import patch_set, switches
 from . import activation_memory, attention_layers, lean_layers, recomputing, temporary, unet_attention
+from .conditioning import check, for_model, vector_width
 from .encoders import HostEncoder
 from .previews import HostPreviewer, find_sampler
 from .shortcuts import shortcuts
@@ -70,8 +71,9 @@ class HostDenoiser:
 
     def __init__(self) -> None:
         model = shared.sd_model
+        check(model)
         self.widths = attention_layers.widths(unet())
-        self.vector_width = 0
+        self.vector_width = vector_width(model)
         self.device = torch.device(devices.device)
         self.dtype = devices.dtype_unet
         self.alphas_cumprod = model.alphas_cumprod.to(self.device, torch.float32)
@@ -124,7 +126,7 @@ class HostDenoiser:
             return shared.sd_model.apply_model(
                 noisy.to(devices.dtype_unet),
                 timesteps,
-                {"c_crossattn": [conditioning.text.to(devices.dtype_unet)]},
+                for_model(shared.sd_model, conditioning, devices.dtype_unet),
             )
 
     @contextmanager

@@ -1,0 +1,66 @@
+"""The conditioning in the form of the loaded checkpoint: `ldm`'s, or with vector and sizes that of `sgm` (SDXL)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ...hypernetworks.base.errors import TrainingError
+from ...hypernetworks.conditioning import Conditioning
+
+#: What the embedders of `sgm` call the parts of `Conditioning.sizes`, two numbers each, in its order.
+_SIZES = ("original_size_as_tuple", "crop_coords_top_left", "target_size_as_tuple")
+_REFINER = "aesthetic_score"
+
+
+def check(model: Any) -> None:
+    """Raise TrainingError where the checkpoint takes what training cannot give it."""
+    if getattr(model, "is_sd3", False):
+        raise TrainingError("checkpoints of this kind cannot be trained on; load an SD1, SD2 or SDXL checkpoint")
+    keys = [embedder.input_key for embedder in _embedders(model)]
+    if _REFINER in keys:
+        raise TrainingError("SDXL's refiner only finishes pictures and cannot be trained on: load the base checkpoint")
+    unknown = [key for key in keys if key not in ("txt", *_SIZES)]
+    if unknown:
+        raise TrainingError(f"the checkpoint takes {unknown[0]} besides texts and sizes, and cannot be trained on")
+
+
+def vector_width(model: Any) -> int:
+    """Return the width of the vector of a text; 0 where a checkpoint takes none."""
+    if not _embedders(model):
+        return 0
+    sizes = _embedded(model, torch.zeros(1, 2 * len(_SIZES)))
+    return int(model.model.diffusion_model.label_emb[0][0].in_features) - sum(each.shape[1] for each in sizes)
+
+
+def encoded(model: Any, texts: list[str]) -> list[Conditioning]:
+    """Return what the host's text encoder makes of texts, in float32; all are as long as the longest."""
+    with torch.no_grad():
+        found = model.get_learned_conditioning(texts)
+    if not isinstance(found, dict):
+        return [Conditioning(text) for text in found.float()]
+    # Behind the text's part of the vector are sizes that the host takes for a picture of its own.
+    vectors = found["vector"][:, : vector_width(model)]
+    return [Conditioning(*pair) for pair in zip(found["crossattn"].float(), vectors.float(), strict=True)]
+
+
+def for_model(model: Any, conditioning: Conditioning, dtype: torch.dtype) -> dict[str, Any]:
+    """Return the conditioning of a batch in the form that the host's `apply_model` takes."""
+    text = conditioning.text.to(dtype)
+    if conditioning.vector is None or conditioning.sizes is None:
+        return {"c_crossattn": [text]}
+    vector = torch.cat([conditioning.vector, *_embedded(model, conditioning.sizes.float())], dim=1)
+    return {"crossattn": text, "vector": vector.to(dtype)}
+
+
+def _embedders(model: Any) -> list[Any]:
+    return list(getattr(getattr(model, "conditioner", None), "embedders", ()))
+
+
+@torch.no_grad()
+def _embedded(model: Any, sizes: Tensor) -> list[Tensor]:
+    """Return sizes [batch, 6] as the checkpoint's own embedders give them, each [batch, width], in their order."""
+    pairs = dict(zip(_SIZES, sizes.split(2, dim=1), strict=True))
+    return [embedder(pairs[embedder.input_key]) for embedder in _embedders(model) if embedder.input_key in pairs]
