@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import sys
 from collections.abc import Sequence
 
 MOST_WORKERS = 4  # each loads torch, and some hold a model and a browser
@@ -17,6 +18,9 @@ def main(arguments: Sequence[str]) -> int:
     if shared:
         # One thread a worker: workers that each take all cores hold one another up.
         os.environ.setdefault("OMP_NUM_THREADS", "1")
+    # Else each worker, and each program that a test starts, compiles all sources anew.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
     return int(importlib.import_module("pytest").main([*shared, *arguments]))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 from collections.abc import Iterator
 
@@ -37,6 +38,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
     written = list(items)
     yield
     items[:] = order.arranged(items, written)
+
+
+def pytest_runtestloop() -> None:
+    """Have the garbage collector pass over what was imported and collected: it stays, and a look at it takes long."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

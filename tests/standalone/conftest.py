@@ -22,8 +22,14 @@ def host(checkpoint, tmp_path_factory):
     running.stop()
 
 
-@pytest.fixture(scope="module")
-def command():
-    """Return `launch.py train`, each call in a process of its own, without the time that the imports take."""
-    with commands.quick("standalone.train_command", "main") as train:
-        yield train
+@pytest.fixture(scope="session")
+def quick():
+    """Return a function that makes a command of a module, each call in a process of its own without the imports."""
+    with commands.quick() as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def command(quick):
+    """Return `launch.py train`."""
+    return quick("standalone.train_command")

@@ -18,8 +18,6 @@ import pytest
 from hypernetwork_workbench.hypernetworks.base.errors import SettingsError
 from hypernetwork_workbench.standalone import host as embedded
 
-from tests.support import commands
-
 SERVE = "import sys; from standalone import app; sys.exit(app.serve(sys.argv[1:]))"
 
 
@@ -162,7 +160,7 @@ def test_close_breaks_off_an_event_that_does_not_end():
     assert ended.stdout.split()[-1:] == ["closed"], ended.stderr
 
 
-def test_wrong_arguments_end_with_one_sentence_and_code_2(tmp_path):
+def test_wrong_arguments_end_with_one_sentence_and_code_2(quick, tmp_path):
     busy = socket.socket()
     busy.bind(("127.0.0.1", 0))
     busy.listen()
@@ -179,7 +177,8 @@ def test_wrong_arguments_end_with_one_sentence_and_code_2(tmp_path):
         "--hypernetwork-dir": [("--port", free_port(), "--data-dir", tmp_path, "--hypernetwork-dir", file)],
         "--bogus": [(*good, "--bogus")],
     }
-    with busy, commands.quick("standalone.app", "serve") as serve:
+    serve = quick("standalone.app", "serve")
+    with busy:
         for name, lines in cases.items():
             for line in lines:
                 done = serve(*line, "--no-browser")

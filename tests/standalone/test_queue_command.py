@@ -42,9 +42,8 @@ MERGE = '[merge]\nnetwork_1 = "one"\nnetwork_2 = "two"\n\n[result]\nname = "both
 
 
 @pytest.fixture(scope="module")
-def command():
-    with commands.quick("standalone.queue_command", "main") as made:
-        yield made
+def command(quick):
+    return quick("standalone.queue_command")
 
 
 @pytest.fixture

@@ -1,8 +1,11 @@
 """How `launch.py test` shares the tests among the cores."""
 
+import os
+import sys
+
 import pytest
 
-from standalone.test_command import sharing
+from standalone.test_command import main, sharing
 
 
 @pytest.mark.parametrize(("cores", "workers"), [(2, "3"), (4, "4"), (64, "4")])
@@ -21,3 +24,19 @@ def test_who_chooses_is_left_alone(chosen: list[str]) -> None:
 
 def test_one_core_runs_them_one_after_another() -> None:
     assert sharing([], 1) == []
+
+
+def test_what_was_compiled_once_is_kept_for_the_workers_and_the_programs_of_tests(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    seen = []
+
+    def run(_arguments: list[str]) -> int:
+        seen.append((os.environ.get("PYTHONDONTWRITEBYTECODE"), sys.dont_write_bytecode))
+        return 0
+
+    monkeypatch.setattr(pytest, "main", run)
+    assert main(["tests/test_x.py"]) == 0
+    assert seen == [(None, False)]

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.support import commands, pictures
+from tests.support import pictures
 
 JOB = """
 [data]
@@ -39,10 +39,9 @@ network.activation = ["relu", "mish"]
 
 
 @pytest.fixture(scope="module")
-def tune():
-    """Return `launch.py tune`, each call in a process of its own, without the time that the imports take."""
-    with commands.quick("standalone.tune_command", "main") as command:
-        yield command
+def tune(quick):
+    """Return `launch.py tune`."""
+    return quick("standalone.tune_command")
 
 
 @pytest.fixture

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import os
+import pkgutil
 import subprocess
 import sys
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from tempfile import TemporaryFile
 from typing import Any
 
@@ -37,32 +40,37 @@ def start(module: str, *arguments: object, **options: Any) -> subprocess.Popen[A
 
 
 @contextmanager
-def quick(module: str, function: str) -> Iterator[Command]:
-    """Give a command whose arguments are those of `module.function`, each call in a process of its own."""
+def quick() -> Iterator[Callable[..., Command]]:
+    """Give a function that makes a command of a module's `main` or named function, each call in a process of its own.
+
+    All of them are forks of one process, which ends with this context.
+    """
     common: dict[str, Any] = {
         "cwd": sources.ROOT,
         "env": _environment(),
         "encoding": "utf-8",
     }
     if not hasattr(os, "fork"):
-        code = code_of(module, function)
-        yield lambda *arguments: subprocess.run(
-            [sys.executable, "-c", code, *map(str, arguments)], capture_output=True, check=False, **common
-        )
+
+        def whole(code: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+            line = [sys.executable, "-c", code, *map(str, arguments)]
+            return subprocess.run(line, capture_output=True, check=False, **common)
+
+        yield lambda module, function="main": partial(whole, code_of(module, function))
         return
-    command = [sys.executable, "-m", "tests.support.commands", module, function]
+    command = [sys.executable, "-m", "tests.support.commands"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, **common) as server:
         assert server.stdin is not None
         assert server.stdout is not None
         ask, answers = server.stdin, server.stdout
 
-        def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+        def run(module: str, function: str, *arguments: object) -> subprocess.CompletedProcess[str]:
             words = [str(argument) for argument in arguments]
-            ask.write(f"{json.dumps(words)}\n")
+            ask.write(f"{json.dumps([module, function, words])}\n")
             ask.flush()
             return subprocess.CompletedProcess(words, *json.loads(answers.readline()))
 
-        yield run  # the end of its stdin ends the process
+        yield lambda module, function="main": partial(run, module, function)  # the end of its stdin ends the process
 
 
 def answer(main: Callable[[list[str]], int | None], arguments: list[str]) -> tuple[int, str, str]:
@@ -101,10 +109,21 @@ def _code(main: Callable[[list[str]], int | None], arguments: list[str]) -> int:
     return code or 0
 
 
-if __name__ == "__main__":
+def _import_what_all_need() -> None:
     for heavy in HEAVY:
         importlib.import_module(heavy)
-    called = getattr(importlib.import_module(sys.argv[1]), sys.argv[2])
+    importlib.import_module("standalone.host").mount()
+    patches = importlib.import_module("hypernetwork_workbench.patches")
+    for found in pkgutil.walk_packages(patches.__path__, f"{patches.__name__}."):
+        importlib.import_module(found.name)
+    gc.collect()
+    gc.freeze()  # no fork need look at what all of them have
+
+
+if __name__ == "__main__":
+    _import_what_all_need()
     for line in sys.stdin:
-        sys.stdout.write(f"{json.dumps(answer(called, json.loads(line)))}\n")
+        module, function, words = json.loads(line)
+        called = getattr(importlib.import_module(module), function)
+        sys.stdout.write(f"{json.dumps(answer(called, words))}\n")
         sys.stdout.flush()
