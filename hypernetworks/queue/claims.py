@@ -7,17 +7,22 @@ import sqlite3
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from ..base.errors import QueueError, WorkbenchError
 from .entry import CANCEL, CANCELLED, DONE, FAILED, INTERRUPTED, MOST_CHARACTERS, PAUSED, RUNNING, WAITING, Entry
 from .owner import Owner
-from .store import OPEN_ROWS, SELECT, Queue, entry_of
+from .store import OPEN_ROWS, SELECT, Queue, entry_of, is_held
 
 #: A job whose process died so often is not begun again by itself.
 MOST_CRASHES = 5
 _MOST_TEXT = 2000
 _MOST_OUTCOME = 20_000
+
+
+#: The jobs that this process works on: it may live on when the work at one of them has died.
+_here: set[tuple[Path, int]] = set()
 
 
 class LostError(WorkbenchError):
@@ -42,9 +47,8 @@ def claim(queue: Queue, owner: Owner) -> Entry | None:
     with queue.database.reading() as connection:
         if connection is None or connection.execute(f"SELECT 1 FROM job WHERE {OPEN_ROWS}").fetchone() is None:
             return None
-    is_held = queue.is_held
     with queue.database.writing() as connection:
-        if _is_any_at_work(connection, time.time()) or is_held:
+        if _is_any_at_work(queue, connection, time.time()) or is_held(connection):
             return None
         for row in connection.execute(
             f"{SELECT} AS one WHERE state IN (?, ?) AND (after IS NULL OR NOT EXISTS "
@@ -63,8 +67,14 @@ def claim(queue: Queue, owner: Owner) -> Entry | None:
                 (RUNNING, str(owner), now, now, entry.id),
             )
             started = now if entry.started is None else entry.started
+            _here.add((queue.database.path, entry.id))
             return replace(entry, state=RUNNING, owner=str(owner), started=started, attempts=entry.attempts + 1)
     return None
+
+
+def let_go(queue: Queue, entry: Entry) -> None:
+    """Note that this process works no longer on a job that it had claimed, whether or not it could be released."""
+    _here.discard((queue.database.path, entry.id))
 
 
 def beat(queue: Queue, entry: Entry, progress: Progress) -> str | None:
@@ -111,14 +121,15 @@ def release(queue: Queue, entry: Entry, state: str, outcome: str, spent_s: float
             _end(connection, entry.id, state, outcome)
 
 
-def _is_any_at_work(connection: sqlite3.Connection, now: float) -> bool:
+def _is_any_at_work(queue: Queue, connection: sqlite3.Connection, now: float) -> bool:
     """Mark the jobs whose process has died; tell whether any other is at work."""
     is_any = False
     rows = connection.execute("SELECT id, owner, beat, wish, crashes FROM job WHERE state = ?", (RUNNING,)).fetchall()
     for row in rows:
         owner = Owner.parse(row["owner"] if isinstance(row["owner"], str) else None)
         heard = row["beat"] if isinstance(row["beat"], float) else 0.0
-        if owner is not None and owner.is_alive(now - heard):
+        is_lost = owner == Owner.here() and (queue.database.path, row["id"]) not in _here
+        if owner is not None and not is_lost and owner.is_alive(now - heard):
             is_any = True
             continue
         crashes = (row["crashes"] if isinstance(row["crashes"], int) else 0) + 1

@@ -161,7 +161,8 @@ class Queue:
     @property
     def is_held(self) -> bool:
         """Whether no job is to begin."""
-        return self.option(_IS_HELD) == "yes"
+        with self.database.reading() as connection:
+            return connection is not None and is_held(connection)
 
     def hold(self, is_held: bool) -> None:
         """Let no job begin, or let them begin again; one at work is not touched."""
@@ -170,10 +171,7 @@ class Queue:
     def option(self, name: str) -> str:
         """Return a setting of the queue itself; an empty text where nobody has set it."""
         with self.database.reading() as connection:
-            if connection is None:
-                return ""
-            row = connection.execute("SELECT value FROM option WHERE name = ?", (name,)).fetchone()
-        return str(row["value"])[:_MOST_TITLE] if row else ""
+            return _option(connection, name) if connection else ""
 
     def set_option(self, name: str, value: str) -> None:
         """Set a setting of the queue itself."""
@@ -197,6 +195,16 @@ def entry_of(row: sqlite3.Row) -> Entry:
         return read_entry(dict(row))
     except QueueError as error:
         return unreadable(dict(row), error)
+
+
+def is_held(connection: sqlite3.Connection) -> bool:
+    """Tell whether no job is to begin."""
+    return _option(connection, _IS_HELD) == "yes"
+
+
+def _option(connection: sqlite3.Connection, name: str) -> str:
+    row = connection.execute("SELECT value FROM option WHERE name = ?", (name,)).fetchone()
+    return str(row["value"])[:_MOST_TITLE] if row else ""
 
 
 def _get(connection: sqlite3.Connection, id_: int) -> Entry:

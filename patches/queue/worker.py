@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from ...hypernetworks.base.errors import QueueError, SettingsError, WorkbenchError
 from ...hypernetworks.jobs.train_entry import in_words
 from ...hypernetworks.queue import Entry, Queue
-from ...hypernetworks.queue.claims import LostError, beat, claim, release
+from ...hypernetworks.queue.claims import LostError, beat, claim, let_go, release
 from ...hypernetworks.queue.entry import CANCEL, CANCELLED, DONE, FAILED, INTERRUPTED, PAUSED
 from ...hypernetworks.queue.owner import Owner
 from ..patching.error_reports import report_unexpected
@@ -75,11 +75,12 @@ class Worker:
             self._told.clear()
             queue = place.queue()
             try:
-                entry = None if runs.active is not None else claim(queue, owner)
-                if entry is not None:
-                    self._carry_out(queue, entry)
+                with report_unexpected():
+                    entry = None if runs.active is not None else claim(queue, owner)
+                    if entry is not None:
+                        self._carry_out(queue, entry)
                 said = ""
-            except QueueError as error:
+            except WorkbenchError as error:
                 if str(error) != said:
                     _log.warning("The queue stands still: %s", error)
                 entry, said = None, str(error)
@@ -89,17 +90,18 @@ class Worker:
                 self._told.wait(_POLL_S)
 
     def _carry_out(self, queue: Queue, entry: Entry) -> None:
-        turn = self._turn = Turn(queue, entry)
         began = time.monotonic()
         _log.info("The queue begins job %d, %s %s.", entry.id, entry.kind, entry.title)
         try:
+            turn = self._turn = Turn(queue, entry)
             with self._pulse(queue, turn):
                 state, outcome = _outcome(turn)
+            if state == INTERRUPTED:  # the process ends: nothing else begins in it
+                self._is_ended = True
+            release(queue, entry, state, outcome, time.monotonic() - began)
         finally:
             self._turn = None
-        if state == INTERRUPTED:  # the process ends: nothing else begins in it
-            self._is_ended = True
-        release(queue, entry, state, outcome, time.monotonic() - began)
+            let_go(queue, entry)
         _log.info("Job %d of the queue is %s. %s", entry.id, state, outcome)
         turns.wait_for_visitors(_VISITORS_S)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
-from hypernetwork_workbench.hypernetworks.queue.claims import MOST_CRASHES, Progress, beat, claim, release
+from hypernetwork_workbench.hypernetworks.queue.claims import MOST_CRASHES, Progress, beat, claim, let_go, release
 from hypernetwork_workbench.hypernetworks.queue.estimates import Estimate, estimates
 from hypernetwork_workbench.hypernetworks.queue.owner import SILENCE_S, Owner
 
@@ -34,6 +36,27 @@ def test_a_job_that_kills_its_process_again_and_again_fails(queue, merge_of, her
     )
     queue.retry(job.id)
     assert queue.get(job.id).crashes == 0
+
+
+def test_a_job_that_its_living_process_let_go_of_is_taken_again(queue, merge_of, here):
+    queue.add(merge_of("a"))
+    first = claim(queue, here)
+    assert claim(queue, here) is None
+    let_go(queue, first)
+    again = claim(queue, here)
+    assert (again.id, again.attempts, again.crashes) == (first.id, 2, 1)
+
+
+def test_nothing_begins_that_was_held_while_somebody_was_about_to_take_it(queue, merge_of, here):
+    queue.add(merge_of("a"))
+    taken = []
+    with queue.database.writing() as connection:
+        asking = threading.Thread(target=lambda: taken.append(claim(queue, here)))
+        asking.start()
+        asking.join(0.2)
+        connection.execute("INSERT OR REPLACE INTO option VALUES ('held', 'yes')")
+    asking.join(10)
+    assert taken == [None]
 
 
 @pytest.mark.parametrize(("wish", "state"), [("cancel", "cancelled"), ("pause", "paused")])

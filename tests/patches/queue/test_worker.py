@@ -208,3 +208,23 @@ def test_a_study_is_paused_and_goes_on_with_the_trial_that_it_was_at(queue, work
     outcomes = [one.outcome for one in sorted(queue.entries(), key=lambda one: one.id)]
     assert all("The study has 2 whole trials, 0 ended early and 0 failed." in outcome for outcome in outcomes)
     assert outcomes[0].partition("Best is")[2] == outcomes[1].partition("Best is")[2]
+
+
+@pytest.mark.unexpected
+def test_an_error_of_the_queue_itself_costs_no_job_and_not_the_worker(queue, worker, run_of, monkeypatch, caplog):
+    from hypernetwork_workbench.patches.queue import worker as module
+
+    release, failures = module.release, []
+
+    def failing(*given):
+        if not failures:
+            failures.append(given)
+            raise ValueError("made up")
+        release(*given)
+
+    monkeypatch.setattr(module, "release", failing)
+    entry = queue.add(job_of("train", run_of("once", 2)))
+    worker.start()
+    wait_for(lambda: queue.get(entry.id).state == "done", "the end")
+    assert "The queue stands still: an unexpected error occurred (ValueError: made up)" in caplog.text
+    assert queue.get(entry.id).outcome == "All of its steps are done."
