@@ -91,14 +91,17 @@ class History:
                 found.append(edit)
         return found
 
-    def apply(self, title: str, changes: Sequence[Change]) -> Edit:
+    def apply(self, title: str, changes: Sequence[Change], mark: str = "") -> Edit:
         """Write the changes. All of them are recorded first; after a failure the files are as they were.
+
+        Args:
+            mark: letters, digits and dashes by which `marked` finds the edit; no other edit has the same.
 
         Raises:
             DatasetError: a file cannot be written, or holds something else than the change says; names it.
         """
         self._make_folder()
-        name = f"{time.time_ns():020d}-{secrets.token_hex(2)}{_SUFFIX}"
+        name = f"{time.time_ns():020d}-{mark or secrets.token_hex(2)}{_SUFFIX}"
         edit = Edit(title, tuple(changes), self._folder / name)
         _check_current(edit.changes, "before")
         with atomic_write(edit.record, DatasetError) as file:
@@ -113,6 +116,21 @@ class History:
             raise
         self._prune()
         return edit
+
+    def marked(self, mark: str) -> Edit | None:
+        """Return the edit with this mark; None where nothing was written for it yet, or it was undone."""
+        record = next(self._folder.glob(f"*-{mark}{_SUFFIX}"), None)
+        return None if record is None else _read(record)
+
+    def finish(self, edit: Edit) -> None:
+        """Write what of an edit is not written yet, since its process was killed; what others changed since stays.
+
+        Raises:
+            DatasetError: a file cannot be read or written; names it.
+        """
+        for change in edit.changes:
+            if bytes_of(change.path) == change.before:
+                _write(change.path, change.after)
 
     def undo(self, edit: Edit) -> None:
         """Give the files back what they held before the edit, byte for byte, and forget it.

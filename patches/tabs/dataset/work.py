@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from ....hypernetworks.base.outside import shown_name
 from ....hypernetworks.data.images import open_picture
 from ....hypernetworks.data.survey import captioning, copies
 from ....hypernetworks.data.survey.caption_edits import Change, Edit, History
+from ....hypernetworks.data.survey.caption_journal import CaptionJournal
 from ....hypernetworks.data.survey.conversion import ConversionSettings, changes_to_utf8
 from ....hypernetworks.data.survey.survey import Helpers, Survey, SurveyRequest, SurveySettings, survey
 from ....hypernetworks.data.survey.tags import TagSettings
@@ -115,14 +116,14 @@ def undo(seen: Survey) -> tuple[Survey, str]:
 
 @report_unexpected()
 def caption_all(
-    seen: Survey, tagger: str, values: Mapping[str, Any], done: set[str] | None = None
+    seen: Survey, tagger: str, values: Mapping[str, Any], journal: CaptionJournal | None = None
 ) -> tuple[Survey, str]:
     """Caption pictures with a tagger of the host; return the new survey and a sentence.
 
     After an interrupt or an error the captions made so far are kept.
 
     Args:
-        done: signs of pictures that are left out; those that are captioned are added.
+        journal: keeps them through a kill of the process; what it has already is not made again.
 
     Raises:
         SettingsError, DatasetError: nothing could be captioned; everything is as it was.
@@ -131,19 +132,31 @@ def caption_all(
     known = taggers.available()
     if tagger not in known:
         raise SettingsError("tagger", "choose a tagger")
-    done = set() if done is None else done
+    if journal is not None and (edit := _history().marked(journal.mark)) is not None:
+        _history().finish(edit)  # the process was killed while it wrote them
+        journal.settle()
+        seen = _anew(seen)
     signs = {number: _sign(seen, number) for number in captioning.samples_to_caption(seen, settings)}
+    done, pending = (journal.done, journal.pending) if journal else (set(), {})
     numbers = [number for number, sign in signs.items() if sign not in done]
     if not numbers and done:
         return seen, "All pictures are captioned."
     if not numbers:
         raise SettingsError("existing", "all pictures have a caption, and it is to be kept; choose another way")
-    found: dict[int, str] = {}
-    stopped = _describe(seen, numbers, tagger, found)
+    found = {number: pending[signs[number]] for number in numbers if signs[number] in pending}
+
+    def take(number: int, caption: str) -> None:
+        if journal is not None:
+            journal.note(signs[number], caption)
+        found[number] = caption
+
+    stopped = _describe(seen, numbers, tagger, found, take)
     if not found:
         raise DatasetError(stopped)
-    after, sentence = _applied(seen, f"captions by {tagger}", captioning.changes_of_tagger(seen, found, settings))
-    done |= {signs[number] for number in found}
+    changes = captioning.changes_of_tagger(seen, found, settings)
+    after, sentence = _applied(seen, f"captions by {tagger}", changes, journal.mark if journal else "")
+    if journal is not None:
+        journal.settle()
     return after, f"{stopped}. {sentence}" if stopped else sentence
 
 
@@ -175,27 +188,30 @@ def _sign(seen: Survey, number: int) -> str:
     return hashlib.sha256(str(seen.samples[number].path).encode("utf-8", "surrogateescape")).hexdigest()[:12]
 
 
-def _describe(seen: Survey, numbers: Sequence[int], tagger: str, found: dict[int, str]) -> str:
-    """Put a tagger's captions into `found`; return why it ended early, or an empty text."""
+def _describe(
+    seen: Survey, numbers: Sequence[int], tagger: str, found: Mapping[int, str], take: Callable[[int, str], None]
+) -> str:
+    """Give `take` a tagger's captions of what is not `found` yet; return why it ended early, or an empty text."""
     progress = present_progress()
-    progress.report(0, len(numbers), f"Loading {tagger}")
+    progress.report(len(found), len(numbers), f"Loading {tagger}")
     try:
         with taggers.available()[tagger]() as describe:
-            for done, number in enumerate(numbers):
+            for number in [number for number in numbers if number not in found]:
+                done = len(found)
                 progress.report(done, len(numbers), f"Captioning pictures, {done} of {len(numbers)}")
                 if progress.is_interrupted():
                     return f"Stopped after {done} of {len(numbers)} pictures"
                 sample = seen.samples[number]
-                found[number] = " ".join(describe(open_picture(sample.path, sample.subset.background)).split())
+                take(number, " ".join(describe(open_picture(sample.path, sample.subset.background)).split()))
     except taggers.ERRORS as error:
         return f"{tagger} failed after {len(found)} of {len(numbers)} pictures ({error})"
     return ""
 
 
-def _applied(seen: Survey, title: str, changes: Sequence[Change]) -> tuple[Survey, str]:
+def _applied(seen: Survey, title: str, changes: Sequence[Change], mark: str = "") -> tuple[Survey, str]:
     if not changes:
         return seen, "All captions are like that already."
-    _history().apply(title, changes)
+    _history().apply(title, changes, mark)
     return _anew(seen), f"Done: {title} ({_files(changes)}). Press Undo to undo this."
 
 
