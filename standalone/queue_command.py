@@ -22,9 +22,11 @@ from hypernetwork_workbench.hypernetworks.base.paths import path_argument  # noq
 from hypernetwork_workbench.hypernetworks.jobs.json_schema import plain  # noqa: E402
 from hypernetwork_workbench.hypernetworks.queue import KINDS, Entry, Queue, job_of  # noqa: E402
 from hypernetwork_workbench.hypernetworks.queue.estimates import Estimate, estimates  # noqa: E402
+from hypernetwork_workbench.hypernetworks.queue.kinds.tune import NEAR  # noqa: E402
 from hypernetwork_workbench.hypernetworks.queue.store import MOVES  # noqa: E402
 from hypernetwork_workbench.hypernetworks.train.settings.job_file import apply_overrides, read_tables  # noqa: E402
 from hypernetwork_workbench.hypernetworks.train.tracking.monitor import clock  # noqa: E402
+from hypernetwork_workbench.hypernetworks.tuning.space import anchor  # noqa: E402
 
 from .console import start_host  # noqa: E402
 from .evaluation import EvaluationSettings  # noqa: E402
@@ -104,10 +106,13 @@ def _after(queue: Queue, given: argparse.Namespace) -> None:
 
 def _add(queue: Queue, given: argparse.Namespace) -> None:
     tables = read_tables(given.file)
+    anchor(tables, given.file.parent)
     apply_overrides(tables, given.set)
     EvaluationSettings.of_tables(tables)  # what the command train measures afterwards
     named = tables.pop(_KIND, "")
     kind = given.kind or named or next((one for one in KINDS if one in tables and one != "train"), "train")
+    if kind == "tune":
+        tables[NEAR] = str(given.file.parent.resolve())
     if not isinstance(kind, str):
         raise SettingsError(_KIND, f"must be one of {', '.join(KINDS)}")
     entry = queue.add(job_of(kind, tables), given.after)

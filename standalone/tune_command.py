@@ -18,6 +18,7 @@ from hypernetwork_workbench.hypernetworks.base.atomic import write_text  # noqa:
 from hypernetwork_workbench.hypernetworks.base.errors import SettingsError, WorkbenchError  # noqa: E402
 from hypernetwork_workbench.hypernetworks.train.settings.job_file import apply_overrides, read_tables  # noqa: E402
 from hypernetwork_workbench.hypernetworks.tuning import StudyResult, TuneSettings, take_table  # noqa: E402
+from hypernetwork_workbench.hypernetworks.tuning.space import anchor  # noqa: E402
 
 from .console import Parser, add_common, check_report, start_host  # noqa: E402
 from .console_progress import ConsoleProgress  # noqa: E402
@@ -62,6 +63,7 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
 
 def _read(arguments: argparse.Namespace) -> tuple[dict[str, Any], TuneSettings]:
     tables = read_tables(arguments.job)
+    anchor(tables, Path(arguments.job).parent)
     apply_overrides(tables, arguments.set)
     EvaluationSettings.of_tables(tables)
     return tables, take_table(tables, {} if arguments.trials is None else {"trials": arguments.trials})

@@ -7,6 +7,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from ..base.errors import PathTextError, SettingsError
+from ..base.options import convert, in_lines
 from ..base.paths import read_path, split_line
 from ..data.source import SOURCES
 from ..train.settings.job import SECTIONS
@@ -60,10 +61,12 @@ def confined(tables: Mapping[str, Any], roots: Sequence[Path], outputs: Sequence
         if kind is None or not isinstance(table, Mapping):
             continue
         for name, _, option in kind.options():
-            address, value = f"{section}.{name}", table.get(name)
-            if address == _NETWORK or not isinstance(value, str) or not value.strip():
+            address = f"{section}.{name}"
+            if address == _NETWORK or name not in table or not (option.is_path or option.starts_with_paths):
                 continue
-            if option.is_path:
+            # As the settings read it: several lines may be a list, and a folder may be called 2024.
+            value = convert(address, in_lines(table[name]) if option.lines > 1 else table[name], str)
+            if option.is_path and value:
                 checked[section][name] = inside(value, address, outputs if address == _OUTPUT else roots)
             elif option.starts_with_paths:
                 checked[section][name] = "\n".join(_line(line, address, roots) for line in value.splitlines())

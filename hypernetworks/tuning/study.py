@@ -121,7 +121,7 @@ class _Worker:
             trial = self._next(trials)
             if trial is not None:
                 self._do(trial)
-            elif any(one.state not in OVER and one.number < self._brain.most_trials for one in trials):
+            elif sum(one.state in OVER for one in trials) < self._brain.most_trials:
                 self._wait(len(trials))  # another worker may die at one of them
             else:
                 return False

@@ -6,24 +6,30 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
+from modules import shared
+
 from ...hypernetworks.base.errors import NumberError, SettingsError
 from ...hypernetworks.base.numbers import read_whole
 from ...hypernetworks.base.options import convert, to_bool
+from ...hypernetworks.base.outside import shown
+from ...hypernetworks.files import listing as networks
 from ...hypernetworks.jobs.json_schema import plain
-from ...hypernetworks.jobs.path_limits import confined
-from ...hypernetworks.queue import Entry, Queue, job_of
+from ...hypernetworks.jobs.path_limits import confined, inside
+from ...hypernetworks.queue import KINDS, Entry, Queue, job_of
 from ...hypernetworks.queue.estimates import Estimate, estimates
+from ...hypernetworks.queue.kinds.tune import NEAR
 from ...hypernetworks.queue.store import MOVES
 from ...hypernetworks.train.settings.job import SECTIONS
+from ...hypernetworks.tuning.space import place_paths
+from ...hypernetworks.tuning.space.settings import SECTION as TUNE
+from ..model import host, lookup
 from ..queue import place
 from ..queue.adding import add as add_job
 from ..queue.adding import ask
-from ..runs.job import job_from
+from ..runs.job import job_from, missing_network
 from .body import Body, data_roots, only, output_roots
 
 _JOB = {"type": "integer", "description": "Number of a job, as the list gives it."}
-#: The kinds all of whose paths are looked at here.
-_KINDS = ("train", "continue", "merge", "caption")
 _NOTHING = Estimate(None, None)
 
 
@@ -40,8 +46,6 @@ def add(body: Body) -> dict[str, Any]:
     """Add a job."""
     only(body, {"kind", "settings", "after"})
     kind, settings = convert("kind", body.get("kind", "train"), str), body.get("settings", {})
-    if kind not in _KINDS:
-        raise SettingsError("kind", f"must be one of {', '.join(_KINDS)}, not {kind[:40]!r}")
     if not isinstance(settings, Mapping):
         raise SettingsError("settings", "must be a table of settings")
     after = None if body.get("after") is None else _number("after", body["after"])
@@ -99,7 +103,7 @@ def schemas() -> dict[str, dict[str, Any]]:
         "add": {
             "type": "object",
             "properties": {
-                "kind": {"type": "string", "enum": list(_KINDS), "default": "train"},
+                "kind": {"type": "string", "enum": list(KINDS), "default": "train"},
                 "settings": {"type": "object", "description": "The tables of its job file."},
                 "after": {**_JOB, "description": "The job that has to be done before."},
             },
@@ -123,6 +127,10 @@ def _within(settings: Mapping[str, Any]) -> dict[str, Any]:
         **settings,
         **confined({k: v for k, v in settings.items() if k in SECTIONS}, data_roots(), output_roots()),
     }
+    if NEAR in tables:
+        raise SettingsError(NEAR, "is for job files; name files in the folder of networks, or of datasets")
+    place_paths(tables, _placed)
+    _confine_files(tables)
     network = tables.get("network")
     if not (isinstance(network, Mapping) and network.get("file")):
         return tables
@@ -133,6 +141,30 @@ def _within(settings: Mapping[str, Any]) -> dict[str, Any]:
     }
     job = job_from({**{name: {} for name in SECTIONS}, **{k: tables[k] for k in SECTIONS if k in tables}, **named})
     return {**tables, **job.to_mapping()}
+
+
+def _placed(section: str, key: str, value: Any) -> Any:
+    """Return a value to try, a path inside the folders meant for it, or the network of the host's list."""
+    if (section, key) != ("network", "file"):
+        return confined({section: {key: value}}, data_roots(), output_roots())[section][key]
+    name = networks.meant(lookup.listed(value), value) if isinstance(value, str) else value
+    if name not in shared.hypernetworks:
+        raise SettingsError("network.file", missing_network(shown(name)))
+    return shared.hypernetworks[name]
+
+
+def _confine_files(tables: dict[str, Any]) -> None:
+    """Let the files of settings of a study lie in the folder of networks, or in one for datasets."""
+    tune = tables.get(TUNE)
+    if not isinstance(tune, Mapping):
+        return
+    roots = [host.network_dir(), *data_roots()]
+    for key in ("creation_files", "training_files"):
+        if isinstance(tune.get(key), str):
+            names = [name.strip() for name in tune[key].split(",")]
+            inside_ = [inside(name, f"{TUNE}.{key}", roots) if name else "" for name in names]
+            tune = {**tune, key: ",".join(inside_)}
+    tables[TUNE] = tune
 
 
 def _asked(body: Body, act: Callable[[Queue, int], None]) -> dict[str, Any]:

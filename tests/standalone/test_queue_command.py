@@ -113,6 +113,15 @@ def test_what_is_entered_wrong_is_one_sentence(asked, job, words, said):
     assert "Traceback" not in told
 
 
+def test_paths_of_a_study_count_from_the_folder_of_its_file(asked, job, tmp_path):
+    tune = '[tune]\nmethod = "grid"\ntraining_files = "a,b"\n[tune.ranges]\ndata.folder = ["pictures", "/other"]\n'
+    (tmp_path / "tune.toml").write_text(job.read_text().replace("[evaluation]", f"{tune}[evaluation]"))
+    assert asked("add", tmp_path / "tune.toml") == "Added as job 1: tune small\n"
+    added = Queue.of(tmp_path / "host").get(1).job()
+    assert added.tune.ranges == f'data.folder = ["{tmp_path / "pictures"}", "/other"]'
+    assert added.near == str(tmp_path)
+
+
 def start(folder, checkpoint):
     words = ("run", "--ckpt", checkpoint, "--data-dir", folder)
     return commands.start("standalone.queue_command", *words, stderr=subprocess.PIPE)

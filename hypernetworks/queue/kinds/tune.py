@@ -7,10 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...base.errors import ErrorCollector
+from ...base.options import convert
 from ...train.settings.job import Job
 from ...tuning.space import Space, TuneSettings, parse, take_table
 from ...tuning.space.settings import GRID, SECTION
 from ..kind import QueuedJob, job_kind
+
+#: The folder of the job file, in which files of settings are looked for too.
+NEAR = "near"
 
 
 @job_kind("tune", order=30)
@@ -22,11 +26,13 @@ class TuneJob(QueuedJob):
         tables: the job that is tried, as the tables of its file.
         job: the same, read.
         tune: what is tried, and how.
+        near: folder in which files of settings are looked for too, by their names; empty where there is none.
     """
 
     tables: Mapping[str, Any]
     job: Job
     tune: TuneSettings
+    near: str = ""
 
     @property
     def title(self) -> str:
@@ -46,16 +52,19 @@ class TuneJob(QueuedJob):
 
     def to_mapping(self) -> dict[str, Any]:
         """Return the tables of a job file, with `[tune]`."""
-        return {**self.tables, SECTION: self.tune.to_mapping()}
+        near = {NEAR: self.near} if self.near else {}
+        return {**self.tables, SECTION: self.tune.to_mapping(), **near}
 
     @classmethod
     def from_mapping(cls, tables: Mapping[str, Any]) -> TuneJob:
         """Return the job of these tables; raises SettingsError, which names each wrong field as `section.key`."""
         own, checks = dict(tables), ErrorCollector()
         with checks:
+            near = convert(NEAR, own.pop(NEAR, ""), str)
+        with checks:
             tune = take_table(own)
             parse(tune.ranges)
         with checks:
             job = Job.from_mapping({name: table for name, table in own.items() if name != SECTION})
         checks.raise_all()
-        return cls(own, job, tune)
+        return cls(own, job, tune, near)

@@ -35,11 +35,16 @@ def read_tables(path: Path) -> dict[str, Any]:
         raise SettingsError(shown_path(path), f"the job file {error}") from error
     if not is_job(tables) and (other := foreign.instead_of_job(tables)):
         raise SettingsError(shown_path(path), f"this {other.sentence}")
+    anchor_paths(tables, path.parent)
+    return tables
+
+
+def anchor_paths(tables: dict[str, Any], folder: Path) -> None:
+    """Let relative paths in the tables of a job count from a folder."""
     for name, kind in SECTIONS.items():
         section = tables.get(name)
         if isinstance(section, dict):
-            _anchor_paths(section, kind, path.parent)
-    return tables
+            _anchor_paths(section, kind, folder)
 
 
 def apply_overrides(tables: dict[str, Any], overrides: Sequence[str]) -> None:

@@ -38,10 +38,10 @@ def parse(text: str) -> list[Parameter]:
     """
     found: dict[str, Parameter] = {}
     checks = ErrorCollector()
-    for line in _joined(text):
+    for line in entries(text):
         with checks:
-            address, equals, value = line.replace("＝", "=", "=" not in line).partition("=")
-            address = numbers.plain(address).strip()
+            address, equals, value = line.partition("=")
+            address = address.strip()
             if not (equals and "." in address and value.strip()):
                 raise SettingsError(
                     "tune.ranges",
@@ -54,8 +54,14 @@ def parse(text: str) -> list[Parameter]:
     return list(found.values())
 
 
+def entries(text: str) -> Iterator[str]:
+    """Yield the entries, a list that goes over several lines as one, with ASCII before the sign of equality."""
+    for line in _joined(text):
+        address, equals, value = line.replace("＝", "=", "=" not in line).partition("=")
+        yield f"{numbers.plain(address)}{equals}{value}"
+
+
 def _joined(text: str) -> Iterator[str]:
-    """Yield the lines, a list that goes over several of them as one."""
     open_line = ""
     for line in text.splitlines():
         bare = line.strip()
@@ -71,8 +77,8 @@ def _joined(text: str) -> Iterator[str]:
 
 def _parameter(address: str, text: str) -> Parameter:
     kind, option, section = _declared(address)
-    listed = _list(text)
-    found = _range(address, text, kind, option) if listed is None else _choices(address, listed, kind, option)
+    values = listed(text)
+    found = _range(address, text, kind, option) if values is None else _choices(address, values, kind, option)
     key = address.partition(".")[2]
     for value in found.points(2) if isinstance(found, Range) else found.values:
         try:
@@ -105,7 +111,7 @@ def _declared(address: str) -> tuple[Any, Option, type[Settings]]:
     return found[1], found[2], kind
 
 
-def _list(text: str) -> list[Any] | None:
+def listed(text: str) -> list[Any] | None:
     """Return the values of a list in brackets, whose texts may lack quotes; None for anything else."""
     plain = numbers.plain_outside_quotes(text)
     if not (plain.startswith("[") and plain.endswith("]")):
@@ -136,7 +142,7 @@ def _range(address: str, text: str, kind: Any, option: Option) -> Range:
     found = _RANGE.fullmatch(numbers.plain(text))
     if found is None:
         raise SettingsError(address, f"{_FORM}, not {shown(text)}")
-    if option.choices or kind not in (int, float, str, LENGTH):
+    if option.choices or option.is_path or option.starts_with_paths or kind not in (int, float, str, LENGTH):
         raise SettingsError(address, "has no range; list its values in brackets")
     words = _words(address, found["words"].lower().split())
     is_whole = kind in (int, LENGTH) or _WHOLE in words

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...base.errors import SettingsError
-from ...base.options import Group, Settings, from_tables, setting
+from ...base.options import Group, Settings, from_tables, in_lines, setting
 from ...base.registry import rule
 
 SECTION = "tune"
@@ -149,10 +149,15 @@ def take_table(tables: dict[str, Any], more: Mapping[str, Any] | None = None) ->
     table = tables.pop(SECTION, {})
     if isinstance(table, Mapping):
         table = {**table, **(more or {})}
-        if isinstance(table.get("ranges"), Mapping):
-            table["ranges"] = "\n".join(_lines("", table["ranges"]))
+        if "ranges" in table:
+            table["ranges"] = ranges_text(table["ranges"])
     made: TuneSettings = from_tables({SECTION: TuneSettings}, {SECTION: table})[SECTION]
     return made
+
+
+def ranges_text(ranges: Any) -> Any:
+    """Return what is to be tried as lines, which may be a table in a job file; anything else as it is."""
+    return "\n".join(_lines("", ranges)) if isinstance(ranges, Mapping) else in_lines(ranges)
 
 
 def _lines(place: str, table: Mapping[str, Any]) -> Iterator[str]:

@@ -14,7 +14,13 @@ from ....hypernetworks.train.settings.job import Job
 from ....hypernetworks.train.settings.job_file import table_text
 from ....hypernetworks.train.tracking.monitor import clock
 
-_KINDS = {"train": "training", "continue": "going on with a training", "merge": "merging", "caption": "captioning"}
+_KINDS = {
+    "train": "training",
+    "continue": "going on with a training",
+    "tune": "tuning",
+    "merge": "merging",
+    "caption": "captioning",
+}
 _NEW = "new network, training"
 
 

@@ -11,7 +11,7 @@ import pytest
 from hypernetwork_workbench.hypernetworks import tuning
 from hypernetwork_workbench.hypernetworks.base.errors import SettingsError
 from hypernetwork_workbench.hypernetworks.train.records import read_record
-from hypernetwork_workbench.hypernetworks.tuning import trials
+from hypernetwork_workbench.hypernetworks.tuning import study, trials
 from hypernetwork_workbench.hypernetworks.tuning.local_store import LocalStore
 
 from tests import sources
@@ -87,6 +87,19 @@ def test_two_workers_on_one_study_do_each_trial_once(pictures, tmp_path, shared)
     assert len(results) == 2
     assert [[trial.state for trial in result.trials] for result in results] == [["complete"] * 5] * 2
     assert results[0].best == results[1].best
+
+
+def test_a_trial_that_another_worker_takes_at_the_same_moment_is_waited_for(pictures, tmp_path, monkeypatch):
+    monkeypatch.setattr(study, "_WAIT_S", 0.0)
+    claim, asked = LocalStore.claim, []
+
+    def later(store, number):
+        asked.append(number)
+        return None if asked.count(number) == 1 else claim(store, number)  # the other one dies at once
+
+    monkeypatch.setattr(LocalStore, "claim", later)
+    result = tune(pictures, tmp_path, method="grid", trials=2)
+    assert [trial.state for trial in result.trials] == ["complete"] * 2
 
 
 @pytest.mark.parametrize("method", ["grid", "random", "TPE"])

@@ -401,10 +401,11 @@ def test_no_path_leads_out_of_the_folders_for_datasets(client, patched, datasets
 
 
 @pytest.mark.parametrize("line", ["link | num_repeats=2", "link｜num_repeats=2", '"link" ｜ weight＝2', "night\nlink"])
-def test_no_line_of_folders_with_options_leads_out_of_them(client, patched, datasets, line):
+@pytest.mark.parametrize("made", [str, str.splitlines])
+def test_no_line_of_folders_with_options_leads_out_of_them(client, patched, datasets, line, made):
     if not (datasets / "link").exists():
         (datasets / "link").symlink_to("/etc")
-    job = {**JOB, "network": {"widths": "8"}, "data": {**JOB["data"], "more_folders": line}}
+    job = {**JOB, "network": {"widths": "8"}, "data": {**JOB["data"], "more_folders": made(line)}}
     answer = client.post("/train", json=job)
     assert (answer.status_code, answer.json()["field"]) == (422, "data.more_folders")
     assert "must lie in" in answer.json()["error"]

@@ -5,8 +5,10 @@ from __future__ import annotations
 import shutil
 
 import pytest
+from hypernetwork_workbench.hypernetworks.tuning.space import parse
 
 from tests.patches.api.test_api import address, client, datasets, serve  # noqa: F401 - fixtures
+from tests.patches.test_on_host import save_network
 
 
 @pytest.fixture
@@ -21,7 +23,12 @@ def queue(client, datasets):  # noqa: F811
     worker.end()
 
 
+TUNE = {"method": "grid", "objective": "style distance", "ranges": {"train.seed": [1, 2]}}
 RUN = {"data": {"folder": "night"}, "train": {"max_steps": 5}, "output": {"name": "ink"}}
+
+
+def study_with(**changes):
+    return {"kind": "tune", "settings": {**RUN, "tune": {**TUNE, **changes}}}
 
 
 def ids(queue):
@@ -49,9 +56,39 @@ def test_jobs_are_added_and_ordered(queue, datasets):  # noqa: F811
     queue.post("/queue/settings", json={"lets_in": "between jobs"})
 
 
+def test_a_study_is_added_with_its_paths_in_their_folders(queue, datasets, patched):  # noqa: F811
+    from hypernetwork_workbench.patches.model import host
+    from hypernetwork_workbench.patches.queue import place
+
+    save_network(patched, "ink", std=0.01)
+    tune = {**TUNE, "ranges": {"data": {"folder": ["night", "day"]}, "network.file": ["ink"]}, "training_files": "a, b"}
+    added = queue.post("/queue/add", json={"kind": "tune", "settings": {**RUN, "tune": tune}}).json()
+    assert (added["kind"], added["state"], added["title"]) == ("tune", "waiting", "ink")
+    made = place.queue().get(added["id"]).job()
+    folder = host.network_dir().resolve()
+    assert made.tune.training_files == f"{folder / 'a'},{folder / 'b'}"
+    assert [list(one.values) for one in parse(made.tune.ranges)] == [
+        [str((datasets / name).resolve()) for name in ("night", "day")],
+        [str(host.network_dir() / "ink.pt")],
+    ]
+    plain = queue.post("/queue/add", json={"kind": "tune", "settings": {**RUN, "tune": TUNE}}).json()
+    assert plain["units"] == 10
+
+
 @pytest.mark.parametrize(
     ("route", "body", "field"),
     [
+        ("add", {"kind": "tune", "settings": RUN}, "tune.ranges"),
+        ("add", study_with(ranges={"data.folder": ["/etc"]}), "data.folder"),
+        ("add", study_with(ranges="data.folder=['night','../x']"), "data.folder"),
+        ("add", study_with(ranges=["data.folder ＝ ['/etc']"]), "data.folder"),
+        ("add", study_with(ranges={"data.folder": "1..2"}), "data.folder"),
+        ("add", study_with(ranges={"data.more_folders": [["/etc", "/usr"]]}), "data.more_folders"),
+        ("add", study_with(ranges={"network.file": ["/etc/x.pt"]}), "network.file"),
+        ("add", study_with(creation_files="a,/etc/passwd"), "tune.creation_files"),
+        ("add", study_with(training_files="../../a"), "tune.training_files"),
+        ("add", {"kind": "tune", "settings": {**RUN, "tune": TUNE, "near": "/etc"}}, "near"),
+        ("add", {"settings": {**RUN, "data": {"folder": "night", "more_folders": ["/etc"]}}}, "data.more_folders"),
         ("add", {"settings": {**RUN, "data": {"folder": "/etc"}}}, "data.folder"),
         ("add", {"settings": {**RUN, "output": {"name": "x", "dir": "/etc"}}}, "output.dir"),
         ("add", {"settings": {**RUN, "network": {"file": "/etc/x.pt"}}}, "network.file"),
