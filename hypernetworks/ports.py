@@ -144,6 +144,9 @@ class Previewer(Protocol):
     ) -> list[Image.Image]:
         """Return a picture for each request, with `network` (or none) at `strength`."""
 
+    def predicting(self, prediction: str, alphas_cumprod: Tensor) -> Previewer:
+        """Return one that takes the U-Net for one that predicts `prediction` on this schedule; see `Denoiser`."""
+
 
 class BetweenSteps(Protocol):
     """A run that stands between two steps, and what can be asked of it there."""

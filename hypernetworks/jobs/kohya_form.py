@@ -17,6 +17,7 @@ from ..train.optim.losses import LOSSES
 from ..train.optim.optimizers import KINDS
 from ..train.optim.warmup_schedules import KINDS as CURVES
 from ..train.settings.job import OTHER_NAMES
+from ..train.settings.loss import ZERO_SNR
 
 Values = dict[str, Any]
 #: Files that both call by the same name.
@@ -77,6 +78,9 @@ _SWITCHES: dict[str, tuple[Values, Values]] = {
     "enable_bucket": ({"data.framing": SQUARE}, {"data.framing": BUCKETS}),
     "bucket_no_upscale": ({"data.upscale": True}, {"data.upscale": False}),
     "random_crop": ({}, {"data.crop": "random"}),
+    # Off is what nobody has to say there, also of a v model whose kind the host knows.
+    "v_parameterization": ({}, {"loss.prediction": "v"}),
+    "zero_terminal_snr": ({}, {"loss.noise_schedule": ZERO_SNR}),
 }
 #: Options that are another value here; None where that value has no counterpart.
 _OTHERWISE: dict[str, Callable[[Any], Values | None]] = {

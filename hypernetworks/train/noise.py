@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -12,7 +13,8 @@ from torch.nn import functional
 from ..base.errors import TrainingError
 from ..conditioning import Conditioning
 from ..kernels.devices import to_device
-from .settings.loss import LossSettings
+from ..ports import Ports
+from .settings.loss import OF_CHECKPOINT, ZERO_SNR, LossSettings
 
 _MAX_COARSENING = 16
 
@@ -125,6 +127,30 @@ class NoiseProcess:
             offset = torch.randn(*latents.shape[:2], 1, 1, generator=generator)
             return to_device(noise, latents.device) + strength * to_device(offset, latents.device)
         return to_device(noise, latents.device)
+
+
+def as_chosen(ports: Ports, settings: LossSettings) -> Ports:
+    """Return the ports with a U-Net that is taken, in previews too, for what the settings say."""
+    denoiser = copy.copy(ports.denoiser)
+    if settings.prediction != OF_CHECKPOINT:
+        denoiser.prediction = settings.prediction
+    if settings.noise_schedule == ZERO_SNR:
+        denoiser.alphas_cumprod = zero_terminal_snr(denoiser.alphas_cumprod)
+    if settings.prediction == settings.noise_schedule == OF_CHECKPOINT:
+        return ports
+    previewer = ports.previewer.predicting(denoiser.prediction, denoiser.alphas_cumprod)
+    return replace(ports, denoiser=denoiser, previewer=previewer)
+
+
+def zero_terminal_snr(alphas_cumprod: Tensor) -> Tensor:
+    """Return the shares of signal [timesteps] moved and scaled so that the last timestep has none.
+
+    After Lin et al., "Common Diffusion Noise Schedules and Sample Steps are Flawed" (2023), algorithm 1. A schedule
+    that ends without signal stays as it is.
+    """
+    roots = alphas_cumprod.double().sqrt()
+    moved = (roots - roots[-1]) * roots[0] / (roots[0] - roots[-1])
+    return moved.square().to(alphas_cumprod.dtype)
 
 
 def _pyramid(noise: Tensor, iterations: int, discount: float, generator: torch.Generator) -> Tensor:

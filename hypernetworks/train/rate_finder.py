@@ -15,6 +15,7 @@ from ..base.errors import WorkbenchError
 from ..data.encoding import encode_parts
 from ..pages.charts import Curve, draw_rates
 from ..ports import Ports, Progress
+from .noise import as_chosen
 from .optim.optimizers import KINDS
 from .optim.step_schedule import with_highest
 from .plan import TrainingPlan, make_plan
@@ -145,6 +146,7 @@ def find_rate(job: Job, ports: Ports) -> FoundRate:
     if KINDS[job.optimizer.name].finds_rate:
         doubt = f"{job.optimizer.name} finds the size of its steps by itself; leave the learning rate at 1"
         return FoundRate(Choice(doubt=doubt))
+    ports = as_chosen(ports, job.loss)
     plan = make_plan(_tried(job), ports)
     training, measured = encode_parts((plan.training, measured_part(plan.training)), ports, plan.cache)
     state = make_state(plan.job, plan.network, ports.denoiser)

@@ -15,6 +15,7 @@ from ..kernels.memory import PeakMemory
 from ..ports import Ports
 from .between import BetweenSteps, Surroundings
 from .memory_plan import to_tell
+from .noise import as_chosen
 from .offload import unloaded
 from .origin import check_same
 from .plan import TrainingPlan, make_plan
@@ -52,6 +53,7 @@ def train(job: Job, ports: Ports, resume: bool = False, judge: Judge | None = No
         HypernetworkFileError: a network file cannot be read or written.
         RanksLostError: another process of the run has ended; says where the state of the last step is.
     """
+    ports = as_chosen(ports, job.loss)
     plan = make_plan(job, ports, resume)  # settings: checked, and all that they name read
     if not ports.ranks.is_first:  # another process writes the files
         return _train(plan, ports, judge)

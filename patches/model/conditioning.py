@@ -13,12 +13,24 @@ from ...hypernetworks.conditioning import Conditioning
 #: What the embedders of `sgm` call the parts of `Conditioning.sizes`, two numbers each, in its order.
 _SIZES = ("original_size_as_tuple", "crop_coords_top_left", "target_size_as_tuple")
 _REFINER = "aesthetic_score"
+_LATENT_CHANNELS = 4
+#: What the host calls a U-Net that takes what a picture looks like, from another encoder.
+_UNCLIP = "crossattn-adm"
 
 
 def check(model: Any) -> None:
     """Raise TrainingError where the checkpoint takes what training cannot give it."""
     if getattr(model, "is_sd3", False):
         raise TrainingError("checkpoints of this kind cannot be trained on; load an SD1, SD2 or SDXL checkpoint")
+    # With nothing of that picture an inpainting model learns what its base does, but worse; with the picture itself it
+    # has the answer before it. Instruct-pix2pix wants pairs of pictures.
+    channels = int(getattr(model.model.diffusion_model, "in_channels", _LATENT_CHANNELS))
+    if channels != _LATENT_CHANNELS or getattr(model.model, "conditioning_key", None) == _UNCLIP:
+        raise TrainingError(
+            f"the U-Net of this checkpoint takes a picture beside the text ({channels} channels), as those of "
+            "inpainting, depth, instruct-pix2pix and unCLIP do; train on the model that it was made from, the "
+            "network works in both"
+        )
     keys = [embedder.input_key for embedder in _embedders(model)]
     if _REFINER in keys:
         raise TrainingError("SDXL's refiner only finishes pictures and cannot be trained on: load the base checkpoint")

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from markupsafe import Markup
@@ -22,6 +23,7 @@ from ...hypernetworks.kernels.memory import Activations
 from ...hypernetworks.network.hypernetwork import Hypernetwork
 from ...hypernetworks.pages import sentences
 from ...hypernetworks.ports import Checkpoint, Computing, Ports, Progress
+from ...hypernetworks.train.noise import zero_terminal_snr
 from ..patching import patch_set, switches
 from . import activation_memory, attention_layers, lean_layers, recomputing, temporary, unet_attention
 from .conditioning import check, for_model, vector_width
@@ -30,7 +32,7 @@ from .previews import HostPreviewer, find_sampler
 from .shortcuts import shortcuts
 from .subject import find_subject
 
-_PREDICTIONS = {"eps": "epsilon", "v": "v"}
+_PREDICTIONS = {name: prediction for prediction, name in temporary.PARAMETERIZATIONS.items()}
 
 
 def unet() -> nn.Module:
@@ -76,7 +78,7 @@ class HostDenoiser:
         self.vector_width = vector_width(model)
         self.device = torch.device(devices.device)
         self.dtype = devices.dtype_unet
-        self.alphas_cumprod = model.alphas_cumprod.to(self.device, torch.float32)
+        self.alphas_cumprod = _schedule(model).to(self.device, torch.float32)
         self.prediction = _PREDICTIONS.get(model.parameterization, model.parameterization)
         # The attention in training; previews use the host's own.
         self._attention: Callable[[], AbstractContextManager[None]] = nullcontext
@@ -141,6 +143,17 @@ class HostDenoiser:
         is_other = self.device.type == "cuda" and casts_by_itself()
         with torch.autocast("cuda", enabled=False) if is_other else nullcontext(), devices.autocast():
             yield
+
+
+def _schedule(model: Any) -> Tensor:
+    """Return the checkpoint's share of signal at each timestep, as the host's settings want it.
+
+    What `model.alphas_cumprod` holds is that of the last picture, which may have had settings of its own, and may be
+    rounded to half precision to repeat old seeds.
+    """
+    original = getattr(model, "alphas_cumprod_original", model.alphas_cumprod).float()
+    wanted = getattr(shared.opts, temporary.SCHEDULE_OPTION, "")
+    return zero_terminal_snr(original) if wanted == temporary.ZERO_SNR else original
 
 
 class HostProgress:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import replace
 from typing import Any
 
 from modules import processing, sd_samplers, shared
 from PIL import Image
+from torch import Tensor
 
 from ...hypernetworks.base.errors import SettingsError
 from ...hypernetworks.network.hypernetwork import Hypernetwork
@@ -22,7 +23,19 @@ _PIXELS_AT_ONCE = 512 * 512
 
 
 class HostPreviewer:
-    """Makes pictures in the same way as the txt2img tab."""
+    """Makes pictures in the same way as the txt2img tab.
+
+    Args:
+        taken_for: what the model predicts and on which schedule, as of the port `Denoiser`, where that is not what the
+            host takes it for.
+    """
+
+    def __init__(self, taken_for: tuple[str, Tensor] | None = None) -> None:
+        self._taken_for = taken_for
+
+    def predicting(self, prediction: str, alphas_cumprod: Tensor) -> HostPreviewer:
+        """Return one that takes the model for another, while it makes pictures."""
+        return HostPreviewer((prediction, alphas_cumprod))
 
     def generate(
         self, requests: Sequence[PictureRequest], network: Hypernetwork | None, strength: float
@@ -32,7 +45,8 @@ class HostPreviewer:
         Raises:
             SettingsError: the host has no such sampler.
         """
-        with temporary.mode(network, is_training=False), temporary.attached(network, strength):
+        taken = temporary.taken_for(*self._taken_for) if self._taken_for else nullcontext()
+        with temporary.mode(network, is_training=False), temporary.attached(network, strength), taken:
             return _pictures(requests)
 
 

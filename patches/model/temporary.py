@@ -16,6 +16,12 @@ from torch import nn
 from ...hypernetworks.network.hypernetwork import Hypernetwork
 from .loaded import Loaded, LoadedNetwork
 
+#: The host's names of what a U-Net predicts, by ours.
+PARAMETERIZATIONS = {"epsilon": "eps", "v": "v"}
+#: The host's setting of the schedule of its samplers.
+SCHEDULE_OPTION = "sd_noise_schedule"
+ZERO_SNR = "Zero Terminal SNR"
+_LEAST_SIGNAL = 4.8973451890853435e-08
 _STATE_FIELDS = ("job", "job_no", "job_count", "sampling_step", "sampling_steps", "textinfo", "current_latent")
 
 
@@ -171,3 +177,28 @@ class _Quiet:
 
     def clear(self) -> None:
         """Do nothing."""
+
+
+@contextmanager
+def taken_for(prediction: str, alphas_cumprod: torch.Tensor) -> Iterator[None]:
+    """Let the host sample as if its model predicted this on this schedule; see `hypernetworks.ports.Denoiser`."""
+    model = shared.sd_model
+    schedule = alphas_cumprod.clone()
+    # Samplers go by noise over signal, which a step without signal makes infinite; the host has this share there too.
+    schedule[-1] = schedule[-1].clamp(min=_LEAST_SIGNAL)
+    values = {"parameterization": PARAMETERIZATIONS[prediction]}
+    # The host starts each job from the schedule of the checkpoint and changes it as its settings say.
+    values |= {name: schedule for name in ("alphas_cumprod", "alphas_cumprod_original") if hasattr(model, name)}
+    before = {name: getattr(model, name) for name in values}
+    option = shared.opts.data.get(SCHEDULE_OPTION)
+    try:
+        for name, value in values.items():
+            setattr(model, name, value)
+        if option is not None:
+            shared.opts.data[SCHEDULE_OPTION] = "Default"
+        yield
+    finally:
+        for name, value in before.items():
+            setattr(model, name, value)
+        if option is not None:
+            shared.opts.data[SCHEDULE_OPTION] = option

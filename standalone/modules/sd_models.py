@@ -104,6 +104,7 @@ def check(checkpoint_file: str) -> None:
 def build(state_dict: dict[str, torch.Tensor], path: Path) -> Any:
     """Build the model of a state dict, which is emptied; raises CheckpointError."""
     params = sd_models_config.find_checkpoint_config(state_dict, path)
+    marks = sd_models_config.MARKS & state_dict.keys()
     # Imported only now: the page is up sooner without `transformers`.
     family = importlib.import_module("modules.sd_models_xl" if sd_models_config.is_sgm(params) else "modules.sd_ldm")
     # Built without memory; the checkpoint's tensors become the weights.
@@ -127,6 +128,7 @@ def build(state_dict: dict[str, torch.Tensor], path: Path) -> Any:
     if model.parameterization is None:
         is_v = sd_models_config.predicts_v(unet, params["unet_config"]["params"]["context_dim"])
         model.parameterization = "v" if is_v else "eps"
+    sd_models_config.heed_marks(model, marks)
     return model
 
 

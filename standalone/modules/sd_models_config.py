@@ -8,6 +8,7 @@ from typing import Any
 import torch
 import yaml
 from hypernetwork_workbench.hypernetworks.base.errors import WorkbenchError
+from hypernetwork_workbench.hypernetworks.train.noise import zero_terminal_snr
 
 from modules import paths
 
@@ -19,6 +20,10 @@ VAE = "first_stage_model.decoder.conv_in.weight"
 SDXL_TEXT = "conditioner.embedders.1.model.ln_final.weight"
 SDXL_REFINER_TEXT = "conditioner.embedders.0.model.ln_final.weight"
 SDXL_CONTEXT = "model.diffusion_model.input_blocks.4.1.transformer_blocks.0.attn2.to_k.weight"
+#: Tensors without numbers by which checkpoints say that they predict v, and that their last step is pure noise.
+V_MARK, ZERO_SNR_MARK = "v_pred", "ztsnr"
+MARKS = {V_MARK, ZERO_SNR_MARK}
+LEAST_SIGNAL = 4.8973451890853435e-08
 LATENT_CHANNELS, SD_CHANNELS = 4, 320
 SD1_WIDTH, SD2_WIDTH, SDXL_WIDTH = 768, 1024, 2048
 
@@ -75,6 +80,16 @@ def find_checkpoint_config(state_dict: dict[str, torch.Tensor], path: Path) -> d
     if width == SD_CHANNELS and context == SD2_WIDTH:
         return from_yaml(Path(paths.standalone_path, "configs", "sd2.yaml"))
     raise CheckpointError(f"{path.name} is no plain Stable Diffusion 1 or 2 model: put {beside.name} beside it.")
+
+
+def heed_marks(model: Any, marks: set[str]) -> None:
+    """Take a model for what empty tensors of these names say in its checkpoint, as later versions of the WebUI do."""
+    if V_MARK in marks:
+        model.parameterization = "v"
+    if ZERO_SNR_MARK in marks:
+        model.alphas_cumprod = zero_terminal_snr(model.alphas_cumprod)
+        # As the WebUI has it: samplers go by noise over signal.
+        model.alphas_cumprod[-1] = LEAST_SIGNAL
 
 
 @torch.no_grad()

@@ -210,6 +210,17 @@ def test_v_prediction_of_the_config_reaches_model_and_sampler(host, tmp_path):
     assert type(samplers.create_sampler("Euler", model).model_wrap).__name__ == "CompVisVDenoiser"
 
 
+@pytest.mark.parametrize("marks", [(), ("v_pred",), ("ztsnr",), ("v_pred", "ztsnr")])
+def test_empty_tensors_of_a_checkpoint_tell_prediction_and_schedule(host, tmp_path, marks):
+    path = tiny_checkpoint.write(tmp_path)
+    sd_models = host.module("sd_models")
+    state = sd_models.read_state_dict(str(path)) | {name: torch.empty(0) for name in marks}
+    model = sd_models.build(state, path)
+    assert model.parameterization == ("v" if "v_pred" in marks else "eps")
+    last = model.alphas_cumprod[-1].item()
+    assert last == pytest.approx(4.9e-8 if "ztsnr" in marks else 0.00466, rel=0.01)
+
+
 def test_trial_tells_v_from_eps(host):
     predicts_v = host.module("sd_models_config").predicts_v
 

@@ -95,6 +95,10 @@ class FakePreviewer:
     def __init__(self) -> None:
         self.requests: list[PictureRequest] = []
 
+    def predicting(self, prediction: str, alphas_cumprod: Tensor) -> FakePreviewer:
+        self.taken_for = (prediction, alphas_cumprod)
+        return self
+
     def generate(
         self, requests: Sequence[PictureRequest], network: Hypernetwork | None, strength: float
     ) -> list[Image.Image]:

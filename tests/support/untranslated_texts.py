@@ -65,6 +65,7 @@ NOT_TRANSLATED = {
     "What was not used is told in the HTTP API and with grids",
     "Widths the network acts on, such as 768, 320, 640, 1280. Empty: all that the model has.",
     "\\[InternetShortcut\\]|\\[Desktop Entry\\]",
+    "Zero Terminal SNR",
     "activation text",
     "activation {}, activate_output {}",
     "an unknown checkpoint",

@@ -10,6 +10,12 @@ from ...base.options import Settings, setting
 from ...base.registry import gather, rule, with_options
 from ..optim.losses import LOSS, LOSSES
 
+#: What the checkpoint is, as the host tells it.
+OF_CHECKPOINT = "of the checkpoint"
+PREDICTIONS = (OF_CHECKPOINT, "epsilon", "v")
+ZERO_SNR = "zero terminal SNR"
+NOISE_SCHEDULES = (OF_CHECKPOINT, ZERO_SNR)
+
 
 @dataclass(frozen=True)
 @with_options(gather(loss.options for loss in LOSSES.values()), after="kind")
@@ -25,6 +31,21 @@ class LossSettings(Settings):
     )
     min_snr_gamma: float = setting(
         0.0, "Min-SNR gamma", "5 weighs timesteps evenly; 0 is off.", group=LOSS, minimum=0.0, maximum=100.0
+    )
+    prediction: str = setting(
+        OF_CHECKPOINT,
+        "Prediction",
+        "Only for a model of which the host does not know what it predicts, such as many v models of SD1.",
+        group=LOSS,
+        starts_row=True,
+        choices=PREDICTIONS,
+    )
+    noise_schedule: str = setting(
+        OF_CHECKPOINT,
+        "Noise schedule",
+        "zero terminal SNR is for models that were trained so, as many v models of SDXL are.",
+        group=LOSS,
+        choices=NOISE_SCHEDULES,
     )
     noise_offset: float = setting(
         0.0,

@@ -12,10 +12,16 @@ from hypernetwork_workbench.hypernetworks.conditioning import Conditioning
 from hypernetwork_workbench.hypernetworks.network.hypernetwork import Hypernetwork, Structure
 from hypernetwork_workbench.hypernetworks.train import trainer
 from hypernetwork_workbench.hypernetworks.train.loss import diffusion_loss, min_snr_weights
-from hypernetwork_workbench.hypernetworks.train.noise import NoiseProcess, NoisyBatch
+from hypernetwork_workbench.hypernetworks.train.noise import (
+    NoiseProcess,
+    NoisyBatch,
+    as_chosen,
+    zero_terminal_snr,
+)
 from hypernetwork_workbench.hypernetworks.train.optim import optimizers
 from hypernetwork_workbench.hypernetworks.train.optim.precision import Precision, clip
 from hypernetwork_workbench.hypernetworks.train.optim.warmup_schedules import KINDS, WarmupSchedule
+from hypernetwork_workbench.hypernetworks.train.rate_finder import find_rate
 from hypernetwork_workbench.hypernetworks.train.run import train
 from hypernetwork_workbench.hypernetworks.train.settings.loss import LossSettings
 
@@ -274,6 +280,40 @@ def test_the_targets_of_epsilon_and_v_rebuild_the_latents():
         else:
             rebuilt = signal.sqrt() * batch.noisy - (1 - signal).sqrt() * batch.target
         assert torch.allclose(rebuilt, latents, atol=1e-4)
+
+
+def test_zero_terminal_snr_moves_and_scales_the_roots():
+    moved = zero_terminal_snr(torch.tensor([0.81, 0.25, 0.01]))  # roots 0.9, 0.5, 0.1
+    assert moved.tolist() == pytest.approx([0.81, 0.2025, 0.0])
+    assert torch.equal(zero_terminal_snr(moved), moved)
+
+
+def test_prediction_and_schedule_are_those_of_the_checkpoint_or_of_the_settings(tmp_path):
+    ports = fake_ports(tmp_path)
+    assert as_chosen(ports, LossSettings()) is ports
+    chosen = as_chosen(ports, LossSettings(prediction="v", noise_schedule="zero terminal SNR"))
+    assert (chosen.denoiser.prediction, chosen.denoiser.alphas_cumprod[-1].item()) == ("v", 0.0)
+    assert (ports.denoiser.prediction, ports.denoiser.alphas_cumprod[-1].item()) == ("epsilon", pytest.approx(0.01))
+    prediction, schedule = chosen.previewer.taken_for
+    assert prediction == "v"
+    assert torch.equal(schedule, chosen.denoiser.alphas_cumprod)
+
+
+@pytest.mark.parametrize("work", [train, find_rate])
+def test_a_run_takes_the_prediction_of_the_settings(tmp_path, pictures, work):
+    seen = []
+    for place, own, chosen in (("a", "v", "of the checkpoint"), ("b", "epsilon", "v"), ("c", "epsilon", "epsilon")):
+        ports = fake_ports(tmp_path / place)
+        ports.denoiser.prediction = own
+        job = make_job(pictures, loss__prediction=chosen, train__max_steps=4, train__validation_share=0.5)
+        result = work(job, ports)
+        seen.append(
+            (result.loss_last, result.validation_loss)
+            if work is train
+            else [(trial.rate, trial.loss) for trial in result.trials]
+        )
+    assert str(seen[0]) == str(seen[1])
+    assert str(seen[0]) != str(seen[2])
 
 
 def test_noise_offset_moves_whole_channels():
