@@ -210,12 +210,14 @@ def test_the_route_trains_in_the_hosts_queue(patched, form):
 def test_the_optimized_attention_is_in_place_while_an_outside_caller_trains(patched, form, monkeypatch):
     sd_hijack = patched.module("sd_hijack")
     seen = []
+    unet = patched.module("shared").sd_model.model.diffusion_model
+    attention = next(type(layer) for layer in unet.modules() if hasattr(layer, "to_k"))
     sd_hijack.undo_optimizations()
     whole = patched.module("processing").process_images
     monkeypatch.setattr(
         patched.module("processing"),
         "process_images",
-        lambda p: (seen.append(sd_hijack.attention.CrossAttention.forward), whole(p))[1],
+        lambda p: (seen.append(attention.forward), whole(p))[1],
     )
     patched.module("hypernetworks.hypernetwork").train_hypernetwork(**{**form, "create_image_every": 3})
     assert seen == [sd_hijack.scaled_dot_product_attention_forward]
