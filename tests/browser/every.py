@@ -132,11 +132,14 @@ for (const fold of document.querySelectorAll(`#${arguments[0]} .label-wrap`)) { 
 TEXTS = """
 const place = "[id^=hnw_], [id^=setting_hnw_], #train_tabs > .tab-nav";
 const own = "script, style, textarea, code, ul.options, .progress, .performance, .time, .wrap.hide";
+// Names, tags and captions are in two parts with an empty comment between them, so that no translation takes them.
+const isOfUser = (text) => [text.previousSibling, text.nextSibling].some(
+    (one) => one?.nodeType === Node.COMMENT_NODE && !one.data);
 const texts = new Set();
 for (const root of document.querySelectorAll(place)) {
     const walker = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
-    while (walker.nextNode())
-        if (!walker.currentNode.parentElement.closest(own)) texts.add(walker.currentNode.textContent.trim());
+    for (let text = walker.nextNode(); text; text = walker.nextNode())
+        if (!text.parentElement.closest(own) && !isOfUser(text)) texts.add(text.textContent.trim());
     for (const name of ["title", "placeholder", "aria-label", "alt"])
         for (const one of root.querySelectorAll(`[${name}]`))
             if (!one.closest(own)) texts.add(one.getAttribute(name).trim());

@@ -161,6 +161,7 @@ def train(one: every.Toucher, data: Path) -> None:
     one.reload()
     open_train(one)
     page.until("the same run", lambda: is_running(page))
+    page.wait_for_value("hnw_train_network_file", "one")  # the form is that of the run
     stop(one)
     page.press("hnw_train_continue")
     stop(one)

@@ -107,7 +107,7 @@ def test_five_jobs_are_ordered_and_go_on_after_a_kill(chromium, tmp_path, screen
         ask(page, "going on", "up")
         page.until("the other order", lambda: [name for name, _ in states(page)][:3] == ["long", "alpha", "both"])
         if screenshots:
-            page.screenshot(screenshots / "queue.png")
+            page.screenshots(screenshots / "queue.png")
         assert page.own_errors() == []
         process.send_signal(signal.SIGKILL)
         process.wait()

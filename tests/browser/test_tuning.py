@@ -1,0 +1,77 @@
+"""The tab Train Tuning: a study is watched, answered and taken over, and the page shows it again after a reload."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypernetwork_workbench.hypernetworks import files
+
+from tests.browser.conftest import Server
+from tests.browser.page import Page
+from tests.browser.test_train import html
+
+pytestmark = pytest.mark.story
+
+NAME = "tuned"
+RATES = "[0.001, 0.03]"
+PICTURE_STEPS = 2
+#: For the picture of the README.
+MANY_RATES, MANY_STEPS = "[0.0005, 0.002, 0.008, 0.02]", 80
+
+
+@pytest.fixture(scope="module")
+def tuned(page: Page, screenshots: Path | None) -> Iterator[Page]:
+    """Return the page after a study of a few rates."""
+    page.tab("Train")
+    page.tab("Create Beta Hypernetwork")
+    page.wait_for_text("hnw_create_summary", "Parameters")
+    page.fill("hnw_create_name", NAME)
+    page.press("hnw_create_button")
+    page.wait_for_text("hnw_create_status", f"Created {NAME}")
+    page.tab("Train Gamma")
+    page.press("hnw_train_refresh")
+    page.enter("hnw_train_network_file", NAME)
+    page.fill("hnw_train_train_max_steps", MANY_STEPS if screenshots else 2)
+    page.fill("hnw_train_preview_sampling_steps", 20 if screenshots else PICTURE_STEPS)
+    page.fill("hnw_train_train_validation_share", 0.2)
+    page.tab("Train Tuning")
+    page.choose("hnw_tuning_tune_method", "grid")
+    page.fill("hnw_tuning_tune_ranges", f"schedule.rate = {MANY_RATES if screenshots else RATES}")
+    page.press("hnw_tuning_button")
+    page.until("the progress of a trial", lambda: html(page, "#hnw_tuning_live"))
+    page.until("the answer", lambda: html(page, "#hnw_tuning_answer .hnw-best"), seconds=400)
+    if screenshots:
+        page.screenshots(screenshots / "tuning.png")
+    yield page
+    page.driver.get(page.address)
+    page.find(".gradio-container button")
+
+
+def test_the_answer_has_a_row_for_each_trial_and_their_pictures(tuned: Page, screenshots: Path | None):
+    rows = tuned.driver.find_elements("css selector", "#hnw_tuning_answer table tr:has(td)")
+    assert len(rows) == (4 if screenshots else 2)
+    (sheet, *_) = tuned.until("the sheet", lambda: tuned.pictures("hnw_tuning_gallery"))
+    assert tuned.pixels(sheet).std() > 1
+
+
+def test_a_trial_is_taken_over_as_a_network_and_as_settings(tuned: Page, server: Server):
+    tuned.press("hnw_tuning_take_network")
+    said = tuned.wait_for_text("hnw_tuning_status", "Saved as")
+    (path,) = (one for one in server.data.rglob("*.pt") if f"Saved as {one.name} in {one.parent}" in said)
+    assert files.load(path).metadata.step > 0
+    tuned.press("hnw_tuning_take_settings")
+    tuned.wait_for_text("hnw_tuning_status", "The form of Train Gamma has the settings of trial")
+    assert tuned.find("#hnw_train_button").is_displayed()
+
+
+def test_the_answer_is_there_after_a_reload(tuned: Page):
+    tuned.driver.get(tuned.address)
+    tuned.tab("Train")
+    tuned.tab("Train Tuning")
+    tuned.until("the answer", lambda: html(tuned, "#hnw_tuning_answer .hnw-best"))
+
+
+def test_the_scripts_made_no_error(tuned: Page):
+    assert tuned.own_errors() == []
