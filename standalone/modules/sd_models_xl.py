@@ -106,15 +106,21 @@ class Conditioner(nn.Module):
         return {"crossattn": torch.cat([clip, openclip], dim=2), "vector": torch.cat([pooled, *sizes], dim=1)}
 
 
+def build_unet(params: dict[str, Any]) -> UNet:
+    """Return the U-Net of a config, with new weights."""
+    given = {key: value for key, value in params["network_config"]["params"].items() if key not in _UNUSED}
+    return UNet(**{**given, "use_checkpoint": False, "spatial_transformer_attn_type": "softmax"})
+
+
 class DiffusionEngine(Diffusion):
     """SDXL."""
 
     def __init__(self, params: dict[str, Any], clip: Any, openclip: Any, pooled_width: int) -> None:
-        unet = {key: value for key, value in params["network_config"]["params"].items() if key not in _UNUSED}
-        super().__init__(params, UNet(**{**unet, "use_checkpoint": False, "spatial_transformer_attn_type": "softmax"}))
+        unet = build_unet(params)
+        super().__init__(params, unet)
         scaling = (params.get("denoiser_config") or {}).get("params", {}).get("scaling_config") or {}
         self.parameterization = "v" if str(scaling.get("target", "")).endswith(".VScaling") else "eps"
-        outdim = (unet["adm_in_channels"] - pooled_width) // _NUMBERS
+        outdim = (unet.label_emb[0][0].in_features - pooled_width) // _NUMBERS
         sizes = [ConcatTimestepEmbedderND(key, outdim) for key in SIZES]
         self.conditioner = Conditioner([ClipText(clip), OpenClipText(openclip, pooled_width), *sizes])
 

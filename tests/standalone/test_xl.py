@@ -45,9 +45,8 @@ def real(**changes):
 def test_the_real_size_is_recognised(host, tmp_path):
     config, xl = host.module("sd_models_config"), host.module("sd_models_xl")
     params = config.find_checkpoint_config(real(), tmp_path / "model.safetensors")
-    unet = params["network_config"]["params"]
     with torch.device("meta"):
-        model = xl.UNet(**unet)
+        model = xl.build_unet(params)
     assert sum(weight.numel() for weight in model.parameters()) == 2_567_463_684
     assert len(list(model.parameters())) == 1680
     assert {layer.to_k.in_features for layer in model.modules() if hasattr(layer, "to_k")} == {640, 1280, 2048}
