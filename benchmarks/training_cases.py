@@ -98,6 +98,10 @@ class RandomEncoder:
         """Do nothing: there is nothing to move."""
         return nullcontext()
 
+    def loaded_bytes(self) -> int:
+        """Return 0: there is nothing to unload."""
+        return 0
+
     def unloaded(self) -> AbstractContextManager[None]:
         """Do nothing: there is nothing to unload."""
         return nullcontext()

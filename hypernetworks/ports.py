@@ -50,6 +50,9 @@ class Encoder(Protocol):
     def text_encoder_loaded(self) -> AbstractContextManager[None]:
         """Return a context in which the text encoder stays on its device, so that many texts need only one move."""
 
+    def loaded_bytes(self) -> int:
+        """Return the bytes that VAE and text encoder take on the GPU, which `unloaded` frees there."""
+
     def unloaded(self) -> AbstractContextManager[None]:
         """Return a context in which VAE and text encoder are off the GPU, except while something needs one."""
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from ..data.batches import BatchKind
 from ..kernels.memory import CHECKPOINTING, MB, Activations, PeakMemory, free_bytes
@@ -33,6 +33,7 @@ class MemoryPlan:
         state_bytes: gradients and optimizer state, and the copy for roll-backs where that is in the same memory.
         free: free bytes, less those that the rest of the model needs.
         is_exact: whether what the steps take can be measured, as on a GPU, without the rest of the process.
+        remedies: where that is more than is free, the settings with which it fits; none where none suffice.
     """
 
     computing: Computing
@@ -40,6 +41,7 @@ class MemoryPlan:
     state_bytes: int
     free: int
     is_exact: bool = True
+    remedies: tuple[str, ...] = ()
 
     @property
     def estimated_mb(self) -> float | None:
@@ -59,8 +61,11 @@ class MemoryPlan:
             return f"The memory that the steps take cannot be estimated for this model; {computed}."
         if not self.is_exact and self.estimated_mb < _LEAST_TOLD_MB < _LESS_THAN_MB < self.free / MB:
             return f"The steps take less than {_LESS_THAN_MB} MB in addition to model and network; {computed}."
-        too_much = self.estimated_mb * MB > self.free
-        warning = " That is more than is free: take smaller pictures or batches." if too_much else ""
+        warning = ""
+        if self.estimated_mb * MB > self.free:
+            warning = " That is more than is free: take smaller pictures or batches."
+            if self.remedies:
+                warning = f" That is more than is free; it fits with {', '.join(self.remedies)}."
         return (
             f"The steps take about {self.estimated_mb:.0f} MB in addition to model and network, of "
             f"{self.free / MB:.0f} MB that are free; {computed}.{warning}"
@@ -68,12 +73,18 @@ class MemoryPlan:
 
 
 def plan_memory(
-    settings: TrainSettings, network: Hypernetwork, denoiser: Denoiser, kinds: Sequence[BatchKind], ranks: int = 1
+    settings: TrainSettings,
+    network: Hypernetwork,
+    denoiser: Denoiser,
+    kinds: Sequence[BatchKind],
+    ranks: int = 1,
+    encoder_bytes: int = 0,
 ) -> MemoryPlan:
     """Plan the steps of a run over batches of these `kinds`, with the chosen checkpointing or one that fits.
 
     Args:
         ranks: number of processes that share each batch, and the memory of the machine.
+        encoder_bytes: what VAE and text encoder take on the GPU until they are unloaded.
     """
     largest = max(kinds, key=lambda kind: kind.width_px * kind.height_px * kind.batch_size)
     with Precision(settings.precision, denoiser.device, denoiser.dtype).autocast():
@@ -82,11 +93,30 @@ def plan_memory(
     weights = sum(parameter.numel() for parameter in network.parameters()) * _FLOAT_BYTES
     is_shared = denoiser.device.type == "cpu"
     copies = _TRAINED_COPIES + _GUARDED_COPIES if is_shared else 1 if settings.optimizer_on_cpu else _TRAINED_COPIES
-    free = max(0, free_bytes(denoiser.device) - denoiser.offloaded_bytes()) // (ranks if is_shared else 1)
+    freed = encoder_bytes if settings.unload_encoders else 0
+    free = max(0, free_bytes(denoiser.device) + freed - denoiser.offloaded_bytes()) // (ranks if is_shared else 1)
     kind = settings.checkpointing
     if kind == "auto":
         kind = _fitting(activations, free * _USABLE - copies * weights)
-    return MemoryPlan(Computing(settings.attention, kind), activations, copies * weights, free, not is_shared)
+    computing = Computing(settings.attention, kind)
+    plan = MemoryPlan(computing, activations, copies * weights, free, not is_shared)
+    savings = {
+        "train.checkpointing=all": activations.of(kind) - activations.all if activations else 0,
+        "train.unload_encoders=true": encoder_bytes - freed,
+        "train.optimizer_on_cpu=true": 0 if is_shared else (copies - 1) * weights,
+    }
+    return replace(plan, remedies=_remedies(plan, savings))
+
+
+def _remedies(plan: MemoryPlan, savings: Mapping[str, int]) -> tuple[str, ...]:
+    """Return the first of the settings that together save enough bytes."""
+    missing = (plan.estimated_mb or 0) * MB - plan.free
+    found: list[str] = []
+    for name, bytes_ in savings.items():
+        if missing > 0 and bytes_ > 0:
+            found.append(name)
+            missing -= bytes_
+    return tuple(found) if missing <= 0 else ()
 
 
 def to_tell(estimated_mb: float | None, memory: PeakMemory) -> tuple[float | None, float | None]:

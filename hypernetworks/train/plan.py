@@ -183,7 +183,9 @@ def make_plan(job: Job, ports: Ports, resume: bool = False) -> TrainingPlan:
         end_step=end_step,
         steps_per_epoch=steps_per_epoch,
         intervals=Intervals.of(job, steps_per_epoch),
-        memory=plan_memory(job.train, network, denoiser, training.kinds, ports.ranks.size),
+        memory=plan_memory(
+            job.train, network, denoiser, training.kinds, ports.ranks.size, ports.encoder.loaded_bytes()
+        ),
         resumed=resumed,
         origin=origin,
         idle=job.idle_on(denoiser.device),

@@ -99,6 +99,14 @@ class HostEncoder:
         """Return a context in which the text encoder stays on its device, so that many texts need only one move."""
         return needed(TEXT)
 
+    def loaded_bytes(self) -> int:
+        """Return the bytes that VAE and text encoder take on the GPU, which `unloaded` frees there."""
+        model = shared.sd_model
+        if getattr(model, "lowvram", False):
+            return 0
+        weights = (weight for name in (VAE, TEXT) for weight in getattr(model, name).parameters())
+        return sum(weight.nbytes for weight in weights if weight.device.type not in ("cpu", "meta"))
+
     def unloaded(self) -> AbstractContextManager[None]:
         """Return a context in which VAE and text encoder are off the GPU, except while something needs one."""
         return unloaded()

@@ -47,6 +47,9 @@ class FakeEncoder:
     def text_encoder_loaded(self):
         return nullcontext()
 
+    def loaded_bytes(self) -> int:
+        return 0
+
     def unloaded(self):
         return nullcontext()
 

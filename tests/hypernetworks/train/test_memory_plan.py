@@ -33,10 +33,10 @@ class Model:
         return Activations(*(size * MB for size in self.sizes))
 
 
-def planned(model, monkeypatch, free_mb=1000, kinds=ONE, ranks=1, **settings):
+def planned(model, monkeypatch, free_mb=1000, kinds=ONE, ranks=1, encoders_mb=0, **settings):
     monkeypatch.setattr(memory_plan, "free_bytes", lambda _: free_mb * MB)
     network = SimpleNamespace(parameters=lambda: [torch.empty(WEIGHTS // 4), torch.empty(3 * WEIGHTS // 4)])
-    return plan_memory(TrainSettings(**settings), network, model, kinds, ranks)
+    return plan_memory(TrainSettings(**settings), network, model, kinds, ranks, encoders_mb * MB)
 
 
 @pytest.mark.parametrize(
@@ -113,3 +113,34 @@ def test_an_estimate_is_said_where_it_is_worth_something(estimated, free, is_exa
 def test_what_is_computed_again_is_said(kind, said):
     for activations in (None, Activations(MB, MB, MB)):
         assert f"; {said}." in MemoryPlan(Computing("auto", kind), activations, 0, MB).line()
+
+
+def test_what_the_encoders_leave_is_free_where_they_are_unloaded(monkeypatch):
+    for is_unloaded, free in ((True, 107), (False, 100)):
+        found = planned(Model("cuda"), monkeypatch, 100, encoders_mb=7, unload_encoders=is_unloaded)
+        assert found.free == free * MB
+
+
+@pytest.mark.parametrize(
+    ("free_mb", "settings", "said"),
+    [
+        # 30, 20 or 10 MiB for activations and 12 for the state, of which 8 may leave the GPU.
+        (42, {"checkpointing": "none"}, ""),
+        (41, {"checkpointing": "none"}, "; it fits with train.checkpointing=all."),
+        (22, {"checkpointing": "none"}, "; it fits with train.checkpointing=all."),
+        (21, {"checkpointing": "none"}, "; it fits with train.checkpointing=all, train.optimizer_on_cpu=true."),
+        (14, {}, "; it fits with train.optimizer_on_cpu=true."),
+        (13, {}, ": take smaller pictures or batches."),
+        (13, {"unload_encoders": False}, "; it fits with train.unload_encoders=true, train.optimizer_on_cpu=true."),
+        (12, {"unload_encoders": False, "optimizer_on_cpu": True}, "; it fits with train.unload_encoders=true."),
+        (13, {"optimizer_on_cpu": True}, ": take smaller pictures or batches."),
+    ],
+)
+def test_what_would_fit_is_named(free_mb, settings, said, monkeypatch):
+    encoders = 5 if settings.get("unload_encoders") is False else 0
+    line = planned(Model("cuda"), monkeypatch, free_mb, encoders_mb=encoders, **settings).line()
+    assert line.partition(" That is more than is free")[2] == said
+
+
+def test_on_a_cpu_the_optimizer_is_there_already(monkeypatch):
+    assert planned(Model("cpu"), monkeypatch, 20).remedies == ()
