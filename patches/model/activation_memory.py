@@ -15,7 +15,7 @@ from torch.overrides import TorchFunctionMode
 from ...hypernetworks.kernels.devices import simulated_autocast
 from ...hypernetworks.kernels.memory import Activations
 from ...hypernetworks.network.hypernetwork import Hypernetwork
-from . import attention_layers, lean_layers, recomputing, temporary
+from . import attention_layers, hooks, lean_layers, recomputing, temporary
 from .shortcuts import shortcuts
 from .unet_attention import on_kernel
 
@@ -116,6 +116,7 @@ def count(
     batch: tuple[int, int, int],
     device_type: str,
     autocast: torch.dtype | None = None,
+    dtype: torch.dtype | None = None,
 ) -> Activations | None:
     """Return the bytes for a batch (pictures, width and height in pixels), or None.
 
@@ -125,15 +126,17 @@ def count(
     Args:
         device_type: type of the device for the step.
         autocast: dtype of autocast on a GPU; None without it.
+        dtype: that of the U-Net's input; None: that of its weights.
     """
     with torch.device("meta"):
         twin = Hypernetwork(network.structure, network.widths)
     tensors = {**dict(unet.named_parameters()), **dict(unet.named_buffers())}
     hollow = {name: torch.empty_like(tensor, device="meta") for name, tensor in tensors.items()}
     counter = _Counter([*hollow.values(), *twin.parameters()])
+    inputs = _inputs(unet, batch, dtype or next(unet.parameters()).dtype)
     try:
         with simulated_autocast(autocast), _Autocast(autocast) if autocast else nullcontext():
-            _forward(unet, twin, hollow, batch, counter, device_type)
+            _forward(unet, twin, hollow, inputs, counter, device_type)
     except (RuntimeError, NotImplementedError, TypeError, AttributeError, IndexError) as error:
         # Another extension may have replaced something by what needs real numbers.
         _log.info("The memory of a step cannot be estimated for this U-Net: %s", str(error).partition("\n")[0])
@@ -144,22 +147,31 @@ def count(
     )
 
 
+def _inputs(unet: nn.Module, batch: tuple[int, int, int], dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
+    """Return noisy latents, timesteps and the text, without numbers."""
+    pictures, width_px, height_px = batch
+    noisy = torch.empty(pictures, _LATENT_CHANNELS, height_px // 8, width_px // 8, dtype=dtype, device="meta")
+    timesteps = torch.zeros(pictures, dtype=torch.int64, device="meta")
+    width = attention_layers.widths(unet)[0]
+    return noisy, timesteps, torch.empty(pictures, _TOKENS, width, dtype=dtype, device="meta")
+
+
+def _vector(unet: Any, context: Tensor) -> dict[str, Tensor]:
+    """Return the vector that a U-Net as SDXL's takes besides, without numbers; nothing for others."""
+    if getattr(unet, "num_classes", None) != "sequential":
+        return {}
+    return {"y": context.new_empty(len(context), unet.label_emb[0][0].in_features)}
+
+
 def _forward(
     unet: nn.Module,
     twin: Hypernetwork,
     hollow: dict[str, Tensor],
-    batch: tuple[int, int, int],
+    inputs: tuple[Tensor, Tensor, Tensor],
     counter: _Counter,
     device_type: str,
 ) -> None:
-    pictures, width_px, height_px = batch
-    dtype, text = next(unet.parameters()).dtype, attention_layers.of(unet).text
-    noisy = torch.empty(pictures, _LATENT_CHANNELS, height_px // 8, width_px // 8, dtype=dtype, device="meta")
-    context = torch.empty(pictures, _TOKENS, text[0].to_k.in_features, dtype=dtype, device="meta")
-    timesteps = torch.zeros(pictures, dtype=torch.int64, device="meta")
-    named = {"context": context}
-    if getattr(unet, "num_classes", None) == "sequential":  # it takes a vector, as SDXL's does
-        named["y"] = torch.empty(pictures, unet.label_emb[0][0].in_features, dtype=dtype, device="meta")
+    *others, context = inputs
     with ExitStack() as stack:
         stack.enter_context(temporary.frozen(unet))
         stack.enter_context(temporary.without_checkpointing(unet))
@@ -173,4 +185,5 @@ def _forward(
             stack.callback(block.register_forward_pre_hook(counter.enter).remove)
             stack.callback(block.register_forward_hook(counter.leave).remove)
         stack.enter_context(torch.autograd.graph.saved_tensors_hooks(counter.pack, lambda tensor: tensor))
-        torch.func.functional_call(unet, hollow, (noisy, timesteps), named)
+        named = {"context": context, **_vector(unet, context), **hooks.arguments()}
+        torch.func.functional_call(unet, hollow, tuple(others), named)

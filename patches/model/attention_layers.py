@@ -84,7 +84,7 @@ def _find(unet: nn.Module) -> Layers:
     own: list[Any] = []
     text: list[Any] = []
     for layer, is_on_text in _attention(unet):
-        if all(isinstance(getattr(layer, name, None), nn.Linear) for name in ("to_q", "to_k", "to_v")):
+        if hasattr(layer, "to_v"):
             (text if is_on_text else own).append(layer)
     own_widths = {layer.to_k.in_features for layer in own}
     return Layers(tuple(own), tuple(text), frozenset(layer.to_k.in_features for layer in text) - own_widths)

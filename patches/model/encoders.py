@@ -69,11 +69,11 @@ class HostEncoder:
     def picture_fingerprint(self) -> str:
         """Return the hash of the VAE's weights, so that a VAE chosen by hand or edited in place differs too."""
         model = shared.sd_model
-        return _fingerprint(model.first_stage_model, float(model.scale_factor), str(devices.dtype_vae))
+        return fingerprint(model.first_stage_model, float(model.scale_factor), str(devices.dtype_vae))
 
     def text_fingerprint(self) -> str:
         """Return the hash of the text encoder's weights and of the settings and embeddings that change its output."""
-        return _fingerprint(shared.sd_model.cond_stage_model, *_text_settings())
+        return fingerprint(shared.sd_model.cond_stage_model, *text_settings())
 
     def encode_texts(self, texts: Sequence[str]) -> Sequence[Conditioning]:
         """Return the conditionings of the texts, each as the host encodes it alone.
@@ -207,7 +207,7 @@ def _say(sentence: str) -> None:
     _log.warning("%s", sentence)
 
 
-def _fingerprint(module: nn.Module, *more: Any) -> str:
+def fingerprint(module: nn.Module, *more: Any) -> str:
     """Return the SHA-256 of all weights of `module`, and of the plain values `more`."""
     return _digest(module.state_dict(), repr(more))
 
@@ -220,7 +220,7 @@ def _digest(tensors: Mapping[str, Tensor], start: str = "") -> str:
     return digest.hexdigest()
 
 
-def _text_settings() -> list[Any]:
+def text_settings() -> list[Any]:
     """Return plain values on which the encoding of a text depends besides the weights."""
     options = _TEXT_OPTIONS if not hasattr(shared.sd_model, "conditioner") else (*_TEXT_OPTIONS, *_XL_TEXT_OPTIONS)
     values = [getattr(shared.opts, name, None) for name in options]

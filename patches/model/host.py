@@ -25,7 +25,7 @@ from ...hypernetworks.pages import sentences
 from ...hypernetworks.ports import Checkpoint, Computing, Ports, Progress
 from ...hypernetworks.train.noise import zero_terminal_snr
 from ..patching import patch_set, switches
-from . import activation_memory, attention_layers, lean_layers, recomputing, temporary, unet_attention
+from . import activation_memory, attention_layers, forge, lean_layers, recomputing, temporary, unet_attention
 from .conditioning import check, for_model, vector_width
 from .encoders import HostEncoder
 from .previews import HostPreviewer, find_sampler
@@ -45,6 +45,13 @@ def unet() -> nn.Module:
     if found is None:
         raise TrainingError("no checkpoint is loaded; choose one first")
     return found
+
+
+def require_checkpoint() -> None:
+    """Load the chosen checkpoint where the host leaves that to the first picture; raise TrainingError without one."""
+    if forge.is_here():
+        forge.load_chosen()
+    unet()
 
 
 def check_path() -> None:
@@ -182,13 +189,16 @@ class HostProgress:
         return bool(shared.state.interrupted)
 
 
-def ports(progress: Progress | None = None) -> Ports:
+def ports(progress: Progress | None = None, denoiser: HostDenoiser | None = None) -> Ports:
     """Return all ports on the running host.
+
+    Args:
+        denoiser: another one than the host's own way.
 
     Raises:
         TrainingError: no checkpoint is loaded.
     """
-    denoiser = HostDenoiser()
+    denoiser = denoiser or HostDenoiser()
     info = shared.sd_model.sd_checkpoint_info
     return Ports(
         encoder=HostEncoder(),

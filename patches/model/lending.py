@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from modules import progress, sd_models, shared
 
+from . import forge
+
 
 @contextmanager
 def lent() -> Iterator[None]:
@@ -35,6 +37,10 @@ def _kept_job() -> Iterator[None]:
 @contextmanager
 def _kept_checkpoint() -> Iterator[None]:
     """Load the present checkpoint again if somebody chose another one in the block."""
+    if forge.chosen() is not None:
+        with forge.kept_checkpoint():
+            yield
+        return
     info = shared.sd_model.sd_checkpoint_info
     try:
         yield

@@ -8,14 +8,14 @@ from contextlib import ExitStack, nullcontext
 from dataclasses import replace
 from typing import Any
 
-from modules import processing, sd_samplers, shared
+from modules import processing, scripts, sd_samplers, shared
 from PIL import Image
 from torch import Tensor
 
 from ...hypernetworks.base.errors import SettingsError
 from ...hypernetworks.network.hypernetwork import Hypernetwork
 from ...hypernetworks.ports import PictureRequest
-from . import encoders, temporary
+from . import encoders, forge, temporary
 from .loaded import Loaded
 
 #: Pixels of the pictures that are sampled together: many small pictures, but one of 512 x 512 at a time.
@@ -104,6 +104,8 @@ def _pictures(requests: Sequence[PictureRequest]) -> list[Image.Image]:
         stack.enter_context(temporary.preserved_state())
         stack.enter_context(temporary.quiet_total())
         stack.enter_context(encoders.needed(encoders.VAE, encoders.TEXT))
+        if forge.is_here():
+            stack.enter_context(forge.picture())
         for batch in _batches(requests):
             pictures += _process(batch)
     return pictures
@@ -145,6 +147,8 @@ def _process(batch: list[PictureRequest]) -> list[Image.Image]:
     )
     # The prompt must not load or unload networks: the one to be shown is attached already.
     p.disable_extra_networks = True
+    if forge.is_here():  # it wants to see scripts; these are none
+        p.scripts = scripts.ScriptRunner()
     try:
         processed = processing.process_images(p)
     finally:

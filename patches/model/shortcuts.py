@@ -154,6 +154,8 @@ class Shortcuts:
             return step.transform(context, context)
         if is_text:
             return self._cached(chain, step, context)
+        if self.training_cache is not None:
+            return step.transform(context, context)
         for_k, for_v = self._reduce(step, networks, context.shape[-1], context.device).whole
         return for_k(context), for_v(context)
 

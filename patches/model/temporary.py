@@ -40,16 +40,23 @@ def training(model: nn.Module, network: Hypernetwork) -> Iterator[None]:
 @contextmanager
 def frozen(model: nn.Module) -> Iterator[None]:
     """Let no parameter of `model` take a gradient, and put its layers into evaluation mode."""
-    thawed = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    thawed = [
+        (module, name)
+        for module in model.modules()
+        for name, parameter in module.named_parameters(recurse=False)
+        if parameter.requires_grad
+    ]
     trained = [module for module in model.modules() if module.training]
     try:
-        for parameter in thawed:
-            parameter.requires_grad_(False)
+        for module, name in thawed:
+            getattr(module, name).requires_grad_(False)
         model.eval()
         yield
     finally:
-        for parameter in thawed:
-            parameter.requires_grad_(True)
+        for module, name in thawed:
+            parameter = getattr(module, name)  # another one where the host has moved its weights meanwhile
+            if not parameter.is_inference():  # these cannot take one, nor any gradient
+                parameter.requires_grad_(True)
         for module in trained:
             module.training = True
 

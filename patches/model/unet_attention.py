@@ -11,6 +11,7 @@ from modules.hypernetworks import hypernetwork
 from torch import Tensor, nn
 
 from ...hypernetworks.kernels.attention import Kernel
+from ..patching import capabilities
 from . import attention_layers
 
 
@@ -20,7 +21,7 @@ def on_kernel(unet: nn.Module, kernel: Kernel | None) -> Iterator[None]:
     if kernel is None:
         yield
         return
-    forward = _forward(kernel)
+    forward = _forward(kernel, _from_hooks if capabilities.attention_has_hooks() else _from_networks)
     # The host, too, chooses its attention by the forward of the class.
     classes = {type(layer) for layer in attention_layers.of(unet).all}
     before = {cls: vars(cls).get("forward") for cls in classes}
@@ -38,11 +39,22 @@ def on_kernel(unet: nn.Module, kernel: Kernel | None) -> Iterator[None]:
                 cls.forward = own
 
 
-def _forward(kernel: Kernel) -> Callable[..., Tensor]:
-    def forward(self: Any, x: Tensor, context: Tensor | None = None, mask: Tensor | None = None, **_: Any) -> Tensor:
+def _from_networks(layer: Any, context: Tensor, _value: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    k_in, v_in = hypernetwork.apply_hypernetworks(shared.loaded_hypernetworks, context, layer)
+    return k_in, v_in
+
+
+def _from_hooks(_layer: Any, context: Tensor, value: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """Return what hooks of the block have made of the inputs already."""
+    return context, context if value is None else value
+
+
+def _forward(kernel: Kernel, inputs: Callable[..., tuple[Tensor, Tensor]]) -> Callable[..., Tensor]:
+    def forward(
+        self: Any, x: Tensor, context: Tensor | None = None, mask: Tensor | None = None, **named: Any
+    ) -> Tensor:
         """Return the attention of x [batch, tokens, width] to itself or to `context`, with hypernetworks applied."""
-        context = x if context is None else context
-        k_in, v_in = hypernetwork.apply_hypernetworks(shared.loaded_hypernetworks, context, self)
+        k_in, v_in = inputs(self, x if context is None else context, named.get("value"))
         parts = (self.to_q(x), self.to_k(k_in), self.to_v(v_in))
         q, k, v = (part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in parts)
         dtype = q.dtype

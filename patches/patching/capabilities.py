@@ -19,15 +19,5 @@ def attention_asks_for_networks() -> bool:
     return not attention_has_hooks()
 
 
-def why_no_training() -> str | None:
-    """Return why this host cannot train, as the end of a sentence; None where it can."""
-    if not attention_has_hooks():
-        return None
-    return (
-        "this WebUI keeps its checkpoints in a form that only makes pictures; train in AUTOMATIC1111's WebUI "
-        "or with this extension's own launch.py, and use the file here"
-    )
-
-
 def _is_there(package: str) -> bool:
     return importlib.util.find_spec(package) is not None

@@ -20,6 +20,8 @@ from ...hypernetworks.ports import BetweenSteps, Ports, Progress
 from ...hypernetworks.ranks import ALONE, Ranks
 from ...hypernetworks.train import FoundRate, TrainResult, find_rate, make_plan, train
 from ...hypernetworks.train.settings.job import Job
+from .. import forge
+from ..forge.denoiser import check_checkpoint
 from ..model import host
 from ..model.previews import find_sampler
 from ..patching import capabilities
@@ -224,9 +226,9 @@ def _shown(run: Run | None) -> Iterator[RunProgress | None]:
 
 def require_training() -> None:
     """Raise TrainingError where nothing can be trained, in this host or as it was started or set."""
-    reason = capabilities.why_no_training()
-    if reason is not None:
-        raise TrainingError(f"training is not possible here: {reason}")
+    if capabilities.attention_has_hooks():
+        check_checkpoint()
+        return
     if getattr(shared.cmd_opts, "lowvram", False):
         # The host then moves each block of the U-Net to the GPU in turn, which leaves no way to keep gradients.
         raise TrainingError("training is not possible with --lowvram; start the WebUI with --medvram or without it")
@@ -241,7 +243,7 @@ def _ports(job: Job, progress: Progress | None) -> Ports:
     require_training()
     host.check_path()
     find_sampler(job.preview.sampler)
-    return host.ports(progress)
+    return forge.ports(progress) if capabilities.attention_has_hooks() else host.ports(progress)
 
 
 @contextmanager

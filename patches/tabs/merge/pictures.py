@@ -68,7 +68,7 @@ def make(motifs: Sequence[Motif], request: PictureRequest) -> list[tuple[Image.I
         SettingsError: the host has no such sampler.
         TrainingError: no checkpoint is loaded.
     """
-    host.unet()
+    host.require_checkpoint()
     progress, made = host.HostProgress(), []
     for number, (caption, loaded) in enumerate(motifs):
         progress.report(number, len(motifs), f"Picture {number + 1} of {len(motifs)}: {caption}")

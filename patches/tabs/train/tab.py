@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,8 +11,6 @@ from gradio.context import Context
 from modules import call_queue, shared
 
 from ....hypernetworks.jobs.preset_kinds import DATA, TRAINING
-from ....hypernetworks.pages.sentences import refused
-from ...patching import capabilities
 from .. import folders, start_values, waiting
 from ..form import Form
 from ..frame import controls, form_column, frame, panel_column, progress_place, wipe_on
@@ -23,7 +20,6 @@ from ..own_presets import OwnPresets, Words
 from . import buttons, fields, going_on
 from .handlers import Handlers, Panel
 
-_log = logging.getLogger(__name__)
 _ID = "hnw_train"
 _QUICK: dict[str, Any] = {"queue": False, "show_progress": "hidden"}
 
@@ -127,7 +123,6 @@ def _tick(is_visible: bool) -> Any:
 def _panel() -> dict[str, Any]:
     """Make the buttons and the display of a run; return them by name."""
     parts: dict[str, Any] = {}
-    _why_off()
     with controls(_ID):
         parts |= _buttons()
         parts["continues"] = gr.HTML(elem_id=f"{_ID}_continues")
@@ -173,13 +168,6 @@ def _buttons() -> dict[str, Any]:
             "queue": gr.Button("Add to queue", size="sm", elem_id="hnw_train_queue"),
             "queue_continue": gr.Button("Continue in the queue", size="sm", elem_id="hnw_train_queue_continue"),
         }
-
-
-def _why_off() -> None:
-    reason = capabilities.why_no_training()
-    if reason is not None:
-        _log.warning("Training is off: %s.", reason)
-        gr.HTML(refused([f"Training is not possible here: {reason}."]), elem_id="hnw_train_off")
 
 
 def _listed() -> Any:

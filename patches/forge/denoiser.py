@@ -1,0 +1,146 @@
+"""The U-Net of Forge and reForge with gradients, called as they call it for a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ...hypernetworks.base.errors import TrainingError
+from ...hypernetworks.kernels.devices import autocast_dtype
+from ...hypernetworks.kernels.memory import Activations
+from ...hypernetworks.network.hypernetwork import Hypernetwork, HypernetworkModule
+from ...hypernetworks.ports import Computing
+from ..model import activation_memory, attention_layers, forge, hooks, recomputing
+from ..model.host import HostDenoiser, check_path
+from ..model.shortcuts import shortcuts
+from . import schedules, weights
+
+_LATENT_CHANNELS = 4
+
+
+def check_checkpoint() -> None:
+    """Raise TrainingError where the loaded checkpoint, if there is one, cannot be trained on."""
+    objects = getattr(attention_layers.loaded_model(), "forge_objects_original", None)
+    if objects is None:
+        return
+    unet = objects.unet.model.diffusion_model
+    stored = getattr(unet, "storage_dtype", None)
+    if isinstance(stored, str):  # torch has names for the others
+        raise TrainingError(
+            f"training is not possible on weights quantised as {stored.upper()}; load the checkpoint in fp16, bf16, "
+            "fp32 or fp8"
+        )
+    if not attention_layers.widths(unet):
+        raise TrainingError(
+            f"hypernetworks are for the U-Nets of SD1, SD2 and SDXL; this checkpoint has a {type(unet).__name__}"
+        )
+    channels = next(layer.in_channels for layer in unet.modules() if isinstance(layer, nn.Conv2d))
+    if channels != _LATENT_CHANNELS:
+        raise TrainingError(
+            f"training is not possible on inpainting and instruct models, whose U-Net takes {channels} channels; "
+            "load the model that it was made from, and use the network with both"
+        )
+    schedules.prediction(objects.unet.model)
+
+
+class ForgeDenoiser(HostDenoiser):
+    """U-Net of the loaded checkpoint, which the host's memory manager brings and takes."""
+
+    def __init__(self) -> None:
+        check_checkpoint()
+        patcher = forge.originals().unet
+        model = patcher.model
+        self.widths = attention_layers.widths(model.diffusion_model)
+        self.device = torch.device(patcher.load_device)
+        self.dtype = _computing_dtype(model)
+        self.prediction = schedules.prediction(model)
+        self.alphas_cumprod = schedules.signal(model).to(self.device)
+        self._attention: Callable[[], AbstractContextManager[None]] = nullcontext
+        self._expected: Activations | None = None
+        self._computing = Computing()
+        #: Autocast of whoever calls `predict`: networks compute in it, the U-Net in its own dtype.
+        self._autocast: torch.dtype | None = None
+
+    @contextmanager
+    def training(
+        self,
+        network: Hypernetwork,
+        computing: Computing = Computing(),  # noqa: B008 - it cannot change
+    ) -> Iterator[None]:
+        """Do as on other hosts, with the weights on the device and fit for gradients."""
+        check_path()
+        self._computing = computing
+        self._load()
+        with self._autocast_kept(network), self._on_copies(), super().training(network, computing):
+            yield
+
+    def offloaded_bytes(self) -> int:
+        """Return the bytes of weights that are not on the device yet."""
+        return sum(weight.nbytes for weight in self._unet.parameters() if weight.device.type != self.device.type)
+
+    def activations(self, network: Hypernetwork, batch: tuple[int, int, int]) -> Activations | None:
+        """Return what a step on a batch (pictures, width and height in pixels) keeps; None where that is unknown."""
+        self._autocast = autocast_dtype(self.device)
+        autocast = None if self._is_own(self._autocast) or self.device.type != "cuda" else self._autocast
+        with self._on_copies():
+            self._expected = activation_memory.count(self._unet, network, batch, self.device.type, autocast, self.dtype)
+        return self._expected
+
+    def predict(self, noisy: Tensor, timesteps: Tensor, conditioning: Tensor) -> Tensor:
+        """Return the prediction, shaped like `noisy` [batch, 4, height, width], in float32."""
+        self._load()
+        self._autocast = autocast_dtype(self.device)
+        text = conditioning.to(self.dtype)
+        with self._surroundings(), shortcuts.one_forward():
+            predicted: Tensor = self._unet(noisy.to(self.dtype), timesteps.float(), context=text, **hooks.arguments())
+        return predicted.float()
+
+    @property
+    def _unet(self) -> Any:
+        return forge.originals().unet.model.diffusion_model
+
+    def _load(self) -> None:
+        """Bring the U-Net to the device unless it is there; a picture may have taken it away."""
+        patcher = forge.originals().unet
+        if not forge.is_settled(patcher):
+            forge.load(patcher, self._expected.of(self._computing.checkpointing) if self._expected else 0)
+            weights.make_usable(patcher.model)
+
+    def _casting(self) -> AbstractContextManager[None]:
+        """Return a context without autocast, which the host does not use: it has the weights in the right dtype."""
+        return torch.autocast(self.device.type, enabled=False) if self._is_own(self._autocast) else nullcontext()
+
+    def _is_own(self, autocast: torch.dtype | None) -> bool:
+        """Tell whether the U-Net computes in this dtype without autocast."""
+        return autocast in (None, self.dtype)
+
+    def _on_copies(self) -> AbstractContextManager[None]:
+        return weights.on_copies(recomputing.blocks(self._unet, "attention"))
+
+    @contextmanager
+    def _autocast_kept(self, network: Hypernetwork) -> Iterator[None]:
+        """Let the networks compute in the autocast of the caller, which the U-Net is not to see."""
+        modules = [module for module in network.modules() if isinstance(module, HypernetworkModule)]
+        try:
+            for module in modules:
+                vars(module)["forward"] = partial(self._in_autocast, type(module).forward, module)
+            yield
+        finally:
+            for module in modules:
+                del vars(module)["forward"]
+
+    def _in_autocast(self, forward: Callable[..., Tensor], module: nn.Module, *inputs: Any, **named: Any) -> Tensor:
+        wanted = self._autocast
+        with torch.autocast(self.device.type, wanted) if wanted else nullcontext():
+            return forward(module, *inputs, **named)
+
+
+def _computing_dtype(model: Any) -> torch.dtype:
+    """Return the dtype that the host computes in, which weights that are stored in another are cast to."""
+    found: torch.dtype = getattr(model, "computation_dtype", None) or model.manual_cast_dtype or model.get_dtype()
+    return found

@@ -1,0 +1,44 @@
+"""All ports on Forge and reForge, and previews with the checkpoint of the run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from PIL import Image
+
+from ...hypernetworks.network.hypernetwork import Hypernetwork
+from ...hypernetworks.ports import PictureRequest, Ports, Progress
+from ..model import forge, host
+from ..model.previews import HostPreviewer
+from .denoiser import ForgeDenoiser
+from .encoder import ForgeEncoder
+
+
+class ForgePreviewer(HostPreviewer):
+    """Makes pictures in the same way as the txt2img tab, with the checkpoint that was loaded first."""
+
+    def __init__(self) -> None:
+        self._chosen = forge.chosen()
+
+    def generate(
+        self, requests: Sequence[PictureRequest], network: Hypernetwork | None, strength: float
+    ) -> list[Image.Image]:
+        """Return a picture for each request, with `network` (or none) at `strength`.
+
+        Raises:
+            SettingsError: the host has no such sampler.
+        """
+        with forge.with_choice(self._chosen):
+            return super().generate(requests, network, strength)
+
+
+def ports(progress: Progress | None = None) -> Ports:
+    """Return all ports on the running host, with the chosen checkpoint loaded.
+
+    Raises:
+        TrainingError: there is none, or none that can be trained on.
+    """
+    forge.load_chosen()
+    given = host.ports(progress, ForgeDenoiser())
+    return replace(given, encoder=ForgeEncoder(), previewer=ForgePreviewer())
