@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ...hypernetworks.base.errors import TrainingError
+from ...hypernetworks.conditioning import Conditioning
 from ...hypernetworks.kernels.devices import autocast_dtype
 from ...hypernetworks.kernels.memory import Activations
 from ...hypernetworks.network.hypernetwork import Hypernetwork, HypernetworkModule
@@ -56,6 +57,7 @@ class ForgeDenoiser(HostDenoiser):
         patcher = forge.originals().unet
         model = patcher.model
         self.widths = attention_layers.widths(model.diffusion_model)
+        self.vector_width = 0
         self.device = torch.device(patcher.load_device)
         self.dtype = _computing_dtype(model)
         self.prediction = schedules.prediction(model)
@@ -91,11 +93,11 @@ class ForgeDenoiser(HostDenoiser):
             self._expected = activation_memory.count(self._unet, network, batch, self.device.type, autocast, self.dtype)
         return self._expected
 
-    def predict(self, noisy: Tensor, timesteps: Tensor, conditioning: Tensor) -> Tensor:
+    def predict(self, noisy: Tensor, timesteps: Tensor, conditioning: Conditioning) -> Tensor:
         """Return the prediction, shaped like `noisy` [batch, 4, height, width], in float32."""
         self._load()
         self._autocast = autocast_dtype(self.device)
-        text = conditioning.to(self.dtype)
+        text = conditioning.text.to(self.dtype)
         with self._surroundings(), shortcuts.one_forward():
             predicted: Tensor = self._unet(noisy.to(self.dtype), timesteps.float(), context=text, **hooks.arguments())
         return predicted.float()

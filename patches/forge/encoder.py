@@ -11,6 +11,7 @@ import torch
 from modules import shared
 from torch import Tensor
 
+from ...hypernetworks.conditioning import Conditioning
 from ...hypernetworks.kernels.tensors import raw_bytes
 from ..model import forge
 from ..model.encoders import HostEncoder, fingerprint, text_settings
@@ -46,13 +47,13 @@ class ForgeEncoder(HostEncoder):
         settings = [*text_settings(), *_embeddings()]
         return fingerprint(forge.originals().clip.cond_stage_model, *settings)
 
-    def encode_texts(self, texts: Sequence[str]) -> Sequence[Tensor]:
+    def encode_texts(self, texts: Sequence[str]) -> Sequence[Conditioning]:
         """Return the conditionings of the texts, each as the host encodes it alone; raises what others' do."""
         with forge.without_changes():
             if hasattr(shared.sd_model, "set_clip_skip"):  # the host sets it for each picture
                 shared.sd_model.set_clip_skip(int(shared.opts.CLIP_stop_at_last_layers))
             # Copies, because the host makes them in torch's inference mode.
-            return [conditioning.clone() for conditioning in super().encode_texts(texts)]
+            return [conditioning.map(torch.clone) for conditioning in super().encode_texts(texts)]
 
     def text_encoder_loaded(self) -> AbstractContextManager[None]:
         """Return a context in which the text encoder stays on its device once it is there."""
