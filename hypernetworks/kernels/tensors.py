@@ -7,8 +7,13 @@ from torch import Tensor
 
 
 def version(tensor: Tensor) -> int | None:
-    """Return the count of writes into a tensor; None in inference mode, which keeps no count."""
-    return None if tensor.is_inference() else tensor._version
+    """Return the count of writes into a tensor; None for one made in inference mode, which keeps no count."""
+    if tensor.is_inference():
+        return None
+    try:
+        return tensor._version
+    except RuntimeError:  # made there, and moved outside: it says that it was not
+        return None
 
 
 def raw_bytes(tensor: Tensor) -> memoryview:

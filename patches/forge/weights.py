@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ...hypernetworks.kernels.tensors import version
+
 _NORMS = ("norm_in", "norm1", "norm2", "norm3")
 
 
@@ -19,11 +21,16 @@ def make_usable(module: nn.Module) -> None:
     """
     for part in module.modules():
         for name, weight in part.named_parameters(recurse=False):
-            if weight.is_inference():
+            if _is_marked(weight):
                 part._parameters[name] = nn.Parameter(_unmarked(weight), weight.requires_grad)
         for name, buffer in part.named_buffers(recurse=False):
-            if buffer.is_inference():
+            if _is_marked(buffer):
                 part._buffers[name] = _unmarked(buffer)
+
+
+def _is_marked(tensor: Tensor) -> bool:
+    # A move outside of that mode takes only half of the mark away, and one inside sets the other half.
+    return tensor.is_inference() or version(tensor) is None
 
 
 def _unmarked(tensor: Tensor) -> Tensor:

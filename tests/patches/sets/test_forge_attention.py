@@ -1,17 +1,13 @@
-"""On Forge and its kin: networks through the hooks of its blocks, what cannot be done said in one sentence."""
+"""On Forge and its kin: networks through the hooks of its blocks."""
 
 from __future__ import annotations
 
-import html
 import inspect
-import warnings
 
 import pytest
 import torch
-from hypernetwork_workbench.hypernetworks.base.errors import TrainingError
 from hypernetwork_workbench.hypernetworks.compose.bound import Apply, Chain
 from hypernetwork_workbench.hypernetworks.network.hypernetwork import Hypernetwork, Structure
-from hypernetwork_workbench.hypernetworks.train.settings.job import Job
 from hypernetwork_workbench.patches.patching import capabilities
 from hypernetwork_workbench.patches.sets import attention, forge_attention
 from torch import nn
@@ -151,7 +147,7 @@ def test_the_patch_goes_in_once_and_comes_out_as_it_went_in(forge):
 
 def test_other_hosts_are_never_searched_for_forge(host):
     assert not forge_attention.patch.is_needed
-    assert capabilities.why_no_training() is None
+    assert capabilities.attention_asks_for_networks()
 
 
 def test_widths_are_read_from_where_forge_holds_the_u_net(forge):
@@ -166,22 +162,6 @@ def test_a_host_that_has_not_loaded_a_checkpoint_yet_has_no_widths(forge, host, 
 
     monkeypatch.setattr(host.module("shared"), "sd_model", object())
     assert attention_layers.loaded_widths() == ()
-
-
-def test_training_is_refused_with_one_sentence_which_the_tab_says_too(forge, caplog):
-    import gradio as gr
-    from hypernetwork_workbench.patches.runs.training import run_job
-    from hypernetwork_workbench.patches.tabs.train import tab
-
-    reason = capabilities.why_no_training()
-    with pytest.raises(TrainingError, match="only makes pictures"):
-        run_job(Job.from_mapping({"network": {"file": "any.pt"}, "data": {"folder": "any"}, "output": {"name": "any"}}))
-    with warnings.catch_warnings(), gr.Blocks() as page:
-        warnings.simplefilter("ignore")
-        tab.build()
-    (said,) = [block.value for block in page.blocks.values() if block.elem_id == "hnw_train_off"]
-    assert reason in html.unescape(said)
-    assert caplog.text.count(reason) == 1
 
 
 def test_networks_loaded_while_a_picture_is_made_are_of_use_afterwards(forge, host):

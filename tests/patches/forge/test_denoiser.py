@@ -1,0 +1,127 @@
+"""Forge's U-Net with gradients: those of the WebUI's way, the numbers of a picture, and all as it was afterwards."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypernetwork_workbench.hypernetworks.base.errors import TrainingError
+from hypernetwork_workbench.hypernetworks.network.hypernetwork import Hypernetwork
+from hypernetwork_workbench.hypernetworks.ports import Computing
+from torch import nn
+
+from tests.patches.model.test_gradients import STRUCTURE, assert_same, batch, gradients
+from tests.support.tiny_checkpoint import WIDTHS
+
+
+@pytest.fixture
+def expected(patched):
+    """Return the gradients of the WebUI's way."""
+    from hypernetwork_workbench.patches.model.host import HostDenoiser
+
+    return gradients(HostDenoiser(), Computing("SDPA", "none"))
+
+
+@pytest.fixture
+def denoiser(expected, forge):
+    from hypernetwork_workbench.patches.forge.denoiser import ForgeDenoiser
+
+    return ForgeDenoiser()
+
+
+@pytest.fixture
+def unet(forge):
+    return forge[0].forge_objects.unet.model.diffusion_model
+
+
+@pytest.mark.parametrize("checkpointing", ["none", "attention", "all"])
+@pytest.mark.parametrize("attention", ["SDPA", "host"])
+def test_gradients_are_those_of_the_webui(expected, denoiser, attention, checkpointing):
+    assert_same(gradients(denoiser, Computing(attention, checkpointing)), expected)
+
+
+def test_it_predicts_what_a_picture_is_made_of(denoiser, unet):
+    noisy = batch()
+    network = Hypernetwork.create(STRUCTURE, denoiser.widths, 0)
+    with torch.inference_mode():
+        plain = unet(noisy.noisy, noisy.timesteps.float(), context=noisy.conditioning.text)
+    with torch.no_grad():
+        assert torch.equal(denoiser.predict(noisy.noisy, noisy.timesteps, noisy.conditioning), plain)
+        with denoiser.training(network, Computing("host")):
+            trained = denoiser.predict(noisy.noisy, noisy.timesteps, noisy.conditioning)
+    assert not torch.allclose(trained, plain)
+    assert denoiser.widths == WIDTHS
+
+
+def test_the_u_net_is_as_it_was_afterwards(denoiser, unet):
+    def state():
+        return [
+            (name, module.training, sorted(vars(module)), len(module._forward_pre_hooks), len(module._forward_hooks))
+            for name, module in unet.named_modules()
+        ], [(name, weight.requires_grad, weight.data_ptr()) for name, weight in unet.named_parameters()]
+
+    before, numbers = state(), [weight.clone() for weight in unet.parameters()]
+    with pytest.raises(ZeroDivisionError), denoiser.training(Hypernetwork.create(STRUCTURE, WIDTHS, 0), Computing()):
+        raise ZeroDivisionError
+    gradients(denoiser, Computing("auto", "all"))
+    assert state() == before
+    assert all(torch.equal(*pair) for pair in zip(unet.parameters(), numbers, strict=True))
+
+
+def test_the_memory_manager_brings_it_once_with_room_and_again_after_a_picture(denoiser, forge):
+    from hypernetwork_workbench.patches.model import forge as backend
+
+    checkpoint, manager = forge
+    network = Hypernetwork.create(STRUCTURE, denoiser.widths, 0)
+    kept = denoiser.activations(network, (1, 64, 64))
+    assert kept.none > kept.attention > 0
+    one = batch(1)
+    with denoiser.training(network, Computing("SDPA", "attention")):
+        for _ in range(2):
+            denoiser.predict(one.noisy, one.timesteps, one.conditioning)
+        assert manager.asked == [(checkpoint.forge_objects.unet, kept.attention)]
+        with backend.picture():
+            manager.current_loaded_models.clear()
+        denoiser.predict(one.noisy, one.timesteps, one.conditioning)
+    assert len(manager.asked) == 2
+
+
+def test_autocast_is_for_the_networks_alone(denoiser, unet, monkeypatch):
+    seen = {}
+    network = Hypernetwork.create(STRUCTURE, denoiser.widths, 0)
+
+    def note(name):
+        return lambda *_: seen.update({name: torch.is_autocast_enabled("cpu")})
+
+    hooks = [
+        unet.out[2].register_forward_hook(note("U-Net")),
+        network.pair(32)[0].register_forward_hook(note("network")),
+    ]
+    monkeypatch.setattr(denoiser, "_is_own", lambda _autocast: True)  # `ldm` has no weights in bfloat16 here
+    one = batch(1)
+    with denoiser.training(network, Computing("SDPA", "all")), torch.autocast("cpu", torch.bfloat16):
+        denoiser.predict(one.noisy, one.timesteps, one.conditioning).sum().backward()
+    for hook in hooks:
+        hook.remove()
+    assert seen == {"U-Net": False, "network": True}
+
+
+class _Quantised(nn.Module):
+    storage_dtype = "nf4"
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda model: setattr(model, "diffusion_model", _Quantised()), "on weights quantised as NF4; load"),
+        (lambda model: setattr(model, "diffusion_model", nn.Linear(1, 1)), "this checkpoint has a Linear"),
+        (lambda model: setattr(model.diffusion_model.input_blocks[0][0], "in_channels", 9), "takes 9 channels"),
+        (lambda model: setattr(model.predictor, "prediction_type", "const"), r"neither noise nor velocity \(const\)"),
+    ],
+)
+def test_what_cannot_be_trained_on_is_refused_before_a_run_begins(forge, change, sentence):
+    from hypernetwork_workbench.patches.runs import training
+
+    training.require_training()
+    change(forge[0].forge_objects.unet.model)
+    with pytest.raises(TrainingError, match=sentence):
+        training.require_training()

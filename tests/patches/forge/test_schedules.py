@@ -1,0 +1,95 @@
+"""What a U-Net predicts and how much signal is left, read from both ways in which the hosts hold a schedule."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+from hypernetwork_workbench.hypernetworks.base.errors import TrainingError
+
+SIGNAL = torch.linspace(0.99, 0.01, 10)
+
+
+class EPS:
+    sigmas = ((1 - SIGNAL) / SIGNAL) ** 0.5
+
+
+class V_PREDICTION(EPS):  # noqa: N801
+    pass
+
+
+class EDM(V_PREDICTION):
+    pass
+
+
+class X0(EPS):
+    pass
+
+
+class ModelSamplingDiscrete:
+    pass
+
+
+class ModelSamplingContinuousEDM:
+    pass
+
+
+def reforge(steps, kind):
+    return SimpleNamespace(model_sampling=type("ModelSampling", (steps, kind), {})())
+
+
+def forge(kind, **more):
+    return SimpleNamespace(predictor=SimpleNamespace(prediction_type=kind, sigmas=EPS.sigmas, **more))
+
+
+@pytest.mark.parametrize(
+    ("model", "expected"),
+    [
+        (forge("epsilon", alphas_cumprod=SIGNAL), "epsilon"),
+        (forge("v_prediction", alphas_cumprod=SIGNAL), "v"),
+        (reforge(ModelSamplingDiscrete, EPS), "epsilon"),
+        (reforge(ModelSamplingDiscrete, V_PREDICTION), "v"),
+    ],
+)
+def test_noise_and_velocity_are_known_with_their_signal(host, model, expected):
+    from hypernetwork_workbench.patches.forge import schedules
+
+    assert schedules.prediction(model) == expected
+    assert torch.allclose(schedules.signal(model), SIGNAL, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        forge("const"),
+        forge("edm", alphas_cumprod=SIGNAL),
+        forge("v_prediction"),
+        reforge(ModelSamplingContinuousEDM, V_PREDICTION),
+        reforge(ModelSamplingDiscrete, EDM),
+        reforge(ModelSamplingDiscrete, X0),
+        reforge(ModelSamplingDiscrete, object),
+    ],
+)
+def test_anything_else_is_refused(host, model):
+    from hypernetwork_workbench.patches.forge import schedules
+
+    with pytest.raises(TrainingError, match="neither noise nor velocity"):
+        schedules.prediction(model)
+
+
+@pytest.mark.parametrize("where", ["option", "Forge's checkpoint", "reForge's checkpoint"])
+def test_a_schedule_that_ends_without_signal_is_that_of_pictures(host, monkeypatch, where):
+    from hypernetwork_workbench.patches.forge import schedules
+
+    shared = host.module("shared")
+    monkeypatch.setattr(
+        schedules.processing, "rescale_zero_terminal_snr_sigmas", lambda sigmas: sigmas * 2, raising=False
+    )
+    if where == "option":
+        monkeypatch.setitem(shared.opts.data, "sd_noise_schedule", "Zero Terminal SNR")
+    elif where == "Forge's checkpoint":
+        monkeypatch.setattr(shared.sd_model, "model_config", SimpleNamespace(ztsnr=True), raising=False)
+    else:
+        monkeypatch.setattr(shared.sd_model, "ztsnr", True, raising=False)
+    assert torch.allclose(schedules.signal(forge("epsilon")), 1 / (1 + 4 * EPS.sigmas**2), atol=1e-6)
