@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 import torch
+from modules import shared
 from torch import Tensor, nn
 
 from ...hypernetworks.base.errors import TrainingError
@@ -17,18 +18,24 @@ from ...hypernetworks.kernels.memory import Activations
 from ...hypernetworks.network.hypernetwork import Hypernetwork, HypernetworkModule
 from ...hypernetworks.ports import Computing
 from ..model import activation_memory, attention_layers, forge, hooks, recomputing
+from ..model.conditioning import check, for_model, vector_width
 from ..model.host import HostDenoiser, check_path
 from ..model.shortcuts import shortcuts
 from . import schedules, weights
 
 _LATENT_CHANNELS = 4
+_REFINER = "SDXLRefiner"
 
 
 def check_checkpoint() -> None:
     """Raise TrainingError where the loaded checkpoint, if there is one, cannot be trained on."""
-    objects = getattr(attention_layers.loaded_model(), "forge_objects_original", None)
+    checkpoint = attention_layers.loaded_model()
+    objects = getattr(checkpoint, "forge_objects_original", None)
     if objects is None:
         return
+    check(checkpoint)
+    if type(getattr(checkpoint, "model_config", None)).__name__ == _REFINER:
+        raise TrainingError("SDXL's refiner only finishes pictures and cannot be trained on: load the base checkpoint")
     unet = objects.unet.model.diffusion_model
     stored = getattr(unet, "storage_dtype", None)
     if isinstance(stored, str):  # torch has names for the others
@@ -57,7 +64,7 @@ class ForgeDenoiser(HostDenoiser):
         patcher = forge.originals().unet
         model = patcher.model
         self.widths = attention_layers.widths(model.diffusion_model)
-        self.vector_width = 0
+        self.vector_width = vector_width(shared.sd_model)
         self.device = torch.device(patcher.load_device)
         self.dtype = _computing_dtype(model)
         self.prediction = schedules.prediction(model)
@@ -97,10 +104,16 @@ class ForgeDenoiser(HostDenoiser):
         """Return the prediction, shaped like `noisy` [batch, 4, height, width], in float32."""
         self._load()
         self._autocast = autocast_dtype(self.device)
-        text = conditioning.text.to(self.dtype)
+        given = self._in_its_form(conditioning)
         with self._surroundings(), shortcuts.one_forward():
-            predicted: Tensor = self._unet(noisy.to(self.dtype), timesteps.float(), context=text, **hooks.arguments())
+            predicted: Tensor = self._unet(noisy.to(self.dtype), timesteps.float(), **given, **hooks.arguments())
         return predicted.float()
+
+    def _in_its_form(self, conditioning: Conditioning) -> dict[str, Tensor]:
+        """Return the arguments of the U-Net that carry a conditioning."""
+        given = for_model(shared.sd_model, conditioning, self.dtype)
+        vector = {"y": given["vector"]} if "vector" in given else {}
+        return {"context": conditioning.text.to(self.dtype), **vector}
 
     @property
     def _unet(self) -> Any:

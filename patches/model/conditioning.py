@@ -1,7 +1,11 @@
-"""The conditioning in the form of the loaded checkpoint: `ldm`'s, or with vector and sizes that of `sgm` (SDXL)."""
+"""The conditioning in the form of the loaded checkpoint: `ldm`'s, or with vector and sizes that of `sgm` (SDXL).
+
+Forge has no `sgm`: there, sizes are embedded here, as `sgm` and Forge do.
+"""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -9,6 +13,7 @@ from torch import Tensor
 
 from ...hypernetworks.base.errors import TrainingError
 from ...hypernetworks.conditioning import Conditioning
+from . import attention_layers
 
 #: What the embedders of `sgm` call the parts of `Conditioning.sizes`, two numbers each, in its order.
 _SIZES = ("original_size_as_tuple", "crop_coords_top_left", "target_size_as_tuple")
@@ -16,6 +21,10 @@ _REFINER = "aesthetic_score"
 _LATENT_CHANNELS = 4
 #: What the host calls a U-Net that takes what a picture looks like, from another encoder.
 _UNCLIP = "crossattn-adm"
+#: What a U-Net that takes a vector says of its classes.
+_WITH_VECTOR = "sequential"
+#: Width of an embedded number of a size, and the longest period in it (Vaswani et al. 2017, as `sgm` sets them).
+_SIZE_WIDTH, _LONGEST = 256, 10_000.0
 
 
 def check(model: Any) -> None:
@@ -41,10 +50,11 @@ def check(model: Any) -> None:
 
 def vector_width(model: Any) -> int:
     """Return the width of the vector of a text; 0 where a checkpoint takes none."""
-    if not _embedders(model):
+    unet: Any = attention_layers.unet_of(model)
+    if getattr(unet, "num_classes", None) != _WITH_VECTOR:
         return 0
     sizes = _embedded(model, torch.zeros(1, 2 * len(_SIZES)))
-    return int(model.model.diffusion_model.label_emb[0][0].in_features) - sum(each.shape[1] for each in sizes)
+    return int(unet.label_emb[0][0].in_features) - sum(each.shape[1] for each in sizes)
 
 
 def encoded(model: Any, texts: list[str]) -> list[Conditioning]:
@@ -67,6 +77,14 @@ def for_model(model: Any, conditioning: Conditioning, dtype: torch.dtype) -> dic
     return {"crossattn": text, "vector": vector.to(dtype)}
 
 
+def timestep_embedding(numbers: Tensor) -> Tensor:
+    """Return numbers [count] as cosines and sines, [count, 256]."""
+    half = _SIZE_WIDTH // 2
+    steps = torch.arange(half, dtype=torch.float32, device=numbers.device) / half
+    angles = numbers.float()[:, None] * torch.exp(-math.log(_LONGEST) * steps)
+    return torch.cat([angles.cos(), angles.sin()], dim=1)
+
+
 def _embedders(model: Any) -> list[Any]:
     return list(getattr(getattr(model, "conditioner", None), "embedders", ()))
 
@@ -74,5 +92,7 @@ def _embedders(model: Any) -> list[Any]:
 @torch.no_grad()
 def _embedded(model: Any, sizes: Tensor) -> list[Tensor]:
     """Return sizes [batch, 6] as the checkpoint's own embedders give them, each [batch, width], in their order."""
+    if not _embedders(model):
+        return [timestep_embedding(sizes.flatten()).view(len(sizes), -1)]
     pairs = dict(zip(_SIZES, sizes.split(2, dim=1), strict=True))
     return [embedder(pairs[embedder.input_key]) for embedder in _embedders(model) if embedder.input_key in pairs]
