@@ -17,7 +17,8 @@ from ...hypernetworks.kernels.devices import autocast_dtype
 from ...hypernetworks.kernels.memory import Activations
 from ...hypernetworks.network.hypernetwork import Hypernetwork, HypernetworkModule
 from ...hypernetworks.ports import Computing
-from ..model import activation_memory, attention_layers, forge, hooks, recomputing
+from .. import backend
+from ..model import activation_memory, attention_layers, hooks, recomputing
 from ..model.conditioning import check, for_model, vector_width
 from ..model.host import HostDenoiser, check_path
 from ..model.shortcuts import shortcuts
@@ -61,7 +62,7 @@ class ForgeDenoiser(HostDenoiser):
 
     def __init__(self) -> None:
         check_checkpoint()
-        patcher = forge.originals().unet
+        patcher = backend.originals().unet
         model = patcher.model
         self.widths = attention_layers.widths(model.diffusion_model)
         self.vector_width = vector_width(shared.sd_model)
@@ -84,7 +85,7 @@ class ForgeDenoiser(HostDenoiser):
         """Do as on other hosts, with the weights on the device and fit for gradients."""
         check_path()
         self._computing = computing
-        self._load()
+        self._load(again=True)  # others may have used it meanwhile
         with self._autocast_kept(network), self._on_copies(), super().training(network, computing):
             yield
 
@@ -117,13 +118,13 @@ class ForgeDenoiser(HostDenoiser):
 
     @property
     def _unet(self) -> Any:
-        return forge.originals().unet.model.diffusion_model
+        return backend.originals().unet.model.diffusion_model
 
-    def _load(self) -> None:
+    def _load(self, again: bool = False) -> None:
         """Bring the U-Net to the device unless it is there; a picture may have taken it away."""
-        patcher = forge.originals().unet
-        if not forge.is_settled(patcher):
-            forge.load(patcher, self._expected.of(self._computing.checkpointing) if self._expected else 0)
+        patcher = backend.originals().unet
+        if again or not backend.is_settled(patcher):
+            backend.load(patcher, self._expected.of(self._computing.checkpointing) if self._expected else 0)
             weights.make_usable(patcher.model)
 
     def _casting(self) -> AbstractContextManager[None]:

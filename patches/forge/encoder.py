@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ...hypernetworks.conditioning import Conditioning
 from ...hypernetworks.kernels.tensors import raw_bytes
-from ..model import forge
+from .. import backend
 from ..model.encoders import HostEncoder, fingerprint, text_settings
 
 #: Limits of the logarithm of the variance, as in the VAE's own posterior.
@@ -25,10 +25,10 @@ class ForgeEncoder(HostEncoder):
 
     def encode_posterior(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
         """Return mean and standard deviation of the latents, each [batch, 4, height / 8, width / 8], scaled."""
-        vae = forge.originals().vae
+        vae = backend.originals().vae
         model = vae.first_stage_model
-        with forge.encoders_needed(), torch.inference_mode():
-            forge.load(vae.patcher, int(vae.memory_used_encode(pictures.shape, vae.vae_dtype)))
+        with backend.encoders_needed(), torch.inference_mode():
+            backend.load(vae.patcher, int(vae.memory_used_encode(pictures.shape, vae.vae_dtype)))
             moments = model.encoder(pictures.to(vae.device, vae.vae_dtype))
             if getattr(model, "quant_conv", None) is not None:
                 moments = model.quant_conv(moments)
@@ -39,17 +39,17 @@ class ForgeEncoder(HostEncoder):
 
     def picture_fingerprint(self) -> str:
         """Return the hash of the VAE's weights, so that a VAE chosen by hand differs too."""
-        vae = forge.originals().vae
+        vae = backend.originals().vae
         return fingerprint(vae.first_stage_model, self._scale(), str(vae.vae_dtype))
 
     def text_fingerprint(self) -> str:
         """Return the hash of the text encoder's weights and of the settings and embeddings that change its output."""
         settings = [*text_settings(), *_embeddings()]
-        return fingerprint(forge.originals().clip.cond_stage_model, *settings)
+        return fingerprint(backend.originals().clip.cond_stage_model, *settings)
 
     def encode_texts(self, texts: Sequence[str]) -> Sequence[Conditioning]:
         """Return the conditionings of the texts, each as the host encodes it alone; raises what others' do."""
-        with forge.without_changes():
+        with backend.without_changes():
             if hasattr(shared.sd_model, "set_clip_skip"):  # the host sets it for each picture
                 shared.sd_model.set_clip_skip(int(shared.opts.CLIP_stop_at_last_layers))
             # Copies, because the host makes them in torch's inference mode.
@@ -57,11 +57,11 @@ class ForgeEncoder(HostEncoder):
 
     def text_encoder_loaded(self) -> AbstractContextManager[None]:
         """Return a context in which the text encoder stays on its device once it is there."""
-        return forge.encoders_needed()
+        return backend.encoders_needed()
 
     def unloaded(self) -> AbstractContextManager[None]:
         """Return a context in which VAE and text encoder are off the GPU, except while something needs one."""
-        return forge.encoders_away()
+        return backend.encoders_away()
 
     @staticmethod
     def _scale() -> float:
@@ -71,7 +71,7 @@ class ForgeEncoder(HostEncoder):
 
 def _into_latents(numbers: Tensor) -> Tensor:
     """Return what the U-Net takes for an output of the VAE."""
-    objects = forge.originals()
+    objects = backend.originals()
     own = getattr(objects.vae.first_stage_model, "process_in", None)
     scaled: Tensor = own(numbers) if own else objects.unet.model.process_latent_in(numbers)
     return scaled

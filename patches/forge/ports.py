@@ -9,7 +9,8 @@ from PIL import Image
 
 from ...hypernetworks.network.hypernetwork import Hypernetwork
 from ...hypernetworks.ports import PictureRequest, Ports, Progress
-from ..model import forge, host
+from .. import backend
+from ..model import host
 from ..model.previews import HostPreviewer
 from .denoiser import ForgeDenoiser
 from .encoder import ForgeEncoder
@@ -19,7 +20,7 @@ class ForgePreviewer(HostPreviewer):
     """Makes pictures in the same way as the txt2img tab, with the checkpoint that was loaded first."""
 
     def __init__(self) -> None:
-        self._chosen = forge.chosen()
+        self._chosen = backend.chosen()
 
     def generate(
         self, requests: Sequence[PictureRequest], network: Hypernetwork | None, strength: float
@@ -29,7 +30,7 @@ class ForgePreviewer(HostPreviewer):
         Raises:
             SettingsError: the host has no such sampler.
         """
-        with forge.with_choice(self._chosen):
+        with backend.with_choice(self._chosen):
             return super().generate(requests, network, strength)
 
 
@@ -39,6 +40,6 @@ def ports(progress: Progress | None = None) -> Ports:
     Raises:
         TrainingError: there is none, or none that can be trained on.
     """
-    forge.load_chosen()
+    backend.load_chosen()
     given = host.ports(progress, ForgeDenoiser())
     return replace(given, encoder=ForgeEncoder(), previewer=ForgePreviewer())

@@ -24,8 +24,9 @@ from ...hypernetworks.network.hypernetwork import Hypernetwork
 from ...hypernetworks.pages import sentences
 from ...hypernetworks.ports import Checkpoint, Computing, Ports, Progress
 from ...hypernetworks.train.noise import zero_terminal_snr
+from .. import backend
 from ..patching import patch_set, switches
-from . import activation_memory, attention_layers, forge, lean_layers, recomputing, temporary, unet_attention
+from . import activation_memory, attention_layers, lean_layers, recomputing, temporary, unet_attention
 from .conditioning import check, for_model, vector_width
 from .encoders import HostEncoder
 from .previews import HostPreviewer, find_sampler
@@ -49,8 +50,8 @@ def unet() -> nn.Module:
 
 def require_checkpoint() -> None:
     """Load the chosen checkpoint where the host leaves that to the first picture; raise TrainingError without one."""
-    if forge.is_here():
-        forge.load_chosen()
+    if backend.is_here():
+        backend.load_chosen()
     unet()
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from modules import progress, sd_models, shared
 
-from . import forge
+from .. import backend
 
 
 @contextmanager
@@ -37,8 +37,8 @@ def _kept_job() -> Iterator[None]:
 @contextmanager
 def _kept_checkpoint() -> Iterator[None]:
     """Load the present checkpoint again if somebody chose another one in the block."""
-    if forge.chosen() is not None:
-        with forge.kept_checkpoint():
+    if backend.chosen() is not None:
+        with backend.kept_checkpoint():
             yield
         return
     info = shared.sd_model.sd_checkpoint_info

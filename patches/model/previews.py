@@ -15,7 +15,8 @@ from torch import Tensor
 from ...hypernetworks.base.errors import SettingsError
 from ...hypernetworks.network.hypernetwork import Hypernetwork
 from ...hypernetworks.ports import PictureRequest
-from . import encoders, forge, temporary
+from .. import backend
+from . import encoders, temporary
 from .loaded import Loaded
 
 #: Pixels of the pictures that are sampled together: many small pictures, but one of 512 x 512 at a time.
@@ -104,8 +105,8 @@ def _pictures(requests: Sequence[PictureRequest]) -> list[Image.Image]:
         stack.enter_context(temporary.preserved_state())
         stack.enter_context(temporary.quiet_total())
         stack.enter_context(encoders.needed(encoders.VAE, encoders.TEXT))
-        if forge.is_here():
-            stack.enter_context(forge.picture())
+        if backend.is_here():
+            stack.enter_context(backend.picture())
         for batch in _batches(requests):
             pictures += _process(batch)
     return pictures
@@ -147,7 +148,7 @@ def _process(batch: list[PictureRequest]) -> list[Image.Image]:
     )
     # The prompt must not load or unload networks: the one to be shown is attached already.
     p.disable_extra_networks = True
-    if forge.is_here():  # it wants to see scripts; these are none
+    if backend.is_here():  # it wants to see scripts; these are none
         p.scripts = scripts.ScriptRunner()
     try:
         processed = processing.process_images(p)

@@ -68,7 +68,7 @@ def test_the_u_net_is_as_it_was_afterwards(denoiser, unet):
 
 
 def test_the_memory_manager_brings_it_once_with_room_and_again_after_a_picture(denoiser, forge):
-    from hypernetwork_workbench.patches.model import forge as backend
+    from hypernetwork_workbench.patches import backend
 
     checkpoint, manager = forge
     network = Hypernetwork.create(STRUCTURE, denoiser.widths, 0)
@@ -94,7 +94,7 @@ def test_autocast_is_for_the_networks_alone(denoiser, unet, monkeypatch):
 
     hooks = [
         unet.out[2].register_forward_hook(note("U-Net")),
-        network.pair(32)[0].register_forward_hook(note("network")),
+        network.pair(32)[0].linear[0].register_forward_hook(note("network")),
     ]
     monkeypatch.setattr(denoiser, "_is_own", lambda _autocast: True)  # `ldm` has no weights in bfloat16 here
     one = batch(1)
