@@ -83,8 +83,8 @@ SENTENCES = (
     "since the state was saved this has changed: captions edited: a.png; the result will be another than without a"
     " break; set output.resume_changed to continue all the same",
     "a.png: cannot be written to D:/out: No space left on device; nothing was changed",
-    "Training is not possible here: training is not possible with FP8 weights here; set Settings > Optimizations > FP8"
-    " weight to Disable.",
+    "training is not possible with FP8 weights here; set Settings > Optimizations > FP8 weight to Disable",
+    "training is not possible on weights quantised as NF4; load the checkpoint in fp16, bf16, fp32 or fp8",
     "'768.k' has a width that none of the networks has; they have 96, 64, 128",
     "must be one of Weighted sum, Exact parallel (sum of the outputs), not 'middle'",
 )

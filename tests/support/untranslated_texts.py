@@ -64,6 +64,7 @@ NOT_TRANSLATED = {
     "Unknown hypernetwork: {}",
     "What was not used is told in the HTTP API and with grids",
     "Widths the network acts on, such as 768, 320, 640, 1280. Empty: all that the model has.",
+    "Zero Terminal SNR",
     "\\[InternetShortcut\\]|\\[Desktop Entry\\]",
     "Zero Terminal SNR",
     "activation text",
