@@ -71,7 +71,13 @@ def casts_by_itself() -> bool:
 
 
 def model_widths() -> tuple[int, ...]:
-    """Return the attention widths of the loaded checkpoint; empty where none is loaded."""
+    """Return the attention widths of the checkpoint, which Forge loads for that; empty where none is loaded.
+
+    Raises:
+        TrainingError: the chosen checkpoint cannot be loaded.
+    """
+    if backend.is_here():
+        backend.load_chosen()
     found = attention_layers.loaded_unet()
     return () if found is None else attention_layers.widths(found)
 
