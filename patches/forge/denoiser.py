@@ -24,7 +24,6 @@ from ..model.host import HostDenoiser, check_path
 from ..model.shortcuts import shortcuts
 from . import schedules, weights
 
-_LATENT_CHANNELS = 4
 _REFINER = "SDXLRefiner"
 
 
@@ -47,12 +46,6 @@ def check_checkpoint() -> None:
     if not attention_layers.widths(unet):
         raise TrainingError(
             f"hypernetworks are for the U-Nets of SD1, SD2 and SDXL; this checkpoint has a {type(unet).__name__}"
-        )
-    channels = next(layer.in_channels for layer in unet.modules() if isinstance(layer, nn.Conv2d))
-    if channels != _LATENT_CHANNELS:
-        raise TrainingError(
-            f"training is not possible on inpainting and instruct models, whose U-Net takes {channels} channels; "
-            "load the model that it was made from, and use the network with both"
         )
     schedules.prediction(objects.unet.model)
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from modules import processing, shared
+from modules import shared
 from torch import Tensor
 
 from ...hypernetworks.base.errors import TrainingError
+from ...hypernetworks.train.noise import zero_terminal_snr
+from ..model import temporary
 
 _PREDICTIONS = {"epsilon": "epsilon", "v_prediction": "v"}
 #: reForge's kinds by the classes that its schedules are made of; each is asked for before those it is built on.
@@ -37,11 +42,49 @@ def prediction(model: Any) -> str:
 
 def signal(model: Any) -> Tensor:
     """Return the share of signal at each timestep, [timesteps], float32, as it is for pictures."""
-    sigmas = schedule_of(model).sigmas.clone().cpu()
-    if _has_zero_end():
-        host: Any = processing
-        sigmas = host.rescale_zero_terminal_snr_sigmas(sigmas)
-    return (1 / (1 + sigmas.double() ** 2)).float()
+    sigmas = schedule_of(model).sigmas.clone().cpu().double()
+    alphas = (1 / (1 + sigmas**2)).float()
+    return zero_terminal_snr(alphas) if _has_zero_end() else alphas
+
+
+@contextmanager
+def taken_for(model: Any, prediction: str, alphas_cumprod: Tensor) -> Iterator[None]:
+    """Let the host sample as if its U-Net predicted this on this schedule; see `hypernetworks.ports.Denoiser`."""
+    schedule = schedule_of(model)
+    # Samplers go by noise over signal, which a step without signal makes infinite; the host has this share there too.
+    alphas = alphas_cumprod.to(schedule.sigmas.device).clamp(min=temporary.LEAST_SIGNAL)
+    before, option = (schedule.sigmas, _objective(schedule)), shared.opts.data.get(temporary.SCHEDULE_OPTION)
+    try:
+        if option is not None:
+            shared.opts.data[temporary.SCHEDULE_OPTION] = "Default"
+        _set(schedule, ((1 - alphas) / alphas).sqrt(), _as_here(schedule, prediction))
+        yield
+    finally:
+        _set(schedule, *before)
+        if option is not None:
+            shared.opts.data[temporary.SCHEDULE_OPTION] = option
+
+
+def _objective(schedule: Any) -> Any:
+    """Return what tells what the U-Net predicts: a text in Forge, the class of the schedule in reForge."""
+    return getattr(schedule, "prediction_type", type(schedule))
+
+
+def _as_here(schedule: Any, prediction: str) -> Any:
+    """Return a prediction as `_objective` gives it."""
+    if hasattr(schedule, "prediction_type"):
+        return next(name for name, known in _PREDICTIONS.items() if known == prediction)
+    steps = type(schedule).__bases__[0]
+    name = next(name for name, known in _CLASSES.items() if known == prediction)
+    return type(type(schedule).__name__, (steps, getattr(sys.modules[steps.__module__], name)), {})
+
+
+def _set(schedule: Any, sigmas: Tensor, objective: Any) -> None:
+    schedule.set_sigmas(sigmas)
+    if isinstance(objective, str):
+        schedule.prediction_type = objective
+    else:
+        schedule.__class__ = objective
 
 
 def schedule_of(model: Any) -> Any:
@@ -53,6 +96,6 @@ def _has_zero_end() -> bool:
     """Tell whether the host makes pictures with zero signal at the last timestep; it changes its schedule for each."""
     checkpoint = shared.sd_model
     config = getattr(checkpoint, "model_config", None)
-    return getattr(shared.opts, "sd_noise_schedule", "") == "Zero Terminal SNR" or bool(
+    return getattr(shared.opts, temporary.SCHEDULE_OPTION, "") == temporary.ZERO_SNR or bool(
         getattr(config, "ztsnr", False) or getattr(checkpoint, "ztsnr", False)
     )

@@ -33,8 +33,9 @@ def check(model: Any) -> None:
         raise TrainingError("checkpoints of this kind cannot be trained on; load an SD1, SD2 or SDXL checkpoint")
     # With nothing of that picture an inpainting model learns what its base does, but worse; with the picture itself it
     # has the answer before it. Instruct-pix2pix wants pairs of pictures.
-    channels = int(getattr(model.model.diffusion_model, "in_channels", _LATENT_CHANNELS))
-    if channels != _LATENT_CHANNELS or getattr(model.model, "conditioning_key", None) == _UNCLIP:
+    channels = int(getattr(attention_layers.unet_of(model), "in_channels", _LATENT_CHANNELS))
+    kind = getattr(getattr(model, "model", None), "conditioning_key", None)
+    if channels != _LATENT_CHANNELS or kind == _UNCLIP:
         raise TrainingError(
             f"the U-Net of this checkpoint takes a picture beside the text ({channels} channels), as those of "
             "inpainting, depth, instruct-pix2pix and unCLIP do; train on the model that it was made from, the "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -46,9 +46,12 @@ class HostPreviewer:
         Raises:
             SettingsError: the host has no such sampler.
         """
-        taken = temporary.taken_for(*self._taken_for) if self._taken_for else nullcontext()
+        taken = self._taking(*self._taken_for) if self._taken_for else nullcontext()
         with temporary.mode(network, is_training=False), temporary.attached(network, strength), taken:
             return _pictures(requests)
+
+    def _taking(self, prediction: str, alphas_cumprod: Tensor) -> AbstractContextManager[None]:
+        return temporary.taken_for(prediction, alphas_cumprod)
 
 
 def pictures_with(requests: Sequence[PictureRequest], loaded: Loaded | None) -> list[Image.Image]:

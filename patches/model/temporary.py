@@ -21,7 +21,8 @@ PARAMETERIZATIONS = {"epsilon": "eps", "v": "v"}
 #: The host's setting of the schedule of its samplers.
 SCHEDULE_OPTION = "sd_noise_schedule"
 ZERO_SNR = "Zero Terminal SNR"
-_LEAST_SIGNAL = 4.8973451890853435e-08
+#: The share that the hosts leave to a last timestep without signal.
+LEAST_SIGNAL = 4.8973451890853435e-08
 _STATE_FIELDS = ("job", "job_no", "job_count", "sampling_step", "sampling_steps", "textinfo", "current_latent")
 
 
@@ -192,7 +193,7 @@ def taken_for(prediction: str, alphas_cumprod: torch.Tensor) -> Iterator[None]:
     model = shared.sd_model
     schedule = alphas_cumprod.clone()
     # Samplers go by noise over signal, which a step without signal makes infinite; the host has this share there too.
-    schedule[-1] = schedule[-1].clamp(min=_LEAST_SIGNAL)
+    schedule[-1] = schedule[-1].clamp(min=LEAST_SIGNAL)
     values = {"parameterization": PARAMETERIZATIONS[prediction]}
     # The host starts each job from the schedule of the checkpoint and changes it as its settings say.
     values |= {name: schedule for name in ("alphas_cumprod", "alphas_cumprod_original") if hasattr(model, name)}

@@ -66,7 +66,6 @@ NOT_TRANSLATED = {
     "Widths the network acts on, such as 768, 320, 640, 1280. Empty: all that the model has.",
     "Zero Terminal SNR",
     "\\[InternetShortcut\\]|\\[Desktop Entry\\]",
-    "Zero Terminal SNR",
     "activation text",
     "activation {}, activate_output {}",
     "an unknown checkpoint",

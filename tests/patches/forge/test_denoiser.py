@@ -114,7 +114,7 @@ class _Quantised(nn.Module):
     [
         (lambda model: setattr(model, "diffusion_model", _Quantised()), "on weights quantised as NF4; load"),
         (lambda model: setattr(model, "diffusion_model", nn.Linear(1, 1)), "this checkpoint has a Linear"),
-        (lambda model: setattr(model.diffusion_model.input_blocks[0][0], "in_channels", 9), "takes 9 channels"),
+        (lambda model: setattr(model.diffusion_model, "in_channels", 9), r"beside the text \(9 channels\)"),
         (lambda model: setattr(model.predictor, "prediction_type", "const"), r"neither noise nor velocity \(const\)"),
     ],
 )

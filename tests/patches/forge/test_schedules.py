@@ -83,13 +83,38 @@ def test_a_schedule_that_ends_without_signal_is_that_of_pictures(host, monkeypat
     from hypernetwork_workbench.patches.forge import schedules
 
     shared = host.module("shared")
-    monkeypatch.setattr(
-        schedules.processing, "rescale_zero_terminal_snr_sigmas", lambda sigmas: sigmas * 2, raising=False
-    )
     if where == "option":
         monkeypatch.setitem(shared.opts.data, "sd_noise_schedule", "Zero Terminal SNR")
     elif where == "Forge's checkpoint":
         monkeypatch.setattr(shared.sd_model, "model_config", SimpleNamespace(ztsnr=True), raising=False)
     else:
         monkeypatch.setattr(shared.sd_model, "ztsnr", True, raising=False)
-    assert torch.allclose(schedules.signal(forge("epsilon")), 1 / (1 + 4 * EPS.sigmas**2), atol=1e-6)
+    found = schedules.signal(forge("epsilon"))
+    assert found[0] == pytest.approx(SIGNAL[0])
+    assert found[-1] == 0
+
+
+class _Settable:
+    def set_sigmas(self, sigmas):
+        self.sigmas = sigmas
+
+
+@pytest.mark.parametrize("kind", ["Forge", "reForge"])
+def test_pictures_may_take_the_u_net_for_another_for_a_while(host, monkeypatch, kind):
+    from hypernetwork_workbench.patches.forge import schedules
+
+    model = reforge(type("ModelSamplingDiscrete", (_Settable,), {"__module__": __name__}), EPS)
+    if kind == "Forge":
+        model = SimpleNamespace(predictor=_Settable())
+        vars(model.predictor).update(prediction_type="epsilon", alphas_cumprod=SIGNAL, sigmas=EPS.sigmas)
+    shared = host.module("shared")
+    monkeypatch.setitem(shared.opts.data, "sd_noise_schedule", "Zero Terminal SNR")
+    wanted = SIGNAL.flip(0).sort(descending=True).values * 0.5
+    wanted[-1] = 0
+    with schedules.taken_for(model, "v", wanted):
+        assert schedules.prediction(model) == "v"
+        assert torch.allclose(schedules.signal(model), wanted, atol=1e-6)
+        assert shared.opts.data["sd_noise_schedule"] == "Default"
+    assert schedules.prediction(model) == "epsilon"
+    assert schedules.schedule_of(model).sigmas is EPS.sigmas
+    assert shared.opts.data["sd_noise_schedule"] == "Zero Terminal SNR"
