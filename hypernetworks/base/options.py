@@ -55,6 +55,7 @@ class Option:
         minimum, maximum: inclusive limits of a number, or of each number of a list.
         above: exclusive lower limit of such a number.
         choices: the only values allowed; empty where all are. A registry stands for its members, also later ones.
+        is_open: whether other values than `choices` are allowed; the settings class checks them by a rule.
         is_path: whether the text names a file or folder; a relative one counts from the folder of the job file.
         starts_with_paths: the same for each line of the text; more may follow after a bar.
         lines: height of the text field, in lines.
@@ -70,6 +71,7 @@ class Option:
     maximum: float | None = None
     above: float | None = None
     choices: Collection[str] = ()
+    is_open: bool = False
     is_path: bool = False
     starts_with_paths: bool = False
     lines: int = 1
@@ -263,7 +265,7 @@ def as_text(value: Any) -> str:
 
 def check_limits(name: str, value: Any, option: Option) -> None:
     """Raise SettingsError if `value` is outside the limits or the choices of `option`."""
-    if option.choices and value not in option.choices:
+    if option.choices and not option.is_open and value not in option.choices:
         raise SettingsError(name, f"must be one of {', '.join(option.choices)}, not {shown(value)}")
     for number in value if isinstance(value, tuple) else (value,):
         if isinstance(number, (str, bool)):

@@ -20,8 +20,10 @@ from ..data.pictures.finding import find_pictures
 from ..data.settings import DataSettings
 from ..pages.charts import Curve, draw_chart
 from ..pages.sentences import in_page_words
+from ..train.optim.own_rates import unused_rate
 from ..train.optim.schedules import Schedule
 from ..train.settings.job import SECTIONS, Job
+from ..train.settings.optimizer import OptimizerSettings
 from ..train.settings.schedule import ScheduleSettings
 from ..train.settings.training import TrainSettings
 
@@ -42,14 +44,18 @@ class PlannedRates:
         schedule: the rate of each step.
         end_step: the step at which the run ends.
         steps_per_epoch: for the pictures that were counted; None where that was not needed.
+        unused: a sentence where the optimizer does not use them, or an empty text.
     """
 
     schedule: Schedule
     end_step: int
     steps_per_epoch: int | None
+    unused: str = ""
 
     def chart(self) -> Markup:
-        """Return the rates over the steps as a chart in SVG."""
+        """Return the rates over the steps as a chart in SVG; empty where they are not used."""
+        if self.unused:
+            return Markup()
         stride = max(1, self.end_step // _POINTS)
         steps = sorted({*range(0, self.end_step, stride), *self._corners(), self.end_step - 1})
         return draw_chart([Curve("learning rate", [(s, self.schedule.rate(s)) for s in steps])], None, self.end_step)
@@ -58,6 +64,8 @@ class PlannedRates:
         """Return length and rates of the run as a sentence."""
         first, last = self.schedule.rate(0), self.schedule.rate(self.end_step - 1)
         course = f"{first:.3g}" if first == last else f"{first:.3g} at first, {last:.3g} at last"
+        if self.unused:
+            return self.unused
         epochs = f" ({self.end_step / self.steps_per_epoch:.3g} epochs)" if self.steps_per_epoch else ""
         return f"{self.end_step} steps{epochs}; learning rate {course}."
 
@@ -103,7 +111,7 @@ def planned_rates(tables: Mapping[str, Mapping[str, Any]]) -> PlannedRates:
         steps = train.steps(per_epoch or 1)
     with _section("schedule"):
         rates = schedule.schedule(steps, per_epoch or 1)
-    return PlannedRates(rates, min(steps, rates.end_step or steps), per_epoch)
+    return PlannedRates(rates, min(steps, rates.end_step or steps), per_epoch, _unused(tables.get("optimizer", {})))
 
 
 def in_words(error: WorkbenchError) -> WorkbenchError:
@@ -125,6 +133,16 @@ def _section(name: str) -> Iterator[None]:
         yield
     except SettingsError as error:
         raise error.within(name) from error
+
+
+def _unused(optimizer: Mapping[str, Any]) -> str:
+    """Return a sentence where the optimizer that was entered does not use the rates."""
+    defaults = OptimizerSettings()
+    name, arguments = (optimizer.get(key, getattr(defaults, key)) for key in ("name", "arguments"))
+    try:
+        return unused_rate(name, arguments)
+    except SettingsError:  # it is told at its own field
+        return ""
 
 
 def _entered(tables: Mapping[str, Mapping[str, Any]], address: str) -> Any:

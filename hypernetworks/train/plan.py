@@ -6,8 +6,6 @@ import secrets
 from collections import Counter
 from dataclasses import dataclass
 
-import torch
-
 from ..base.atomic import not_folder
 from ..base.errors import ErrorCollector, SettingsError
 from ..base.intervals import parse_interval
@@ -19,8 +17,9 @@ from ..kernels import attention
 from ..network.hypernetwork import Hypernetwork
 from ..ports import PictureRequest, Ports
 from .memory_plan import MemoryPlan, plan_memory
-from .optim import optimizers, schedules
+from .optim import own_rates, schedules
 from .optim.precision import Precision
+from .optim.trial import check
 from .origin import Origin
 from .paths import OutputPaths
 from .rate_search import Horizons
@@ -114,10 +113,12 @@ class TrainingPlan:
             "epochs.",
             f"{weights:,} weights for the widths {', '.join(map(str, network.widths))}.",
             self.memory.line(),
-            f"The learning rate starts at {self.schedule.rate(0):.3g} and ends at "
-            f"{self.schedule.rate(self.end_step - 1):.3g}.",
         ]
-        if not optimizers.KINDS[job.optimizer.name].finds_rate:
+        optimizer = job.optimizer
+        if not own_rates.ignores_rate(optimizer.name, optimizer.arguments):
+            first, last = self.schedule.rate(0), self.schedule.rate(self.end_step - 1)
+            lines.append(f"The learning rate starts at {first:.3g} and ends at {last:.3g}.")
+        if not own_rates.why_no_rate(optimizer.name, optimizer.arguments):
             lines.append(f"Find a rate would take at most {Horizons.of(self.end_step).most_steps} steps for this run.")
         if job.train.validation_share and not len(self.held_out):
             lines.append("No picture is held out for validation: that takes at least two to train on.")
@@ -146,7 +147,7 @@ def make_plan(job: Job, ports: Ports, resume: bool = False) -> TrainingPlan:
     with errors:
         Precision(job.train.precision, denoiser.device, denoiser.dtype)
     with errors:  # for any weight: whether it is installed and takes its options
-        optimizers.build([torch.nn.Parameter(torch.zeros(1, 1))], job.optimizer.name, job.optimizer.arguments)
+        check(job.optimizer.name, job.optimizer.arguments)
     with errors:
         cache = _latent_cache(job, ports)
         known = cache.known_pictures() if cache else {}
@@ -189,7 +190,7 @@ def make_plan(job: Job, ports: Ports, resume: bool = False) -> TrainingPlan:
         resumed=resumed,
         origin=origin,
         idle=job.idle_on(denoiser.device),
-        remarks=(*prompts.remarks, *_idle_ranks(job, training, ports.ranks.size)),
+        remarks=(*prompts.remarks, *_unused_rate(job), *_idle_ranks(job, training, ports.ranks.size)),
         changes=changes_since(resumed, origin, job, end_step) if resumed else (),
         run=(resumed.run if resumed else "") or secrets.token_hex(8),
     )
@@ -202,6 +203,12 @@ def _latent_cache(job: Job, ports: Ports) -> Cache | None:
     if (what := not_folder(folder)) is not None:
         raise SettingsError("data.cache", f"{folder} is {what}, where encoded pictures are kept; move it away")
     return Cache(folder, job.data.cache_limit_mb)
+
+
+def _unused_rate(job: Job) -> tuple[str, ...]:
+    """Return a sentence where the optimizer takes no notice of the learning rate."""
+    sentence = own_rates.unused_rate(job.optimizer.name, job.optimizer.arguments)
+    return (sentence,) if sentence else ()
 
 
 def _idle_ranks(job: Job, training: Dataset, ranks: int) -> tuple[str, ...]:

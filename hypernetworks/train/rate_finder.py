@@ -16,7 +16,7 @@ from ..data.encoding import encode_parts
 from ..pages.charts import Curve, draw_rates
 from ..ports import Ports, Progress
 from .noise import as_chosen
-from .optim.optimizers import KINDS
+from .optim.own_rates import why_no_rate
 from .optim.step_schedule import with_highest
 from .plan import TrainingPlan, make_plan
 from .rate_search import Choice, Horizons, RateSearch, Trial
@@ -143,8 +143,7 @@ def find_rate(job: Job, ports: Ports) -> FoundRate:
         SettingsError: settings do not fit the model, the files or the dataset.
         DatasetError: pictures or captions cannot be read.
     """
-    if KINDS[job.optimizer.name].finds_rate:
-        doubt = f"{job.optimizer.name} finds the size of its steps by itself; leave the learning rate at 1"
+    if doubt := why_no_rate(job.optimizer.name, job.optimizer.arguments):
         return FoundRate(Choice(doubt=doubt))
     ports = as_chosen(ports, job.loss)
     plan = make_plan(_tried(job), ports)

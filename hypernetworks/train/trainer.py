@@ -20,6 +20,7 @@ from ..ports import Computing, Denoiser
 from ..ranks import ALONE, Ranks
 from .loss import diffusion_loss
 from .noise import NoiseProcess, NoisyBatch
+from .optim.own_rates import effective_rate
 from .optim.precision import clip, leaves_out_on_device
 from .optim.schedules import Schedule, StepSchedule
 from .plan import TrainingPlan
@@ -119,6 +120,7 @@ class Trainer:
             else:
                 precision.skip()
         optimizer.zero_grad(set_to_none=True)
+        result = replace(result, effective_rate=effective_rate(optimizer))
         if state.average and result.is_finite:
             state.average.update_parameters(state.network)
         self.done = batches.step + 1

@@ -88,10 +88,10 @@ class OptimizerForm(Form):
         examples = {weight.shape: _random(weight, 0, device).requires_grad_() for weight in weights}
         optimizer = build(list(examples.values()))
         before, is_eager = _own(optimizer), bool(optimizer.state)
-        for _ in range(_TRIAL_STEPS):
+        for step in range(_TRIAL_STEPS):
             optimizer.param_groups[0]["lr"] = _TRIAL_RATE
             for example in examples.values():
-                example.grad = _random(example, 1, device)
+                example.grad = _random(example, 1 + step, device)
             optimizer.step()
         own, group = _own(optimizer), optimizer.param_groups[0]
         starts = accumulate(map(len, groups), initial=0)
@@ -164,6 +164,8 @@ def put_back(optimizer: torch.optim.Optimizer, state: Mapping[str, Any]) -> None
     counts = weights[0].device if group.get("fused") or group.get("capturable") else torch.device("cpu")
 
     def placed(value: Any) -> Any:
+        if isinstance(value, (list, tuple)):
+            return type(value)(map(placed, value))
         if not isinstance(value, Tensor):
             return value
         return value.to(weights[0].device if value.dim() else counts, copy=True)
@@ -215,10 +217,20 @@ def _record(kept: Mapping[str, Any], optional: frozenset[str] = frozenset()) -> 
 
 
 def _form(name: str, value: Any) -> Form:
+    if isinstance(value, (list, tuple)):
+        return Row(tuple(_form(name, one) for one in value))
     low, high = _LIMITS.get(name, (-_LARGEST, _LARGEST))
+    if not _is_within(value, low, high):  # another optimizer means something else by this name
+        low, high = -_LARGEST, _LARGEST
     if isinstance(value, Tensor):
         return Array(tuple(value.shape), value.dtype, low, high)
     return Whole(math.ceil(low), int(high)) if isinstance(value, int) else Number(low, high)
+
+
+def _is_within(value: Any, low: float, high: float) -> bool:
+    if isinstance(value, Tensor):
+        return not value.numel() or bool(low <= value.min() and value.max() <= high)
+    return not isinstance(value, (int, float)) or low <= value <= high
 
 
 def _option(name: str, value: Any) -> Form:
@@ -227,7 +239,15 @@ def _option(name: str, value: Any) -> Form:
         return Maybe(Flag())
     if isinstance(value, bool):
         return Exactly(value)
-    if isinstance(value, (tuple, list)):
-        return Row((Number(0, _ALMOST_ONE),) * len(value))
+    if isinstance(value, (tuple, list)) and all(_is_number(one) for one in value):
+        low, high = (0, _ALMOST_ONE) if all(0 <= one <= _ALMOST_ONE for one in value) else (-_LARGEST, _LARGEST)
+        return Row((Number(low, high),) * len(value))
+    if value is not None and not _is_number(value):
+        return Anything()  # it is not taken from the file
     most = _MAX_RATE if name == "lr" else math.inf
-    return Maybe(Number(0, most, is_finite=not (isinstance(value, float) and math.isinf(value))))
+    least = -math.inf if value is not None and value < 0 else 0
+    return Maybe(Number(least, most, is_finite=not (isinstance(value, float) and math.isinf(value))))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)

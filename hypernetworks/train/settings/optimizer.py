@@ -19,9 +19,11 @@ class OptimizerSettings(Settings):
     name: str = setting(
         "AdamW",
         "Optimizer",
-        "AdamW suits nearly everything; Prodigy and DAdapt find the rate themselves (rate 1).",
+        "AdamW suits nearly everything; Prodigy and DAdapt find the rate themselves (rate 1). Others can be typed, such "
+        "as Adamax of torch, or pytorch_optimizer.AdaBelief.",
         group=OPTIMIZER,
         choices=optimizers.KINDS,
+        is_open=True,
     )
     arguments: str = setting(
         "",
@@ -42,7 +44,8 @@ class OptimizerSettings(Settings):
     )
 
     @rule("name", "arguments")
-    def _has_arguments(self) -> None:
+    def _is_optimizer_with_arguments(self) -> None:
+        optimizers.check_name(self.name)
         optimizers.check_arguments(self.name, self.arguments)
 
     @rule("clip_limit")

@@ -19,7 +19,10 @@ from ..settings.job import Job
 from .metrics import Measured, StepRecord
 from .notes import Notes
 
-COLUMNS = [*(field.name for field in dataclasses.fields(StepRecord)), "validation_loss", "seconds"]
+_OF_STEP = [field.name for field in dataclasses.fields(StepRecord)]
+#: Those that were added later come last, so that older logs are read as they are.
+COLUMNS = [*_OF_STEP[:-1], "validation_loss", "seconds", _OF_STEP[-1]]
+_LEAST_COLUMNS = len(COLUMNS) - 1
 
 
 #: So that TensorBoard shows a run while it goes on.
@@ -77,8 +80,9 @@ class CsvLog:
         """Write the line of the step."""
         measured = validation_of(self._validation, record.step)
         seconds = round(time.monotonic() - self._started, 3)
-        row = [repr(v) if isinstance(v, float) else v for v in dataclasses.astuple(record)]
-        self._write([*row, "" if measured is None else repr(measured), seconds])
+        values = {**vars(record), "validation_loss": measured}
+        texts = {name: "" if v is None else repr(v) if isinstance(v, float) else v for name, v in values.items()}
+        self._write([{**texts, "seconds": seconds}[name] for name in COLUMNS])
 
     def close(self) -> None:
         """Close the file."""
@@ -157,12 +161,8 @@ class TensorBoardLog:
 
     def after_step(self, record: StepRecord) -> None:
         """Add the step's numbers."""
-        self._writer.add_scalar("loss/train", record.loss, record.step)
-        self._writer.add_scalar("rate", record.rate, record.step)
-        self._writer.add_scalar("gradient_norm", record.gradient_norm, record.step)
-        measured = validation_of(self._validation, record.step)
-        if measured is not None:
-            self._writer.add_scalar("loss/validation", measured, record.step)
+        for series, value in numbers_of(record, self._validation).items():
+            self._writer.add_scalar(series, value, record.step)
         self._last_loss = record.loss
 
     def add_pictures(self, step: int, pictures: Sequence[Image.Image]) -> None:
@@ -199,11 +199,7 @@ class WandbLog:
 
     def after_step(self, record: StepRecord) -> None:
         """Log the step's numbers."""
-        numbers = {"loss/train": record.loss, "rate": record.rate, "gradient_norm": record.gradient_norm}
-        measured = validation_of(self._validation, record.step)
-        if measured is not None:
-            numbers["loss/validation"] = measured
-        self._run.log(numbers, step=record.step)
+        self._run.log(numbers_of(record, self._validation), step=record.step)
 
     def add_pictures(self, step: int, pictures: Sequence[Image.Image]) -> None:
         """Log preview pictures."""
@@ -221,6 +217,18 @@ def validation_of(validation: Measured | None, step: int) -> float | None:
     return validation.latest[1]
 
 
+def numbers_of(record: StepRecord, validation: Measured | None) -> dict[str, float]:
+    """Return the numbers of a step for a log of another package, by the names of their series."""
+    numbers = {
+        "loss/train": record.loss,
+        "rate": record.rate,
+        "gradient_norm": record.gradient_norm,
+        "effective_rate": record.effective_rate,
+        "loss/validation": validation_of(validation, record.step),
+    }
+    return {series: number for series, number in numbers.items() if number is not None}
+
+
 def flat(job: Job) -> dict[str, Any]:
     """Return the settings as `section.key` with values that every log takes."""
     tables: Mapping[str, Mapping[str, Any]] = job.to_mapping()
@@ -236,5 +244,10 @@ def _truncate(path: Path, step: int) -> None:
         return
     # A kill in the middle of a line may have left anything.
     rows = [line.split(",") for line in path.read_text(encoding="utf-8", errors="replace").splitlines()]
-    kept = [row for row in rows[1:] if _DIGITS.fullmatch(row[0]) and int(row[0]) <= step and len(row) == len(COLUMNS)]
-    write_text(path, "".join(",".join(row) + "\n" for row in [COLUMNS, *kept]))
+    kept = [row for row in rows[1:] if _DIGITS.fullmatch(row[0]) and int(row[0]) <= step and _is_whole(row)]
+    whole = [[*row, ""][: len(COLUMNS)] for row in kept]  # a log of before there was the last column
+    write_text(path, "".join(",".join(row) + "\n" for row in [COLUMNS, *whole]))
+
+
+def _is_whole(row: Sequence[str]) -> bool:
+    return _LEAST_COLUMNS <= len(row) <= len(COLUMNS)

@@ -27,6 +27,7 @@ class StepRecord:
         pictures: number of its pictures.
         gradient_norm: norm of the gradient before clipping.
         skipped: whether it was left out because loss or gradient was not finite.
+        effective_rate: the rate that the optimizer has found or set by itself; None where it takes the learning rate.
     """
 
     step: int
@@ -36,6 +37,7 @@ class StepRecord:
     pictures: int
     gradient_norm: float
     skipped: bool = False
+    effective_rate: float | None = None
 
 
 class Callback(Protocol):
@@ -67,6 +69,7 @@ class StepResult:
         step: number of optimizer steps before it.
         epoch: its pass over the dataset, from 0.
         outcome: loss and norm of the gradient, [2], on the device.
+        effective_rate: the rate that the optimizer has found or set by itself, or None.
         numbers: the same, once they have been read.
     """
 
@@ -75,6 +78,7 @@ class StepResult:
     rate: float
     pictures: int
     outcome: Tensor
+    effective_rate: float | None = None
     numbers: tuple[float, float] | None = None
 
     def read(self) -> StepResult:
@@ -102,7 +106,16 @@ class StepResult:
     def record(self) -> StepRecord:
         """Return the record for callbacks; the numbers must have been read."""
         loss, norm = self.numbers or (math.nan, math.nan)
-        return StepRecord(self.step + 1, self.epoch + 1, loss, self.rate, self.pictures, norm, not self.is_finite)
+        return StepRecord(
+            step=self.step + 1,
+            epoch=self.epoch + 1,
+            loss=loss,
+            rate=self.rate,
+            pictures=self.pictures,
+            gradient_norm=norm,
+            skipped=not self.is_finite,
+            effective_rate=self.effective_rate,
+        )
 
 
 class StepReporter:

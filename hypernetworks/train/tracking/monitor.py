@@ -21,6 +21,8 @@ _SPEED_STEPS = 20
 _CHART_EVERY_S = 1.0
 _CHART_POINTS = 240
 _LOSS = Number(-3.5e38, 3.5e38)  # what float32 has
+_RATE = Number(0, 1e9)
+_EFFECTIVE = "effective rate"
 
 
 class _HistoryForm(Record):
@@ -49,7 +51,13 @@ FORM = _HistoryForm(
         "last": ListOf(_LOSS, _MEAN_STEPS),
         "smoothed": Maybe(_LOSS),
         "curves": Record(
-            {"loss": _curve(_LOSS), "validation": _curve(Number(is_finite=False)), "rate": _curve(Number(0, 1e9))}
+            {
+                "loss": _curve(_LOSS),
+                "validation": _curve(Number(is_finite=False)),
+                "rate": _curve(_RATE),
+                _EFFECTIVE: _curve(_RATE),
+            },
+            optional=frozenset({_EFFECTIVE}),  # earlier versions did not keep it
         ),
     }
 )
@@ -96,7 +104,7 @@ class Monitor:
         self._span = span_of(total)
         self._first: list[float] = []
         self._last: deque[float] = deque(maxlen=_MEAN_STEPS)
-        self._curves = {name: _History() for name in ("loss", "validation", "rate")}
+        self._curves = {name: _History() for name in ("loss", "validation", "rate", _EFFECTIVE)}
         self._step = 0
         self._times: deque[tuple[float, int]] = deque(maxlen=_SPEED_STEPS)
         self._drawn = 0.0
@@ -112,8 +120,11 @@ class Monitor:
         return self._progress.is_interrupted()
 
     def chart(self) -> Markup:
-        """Return the curves of loss, validation loss and rate as SVG; the loss begins and ends as `mean_loss` says."""
-        loss, validation, rate = (Curve(name, history.points) for name, history in self._curves.items())
+        """Return the curves of loss, validation loss and rate as SVG; the loss begins and ends as `mean_loss` says.
+
+        Where the optimizer sets its rate by itself, that is the rate.
+        """
+        loss, validation, rate, effective = (Curve(name, history.points) for name, history in self._curves.items())
         if self.taken:
             # Where the first mean is not over yet, the line of what there is until then takes its place.
             begin = self._span if self._step >= self._span else 0
@@ -122,7 +133,7 @@ class Monitor:
                 means[begin] = self.mean_loss(last=False)
             means[self._step] = self.mean_loss(last=True)
             loss = Curve(loss.name, sorted(means.items()))
-        return draw_chart([loss, validation], rate, self._total)
+        return draw_chart([loss, validation], effective if effective.points else rate, self._total)
 
     def mean_loss(self, last: bool) -> float:
         """Return the mean of the first or the last tenth of the run, at most 50 steps; NaN before the first step."""
@@ -148,8 +159,8 @@ class Monitor:
         """Restore the history."""
         self.taken, self._first = state["taken"], list(state["first"])
         self._last.extend(state["last"])
-        for name, history in self._curves.items():
-            history.restore(state["curves"][name])
+        for name, kept in state["curves"].items():
+            self._curves[name].restore(kept)
         self._step = max((step for step, _ in self._curves["loss"].points), default=0)
 
     def _remember(self, record: StepRecord) -> None:
@@ -159,6 +170,8 @@ class Monitor:
         if measured is not None:
             self._curves["validation"].add(record.step, measured)
         self._curves["rate"].add(record.step, record.rate)
+        if record.effective_rate is not None:
+            self._curves[_EFFECTIVE].add(record.step, record.effective_rate)
         if record.skipped:
             return
         self.taken += 1
@@ -183,7 +196,10 @@ class Monitor:
             parts.append(f"loss {self.mean_loss(last=True):.4f}")
         if self._validation is not None and self._validation.latest:
             parts.append(f"validation {self._validation.latest[1]:.4f}")
-        parts.append(f"rate {record.rate:.3g}")
+        if record.effective_rate is None:
+            parts.append(f"rate {record.rate:.3g}")
+        else:
+            parts.append(f"effective rate {record.effective_rate:.3g}")
         if self.seconds_left is not None:
             speed = (len(self._times) - 1) / self._elapsed()
             pictures = sum(count for _, count in list(self._times)[1:]) / self._elapsed()

@@ -18,7 +18,6 @@ from hypernetwork_workbench.hypernetworks.train.noise import (
     as_chosen,
     zero_terminal_snr,
 )
-from hypernetwork_workbench.hypernetworks.train.optim import optimizers
 from hypernetwork_workbench.hypernetworks.train.optim.precision import Precision, clip
 from hypernetwork_workbench.hypernetworks.train.optim.warmup_schedules import KINDS, WarmupSchedule
 from hypernetwork_workbench.hypernetworks.train.rate_finder import find_rate
@@ -26,6 +25,7 @@ from hypernetwork_workbench.hypernetworks.train.run import train
 from hypernetwork_workbench.hypernetworks.train.settings.loss import LossSettings
 
 from tests.support.fake_ports import FakeDenoiser, fake_ports
+from tests.support.optimizers import every
 from tests.support.runs import make_job, same, weights
 
 
@@ -166,7 +166,7 @@ def test_bf16_trains(pictures, tmp_path):
     assert result.skipped_steps == 0
 
 
-@pytest.mark.parametrize("name", list(optimizers.KINDS))
+@pytest.mark.parametrize("name", every())
 def test_every_optimizer_trains_repeats_and_moves_the_weights(pictures, tmp_path, name):
     changes = {"optimizer__name": name, "schedule__rate": "0.001", "output__sheet": False}
     first = train(make_job(pictures, **changes), fake_ports(tmp_path / "a"))

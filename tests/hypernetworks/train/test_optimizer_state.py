@@ -11,6 +11,8 @@ from hypernetwork_workbench.hypernetworks.train.offload import OptimizerOnCpu
 from hypernetwork_workbench.hypernetworks.train.optim import optimizer_state, optimizers
 from hypernetwork_workbench.hypernetworks.train.optim.optimizer_state import OptimizerForm, put_back
 
+from tests.support.optimizers import case
+
 #: With what changes the parts of a state.
 ARGUMENTS = {
     "AdamW": "amsgrad=True",
@@ -22,7 +24,7 @@ ARGUMENTS = {
     "ScheduleFreeAdamW": "ams_bound=True, warmup_steps=4",
     "CAME": "ams_bound=True",
 }
-KINDS = [(name, arguments) for name in optimizers.KINDS for arguments in {"", ARGUMENTS.get(name, "")}]
+KINDS = [case(name, arguments) for name in optimizers.KINDS for arguments in sorted({"", ARGUMENTS.get(name, "")})]
 SHAPES = [(80, 64), (80,), (64, 80), (64,)] * 2
 
 

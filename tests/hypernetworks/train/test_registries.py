@@ -30,7 +30,7 @@ def members(tmp_path, monkeypatch):
 
 def test_members_stand_at_their_places_in_the_choices(members):
     schema = json_schema.of_job()["properties"]
-    assert schema["optimizer"]["properties"]["name"]["enum"][-1] == "Sign"
+    assert schema["optimizer"]["properties"]["name"]["examples"][-1] == "Sign"
     schedules = schema["schedule"]["properties"]["kind"]["enum"]
     assert schedules == ["steps", "constant", "linear", "cosine", "polynomial", "plain", "cosine restarts"]
     assert schema["loss"]["properties"]["kind"]["enum"] == ["l1", "l2", "huber", "scheduled huber"]
