@@ -1,4 +1,4 @@
-"""Options of a class as a text, such as `weight_decay=0.01, betas=(0.9, 0.99)`: plain values, and nothing is executed."""
+"""Options of a class as a text such as `weight_decay=0.01, betas=(0.9, 0.99)`: plain values, nothing is executed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rates that optimizers set by themselves: those found by D-Adaptation and Prodigy, and AdaFactor's relative steps."""
+"""The rates that optimizers set by themselves: found by D-Adaptation and Prodigy, or AdaFactor's relative steps."""
 
 from __future__ import annotations
 

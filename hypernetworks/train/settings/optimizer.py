@@ -19,8 +19,8 @@ class OptimizerSettings(Settings):
     name: str = setting(
         "AdamW",
         "Optimizer",
-        "AdamW suits nearly everything; Prodigy and DAdapt find the rate themselves (rate 1). Others can be typed, such "
-        "as Adamax of torch, or pytorch_optimizer.AdaBelief.",
+        "AdamW suits nearly everything; Prodigy and DAdapt find the rate themselves (rate 1). Others can be typed, "
+        "such as Adamax of torch, or pytorch_optimizer.AdaBelief.",
         group=OPTIMIZER,
         choices=optimizers.KINDS,
         is_open=True,
