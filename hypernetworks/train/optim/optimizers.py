@@ -51,7 +51,7 @@ _FUSED_ON_CPU = (2, 4)
 
 
 SHELF = Shelf(
-    setting="optimizer.name",
+    setting="name",
     what="optimizers",
     packages={
         "torch.optim": "torch",
@@ -76,7 +76,7 @@ def _row(module: str, attribute: str, finds_rate: bool = False, **defaults: Any)
 
 
 _OTHERS, _8BIT, _DADAPTATION = "pytorch_optimizer", "bitsandbytes.optim", "dadaptation.experimental"
-_NESTEROV = {"momentum": 0.9, "nesterov": True}
+_NESTEROV: dict[str, Any] = {"momentum": 0.9, "nesterov": True}
 KINDS = Registry(
     {
         "AdamW": OptimizerKind("torch.optim", "AdamW", is_fused=True),
@@ -134,7 +134,7 @@ def check_name(name: str) -> None:
         SHELF.find(name)
     except SettingsError as error:
         if "." in name:
-            raise SettingsError("name", error.reason) from error
+            raise
         known = ", ".join(KINDS)
         reason = f"must be one of {known}, another of torch.optim, or module.Class of a package, not {shown(name)}"
         raise SettingsError("name", reason) from error
@@ -161,7 +161,7 @@ def build(parameters: Iterable[Tensor], name: str, arguments: str) -> torch.opti
             raise _refusal(name, arguments, error) from error
         raise
     if optimizer.param_groups[0].get("train_mode") is False:  # schedule-free ones take no step before they are told
-        optimizer.train()  # type: ignore[attr-defined]
+        optimizer.train()
         optimizer.state.clear()  # they look for the state of each weight, which leaves empty ones
     return optimizer
 

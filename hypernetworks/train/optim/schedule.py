@@ -64,6 +64,7 @@ class ScheduleKind:
         order: position in the list; smaller numbers come first.
         options: all its options besides the learning rate, also those that other kinds have too.
         lengths: names of the options that are a number of steps or epochs.
+        epochs: names of the other options in which a length in epochs may stand.
         shapes_one_rate: whether the learning rate must be one number.
         make: the decorated function.
     """
@@ -72,6 +73,7 @@ class ScheduleKind:
     order: float
     options: OwnOptions = field(default_factory=dict)
     lengths: Sequence[str] = ()
+    epochs: Sequence[str] = ()
     shapes_one_rate: bool = True
     make: Make = field(init=False)
 

@@ -10,7 +10,8 @@ from ...base.intervals import counts_epochs, parse_interval
 from ...base.options import Settings, setting
 from ...base.registry import gather, rule, with_options
 from ..optim import schedules
-from ..optim.schedule import SCHEDULES, ScheduleRequest
+from ..optim.schedule import RATE, SCHEDULES, ScheduleRequest
+from ..optim.torch_schedules import check, kind_of
 
 
 @dataclass(frozen=True)
@@ -26,8 +27,17 @@ class ScheduleSettings(Settings):
     kind: str = setting(
         "steps",
         "Rate schedule",
-        "steps uses the learning rate as it is written; the others vary a single rate.",
+        "steps uses the learning rate as it is written; the others vary a single rate. A class of torch can be typed, "
+        "such as OneCycleLR.",
         choices=SCHEDULES,
+        is_open=True,
+    )
+    arguments: str = setting(
+        "",
+        "Schedule options",
+        "Of a class of torch, such as T_0=500, T_mult=2. It learns the rate and the steps of the run by itself.",
+        group=RATE,
+        starts_row=True,
     )
 
     @rule("rate")
@@ -37,9 +47,13 @@ class ScheduleSettings(Settings):
         except ScheduleError as error:
             raise SettingsError("rate", str(error)) from error
 
+    @rule("kind", "arguments")
+    def _is_schedule_with_arguments(self) -> None:
+        check(self.kind, self.arguments)
+
     @rule("rate", "kind")
     def _has_one_rate(self) -> None:
-        if SCHEDULES[self.kind].shapes_one_rate and ":" in numbers.plain(self.rate):
+        if kind_of(self.kind).shapes_one_rate and ":" in numbers.plain(self.rate):
             raise SettingsError("rate", f"must be one number for the schedule {self.kind}")
 
     @rule(*(name for kind in SCHEDULES.values() for name in kind.lengths), each=True)
@@ -49,7 +63,8 @@ class ScheduleSettings(Settings):
     @property
     def counts_epochs(self) -> bool:
         """Whether a length is in epochs, so that the schedule depends on the dataset."""
-        return any(counts_epochs(text) for text in (self.rate, *self._lengths().values()))
+        others = [getattr(self, name) for name in kind_of(self.kind).epochs]
+        return any(counts_epochs(text) for text in (self.rate, *self._lengths().values(), *others))
 
     def _lengths(self) -> dict[str, str]:
         """Return the options that are a number of steps or epochs."""
@@ -63,6 +78,6 @@ class ScheduleSettings(Settings):
         """
         try:
             rate = schedules.parse(self.rate, max_steps, steps_per_epoch).rate(0)
-            return SCHEDULES[self.kind].make(ScheduleRequest(self, rate, max_steps, steps_per_epoch))
+            return kind_of(self.kind).make(ScheduleRequest(self, rate, max_steps, steps_per_epoch))
         except ScheduleError as error:
             raise SettingsError(error.field or "rate", error.reason) from error

@@ -31,8 +31,9 @@ def members(tmp_path, monkeypatch):
 def test_members_stand_at_their_places_in_the_choices(members):
     schema = json_schema.of_job()["properties"]
     assert schema["optimizer"]["properties"]["name"]["examples"][-1] == "Sign"
-    schedules = schema["schedule"]["properties"]["kind"]["enum"]
-    assert schedules == ["steps", "constant", "linear", "cosine", "polynomial", "plain", "cosine restarts"]
+    schedules = schema["schedule"]["properties"]["kind"]["examples"]
+    curves = ["constant", "linear", "cosine", "polynomial", "cosine_with_restarts", "inverse_sqrt"]
+    assert schedules == ["steps", *curves, "plain", "piecewise", "warmup_stable_decay", "cosine restarts"]
     assert schema["loss"]["properties"]["kind"]["enum"] == ["l1", "l2", "huber", "scheduled huber"]
 
 
@@ -108,7 +109,7 @@ print(json.dumps([
 
 def test_options_of_their_own_stand_in_the_same_files(tmp_path):
     schedule, loss, refused, first, second, is_preset = json.loads(rooms.answer(FILES, RUN, tmp_path))
-    assert schedule[:8] == ["rate", "kind", "warmup", "min_rate", "left", "falling", "power", "cycle"]
+    assert schedule[:8] == ["rate", "kind", "warmup", "min_rate", "left", "falling", "power", "cycles"]
     assert loss == ["kind", "log_cosh_scale", "huber_delta", "min_snr_gamma"]
     assert refused[0].startswith("schedule.falling: must be a number of steps, or of epochs")
     assert refused[1:] == ["schedule.left: must be at most 1, not 2", "loss.log_cosh_scale: must be above 0"]
