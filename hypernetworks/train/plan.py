@@ -140,7 +140,7 @@ def make_plan(job: Job, ports: Ports, resume: bool = False) -> TrainingPlan:
         DatasetError: pictures or captions cannot be read.
         TrainingError: there is no state to continue from, or its run has reached its end.
     """
-    errors, denoiser = ErrorCollector(), ports.denoiser
+    errors, denoiser, ranks = ErrorCollector(), ports.denoiser, ports.ranks.size
     caption, steps_per_epoch = "", 0  # until there is a dataset
     with errors:
         paths = OutputPaths.of(job, ports, resume)
@@ -184,13 +184,11 @@ def make_plan(job: Job, ports: Ports, resume: bool = False) -> TrainingPlan:
         end_step=end_step,
         steps_per_epoch=steps_per_epoch,
         intervals=Intervals.of(job, steps_per_epoch),
-        memory=plan_memory(
-            job.train, network, denoiser, training.kinds, ports.ranks.size, ports.encoder.loaded_bytes()
-        ),
+        memory=plan_memory(job.train, network, denoiser, training.kinds, ranks, ports.encoder.loaded_bytes()),
         resumed=resumed,
         origin=origin,
         idle=job.idle_on(denoiser.device),
-        remarks=(*prompts.remarks, *_unused_rate(job), *_idle_ranks(job, training, ports.ranks.size)),
+        remarks=(*prompts.remarks, *_unused_rate(job), *_idle_ranks(job, training, ranks)),
         changes=changes_since(resumed, origin, job, end_step) if resumed else (),
         run=(resumed.run if resumed else "") or secrets.token_hex(8),
     )

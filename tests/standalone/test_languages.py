@@ -15,7 +15,7 @@ from tests.support import page_texts, translator
 LANGUAGES = ("ja_JP", "zh_CN")
 FOLDER = sources.ROOT / "localizations"
 #: Choices that are names in every language, beside activations, initialisations and optimizers.
-NAMES = {".pt", ".safetensors", "D-Adaptation", "Hyperband", "None", "SDPA", "TPE", "huber", "xformers"}
+NAMES = {"1-sqrt", ".pt", ".safetensors", "D-Adaptation", "Hyperband", "None", "SDPA", "TPE", "huber", "xformers"}
 #: What a translation must take over as it is: fields in brackets, markup, numbers, names of files and options.
 KEPT = re.compile(r"\[\w+\]|</?\w[^>]*>|\w+_\w+|#?\d[\d.]*(?:e-?\d+)?|--\w|\.[a-z]\w+\b|\|+")
 #: Texts without a letter need no translation.

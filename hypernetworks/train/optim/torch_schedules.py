@@ -77,7 +77,8 @@ def check(name: str, arguments: str) -> None:
     except SettingsError as error:
         if "." in name:
             raise
-        reason = f"must be one of {', '.join(SCHEDULES)}, or a class of {SHELF.home}, not {shown(name)}"
+        known = ", ".join(SCHEDULES)
+        reason = f"must be one of {known}, or a class of torch.optim.lr_scheduler, not {shown(name)}"
         raise SettingsError("kind", reason) from error
     values = parse_arguments(arguments)
     if found is not None:
