@@ -15,7 +15,7 @@ from ..data.scan import read_dataset
 from ..files.create import starting_network
 from ..kernels import attention
 from ..network.hypernetwork import Hypernetwork
-from ..ports import PictureRequest, Ports
+from ..ports import Denoiser, PictureRequest, Ports
 from .memory_plan import MemoryPlan, plan_memory
 from .optim import own_rates, schedules
 from .optim.precision import Precision
@@ -29,6 +29,7 @@ from .state_file import SavedRun
 from .tracking.previews import preview_requests
 
 _SHOWN_SIZES = 8
+_XL_PX = 1024
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ class TrainingPlan:
         resumed: the state to continue from, or None.
         origin: what the run is made of.
         idle: sentences on settings that change nothing on the device of the model.
-        remarks: sentences on what else in the job changes nothing.
+        remarks: sentences on what else in the job changes nothing, or does not suit the model.
         changes: sentences on what is different from when the state was saved.
         run: what tells the run from others of its name, before and after a Continue.
     """
@@ -188,7 +189,7 @@ def make_plan(job: Job, ports: Ports, resume: bool = False) -> TrainingPlan:
         resumed=resumed,
         origin=origin,
         idle=job.idle_on(denoiser.device),
-        remarks=(*prompts.remarks, *_unused_rate(job), *_idle_ranks(job, training, ranks)),
+        remarks=(*prompts.remarks, *_unused_rate(job), *_idle_ranks(job, training, ranks), *_too_small(denoiser, training)),
         changes=changes_since(resumed, origin, job, end_step) if resumed else (),
         run=(resumed.run if resumed else "") or secrets.token_hex(8),
     )
@@ -217,6 +218,17 @@ def _idle_ranks(job: Job, training: Dataset, ranks: int) -> tuple[str, ...]:
     return (
         f"{ranks - most} of {ranks} processes have nothing to do, as a step has at most {most} "
         f"{'picture' if most == 1 else 'pictures'}: raise data.batch_size or train.gradient_accumulation.",
+    )
+
+
+def _too_small(denoiser: Denoiser, training: Dataset) -> tuple[str, ...]:
+    """Return a sentence where SDXL, whose conditioning has a vector, gets pictures far below the size it knows."""
+    largest = max(training.kinds, key=lambda kind: kind.width_px * kind.height_px)
+    if not denoiser.vector_width or largest.width_px * largest.height_px > _XL_PX**2 / 2:
+        return ()
+    return (
+        f"SDXL knows pictures of about {_XL_PX} x {_XL_PX} pixels, and these have at most {largest.width_px} x "
+        f"{largest.height_px}: raise data.width and data.height.",
     )
 
 
