@@ -189,7 +189,7 @@ def make_plan(job: Job, ports: Ports, resume: bool = False) -> TrainingPlan:
         resumed=resumed,
         origin=origin,
         idle=job.idle_on(denoiser.device),
-        remarks=(*prompts.remarks, *_unused_rate(job), *_idle_ranks(job, training, ranks), *_too_small(denoiser, training)),
+        remarks=(*prompts.remarks, *_remarks(job, training, ports)),
         changes=changes_since(resumed, origin, job, end_step) if resumed else (),
         run=(resumed.run if resumed else "") or secrets.token_hex(8),
     )
@@ -202,6 +202,11 @@ def _latent_cache(job: Job, ports: Ports) -> Cache | None:
     if (what := not_folder(folder)) is not None:
         raise SettingsError("data.cache", f"{folder} is {what}, where encoded pictures are kept; move it away")
     return Cache(folder, job.data.cache_limit_mb)
+
+
+def _remarks(job: Job, training: Dataset, ports: Ports) -> tuple[str, ...]:
+    ranks = ports.ranks.size
+    return (*_unused_rate(job), *_idle_ranks(job, training, ranks), *_too_small(ports.denoiser, training))
 
 
 def _unused_rate(job: Job) -> tuple[str, ...]:
