@@ -14,7 +14,7 @@ from torch import Tensor
 from ...hypernetworks.conditioning import Conditioning
 from ...hypernetworks.kernels.tensors import raw_bytes
 from .. import backend
-from ..model.encoders import HostEncoder, fingerprint, text_settings
+from ..model.encoders import HostEncoder, bytes_on_gpu, fingerprint, text_settings
 
 #: Limits of the logarithm of the variance, as in the VAE's own posterior.
 _LOG_VARIANCES = (-30.0, 20.0)
@@ -58,6 +58,11 @@ class ForgeEncoder(HostEncoder):
     def text_encoder_loaded(self) -> AbstractContextManager[None]:
         """Return a context in which the text encoder stays on its device once it is there."""
         return backend.encoders_needed()
+
+    def loaded_bytes(self) -> int:
+        """Return the bytes that VAE and text encoder take on the GPU, which `unloaded` frees there."""
+        objects = backend.originals()
+        return bytes_on_gpu(objects.vae.first_stage_model, objects.clip.cond_stage_model)
 
     def unloaded(self) -> AbstractContextManager[None]:
         """Return a context in which VAE and text encoder are off the GPU, except while something needs one."""

@@ -104,8 +104,7 @@ class HostEncoder:
         model = shared.sd_model
         if getattr(model, "lowvram", False):
             return 0
-        weights = (weight for name in (VAE, TEXT) for weight in getattr(model, name).parameters())
-        return sum(weight.nbytes for weight in weights if weight.device.type not in ("cpu", "meta"))
+        return bytes_on_gpu(getattr(model, VAE), getattr(model, TEXT))
 
     def unloaded(self) -> AbstractContextManager[None]:
         """Return a context in which VAE and text encoder are off the GPU, except while something needs one."""
@@ -122,7 +121,7 @@ def unloaded() -> Iterator[None]:
     if getattr(model, "lowvram", False):
         yield
         return
-    gone = [name for name in (VAE, TEXT) if _is_on_gpu(getattr(model, name))]
+    gone = [name for name in (VAE, TEXT) if bytes_on_gpu(getattr(model, name))]
     try:
         for name in gone:
             _away.add(name)
@@ -159,8 +158,10 @@ def move(module: nn.Module, device: torch.device) -> None:
     module.to(device)
 
 
-def _is_on_gpu(module: nn.Module) -> bool:
-    return any(parameter.device.type not in ("cpu", "meta") for parameter in module.parameters())
+def bytes_on_gpu(*modules: nn.Module) -> int:
+    """Return the bytes of weights of modules that are not in main memory."""
+    weights = (weight for module in modules for weight in module.parameters())
+    return sum(weight.nbytes for weight in weights if weight.device.type not in ("cpu", "meta"))
 
 
 def _conditionings(texts: list[str]) -> list[Conditioning]:

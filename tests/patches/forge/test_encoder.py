@@ -41,6 +41,16 @@ def test_the_numbers_are_those_of_the_webui_and_can_be_trained_on(encoder, expec
     assert not any(tensor.is_inference() for tensor in (*found, *(one.text for one in encoded)))
 
 
+def test_both_parts_count_as_what_can_leave_the_gpu(encoder, forge, monkeypatch):
+    from hypernetwork_workbench.patches.forge import encoder as forge_encoder
+
+    checkpoint, _ = forge
+    objects, seen = checkpoint.forge_objects, []
+    monkeypatch.setattr(forge_encoder, "bytes_on_gpu", lambda *modules: seen.extend(modules) or 5)
+    assert encoder.loaded_bytes() == 5
+    assert seen == [objects.vae.first_stage_model, objects.clip.cond_stage_model]
+
+
 def test_captions_are_encoded_with_the_clip_skip_of_pictures_and_without_their_loras(encoder, forge, host, monkeypatch):
     checkpoint, _ = forge
     with_lora = SimpleNamespace(name="the last picture's")

@@ -26,7 +26,9 @@ def moves(patched, monkeypatch):
 
     monkeypatch.setattr(encoders, "move", move)
     monkeypatch.setattr(encoders.devices, "device", torch.device("cpu", 0))  # stands for the GPU, and computes here
-    monkeypatch.setattr(encoders, "_is_on_gpu", lambda module: places[names[id(module)]] == "cuda")
+    monkeypatch.setattr(
+        encoders, "bytes_on_gpu", lambda *modules: sum(places[names[id(module)]] == "cuda" for module in modules)
+    )
     return types.SimpleNamespace(log=log, places=places, vae=encoders.VAE, text=encoders.TEXT)
 
 
@@ -41,6 +43,27 @@ def test_both_leave_and_come_back_also_after_an_error(patched, moves):
     with pytest.raises(ZeroDivisionError):
         fail()
     assert moves.places == {moves.vae: "cuda", moves.text: "cuda"}
+
+
+def test_what_both_would_free_is_counted(patched, moves, monkeypatch):
+    from hypernetwork_workbench.patches.model.encoders import HostEncoder
+
+    encoder = HostEncoder()
+    assert encoder.loaded_bytes() == 2
+    with encoder.unloaded():
+        assert encoder.loaded_bytes() == 0
+    monkeypatch.setattr(patched.model, "lowvram", True, raising=False)  # the host moves them by itself
+    assert encoder.loaded_bytes() == 0
+
+
+def test_only_weights_on_a_gpu_count_as_such():
+    from hypernetwork_workbench.patches.model.encoders import bytes_on_gpu
+
+    def part(*devices):
+        weights = [types.SimpleNamespace(nbytes=7, device=torch.device(device)) for device in devices]
+        return types.SimpleNamespace(parameters=lambda: weights)
+
+    assert bytes_on_gpu(part("cuda", "cpu"), part("meta", "mps", "cpu")) == 14
 
 
 def test_captions_bring_the_text_encoder_back_once_for_all_of_them(patched, moves):
