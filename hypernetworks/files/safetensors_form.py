@@ -1,5 +1,6 @@
 """Reads and writes `.safetensors`: weights as `WIDTH.k.linear.N.weight`, all metadata as text in the header."""
 
+import hashlib
 import io
 import json
 from collections.abc import Mapping
@@ -11,14 +12,13 @@ from ..base.errors import HypernetworkFileError
 from ..base.outside import parse_json
 from ..kernels.tensors import raw_bytes
 from ..network.hypernetwork import Hypernetwork
-from . import safetensors_header, torch_writer
+from . import modelspec, safetensors_header, torch_writer
 from .format import KNOWN_KEYS, metadata_state, weights_state
 from .safetensors_header import BROKEN, Header, HeaderError, TensorEntry
 
 MAX_HEADER_BYTES = 8 << 20
 FORMAT = "hypernetwork"
 _TEXTS = ("name", "activation_func", "weight_initialization", "sd_checkpoint", "sd_checkpoint_name", "optional_info")
-_ARCHITECTURES = {2048: "stable-diffusion-xl-v1-base", 1024: "stable-diffusion-v2-768-v", 768: "stable-diffusion-v1"}
 _SIDES = ("k", "v")
 
 
@@ -30,7 +30,11 @@ def write(file: IO[bytes], network: Hypernetwork, dtype: torch.dtype | None) -> 
         for side, state in zip(_SIDES, pair, strict=True)
         for name, tensor in state.items()
     }
-    file.write(_header_bytes(safetensors_header.placed(tensors), _header_texts(network)))
+    data_hash = hashlib.sha256()
+    for tensor in tensors.values():
+        data_hash.update(raw_bytes(tensor))
+    texts = {**_header_texts(network), **modelspec.texts(network, data_hash.hexdigest())}
+    file.write(_header_bytes(safetensors_header.placed(tensors), texts))
     for tensor in tensors.values():
         file.write(raw_bytes(tensor))
 
@@ -91,13 +95,9 @@ def _header_bytes(entries: Mapping[str, TensorEntry], texts: Mapping[str, str | 
 
 def _header_texts(network: Hypernetwork) -> dict[str, str]:
     """Return all metadata as text: text as it is, the rest as JSON, what is absent left out."""
-    extra = network.metadata.extra
+    extra = {key: one for key, one in network.metadata.extra.items() if not modelspec.has(key, one)}
     values = metadata_state(network.structure, network.metadata)
-    texts = {"format": FORMAT, "modelspec.title": network.metadata.name or ""}
-    for width, architecture in _ARCHITECTURES.items():
-        if width in network.widths:
-            texts["modelspec.architecture"] = f"{architecture}/hypernetwork"
-            break
+    texts = {"format": FORMAT}
     try:
         for key in sorted(KNOWN_KEYS):
             if key not in extra and values.get(key) is not None:
@@ -114,7 +114,7 @@ def _metadata(texts: dict[str, Any]) -> dict[Any, Any]:
     state: dict[Any, Any] = {}
     extra = parse_json(texts.pop("extra", "{}"))
     for key, text in texts.items():
-        if key in {"format", "modelspec.title", "modelspec.architecture"}:
+        if key == "format" or key in modelspec.MADE:
             continue
         state[key] = text if key in _TEXTS or key not in KNOWN_KEYS else parse_json(text)
     state.update(extra)

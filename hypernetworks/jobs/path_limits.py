@@ -13,7 +13,7 @@ from ..data.source import SOURCES
 from ..train.settings.job import SECTIONS
 
 _NETWORK = "network.file"
-_OUTPUT = "output.dir"
+_OUTPUTS = ("output.dir", "output.log_dir")
 
 
 def placed(text: str, roots: Sequence[PurePath]) -> PurePath | None:
@@ -47,7 +47,7 @@ def inside(text: str, field: str, roots: Sequence[Path]) -> str:
 
 
 def confined(tables: Mapping[str, Any], roots: Sequence[Path], outputs: Sequence[Path]) -> dict[str, Any]:
-    """Return the tables of a job with all paths made absolute and inside `roots`, the output folder inside `outputs`.
+    """Return the tables of a job with all paths made absolute and inside `roots`, output folders inside `outputs`.
 
     The network stays as it is: a name in the host's list.
 
@@ -67,7 +67,7 @@ def confined(tables: Mapping[str, Any], roots: Sequence[Path], outputs: Sequence
             # As the settings read it: several lines may be a list, and a folder may be called 2024.
             value = convert(address, in_lines(table[name]) if option.lines > 1 else table[name], str)
             if option.is_path and value:
-                checked[section][name] = inside(value, address, outputs if address == _OUTPUT else roots)
+                checked[section][name] = inside(value, address, outputs if address in _OUTPUTS else roots)
             elif option.starts_with_paths:
                 checked[section][name] = "\n".join(_line(line, address, roots) for line in value.splitlines())
     data = checked.get("data")

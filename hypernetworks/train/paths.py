@@ -13,9 +13,12 @@ from ..base.disk import link_in_the_way
 from ..base.errors import SettingsError, TrainingError, raise_all
 from ..base.locks import held
 from ..base.outside import is_file
+from ..network.file_forms import SUFFIXES
 from ..ports import Ports
-from .settings.job import Job
+from .settings.job import Job, OutputSettings
 from .state_file import SUFFIX, state_of
+
+_BOARD = "tensorboard"
 
 
 @dataclass(frozen=True)
@@ -23,14 +26,16 @@ class OutputPaths:
     """The files of a run.
 
     Attributes:
-        network: the `.pt`.
+        network: the trained network.
         folder: the run's own folder, for everything but the network.
         is_resumed: whether the run continues one that may have written these files.
+        board: the folder of the log for TensorBoard where the settings name it.
     """
 
     network: Path
     folder: Path
     is_resumed: bool = False
+    board: Path | None = None
 
     @classmethod
     def of(cls, job: Job, ports: Ports, is_resumed: bool = False) -> OutputPaths:
@@ -39,12 +44,18 @@ class OutputPaths:
         Raises:
             SettingsError: the file exists and may not be replaced, or a folder or device has the name of a file.
         """
-        name = job.output.name
-        folder = Path(job.output.dir) if job.output.dir else None
-        paths = cls((folder or ports.network_dir) / f"{name}.pt", (folder or ports.log_dir) / name, is_resumed)
+        paths = cls.at(job, ports.network_dir, ports.log_dir, is_resumed)
         paths._check_free(job)
         raise_all(paths._obstacles())
         return paths
+
+    @classmethod
+    def at(cls, job: Job, network_dir: Path, log_dir: Path, is_resumed: bool) -> OutputPaths:
+        """Return the files of `job`, whatever is there; the folders are those of a job that names none."""
+        name, folder = job.output.name, Path(job.output.dir) if job.output.dir else None
+        network = (folder or network_dir) / f"{name}{job.output.file_form}"
+        own = (folder or log_dir) / name
+        return cls(network, own, is_resumed, _board(job.output, own))
 
     @property
     def log(self) -> Path:
@@ -69,7 +80,7 @@ class OutputPaths:
     @property
     def tensorboard(self) -> Path:
         """The folder of the log for TensorBoard."""
-        return self.folder / "tensorboard"
+        return self.board or self.folder / _BOARD
 
     @property
     def sheet(self) -> Path:
@@ -79,12 +90,12 @@ class OutputPaths:
     @property
     def unfinished(self) -> Path:
         """The weights of a run that failed."""
-        return self.folder / f"{self.network.stem}-unfinished.pt"
+        return self._beside("unfinished")
 
     @property
     def best(self) -> Path:
         """The copy with the lowest validation loss."""
-        return self.folder / f"{self.network.stem}-best.pt"
+        return self._beside("best")
 
     @property
     def running(self) -> Path:
@@ -93,17 +104,20 @@ class OutputPaths:
 
     def numbered(self, step: int) -> Path:
         """Return the copy of optimizer step `step` of this run."""
-        return self.folder / f"{self.network.stem}-{step:06d}.pt"
+        return self._beside(f"{step:06d}")
 
     def all_numbered(self) -> list[Path]:
         """Return the existing numbered copies, oldest first."""
-        form = re.compile(re.escape(self.network.stem) + r"-(\d{6,})\.pt")
-        found = [(int(match[1]), path) for path in self.folder.glob("*.pt") if (match := form.fullmatch(path.name))]
+        endings = "|".join(map(re.escape, SUFFIXES))
+        form = re.compile(rf"{re.escape(self.network.stem)}-(\d{{6,}})({endings})")
+        found = [(int(match[1]), path) for path in self.folder.glob("*.*") if (match := form.fullmatch(path.name))]
         return [path for _, path in sorted(found)]
 
     def states(self) -> list[Path]:
         """Return the existing state files."""
-        networks = [self.network, self.best, *self.all_numbered()]
+        # A run may go on with another form of file.
+        both = [path.with_suffix(suffix) for path in (self.network, self.best) for suffix in SUFFIXES]
+        networks = [*both, *self.all_numbered()]
         states = [self.running, *map(state_of, networks)]
         return [path for path in states if path.exists()]
 
@@ -123,6 +137,10 @@ class OutputPaths:
                 sweep(folder, is_held=True)
             sweep(self.network.parent)
             yield
+
+    def _beside(self, word: str) -> Path:
+        """Return a file of a network in the run's own folder."""
+        return self.folder / f"{self.network.stem}-{word}{self.network.suffix}"
 
     def _check_free(self, job: Job) -> None:
         if not_regular(self.network) is None and (link := link_in_the_way(self.network)):
@@ -149,6 +167,13 @@ class OutputPaths:
                 folder.mkdir(parents=True, exist_ok=True)
             except OSError as error:
                 raise SettingsError("output.dir", f"{folder} cannot be made: {error.strerror}") from error
+
+
+def _board(output: OutputSettings, folder: Path) -> Path | None:
+    """Return the folder of the log for TensorBoard where a setting says something about it."""
+    if not (output.log_dir or output.log_project or output.log_run or output.log_prefix):
+        return None
+    return (Path(output.log_dir) if output.log_dir else folder / _BOARD) / output.run_name / output.log_project
 
 
 def _pair(network: Path) -> tuple[Path, Path]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -146,8 +146,7 @@ def read_record(folder: Path, network_dir: Path) -> RunRecord | None:
     except SettingsError as error:
         reason = "; ".join(str(error).splitlines())
         raise SettingsError(shown_path(file), f"the settings of the run cannot be read ({reason})") from error
-    place = Path(job.output.dir) if job.output.dir else network_dir
-    paths = OutputPaths(place / f"{job.output.name}.pt", folder, is_resumed=True)
+    paths = replace(OutputPaths.at(job, network_dir, folder.parent, is_resumed=True), folder=folder)
     rows = [row for row in _rows(paths.log, _TAIL_BYTES) if not row.is_skipped]
     length = _read_length(paths)
     steps = rows[-1].step if rows else 0

@@ -32,6 +32,7 @@ from .tracking.monitor import Monitor
 from .tracking.notes import Notes
 from .tracking.previews import Previews
 from .tracking.result import TrainResult
+from .tracking.uploads import Uploads
 from .trainer import make_trainer
 from .validation import Validation
 
@@ -106,7 +107,16 @@ class _Run:
         }
         self.start_step = self._resume(resumable)
         self.trainer = make_trainer(plan, ports.denoiser, training, self.state, self.ranks)
-        self.saver = Saver(plan, ports.checkpoint, self.state, self.validation, resumable, self.start_step, self.notes)
+        self.saver = Saver(
+            plan=plan,
+            checkpoint=ports.checkpoint,
+            state=self.state,
+            validation=self.validation,
+            resumable=resumable,
+            step=self.start_step,
+            notes=self.notes,
+            prediction=ports.denoiser.prediction,
+        )
         self.surroundings = Surroundings(self._contexts)
         self.between = BetweenSteps(ports.desk, self.saver, self.previews, self.monitor, self.memory, self.surroundings)
         self.started = self.seconds = 0.0
@@ -131,6 +141,7 @@ class _Run:
         After a failure the weights, if they are still finite, are saved next to the log, never under the name.
         """
         plan = self.plan
+        uploads = self._open_uploads() if self.ranks.is_first else None
         logs = self._open_logs() if self.ranks.is_first else []
         callbacks: list[Callback] = [self.monitor]
         if self.ranks.is_first:
@@ -152,6 +163,8 @@ class _Run:
         finally:
             for log in logs:
                 log.close()
+            if uploads is not None:
+                uploads.close()
 
     def save(self) -> None:
         """Write the network under its name, with its state, and log the memory that the steps took."""
@@ -218,11 +231,19 @@ class _Run:
             board = TensorBoardLog(plan.paths.tensorboard, plan.job, self.validation)
             logs.append(PackageLog("TensorBoard", board, self.notes))
         if plan.job.output.wandb:
-            service = WandbLog(plan.paths.folder, plan.job, self.validation)
+            place = Path(plan.job.output.log_dir) if plan.job.output.log_dir else plan.paths.folder
+            service = WandbLog(place, plan.job, self.validation)
             logs.append(PackageLog("Weights & Biases", service, self.notes))
         self.previews.listeners += [log.add_pictures for log in logs if isinstance(log, PictureLog)]
         # Last, because it changes an existing log, which must stay as it is if a package is missing.
         return [CsvLog(plan.paths.log, self.validation, self.start_step, self.notes), *logs]
+
+    def _open_uploads(self) -> Uploads | None:
+        if not self.plan.job.output.huggingface_repo:
+            return None
+        uploads = Uploads(self.plan.job.output, self.notes)
+        self.saver.listeners.append(uploads.send)
+        return uploads
 
     def _count(self) -> None:
         """Count the steps that have not been reported to the saver."""
@@ -242,6 +263,7 @@ class _Run:
         if not self.saver.step or not self.ranks.is_first:
             return
         path = self.plan.paths.unfinished
+        self.saver.listeners.clear()  # it is for the person whose run it is alone
         try:
             self.saver.save(path)
         except WorkbenchError as error:

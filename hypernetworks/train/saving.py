@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,6 +14,7 @@ import torch
 from .. import files
 from ..base.errors import HypernetworkFileError, NonFiniteLossError
 from ..data.source import SOURCES
+from ..network.file_forms import PRECISIONS
 from ..network.hypernetwork import Metadata
 from ..ports import Checkpoint
 from .plan import TrainingPlan
@@ -46,6 +47,8 @@ class Saver:
         resumable: callbacks whose history goes into the state, by name.
         step: optimizer steps done so far.
         notes: takes what could not be saved.
+        prediction: what the model predicts, "epsilon" or "v".
+        listeners: told the path of each network that is saved, once its state is saved too.
     """
 
     plan: TrainingPlan
@@ -55,6 +58,8 @@ class Saver:
     resumable: Mapping[str, Resumable]
     step: int
     notes: Notes = field(default_factory=Notes)
+    prediction: str = ""
+    listeners: list[Callable[[Path], None]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         #: Metadata of the network before the run; steps are added to its step.
@@ -131,6 +136,7 @@ class Saver:
         if self.plan.job.output.save_state:
             for path in paths:
                 self._save_state(state_of(path))
+        self._tell(*paths)
 
     def save_result(self) -> None:
         """Write the network under its name, with its state; raises what `save` does.
@@ -145,6 +151,12 @@ class Saver:
         if self.plan.job.output.save_state:
             self._move_state(paths.running, state_of(paths.network))
         self._drop_old()
+        self._tell(paths.network)
+
+    def _tell(self, *paths: Path) -> None:
+        for path in paths:
+            for listener in self.listeners:
+                listener(path)
 
     def _check_weights(self, path: Path) -> None:
         if not all(torch.isfinite(weight).all() for weight in self.state.network.parameters()):
@@ -156,7 +168,17 @@ class Saver:
         network.metadata = self._metadata()
         path.parent.mkdir(parents=True, exist_ok=True)
         with self.state.weights_to_show():
-            files.save(network, path)
+            files.save(network, path, dtype=self._dtype())
+
+    def _dtype(self) -> torch.dtype:
+        """Return the dtype of the file: that of the settings, or float32 where a weight is too large for it."""
+        dtype = PRECISIONS[self.plan.job.output.precision]
+        if all(weight.to(dtype).isfinite().all() for weight in self.state.network.parameters()):
+            return dtype
+        self.notes.warn(
+            f"A weight is too large for {self.plan.job.output.precision}, so the network was saved in fp32."
+        )
+        return torch.float32
 
     def _move_state(self, source: Path, target: Path) -> None:
         try:
@@ -180,6 +202,7 @@ class Saver:
             "settings": plan.job.to_mapping(),
             "dataset": {"name": _dataset_name(plan.job), "pictures": len(plan.dataset)},
             "run": plan.run,
+            "prediction": self.prediction,
             "saved": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         }
         return replace(

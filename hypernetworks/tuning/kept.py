@@ -87,7 +87,8 @@ def trial_tables(tables: Tables, settings: Mapping[str, Any], name: str, folder:
     """Return the tables of a job with other settings, and with results of their own."""
     made = {section: dict(table) for section, table in tables.items()}
     own = {"output.name": name, "output.dir": str(folder), "output.overwrite": True, "output.sheet": False}
-    _put(made, {**settings, **own})
+    named_by_trial = {"output.file_form": ".pt", "output.log_run": "", "output.huggingface_repo": ""}
+    _put(made, {**settings, **own, **named_by_trial})
     return made
 
 

@@ -119,8 +119,7 @@ class Turn:
 
     def has_state(self, job: Job) -> bool:
         """Tell whether an earlier turn of this job has saved a state of the run of `job`."""
-        name, folder = job.output.name, Path(job.output.dir) if job.output.dir else None
-        paths = OutputPaths((folder or host.network_dir()) / f"{name}.pt", (folder or folders.log_dir()) / name, True)
+        paths = OutputPaths.at(job, host.network_dir(), folders.log_dir(), is_resumed=True)
         return any(path.stat().st_mtime >= (self.entry.started or 0.0) for path in paths.states())
 
     def train(self, job: Job, resume: bool = False) -> TrainResult:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from ...base.errors import SettingsError
 from ...base.intervals import parse_interval
 from ...base.names import check_name
 from ...base.options import Group, Settings, setting
+from ...base.outside import shown
 from ...base.registry import rule
+from ...network.file_forms import PRECISIONS, SUFFIXES
 from ...ports import SIDE_STEP_PX
 
 PREVIEWS = Group("previews", "Previews")
 OUTPUT = Group("output", "Saving and logs")
+ABOUT = Group("about", "About the file")
+_REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -97,6 +102,21 @@ class OutputSettings(Settings):
         starts_row=True,
         is_path=True,
     )
+    file_form: str = setting(
+        ".pt",
+        "File form",
+        ".safetensors tells model sites what it is, and is read by this extension only.",
+        group=OUTPUT,
+        starts_row=True,
+        choices=SUFFIXES,
+    )
+    precision: str = setting(
+        "fp32",
+        "Weights as",
+        "fp16 and bf16 halve the file; Continue goes on with all digits, which the state keeps.",
+        group=OUTPUT,
+        choices=PRECISIONS,
+    )
     save_every: str = setting(
         "0",
         "Save every",
@@ -147,9 +167,60 @@ class OutputSettings(Settings):
         False, "Weights & Biases", "Logs to wandb, where it is installed and logged in.", group=OUTPUT
     )
 
+    log_project: str = setting(
+        "",
+        "Log project",
+        "Project of wandb, where empty is hypernetworks, and folder of TensorBoard.",
+        group=OUTPUT,
+        starts_row=True,
+    )
+    log_run: str = setting("", "Log run", "What the run is called in these logs. Empty: its name.", group=OUTPUT)
+    log_prefix: str = setting("", "Log prefix", "Put before the name of the run.", group=OUTPUT)
+    log_dir: str = setting(
+        "",
+        "Log folder",
+        "Where TensorBoard and wandb write, for all runs. Empty: the folder of the run.",
+        group=OUTPUT,
+        is_path=True,
+    )
+    huggingface_repo: str = setting(
+        "",
+        "Upload to Hugging Face",
+        "A repository such as user/night, which gets each saved network, with the login of this computer.",
+        group=OUTPUT,
+        starts_row=True,
+    )
+    huggingface_private: bool = setting(
+        True, "Private repository", "A new repository is seen by its owner alone.", group=OUTPUT
+    )
+
+    title: str = setting("", "Title", "Shown by model sites; empty: the name.", group=ABOUT)
+    author: str = setting("", "Author", "Who made it.", group=ABOUT)
+    license: str = setting("", "Licence", "Such as CC-BY-4.0.", group=ABOUT)
+    description: str = setting("", "Description", "What it is.", group=ABOUT, starts_row=True, lines=2)
+    tags: str = setting(
+        "", "Tags of the file", "Words by which sites find it, with commas.", group=ABOUT, starts_row=True
+    )
+    trigger_phrase: str = setting("", "Trigger words", "Words of a prompt that it was trained with.", group=ABOUT)
+
     @rule("name")
     def _name_fits(self) -> None:
         check_name(self.name)
+
+    @rule("log_project", "log_run", "log_prefix", each=True)
+    def _is_name_of_folder(self, name: str) -> None:
+        if getattr(self, name):
+            check_name(getattr(self, name), name)
+
+    @rule("huggingface_repo")
+    def _is_repository(self) -> None:
+        if self.huggingface_repo and not _REPOSITORY.fullmatch(self.huggingface_repo):
+            raise SettingsError("huggingface_repo", f"must be such as user/night, not {shown(self.huggingface_repo)}")
+
+    @property
+    def run_name(self) -> str:
+        """What the run is called in the logs of other packages."""
+        return f"{self.log_prefix}{self.log_run or self.name}"
 
     @rule("save_every")
     def _save_every_is_length(self) -> None:

@@ -27,6 +27,7 @@ _LEAST_COLUMNS = len(COLUMNS) - 1
 
 #: So that TensorBoard shows a run while it goes on.
 _FLUSH_S = 10
+_PROJECT = "hypernetworks"
 _DIGITS = re.compile("[0-9]{1,12}")
 
 
@@ -190,9 +191,15 @@ class WandbLog:
         except ImportError as error:
             raise SettingsError("output.wandb", "needs the package wandb") from error
         try:
+            folder.mkdir(parents=True, exist_ok=True)
             self._run = self._wandb.init(
-                project="hypernetworks", name=job.output.name, dir=str(folder), config=flat(job)
+                project=job.output.log_project or _PROJECT,
+                name=job.output.run_name,
+                dir=str(folder),
+                config=flat(job),
             )
+        except OSError as error:
+            raise SettingsError("output.log_dir", f"{folder} cannot be made: {error.strerror}") from error
         except self._wandb.Error as error:
             raise SettingsError("output.wandb", f"the service refused the run: {error}") from error
         self._validation = validation

@@ -6,7 +6,9 @@ import sys
 
 import pytest
 from hypernetwork_workbench.hypernetworks.base.errors import SettingsError
+from hypernetwork_workbench.hypernetworks.train.records import read_record
 from hypernetwork_workbench.hypernetworks.train.run import train
+from hypernetwork_workbench.hypernetworks.train.settings.output import OutputSettings
 
 from tests.support.fake_ports import fake_ports
 from tests.support.runs import make_job, read_log
@@ -43,12 +45,53 @@ def test_tensorboard_holds_losses_settings_and_previews(pictures, tmp_path):
     assert events.Scalars("hparam/loss")[0].value == of_csv(result, "loss")[12]
 
 
-def test_wandb_holds_losses_settings_and_previews(pictures, tmp_path, monkeypatch):
+@pytest.fixture
+def offline(monkeypatch, tmp_path):
     """In its offline mode the real package writes to a file what it would send."""
     for name, value in {"MODE": "offline", "SILENT": "true", "CONSOLE": "off", "ERROR_REPORTING": "false"}.items():
         monkeypatch.setenv(f"WANDB_{name}", value)
     for name in ("CONFIG", "CACHE", "DATA", "ARTIFACT"):
         monkeypatch.setenv(f"WANDB_{name}_DIR", str(tmp_path / "wandb"))
+
+
+NAMED = {"output__log_project": "inks", "output__log_prefix": "march-", "output__sheet": False}
+
+
+def test_wandb_has_the_project_and_the_run_of_the_settings(offline, pictures, tmp_path):
+    logs = tmp_path / "all logs"
+    train(make_job(pictures, output__wandb=True, **NAMED, output__log_dir=str(logs)), fake_ports(tmp_path))
+    (path,) = logs.glob("wandb/offline-run-*/*.wandb")
+    (run,) = [record.run for record in wandb_records(path) if record.HasField("run")]
+    assert (run.project, run.display_name) == ("inks", "march-fake")
+
+
+@pytest.mark.parametrize(
+    ("names", "place"),
+    [
+        ({}, "logs/fake/tensorboard"),
+        (NAMED, "logs/fake/tensorboard/march-fake/inks"),
+        ({"output__log_dir": "{}/all"}, "all/fake"),
+        ({"output__log_dir": "{}/all", "output__log_run": "夜 2", "output__log_prefix": "a-"}, "all/a-夜 2"),
+    ],
+)
+def test_tensorboard_writes_to_the_folder_of_the_settings(pictures, tmp_path, names, place):
+    names = {name: one.format(tmp_path) if isinstance(one, str) else one for name, one in names.items()}
+    ports = fake_ports(tmp_path)
+    job = make_job(pictures, output__tensorboard=True, **{"output__sheet": False, "train__max_steps": 1} | names)
+    result = train(job, ports)
+    record = read_record(result.log.parent, ports.network_dir)
+    assert record.paths.tensorboard == tmp_path / place
+    assert list((tmp_path / place).glob("events.out.tfevents.*"))
+
+
+@pytest.mark.parametrize("field", ["log_project", "log_run", "log_prefix"])
+def test_names_of_logs_are_no_paths(field):
+    with pytest.raises(SettingsError, match="must not contain /") as caught:
+        OutputSettings(name="x", **{field: "../up"})
+    assert caught.value.field == field
+
+
+def test_wandb_holds_losses_settings_and_previews(offline, pictures, tmp_path):
     result = train(make_job(pictures, output__wandb=True, **CHANGES), fake_ports(tmp_path))
     (path,) = result.log.parent.glob("wandb/offline-run-*/*.wandb")
     records = wandb_records(path)

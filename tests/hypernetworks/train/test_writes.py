@@ -97,12 +97,12 @@ def test_copies_previews_and_states_that_find_no_room_do_not_end_a_run(pictures,
     from hypernetwork_workbench.hypernetworks.train import saving
     from hypernetwork_workbench.hypernetworks.train.tracking import previews
 
-    def full(_network, path, *_):
+    def full(_network, path, *_, **_how):
         raise HypernetworkFileError(f"{path.name}: cannot be written to {path.parent}: No space left on device")
 
     real = files.save
     monkeypatch.setattr(
-        saving.files, "save", lambda network, path: (real if path.stem == "fake" else full)(network, path)
+        saving.files, "save", lambda net, path, **how: (real if path.stem == "fake" else full)(net, path, **how)
     )
     monkeypatch.setattr(previews, "save_picture", full)
     changes = {"output__save_every": "5", "preview__every": "6", "output__sheet": False}

@@ -1,0 +1,71 @@
+"""Copies of saved networks in a repository of Hugging Face, sent beside the steps; what fails there ends no run."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import queue
+import threading
+from pathlib import Path
+from typing import Any
+
+from ...base.errors import SettingsError
+from ..settings.output import OutputSettings
+from .notes import Notes
+
+_log = logging.getLogger(__name__)
+
+_SETTING = "output.huggingface_repo"
+#: How long the end of a run waits for what is still being sent.
+PATIENCE_S = 300.0
+
+
+class Uploads:
+    """Sends files one after another, in a thread of its own, with the token of the package's own login.
+
+    Raises:
+        SettingsError: the package is missing, or nobody is logged in.
+    """
+
+    def __init__(self, settings: OutputSettings, notes: Notes) -> None:
+        try:
+            hub = importlib.import_module("huggingface_hub")
+        except ImportError as error:
+            raise SettingsError(_SETTING, "needs the package huggingface_hub") from error
+        self._api: Any = hub.HfApi()
+        if not (hub.get_token() if hasattr(hub, "get_token") else hub.HfFolder.get_token()):
+            raise SettingsError(_SETTING, "needs a login: run huggingface-cli login once")
+        self._settings = settings
+        self._notes = notes
+        self._waiting: queue.SimpleQueue[Path | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._work, name="uploads", daemon=True)
+        self._thread.start()
+
+    def send(self, path: Path) -> None:
+        """Let a file that was just saved be sent."""
+        self._waiting.put(path)
+
+    def close(self) -> None:
+        """Wait until all is sent, but not for ever."""
+        self._waiting.put(None)
+        self._thread.join(PATIENCE_S)
+        if self._thread.is_alive():
+            self._notes.warn(
+                f"{self._settings.huggingface_repo} has not got all files yet; they are no longer waited for."
+            )
+
+    def _work(self) -> None:
+        is_there = False
+        while (path := self._waiting.get()) is not None:
+            repo = self._settings.huggingface_repo
+            try:
+                if not is_there:
+                    private = self._settings.huggingface_private
+                    self._api.create_repo(repo_id=repo, private=private, exist_ok=True)
+                    is_there = True
+                self._api.upload_file(path_or_fileobj=str(path), path_in_repo=path.name, repo_id=repo)
+            except Exception as error:  # whatever the service or the network does, it is not worth a run
+                reason = " ".join(str(error).split()) or type(error).__name__
+                self._notes.warn(f"{path.name} was not uploaded to {repo}: {reason}")
+            else:
+                _log.info("%s is in %s.", path.name, repo)

@@ -1,0 +1,86 @@
+"""Networks in a repository of Hugging Face: sent by the real package to a hub on this machine, beside the steps."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+from hypernetwork_workbench.hypernetworks.base.errors import SettingsError
+from hypernetwork_workbench.hypernetworks.train.run import train
+from hypernetwork_workbench.hypernetworks.train.settings.output import OutputSettings
+from hypernetwork_workbench.hypernetworks.train.tracking import uploads
+
+from tests.support import hub
+from tests.support.fake_ports import fake_ports
+from tests.support.runs import make_job, same, weights
+
+CHANGES = {"output__huggingface_repo": "someone/night", "output__sheet": False}
+
+
+def test_each_saved_network_is_sent_to_a_private_repository(pictures, tmp_path, monkeypatch):
+    with hub.running(monkeypatch) as there:
+        result = train(make_job(pictures, **CHANGES, output__save_every="6"), fake_ports(tmp_path))
+    assert there.made == {"someone/night": True}
+    assert there.tokens == {"Bearer hf_test"}
+    assert set(there.files) == {("someone/night", f"fake{end}.pt") for end in ("-000006", "-000012", "")}
+    assert there.files["someone/night", "fake.pt"] == result.network.read_bytes()
+    assert result.notes == ()
+
+
+def test_a_repository_is_public_only_where_that_is_said(pictures, tmp_path, monkeypatch):
+    with hub.running(monkeypatch) as there:
+        train(make_job(pictures, **CHANGES, output__huggingface_private=False), fake_ports(tmp_path))
+    assert there.made == {"someone/night": False}
+
+
+def test_what_cannot_be_sent_ends_no_run_and_is_told(pictures, tmp_path, monkeypatch):
+    with hub.running(monkeypatch) as there:
+        there.refuses = True
+        result = train(make_job(pictures, **CHANGES), fake_ports(tmp_path / "a"))
+    (note,) = result.notes
+    assert note.startswith("fake.pt was not uploaded to someone/night: ")
+    assert not result.interrupted
+    plain = train(make_job(pictures, output__sheet=False), fake_ports(tmp_path / "b"))
+    assert same(weights(result.network), weights(plain.network))
+
+
+def test_a_run_does_not_wait_for_ever(pictures, tmp_path, monkeypatch):
+    monkeypatch.setattr(uploads, "PATIENCE_S", 0.0)
+    with hub.running(monkeypatch):
+        result = train(make_job(pictures, **CHANGES), fake_ports(tmp_path))
+    assert result.notes in ((), ("someone/night has not got all files yet; they are no longer waited for.",))
+
+
+def test_without_a_login_or_the_package_no_run_begins(pictures, tmp_path, monkeypatch):
+    import huggingface_hub
+
+    monkeypatch.setattr(huggingface_hub, "get_token", lambda: None)
+    with pytest.raises(SettingsError, match=r"^output\.huggingface_repo: needs a login"):
+        train(make_job(pictures, **CHANGES), fake_ports(tmp_path))
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)
+    with pytest.raises(SettingsError, match=r"^output\.huggingface_repo: needs the package huggingface_hub"):
+        train(make_job(pictures, **CHANGES), fake_ports(tmp_path))
+
+
+@pytest.mark.parametrize("text", ["night", "https://huggingface.co/a/b", "a/b/c", "../x", "a b/c", "-a/b"])
+def test_a_repository_has_an_owner_and_a_name(text):
+    with pytest.raises(SettingsError, match="must be such as user/night, not ") as caught:
+        OutputSettings(name="x", huggingface_repo=text)
+    assert caught.value.field == "huggingface_repo"
+
+
+def test_the_weights_of_a_failed_run_stay_here(pictures, tmp_path, monkeypatch):
+    from hypernetwork_workbench.hypernetworks.train.trainer import Trainer
+
+    real = Trainer.backward
+
+    def failing(self, batches):
+        if batches.step == 3:
+            raise ZeroDivisionError
+        return real(self, batches)
+
+    monkeypatch.setattr(Trainer, "backward", failing)
+    with hub.running(monkeypatch) as there, pytest.raises(ZeroDivisionError):
+        train(make_job(pictures, **CHANGES), fake_ports(tmp_path))
+    assert there.files == {}
+    assert list(tmp_path.rglob("fake-unfinished.pt"))
