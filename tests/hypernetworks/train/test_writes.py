@@ -15,6 +15,7 @@ from hypernetwork_workbench.hypernetworks.train.tracking.logs import CsvLog, Pac
 from hypernetwork_workbench.hypernetworks.train.tracking.metrics import StepRecord
 from hypernetwork_workbench.hypernetworks.train.tracking.notes import Notes
 
+from tests.support import faults
 from tests.support.fake_ports import fake_ports
 from tests.support.faults import writes
 from tests.support.runs import make_job, read_log, same, weights
@@ -24,7 +25,7 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="the faults are made 
 
 @pytest.mark.parametrize("case", list(writes.cases()), ids=lambda case: case.name)
 def test_nothing_is_lost_and_one_sentence_tells(case, tmp_path):
-    sentence = case.act(tmp_path)
+    sentence = faults.said(case, tmp_path)
     assert sentence is None or "\n" not in sentence
 
 

@@ -56,6 +56,16 @@ def outcome(case: Case) -> Outcome:
     return Outcome(problem, seconds)
 
 
+def said(case: Case, folder: Path) -> str | None:
+    """Try a case in an empty folder and return its sentence; raises what it raises, and NotHandledError if slow."""
+    started = time.thread_time()
+    sentence = case.act(folder)
+    seconds = time.thread_time() - started
+    if seconds > MOST_SECONDS:
+        raise NotHandledError(f"it took {seconds:.1f} s")
+    return sentence
+
+
 def kinds() -> dict[str, Callable[[], Iterator[Case]]]:
     """Return the function `cases` of each kind, by the name of its module."""
     modules = (importlib.import_module(f"{__name__}.{found.name}") for found in pkgutil.iter_modules(__path__))
