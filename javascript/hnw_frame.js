@@ -28,9 +28,14 @@
         panel.style.setProperty("--hnw-room", `${Math.floor(end - Math.max(top, 0))}px`);
     }
 
-    // What the page goes to is not covered by the buttons that stay above it.
+    // What the page goes to is not covered by the buttons that stay above it. Answers that scroll there take the focus,
+    // for those who scroll with keys.
     function measure(controls) {
         controls.closest(".hnw-frame").style.setProperty("--hnw-head", `${controls.offsetHeight}px`);
+        for (const answer of controls.querySelectorAll(":scope > [id$=_status], #hnw_train_continues .prose")) {
+            if (answer.scrollHeight > answer.clientHeight) answer.tabIndex = 0;
+            else answer.removeAttribute("tabindex");
+        }
     }
 
     let isAsked = false;

@@ -58,7 +58,7 @@ def test_mypy(tmp_path: Path):
         word for name in single for word in ("-m", name)
     ]
     search = os.pathsep.join(map(str, (mount, host, sources.ROOT)))
-    options = ["--explicit-package-bases", "--cache-dir", str(tmp_path / "cache")]
+    options = ["--explicit-package-bases", "--cache-dir", str(sources.ROOT / ".mypy_cache")]
     _tool("mypy", *options, *arguments, MYPYPATH=search)
     loose = [*(sources.ROOT / "scripts").glob("*.py"), *(sources.ROOT / "examples").rglob("*.py")]
     if loose:

@@ -20,6 +20,8 @@ import pytest
 from tests import sources
 from tests.browser import page as browser
 
+pytest.register_assert_rewrite("tests.browser.every_parts")
+
 SECONDS_TO_START = 240
 SERVE = "import sys; from standalone import app; sys.exit(app.serve(sys.argv[1:]))"
 

@@ -6,6 +6,7 @@ import json
 import re
 import time
 import urllib.request
+from collections.abc import Sequence
 from typing import Any
 
 from tests.browser import accessibility, layout
@@ -148,27 +149,34 @@ return [...texts];
 """
 
 
-def controls(config: dict[str, Any]) -> dict[str, str]:
+def controls(config: dict[str, Any], inside: Sequence[str] = (), outside: Sequence[str] = ()) -> dict[str, str]:
     """Return our controls of a page by its config: their ids, each with its kind and in the page's order.
 
     A field that is hidden and has no label holds a value between the page's scripts and the server;
     nobody sees it.
+
+    Args:
+        inside: ids of places, to return only the controls in them; none for all.
+        outside: ids of places whose controls are left out.
     """
     components = {one["id"]: one for one in config["components"]}
     found: dict[str, str] = {}
 
-    def collect(node: dict[str, Any], is_inside: bool) -> None:
+    def collect(node: dict[str, Any], is_inside: bool, is_there: bool) -> None:
         for child in node.get("children", ()):
             kind, props = components[child["id"]]["type"], components[child["id"]]["props"]
             id_ = props.get("elem_id") or f"component-{child['id']}"
+            if id_ in outside:
+                continue
+            is_in_place = is_there or id_ in inside
             is_ours = is_inside or bool(_OURS.match(id_))
             is_hidden = props.get("visible") is False or "hnw-hidden" in (props.get("elem_classes") or ())
             is_held = kind != "button" and is_hidden and not props.get("label")
-            if is_ours and kind in CONTROLS and not is_held:
+            if is_ours and is_in_place and kind in CONTROLS and not is_held:
                 found[id_] = kind
-            collect(child, is_ours)
+            collect(child, is_ours, is_in_place)
 
-    collect(config["layout"], is_inside=False)
+    collect(config["layout"], is_inside=False, is_there=not inside)
     return found
 
 
@@ -178,9 +186,14 @@ def is_english(text: str) -> bool:
 
 
 class Toucher:
-    """Touches the controls of a page and keeps which were touched, and every text that was seen meanwhile."""
+    """Touches the controls of a page and keeps which were touched, and every text that was seen meanwhile.
 
-    def __init__(self, page: Page) -> None:
+    Args:
+        inside, outside: the places whose controls are to be touched; see `controls`.
+        reads: whether the texts are kept. That takes as long as what it is done after.
+    """
+
+    def __init__(self, page: Page, inside: Sequence[str] = (), outside: Sequence[str] = (), reads: bool = True) -> None:
         page.driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": RECORD})
         page.driver.execute_cdp_cmd("Browser.setPermission", MAY_ASK)
         self.page = page
@@ -190,7 +203,8 @@ class Toucher:
         self.reload()
         with urllib.request.urlopen(f"{page.address}/config", timeout=120) as answer:
             self._config = json.load(answer)
-        self.controls = controls(self._config)
+        self.controls = controls(self._config, inside, outside)
+        self._reads = reads
 
     @property
     def left(self) -> dict[str, str]:
@@ -228,7 +242,8 @@ class Toucher:
 
     def read(self) -> None:
         """Keep the texts that the page shows now."""
-        self.texts.update(self.page.driver.execute_script(TEXTS))
+        if self._reads:
+            self.texts.update(self.page.driver.execute_script(TEXTS))
 
     def sweep(self, pane: str, but: str = "nothing") -> None:
         """Touch what is left in a part of the page: change each field and press each button that is in sight.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,10 +22,10 @@ PICTURE_STEPS = 4
 
 
 @contextmanager
-def walked(address: str, data: Path) -> Iterator[every.Toucher]:
+def walked(address: str, data: Path, reads: bool) -> Iterator[every.Toucher]:
     """Return the page of a host after everything was touched; see `walk`."""
     with opened(address) as page:
-        one = every.Toucher(page)
+        one = every.Toucher(page, reads=reads)
         walk(one, data)
         yield one
 
@@ -43,15 +43,19 @@ def walk(one: every.Toucher, data: Path) -> None:
     add_rows(one)
     look_at_pictures(one, data)
     queue(one)
-    one.open("hnw_merge_tab")
-    ask_for_small_pictures(one, "hnw_merge_pictures")
-    for name in layout.TABS:
+    enter_small_pictures(one)
+    sweep_tabs(one, layout.TABS)
+    merge(one)
+    open_settings(one)
+
+
+def sweep_tabs(one: every.Toucher, names: Sequence[str]) -> None:
+    """Touch what is left in tabs of ours, and keep what is wrong with their looks."""
+    for name in names:
         one.open(f"hnw_{name}_tab")
         one.settle()
         one.sweep(f"hnw_{name}_tab")
         one.examine(name)
-    merge(one)
-    open_settings(one)
 
 
 def untranslated(one: every.Toucher) -> list[str]:
@@ -64,17 +68,22 @@ def untranslated(one: every.Toucher) -> list[str]:
 
 def create(one: every.Toucher, data: Path) -> None:
     """Make two networks; save the settings and load them."""
+    make_networks(one, "one", "two")
+    change_and_reset(one, "hnw_create_name")
+    one.press("hnw_create_save")
+    load(one, "create", data)
+
+
+def make_networks(one: every.Toucher, *names: str) -> None:
+    """Make networks."""
     page = one.page
     one.open("tab_train")
     one.open("hnw_create_tab")
     page.find("#hnw_create_widths input:checked")  # those of the checkpoint
-    for name in ("one", "two"):
+    for name in names:
         page.fill("hnw_create_name", name)
         one.press("hnw_create_button")
         page.find("#hnw_create_status .hnw-done")
-    change_and_reset(one, "hnw_create_name")
-    one.press("hnw_create_save")
-    load(one, "create", data)
 
 
 def change_and_reset(one: every.Toucher, id_: str) -> None:
@@ -127,15 +136,8 @@ def choose_a_folder(one: every.Toucher, name: str) -> None:
 def train(one: every.Toucher, data: Path) -> None:
     """Check, look for a rate, train; save, look, pause, let in, take back, leave, interrupt and continue."""
     page = one.page
-    one.open("hnw_train_tab")
-    one.press("hnw_train_refresh")
-    page.choose("hnw_train_network_file", "one")
-    page.fill("hnw_train_data_folder", data / "pictures")
+    enter_run(one, data)
     choose_a_folder(one, "train")
-    for name in ("width", "height"):
-        page.fill(f"hnw_train_data_{name}", SIDE_PX)
-    page.fill("hnw_train_preview_every", 0)
-    page.fill("hnw_train_train_max_steps", STEPS)
     one.press("hnw_train_check")
     page.press("hnw_train_find_rate")
     # Before the server has begun there is nothing to interrupt.
@@ -168,6 +170,19 @@ def train(one: every.Toucher, data: Path) -> None:
     change_and_reset(one, "hnw_train_preview_prompt")
     one.press("hnw_train_save")
     load(one, "train", data)
+
+
+def enter_run(one: every.Toucher, data: Path) -> None:
+    """Fill in the form of Train Gamma."""
+    page = one.page
+    one.open("hnw_train_tab")
+    one.press("hnw_train_refresh")
+    page.choose("hnw_train_network_file", "one")
+    page.fill("hnw_train_data_folder", data / "pictures")
+    for name in ("width", "height"):
+        page.fill(f"hnw_train_data_{name}", SIDE_PX)
+    page.fill("hnw_train_preview_every", 0)
+    page.fill("hnw_train_train_max_steps", STEPS)
 
 
 def is_running(page: Page, name: str = "train") -> bool:
@@ -296,6 +311,15 @@ def ask_for_small_pictures(one: every.Toucher, prefix: str) -> None:
     """Enter what is drawn in seconds."""
     for name, value in (("width", SIDE_PX), ("height", SIDE_PX), ("steps", PICTURE_STEPS)):
         one.page.fill(f"{prefix}_{name}", value)
+
+
+def enter_small_pictures(one: every.Toucher) -> None:
+    """Have Merge draw small pictures; it fills its fields in from txt2img."""
+    one.open("tab_txt2img")
+    ask_for_small_pictures(one, "txt2img")
+    one.open("tab_train")
+    one.open("hnw_merge_tab")
+    ask_for_small_pictures(one, "hnw_merge_pictures")
 
 
 def merge(one: every.Toucher) -> None:

@@ -112,7 +112,7 @@ class Page:
 
     def until(self, what: str, check: Callable[[], T], seconds: float = PATIENCE_S) -> T:
         """Wait until `check` gives something true, and returns it. Raises TimeoutError that names `what`."""
-        deadline = time.monotonic() + seconds
+        start = time.monotonic()
         while True:
             try:
                 found = check()
@@ -120,9 +120,11 @@ class Page:
                 found = None  # gradio has just drawn it anew
             if found:
                 return found
-            if time.monotonic() > deadline:
+            waited = time.monotonic() - start
+            if waited > seconds:
                 raise TimeoutError(f"waited {seconds:g} s for {what}; the page says: {self.body()[-600:]!r}")
-            time.sleep(0.05)
+            # Each look takes the page from its work, so the longer the wait, the fewer there are.
+            time.sleep(min(max(0.05, waited / 5), 0.25))
 
     def body(self) -> str:
         """All text in sight."""
