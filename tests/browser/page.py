@@ -50,6 +50,10 @@ Object.getOwnPropertyDescriptor(kind.prototype, "value").set.call(field, value);
 for (const event of ["input", "change"]) field.dispatchEvent(new Event(event, {bubbles: true}));
 field.blur();
 """
+FIELD = """
+const kinds = ["textarea", "input[type=number]", "input[type=text]", "input:not([type])", "input"];
+return kinds.map((kind) => arguments[0].querySelector(kind)).find((field) => field);
+"""
 READ_TEXT = """
 const notes = [...arguments[0].querySelectorAll(".wrap:not(.hide)")];
 return notes.some((note) => note.innerText.trim()) ? "" : arguments[0].innerText;
@@ -263,13 +267,10 @@ class Page:
         return self.errors
 
     def _field(self, id_: str) -> WebElement:
-        kinds = ("textarea", "input[type=number]", "input[type=text]", "input:not([type])", "input")
-        for kind in kinds:
-            self.find(f"#{id_}")
-            found = self.driver.find_elements(By.CSS_SELECTOR, f"#{id_} {kind}")
-            if found:
-                return found[0]
-        raise LookupError(f"{id_} holds no field")
+        field = self.driver.execute_script(FIELD, self.find(f"#{id_}"))
+        if field is None:
+            raise LookupError(f"{id_} holds no field")
+        return field
 
     def _saying(self, id_: str, words: tuple[str, ...]) -> str:
         said = self.text(id_)
