@@ -50,15 +50,10 @@ def _create_and_queue(one: every.Toucher, data: Path) -> None:
     every_steps.sweep_tabs(one, ("create", "tuning", "queue"))
 
 
-def _use_pictures(one: every.Toucher, data: Path) -> None:
-    every_steps.make_networks(one, "one")
+def _do_the_rest(one: every.Toucher, data: Path) -> None:
+    every_steps.make_networks(one, "one", "two")
     every_steps.add_rows(one)
     every_steps.look_at_pictures(one, data)
-    every_steps.sweep_tabs(one, ("dataset",))
-
-
-def _merge_and_rest(one: every.Toucher, _data: Path) -> None:
-    every_steps.make_networks(one, "one", "two")
     every_steps.enter_small_pictures(one)
     others = {id_ for part in PARTS.values() for id_ in part.inside}
     every_steps.sweep_tabs(one, [name for name in layout.TABS if f"hnw_{name}_tab" not in others])
@@ -69,8 +64,7 @@ def _merge_and_rest(one: every.Toucher, _data: Path) -> None:
 PARTS = {
     "train": Part(_train, ("hnw_train_tab", "hnw_runs_tab")),
     "queue": Part(_create_and_queue, ("hnw_create_tab", "hnw_tuning_tab", "hnw_queue_tab")),
-    "pictures": Part(_use_pictures, ("hnw_generation", "hnw_dataset_tab")),
-    "rest": Part(_merge_and_rest),
+    "rest": Part(_do_the_rest),
 }
 
 

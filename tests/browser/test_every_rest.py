@@ -1,4 +1,4 @@
-"""Inspect, Merge and what else is ours: everything is pressed or changed once, and nothing breaks or stays English."""
+"""All but what trains and what waits: everything is pressed or changed once, and nothing breaks or stays English."""
 
 import pytest
 
