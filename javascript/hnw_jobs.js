@@ -14,6 +14,12 @@ function hnwStartedJob(prefix) {
 // eslint-disable-next-line no-unused-vars
 function hnwStartJob(prefix, given) {
     const id = randomId();
+    hnwShowJob(prefix, id, () => {}, () => {});
+    return [id, ...given.slice(1)];
+}
+
+// Shows the progress of a job of a tab, wherever it was started; Interrupt there is for it from now on.
+function hnwShowJob(prefix, id, onText, onEnd) {
     hnwJobs[prefix] = id;
     const container = gradioApp().querySelector(`#${prefix}_progress`);
     let live = gradioApp().querySelector(`#${prefix}_live`);
@@ -24,9 +30,25 @@ function hnwStartJob(prefix, given) {
     }
     const atEnd = () => {
         live.innerHTML = "";
+        onEnd();
     };
     requestProgress(id, container, gradioApp().querySelector(`#${prefix}_gallery`), atEnd, (progress) => {
         if (progress.textinfo) live.innerHTML = progress.queued ? "" : progress.textinfo; // what it waits for has its own place
+        onText(progress.textinfo ?? "");
     });
-    return [id, ...given.slice(1)];
+}
+
+// A page that was opened during a study shows it, with what its trials have come to so far.
+// eslint-disable-next-line no-unused-vars
+function hnwFollowStudy(id) {
+    const prefix = "hnw_tuning";
+    if (!id || hnwJobs[prefix] === id) return [];
+    const refresh = () => gradioApp().querySelector(`#${prefix}_refresh`).click();
+    let shown = "";
+    hnwShowJob(prefix, id, (text) => {
+        const trial = /trial \d+ of \d+/.exec(text)?.[0] ?? shown;
+        if (shown && trial !== shown) refresh();
+        shown = trial;
+    }, refresh);
+    return [];
 }

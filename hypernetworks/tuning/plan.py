@@ -30,11 +30,13 @@ class StudyPlan:
         study: what it works at.
         brain: chooses what is tried.
         measures: tell what is best.
+        most_steps: the steps of all trials after which none begins; 0 where there is no such limit.
     """
 
     study: Study
     brain: Brain
     measures: Measures
+    most_steps: int
 
 
 def plan_study(
@@ -65,7 +67,8 @@ def plan_study(
     store = open_store(url, folder, name, space, len(settings.objectives))
     Definition.read(store.define(definition.text())).check(definition, name)
     study = Study(name, plain, settings, space, store, folder)
-    return StudyPlan(study, brain, _measures(base, settings, ports, has_sheet=job.output.sheet))
+    measures = _measures(base, settings, ports, has_sheet=job.output.sheet)
+    return StudyPlan(study, brain, measures, settings.most_steps(base.steps_per_epoch))
 
 
 def _check(job: Job, settings: TuneSettings, space: Space) -> None:

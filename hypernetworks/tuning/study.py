@@ -131,7 +131,7 @@ class _Worker:
         settings = self._study.settings
         steps, seconds = (sum(getattr(trial, name) for trial in trials) for name in ("steps", "seconds"))
         return bool(
-            (settings.max_steps and steps >= settings.max_steps)
+            (self._plan.most_steps and steps >= self._plan.most_steps)
             or (settings.max_minutes and seconds >= settings.max_minutes * 60)
         )
 

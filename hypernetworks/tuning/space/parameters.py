@@ -58,6 +58,7 @@ class Range:
     Attributes:
         step: between neighbours; 0 where there is none.
         is_text: whether the setting is a text that is a number here.
+        unit: what stands behind the number; empty for a bare one.
     """
 
     address: str
@@ -67,10 +68,11 @@ class Range:
     is_whole: bool = False
     step: float = 0.0
     is_text: bool = False
+    unit: str = ""
 
     def settings(self, value: Any) -> Point:
         """Return the settings that a number of the range sets."""
-        return {self.address: f"{value:g}" if self.is_text else value}
+        return {self.address: f"{value:g}{self.unit}" if self.is_text or self.unit else value}
 
     def points(self, count: int) -> list[Any]:
         """Return the numbers that a grid tries: all of the steps, else `count` of them, evenly, with both ends."""

@@ -18,6 +18,8 @@ from .parameters import MOST_VALUES, Choices, Parameter, Range
 _RANGE = re.compile(
     r"(?P<low>[^\s\[\]]+?)\s*(?:\.\.\.?|…|[~〜])\s*(?P<high>[^\s.~〜]\S*)(?P<words>(?:\s+\S+)*)", re.DOTALL
 )
+#: The unit of a length, behind either number or behind the range.
+_EPOCHS = re.compile(r"(?<=[\d.])\s*(?:epochs?\b|エポック|轮)", re.IGNORECASE)
 _LOG, _LINEAR, _WHOLE, _STEP = "log", "linear", "int", "step"
 _FORM = "must be a range such as 1e-4..1e-2 log, or a list such as [1, 2]"
 #: Each trial has its own name and place, and what is held out must be the same in all of them.
@@ -139,12 +141,17 @@ def _choices(address: str, values: Iterable[Any], kind: Any, option: Option) -> 
 
 
 def _range(address: str, text: str, kind: Any, option: Option) -> Range:
-    found = _RANGE.fullmatch(numbers.plain(text))
+    plain = numbers.plain(text)
+    bare = _EPOCHS.sub("", plain)
+    unit = "" if bare == plain else " epochs"
+    found = _RANGE.fullmatch(bare)
     if found is None:
         raise SettingsError(address, f"{_FORM}, not {shown(text)}")
     if option.choices or option.is_path or option.starts_with_paths or kind not in (int, float, str, LENGTH):
         raise SettingsError(address, "has no range; list its values in brackets")
     words = _words(address, found["words"].lower().split())
+    if unit and kind not in (str, LENGTH):
+        raise SettingsError(address, "is no length; leave out the epochs")
     is_whole = kind in (int, LENGTH) or _WHOLE in words
     low, high = (_number(address, found[end], is_whole) for end in ("low", "high"))
     if low >= high:
@@ -153,7 +160,7 @@ def _range(address: str, text: str, kind: Any, option: Option) -> Range:
         raise SettingsError(address, "a log range must begin above 0")
     if _LOG in words and _STEP in words:
         raise SettingsError(address, "a log range has no step")
-    made = Range(address, low, high, _LOG in words, is_whole, words.get(_STEP, 0.0), kind is str)
+    made = Range(address, low, high, _LOG in words, is_whole, words.get(_STEP, 0.0), kind is str, unit)
     for end in (low, high):
         take(address, made.settings(end)[address], kind, option)
     return made

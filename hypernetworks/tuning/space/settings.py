@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...base.errors import SettingsError
+from ...base.intervals import parse_interval
 from ...base.options import Group, Settings, from_tables, in_lines, setting
 from ...base.registry import rule
 
@@ -69,10 +70,10 @@ class TuneSettings(Settings):
         maximum=2**63 - 1,
     )
 
-    max_steps: int = setting(
+    max_steps: int | str = setting(
         0,
         "Most steps",
-        "No trial begins after so many optimizer steps of all together; 0: no limit.",
+        "No trial begins after so many optimizer steps of all together, or a length such as 200 epochs; 0: no limit.",
         group=BUDGET,
         minimum=0,
         maximum=1_000_000_000,
@@ -111,6 +112,10 @@ class TuneSettings(Settings):
         group=FILES,
     )
 
+    @rule("max_steps")
+    def _ends(self) -> None:
+        self.most_steps(1)
+
     @rule("pruning", "objective")
     def _prunes_by_one_number(self) -> None:
         if self.pruning != NONE and self.objective == BOTH:
@@ -126,6 +131,14 @@ class TuneSettings(Settings):
     def most_trials(self) -> int:
         """The most trials of a method that does not end by itself."""
         return self.trials or _USUAL_TRIALS
+
+    def most_steps(self, steps_per_epoch: int) -> int:
+        """Return the steps of all trials after which none begins, where a pass over the dataset has this many; 0: none.
+
+        Raises:
+            SettingsError: it is no length.
+        """
+        return parse_interval("max_steps", self.max_steps, steps_per_epoch)
 
     @property
     def objectives(self) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ from ....hypernetworks.tuning.space.reading import parse
 from ...patching.error_reports import report_unexpected
 from ...queue.adding import added
 from ...runs import training, tuning
+from ...runs.run import runs
 from ..form import Form
 from ..train.handlers import Handlers as TrainHandlers
 from . import work
@@ -101,6 +102,12 @@ class Handlers:
             gr.update(value=sheets),
             gr.update(value=str(files[0]), visible=True),
         ]
+
+    @staticmethod
+    def active_task() -> str:
+        """Return the task of the study that goes on; empty where there is none."""
+        run = runs.active
+        return (run.task or "") if run is not None and run.is_study else ""
 
     def take_settings(self, train: TrainHandlers) -> Callable[..., list[Any]]:
         """Return the handler that fills the settings of the chosen trial into the form of `train`."""

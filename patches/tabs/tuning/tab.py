@@ -92,6 +92,7 @@ def _answer(has_form: bool) -> dict[str, Any]:
             ),
         }
     with gr.Row():
+        parts["refresh"] = gr.Button("Refresh list", size="sm", elem_id=f"{_ID}_refresh")
         parts["settings"] = gr.Button(
             "Take these settings", size="sm", visible=has_form, elem_id=f"{_ID}_take_settings"
         )
@@ -112,8 +113,13 @@ def _connect(opened: Any, handlers: Handlers, parts: dict[str, Any], train: Trai
     soon = form.look_with(handlers.look, form.components, [parts["count"], *form.messages])
     wipe_on([parts[name] for name in ("start", "queue", "settings", "network")], [parts["status"]])
     shown = [parts["trial"], parts["answer"], parts["gallery"], parts["table"]]
-    opened.select(handlers.listing, [parts["study"]], [parts["study"], *shown], **_QUICK)
+    for event in (opened.select, parts["refresh"].click):
+        event(handlers.listing, [parts["study"]], [parts["study"], *shown], **_QUICK)
     opened.select(None, None, None, _js=soon)
+    # This page may have been closed meanwhile, and the queue or another page may have started a study.
+    opened.select(handlers.active_task, outputs=[parts["task"]], **_QUICK).then(
+        None, [parts["task"]], None, _js="hnwFollowStudy"
+    )
     parts["study"].input(handlers.show, [parts["study"]], shown, show_progress="hidden")
     started = parts["start"].click(
         buttons.one_at_a_time(call_queue.wrap_gradio_gpu_call(handlers.start, extra_outputs=[gr.update()])),

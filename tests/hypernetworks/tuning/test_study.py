@@ -168,7 +168,9 @@ def test_a_full_disk_ends_the_study_and_gives_the_trial_back(pictures, tmp_path,
     assert [trial.state for trial in tune(pictures, tmp_path).trials] == ["complete"] * 4
 
 
-@pytest.mark.parametrize(("limit", "count"), [({"max_steps": 17}, 3), ({"max_minutes": 1e-9}, 1)])
+@pytest.mark.parametrize(
+    ("limit", "count"), [({"max_steps": 17}, 3), ({"max_steps": "5 epochs"}, 2), ({"max_minutes": 1e-9}, 1)]
+)
 def test_no_trial_begins_after_the_budget_is_used_up(pictures, tmp_path, limit, count):
     result = tune(pictures, tmp_path, trials=6, **limit)
     assert len(result.trials) == count

@@ -170,10 +170,13 @@ def test_a_page_that_is_opened_during_a_study_keeps_its_form_and_follows(tuning,
 
     def look(plan, ports):
         seen.append((runs.active.line(), tuning.train.handlers.show_active(*tuning.train.entered.values())))
+        assert tuning.handlers.active_task() == "task(study)"
         raise TrainingError("that is enough")
 
     monkeypatch.setattr(studies, "run_study", look)
+    assert tuning.handlers.active_task() == ""
     with runs.hold("ink", task="task(study)"):
+        assert tuning.handlers.active_task() == "", "it is no study yet"
         tuning.start(ranges=RANGES, method="random")
     (line, (task, *updates)) = seen[0]
     assert "ink-tuning is being trained" in line

@@ -161,3 +161,31 @@ def test_wrong_settings_of_a_study_are_named(given, sentence):
 def test_a_study_without_a_number_of_trials_has_all_of_a_grid_and_some_of_the_others():
     assert TuneSettings(ranges="train.seed = 1..2").most_trials == 16
     assert TuneSettings(ranges="train.seed = 1..2", trials=3).most_trials == 3
+
+
+@pytest.mark.parametrize(
+    ("line", "settings"),
+    [
+        ("train.max_steps = 5..20 epochs step 5", ["5 epochs", "10 epochs", "15 epochs", "20 epochs"]),
+        ("train.max_steps = 5 epochs..20 epochs log", ["5 epochs", "10 epochs", "20 epochs"]),
+        ("train.max_steps = 10エポック〜20エポック", ["10 epochs", "15 epochs", "20 epochs"]),
+        ("schedule.warmup = 1..3 Epochs", ["1 epochs", "2 epochs", "3 epochs"]),
+        ("schedule.cycle = 0.5..1.5轮", ["0.5 epochs", "1 epochs", "1.5 epochs"]),
+    ],
+)
+def test_a_range_of_a_length_may_be_in_epochs(line, settings):
+    found = only(line)
+    assert [found.settings(value)[found.address] for value in found.points(3)] == settings
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("data.batch_size = 1..3 epochs", "is no length"),
+        ("schedule.rate = 1..3 epochs", "is no learning rate"),
+        ("preview.cfg_scale = 1..3 epochs", "is no length"),
+    ],
+)
+def test_a_range_of_anything_else_may_not(line, reason):
+    with pytest.raises(SettingsError, match=reason):
+        only(line)
