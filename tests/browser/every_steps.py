@@ -277,7 +277,7 @@ def tune(one: every.Toucher) -> None:
     page.until("the answer", lambda: html(page, "#hnw_tuning_answer .hnw-best"))
     one.settle()
     one.sweep("hnw_tuning_panel", "hnw_tuning")  # the list of trials is full only now
-    for name in ("take_network", "take_settings"):
+    for name in ("refresh", "take_network", "take_settings"):
         one.press(f"hnw_tuning_{name}")
     one.open("hnw_tuning_tab")
     page.fill("hnw_tuning_tune_ranges", "train.seed = [1, 2, 3]")

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypernetwork_workbench.hypernetworks import files
 
+from tests.browser import page as browser
 from tests.browser.conftest import Server
 from tests.browser.page import Page
 from tests.browser.test_train import html
@@ -71,6 +72,32 @@ def test_the_answer_is_there_after_a_reload(tuned: Page):
     tuned.tab("Train")
     tuned.tab("Train Tuning")
     tuned.until("the answer", lambda: html(tuned, "#hnw_tuning_answer .hnw-best"))
+
+
+def test_a_page_that_is_opened_during_a_study_follows_it_and_can_interrupt_it(tuned: Page, server: Server):
+    tuned.tab("Train Gamma")
+    tuned.fill("hnw_train_train_max_steps", 8)
+    tuned.fill("hnw_train_output_name", "followed")
+    tuned.tab("Train Tuning")
+    tuned.choose("hnw_tuning_tune_method", "random")
+    tuned.choose("hnw_tuning_tune_objective", "style distance")
+    tuned.fill("hnw_tuning_tune_ranges", "schedule.rate = 1e-4..1e-2 log\nnetwork.activation = [relu, mish]")
+    tuned.press("hnw_tuning_button")
+    tuned.until("a trial", lambda: "trial 1 of 16" in html(tuned, "#hnw_tuning_live"))
+    with browser.opened(server.address) as other:
+        other.tab("Train")
+        other.tab("Train Tuning")
+        other.until("the trial it is at", lambda: "of 16" in html(other, "#hnw_tuning_live"))
+        count = other.until("a trial that is over", lambda: len(trials_of(other)))
+        other.until("one more", lambda: len(trials_of(other)) > count)
+        other.press("hnw_tuning_interrupt")
+        other.until("the end", lambda: not html(other, "#hnw_tuning_live"))
+        assert other.own_errors() == []
+    tuned.wait_for_text("hnw_tuning_status", "It was interrupted; started again, it goes on")
+
+
+def trials_of(page: Page) -> list[object]:
+    return page.driver.find_elements("css selector", "#hnw_tuning_answer .hnw-study > .hnw-wide-table tr:has(td)")
 
 
 def test_the_scripts_made_no_error(tuned: Page):
