@@ -13,9 +13,8 @@ import signal
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
-from socket import if_nameindex
 from types import FrameType
 
 import torch
@@ -71,9 +70,8 @@ def joined() -> Iterator[Ranks]:
     # Before torch looks for GPUs. One that is not there leaves none, which the first rank is told.
     gpus = os.environ.get("CUDA_VISIBLE_DEVICES", ",".join(map(str, range(MOST)))).split(",")
     os.environ["CUDA_VISIBLE_DEVICES"] = gpus[local] if local < len(gpus) else "-1"
-    if _MEETING in os.environ and (loopback := {"lo", "lo0"} & {name for _, name in if_nameindex()}):
-        os.environ.setdefault("GLOO_SOCKET_IFNAME", min(loopback))
-    with several.joined(rank, size, os.environ.get(_MEETING, "env://")) as ranks:
+    is_here = several.on_this_machine() if _MEETING in os.environ else nullcontext()
+    with is_here, several.joined(rank, size, os.environ.get(_MEETING, "env://")) as ranks:
         yield ranks
 
 

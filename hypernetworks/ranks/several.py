@@ -6,9 +6,11 @@ the sum is the same in all processes, so nothing else of a run has to travel.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from socket import if_nameindex
 
 import torch
 import torch.distributed as dist
@@ -18,6 +20,7 @@ from ..base.errors import RanksLostError, TrainingError
 from .one import Ranks
 
 #: The others wait while the first process saves, makes previews or measures; one that has ended is noticed at once.
+_INTERFACE = "GLOO_SOCKET_IFNAME"
 _PATIENCE = timedelta(days=30)
 
 
@@ -29,11 +32,26 @@ def why_not() -> str | None:
 
 
 @contextmanager
-def joined(rank: int, size: int, meeting: str) -> Iterator[Ranks]:
+def on_this_machine() -> Iterator[None]:
+    """Let processes that meet in a file talk over the loopback alone, so that no network can reach them."""
+    loopback = {"lo", "lo0"} & {name for _, name in if_nameindex()}
+    if not loopback or _INTERFACE in os.environ:
+        yield
+        return
+    os.environ[_INTERFACE] = min(loopback)
+    try:
+        yield
+    finally:
+        del os.environ[_INTERFACE]
+
+
+@contextmanager
+def joined(rank: int, size: int, meeting: str, over_cpu: bool = False) -> Iterator[Ranks]:
     """Connect this process with the others of a run until the end of the block.
 
     Args:
         meeting: where they find one another, an `init_method` of torch.distributed such as `env://`.
+        over_cpu: whether gradients on a GPU travel over the CPU too: the end of another process is noticed there.
 
     Raises:
         TrainingError: torch cannot connect processes, or the others cannot be found.
@@ -41,7 +59,7 @@ def joined(rank: int, size: int, meeting: str) -> Iterator[Ranks]:
     if (reason := why_not()) is not None:
         raise TrainingError(reason)
     # Gradients on a GPU go from GPU to GPU, all else from CPU to CPU.
-    is_fast = torch.cuda.is_available() and dist.is_nccl_available()
+    is_fast = not over_cpu and torch.cuda.is_available() and dist.is_nccl_available()
     backend = "cpu:gloo,cuda:nccl" if is_fast else "gloo"
     try:
         dist.init_process_group(backend, init_method=meeting, rank=rank, world_size=size, timeout=_PATIENCE)

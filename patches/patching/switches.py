@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ MASTER = "hnw_enabled"
 KEPT = "hnw_networks_kept"
 SHORTCUTS = "hnw_exact_shortcuts"
 OWN_TAB = "hnw_own_tab"
+GPUS = "hnw_gpus"
 SOUND, NOTIFICATION = "hnw_end_sound", "hnw_end_notification"
 #: For whoever asks for something of ours meanwhile.
 OFF = "Hypernetwork Workbench is switched off in Settings > Hypernetworks"
@@ -49,9 +51,25 @@ def register(sets: Sequence[PatchSet], apply: Callable[[], None]) -> None:
     shared.opts.add_option(KEPT, kept)
     shared.opts.add_option(SHORTCUTS, shortcuts)
     shared.opts.add_option(OWN_TAB, own_tab)
+    _register_gpus()
     _register_signs_of_the_end()
     for key in (MASTER, *map(switch, sets)):
         shared.opts.onchange(key, apply, call=False)
+
+
+def _register_gpus() -> None:
+    """Let the number of GPUs of a run be chosen where there are several, and the host can be started without a page."""
+    import gradio as gr  # noqa: PLC0415
+    import torch  # noqa: PLC0415
+    from modules import shared  # noqa: PLC0415
+
+    count = torch.cuda.device_count()
+    if count > 1 and importlib.util.find_spec("modules.initialize") is not None:
+        limits = {"minimum": 1, "maximum": count, "step": 1}
+        gpus = shared.OptionInfo(1, "GPUs that a training run takes", gr.Slider, limits, section=_SECTION).info(
+            "each other one loads the model once more, and takes its share of the pictures of every step"
+        )
+        shared.opts.add_option(GPUS, gpus)
 
 
 def _register_signs_of_the_end() -> None:
@@ -71,7 +89,7 @@ def forget(sets: Sequence[PatchSet]) -> None:
     """Take the options out of the host's, which keep their values: nothing is left that could switch us on."""
     from modules import shared  # noqa: PLC0415
 
-    for key in (MASTER, *map(switch, sets), KEPT, OWN_TAB, SOUND, NOTIFICATION):
+    for key in (MASTER, *map(switch, sets), KEPT, OWN_TAB, GPUS, SOUND, NOTIFICATION):
         shared.opts.data_labels.pop(key, None)
 
 

@@ -6,7 +6,7 @@ import gc
 import logging
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -26,7 +26,7 @@ from ..model import host
 from ..model.previews import find_sampler
 from ..patching import capabilities
 from ..patching.error_reports import report_unexpected
-from . import folders, withdrawn
+from . import folders, gpus, withdrawn
 from .desk import RunDesk, Wish
 from .in_turn import in_turn
 from .progress import RunProgress
@@ -59,14 +59,24 @@ def run_job(
             host keeps most of the model outside of it.
     """
     with at_work(job, progress) as given:
-        ports = replace(given, ranks=ranks)
+        ports = given
         if job.output.dir and ranks.is_first:
             folders.note(Path(job.output.dir) / job.output.name)
         if log_dir is not None:
             ports = replace(ports, log_dir=log_dir, latent_dir=ports.log_dir / "latents")
-        result = train(job, ports, resume)
+        with _with_other_gpus(job, ports, resume) if runs.active else nullcontext(ranks) as ranks_:
+            result = train(job, replace(ports, ranks=ranks_), resume)
     runs.finish(result)
     return result
+
+
+def _with_other_gpus(job: Job, ports: Ports, resume: bool) -> AbstractContextManager[Ranks]:
+    """Return the ranks of a run of this host, on as many GPUs as were chosen; raises what `make_plan` does."""
+    count = gpus.chosen()
+    if count == 1:
+        return nullcontext(ALONE)
+    make_plan(job, ports, resume)  # what is wrong is told before models are loaded
+    return gpus.shared_by(count, job, resume, ports)
 
 
 @contextmanager

@@ -87,10 +87,13 @@ def make_parser() -> argparse.ArgumentParser:
 
 parser = make_parser()
 cmd_opts = argparse.Namespace()
+#: What was parsed last.
+given: list[str] = []
 
 
 def parse(argv: list[str]) -> argparse.Namespace:
     """Read the command line into `cmd_opts`, in place: other modules hold on to the object."""
+    given[:] = argv
     vars(cmd_opts).clear()
     parser.parse_args(argv, namespace=cmd_opts)
     paths.configure(cmd_opts.data_dir or str(Path(paths.script_path, "data")))

@@ -23,6 +23,7 @@ NOT_TRANSLATED = {
     "Euler a",
     "Exact shortcuts while generating",
     "Files written by newer PyTorch pass the safe unpickler",
+    "GPU {}",
     "Google Drive",
     "Gradient Clipping",
     "Gradient checkpointing that suits a frozen U-Net",

@@ -43,6 +43,12 @@ def _marked():
     return found
 
 
+def _choose_gpus(count: int):
+    """Let runs take so many GPUs, which are processes on the CPU here."""
+    gpus = importlib.import_module(f"{OURS}.patches.runs.gpus")
+    gpus.chosen = lambda: count
+
+
 def _loaded():
     """Modules of the classes of what is loaded, and what attention layers keep of it."""
     loaded = [type(each).__module__ for each in shared.loaded_hypernetworks]
@@ -70,6 +76,7 @@ def _on_app_started(_demo, app):
     app.add_api_route("/probe/subject", _subject, methods=["GET"])
     app.add_api_route("/probe/layers", lambda: {target: _layers(target) for target in _targets()}, methods=["GET"])
     app.add_api_route("/probe/marked", _marked, methods=["GET"])
+    app.add_api_route("/probe/gpus", _choose_gpus, methods=["POST"])
     app.add_api_route("/probe/loaded", _loaded, methods=["GET"])
     app.add_api_route("/probe/axes", _axes, methods=["GET"])
     app.add_api_route("/probe/uninstall", lambda: _patches().uninstall_all(), methods=["POST"])
