@@ -20,10 +20,11 @@ from ..train.records import Points, read_record
 from ..train.settings.job_file import job_text
 from ..train.tracking.previews import save_picture
 from ..train.tracking.strip import fitted
-from . import boards
+from . import boards, optuna_plots
 from .boards import plain
 from .brain import best
 from .kept import Study
+from .optuna_plots import Figures
 from .space import Choices, Parameter
 from .trials import COMPLETE, OVER, Trial
 
@@ -106,8 +107,12 @@ class Answer:
                 found.append((trial, *record.curves()))
         return found
 
+    def plots(self) -> Figures:
+        """Return Optuna's own plots; none where it or plotly is not installed, or there are too few trials."""
+        return optuna_plots.figures(self.study, self.trials)
+
     def write(self) -> list[Path]:
-        """Write the table, the settings of the best trial and the sheet beside the networks; return the files.
+        """Write table, settings of the best trial, sheet and Optuna's plots beside the networks; return the files.
 
         Raises:
             HypernetworkFileError: the disk refuses one.
@@ -122,6 +127,9 @@ class Answer:
         if picture is not None:
             written.append(folder / "sheet.png")
             save_picture(picture, written[-1])
+        if plots := self.plots():
+            written.append(folder / "plots.html")
+            optuna_plots.write(plots, written[-1])
         if (self.study.tables.get("output") or {}).get("tensorboard"):
             boards.write(self.study, self.trials)
         return written

@@ -77,24 +77,10 @@ class Brain:
             study = optuna.create_study(directions=["minimize"] * len(self._settings.objectives), sampler=sampler)
             kinds = optuna_package.distributions(optuna, space)
             for trial in before:
-                if (told := self._told(trial, kinds)) is not None:
+                if (told := optuna_package.told(optuna, space, trial, kinds)) is not None:
                     study.add_trial(told)
             asked = study.ask(kinds)
         return optuna_package.unlabelled(space, asked.params)
-
-    def _told(self, trial: Trial, kinds: dict[str, Any]) -> Any:
-        """Return a trial as Optuna has it; None where it has nothing to tell."""
-        states = self._optuna.trial.TrialState
-        state = {COMPLETE: states.COMPLETE, PRUNED: states.PRUNED, RUNNING: states.RUNNING}.get(trial.state)
-        if state is None or not trial.point:
-            return None
-        return self._optuna.trial.create_trial(
-            state=state,
-            params=optuna_package.labelled(self._space, trial.point),
-            distributions=kinds,
-            values=list(trial.values) if state == states.COMPLETE else None,
-            intermediate_values=dict(trial.reports),
-        )
 
 
 class Pruning:

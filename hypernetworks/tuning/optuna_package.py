@@ -13,6 +13,7 @@ from typing import Any
 
 from ..base.errors import SettingsError
 from .space import Choices, Parameter, Point, Space
+from .trials import COMPLETE, PRUNED, RUNNING, Trial
 
 
 def load(field: str, why: str) -> Any:
@@ -75,6 +76,21 @@ def labelled(space: Space, point: Point) -> dict[str, Any]:
 def unlabelled(space: Space, params: Mapping[str, Any]) -> dict[str, Any]:
     """Return the point of what Optuna suggests."""
     return {one.address: _value(one, params[one.address]) for one in space.parameters}
+
+
+def told(optuna: Any, space: Space, trial: Trial, kinds: Mapping[str, Any]) -> Any:
+    """Return a trial as Optuna has it; None where it has nothing to tell."""
+    states = optuna.trial.TrialState
+    state = {COMPLETE: states.COMPLETE, PRUNED: states.PRUNED, RUNNING: states.RUNNING}.get(trial.state)
+    if state is None or not trial.point:
+        return None
+    return optuna.trial.create_trial(
+        state=state,
+        params=labelled(space, trial.point),
+        distributions=kinds,
+        values=list(trial.values) if state == states.COMPLETE else None,
+        intermediate_values=dict(trial.reports),
+    )
 
 
 def label(value: Any) -> str:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from ..jobs.train_entry import LABELS
 from ..pages import tuning as pages
 from .answer import Answer
+from .optuna_plots import COORDINATES, IMPORTANCE
 from .space import Range
 from .space.settings import STYLE, VALIDATION, TuneSettings
 from .trials import COMPLETE
@@ -23,16 +26,20 @@ _WORDS = {
 _OWN = {f"tune.{name}": option.label for name, _, option in TuneSettings.options()}
 
 
-def page(answer: Answer) -> str:
-    """Return the answer as HTML."""
+def page(answer: Answer, drawn: Collection[str] = ()) -> str:
+    """Return the answer as HTML.
+
+    Args:
+        drawn: what is shown beside it in Optuna's own plots, and is left out here.
+    """
     head, rows = answer.rows()
     return pages.answer(
         pages.Shown(
             head=[label(name) for name in head],
             rows=rows,
             best=[trial.number + 1 for trial in answer.best],
-            importance=[(label(name), share) for name, share in answer.importance()],
-            axes=_axes(answer),
+            importance=[] if IMPORTANCE in drawn else [(label(name), share) for name, share in answer.importance()],
+            axes=[] if COORDINATES in drawn else _axes(answer),
             curves=[
                 (answer.study.name_of(trial), loss, validation)
                 for trial, loss, validation in answer.curves()[:_MOST_CURVES]

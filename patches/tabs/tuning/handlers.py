@@ -13,6 +13,7 @@ from ....hypernetworks.pages.sentences import done, note, refused
 from ....hypernetworks.queue.kinds.tune import TuneJob
 from ....hypernetworks.tuning import TuneSettings
 from ....hypernetworks.tuning.brain import Brain
+from ....hypernetworks.tuning.optuna_plots import COORDINATES, FRONT, IMPORTANCE, WAY
 from ....hypernetworks.tuning.page import page
 from ....hypernetworks.tuning.space import Space
 from ....hypernetworks.tuning.space.reading import parse
@@ -25,6 +26,8 @@ from ..train.handlers import Handlers as TrainHandlers
 from . import work
 
 SECTION = "tune"
+#: Optuna's plots, as they are shown where plotly is there.
+PLOTS = (COORDINATES, IMPORTANCE, FRONT, WAY)
 _AT_RANGES = f"{SECTION}.ranges"
 
 
@@ -86,21 +89,23 @@ class Handlers:
         return [_choice(found, name), *self.show(name)]
 
     def show(self, name: str) -> list[Any]:
-        """Return trials, answer, sheet and table of a study; nothing where there is none."""
+        """Return trials, answer, sheet, table and Optuna's plots of a study; nothing where there is none."""
+        nothing = [gr.update(value=None), *[gr.update(value=None, visible=False)] * (1 + len(PLOTS))]
         if not name:
-            return [_choice([], ""), note("There is no study yet."), gr.update(value=None), gr.update(visible=False)]
+            return [_choice([], ""), note("There is no study yet."), *nothing]
         try:
             answer = work.answer_of(name)
         except WorkbenchError as error:
-            return [_choice([], ""), refused([f"{error}."]), gr.update(value=None), gr.update(visible=False)]
+            return [_choice([], ""), refused([f"{error}."]), *nothing]
         found = work.trials(answer)
-        files = answer.write()
+        files, plots = answer.write(), answer.plots()
         sheets = [str(path) for path in files if path.suffix == ".png"]
         return [
             _choice(found, "".join(found[:1])),
-            page(answer),
+            page(answer, plots),
             gr.update(value=sheets),
             gr.update(value=str(files[0]), visible=True),
+            *(gr.update(value=plots.get(name), visible=name in plots) for name in PLOTS),
         ]
 
     @staticmethod

@@ -14,7 +14,7 @@ from ..form import Form
 from ..frame import FIELD_PX, controls, form_column, frame, panel_column, progress_place, wipe_on
 from ..train import buttons, tab
 from ..train.handlers import Handlers as TrainHandlers
-from .handlers import SECTION, Handlers
+from .handlers import PLOTS, SECTION, Handlers
 
 _ID = "hnw_tuning"
 _QUICK: dict[str, Any] = {"queue": False, "show_progress": "hidden"}
@@ -102,6 +102,8 @@ def _answer(has_form: bool) -> dict[str, Any]:
         label="Pictures of the trials", show_label=False, columns=1, object_fit="contain", elem_id=f"{_ID}_gallery"
     )
     parts["table"] = gr.File(label="Table of the trials", visible=False, interactive=False, elem_id=f"{_ID}_table")
+    for name in PLOTS:
+        parts[name] = gr.Plot(show_label=False, visible=False, elem_id=f"{_ID}_plot_{name}")
     for name in ("study", "trial"):
         parts[name].do_not_save_to_config = True
     return parts
@@ -112,7 +114,7 @@ def _connect(opened: Any, handlers: Handlers, parts: dict[str, Any], train: Trai
     form = handlers.form
     soon = form.look_with(handlers.look, form.components, [parts["count"], *form.messages])
     wipe_on([parts[name] for name in ("start", "queue", "settings", "network")], [parts["status"]])
-    shown = [parts["trial"], parts["answer"], parts["gallery"], parts["table"]]
+    shown = [parts["trial"], parts["answer"], parts["gallery"], parts["table"], *(parts[name] for name in PLOTS)]
     for event in (opened.select, parts["refresh"].click):
         event(handlers.listing, [parts["study"]], [parts["study"], *shown], **_QUICK)
     opened.select(None, None, None, _js=soon)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import sys
 import warnings
 from pathlib import Path
@@ -78,7 +79,8 @@ def test_a_study_is_done_answered_and_taken(tuning, train):
     folder = tuning.start(ranges=RANGES, method="grid", grid_points=2)
     assert "The study has 2 whole trials, 0 ended early and 0 failed." in tuning.status
     assert "Best is trial " in tuning.status
-    trials, answer, sheet, table = tuning.handlers.show(folder)
+    trials, answer, sheet, table, *plots = tuning.handlers.show(folder)
+    assert [plot["visible"] for plot in plots] == [bool(importlib.util.find_spec("plotly"))] * 2 + [False] * 2
     assert sorted(words[:2] for words in trials["choices"]) == ["1:", "2:"]
     assert trials["value"] == trials["choices"][0]
     second = next(words for words in trials["choices"] if words.startswith("2:"))
