@@ -128,8 +128,7 @@ class Answer:
             written.append(folder / "sheet.png")
             save_picture(picture, written[-1])
         if plots := self.plots():
-            written.append(folder / "plots.html")
-            optuna_plots.write(plots, written[-1])
+            written += optuna_plots.write(plots, folder)
         if (self.study.tables.get("output") or {}).get("tensorboard"):
             boards.write(self.study, self.trials)
         return written

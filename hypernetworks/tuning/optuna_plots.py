@@ -52,12 +52,21 @@ def figures(study: Study, trials: Iterable[Trial]) -> Figures:
     return found
 
 
-def write(shown: Figures, path: Path) -> None:
-    """Write the plots into one page that needs no network; raises HypernetworkFileError where the disk refuses it."""
-    parts = [
-        figure.to_html(full_html=False, include_plotlyjs=number == 0) for number, figure in enumerate(shown.values())
-    ]
-    write_text(path, "\n".join(["<!DOCTYPE html>", '<meta charset="utf-8">', *parts, ""]))
+def write(shown: Figures, folder: Path) -> list[Path]:
+    """Write a page for each plot, and what they all need, so that they need no network; return the files.
+
+    Raises:
+        HypernetworkFileError: the disk refuses one.
+    """
+    script = folder / "plotly.min.js"
+    if not script.exists():
+        write_text(script, importlib.import_module("plotly.offline").get_plotlyjs())
+    pages = {
+        folder / f"plot-{name}.html": figure.to_html(include_plotlyjs="directory") for name, figure in shown.items()
+    }
+    for path, text in pages.items():
+        write_text(path, text)
+    return [*pages]
 
 
 def _told(package: Any, study: Study, trials: Iterable[Trial]) -> Any:
