@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import gradio as gr
@@ -41,6 +42,18 @@ def progress_place(id_: str) -> None:
     """Make the place for the host's progress bar, which covers what is above it elsewhere."""
     with gr.Column(elem_classes="hnw-progress"):
         gr.HTML(elem_id=f"{id_}_progress")
+
+
+def of_inputs(function: str, inputs: Sequence[Any]) -> str:
+    """Return a function of the page that answers with no more values than there are inputs.
+
+    gradio hands the outputs over too. Newer versions put nothing in place of a state in `inputs` where the answer is
+    longer, and all values behind it would be those of their neighbours.
+
+    Args:
+        function: its name, or its text.
+    """
+    return f"(...given) => ({function})(...given.slice(0, {len(inputs)}))"
 
 
 def wipe_on(buttons: list[Any], messages: list[Any]) -> None:

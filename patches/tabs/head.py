@@ -9,6 +9,7 @@ import gradio as gr
 
 from ...hypernetworks.pages import form as pages
 from .form import Form
+from .frame import of_inputs
 
 _QUICK: dict[str, Any] = {"queue": False, "show_progress": "hidden"}
 
@@ -48,4 +49,5 @@ class Head:
             changes = {field.address: field.default for field in self._form.fields if field.component.elem_id == id_}
             return fill(changes, given)
 
-        return self._reset.click(reset, [self._which, *inputs], list(filled), _js="hnwResetField", **_QUICK)
+        given = [self._which, *inputs]
+        return self._reset.click(reset, given, list(filled), _js=of_inputs("hnwResetField", given), **_QUICK)

@@ -16,6 +16,7 @@ from ...hypernetworks.jobs.preset_kinds import PresetKind, Shipped
 from ...hypernetworks.jobs.presets import FIELD, Shelf
 from ...hypernetworks.pages import presets as page
 from ...hypernetworks.pages.sentences import done, in_page_words, refused
+from ..patching.page import choices as kept_choices
 from .form import Form
 from .frame import FIELD_PX, wipe_on
 from .preset_choice import OWN, preset_choice, shown_preset
@@ -54,7 +55,7 @@ class OwnPresets:
     def __init__(self, prefix: str, kind: PresetKind, label: str, info: str, words: Words) -> None:
         self._prefix, self._kind, self._words = prefix, kind, words
         self.choice, self.advice = preset_choice(prefix, kind.shipped, label, info)
-        self.choice.choices = self._choices()
+        self.choice.choices = kept_choices(self._choices())
         self.status = gr.HTML(elem_id=f"{prefix}_preset_status")
         with gr.Accordion(words.title, open=False, elem_id=f"{prefix}_presets"):
             self._parts = self._fold()

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import gradio as gr
 from modules import paths, shared
@@ -48,8 +48,9 @@ class Panel:
     head: Head
 
 
-class Seen(NamedTuple):
-    """What a page has been shown.
+@dataclass(frozen=True)
+class Seen:
+    """What a page has been shown; no tuple, of which gradio 4 makes a list.
 
     Attributes:
         offered: the widths that can be ticked.
@@ -140,7 +141,7 @@ class Handlers:
         """Make the network and its file; `chosen` is the network that Train Gamma has chosen, if any."""
         values = self.form.values(entered)
         now = loaded_widths()
-        refused = seen._replace(made=None)
+        refused = replace(seen, made=None)
         if seen.offered and now and now != seen.offered:
             return [self.form.explain(SettingsError("widths", _CHANGED)), *self._look(values, refused)]
         try:
@@ -153,7 +154,7 @@ class Handlers:
         is_chosen = listing.meant(shared.hypernetworks, chosen or "") == path.stem
         next_step = "It is chosen in Train Gamma already." if is_chosen else "Choose it in Train Gamma to train it."
         status = done(f"{made} {next_step}")
-        return [status, *self._look(values, seen._replace(made=values))]
+        return [status, *self._look(values, replace(seen, made=values))]
 
     def settings(self, seen: Seen, *entered: Any) -> CreateSettings:
         """Return the settings of the network that is entered; raises SettingsError where something is wrong."""
@@ -168,14 +169,16 @@ class Handlers:
         ticks = gr.update(value=values["widths"]) if is_ticked_anew else gr.update()
         if now != seen.offered:
             if not is_ticked_anew:
-                values = {**values, "widths": usual}
+                # Those of a checkpoint that was loaded for the file are the ones that it has.
+                made = {**values, "widths": usual} if values == seen.made else seen.made
+                values, seen = {**values, "widths": usual}, replace(seen, made=made)
             ticks = gr.update(choices=[str(one) for one in now], value=values["widths"])
         entry = self._check(values, now, seen.made)
         # An untouched form has no width of its own: it follows the checkpoint.
         marked = {**values, "widths": values["widths"] if set(values["widths"]) != set(usual) else []}
         return [
             ticks,
-            seen._replace(offered=now),
+            replace(seen, offered=now),
             *self.form.message_updates({error.field: error.reason for error in entry.problems}),
             create_view.drawing(entry),
             create_view.summary(entry, now, FORM_LABELS),

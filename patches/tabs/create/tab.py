@@ -15,7 +15,7 @@ from ....hypernetworks.jobs.preset_kinds import CREATION
 from ....hypernetworks.train.settings.job import CreateSettings
 from .. import start_values
 from ..form import Form
-from ..frame import controls, form_column, frame, panel_column, wipe_on
+from ..frame import controls, form_column, frame, of_inputs, panel_column, wipe_on
 from ..head import Head
 from ..own_presets import OwnPresets, Words
 from .handlers import Handlers, Panel, Seen
@@ -144,7 +144,8 @@ def _connect(tab: Any, handlers: Handlers, buttons: Mapping[str, Any]) -> None:
     buttons["save"].click(handlers.save, inputs, [status, buttons["saved"]], **_QUICK)
     wipe_on([buttons[name] for name in ("save", "create")], [status])
     # What was judged while the file came into being is judged again.
+    given = [buttons["chosen"], *inputs]
     created = buttons["create"].click(
-        handlers.create, [buttons["chosen"], *inputs], [status, *shown], _js="hnwWithChosenNetwork"
+        handlers.create, given, [status, *shown], _js=of_inputs("hnwWithChosenNetwork", given)
     )
     created.then(None, None, None, _js=soon)

@@ -24,7 +24,7 @@ from ...runs import tasks
 from ...runs.side_jobs import beside
 from .. import folders, start_values
 from ..form import Form, blur_events
-from ..frame import form_column, frame, panel_column, wipe_on
+from ..frame import form_column, frame, of_inputs, panel_column, wipe_on
 from ..train import tab
 from .handlers import Handlers
 from .panel import Panel
@@ -197,10 +197,11 @@ class _Tab:
 
     def _connect_job(self, name: str, handler: Any, inputs: list[Any], outputs: list[Any]) -> Any:
         """Connect a button to a long job that tells the host when it ends, and its progress; return its event."""
+        given = [self._panel.task, *inputs]
         return self._buttons[name].click(
             handler,
-            _js=f"(...given) => hnwStartJob('{_ID}', given)",
-            inputs=[self._panel.task, *inputs],
+            _js=of_inputs(f"(...given) => hnwStartJob('{_ID}', given)", given),
+            inputs=given,
             outputs=[*outputs, self._statuses[name]],
             show_progress="hidden",
         )

@@ -298,3 +298,15 @@ def test_what_is_said_of_train_gamma_is_true(patched, chosen, is_chosen):
     tab.create(chosen)
     assert ("It is chosen in Train Gamma already." in tab.status) == is_chosen
     assert ("Choose it in Train Gamma to train it." in tab.status) != is_chosen
+
+
+def test_no_tab_keeps_a_tuple_in_the_page_of_which_newer_gradio_makes_a_list(patched):
+    from hypernetwork_workbench.patches.tabs import create, dataset, merge, tuning
+
+    with warnings.catch_warnings(), gr.Blocks() as page, gr.Tabs():
+        warnings.simplefilter("ignore")
+        for part in (create, dataset, merge, tuning):
+            part.build()
+    kept = [block.value for block in page.blocks.values() if isinstance(block, gr.State)]
+    assert len(kept) >= 4
+    assert not [value for value in kept if isinstance(value, tuple)]
