@@ -13,7 +13,7 @@ from modules import shared
 from PIL import Image
 
 from ...hypernetworks.data.survey.survey import TokenCounter
-from .attention_layers import loaded_model
+from .attention_layers import loaded_model, unet_of
 
 #: Returns a description of an RGB picture.
 Describe = Callable[[Image.Image], str]
@@ -40,6 +40,10 @@ def token_counter() -> TokenCounter | None:
 
         def count(text: str) -> int:
             return int(encoder.process_texts([text])[1])
+    elif hasattr(loaded_model(), "get_prompt_lengths_on_ui") and unet_of(loaded_model()) is not None:
+
+        def count(text: str) -> int:
+            return int(loaded_model().get_prompt_lengths_on_ui(text)[0])
     else:
         return None
 

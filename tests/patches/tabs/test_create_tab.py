@@ -8,6 +8,7 @@ import types
 import warnings
 from pathlib import Path
 
+import gradio as gr
 import pytest
 from hypernetwork_workbench.hypernetworks import files
 from hypernetwork_workbench.hypernetworks.network import presets
@@ -22,7 +23,6 @@ class Tab:
     """The tab without a browser: what is entered goes to the handlers, and what they return is read by id."""
 
     def __init__(self, start=EMPTY):
-        import gradio as gr
         from hypernetwork_workbench.patches.tabs.create import tab as tab_create
 
         with warnings.catch_warnings(), gr.Blocks():
