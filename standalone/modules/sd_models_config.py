@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import safetensors
 import torch
 import yaml
 from hypernetwork_workbench.hypernetworks.base.errors import WorkbenchError
@@ -25,6 +26,7 @@ V_MARK, ZERO_SNR_MARK = "v_pred", "ztsnr"
 MARKS = {V_MARK, ZERO_SNR_MARK}
 LEAST_SIGNAL = 4.8973451890853435e-08
 LATENT_CHANNELS, SD_CHANNELS = 4, 320
+PX_PER_LATENT, SD_PX, SDXL_PX = 8, 512, 1024
 SD1_WIDTH, SD2_WIDTH, SDXL_WIDTH = 768, 1024, 2048
 
 
@@ -47,6 +49,23 @@ def from_yaml(path: Path) -> dict[str, Any]:
 def is_sgm(params: dict[str, Any]) -> bool:
     """Tell whether parameters are those of a model of `sgm`, which SDXL is one of."""
     return "network_config" in params
+
+
+def usual_px(path: Path) -> int:
+    """Return the side of the pictures that a checkpoint knows, by its config or its keys; raises CheckpointError."""
+    beside = path.with_suffix(".yaml")
+    if beside.is_file():
+        params = from_yaml(beside)
+        if is_sgm(params):  # SDXL makes pictures of four times what its autoencoder was trained on
+            return 4 * int(params["first_stage_config"]["params"]["ddconfig"].get("resolution", SDXL_PX // 4))
+        return PX_PER_LATENT * int(params["unet_config"]["params"].get("image_size", SD_PX // PX_PER_LATENT))
+    if path.suffix.lower() != ".safetensors":
+        return SD_PX
+    try:
+        with safetensors.safe_open(path, "pt") as file:
+            return SDXL_PX if SDXL_TEXT in file.keys() else SD_PX  # noqa: SIM118 - it is no dict
+    except (OSError, safetensors.SafetensorError):  # told when it is loaded
+        return SD_PX
 
 
 def find_checkpoint_config(state_dict: dict[str, torch.Tensor], path: Path) -> dict[str, Any]:

@@ -88,16 +88,16 @@ class Conditioner(nn.Module):
 
     def __init__(self, embedders: list[nn.Module]) -> None:
         super().__init__()
-        self.embedders = nn.ModuleList(embedders)
+        self.embedders: Any = nn.ModuleList(embedders)
 
     def restore_buffers(self) -> None:
         """Fill what building on "meta" leaves empty."""
         for embedder in self.embedders[:2]:
-            embedder.restore_buffers()  # type: ignore[operator]
+            embedder.restore_buffers()
 
     def get_token_count(self, text: str) -> int:
         """Return the number of tokens of a prompt without marks and padding, as the WebUI counts them."""
-        return self.embedders[0].get_token_count(text)  # type: ignore[operator]
+        return self.embedders[0].get_token_count(text)
 
     def forward(self, batch: dict[str, Any]) -> Conditioning:
         """Return {"crossattn": [batch, tokens, width], "vector": [batch, width]}."""
@@ -140,7 +140,7 @@ class DiffusionEngine(Diffusion):
     def without_text(self, conditioning: Conditioning) -> Conditioning:
         """Return the conditioning of empty negative prompts as it is taken for guidance: zeros, beside the sizes."""
         vector = conditioning["vector"].clone()
-        vector[:, : self.conditioner.embedders[1].text_projection.shape[1]] = 0  # type: ignore[index]
+        vector[:, : self.conditioner.embedders[1].text_projection.shape[1]] = 0
         return {"crossattn": torch.zeros_like(conditioning["crossattn"]), "vector": vector}
 
     def encode_first_stage(self, x: torch.Tensor) -> torch.Tensor:

@@ -46,12 +46,10 @@ def defaults() -> Defaults:
     """Return initial values suited to the chosen checkpoint: the demo makes small pictures of shapes."""
     try:
         path = Path(sd_models.select_checkpoint().filename)
-        beside = path.with_suffix(".yaml")
-        params = sd_models_config.from_yaml(beside) if beside.is_file() else None
+        size = sd_models_config.usual_px(path)
     except (FileNotFoundError, sd_models_config.CheckpointError):
         # Reported when the model is loaded; until then the page has its usual defaults.
         return Defaults()
-    size = processing.PX_PER_LATENT * int(params["unet_config"]["params"].get("image_size", 64)) if params else 512
     if path.name == sd_models.DEMO.name:
         return Defaults("a red circle on a white background", size, 4.0)
     return Defaults(size_px=size)

@@ -190,3 +190,14 @@ def test_hypernetworks_change_pictures_whichever_attention_runs(host, option):
         hypernetwork.apply_hypernetworks = original
         hijack.apply_optimizations()
     assert widths == set(tiny_xl.WIDTHS)
+
+
+def test_the_page_starts_with_the_size_that_a_checkpoint_knows(host, checkpoint, tmp_path):
+    usual_px = host.module("sd_models_config").usual_px
+    assert usual_px(checkpoint) == 4 * 64
+    for name, key, size in (("xl", next(iter(REAL)).replace("0.t", "1.t"), 512), ("real", [*REAL][1], 1024)):
+        save_file({key: torch.zeros(1)}, tmp_path / f"{name}.safetensors")
+        assert usual_px(tmp_path / f"{name}.safetensors") == size
+    (tmp_path / "broken.safetensors").write_bytes(b"no weights")
+    assert [usual_px(tmp_path / name) for name in ("broken.safetensors", "old.ckpt")] == [512, 512]
+    assert host.module("ui_txt2img").defaults().size_px == 4 * 64
