@@ -98,12 +98,12 @@ def _answer(has_form: bool) -> dict[str, Any]:
         )
         parts["network"] = gr.Button("Take this network", size="sm", elem_id=f"{_ID}_take_network")
     parts["answer"] = gr.HTML(elem_id=f"{_ID}_answer")
+    for name in PLOTS:
+        parts[name] = gr.Plot(show_label=False, visible=False, elem_id=f"{_ID}_plot_{name}")
     parts["gallery"] = gr.Gallery(
         label="Pictures of the trials", show_label=False, columns=1, object_fit="contain", elem_id=f"{_ID}_gallery"
     )
     parts["table"] = gr.File(label="Table of the trials", visible=False, interactive=False, elem_id=f"{_ID}_table")
-    for name in PLOTS:
-        parts[name] = gr.Plot(show_label=False, visible=False, elem_id=f"{_ID}_plot_{name}")
     for name in ("study", "trial"):
         parts[name].do_not_save_to_config = True
     return parts
