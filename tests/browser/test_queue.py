@@ -1,4 +1,4 @@
-"""The tab Queue: five jobs are added in the tabs, ordered, taken back, and go on after the server was killed."""
+"""The tab Queue: jobs of all kinds are added in the tabs, ordered, taken back, and go on after the server was killed."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def create_and_train(page: Page, name: str, steps: int) -> None:
     page.wait_for_text("hnw_create_status", "Added to the queue")
 
 
-def test_five_jobs_are_ordered_and_go_on_after_a_kill(chromium, tmp_path, screenshots):
+def test_jobs_of_all_kinds_are_ordered_and_go_on_after_a_kill(chromium, tmp_path, screenshots):
     queue = Queue.of(tmp_path)
     with served(tmp_path) as (page, process):
         page.tab("Queue")
@@ -103,7 +103,16 @@ def test_five_jobs_are_ordered_and_go_on_after_a_kill(chromium, tmp_path, screen
         page.fill("hnw_train_train_max_steps", 5)
         page.press("hnw_train_queue_continue")
         page.wait_for_text("hnw_train_status", "Added to the queue")
+        page.fill("hnw_train_output_name", "tried")
+        page.fill("hnw_train_train_max_steps", 2)
+        page.tab("Train Tuning")
+        page.choose("hnw_tuning_tune_method", "grid")
+        page.choose("hnw_tuning_tune_objective", "style distance")
+        page.fill("hnw_tuning_tune_ranges", "train.seed = [1, 2]")
+        page.press("hnw_tuning_queue")
+        page.wait_for_text("hnw_tuning_status", "Added to the queue")
         page.tab("Queue")
+        page.until("the study", lambda: ["tried", "waiting"] in states(page))
         ask(page, "going on", "up")
         page.until("the other order", lambda: [name for name, _ in states(page)][:3] == ["long", "alpha", "both"])
         if screenshots:
@@ -116,8 +125,9 @@ def test_five_jobs_are_ordered_and_go_on_after_a_kill(chromium, tmp_path, screen
         page.tab("Queue")
         page.until("the long job again", lambda: ["long", "running"] in states(page))
         ask(page, "long", "cancel")
-        page.until("the end", lambda: sorted(state for _, state in states(page)) == ["cancelled", *["done"] * 4])
+        page.until("the end", lambda: sorted(state for _, state in states(page)) == ["cancelled", *["done"] * 5])
         assert page.own_errors() == []
     folder = tmp_path / "models" / "hypernetworks"
     assert files.load(folder / "both.pt").metadata.training["merge"]
     assert files.load(folder / "alpha.pt").metadata.step == 5
+    assert (tmp_path / "outputs" / "training" / "tried-tuning" / "tried-002.pt").is_file()
