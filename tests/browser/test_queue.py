@@ -1,4 +1,4 @@
-"""The tab Queue: jobs of all kinds are added in the tabs, ordered, taken back, and go on after the server was killed."""
+"""The tab Queue: jobs of all kinds are added in the tabs, ordered, taken back, and go on after a kill of the server."""
 
 from __future__ import annotations
 
@@ -75,6 +75,17 @@ def create_and_train(page: Page, name: str, steps: int) -> None:
     page.wait_for_text("hnw_create_status", "Added to the queue")
 
 
+def tune(page: Page, name: str, steps: int) -> None:
+    page.fill("hnw_train_output_name", name)
+    page.fill("hnw_train_train_max_steps", steps)
+    page.tab("Train Tuning")
+    page.choose("hnw_tuning_tune_method", "grid")
+    page.choose("hnw_tuning_tune_objective", "style distance")
+    page.fill("hnw_tuning_tune_ranges", "train.seed = [1, 2]")
+    page.press("hnw_tuning_queue")
+    page.wait_for_text("hnw_tuning_status", "Added to the queue")
+
+
 def test_jobs_of_all_kinds_are_ordered_and_go_on_after_a_kill(chromium, tmp_path, screenshots):
     queue = Queue.of(tmp_path)
     with served(tmp_path) as (page, process):
@@ -103,14 +114,7 @@ def test_jobs_of_all_kinds_are_ordered_and_go_on_after_a_kill(chromium, tmp_path
         page.fill("hnw_train_train_max_steps", 5)
         page.press("hnw_train_queue_continue")
         page.wait_for_text("hnw_train_status", "Added to the queue")
-        page.fill("hnw_train_output_name", "tried")
-        page.fill("hnw_train_train_max_steps", 2)
-        page.tab("Train Tuning")
-        page.choose("hnw_tuning_tune_method", "grid")
-        page.choose("hnw_tuning_tune_objective", "style distance")
-        page.fill("hnw_tuning_tune_ranges", "train.seed = [1, 2]")
-        page.press("hnw_tuning_queue")
-        page.wait_for_text("hnw_tuning_status", "Added to the queue")
+        tune(page, "tried", 2)
         page.tab("Queue")
         page.until("the study", lambda: ["tried", "waiting"] in states(page))
         ask(page, "going on", "up")
