@@ -15,6 +15,15 @@ from ..network.hypernetwork import HypernetworkModule
 
 _WEBUI_MEMBERS = re.compile(r"[^/]+/(data\.pkl|data/\d+|version)")
 
+#: Width of SDXL's text, which no other model has.
+_XL_WIDTH = 2048
+#: What is to be known of a program that reads a file right.
+_LIMITS = {
+    "Forge": "reads it correctly with this extension, and ignores all hypernetworks without it; so does reForge",
+    "SD.Next": "reads it correctly before its release of July 29, 2025, with the original backend; hypernetworks are "
+    "gone since",
+}
+
 
 @dataclasses.dataclass(frozen=True)
 class Reader:
@@ -31,14 +40,15 @@ def readers(content: Content, document: Document, problem: str | None) -> dict[s
     """Return for each known program whether it reads the file; `problem` is why it is no valid network, or None."""
     rules: dict[str, Callable[[Content, Document], str | None]] = {
         "WebUI": _webui,
+        "Forge": lambda _content, _document: None,
         "ComfyUI": _comfyui,
-        "SD.Next": _webui,
+        "SD.Next": _sdnext,
         "sdkit": _sdkit,
     }
     answers = {}
     for name, rule in rules.items():
         against = problem or rule(content, document)
-        answers[name] = Reader(False, against) if against else Reader(True, "reads it correctly")
+        answers[name] = Reader(False, against) if against else Reader(True, _LIMITS.get(name, "reads it correctly"))
     return answers
 
 
@@ -70,6 +80,12 @@ def _webui(content: Content, document: Document) -> str | None:
     return None
 
 
+def _sdnext(content: Content, document: Document) -> str | None:
+    if _XL_WIDTH in document.pairs:
+        return "runs SDXL through diffusers, where it has no hypernetworks"
+    return _webui(content, document)
+
+
 def _comfyui(content: Content, document: Document) -> str | None:
     structure, state = document.structure, content.state
     activation = state.get("activation_func", "linear")
@@ -97,6 +113,8 @@ def _comfyui(content: Content, document: Document) -> str | None:
 
 
 def _sdkit(content: Content, document: Document) -> str | None:
+    if _XL_WIDTH in document.pairs:
+        return "runs SDXL through diffusers, where it has no hypernetworks"
     against = _common(content, document)
     if against:
         return against

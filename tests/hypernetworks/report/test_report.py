@@ -58,6 +58,7 @@ def test_statistics_are_those_of_the_weights(tmp_path):
 
 
 READERS = ("WebUI", "ComfyUI", "SD.Next", "sdkit")
+XL_WIDTHS, V2_WIDTHS = (2048, 640, 1280), (1024, 320, 640, 1280)
 
 
 @pytest.mark.parametrize(
@@ -80,10 +81,25 @@ def test_readers_follow_their_rules(structure, expected, tmp_path):
     assert all(reader.reason for reader in described.readers.values())
 
 
+@pytest.mark.parametrize(("widths", "expected"), [(XL_WIDTHS, "yynn"), (V2_WIDTHS, "yyyy")])
+def test_sdxl_is_for_those_that_keep_hypernetworks_in_its_attention(widths, expected, tmp_path):
+    path = tmp_path / "other.pt"
+    files.save(Hypernetwork(Structure(layer_structure=(1, 0.01, 1)), widths), path)
+    described = report.describe(path)
+    assert "".join("y" if described.readers[name] else "n" for name in READERS) == expected
+
+
+def test_forge_reads_all_that_we_do_with_this_extension_alone(tmp_path):
+    for structure in ({"activation": "gelu"}, {"skip_connection": True}):
+        answer = report.describe(written(tmp_path, Structure(**structure), suffix=".safetensors")).readers["Forge"]
+        assert answer.reads
+        assert "with this extension" in answer.reason
+
+
 def test_no_other_program_opens_safetensors(tmp_path):
     described = report.describe(written(tmp_path, suffix=".safetensors"))
     assert described.form == "safetensors"
-    assert not any(described.readers.values())
+    assert not any(described.readers[name] for name in READERS)
 
 
 def test_what_newer_torch_adds_to_the_zip_keeps_the_webui_out(tmp_path):
