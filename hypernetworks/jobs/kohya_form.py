@@ -14,17 +14,17 @@ from ..data.kohya_unused import UNUSED
 from ..data.source import DESCRIPTIONS, SOURCES
 from ..texts.foreign import flat
 from ..train.optim.losses import LOSSES
-from ..train.optim.optimizers import KINDS
-from ..train.optim.warmup_schedules import KINDS as CURVES
 from ..train.settings.job import OTHER_NAMES
 from ..train.settings.loss import ZERO_SNR
+from . import kohya_learning
+from .kohya_learning import Values
 
-Values = dict[str, Any]
 #: Files that both call by the same name.
 _FILES = {name: f"data.{name}" for name in (*SOURCES, *DESCRIPTIONS)}
 _SAME = (
     _FILES
     | OTHER_NAMES
+    | kohya_learning.SAME
     | {
         "seed": "train.seed",
         "caption_extension": "data.caption_extension",
@@ -38,11 +38,7 @@ _SAME = (
         "min_timestep": "loss.min_timestep",
     }
 )
-_PRECISIONS = {"no": "fp32", "fp16": "fp16", "bf16": "bf16"}
-_SCHEDULES = {"constant": "steps", "constant_with_warmup": "constant"} | {
-    name: name for name in CURVES if name != "constant"
-}
-_OPTIMIZERS = {name.lower(): name for name in KINDS}
+_CLASS = "lr_scheduler_type"
 _AT_REST: tuple[Any, ...] = (None, "", False, 0, 0.0, [], {}, "0", "None", "none")
 
 
@@ -55,15 +51,6 @@ def _one_of(address: str, known: Mapping[str, str]) -> Callable[[Any], Values | 
     return lambda value: {address: known[key]} if (key := str(value).lower()) in known else None
 
 
-def _arguments(value: Any) -> Values:
-    parts = value if isinstance(value, list) else str(value).split()
-    return {"optimizer.arguments": ", ".join(map(str, parts))}
-
-
-def _clip(value: Any) -> Values:
-    return {"optimizer.clip": "norm", "optimizer.clip_limit": value} if numbers.read(value) > 0 else {}
-
-
 def _epochs(address: str) -> Callable[[Any], Values]:
     return lambda value: {address: f"{numbers.read_whole(value)} epochs"}
 
@@ -74,6 +61,7 @@ def _highest_timestep(value: Any) -> Values:
 
 #: Options that are off or on, which GUIs and scripts also write as a text, with what each of that is here.
 _SWITCHES: dict[str, tuple[Values, Values]] = {
+    **kohya_learning.SWITCHES,
     "gradient_checkpointing": ({}, {"train.checkpointing": "all"}),
     "enable_bucket": ({"data.framing": SQUARE}, {"data.framing": BUCKETS}),
     "bucket_no_upscale": ({"data.upscale": True}, {"data.upscale": False}),
@@ -84,15 +72,10 @@ _SWITCHES: dict[str, tuple[Values, Values]] = {
 }
 #: Options that are another value here; None where that value has no counterpart.
 _OTHERWISE: dict[str, Callable[[Any], Values | None]] = {
+    **kohya_learning.OTHERWISE,
     "resolution": _resolution,
     "max_resolution": _resolution,
-    "lr_scheduler": _one_of("schedule.kind", _SCHEDULES),
-    "optimizer_type": _one_of("optimizer.name", _OPTIMIZERS),
-    "optimizer": _one_of("optimizer.name", _OPTIMIZERS),
-    "optimizer_args": _arguments,
-    "max_grad_norm": _clip,
     "loss_type": _one_of("loss.kind", {name: name for name in LOSSES}),
-    "mixed_precision": _one_of("train.precision", _PRECISIONS),
     # Its folders are named with their repeats.
     "train_data_dir": lambda path: {"data.folder": path, "data.folder_repeats": True},
     "max_train_epochs": _epochs("train.max_steps"),
@@ -108,8 +91,8 @@ def translate(tables: Mapping[str, Any]) -> tuple[Values, list[str]]:
     values: Values = {}
     given_by: dict[str, str] = {}
     left_out: list[str] = []
-    # Lengths in epochs come last: kohya's trainer too takes them where both are given, except for copies.
-    for name, value in sorted(flat(tables).items(), key=lambda option: "epochs" in option[0]):
+    # Lengths in epochs come last: kohya's trainer too takes them where both are given, except for copies; and a class.
+    for name, value in sorted(flat(tables).items(), key=lambda option: "epochs" in option[0] or option[0] == _CLASS):
         if value in (None, "", []):
             continue
         found = _of_option(name, value)
@@ -119,7 +102,7 @@ def translate(tables: Mapping[str, Any]) -> tuple[Values, list[str]]:
             given_by |= dict.fromkeys(found, f"{name} = {shown(value)}")
         elif value not in _AT_REST and not (name in UNUSED and UNUSED[name].changes_nothing(value)):
             left_out.append(f"{name} = {shown(value)}")
-    return values, left_out
+    return values, left_out + kohya_learning.finish(values, given_by)
 
 
 def _of_option(name: str, value: Any) -> Values | None:

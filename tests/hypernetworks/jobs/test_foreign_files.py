@@ -193,11 +193,11 @@ def test_a_preset_of_kohyas_gui_is_read_and_the_rest_is_named():
         "data.flip": True,
         "optimizer.name": "AdamW",
         "optimizer.arguments": "weight_decay=0.1, betas=(0.9,0.99)",
+        "schedule.kind": "cosine_with_restarts",
         "output.name": "night",
     }
     assert loaded.left_out == [
         "LoRA_type = 'Standard'",
-        "lr_scheduler = 'cosine_with_restarts'",
         "epoch = 10",
         "network_dim = 8",
     ]
@@ -232,3 +232,99 @@ def test_switches_of_kohyas_trainer_are_read_as_texts_too(option, off, on):
     wrong = loaded("perhaps")
     assert wrong.values == rest
     assert f"{option} = 'perhaps'" in wrong.left_out
+
+
+def learnt(**options):
+    text = json.dumps({"train_data_dir": "/x", "learning_rate": 1e-4, "network_module": "n", **options})
+    loaded = train_files.read(text.encode(), "k.json")
+    assert loaded.errors == []
+    known = ("data.folder", "data.folder_repeats", "schedule.rate")
+    return {address: value for address, value in loaded.values.items() if address not in known}, loaded.left_out[1:]
+
+
+@pytest.mark.parametrize(
+    ("options", "values"),
+    [
+        ({"optimizer_type": "DAdaptation"}, {"optimizer.name": "DAdaptAdamPreprint"}),
+        ({"optimizer_type": "SGDNesterov8bit"}, {"optimizer.name": "SGDNesterov8bit"}),
+        ({"optimizer_type": "RMSprop"}, {"optimizer.name": "RMSprop"}),
+        ({"optimizer_type": "Adamax"}, {"optimizer.name": "Adamax"}),
+        ({"optimizer_type": "PagedAdamW8bit"}, {"optimizer.name": "bitsandbytes.optim.PagedAdamW8bit"}),
+        ({"optimizer_type": "bitsandbytes.optim.lamb.LAMB"}, {"optimizer.name": "bitsandbytes.optim.lamb.LAMB"}),
+        ({"optimizer": "prodigyopt.Prodigy"}, {"optimizer.name": "prodigyopt.Prodigy"}),
+        (
+            {"optimizer_type": "AdaFactor"},
+            {"optimizer.name": "AdaFactor", "optimizer.arguments": "relative_step=True, scale_parameter=True"},
+        ),
+        (
+            {"optimizer_type": "adafactor", "optimizer_args": ["relative_step=False"]},
+            {"optimizer.name": "AdaFactor", "optimizer.arguments": "scale_parameter=True, relative_step=False"},
+        ),
+        ({"use_8bit_adam": True}, {"optimizer.name": "AdamW8bit"}),
+        (
+            {"lr_scheduler": "cosine_with_restarts", "lr_scheduler_num_cycles": 3},
+            {"schedule.kind": "cosine_with_restarts", "schedule.cycles": 3},
+        ),
+        (
+            {"lr_scheduler": "polynomial", "lr_scheduler_power": 2},
+            {"schedule.kind": "polynomial", "schedule.power": 2.0},
+        ),
+        (
+            {"lr_scheduler": "piecewise_constant", "lr_scheduler_args": ["step_rules=1:10,0.1:20,0.01"]},
+            {"schedule.kind": "piecewise", "schedule.step_rules": "1:10,0.1:20,0.01"},
+        ),
+        (
+            {"lr_scheduler": "warmup_stable_decay", "lr_decay_steps": 0.2, "max_train_steps": 500},
+            {"schedule.kind": "warmup_stable_decay", "schedule.decay_steps": 100, "train.max_steps": 500},
+        ),
+        (
+            {"lr_scheduler": "cosine_with_min_lr", "lr_scheduler_min_lr_ratio": 0.1},
+            {"schedule.kind": "cosine", "schedule.min_rate": 1e-5},
+        ),
+        (
+            {"lr_scheduler_type": "CosineAnnealingLR", "lr_scheduler_args": "T_max=100", "lr_scheduler": ""},
+            {"schedule.kind": "CosineAnnealingLR", "schedule.arguments": "T_max=100"},
+        ),
+        (
+            {"save_precision": "fp16", "save_model_as": "safetensors"},
+            {"output.precision": "fp16", "output.file_form": ".safetensors"},
+        ),
+        ({"save_precision": "float", "save_model_as": "ckpt"}, {"output.precision": "fp32", "output.file_form": ".pt"}),
+        (
+            {"log_with": "all", "log_prefix": "a-", "log_tracker_name": "inks", "wandb_run_name": "b"},
+            {
+                **{"output.tensorboard": True, "output.wandb": True, "output.log_prefix": "a-"},
+                **{"output.log_project": "inks", "output.log_run": "b"},
+            },
+        ),
+        ({"metadata_author": "me", "metadata_tags": "a, b"}, {"output.author": "me", "output.tags": "a, b"}),
+        (
+            {"huggingface_repo_id": "me/night", "huggingface_repo_visibility": "public"},
+            {"output.huggingface_repo": "me/night", "output.huggingface_private": False},
+        ),
+        ({"save_state": True}, {"output.save_state": True}),
+    ],
+)
+def test_optimizers_schedules_and_files_of_kohyas_trainer_are_read(options, values):
+    found, left_out = learnt(**options)
+    assert found == (
+        values if "schedule.min_rate" not in values else values | {"schedule.min_rate": pytest.approx(1e-5)}
+    )
+    assert left_out == []
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"optimizer_type": "my_file.MyOptimizer"},
+        {"lr_scheduler_type": "my_file.MySchedule"},
+        {"lr_scheduler": "adafactor:1e-4"},
+        {"lr_warmup_steps": 0.1},
+        {"save_model_as": "diffusers"},
+        {"huggingface_token": "hf_x"},
+    ],
+)
+def test_what_has_no_counterpart_is_named(options):
+    found, left_out = learnt(**options)
+    assert found == {}
+    assert left_out == [f"{name} = {value!r}" for name, value in options.items()]
