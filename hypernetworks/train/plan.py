@@ -29,7 +29,7 @@ from .state_file import SavedRun
 from .tracking.previews import preview_requests
 
 _SHOWN_SIZES = 8
-_XL_PX = 1024
+_XL_PX, _XL_WIDTH = 1024, 2048
 
 
 @dataclass(frozen=True)
@@ -227,9 +227,9 @@ def _idle_ranks(job: Job, training: Dataset, ranks: int) -> tuple[str, ...]:
 
 
 def _too_small(denoiser: Denoiser, training: Dataset) -> tuple[str, ...]:
-    """Return a sentence where SDXL, whose conditioning has a vector, gets pictures far below the size it knows."""
+    """Return a sentence where SDXL, told by the width of its texts, gets pictures far below the size it knows."""
     largest = max(training.kinds, key=lambda kind: kind.width_px * kind.height_px)
-    if not denoiser.vector_width or largest.width_px * largest.height_px > _XL_PX**2 / 2:
+    if denoiser.widths[0] != _XL_WIDTH or largest.width_px * largest.height_px > _XL_PX**2 / 2:
         return ()
     return (
         f"SDXL knows pictures of about {_XL_PX} x {_XL_PX} pixels, and these have at most {largest.width_px} x "

@@ -85,12 +85,17 @@ def test_the_eight_most_common_sizes_are_told(pictures_of, text):
     assert plan._sizes(pictures_of).endswith(text)
 
 
-@pytest.mark.parametrize(("vector_width", "width", "is_said"), [(7, 720, True), (7, 736, False), (0, 16, False)])
-def test_pictures_far_below_the_size_that_sdxl_knows_are_told(pictures, tmp_path, vector_width, width, is_said):
-    ports = fake_ports(tmp_path)
-    ports.denoiser.vector_width = vector_width
-    found = make_plan(make_job(pictures, data__width=width, data__height=720), ports).lines()
-    said = (
-        f"SDXL knows pictures of about 1024 x 1024 pixels, and these have at most {width} x 720: raise data.width and"
+@pytest.mark.parametrize(("text_width", "width", "is_said"), [(2048, 720, True), (2048, 736, False), (768, 16, False)])
+def test_pictures_far_below_the_size_that_sdxl_knows_are_told(text_width, width, is_said):
+    pictures = SimpleNamespace(kinds=[BatchKind(64, 64, 8), BatchKind(width, 720, 1)])
+    said = plan._too_small(SimpleNamespace(widths=(text_width, 640)), pictures)
+    expected = (
+        f"SDXL knows pictures of about 1024 x 1024 pixels, and these have at most {width} x 720: raise data.width and "
+        "data.height.",
     )
-    assert any(line.startswith(said) for line in found) == is_said
+    assert said == (expected if is_said else ())
+
+
+def test_the_plan_says_so_where_pictures_are_too_small(pictures, tmp_path, monkeypatch):
+    monkeypatch.setattr(plan, "_too_small", lambda *_: ("They are too small.",))
+    assert "They are too small." in lines(pictures, tmp_path)
