@@ -19,5 +19,13 @@ def attention_asks_for_networks() -> bool:
     return not attention_has_hooks()
 
 
+def starts_without_page() -> bool:
+    """Tell whether the host can be started once more in another process without its page, as we know how to do it.
+
+    AUTOMATIC1111's can since 1.6. Forge and its relatives begin in another way, which is not tried.
+    """
+    return _is_there("modules.initialize") and not attention_has_hooks()
+
+
 def _is_there(package: str) -> bool:
     return importlib.util.find_spec(package) is not None

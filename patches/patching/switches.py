@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from . import capabilities
 from .patch import PatchSet
 
 MASTER = "hnw_enabled"
@@ -64,7 +64,7 @@ def _register_gpus() -> None:
     from modules import shared  # noqa: PLC0415
 
     count = torch.cuda.device_count()
-    if count > 1 and importlib.util.find_spec("modules.initialize") is not None:
+    if count > 1 and capabilities.starts_without_page():
         limits = {"minimum": 1, "maximum": count, "step": 1}
         gpus = shared.OptionInfo(1, "GPUs that a training run takes", gr.Slider, limits, section=_SECTION).info(
             "each other one loads the model once more, and takes its share of the pictures of every step"

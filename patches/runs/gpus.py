@@ -8,7 +8,6 @@ for one that is gone would wait for ever, and the host with it.
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import json
 import os
 import subprocess
@@ -27,17 +26,16 @@ from ...hypernetworks.base.outside import UnfitTextError, read_text
 from ...hypernetworks.ports import Ports, Progress
 from ...hypernetworks.ranks import Ranks, several
 from ...hypernetworks.train.settings.job import Job
-from ..patching import switches
+from ..patching import capabilities, switches
 
 _CHILD = Path(__file__).with_name("rank_child.py")
 _POLL_S = 0.2
 _PATIENCE_S = 30.0
-_INITIALIZE = "modules.initialize"
 
 
 def chosen() -> int:
     """Return how many GPUs a run takes: what was chosen in the settings, and no more than there are."""
-    if importlib.util.find_spec(_INITIALIZE) is None:  # a host that cannot be started without its page
+    if not capabilities.starts_without_page():
         return 1
     return max(1, min(int(getattr(shared.opts, switches.GPUS, 1) or 1), torch.cuda.device_count()))
 

@@ -130,13 +130,17 @@ def test_each_process_has_a_gpu_of_its_own(patched, monkeypatch, visible, own, g
     assert gpus._gpus() == gpus_.split(",")
 
 
-@pytest.mark.parametrize(("count", "is_there"), [(1, False), (2, True)])
-def test_the_choice_is_there_where_there_are_several(patched, monkeypatch, count, is_there):
-    from hypernetwork_workbench.patches.patching import switches
+@pytest.mark.parametrize(("count", "is_forge", "is_there"), [(1, False, False), (2, False, True), (2, True, False)])
+def test_the_choice_is_there_where_there_are_several(patched, monkeypatch, count, is_forge, is_there):
+    from hypernetwork_workbench.patches.patching import capabilities, switches
+    from hypernetwork_workbench.patches.runs import gpus
 
     from hypernetwork_workbench import patches
 
     monkeypatch.setattr(torch.cuda, "device_count", lambda: count)
+    monkeypatch.setattr(capabilities, "attention_has_hooks", lambda: is_forge)
+    monkeypatch.setattr(patched.module("shared").opts, switches.GPUS, 2, raising=False)
+    assert gpus.chosen() == (2 if is_there else 1)
     labels = patched.module("shared").opts.data_labels
     labels.pop(switches.GPUS, None)
     patches.register_switches()
