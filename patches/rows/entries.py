@@ -91,6 +91,13 @@ def used_rows(rows: Iterable[Row]) -> list[Row]:
     return [row for row in rows if row.is_on and not row.is_empty]
 
 
+def without_network(rows: Iterable[Row]) -> Iterator[str]:
+    """Yield a sentence for each row that has a strength of its own, but no network."""
+    for number, row in enumerate(rows, 1):
+        if row.is_on and row.is_empty and row.strength != Row.strength:
+            yield f"{_KEY} {number} was not used: it has a strength, but no network."
+
+
 def write(rows: Iterable[Row]) -> dict[str, str]:
     """Return the rows as values of an infotext, by key."""
     return {f"{_KEY} {number}": f"{row.name}:{spell(row.strength)}" for number, row in enumerate(rows, 1)}

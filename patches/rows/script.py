@@ -39,7 +39,8 @@ class HypernetworkStrength(scripts.Script):
         """
         rows, problems = entries.read(values)
         rows, more = entries.with_axes(p, rows)
-        for problem in (*problems, *more):
+        without = entries.without_network(rows) if getattr(p, "is_api", False) else ()  # the page shows it
+        for problem in (*problems, *more, *without):
             p.comment(problem)
         used = entries.used_rows(rows)
         if used and not switches.is_on():

@@ -14,7 +14,7 @@ from ...hypernetworks.files import listing
 from ...hypernetworks.jobs.webui_form import TRAINING_ARGUMENTS, WebuiSettings, in_arguments, in_labels, training_tables
 from ...hypernetworks.train import TrainResult
 from ..model import lookup
-from ..patching import Patch, PatchSet, signature_with
+from ..patching import Patch, PatchSet, UnsupportedHostError, signature_with
 from ..runs.run import runs
 
 _HOST = "modules.hypernetworks.hypernetwork:train_hypernetwork"
@@ -31,11 +31,13 @@ def api_is_on() -> bool:
 
 def _make_train(original: Callable[..., Any]) -> Callable[..., Any]:
     """Return the function for callers of the host's: it returns the network and the path of its file, or raises."""
+    from modules import sd_hijack  # noqa: PLC0415
+
+    if not hasattr(sd_hijack, "undo_optimizations"):  # as in reForge, whose callers want it all the same
+        raise UnsupportedHostError("the WebUI's own training is broken here; Train Gamma trains")
     signature = signature_with(original, *TRAINING_ARGUMENTS)
 
     def train_hypernetwork(*args: Any, is_of_route: bool = False, **kwargs: Any) -> tuple[Any, str]:
-        from modules import sd_hijack  # noqa: PLC0415
-
         from ..model.library import library  # noqa: PLC0415
         from ..model.loaded import LoadedNetwork  # noqa: PLC0415
 

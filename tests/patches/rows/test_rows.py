@@ -327,3 +327,10 @@ def test_rows_leave_out_what_the_hosts_own_code_cannot_load(networks, script, na
     assert p.extra_generation_params == {"Hypernetwork 1": "night:0.8"}
     reason = "the WebUI's own code, which lists networks now, leaves it out"
     assert p.comments == [f"Hypernetwork {name} was not used: {reason}."]
+
+
+@pytest.mark.parametrize("is_api", [True, False])
+def test_a_request_is_told_of_a_strength_without_a_network(script, is_api):
+    p = job("a", is_api=is_api)
+    script.process(p, "None", 0.5, True, "None", 1.0, True, "", 2, False)
+    assert p.comments == ["Hypernetwork 1 was not used: it has a strength, but no network."] * is_api

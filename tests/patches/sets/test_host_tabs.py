@@ -295,3 +295,14 @@ def test_another_extensions_function_of_that_name_is_left_alone(host, monkeypatc
     finally:
         host_training.patch_set.uninstall()
         host_training.patch_set.problem = None
+
+
+def test_a_host_whose_own_training_is_broken_keeps_it_and_is_told_so(host, monkeypatch):
+    """As reForge: its button and its route ask for what it does not have any more."""
+    from hypernetwork_workbench.patches.patching import UnsupportedHostError
+    from hypernetwork_workbench.patches.sets import host_training
+
+    monkeypatch.delattr(host.module("sd_hijack"), "undo_optimizations")
+    for patch in host_training.patch_set.patches[:2]:
+        with pytest.raises(UnsupportedHostError, match="own training is broken here"):
+            patch._make(host.module("hypernetworks.hypernetwork").train_hypernetwork)
