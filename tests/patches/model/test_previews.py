@@ -89,7 +89,8 @@ def test_the_schedule_is_the_checkpoints_and_not_that_of_the_last_picture(patche
     model, options = patched.module("shared").sd_model, patched.module("shared").opts
     own = model.alphas_cumprod
     monkeypatch.setattr(model, "alphas_cumprod_original", own, raising=False)
-    monkeypatch.setattr(model, "alphas_cumprod", zero_terminal_snr(own).half())
+    # A buffer that pytest sets as an attribute is taken away afterwards.
+    monkeypatch.setitem(model._buffers, "alphas_cumprod", zero_terminal_snr(own).half())
     assert torch.equal(HostDenoiser().alphas_cumprod, own)
     monkeypatch.setitem(options.data, "sd_noise_schedule", "Zero Terminal SNR")
     assert torch.equal(HostDenoiser().alphas_cumprod, zero_terminal_snr(own))
