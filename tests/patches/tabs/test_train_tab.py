@@ -18,6 +18,9 @@ from PIL import Image
 
 from tests.support.train_tab import TXT2IMG, Tab
 
+#: Settings that may have a unit, so that their fields are texts.
+LENGTHS = ("train.max_steps", "schedule.warmup", "schedule.decay_steps")
+
 
 @pytest.fixture
 def tab(network, dataset):
@@ -103,7 +106,7 @@ def test_every_recipe_fills_the_form_and_can_be_planned(tab):
         assert tab.problems() == {}
         assert (tab.outputs["preset"], tab.outputs["advice"]) == (preset.name, preset.advice)
         assert "<svg" in tab.outputs["plot"]
-        lengths = {one: str(preset.values()[one]) for one in ("train.max_steps", "schedule.warmup")}
+        lengths = {one: str(preset.values()[one]) for one in LENGTHS}
         assert {address: tab.entered[address] for address in preset.values()} == {**preset.values(), **lengths}
     tab.look(train__max_steps=77)
     assert tab.outputs["preset"] == "Own settings"
@@ -457,3 +460,21 @@ def test_a_second_user_is_shown_the_run_at_once_and_the_place_is_free_again_afte
     assert "task(second)" in patched.module("progress").finished_tasks, "its page waits no longer"
     assert runs.active is None
     assert buttons.one_at_a_time(lambda *_: "next")("task(third)") == "next"
+
+
+def test_an_optimizer_or_a_schedule_that_is_in_no_list_can_be_typed(tab):
+    for address in ("optimizer.name", "schedule.kind"):
+        (field,) = [one for one in tab.handlers.form.fields if one.address == address]
+        assert field.component.allow_custom_value
+    tab.look(optimizer__name="Adamax", schedule__kind="OneCycleLR", train__max_steps=40)
+    assert tab.problems() == {}
+    assert tab.outputs["plot"].count("<polyline") == 1
+    tab.look(optimizer__name="os.system", schedule__kind="StepLR")
+    assert "os is no module that optimizers may come from" in tab.problems()["optimizer_name"]
+    assert "StepLR needs step_size" in tab.problems()["schedule_arguments"]
+
+
+def test_the_form_says_where_the_rate_is_not_used(tab):
+    tab.look(optimizer__name="AdaFactor", optimizer__arguments="relative_step=True")
+    assert "The learning rate is not used: AdaFactor with relative_step sets its own." in tab.outputs["plot"]
+    assert "<svg" not in tab.outputs["plot"]
