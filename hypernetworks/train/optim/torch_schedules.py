@@ -105,7 +105,7 @@ def _rates(name: str, arguments: str, rate: float, steps: int) -> tuple[float, .
         optimizer.step()  # the order that torch wants to see
         rates = [float(optimizer.param_groups[0]["lr"])]
         for _ in range(steps - 1):
-            schedule.step()  # type: ignore[attr-defined]
+            schedule.step()
             rates.append(float(optimizer.param_groups[0]["lr"]))
     except Exception as error:  # whatever a class of others raises
         reason = f"{name} gives no rates for a run of {steps} steps: {error or type(error).__name__}"
