@@ -42,16 +42,23 @@ def run(patched, monkeypatch):
 
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
 
-    def act(job, count):
+    def act(job, count, resume=False):
         monkeypatch.setattr(gpus, "chosen", lambda: count)
         with runs.hold(job.output.name):
-            return training.run_job(job)
+            return training.run_job(job, resume=resume)
 
     return act
 
 
 def others():
     return [one for one in psutil.Process().children() if "rank_child.py" in " ".join(one.cmdline())]
+
+
+def has_steps(log):
+    """Wait until a run has taken some steps."""
+    waited = threading.Event()
+    while not (log.exists() and len(log.read_text(encoding="utf-8").splitlines()) > 3):
+        waited.wait(0.05)
 
 
 @pytest.mark.slow
@@ -63,16 +70,25 @@ def test_two_learn_what_one_learns_and_none_outlives_the_run(run, job_of):
 
 
 @pytest.mark.slow
+def test_interrupt_ends_all_of_them_and_one_can_go_on(run, job_of, tmp_path):
+    from hypernetwork_workbench.patches.runs import training
+
+    log = tmp_path / "out" / "ended" / "log.csv"
+    stopper = threading.Thread(target=lambda: (has_steps(log), training.interrupt()))
+    stopper.start()
+    result = run(job_of("ended", 100_000), 2)
+    stopper.join()
+    assert result.interrupted
+    assert others() == []
+    again = run(job_of("ended", result.steps + 2), 1, resume=True)
+    assert (again.steps, again.interrupted) == (result.steps + 2, False)
+
+
+@pytest.mark.slow
 def test_the_end_of_another_process_ends_the_run_in_one_sentence(run, job_of, tmp_path):
     log = tmp_path / "out" / "long" / "log.csv"
 
-    def kill():
-        while not (log.exists() and len(log.read_text(encoding="utf-8").splitlines()) > 3):
-            over.wait(0.05)
-        others()[0].kill()
-
-    over = threading.Event()
-    killer = threading.Thread(target=kill)
+    killer = threading.Thread(target=lambda: (has_steps(log), others()[0].kill()))
     killer.start()
     with pytest.raises(TrainingError, match=r"^the process of GPU 2 has ended \(.+\); the state of step \d+ is kept"):
         run(job_of("long", 100_000), 2)
