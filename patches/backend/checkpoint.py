@@ -66,7 +66,7 @@ def with_choice(parameters: Any) -> Iterator[None]:
 @contextmanager
 def kept_checkpoint() -> Iterator[None]:
     """Load the present checkpoint again if others have loaded another one in the block; leave them their choice."""
-    data: Any = sd_models.model_data
+    data: Any = getattr(sd_models, "model_data", None)
     loaded_by = _choices.get(data.forge_hash)
     try:
         yield

@@ -120,9 +120,11 @@ class ForgeDenoiser(HostDenoiser):
             backend.load(patcher, self._expected.of(self._computing.checkpointing) if self._expected else 0)
             weights.make_usable(patcher.model)
 
-    def _casting(self) -> AbstractContextManager[None]:
-        """Return a context without autocast, which the host does not use: it has the weights in the right dtype."""
-        return torch.autocast(self.device.type, enabled=False) if self._is_own(self._autocast) else nullcontext()
+    @contextmanager
+    def _casting(self) -> Iterator[None]:
+        """Compute without autocast, which the host does not use: it has the weights in the right dtype."""
+        with torch.autocast(self.device.type, enabled=False) if self._is_own(self._autocast) else nullcontext():
+            yield
 
     def _is_own(self, autocast: torch.dtype | None) -> bool:
         """Tell whether the U-Net computes in this dtype without autocast."""

@@ -194,7 +194,7 @@ def taken_for(prediction: str, alphas_cumprod: torch.Tensor) -> Iterator[None]:
     schedule = alphas_cumprod.clone()
     # Samplers go by noise over signal, which a step without signal makes infinite; the host has this share there too.
     schedule[-1] = schedule[-1].clamp(min=LEAST_SIGNAL)
-    values = {"parameterization": PARAMETERIZATIONS[prediction]}
+    values: dict[str, Any] = {"parameterization": PARAMETERIZATIONS[prediction]}
     # The host starts each job from the schedule of the checkpoint and changes it as its settings say.
     values |= {name: schedule for name in ("alphas_cumprod", "alphas_cumprod_original") if hasattr(model, name)}
     before = {name: getattr(model, name) for name in values}
