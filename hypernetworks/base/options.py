@@ -21,10 +21,8 @@ from .outside import shown
 from .registry import broken_rules
 from .suggestions import meant, or_known
 
-_MOST_PARTS = 10_000
-_MOST_CHARACTERS = 1_000_000
-_TRUE = {"true", "yes", "on", "1"}
-_FALSE = {"false", "no", "off", "0"}
+_MOST_PARTS, _MOST_CHARACTERS = 10_000, 1_000_000
+_TRUE, _FALSE = {"true", "yes", "on", "1"}, {"false", "no", "off", "0"}
 #: The type of a length of a run: a number of steps, or a text with its unit such as `10 epochs`.
 LENGTH = int | str
 _READERS: Mapping[Any, Callable[[Any], Any]] = {int: numbers.read_whole, float: numbers.read}
@@ -55,7 +53,7 @@ class Option:
         minimum, maximum: inclusive limits of a number, or of each number of a list.
         above: exclusive lower limit of such a number.
         choices: the only values allowed; empty where all are. A registry stands for its members, also later ones.
-        is_open: whether other values than `choices` are allowed; the settings class checks them by a rule.
+        others: takes name and value of one that is not in `choices`, and raises SettingsError; None allows no other.
         is_path: whether the text names a file or folder; a relative one counts from the folder of the job file.
         starts_with_paths: the same for each line of the text; more may follow after a bar.
         lines: height of the text field, in lines.
@@ -71,7 +69,7 @@ class Option:
     maximum: float | None = None
     above: float | None = None
     choices: Collection[str] = ()
-    is_open: bool = False
+    others: Callable[[str, Any], None] | None = None
     is_path: bool = False
     starts_with_paths: bool = False
     lines: int = 1
@@ -265,8 +263,10 @@ def as_text(value: Any) -> str:
 
 def check_limits(name: str, value: Any, option: Option) -> None:
     """Raise SettingsError if `value` is outside the limits or the choices of `option`."""
-    if option.choices and not option.is_open and value not in option.choices:
-        raise SettingsError(name, f"must be one of {', '.join(option.choices)}, not {shown(value)}")
+    if option.choices and value not in option.choices:
+        if option.others is None:
+            raise SettingsError(name, f"must be one of {', '.join(option.choices)}, not {shown(value)}")
+        option.others(name, value)
     for number in value if isinstance(value, tuple) else (value,):
         if isinstance(number, (str, bool)):
             continue

@@ -33,7 +33,7 @@ def of_settings(*kinds: type[Settings], required: tuple[str, ...] = ()) -> dict[
             else:
                 described |= {"type": "array", "items": {"type": _TYPES[typing.get_args(type_)[0]], **limits}}
             if option.choices:
-                described["examples" if option.is_open else "enum"] = list(option.choices)
+                described["examples" if option.others else "enum"] = list(option.choices)
             if name not in required:
                 described["default"] = plain(defaults[name])
             properties[name] = described

@@ -8,7 +8,7 @@ from typing import Any
 from ..base import numbers
 from ..base.errors import NumberError, SettingsError
 from ..train.optim.optimizers import KINDS, check_name
-from ..train.optim.torch_schedules import check as check_schedule
+from ..train.optim.torch_schedules import check_kind
 from ..train.optim.warmup_schedules import KINDS as CURVES
 
 Values = dict[str, Any]
@@ -76,12 +76,12 @@ def _schedule(value: Any) -> Values | None:
 
 def _class(value: Any) -> Values | None:
     name = str(value)
-    return {"schedule.kind": name} if _is_right(lambda one: check_schedule(one, ""), name) else None
+    return {"schedule.kind": name} if _is_right(check_kind, name) else None
 
 
-def _is_right(check: Callable[[str], None], name: str) -> bool:
+def _is_right(check: Callable[[str, str], None], name: str) -> bool:
     try:
-        check(name)
+        check("", name)
     except SettingsError:
         return False
     return True

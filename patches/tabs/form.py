@@ -243,7 +243,7 @@ def widget(kind: Any, option: Option, value: Any, id_: str) -> Any:
     make: Callable[..., Any]
     if option.choices:
         make, common["choices"] = gr.Dropdown, list(option.choices)
-        common["allow_custom_value"] = option.is_open
+        common["allow_custom_value"] = option.others is not None
     elif kind is bool:
         make = gr.Checkbox
     elif kind in (int, float):

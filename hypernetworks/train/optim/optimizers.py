@@ -123,8 +123,8 @@ def kind_of(name: str) -> OptimizerKind:
     return OptimizerKind(module, attribute, package, finds_rate=None)
 
 
-def check_name(name: str) -> None:
-    """Raise SettingsError, which names `name`, for a name that no optimizer has.
+def check_name(field: str, name: str) -> None:
+    """Raise SettingsError, which names `field`, for a name that no optimizer has.
 
     One whose package is missing is refused where the run starts, so that forms and files still open.
     """
@@ -134,10 +134,10 @@ def check_name(name: str) -> None:
         SHELF.find(name)
     except SettingsError as error:
         if "." in name:
-            raise
+            raise SettingsError(field, error.reason) from error
         known = ", ".join(KINDS)
         reason = f"must be one of {known}, another of torch.optim, or module.Class of a package, not {shown(name)}"
-        raise SettingsError("name", reason) from error
+        raise SettingsError(field, reason) from error
 
 
 def build(parameters: Iterable[Tensor], name: str, arguments: str) -> torch.optim.Optimizer:

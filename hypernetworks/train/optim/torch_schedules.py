@@ -62,25 +62,27 @@ def kind_of(name: str) -> ScheduleKind:
     return kind
 
 
-def check(name: str, arguments: str) -> None:
-    """Check the name of a schedule, and the options of a class.
-
-    Raises:
-        SettingsError: no schedule has the name, or its class no such option; names `kind` or `arguments`.
-    """
+def check_kind(field: str, name: str) -> None:
+    """Raise SettingsError, which names `field`, for a name that no schedule has."""
     if name in SCHEDULES:
-        if arguments:
-            raise SettingsError("arguments", f"are for a class of torch; {name} has fields of its own")
         return
     try:
-        found = SHELF.find(name)
+        SHELF.find(name)
     except SettingsError as error:
         if "." in name:
-            raise
+            raise SettingsError(field, error.reason) from error
         known = ", ".join(SCHEDULES)
         reason = f"must be one of {known}, or a class of torch.optim.lr_scheduler, not {shown(name)}"
-        raise SettingsError("kind", reason) from error
-    values = parse_arguments(arguments)
+        raise SettingsError(field, reason) from error
+
+
+def check_arguments(name: str, text: str) -> None:
+    """Raise SettingsError, which names `arguments`, for options that a schedule does not have."""
+    if name in SCHEDULES:
+        if text:
+            raise SettingsError("arguments", f"are for a class of torch; {name} has fields of its own")
+        return
+    values, found = parse_arguments(text), SHELF.find(name)
     if found is not None:
         check_known(name, found, values, _OURS)
 

@@ -23,7 +23,7 @@ class OptimizerSettings(Settings):
         "such as Adamax of torch, or pytorch_optimizer.AdaBelief.",
         group=OPTIMIZER,
         choices=optimizers.KINDS,
-        is_open=True,
+        others=optimizers.check_name,
     )
     arguments: str = setting(
         "",
@@ -44,8 +44,7 @@ class OptimizerSettings(Settings):
     )
 
     @rule("name", "arguments")
-    def _is_optimizer_with_arguments(self) -> None:
-        optimizers.check_name(self.name)
+    def _has_arguments(self) -> None:
         optimizers.check_arguments(self.name, self.arguments)
 
     @rule("clip_limit")

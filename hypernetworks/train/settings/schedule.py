@@ -11,7 +11,7 @@ from ...base.options import Settings, setting
 from ...base.registry import gather, rule, with_options
 from ..optim import schedules
 from ..optim.schedule import RATE, SCHEDULES, ScheduleRequest
-from ..optim.torch_schedules import check, kind_of
+from ..optim.torch_schedules import check_arguments, check_kind, kind_of
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class ScheduleSettings(Settings):
         "steps uses the learning rate as it is written; the others vary a single rate. A class of torch can be typed, "
         "such as OneCycleLR.",
         choices=SCHEDULES,
-        is_open=True,
+        others=check_kind,
     )
     arguments: str = setting(
         "",
@@ -48,8 +48,8 @@ class ScheduleSettings(Settings):
             raise SettingsError("rate", str(error)) from error
 
     @rule("kind", "arguments")
-    def _is_schedule_with_arguments(self) -> None:
-        check(self.kind, self.arguments)
+    def _has_arguments(self) -> None:
+        check_arguments(self.kind, self.arguments)
 
     @rule("rate", "kind")
     def _has_one_rate(self) -> None:

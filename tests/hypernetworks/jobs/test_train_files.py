@@ -4,7 +4,7 @@ import json
 
 import pytest
 from hypernetwork_workbench.hypernetworks.base.errors import SettingsError
-from hypernetwork_workbench.hypernetworks.jobs import train_files
+from hypernetwork_workbench.hypernetworks.jobs import path_limits, train_files
 from hypernetwork_workbench.hypernetworks.jobs.original_form import KEYS
 from hypernetwork_workbench.hypernetworks.train.settings.job import Job
 from hypernetwork_workbench.hypernetworks.train.settings.job_file import read_tables
@@ -265,3 +265,14 @@ def test_every_key_of_the_original_is_known_and_others_are_named():
     assert {error.field for error in loaded.errors} == {"colour", "train.max_steps", "use_beta_scheduler"}
     assert "train.max_steps" not in loaded.values
     assert loaded.values["data.batch_size"] == 2
+
+
+@pytest.mark.parametrize("address", ["output.log_dir", "output.dir"])
+def test_a_request_writes_to_the_folders_for_results_alone(tmp_path, address):
+    section, _, name = address.partition(".")
+    outputs, roots = [tmp_path / "results"], [tmp_path / "pictures"]
+    inside = path_limits.confined({section: {name: str(outputs[0] / "a")}}, roots, outputs)
+    assert inside == {section: {name: str(outputs[0] / "a")}}
+    with pytest.raises(SettingsError, match="must lie in") as caught:
+        path_limits.confined({section: {name: str(roots[0] / "a")}}, roots, outputs)
+    assert caught.value.field == address
