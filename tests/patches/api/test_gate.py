@@ -127,7 +127,9 @@ def start(host):
         one.client.close()
         if one.demo.is_running:
             one.demo.close(verbose=False)
-            gc.collect()
+        vars(one).clear()
+    # gradio leaves the connection to itself open: it goes here, and not in some test of another file.
+    gc.collect()
     vars(options).clear()
     vars(options).update(before)
 
