@@ -86,13 +86,15 @@ class Answer:
         """Return the share of the differences between trials that each parameter explains by itself, largest first.
 
         It is epsilon squared of the Kruskal-Wallis test (Tomczak and Tomczak, 2014) on the first objective, ranges in
-        three parts, less what chance alone would explain; none where there are too few trials to tell.
+        three parts, less what chance alone would explain; none where there are too few trials to tell, or nothing to
+        compare a parameter with.
         """
+        parameters = self.study.space.parameters
         done = [trial for trial in self.trials if trial.state == COMPLETE]
-        if len(done) < _FEWEST:
+        if len(done) < _FEWEST or len(parameters) == 1:
             return []
         ranks = _ranks([trial.values[0] for trial in done])
-        found = [(one.address, _explained(_groups(one, done), ranks)) for one in self.study.space.parameters]
+        found = [(one.address, _explained(_groups(one, done), ranks)) for one in parameters]
         return sorted(found, key=lambda pair: -pair[1])
 
     def curves(self) -> list[tuple[Trial, Points, Points]]:

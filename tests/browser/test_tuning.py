@@ -51,7 +51,7 @@ def tuned(page: Page, screenshots: Path | None) -> Iterator[Page]:
 
 
 def test_the_answer_has_a_row_for_each_trial_and_their_pictures(tuned: Page, screenshots: Path | None):
-    rows = tuned.driver.find_elements("css selector", "#hnw_tuning_answer table tr:has(td)")
+    rows = tuned.driver.find_elements("css selector", "#hnw_tuning_answer .hnw-wide-table tr:has(td)")
     assert len(rows) == (4 if screenshots else 2)
     (sheet, *_) = tuned.until("the sheet", lambda: tuned.pictures("hnw_tuning_gallery"))
     assert tuned.pixels(sheet).std() > 1

@@ -87,6 +87,8 @@ def test_importance_names_what_the_losses_go_by():
     found = Answer(Kept, tuple(reversed_), ()).importance()
     assert found[0] == ("network.activation", 1.0)
     assert Answer(Kept, tuple(trials[:3]), ()).importance() == [], "too few to tell"
+    Kept.space = Space(tuple(parse("schedule.rate = 1e-4..1 log")))
+    assert Answer(Kept, tuple(trials), ()).importance() == [], "alone it has nothing to be compared with"
 
 
 def test_the_page_shows_all_of_it_and_marks_the_best(answer):
