@@ -92,6 +92,9 @@ class _Child:
                 stdout=log,
                 stderr=log,
                 env=environment,
+                # Ctrl-C in the terminal reaches this process alone, which ends the run with a saved state.
+                start_new_session=True,
+                creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
             )
         self._log = folder / f"log-{rank}"
 

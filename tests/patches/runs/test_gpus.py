@@ -115,6 +115,32 @@ def test_a_process_that_cannot_start_says_why(run, job_of, monkeypatch, tmp_path
         run(job_of("unstarted", 2), 2)
 
 
+@pytest.fixture
+def children(patched, monkeypatch, tmp_path):
+    """Return a function that starts processes of other GPUs, each of which does what its lines say."""
+    from hypernetwork_workbench.patches.runs import gpus
+
+    started = []
+
+    def start(*lines):
+        for rank, line in enumerate(lines, 1):
+            script = tmp_path / f"child-{rank}.py"
+            script.write_text(f"import pathlib, sys\nfolder, rank = pathlib.Path(sys.argv[1]), sys.argv[2]\n{line}")
+            monkeypatch.setattr(gpus, "_CHILD", script)
+            started.append(gpus._Child(tmp_path, rank))
+        return started
+
+    yield start
+    for child in started:
+        child.end()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the flag for Windows has no such sign")
+def test_ctrl_c_in_the_terminal_reaches_the_first_process_alone(children):
+    (child,) = children("sys.stdin.read()")
+    assert os.getsid(child._process.pid) == child._process.pid != os.getsid(0)
+
+
 @pytest.mark.parametrize(
     ("here", "wanted", "taken"),
     [(1, 4, 1), (2, 4, 2), (4, 3, 3), (4, 1, 1), (0, 2, 1), (4, None, 1)],
