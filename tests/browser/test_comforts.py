@@ -34,15 +34,16 @@ window.AudioContext = class {
 document.hasFocus = () => false;
 
 """
-#: As a slow network, holds back what says that a run goes on, until its end is told; `late` counts that.
+#: As a slow network, holds back what says that a run goes on, until its end is told: `held` and `late` count that.
 HOLD = """
-window.late = 0;
+window.held = window.late = 0;
 const ask = window.fetch;
 window.fetch = async (address, ...rest) => {
     const answer = await ask(address, ...rest);
     if (!String(address).endsWith("internal/progress")) return answer;
     const state = await answer.clone().json();
     if (!state.active) return answer;
+    held++;
     while (!rung) await new Promise((resolve) => setTimeout(resolve, 50));
     late++;
     return answer;
@@ -152,6 +153,7 @@ def test_the_end_of_each_run_rings_and_is_notified_once_and_tensorboard_shows_it
     tab.wait_for_text("hnw_train_status", "A notification tells the end of the run.")
     tab.until("the end of the button", lambda: not tab.find("#hnw_train_notify").is_displayed())
     tab.driver.execute_script(HOLD)
+    tab.until("an answer that is held back", lambda: tab.driver.execute_script("return held"))
     tab.press("hnw_train_interrupt")
     tab.wait_for_text("hnw_train_status", "Stopped by hand")
     tell = ["Hypernetwork Workbench", f"The training of {NAME} was stopped, and is saved."]
