@@ -129,7 +129,8 @@ class _Worker:
 
     def _is_used_up(self, trials: Sequence[Trial]) -> bool:
         settings = self._study.settings
-        steps, seconds = (sum(getattr(trial, name) for trial in trials) for name in ("steps", "seconds"))
+        over = [trial for trial in trials if trial.state in OVER]  # one that was broken off is still to be finished
+        steps, seconds = (sum(getattr(trial, name) for trial in over) for name in ("steps", "seconds"))
         return bool(
             (self._plan.most_steps and steps >= self._plan.most_steps)
             or (settings.max_minutes and seconds >= settings.max_minutes * 60)

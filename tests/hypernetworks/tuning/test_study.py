@@ -178,6 +178,13 @@ def test_no_trial_begins_after_the_budget_is_used_up(pictures, tmp_path, limit, 
     assert len(tune(pictures, tmp_path, trials=6).trials) == 6
 
 
+@pytest.mark.parametrize("limit", [{"max_steps": 3}, {"max_minutes": 1e-9}])
+def test_a_trial_that_was_broken_off_is_finished_whatever_the_budget(pictures, tmp_path, limit):
+    stopped = tune(pictures, tmp_path, progress=FakeProgress(stop_after=3), **limit)
+    assert [trial.state for trial in stopped.trials] == ["waiting"]
+    assert [trial.state for trial in tune(pictures, tmp_path, **limit).trials] == ["complete"]
+
+
 @pytest.mark.parametrize("pruning", ["median", "Hyperband"])
 def test_trials_that_fall_behind_end_early(pictures, tmp_path, pruning):
     values = [0.01, 0.011, 0.012, 0.013, 0.5, 0.4, 0.3]
