@@ -54,6 +54,9 @@ class Conditionings:
         self.prepare(epoch)
         found = [self._shown(item, epoch) for item in items]
         text = padded([each.text for each in found], self._encoded[""].text)
+        for row, item in zip(text, items, strict=True):
+            if self._is_zeroed(item, epoch):
+                row.zero_()  # also what it was filled up with
         vectors = [each.vector for each in found if each.vector is not None]
         return Conditioning(text, torch.stack(vectors) if vectors else None)
 
@@ -92,9 +95,12 @@ class Conditionings:
         if not self._dataset.is_text_dropped(item, epoch):
             return self._encoded[self._text(item, epoch)]
         empty = self._encoded[""]
+        return empty.map(torch.zeros_like) if self._is_zeroed(item, epoch) else empty
+
+    def _is_zeroed(self, item: int, epoch: int) -> bool:
         # Models with a vector know zeros as a picture without a caption: they were trained so, and hosts take zeros for
         # an empty negative prompt.
-        return empty if empty.vector is None else empty.map(torch.zeros_like)
+        return self._encoded[""].vector is not None and self._dataset.is_text_dropped(item, epoch)
 
     def _encode(self, texts: Iterable[str], progress: Progress | None) -> dict[str, Conditioning]:
         wanted = sorted(texts)

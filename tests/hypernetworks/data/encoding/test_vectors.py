@@ -66,6 +66,24 @@ def test_a_caption_that_is_left_out_leaves_zeros_and_the_sizes(tmp_path):
     assert conditioning.sizes.tolist() == [[16, 16, 0, 0, 16, 16]] * 2
 
 
+def test_a_caption_that_is_left_out_is_zeros_up_to_the_length_of_a_long_one_beside_it(tmp_path, monkeypatch):
+    class Encoder(PoolingEncoder):
+        def encode_texts(self, texts):
+            return [
+                Conditioning(each.text.repeat(2 if text == "x" else 1, 1) + 1, each.vector)
+                for text, each in zip(texts, super().encode_texts(texts), strict=True)
+            ]
+
+    dataset = read(tmp_path, [(16, 16)] * 3, width=16, height=16)
+    texts = Conditionings(dataset, Encoder())
+    whole = texts.batch([0, 1], 0).text
+    assert whole[0].any(dim=1).all()  # the empty text fills up with itself
+    monkeypatch.setattr(type(dataset), "is_text_dropped", lambda self, item, epoch: item == 0)
+    dropped = texts.batch([0, 1], 0).text
+    assert not dropped[0].any()
+    assert torch.equal(dropped[1], whole[1])
+
+
 def test_all_parts_move_and_count(tmp_path):
     data = encoded(read(tmp_path, [(16, 16)], width=16, height=16))
     floats = 4 * 2 * 2 * 2 + 5 * TEXT_WIDTH + VECTOR_WIDTH  # mean, deviation, the empty text
