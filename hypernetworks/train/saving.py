@@ -219,9 +219,12 @@ class Saver:
         if not keep:
             return
         for path in self.plan.paths.all_numbered()[:-keep]:
-            # The state first: without its network nobody would find it to delete it later.
-            state_of(path).unlink(missing_ok=True)
-            path.unlink(missing_ok=True)
+            try:
+                # The state first: without its network nobody would find it to delete it later.
+                state_of(path).unlink(missing_ok=True)
+                path.unlink(missing_ok=True)
+            except OSError as error:  # somebody has it open; the next save tries again
+                _log.warning("%s could not be deleted yet: %s", path.name, error.strerror or error)
 
 
 def _dataset_name(job: Job) -> str:

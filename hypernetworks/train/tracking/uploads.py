@@ -37,13 +37,16 @@ class Uploads:
             raise SettingsError(_SETTING, "needs a login: run huggingface-cli login once")
         self._settings = settings
         self._notes = notes
-        self._waiting: queue.SimpleQueue[Path | None] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[tuple[str, bytes] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="uploads", daemon=True)
         self._thread.start()
 
     def send(self, path: Path) -> None:
-        """Let a file that was just saved be sent."""
-        self._waiting.put(path)
+        """Let a file that was just saved be sent, as it is now, whatever becomes of it until its turn."""
+        try:
+            self._waiting.put((path.name, path.read_bytes()))
+        except OSError as error:
+            self._notes.warn(self._refusal(path.name, error.strerror or str(error)))
 
     def close(self) -> None:
         """Wait until all is sent, but not for ever."""
@@ -56,16 +59,20 @@ class Uploads:
 
     def _work(self) -> None:
         is_there = False
-        while (path := self._waiting.get()) is not None:
+        while (file := self._waiting.get()) is not None:
+            name, content = file
             repo = self._settings.huggingface_repo
             try:
                 if not is_there:
                     private = self._settings.huggingface_private
                     self._api.create_repo(repo_id=repo, private=private, exist_ok=True)
                     is_there = True
-                self._api.upload_file(path_or_fileobj=str(path), path_in_repo=path.name, repo_id=repo)
+                self._api.upload_file(path_or_fileobj=content, path_in_repo=name, repo_id=repo)
             except Exception as error:  # whatever the service or the network does, it is not worth a run
                 reason = " ".join(str(error).split()) or type(error).__name__
-                self._notes.warn(f"{path.name} was not uploaded to {repo}: {reason}")
+                self._notes.warn(self._refusal(name, reason))
             else:
-                _log.info("%s is in %s.", path.name, repo)
+                _log.info("%s is in %s.", name, repo)
+
+    def _refusal(self, name: str, reason: str) -> str:
+        return f"{name} was not uploaded to {self._settings.huggingface_repo}: {reason}"

@@ -87,6 +87,24 @@ def test_a_state_is_due_once_in_the_minutes_that_are_set(made, monkeypatch):
     assert not made(output__save_state=False).is_due(6)
 
 
+def test_a_copy_that_cannot_be_deleted_is_left_for_the_next_time(made, monkeypatch):
+    saver = made(output__save_every="1", output__keep_last=1, output__save_state=False)
+    real, held = type(saver.plan.paths.folder).unlink, ["fake-000001.pt"]
+
+    def unlink(path, missing_ok=False):
+        if path.name in held:
+            raise PermissionError(13, "it is open")
+        real(path, missing_ok)
+
+    monkeypatch.setattr(type(saver.plan.paths.folder), "unlink", unlink)
+    for step, kept in ((1, [1]), (2, [1, 2]), (3, [1, 3])):
+        saver.after_step(StepRecord(step, 1, 0.1, 0.1, 1, 1.0))
+        assert [path.name for path in saver.plan.paths.all_numbered()] == [f"fake-{one:06}.pt" for one in kept]
+    held.clear()
+    saver.after_step(StepRecord(4, 1, 0.1, 0.1, 1, 1.0))
+    assert [path.name for path in saver.plan.paths.all_numbered()] == ["fake-000004.pt"]
+
+
 def test_the_best_and_the_last_copies_are_kept(made):
     saver = made(output__save_every="1", output__save_best=True, train__validation_share=0.4, output__keep_last=2)
     for step in range(1, 6):

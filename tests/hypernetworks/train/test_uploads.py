@@ -9,6 +9,7 @@ from hypernetwork_workbench.hypernetworks.base.errors import SettingsError
 from hypernetwork_workbench.hypernetworks.train.run import train
 from hypernetwork_workbench.hypernetworks.train.settings.output import OutputSettings
 from hypernetwork_workbench.hypernetworks.train.tracking import uploads
+from hypernetwork_workbench.hypernetworks.train.tracking.notes import Notes
 
 from tests.support import hub
 from tests.support.fake_ports import fake_ports
@@ -31,6 +32,23 @@ def test_a_repository_is_public_only_where_that_is_said(pictures, tmp_path, monk
     with hub.running(monkeypatch) as there:
         train(make_job(pictures, **CHANGES, output__huggingface_private=False), fake_ports(tmp_path))
     assert there.made == {"someone/night": False}
+
+
+def test_a_copy_that_is_deleted_before_its_turn_is_sent_all_the_same(tmp_path, monkeypatch):
+    copy = tmp_path / "fake-000001.pt"
+    copy.write_bytes(b"weights")
+    notes = Notes()
+    with hub.running(monkeypatch) as there:
+        work = uploads.Uploads._work
+        monkeypatch.setattr(uploads.Uploads, "_work", lambda self: None)  # its turn has not come
+        sender = uploads.Uploads(OutputSettings(name="x", huggingface_repo="someone/night"), notes)
+        sender.send(copy)
+        copy.unlink()
+        sender.send(copy)
+        sender._waiting.put(None)
+        work(sender)
+    assert there.files == {("someone/night", "fake-000001.pt"): b"weights"}
+    assert notes.lines == ["fake-000001.pt was not uploaded to someone/night: No such file or directory"]
 
 
 def test_what_cannot_be_sent_ends_no_run_and_is_told(pictures, tmp_path, monkeypatch):
