@@ -39,6 +39,8 @@ _SAME = (
     }
 )
 _CLASS = "lr_scheduler_type"
+#: Ends of names whose values are for no eyes; a login is that of the computer.
+_SECRETS = ("token", "api_key", "password")
 _AT_REST: tuple[Any, ...] = (None, "", False, 0, 0.0, [], {}, "0", "None", "none")
 
 
@@ -87,7 +89,7 @@ _OTHERWISE: dict[str, Callable[[Any], Values | None]] = {
 
 
 def translate(tables: Mapping[str, Any]) -> tuple[Values, list[str]]:
-    """Return values by `section.key`, and options that are not used here as `key = value`."""
+    """Return values by `section.key`, and options that are not used here as `key = value`; a secret as `key` alone."""
     values: Values = {}
     given_by: dict[str, str] = {}
     left_out: list[str] = []
@@ -101,7 +103,7 @@ def translate(tables: Mapping[str, Any]) -> tuple[Values, list[str]]:
             values |= found
             given_by |= dict.fromkeys(found, f"{name} = {shown(value)}")
         elif value not in _AT_REST and not (name in UNUSED and UNUSED[name].changes_nothing(value)):
-            left_out.append(f"{name} = {shown(value)}")
+            left_out.append(name if name.lower().endswith(_SECRETS) else f"{name} = {shown(value)}")
     return values, left_out + kohya_learning.finish(values, given_by)
 
 

@@ -321,10 +321,15 @@ def test_optimizers_schedules_and_files_of_kohyas_trainer_are_read(options, valu
         {"lr_scheduler": "adafactor:1e-4"},
         {"lr_warmup_steps": 0.1},
         {"save_model_as": "diffusers"},
-        {"huggingface_token": "hf_x"},
+        {"huggingface_path_in_repo": "hf_x"},
     ],
 )
 def test_what_has_no_counterpart_is_named(options):
     found, left_out = learnt(**options)
     assert found == {}
     assert left_out == [f"{name} = {value!r}" for name, value in options.items()]
+
+
+@pytest.mark.parametrize("name", ["huggingface_token", "wandb_api_key", "Proxy_Password"])
+def test_a_secret_is_named_without_its_value(name):
+    assert learnt(**{name: "hf_x"}) == ({}, [name])
