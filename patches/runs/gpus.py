@@ -29,6 +29,8 @@ from ...hypernetworks.train.settings.job import Job
 from ..patching import capabilities, switches
 
 _CHILD = Path(__file__).with_name("rank_child.py")
+#: Exit code of a process that ended because another one has.
+_LOST = 3
 _POLL_S = 0.2
 _PATIENCE_S = 30.0
 
@@ -68,7 +70,7 @@ def shared_by(count: int, job: Job, resume: bool, ports: Ports) -> Iterator[Rank
             for child in children:
                 child.wait()
         except RanksLostError as error:
-            lost = next((child for child in children if child.wait() is not None), children[0])
+            lost = _lost(children)
             kept = f"; {error.kept}" if error.kept else ""
             raise TrainingError(f"the process of {lost.name} has ended ({lost.said()}){kept}") from error
         finally:
@@ -108,7 +110,7 @@ class _Child:
     def said(self) -> str:
         """Return why it ended: its own sentence, or the last line of its log."""
         try:
-            if self._problem.exists():
+            if self.has_problem:
                 return read_text(self._problem)
             lines = read_text(self._log, 1 << 24).splitlines()
         except (OSError, UnfitTextError):
@@ -116,10 +118,15 @@ class _Child:
         said = next((line.strip() for line in reversed(lines) if line.strip()), "")
         return said[-200:] or str(self._process.poll())
 
-    def wait(self) -> int | None:
+    @property
+    def has_problem(self) -> bool:
+        """Whether it has said itself what ended it."""
+        return self._problem.exists()
+
+    def wait(self, seconds: float = _PATIENCE_S) -> int | None:
         """Wait a little for its end; return its exit code, or None where it goes on."""
         try:
-            return self._process.wait(_PATIENCE_S)
+            return self._process.wait(seconds)
         except subprocess.TimeoutExpired:
             return None
 
@@ -129,6 +136,13 @@ class _Child:
         self._process.wait()
         if self._process.stdin is not None:
             self._process.stdin.close()
+
+
+def _lost(children: list[_Child]) -> _Child:
+    """Return the process that ended the run, and not one that ended because another had."""
+    until = time.monotonic() + _PATIENCE_S
+    codes = {child: child.wait(max(0.0, until - time.monotonic())) for child in children}
+    return min(children, key=lambda one: (not one.has_problem, codes[one] in (None, 0, _LOST), codes[one] is None))
 
 
 def _wait_for(children: list[_Child], progress: Progress) -> None:

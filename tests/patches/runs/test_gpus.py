@@ -142,6 +142,24 @@ def test_ctrl_c_in_the_terminal_reaches_the_first_process_alone(children):
 
 
 @pytest.mark.parametrize(
+    ("lines", "lost"),
+    [
+        (["sys.exit(3)", "sys.exit(1)", "(folder / f'problem-{rank}').write_text('its disk is full'); sys.exit(1)"], 2),
+        (["sys.exit(3)", "pass", "sys.exit(1)"], 2),
+        (["sys.exit(3)", "import os, signal; os.kill(os.getpid(), signal.SIGTERM)"], 1),
+        (["sys.stdin.read()", "sys.exit(3)"], 1),
+    ],
+)
+def test_the_process_that_is_named_is_the_one_that_failed(children, monkeypatch, lines, lost):
+    from hypernetwork_workbench.patches.runs import gpus
+
+    if "stdin" in lines[0]:
+        monkeypatch.setattr(gpus, "_PATIENCE_S", 1.0)
+    started = children(*lines)
+    assert gpus._lost(started) is started[lost]
+
+
+@pytest.mark.parametrize(
     ("here", "wanted", "taken"),
     [(1, 4, 1), (2, 4, 2), (4, 3, 3), (4, 1, 1), (0, 2, 1), (4, None, 1)],
 )
