@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..base.errors import (
+    DatasetError,
     HypernetworkFileError,
     NonFiniteLossError,
     SettingsError,
@@ -169,7 +170,9 @@ class _Worker:
         judge = TrialJudge(self._plan.measures, study.store, trial, pruning, study.folder_of(trial) / "prompts")
         try:
             result = self._run(study.job(trial), trial, judge)
-        except (SettingsError, NonFiniteLossError, UnfitTrialError) as error:
+        except (SettingsError, DatasetError, NonFiniteLossError, UnfitTrialError) as error:
+            if isinstance(error, DatasetError) and self._ports.progress.is_interrupted():
+                return WAITING, (), {}  # stopped while pictures were read or encoded
             return FAILED, (), {"problem": "; ".join(str(error).splitlines())}
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 from hypernetwork_workbench.hypernetworks import tuning
-from hypernetwork_workbench.hypernetworks.base.errors import SettingsError
+from hypernetwork_workbench.hypernetworks.base.errors import DatasetError, SettingsError
 from hypernetwork_workbench.hypernetworks.train.records import read_record
 from hypernetwork_workbench.hypernetworks.tuning import study, trials
 from hypernetwork_workbench.hypernetworks.tuning.local_store import LocalStore
@@ -17,6 +17,7 @@ from hypernetwork_workbench.hypernetworks.tuning.local_store import LocalStore
 from tests import sources
 from tests.support import studies
 from tests.support.fake_ports import FakeProgress, fake_ports
+from tests.support.runs import draw_pictures
 from tests.support.studies import tune
 
 
@@ -155,6 +156,30 @@ def test_a_trial_whose_loss_does_not_stay_finite_fails_alone(pictures, tmp_path)
     result = tune(pictures, tmp_path, ranges=ranges, method="grid", optimizer__name="SGD", train__rollback_after=1)
     assert [trial.state for trial in result.trials] == ["complete", "failed"]
     assert result.best[0].number == 0
+
+
+def test_a_trial_whose_pictures_cannot_be_read_fails_alone(pictures, tmp_path):
+    broken = draw_pictures(tmp_path / "broken")
+    for path in broken.glob("*.png"):
+        path.write_bytes(b"no picture")
+    ranges = f"data.folder = {json.dumps([str(broken), str(pictures)])}"
+    result = tune(pictures, tmp_path, ranges=ranges, method="grid", trials=0)
+    assert [trial.state for trial in result.trials] == ["failed", "complete"]
+
+
+def test_an_interrupt_while_pictures_are_read_leaves_the_trial_to_go_on(pictures, tmp_path, monkeypatch):
+    progress = FakeProgress()
+
+    def stopped(*_args, **_named):
+        progress.is_interrupted = lambda: True
+        raise DatasetError("stopped by hand before the first step")
+
+    monkeypatch.setattr(study, "train", stopped)
+    result = tune(pictures, tmp_path, progress=progress)
+    assert result.is_interrupted
+    assert [trial.state for trial in result.trials] == ["waiting"]
+    monkeypatch.undo()
+    assert [trial.state for trial in tune(pictures, tmp_path).trials] == ["complete"] * 4
 
 
 def test_a_full_disk_ends_the_study_and_gives_the_trial_back(pictures, tmp_path, monkeypatch):
