@@ -20,26 +20,27 @@ OPEN = (WAITING, RUNNING, PAUSED, INTERRUPTED)
 PAUSE, CANCEL = "pause", "cancel"
 
 MOST_CHARACTERS = 1_000_000
-_MOST = 1 << 53
+#: The largest whole number of a row.
+MOST = 1 << 53
 _TIME = Number(0, 1e12)
 _ROW = Record(
     {
-        "id": Whole(1, _MOST),
+        "id": Whole(1, MOST),
         "kind": Text(40, r"[a-z][a-z0-9 -]*"),
         "title": Text(400),
         "settings": Text(MOST_CHARACTERS),
         "state": Text(20, "|".join(STATES)),
-        "place": Whole(0, _MOST),
-        "after": Maybe(Whole(1, _MOST)),
-        "units": Maybe(Whole(0, _MOST)),
-        "done": Whole(0, _MOST),
-        "total": Whole(0, _MOST),
+        "place": Whole(0, MOST),
+        "after": Maybe(Whole(1, MOST)),
+        "units": Maybe(Whole(0, MOST)),
+        "done": Whole(0, MOST),
+        "total": Whole(0, MOST),
         "text": Text(2000),
         "left_s": Maybe(_TIME),
         "outcome": Text(20_000),
         "memo": Text(MOST_CHARACTERS),
-        "attempts": Whole(0, _MOST),
-        "crashes": Whole(0, _MOST),
+        "attempts": Whole(0, MOST),
+        "crashes": Whole(0, MOST),
         "owner": Maybe(Text(400)),
         "beat": Maybe(_TIME),
         "wish": Maybe(Text(10, f"{PAUSE}|{CANCEL}")),

@@ -16,6 +16,7 @@ from .entry import (
     COLUMNS,
     DONE,
     FAILED,
+    MOST,
     MOST_CHARACTERS,
     OPEN,
     PAUSE,
@@ -122,9 +123,7 @@ class Queue:
     def remove(self, id_: int) -> None:
         """Delete a job that is not at work; those that wait for it wait no longer. Raises SettingsError."""
         with self.database.writing() as connection:
-            (state,) = connection.execute("SELECT state FROM job WHERE id = ?", (id_,)).fetchone() or (None,)
-            if state is None:
-                raise missing(id_)
+            (state,) = _row(connection, id_, "SELECT state FROM job")  # also of one that is damaged
             if state == RUNNING:
                 raise SettingsError("job", f"job {id_} is at work; cancel it first")
             connection.execute("UPDATE job SET after = NULL WHERE after = ?", (id_,))
@@ -208,10 +207,17 @@ def _option(connection: sqlite3.Connection, name: str) -> str:
 
 
 def _get(connection: sqlite3.Connection, id_: int) -> Entry:
-    row = connection.execute(f"{SELECT} WHERE id = ?", (id_,)).fetchone()
+    return read_entry(dict(_row(connection, id_, SELECT)))
+
+
+def _row(connection: sqlite3.Connection, id_: int, select: str) -> sqlite3.Row:
+    # There are no other numbers, and SQLite does not take them all.
+    row: sqlite3.Row | None = None
+    if 0 < id_ <= MOST:
+        row = connection.execute(f"{select} WHERE id = ?", (id_,)).fetchone()
     if row is None:
         raise missing(id_)
-    return read_entry(dict(row))
+    return row
 
 
 def _set(connection: sqlite3.Connection, id_: int, **values: object) -> None:

@@ -83,6 +83,14 @@ def test_jobs_cannot_wait_for_each_other_or_for_what_is_not_there(queue, merge_o
     assert queue.get(ids["b"]).after is None
 
 
+@pytest.mark.parametrize("number", [0, -(10**20), 2**53 + 1, 10**20])
+def test_a_number_that_no_job_has_is_said_whatever_it_is(queue, merge_of, number):
+    known = queue.add(merge_of("a")).id
+    for ask in (queue.get, queue.cancel, queue.remove, lambda id_: queue.put_after(known, id_)):
+        with pytest.raises(SettingsError, match=f"there is no job {number} in the queue"):
+            ask(number)
+
+
 def test_a_job_is_held_taken_back_and_tried_again(queue, merge_of, here):
     ids = filled(queue, merge_of, "abc")
     queue.pause(ids["a"])
