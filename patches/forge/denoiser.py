@@ -33,7 +33,6 @@ def check_checkpoint() -> None:
     objects = getattr(checkpoint, "forge_objects_original", None)
     if objects is None:
         return
-    check(checkpoint)
     if type(getattr(checkpoint, "model_config", None)).__name__ == _REFINER:
         raise TrainingError("SDXL's refiner only finishes pictures and cannot be trained on: load the base checkpoint")
     unet = objects.unet.model.diffusion_model
@@ -47,6 +46,7 @@ def check_checkpoint() -> None:
         raise TrainingError(
             f"hypernetworks are for the U-Nets of SD1, SD2 and SDXL; this checkpoint has a {type(unet).__name__}"
         )
+    check(checkpoint)
     schedules.prediction(objects.unet.model)
 
 

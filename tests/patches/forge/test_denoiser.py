@@ -109,11 +109,16 @@ class _Quantised(nn.Module):
     storage_dtype = "nf4"
 
 
+class _Flux(nn.Module):
+    in_channels = 64
+
+
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
         (lambda model: setattr(model, "diffusion_model", _Quantised()), "on weights quantised as NF4; load"),
         (lambda model: setattr(model, "diffusion_model", nn.Linear(1, 1)), "this checkpoint has a Linear"),
+        (lambda model: setattr(model, "diffusion_model", _Flux()), "this checkpoint has a _Flux"),
         (lambda model: setattr(model.diffusion_model, "in_channels", 9), r"beside the text \(9 channels\)"),
         (lambda model: setattr(model.predictor, "prediction_type", "const"), r"neither noise nor velocity \(const\)"),
     ],
