@@ -17,6 +17,7 @@ from ..ports import Ports
 from .settings.loss import OF_CHECKPOINT, ZERO_SNR, LossSettings
 
 _MAX_COARSENING = 16
+_LEAST_SIGNAL = 4.8973451890853435e-08
 
 
 @dataclass(frozen=True)
@@ -131,13 +132,13 @@ class NoiseProcess:
 
 def as_chosen(ports: Ports, settings: LossSettings) -> Ports:
     """Return the ports with a U-Net that is taken, in previews too, for what the settings say."""
+    if settings.prediction == settings.noise_schedule == OF_CHECKPOINT:
+        return ports
     denoiser = copy.copy(ports.denoiser)
     if settings.prediction != OF_CHECKPOINT:
         denoiser.prediction = settings.prediction
     if settings.noise_schedule == ZERO_SNR:
         denoiser.alphas_cumprod = zero_terminal_snr(denoiser.alphas_cumprod)
-    if settings.prediction == settings.noise_schedule == OF_CHECKPOINT:
-        return ports
     previewer = ports.previewer.predicting(denoiser.prediction, denoiser.alphas_cumprod)
     return replace(ports, denoiser=denoiser, previewer=previewer)
 
@@ -151,6 +152,14 @@ def zero_terminal_snr(alphas_cumprod: Tensor) -> Tensor:
     roots = alphas_cumprod.double().sqrt()
     moved = (roots - roots[-1]) * roots[0] / (roots[0] - roots[-1])
     return moved.square().to(alphas_cumprod.dtype)
+
+
+def for_samplers(alphas_cumprod: Tensor) -> Tensor:
+    """Return the shares of signal [timesteps] with a little at a step that has none, as the WebUI has it there.
+
+    Samplers go by noise over signal, which would be infinite.
+    """
+    return alphas_cumprod.clamp(min=_LEAST_SIGNAL)
 
 
 def _pyramid(noise: Tensor, iterations: int, discount: float, generator: torch.Generator) -> Tensor:

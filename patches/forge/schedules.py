@@ -11,7 +11,7 @@ from modules import shared
 from torch import Tensor
 
 from ...hypernetworks.base.errors import TrainingError
-from ...hypernetworks.train.noise import zero_terminal_snr
+from ...hypernetworks.train.noise import for_samplers, zero_terminal_snr
 from ..model import temporary
 
 _PREDICTIONS = {"epsilon": "epsilon", "v_prediction": "v"}
@@ -51,8 +51,7 @@ def signal(model: Any) -> Tensor:
 def taken_for(model: Any, prediction: str, alphas_cumprod: Tensor) -> Iterator[None]:
     """Let the host sample as if its U-Net predicted this on this schedule; see `hypernetworks.ports.Denoiser`."""
     schedule = schedule_of(model)
-    # Samplers go by noise over signal, which a step without signal makes infinite; the host has this share there too.
-    alphas = alphas_cumprod.to(schedule.sigmas.device).clamp(min=temporary.LEAST_SIGNAL)
+    alphas = for_samplers(alphas_cumprod.to(schedule.sigmas.device))
     before, option = (schedule.sigmas, _objective(schedule)), shared.opts.data.get(temporary.SCHEDULE_OPTION)
     try:
         if option is not None:

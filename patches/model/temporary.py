@@ -14,6 +14,7 @@ from modules import shared
 from torch import nn
 
 from ...hypernetworks.network.hypernetwork import Hypernetwork
+from ...hypernetworks.train.noise import for_samplers
 from .loaded import Loaded, LoadedNetwork
 
 #: The host's names of what a U-Net predicts, by ours.
@@ -21,8 +22,6 @@ PARAMETERIZATIONS = {"epsilon": "eps", "v": "v"}
 #: The host's setting of the schedule of its samplers.
 SCHEDULE_OPTION = "sd_noise_schedule"
 ZERO_SNR = "Zero Terminal SNR"
-#: The share that the hosts leave to a last timestep without signal.
-LEAST_SIGNAL = 4.8973451890853435e-08
 _STATE_FIELDS = ("job", "job_no", "job_count", "sampling_step", "sampling_steps", "textinfo", "current_latent")
 
 
@@ -191,9 +190,7 @@ class _Quiet:
 def taken_for(prediction: str, alphas_cumprod: torch.Tensor) -> Iterator[None]:
     """Let the host sample as if its model predicted this on this schedule; see `hypernetworks.ports.Denoiser`."""
     model = shared.sd_model
-    schedule = alphas_cumprod.clone()
-    # Samplers go by noise over signal, which a step without signal makes infinite; the host has this share there too.
-    schedule[-1] = schedule[-1].clamp(min=LEAST_SIGNAL)
+    schedule = for_samplers(alphas_cumprod)
     values: dict[str, Any] = {"parameterization": PARAMETERIZATIONS[prediction]}
     # The host starts each job from the schedule of the checkpoint and changes it as its settings say.
     values |= {name: schedule for name in ("alphas_cumprod", "alphas_cumprod_original") if hasattr(model, name)}

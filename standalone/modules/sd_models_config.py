@@ -9,7 +9,7 @@ import safetensors
 import torch
 import yaml
 from hypernetwork_workbench.hypernetworks.base.errors import WorkbenchError
-from hypernetwork_workbench.hypernetworks.train.noise import zero_terminal_snr
+from hypernetwork_workbench.hypernetworks.train.noise import for_samplers, zero_terminal_snr
 
 from modules import paths
 
@@ -24,7 +24,6 @@ SDXL_CONTEXT = "model.diffusion_model.input_blocks.4.1.transformer_blocks.0.attn
 #: Tensors without numbers by which checkpoints say that they predict v, and that their last step is pure noise.
 V_MARK, ZERO_SNR_MARK = "v_pred", "ztsnr"
 MARKS = {V_MARK, ZERO_SNR_MARK}
-LEAST_SIGNAL = 4.8973451890853435e-08
 LATENT_CHANNELS, SD_CHANNELS = 4, 320
 PX_PER_LATENT, SD_PX, SDXL_PX = 8, 512, 1024
 SD1_WIDTH, SD2_WIDTH, SDXL_WIDTH = 768, 1024, 2048
@@ -106,9 +105,7 @@ def heed_marks(model: Any, marks: set[str]) -> None:
     if V_MARK in marks:
         model.parameterization = "v"
     if ZERO_SNR_MARK in marks:
-        model.alphas_cumprod = zero_terminal_snr(model.alphas_cumprod)
-        # As the WebUI has it: samplers go by noise over signal.
-        model.alphas_cumprod[-1] = LEAST_SIGNAL
+        model.alphas_cumprod = for_samplers(zero_terminal_snr(model.alphas_cumprod))
 
 
 @torch.no_grad()
