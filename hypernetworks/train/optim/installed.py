@@ -75,6 +75,19 @@ class Shelf:
         advice = or_known(meant(attribute, known), known)
         raise SettingsError(self.setting, f"{module} has no {attribute} among its {self.what}; {advice}")
 
+    def check(self, field: str, name: str, otherwise: str) -> None:
+        """Raise SettingsError, which names `field`, for a name of none of these classes.
+
+        One whose package is missing is refused where the run starts, so that forms and files still open.
+
+        Args:
+            otherwise: why a name without a module is refused.
+        """
+        try:
+            self.find(name)
+        except SettingsError as error:
+            raise SettingsError(field, error.reason if "." in name else otherwise) from error
+
     def names(self, module: str) -> list[str]:
         """Return the names of the classes that an installed module offers."""
         members: Mapping[str, Any] = vars(importlib.import_module(module))

@@ -124,20 +124,11 @@ def kind_of(name: str) -> OptimizerKind:
 
 
 def check_name(field: str, name: str) -> None:
-    """Raise SettingsError, which names `field`, for a name that no optimizer has.
-
-    One whose package is missing is refused where the run starts, so that forms and files still open.
-    """
-    if name in KINDS:
-        return
-    try:
-        SHELF.find(name)
-    except SettingsError as error:
-        if "." in name:
-            raise SettingsError(field, error.reason) from error
+    """Raise SettingsError, which names `field`, for a name that no optimizer has."""
+    if name not in KINDS:
         known = ", ".join(KINDS)
         reason = f"must be one of {known}, another of torch.optim, or module.Class of a package, not {shown(name)}"
-        raise SettingsError(field, reason) from error
+        SHELF.check(field, name, reason)
 
 
 def build(parameters: Iterable[Tensor], name: str, arguments: str) -> torch.optim.Optimizer:

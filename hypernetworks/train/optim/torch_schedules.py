@@ -64,16 +64,10 @@ def kind_of(name: str) -> ScheduleKind:
 
 def check_kind(field: str, name: str) -> None:
     """Raise SettingsError, which names `field`, for a name that no schedule has."""
-    if name in SCHEDULES:
-        return
-    try:
-        SHELF.find(name)
-    except SettingsError as error:
-        if "." in name:
-            raise SettingsError(field, error.reason) from error
+    if name not in SCHEDULES:
         known = ", ".join(SCHEDULES)
         reason = f"must be one of {known}, or a class of torch.optim.lr_scheduler, not {shown(name)}"
-        raise SettingsError(field, reason) from error
+        SHELF.check(field, name, reason)
 
 
 def check_arguments(name: str, text: str) -> None:
