@@ -52,13 +52,23 @@ class Conditionings:
         up with empty parts, as the host does.
         """
         self.prepare(epoch)
-        found = [self._shown(item, epoch) for item in items]
-        text = padded([each.text for each in found], self._encoded[""].text)
-        for row, item in zip(text, items, strict=True):
-            if self._is_zeroed(item, epoch):
-                row.zero_()  # also what it was filled up with
+        empty = self._encoded[""]
+        is_dropped = [self._dataset.is_text_dropped(item, epoch) for item in items]
+        found = [
+            empty if is_empty else self._encoded[self._text(item, epoch)]
+            for item, is_empty in zip(items, is_dropped, strict=True)
+        ]
+        text = padded([each.text for each in found], empty.text)
         vectors = [each.vector for each in found if each.vector is not None]
-        return Conditioning(text, torch.stack(vectors) if vectors else None)
+        if not vectors:
+            return Conditioning(text)
+        vector = torch.stack(vectors)
+        for number, is_empty in enumerate(is_dropped):
+            # Models with a vector know zeros as a picture without a caption: they were trained so, and hosts take zeros
+            # for an empty negative prompt.
+            if is_empty:
+                text[number], vector[number] = 0, 0
+        return Conditioning(text, vector)
 
     @property
     def size_bytes(self) -> int:
@@ -90,17 +100,6 @@ class Conditionings:
 
     def _text(self, item: int, epoch: int) -> str:
         return self._dataset.text(item, epoch)
-
-    def _shown(self, item: int, epoch: int) -> Conditioning:
-        if not self._dataset.is_text_dropped(item, epoch):
-            return self._encoded[self._text(item, epoch)]
-        empty = self._encoded[""]
-        return empty.map(torch.zeros_like) if self._is_zeroed(item, epoch) else empty
-
-    def _is_zeroed(self, item: int, epoch: int) -> bool:
-        # Models with a vector know zeros as a picture without a caption: they were trained so, and hosts take zeros for
-        # an empty negative prompt.
-        return self._encoded[""].vector is not None and self._dataset.is_text_dropped(item, epoch)
 
     def _encode(self, texts: Iterable[str], progress: Progress | None) -> dict[str, Conditioning]:
         wanted = sorted(texts)

@@ -145,11 +145,6 @@ class TuneSettings(Settings):
         """What is measured at the end of each trial, in the order of its values; less is better."""
         return (VALIDATION, STYLE) if self.objective == BOTH else (self.objective,)
 
-    @property
-    def needs_optuna(self) -> bool:
-        """Whether the method or the pruning is Optuna's."""
-        return self.method == TPE or self.pruning != NONE
-
 
 def take_table(tables: dict[str, Any], more: Mapping[str, Any] | None = None) -> TuneSettings:
     """Take the section out of the tables of a job file, with `more` put over it.
