@@ -14,6 +14,20 @@ TEXT_WIDTH = 24
 WIDTHS = (TEXT_WIDTH, 32, 64)
 """Widths of the attention inputs: cross-attention, then self-attention at both levels."""
 
+VAE = {
+    "double_z": True,
+    "z_channels": 4,
+    "resolution": 64,
+    "in_channels": 3,
+    "out_ch": 3,
+    "ch": 32,
+    "ch_mult": [1, 1, 1, 1],
+    "num_res_blocks": 0,
+    "attn_resolutions": [],
+    "dropout": 0.0,
+}
+"""Shape of the autoencoder, also that of `tiny_xl`."""
+
 
 def _params(parameterization: str) -> dict[str, Any]:
     unet = {
@@ -30,18 +44,6 @@ def _params(parameterization: str) -> dict[str, Any]:
         "context_dim": TEXT_WIDTH,
         "legacy": False,
     }
-    vae = {
-        "double_z": True,
-        "z_channels": 4,
-        "resolution": 64,
-        "in_channels": 3,
-        "out_ch": 3,
-        "ch": 32,
-        "ch_mult": [1, 1, 1, 1],
-        "num_res_blocks": 0,
-        "attn_resolutions": [],
-        "dropout": 0.0,
-    }
     return {
         "linear_start": 0.00085,
         "linear_end": 0.012,
@@ -51,7 +53,7 @@ def _params(parameterization: str) -> dict[str, Any]:
         "unet_config": {"target": "ldm.modules.diffusionmodules.openaimodel.UNetModel", "params": unet},
         "first_stage_config": {
             "target": "ldm.models.autoencoder.AutoencoderKL",
-            "params": {"embed_dim": 4, "ddconfig": vae},
+            "params": {"embed_dim": 4, "ddconfig": VAE},
         },
         "cond_stage_config": {
             "target": "ldm.modules.encoders.modules.FrozenCLIPEmbedder",

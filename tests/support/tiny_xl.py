@@ -11,7 +11,7 @@ import torch
 import yaml
 from torch import Tensor
 
-from tests.support.tiny_checkpoint import ROOT
+from tests.support.tiny_checkpoint import ROOT, VAE
 
 _CLIP_WIDTH, POOLED_WIDTH, _SIZE_WIDTH = 16, 24, 4
 TEXT_WIDTH = _CLIP_WIDTH + POOLED_WIDTH
@@ -42,18 +42,6 @@ def params(scaling: str = "EpsScaling") -> dict[str, Any]:
         "spatial_transformer_attn_type": "softmax-xformers",
         "legacy": False,
     }
-    vae = {
-        "double_z": True,
-        "z_channels": 4,
-        "resolution": 64,
-        "in_channels": 3,
-        "out_ch": 3,
-        "ch": 32,
-        "ch_mult": [1, 1, 1, 1],
-        "num_res_blocks": 0,
-        "attn_resolutions": [],
-        "dropout": 0.0,
-    }
     sgm = "sgm.modules.diffusionmodules"
     denoiser = {
         "num_idx": 1000,
@@ -69,7 +57,7 @@ def params(scaling: str = "EpsScaling") -> dict[str, Any]:
         "network_config": {"target": f"{sgm}.openaimodel.UNetModel", "params": unet},
         "first_stage_config": {
             "target": "sgm.models.autoencoder.AutoencoderKLInferenceWrapper",
-            "params": {"embed_dim": 4, "ddconfig": vae, "lossconfig": {"target": "torch.nn.Identity"}},
+            "params": {"embed_dim": 4, "ddconfig": VAE, "lossconfig": {"target": "torch.nn.Identity"}},
         },
     }
 
