@@ -17,6 +17,7 @@ from tests.browser.page import Page
 from tests.sources import ROOT
 
 NETWORK = "answers"
+PICTURES = "pictures of answers"
 #: The presses of each tab: the button, and where it answers.
 PRESSES = (
     ("create", "hnw_create_save", "hnw_create_saved"),
@@ -56,6 +57,14 @@ SPEAKS = """
 const said = document.querySelector(`.prose#${arguments[0]}`) ?? document.querySelector(`#${arguments[0]}`);
 return said?.innerText.trim();
 """
+#: Presses, goes on to a field and begins to type there, at once: no answer can come before.
+PRESS_AND_TYPE = """
+const [button, field] = arguments;
+button.click();
+field.scrollIntoView({block: "center", behavior: "instant"});
+field.focus({preventScroll: true});
+field.dispatchEvent(new KeyboardEvent("keydown", {key: "t", bubbles: true}));
+"""
 IN_SIGHT = "return [...document.querySelectorAll(arguments[0])].some((one) => one.offsetParent !== null)"
 
 
@@ -64,7 +73,7 @@ def tab(page: Page, server: Server) -> Iterator[Page]:
     """Return the page with a network; afterwards it is anew."""
     path = server.data / "models" / "hypernetworks" / f"{NETWORK}.pt"
     files.save(Hypernetwork.create(Structure(init_std=0.1), (96, 64, 128), 0), path)
-    pictures = server.data / "pictures of answers"
+    pictures = server.data / PICTURES
     shutil.copytree(ROOT / "examples" / "night", pictures)
     _open(page)
     page.tab("Train")
@@ -126,22 +135,23 @@ def test_the_report_follows_the_choice_of_the_network(tab: Page):
         tab.until("the report in sight", lambda: tab.driver.execute_script(SEEN, "hnw_inspect_report"), 5)
 
 
-def test_who_types_meanwhile_is_not_led_away(tab: Page):
+def test_who_types_meanwhile_is_not_led_away(tab: Page, server: Server):
     with layout.wide(tab.driver, 420):
         tab.driver.execute_script(layout.OPEN, "hnw_train_tab")
         tab.driver.execute_script(layout.UNFOLD, "hnw_train_tab", True)
+        tab.choose("hnw_train_network_file", NETWORK)
+        tab.fill("hnw_train_data_folder", server.data / PICTURES)
         field = tab.find("#hnw_train_output_author textarea, #hnw_train_preview_prompt textarea")
-        press(tab, "hnw_train_check")
-        tab.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", field)
-        field.send_keys("typed")
-        before = tab.driver.execute_script("return window.scrollY")
+        tab.driver.execute_async_script(layout.CALM)
+        tab.driver.execute_script(PRESS_AND_TYPE, tab.find("#hnw_train_check"), field)
         tab.until(
             "the answer", lambda: "steps per epoch" in (tab.driver.execute_script(SPEAKS, "hnw_train_status") or "")
         )
+        field.send_keys("typed")
         time.sleep(1)
         assert tab.driver.execute_script("return document.activeElement === arguments[0]", field)
         top = tab.driver.execute_script("return arguments[0].getBoundingClientRect().top", field)
-        assert 0 < top < layout.HEIGHT_PX, before
+        assert 0 < top < layout.HEIGHT_PX
 
 
 def test_the_scripts_made_no_error(tab: Page):
