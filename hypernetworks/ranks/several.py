@@ -7,7 +7,8 @@ the sum is the same in all processes, so nothing else of a run has to travel.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from socket import if_nameindex
@@ -22,6 +23,8 @@ from .one import Ranks
 #: The others wait while the first process saves, makes previews or measures; one that has ended is noticed at once.
 _INTERFACE = "GLOO_SOCKET_IFNAME"
 _PATIENCE = timedelta(days=30)
+#: Before, one that has ended is not noticed: all are waited for where each can be told of it.
+_MEETING_S, _POLL_S = 1800.0, 0.2
 
 
 def why_not() -> str | None:
@@ -46,12 +49,15 @@ def on_this_machine() -> Iterator[None]:
 
 
 @contextmanager
-def joined(rank: int, size: int, meeting: str, over_cpu: bool = False) -> Iterator[Ranks]:
+def joined(
+    rank: int, size: int, meeting: str, over_cpu: bool = False, check: Callable[[], None] = lambda: None
+) -> Iterator[Ranks]:
     """Connect this process with the others of a run until the end of the block.
 
     Args:
         meeting: where they find one another, an `init_method` of torch.distributed such as `env://`.
         over_cpu: whether gradients on a GPU travel over the CPU too: the end of another process is noticed there.
+        check: called again and again while the others are waited for; what it raises ends that.
 
     Raises:
         TrainingError: torch cannot connect processes, or the others cannot be found.
@@ -62,7 +68,10 @@ def joined(rank: int, size: int, meeting: str, over_cpu: bool = False) -> Iterat
     is_fast = not over_cpu and torch.cuda.is_available() and dist.is_nccl_available()
     backend = "cpu:gloo,cuda:nccl" if is_fast else "gloo"
     try:
-        dist.init_process_group(backend, init_method=meeting, rank=rank, world_size=size, timeout=_PATIENCE)
+        store, rank, size = next(dist.rendezvous(meeting, rank, size))
+        _meet(dist.PrefixStore("meeting", store), rank, size, check)
+        run = dist.PrefixStore("run", store)
+        dist.init_process_group(backend, store=run, rank=rank, world_size=size, timeout=_PATIENCE)
     except (RuntimeError, ValueError, OSError) as error:
         raise TrainingError(f"process {rank + 1} of {size} cannot find the others: {error}") from error
     try:
@@ -72,6 +81,22 @@ def joined(rank: int, size: int, meeting: str, over_cpu: bool = False) -> Iterat
         yield ranks
     finally:
         dist.destroy_process_group()
+
+
+def _meet(store: dist.Store, rank: int, size: int, check: Callable[[], None]) -> None:
+    """Wait until all processes are there; raises RuntimeError where some of them do not come."""
+    until = time.monotonic() + _MEETING_S
+    store.set(str(rank), "here")
+    while True:
+        check()
+        try:
+            store.wait([str(number) for number in range(size)], timedelta(seconds=_POLL_S))
+        except RuntimeError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(_POLL_S)
+        else:
+            return
 
 
 class Several(Ranks):

@@ -63,9 +63,13 @@ def shared_by(count: int, job: Job, resume: bool, ports: Ports) -> Iterator[Rank
         }
         (folder / "request.json").write_text(json.dumps(request), encoding="utf-8")
         children = [_Child(folder, rank) for rank in range(1, count)]
+
+        def check() -> None:
+            _ready(children, ports.progress)
+
         try:
             _wait_for(children, ports.progress)
-            with several.on_this_machine(), several.joined(0, count, meeting, over_cpu=True) as ranks:
+            with several.on_this_machine(), several.joined(0, count, meeting, True, check) as ranks:
                 yield ranks
             for child in children:
                 child.wait()
@@ -147,11 +151,16 @@ def _lost(children: list[_Child]) -> _Child:
 
 def _wait_for(children: list[_Child], progress: Progress) -> None:
     """Wait until all have loaded the model; raises TrainingError where one has ended, or somebody interrupts."""
-    while (ready := sum([child.is_ready for child in children])) < len(children):
+    while (ready := _ready(children, progress)) < len(children):
         progress.report(ready, len(children), f"Loading the model on {len(children)} more GPUs, {ready} done")
-        if progress.is_interrupted():
-            raise TrainingError("the run was interrupted before it began")
         time.sleep(_POLL_S)
+
+
+def _ready(children: list[_Child], progress: Progress) -> int:
+    """Return how many have loaded the model; raises TrainingError where one has ended, or somebody interrupts."""
+    if progress.is_interrupted():
+        raise TrainingError("the run was interrupted before it began")
+    return sum([child.is_ready for child in children])
 
 
 def _gpus() -> list[str]:

@@ -115,6 +115,17 @@ def test_a_process_that_cannot_start_says_why(run, job_of, monkeypatch, tmp_path
         run(job_of("unstarted", 2), 2)
 
 
+def test_a_process_that_ends_before_all_have_met_ends_the_run_in_one_sentence(run, job_of, monkeypatch, tmp_path):
+    from hypernetwork_workbench.patches.runs import gpus
+
+    lines = ("import pathlib, sys, time", "(pathlib.Path(sys.argv[1]) / 'ready-1').touch()", "time.sleep(1)")
+    (tmp_path / "child.py").write_text("\n".join([*lines, "raise SystemExit('its settings are others')"]))
+    monkeypatch.setattr(gpus, "_CHILD", tmp_path / "child.py")
+    with pytest.raises(TrainingError, match=r"^the process of GPU 2 has ended \(its settings are others\)$"):
+        run(job_of("unmet", 2), 2)
+    assert others() == []
+
+
 @pytest.fixture
 def children(patched, monkeypatch, tmp_path):
     """Return a function that starts processes of other GPUs, each of which does what its lines say."""
