@@ -26,12 +26,15 @@ from hypernetwork_workbench.hypernetworks.queue.kinds.tune import NEAR  # noqa: 
 from hypernetwork_workbench.hypernetworks.queue.store import MOVES  # noqa: E402
 from hypernetwork_workbench.hypernetworks.train.settings.job_file import apply_overrides, read_tables  # noqa: E402
 from hypernetwork_workbench.hypernetworks.train.tracking.monitor import clock  # noqa: E402
-from hypernetwork_workbench.hypernetworks.tuning.space import anchor  # noqa: E402
+from hypernetwork_workbench.hypernetworks.tuning.space import anchor, take_table  # noqa: E402
+from hypernetwork_workbench.hypernetworks.tuning.space.settings import SECTION  # noqa: E402
 
 from .console import start_host  # noqa: E402
 from .evaluation import EvaluationSettings  # noqa: E402
 
 _KIND = "kind"
+#: The kinds of jobs whose files may have settings of a study too.
+_TRAINS = ("train", "continue")
 _ACTS: dict[str, tuple[str, Callable[[Queue, int], None]]] = {
     "cancel": ("take a job back; one at work ends after its step, and saves", Queue.cancel),
     "pause": ("hold a job; one at work saves, and makes room for the next", Queue.pause),
@@ -111,6 +114,9 @@ def _add(queue: Queue, given: argparse.Namespace) -> None:
     EvaluationSettings.of_tables(tables)  # what the command train measures afterwards
     named = tables.pop(_KIND, "")
     kind = given.kind or named or next((one for one in KINDS if one in tables and one != "train"), "train")
+    if kind in _TRAINS and SECTION in tables:
+        take_table(tables)
+        sys.stdout.write(f"[{SECTION}] is for jobs of the kind tune, and changes nothing here.\n")
     if kind == "tune":
         tables[NEAR] = str(given.file.parent.resolve())
     if not isinstance(kind, str):

@@ -66,6 +66,15 @@ def asked(command, tmp_path):
     return ask
 
 
+def test_a_file_with_settings_of_a_study_is_trained_too(asked, job):
+    job.write_text(JOB + '[tune]\nranges = "train.seed = [1, 2]"\nmethod = "grid"\n')
+    said = asked("add", job, "--kind", "train")
+    assert said == "[tune] is for jobs of the kind tune, and changes nothing here.\nAdded as job 1: train small\n"
+    assert asked("add", job) == "Added as job 2: tune small\n"
+    job.write_text(JOB + '[tune]\nmethod = "magic"\n')
+    assert "tune.method" in asked("add", job, "--kind", "train", code=2)
+
+
 def test_jobs_are_added_ordered_and_shown(asked, job, tmp_path):
     assert asked("list") == "The queue is empty.\n"
     assert asked("add", job) == "Added as job 1: train small\n"
