@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from modules import shared
@@ -11,7 +12,7 @@ from modules import shared
 from ...hypernetworks.base.errors import NumberError, SettingsError
 from ...hypernetworks.base.numbers import read_whole
 from ...hypernetworks.base.options import convert, to_bool
-from ...hypernetworks.base.outside import shown
+from ...hypernetworks.base.outside import is_file, shown
 from ...hypernetworks.files import listing as networks
 from ...hypernetworks.jobs.json_schema import plain
 from ...hypernetworks.jobs.path_limits import confined, inside
@@ -20,7 +21,8 @@ from ...hypernetworks.queue.estimates import Estimate, estimates
 from ...hypernetworks.queue.kinds.tune import NEAR
 from ...hypernetworks.queue.store import MOVES
 from ...hypernetworks.train.settings.job import SECTIONS
-from ...hypernetworks.tuning.space import place_paths
+from ...hypernetworks.tuning.space import TuneSettings, place_paths
+from ...hypernetworks.tuning.space.originals import file_choices
 from ...hypernetworks.tuning.space.settings import SECTION as TUNE
 from ..model import host, lookup
 from ..queue import place
@@ -30,6 +32,7 @@ from ..runs.job import job_from, missing_network
 from .body import Body, data_roots, only, output_roots
 
 _JOB = {"type": "integer", "description": "Number of a job, as the list gives it."}
+_FILES = ("creation_files", "training_files")
 _NOTHING = Estimate(None, None)
 
 
@@ -154,17 +157,36 @@ def _placed(section: str, key: str, value: Any) -> Any:
 
 
 def _confine_files(tables: dict[str, Any]) -> None:
-    """Let the files of settings of a study lie in the folder of networks, or in one for datasets."""
+    """Let the files of settings of a study lie in the folder of networks or in one for datasets, and what they name."""
     tune = tables.get(TUNE)
     if not isinstance(tune, Mapping):
         return
     roots = [host.network_dir(), *data_roots()]
-    for key in ("creation_files", "training_files"):
+    for key in _FILES:
         if isinstance(tune.get(key), str):
             names = [name.strip() for name in tune[key].split(",")]
-            inside_ = [inside(name, f"{TUNE}.{key}", roots) if name else "" for name in names]
-            tune = {**tune, key: ",".join(inside_)}
+            tune = {**tune, key: ",".join(_inside(name, f"{TUNE}.{key}", roots) if name else "" for name in names)}
     tables[TUNE] = tune
+    files = {key: tune[key] for key in _FILES if tune.get(key)}
+    for choice in file_choices(TuneSettings.from_mapping(files), roots) if files else ():
+        for name, overlay in zip(choice.values, choice.overlays, strict=True):
+            _confine_named(choice.address, name, overlay)
+
+
+def _inside(name: str, field: str, roots: Sequence[Path]) -> str:
+    """Return the path of a file of settings, which may be named without its ending; raises SettingsError."""
+    path = inside(name, field, roots)
+    return path if is_file(Path(path)) else inside(f"{path}.json", field, roots)
+
+
+def _confine_named(field: str, file: str, settings: Mapping[str, Any]) -> None:
+    """Raise SettingsError where a file of settings names a path outside the folders meant for it."""
+    for address, value in settings.items():
+        section, _, key = address.partition(".")
+        try:
+            confined({section: {key: value}}, data_roots(), output_roots())
+        except SettingsError as error:
+            raise SettingsError(field, f"{Path(file).name} names {address}, which {error.reason}") from error
 
 
 def _asked(body: Body, act: Callable[[Queue, int], None]) -> dict[str, Any]:

@@ -114,6 +114,7 @@ NOT_TRANSLATED = {
     "{} and {} {}",
     "{} hash",
     "{} is {}, not {}",
+    "{} names {}, which {}",
     "{} strength",
     "{} {} {}: {} to {}",
     "{}, but a network has one activation for all",

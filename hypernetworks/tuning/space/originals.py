@@ -12,13 +12,15 @@ from ...base.paths import read_path
 from ...jobs import create_files, train_files
 from ...jobs.settings_text import MAX_BYTES
 from ...network.settings import ShapeSettings
+from ...train.settings.job_file import anchor_paths
 from .parameters import Choices, Point
+from .reading import OWN
 from .settings import TuneSettings
 
 CREATION, TRAINING = "tune.creation_files", "tune.training_files"
 _SHAPE = frozenset(name for name, _, _ in ShapeSettings.options())
 #: What belongs to a study as a whole, or to the one file that it is about.
-_LEFT_OUT = frozenset({"network.file", "output.name", "output.dir", "output.overwrite"})
+_LEFT_OUT = frozenset({"network.file", *OWN})
 
 
 def file_choices(settings: TuneSettings, folders: Sequence[Path]) -> list[Choices]:
@@ -38,14 +40,28 @@ def file_choices(settings: TuneSettings, folders: Sequence[Path]) -> list[Choice
     )
     for field, text, read in readers:
         with checks:
-            names = [name.strip() for name in text.split(",")] if text.strip() else []
-            if len(set(names)) != len(names):
-                raise SettingsError(field, "names a file twice")
+            names = _named(field, text)
             overlays = tuple(_read(field, name, folders, read) for name in names)
             if names:
                 found.append(Choices(field, tuple(names), overlays))
     checks.raise_all()
     return found
+
+
+def unread_choices(settings: TuneSettings) -> list[Choices]:
+    """Return as many values as `file_choices` does, of which each sets nothing; raises SettingsError likewise."""
+    found = []
+    for field, text in ((CREATION, settings.creation_files), (TRAINING, settings.training_files)):
+        if names := _named(field, text):
+            found.append(Choices(field, tuple(names), ({},) * len(names)))
+    return found
+
+
+def _named(field: str, text: str) -> list[str]:
+    names = [name.strip() for name in text.split(",")] if text.strip() else []
+    if len(set(names)) != len(names):
+        raise SettingsError(field, "names a file twice")
+    return names
 
 
 def _read(field: str, name: str, folders: Sequence[Path], read: Callable[[Path], Point]) -> Point:
@@ -84,5 +100,10 @@ def _training(path: Path) -> Point:
     loaded = train_files.read(read_bytes(path, MAX_BYTES + 1), path.name)
     if loaded.errors:
         raise SettingsError.joined(loaded.errors)
-    values: dict[str, Any] = {key: value for key, value in loaded.values.items() if key not in _LEFT_OUT}
-    return values
+    tables: dict[str, Any] = {}
+    for address, value in loaded.values.items():
+        if address not in _LEFT_OUT:
+            section, _, key = address.partition(".")
+            tables.setdefault(section, {})[key] = value
+    anchor_paths(tables, path.parent)
+    return {f"{section}.{key}": value for section, table in tables.items() for key, value in table.items()}

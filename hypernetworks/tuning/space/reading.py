@@ -23,9 +23,14 @@ _EPOCHS = re.compile(r"(?<=[\d.])\s*(?:epochs?\b|エポック|轮)", re.IGNORECA
 _LOG, _LINEAR, _WHOLE, _STEP = "log", "linear", "int", "step"
 _FORM = "must be a range such as 1e-4..1e-2 log, or a list such as [1, 2]"
 #: Each trial has its own name and place, and what is held out must be the same in all of them.
-_OWN = {
+OWN = {
     "output.name": "each trial has a name of its own",
     "output.dir": "all trials are kept in the folder of the study",
+    "output.log_dir": "all trials are kept in the folder of the study",
+    "output.log_run": "each trial has a name of its own",
+    "output.file_form": "all trials are kept as .pt",
+    "output.sheet": "the study has one of all trials",
+    "output.huggingface_repo": "trials are sent nowhere",
     "output.overwrite": "trials replace nothing",
     "output.resume_changed": "a trial goes on as it was begun",
     "train.validation_share": "the trials could not be compared",
@@ -102,8 +107,8 @@ _ALONE: dict[type[Settings], tuple[str, ...]] = {
 
 def _declared(address: str) -> tuple[Any, Option, type[Settings]]:
     section, _, key = address.partition(".")
-    if address in _OWN:
-        raise SettingsError(address, f"cannot be tried: {_OWN[address]}")
+    if address in OWN:
+        raise SettingsError(address, f"cannot be tried: {OWN[address]}")
     kind = SECTIONS.get(section)
     found = next((one for one in kind.options() if one[0] == key), None) if kind else None
     if kind is None or found is None:

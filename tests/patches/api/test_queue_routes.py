@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 
 import pytest
@@ -29,6 +30,11 @@ RUN = {"data": {"folder": "night"}, "train": {"max_steps": 5}, "output": {"name"
 
 def study_with(**changes):
     return {"kind": "tune", "settings": {**RUN, "tune": {**TUNE, **changes}}}
+
+
+def settings_file(path, **more):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"learn_rate": "0.001", "batch_size": 2, "gradient_step": 1, "steps": 6, **more}))
 
 
 def ids(queue):
@@ -61,12 +67,14 @@ def test_a_study_is_added_with_its_paths_in_their_folders(queue, datasets, patch
     from hypernetwork_workbench.patches.queue import place
 
     save_network(patched, "ink", std=0.01)
+    for name in ("a", "b"):
+        settings_file(host.network_dir() / f"{name}.json")
     tune = {**TUNE, "ranges": {"data": {"folder": ["night", "day"]}, "network.file": ["ink"]}, "training_files": "a, b"}
     added = queue.post("/queue/add", json={"kind": "tune", "settings": {**RUN, "tune": tune}}).json()
     assert (added["kind"], added["state"], added["title"]) == ("tune", "waiting", "ink")
     made = place.queue().get(added["id"]).job()
     folder = host.network_dir().resolve()
-    assert made.tune.training_files == f"{folder / 'a'},{folder / 'b'}"
+    assert made.tune.training_files == f"{folder / 'a.json'},{folder / 'b.json'}"
     assert [list(one.values) for one in parse(made.tune.ranges)] == [
         [str((datasets / name).resolve()) for name in ("night", "day")],
         [str(host.network_dir() / "ink.pt")],
@@ -107,3 +115,35 @@ def test_what_is_wrong_is_named_and_nothing_is_added(queue, route, body, field):
     answer = queue.post(f"/queue/{route}", json=body)
     assert (answer.status_code, answer.json()["field"]) == (422, field), answer.text
     assert ids(queue) == []
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ({"data": {"folder": "/etc"}}, "named.json names data.folder, which must lie in "),
+        (
+            {"data": {"more_folders": ["../.."]}},
+            "named.json names data.more_folders, which must lie",
+        ),
+        ({"data": {"folder": "../../etc"}}, "is relative to the place of the file"),
+        ({"preview": {"prompt_file": "/etc/passwd"}}, "named.json names preview.prompt_file, which must lie in "),
+        (None, "there is no file "),
+    ],
+)
+def test_what_a_file_of_settings_names_must_lie_where_what_a_request_names_does(queue, datasets, content, sentence):  # noqa: F811
+    path = datasets / "named.json"
+    path.unlink(missing_ok=True)
+    if content is not None:
+        path.write_text(json.dumps(content))
+    answer = queue.post("/queue/add", json=study_with(training_files=str(datasets / "named")))
+    assert (answer.status_code, answer.json()["field"]) == (422, "tune.training_files"), answer.text
+    assert sentence in answer.json()["error"]
+    assert ids(queue) == []
+
+
+def test_a_link_among_the_files_of_settings_leads_nowhere_else(queue, datasets, tmp_path):  # noqa: F811
+    settings_file(tmp_path / "elsewhere.json")
+    (datasets / "led.json").unlink(missing_ok=True)
+    (datasets / "led.json").symlink_to(tmp_path / "elsewhere.json")
+    answer = queue.post("/queue/add", json=study_with(training_files=str(datasets / "led")))
+    assert (answer.status_code, answer.json()["field"]) == (422, "tune.training_files"), answer.text

@@ -52,9 +52,14 @@ def test_every_setting_of_every_section_can_be_tried_in_a_list():
                 assert found.points(3) == [value]
     assert sorted(refused) == [
         "output.dir",
+        "output.file_form",
+        "output.huggingface_repo",
+        "output.log_dir",
+        "output.log_run",
         "output.name",
         "output.overwrite",
         "output.resume_changed",
+        "output.sheet",
         "train.validation_share",
     ]
 
