@@ -18,9 +18,11 @@ class QueuedJob(ABC):
 
     Attributes:
         kind: its name in the registry.
+        has_parts: whether its progress is that of the part at work, such as a trial, and not of the whole.
     """
 
     kind: ClassVar[str] = ""
+    has_parts: ClassVar[bool] = False
 
     @property
     @abstractmethod

@@ -33,24 +33,22 @@ class Brain:
     def __init__(self, settings: TuneSettings, space: Space) -> None:
         self._settings, self._space = settings, space
         self._optuna: Any = None
-        if settings.method not in (GRID, RANDOM):
+        if settings.search not in (GRID, RANDOM):
             self._optuna = optuna_package.load("tune.method", settings.method)
         if settings.pruning != NONE:
             self._optuna = optuna_package.load("tune.pruning", settings.pruning)
-        self._grid = space.grid(settings.grid_points) if settings.method == GRID else None
+        self._grid = space.grid(settings.grid_points) if settings.search == GRID else None
 
     @property
     def most_trials(self) -> int:
         """The most trials that the study has."""
-        if self._grid is None:
-            return self._settings.most_trials
-        return min(self._settings.trials or len(self._grid), len(self._grid))
+        return most_trials(self._settings, self._space)
 
     def point(self, number: int, before: Sequence[Trial]) -> dict[str, Any]:
         """Return the values of trial `number`, with what is known of the others."""
         if self._grid is not None:
             return dict(self._grid[number])
-        if self._settings.method == RANDOM:
+        if self._settings.search == RANDOM:
             return self._space.draw(self._settings.seed, number)
         return self._suggested(number, before)
 
@@ -123,6 +121,14 @@ class Pruning:
             self._study.tell(asked, state=states.PRUNED)
         elif trial is None or trial.state != RUNNING:
             self._study.tell(asked, state=states.FAIL)
+
+
+def most_trials(settings: TuneSettings, space: Space) -> int:
+    """Return the most trials that a study has; raises SettingsError where a grid has too many combinations."""
+    if settings.search != GRID:
+        return settings.most_trials
+    count = space.combinations(settings.grid_points)
+    return min(settings.trials or count, count)
 
 
 def best(trials: Iterable[Trial]) -> list[Trial]:

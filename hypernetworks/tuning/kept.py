@@ -38,11 +38,15 @@ class Study:
     folder: Path
 
     def name_of(self, trial: Trial) -> str:
-        """Return the name of the network of a trial; with the original's files alone, the name that it gives."""
-        files = [one for one in self.space.parameters if one.address in (CREATION, TRAINING)]
-        if len(files) == len(self.space):
-            places = {one.address: one.points(0).index(trial.point[one.address]) for one in files}
-            return f"{self.name}_{places.get(CREATION, 0)}_{places.get(TRAINING, 0)}"
+        """Return the name of the network of a trial; with the original's files alone, the name that it gives.
+
+        Trials of one combination have other names: their numbers.
+        """
+        if self.settings.only_files and trial.point:
+            files = {one.address: one.points(0) for one in self.space.parameters}
+            first, second = (files[one].index(trial.point[one]) if one in files else 0 for one in (CREATION, TRAINING))
+            if trial.number == first * len(files.get(TRAINING, [None])) + second:
+                return f"{self.name}_{first}_{second}"
         return f"{self.name}-{trial.number + 1:03d}"
 
     def folder_of(self, trial: Trial) -> Path:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from ...base.errors import ErrorCollector
 from ...base.options import convert
 from ...train.settings.job import Job
+from ...tuning.brain import most_trials
 from ...tuning.space import Space, TuneSettings, parse, take_table
-from ...tuning.space.settings import GRID, SECTION
+from ...tuning.space.originals import unread_choices
+from ...tuning.space.settings import SECTION
 from ..kind import QueuedJob, job_kind
 
 #: The folder of the job file, in which files of settings are looked for too.
 NEAR = "near"
+_LENGTH = "train.max_steps"
 
 
 @job_kind("tune", order=30)
@@ -29,6 +32,7 @@ class TuneJob(QueuedJob):
         near: folder in which files of settings are looked for too, by their names; empty where there is none.
     """
 
+    has_parts: ClassVar[bool] = True
     tables: Mapping[str, Any]
     job: Job
     tune: TuneSettings
@@ -41,14 +45,12 @@ class TuneJob(QueuedJob):
 
     @property
     def units(self) -> int | None:
-        """The steps of all trials; None where they depend on the dataset, or on files."""
-        if self.job.counts_epochs or self.tune.creation_files or self.tune.training_files:
+        """The steps of all trials; None where they depend on the dataset, or are tried themselves."""
+        tried = parse(self.tune.ranges)
+        if self.job.counts_epochs or self.tune.training_files or any(one.address == _LENGTH for one in tried):
             return None
-        trials = self.tune.most_trials
-        if self.tune.method == GRID:
-            grid = len(Space(tuple(parse(self.tune.ranges))).grid(self.tune.grid_points))
-            trials = min(grid, self.tune.trials or grid)
-        return trials * self.job.steps(1)
+        space = Space((*unread_choices(self.tune), *tried))
+        return most_trials(self.tune, space) * self.job.steps(1)
 
     def to_mapping(self) -> dict[str, Any]:
         """Return the tables of a job file, with `[tune]`."""
@@ -64,6 +66,7 @@ class TuneJob(QueuedJob):
         with checks:
             tune = take_table(own)
             parse(tune.ranges)
+            unread_choices(tune)
         with checks:
             job = Job.from_mapping({name: table for name, table in own.items() if name != SECTION})
         checks.raise_all()

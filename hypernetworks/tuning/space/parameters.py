@@ -124,6 +124,13 @@ class Space:
             found |= parameter.settings(point[parameter.address])
         return found
 
+    def combinations(self, count: int) -> int:
+        """Return how many a grid has, with `count` values of each range; raises SettingsError as `grid` does."""
+        total = math.prod(len(parameter.points(count)) for parameter in self.parameters)
+        if total > _MOST_COMBINATIONS:
+            raise SettingsError("tune.method", f"a grid would have {total} combinations; choose random or TPE")
+        return total
+
     def grid(self, count: int) -> list[dict[str, Any]]:
         """Return every combination, the last parameter changing fastest.
 
@@ -133,10 +140,8 @@ class Space:
         Raises:
             SettingsError: they are too many to be tried.
         """
+        self.combinations(count)
         columns = [parameter.points(count) for parameter in self.parameters]
-        total = math.prod(map(len, columns))
-        if total > _MOST_COMBINATIONS:
-            raise SettingsError("tune.method", f"a grid would have {total} combinations; choose random or TPE")
         addresses = [parameter.address for parameter in self.parameters]
         return [dict(zip(addresses, row, strict=True)) for row in itertools.product(*columns)]
 

@@ -11,6 +11,7 @@ from ...base.errors import SettingsError
 from ...base.intervals import parse_interval
 from ...base.options import Group, Settings, from_tables, in_lines, setting
 from ...base.registry import rule
+from .reading import entries
 
 SECTION = "tune"
 VALIDATION, STYLE, BOTH = "validation loss", "style distance", "both"
@@ -124,8 +125,22 @@ class TuneSettings(Settings):
 
     @rule("ranges", "creation_files", "training_files")
     def _tries_something(self) -> None:
-        if not (self.ranges or self.creation_files or self.training_files):
+        if not (self._has_ranges or self.creation_files or self.training_files):
             raise SettingsError("ranges", "name at least one setting to try, such as schedule.rate = 1e-4..1e-2 log")
+
+    @property
+    def only_files(self) -> bool:
+        """Whether nothing but files of the original extension is tried."""
+        return not self._has_ranges
+
+    @property
+    def search(self) -> str:
+        """How the next trial is found, one of the choices of `method`; files alone are tried in every combination."""
+        return GRID if self.only_files else self.method
+
+    @property
+    def _has_ranges(self) -> bool:
+        return any(True for _ in entries(self.ranges))
 
     @property
     def most_trials(self) -> int:

@@ -38,6 +38,10 @@ def test_the_length_of_a_study_is_that_of_its_trials():
     assert job_of("tune", {**RUN, "tune": {**TABLES["tune"]["tune"], "trials": 2}}).units == 80
     assert job_of("tune", {**RUN, "tune": {"ranges": "train.seed = 1..9", "method": "random"}}).units == 640
     assert job_of("tune", {**RUN, "train": {"max_steps": "3 epochs"}, "tune": TABLES["tune"]["tune"]}).units is None
+    files = {"creation_files": "a, b, c", "method": "TPE"}
+    assert job_of("tune", {**RUN, "tune": files}).units == 3 * job_of("train", RUN).units, "every combination"
+    assert job_of("tune", {**RUN, "tune": {**files, "training_files": "x"}}).units is None
+    assert job_of("tune", {**RUN, "tune": {"ranges": "train.max_steps = [1, 2]", "method": "grid"}}).units is None
 
 
 def test_a_training_is_of_a_new_network_or_of_one_that_there_is():

@@ -1,10 +1,13 @@
 """The original's comma-separated files of settings: every combination, its names and its TensorBoard layout."""
 
 import json
+import sys
+from dataclasses import replace
 
 import pytest
 from hypernetwork_workbench.hypernetworks.base.errors import SettingsError
 from hypernetwork_workbench.hypernetworks.train.records import read_record
+from hypernetwork_workbench.hypernetworks.tuning import TuneSettings
 
 from tests.support.studies import tune
 
@@ -41,7 +44,7 @@ def test_every_combination_of_creation_and_training_files_is_tried(pictures, tmp
         pictures,
         tmp_path,
         ranges="",
-        method="grid",
+        method="TPE",  # which is for ranges
         trials=0,
         creation_files="thin_hypernetwork_, deep_hypernetwork_.json",
         training_files=f"slow_train_.json, {files / 'fast_train_.json'}",
@@ -77,6 +80,21 @@ def test_a_file_that_is_not_named_stands_for_what_the_job_has(pictures, tmp_path
     assert [more.study.name_of(trial) for trial in more.trials] == ["more-001", "more-002"]
     activations = [more.study.job(trial).network.activation for trial in more.trials]
     assert activations == ["relu", "mish"]
+
+
+def test_files_alone_need_no_optuna_and_no_two_networks_have_one_name(pictures, tmp_path, files, monkeypatch):
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    given = {"ranges": "# nothing else", "training_files": "slow_train_,fast_train_"}
+    result = tune(pictures, tmp_path, method="TPE", trials=0, **given)
+    assert [trial.state for trial in result.trials] == ["complete"] * 2
+    first, second = result.trials
+    again = replace(second, number=2)  # as a search that repeats itself had it
+    assert [result.study.name_of(one) for one in (first, second, again)] == ["fake_0_0", "fake_0_1", "fake-003"]
+
+
+def test_a_text_of_remarks_alone_is_nothing_to_try():
+    with pytest.raises(SettingsError, match="name at least one setting to try"):
+        TuneSettings(ranges="# schedule.rate = [1]")
 
 
 @pytest.mark.parametrize(
