@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .entry import DONE, INTERRUPTED, RUNNING, WAITING, Entry
+from .kind import KINDS
 
 _LAST = 5
 
@@ -46,6 +47,8 @@ def _left(entry: Entry, speed: float | None) -> float | None:
         return entry.left_s
     if speed is None or entry.units is None:
         return None
+    if _has_parts(entry.kind):
+        return max(0.0, speed * entry.units - entry.spent_s)
     left = entry.units - entry.done if entry.total == entry.units else entry.units
     return speed * max(0, left)
 
@@ -57,7 +60,11 @@ def _seconds_per_unit(entries: Sequence[Entry], kind: str) -> float | None:
     units = sum(one.units or 0 for one in last)
     if units:
         return sum(one.spent_s for one in last) / units
-    for one in entries:
+    for one in [] if _has_parts(kind) else entries:
         if one.kind == kind and one.state == RUNNING and one.left_s is not None and one.total > one.done:
             return one.left_s / (one.total - one.done)
     return None
+
+
+def _has_parts(kind: str) -> bool:
+    return kind in KINDS and KINDS[kind].has_parts

@@ -56,6 +56,7 @@ class TrialJudge:
         pictures: the folder for the pictures of the sheet.
 
     Attributes:
+        steps: how many were taken.
         values: one for each objective, once the run has reached its end.
         is_pruned: whether the run was ended early.
     """
@@ -65,8 +66,13 @@ class TrialJudge:
         self._pruning, self._pictures = pruning, pictures
         #: What was measured before a break, and is not measured again.
         self._known = dict(trial.reports)
+        self.steps = 0
         self.values: tuple[float, ...] = ()
         self.is_pruned = False
+
+    def note(self, step: int) -> None:
+        """Count a step that was taken."""
+        self.steps += 1
 
     def is_due(self, step: int, end_step: int) -> bool:
         """Tell whether the run is measured after `step`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,8 +11,9 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from .trials import GRACE_S, OVER, RUNNING, WAITING, StudyError, Trial, is_gone, me
+from .trials import GRACE_S, OVER, RUNNING, TAKEN_UP, WAITING, StudyError, Trial, is_gone, me
 
+_log = logging.getLogger(__name__)
 _VERSION = 1
 _PATIENCE_S = 60.0
 _SCHEMA = """
@@ -91,24 +93,35 @@ class LocalStore:
 
     def set_point(self, number: int, point: Mapping[str, Any]) -> None:
         """Keep the values that this worker's trial tries."""
-        self._change("UPDATE trials SET point = ? WHERE number = ?", json.dumps(dict(point)), number)
+        self._change_mine("point = ?", number, json.dumps(dict(point)))
 
     def report(self, number: int, part: int, value: float) -> None:
         """Keep what was measured on the way."""
-        self._change("INSERT OR REPLACE INTO reports VALUES (?, ?, ?)", number, part, value)
+        with self._changing() as base:
+            base.execute(
+                "INSERT OR REPLACE INTO reports SELECT number, ?, ? FROM trials WHERE number = ? AND worker = ?",
+                (part, value, number, self._me),
+            )
 
     def finish(self, number: int, state: str, values: Sequence[float], facts: Mapping[str, Any]) -> None:
-        """End this worker's trial; `WAITING` gives it back, for whoever comes next."""
-        change = "UPDATE trials SET state = ?, results = ?, facts = ? WHERE number = ?"
-        self._change(change, state, json.dumps(list(values)), json.dumps(dict(facts)), number)
+        """End this worker's trial; `WAITING` gives it back, for whoever comes next.
 
-    def beat(self, number: int) -> None:
-        """Say that the worker of the trial is alive."""
-        self._change("UPDATE trials SET beat = ? WHERE number = ? AND worker = ?", time.time(), number, self._me)
+        Where another worker has taken it up meanwhile, nothing is kept.
+        """
+        kept = (state, json.dumps(list(values)), json.dumps(dict(facts)))
+        if not self._change_mine("state = ?, results = ?, facts = ?", number, *kept):
+            _log.warning(TAKEN_UP, number + 1)
 
-    def _change(self, statement: str, *values: Any) -> None:
+    def beat(self, number: int, spent: Mapping[str, Any]) -> None:
+        """Say that the worker of the trial is alive, and what the trial has taken so far, as facts."""
+        self._change_mine("beat = ?, facts = ?", number, time.time(), json.dumps(dict(spent)))
+
+    def _change_mine(self, change: str, number: int, *values: Any) -> bool:
+        """Change a trial that is this worker's; return False where it is another's."""
         with self._changing() as base:
-            base.execute(statement, values)
+            where = "WHERE number = ? AND worker = ? AND state = ?"
+            found = base.execute(f"UPDATE trials SET {change} {where}", (*values, number, self._me, RUNNING))
+        return bool(found.rowcount)
 
     @contextmanager
     def _changing(self) -> Iterator[sqlite3.Connection]:

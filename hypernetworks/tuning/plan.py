@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from ..base.errors import SettingsError
@@ -18,7 +20,7 @@ from .space import Space
 from .space.originals import file_choices
 from .space.reading import parse
 from .space.settings import NONE, STYLE, VALIDATION, TuneSettings
-from .stores import open_store
+from .stores import mark_of, open_store
 from .style import StyleMeasure
 
 
@@ -30,12 +32,14 @@ class StudyPlan:
         study: what it works at.
         brain: chooses what is tried.
         measures: tell what is best.
+        style: returns the measure of pictures, once those of the dataset are encoded; None where none are judged.
         most_steps: the steps of all trials after which none begins; 0 where there is no such limit.
     """
 
     study: Study
     brain: Brain
     measures: Measures
+    style: Callable[[], StyleMeasure] | None
     most_steps: int
 
 
@@ -60,15 +64,21 @@ def plan_study(
     _check(job, settings, space)
     brain = Brain(settings, space)
     name = job.output.name
-    folder = (Path(job.output.dir) if job.output.dir else ports.log_dir) / f"{name}{ENDING}"
+    folder = (Path(job.output.dir) if job.output.dir else ports.log_dir) / f"{name}{mark_of(url)}{ENDING}"
     base = make_plan(Job.from_mapping(trial_tables(tables, {}, name, folder)), ports)
     plain = {section: dict(table) for section, table in tables.items() if section in SECTIONS}
     definition = Definition.of(plain, settings, space, base.origin)
     store = open_store(url, folder, name, space, len(settings.objectives))
     Definition.read(store.define(definition.text())).check(definition, name)
     study = Study(name, plain, settings, space, store, folder)
-    measures = _measures(base, settings, ports, has_sheet=job.output.sheet)
-    return StudyPlan(study, brain, measures, settings.most_steps(base.steps_per_epoch))
+    measures = Measures(
+        objectives=settings.objectives,
+        style=None,
+        prompts=tuple(sheet.requests(base.job, base.dataset, base.previews)) if job.output.sheet else (),
+        prunes=settings.pruning != NONE,
+    )
+    style = _style_of(base, settings, ports) if STYLE in settings.objectives else None
+    return StudyPlan(study, brain, measures, style, settings.most_steps(base.steps_per_epoch))
 
 
 def _check(job: Job, settings: TuneSettings, space: Space) -> None:
@@ -84,14 +94,6 @@ def _check(job: Job, settings: TuneSettings, space: Space) -> None:
         raise SettingsError("network.file", reason)
 
 
-def _measures(base: TrainingPlan, settings: TuneSettings, ports: Ports, has_sheet: bool) -> Measures:
-    style = None
-    if STYLE in settings.objectives:
-        request = replace(base.previews[0], seed=base.job.preview.preview_seed)
-        style = StyleMeasure.of(base.dataset, request, settings.pictures, ports, base.cache)
-    return Measures(
-        objectives=settings.objectives,
-        style=style,
-        prompts=tuple(sheet.requests(base.job, base.dataset, base.previews)) if has_sheet else (),
-        prunes=settings.pruning != NONE,
-    )
+def _style_of(base: TrainingPlan, settings: TuneSettings, ports: Ports) -> Callable[[], StyleMeasure]:
+    request = replace(base.previews[0], seed=base.job.preview.preview_seed)
+    return partial(StyleMeasure.of, base.dataset, request, settings.pictures, ports, base.cache)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import logging
 import re
 import sys
 import time
@@ -18,11 +19,28 @@ from typing import Any
 from ..base.errors import SettingsError
 from . import optuna_package
 from .space import Space
-from .trials import BEAT_S, COMPLETE, FAILED, GRACE_S, PRUNED, RUNNING, WAITING, StudyError, Trial, is_gone, me
+from .trials import (
+    BEAT_S,
+    COMPLETE,
+    FAILED,
+    GRACE_S,
+    PRUNED,
+    RUNNING,
+    TAKEN_UP,
+    WAITING,
+    StudyError,
+    Trial,
+    is_gone,
+    me,
+)
 
+_log = logging.getLogger(__name__)
 _NUMBER, _POINT, _FACTS, _WORKER, _DEFINITION = "number", "point", "facts", "worker", "definition"
-_PASSWORD = re.compile(r"(//[^:/@]*):[^@/]*@")
-_HIDDEN = r"\1:***@"
+#: What a trial has taken so far, and that its worker has left it.
+_SPENT, _LEFT = "spent", "left"
+#: Also with signs that an address has only in their coded form.
+_PASSWORDS = re.compile(r"(//[^:/@\s]*:)\S*(?=@)|([?&]password=)[^&\s]*")
+_HIDDEN = r"\1\2***"
 _PATIENCE_S = 30.0
 _TRIES, _PAUSE_S = 5, 0.3
 
@@ -88,31 +106,36 @@ class SharedStore:
         """Keep the values that this worker's trial tries."""
         kinds = optuna_package.distributions(self._optuna, self._space)
         params = optuna_package.labelled(self._space, point)
-        with self._using():
+        with self._using(), self._unless_over():
             self._storage.set_trial_user_attr(self._mine[number], _POINT, dict(point))
             for name, kind in kinds.items():
                 self._storage.set_trial_param(self._mine[number], name, kind.to_internal_repr(params[name]), kind)
 
     def report(self, number: int, part: int, value: float) -> None:
         """Keep what was measured on the way."""
-        with self._using():
+        with self._using(), self._unless_over():
             self._storage.set_trial_intermediate_value(self._mine[number], part, value)
 
     def finish(self, number: int, state: str, values: Sequence[float], facts: Mapping[str, Any]) -> None:
-        """End this worker's trial; `WAITING` gives it back, for whoever comes next."""
+        """End this worker's trial; `WAITING` gives it back, for whoever comes next.
+
+        Where another worker has taken it up meanwhile, nothing is kept.
+        """
         id_ = self._mine.pop(number)
-        with self._using():
+        with self._using(), self._unless_over(TAKEN_UP, number + 1):
             if state == WAITING:
+                self._storage.set_trial_user_attr(id_, _SPENT, dict(facts))
                 self._give_up(self._storage.get_trial(id_))
                 return
             self._storage.set_trial_user_attr(id_, _FACTS, dict(facts))
             known = {COMPLETE: self._states.COMPLETE, PRUNED: self._states.PRUNED, FAILED: self._states.FAIL}
             self._storage.set_trial_state_values(id_, known[state], list(values) if state == COMPLETE else None)
 
-    def beat(self, number: int) -> None:
-        """Say that the worker of the trial is alive."""
-        with self._using():
+    def beat(self, number: int, spent: Mapping[str, Any]) -> None:
+        """Say that the worker of the trial is alive, and what the trial has taken so far, as facts."""
+        with self._using(), self._unless_over():
             self._storage.record_heartbeat(self._mine[number])
+            self._storage.set_trial_user_attr(self._mine[number], _SPENT, dict(spent))
 
     def _present(self) -> dict[int, Any]:
         """Return the trial that counts of each number: the first that no dead worker left behind."""
@@ -120,7 +143,8 @@ class SharedStore:
         with self._using():
             for trial in self._storage.get_all_trials(self._study, deepcopy=False):
                 number = trial.user_attrs.get(_NUMBER)
-                is_left = trial.state == self._states.FAIL and _FACTS not in trial.user_attrs
+                told = trial.user_attrs
+                is_left = trial.state == self._states.FAIL and (_LEFT in told or _FACTS not in told)
                 if isinstance(number, int) and not is_left:
                     found.setdefault(number, trial)
         return found
@@ -133,6 +157,7 @@ class SharedStore:
     def _give_up(self, trial: Any) -> Any:
         """End a trial whose worker is gone, put one with the same values in its place, and return that."""
         try:
+            self._storage.set_trial_user_attr(trial._trial_id, _LEFT, True)
             self._storage.set_trial_state_values(trial._trial_id, self._states.FAIL)
         except self._optuna.exceptions.UpdateFinishedTrialError:
             pass  # somebody else did it, and puts another in its place
@@ -141,7 +166,7 @@ class SharedStore:
         return self._present().get(trial.user_attrs[_NUMBER])
 
     def _fresh(self, number: int, before: Any = None) -> Any:
-        kept = {key: value for key, value in before.user_attrs.items() if key == _POINT} if before else {}
+        kept = {key: value for key, value in before.user_attrs.items() if key in (_POINT, _SPENT)} if before else {}
         return self._optuna.trial.create_trial(
             state=self._states.WAITING,
             params=before.params if before else {},
@@ -165,7 +190,7 @@ class SharedStore:
             point=trial.user_attrs.get(_POINT, {}),
             values=tuple(trial.values) if trial.state == states.COMPLETE else (),
             reports=tuple(sorted(trial.intermediate_values.items())),
-            facts=trial.user_attrs.get(_FACTS, {}),
+            facts=trial.user_attrs.get(_FACTS) or trial.user_attrs.get(_SPENT, {}),
         )
 
     def _opened(self) -> Any:
@@ -192,8 +217,22 @@ class SharedStore:
             with optuna_package.quiet():
                 yield
         except (self._optuna.exceptions.OptunaError, self._database_error, OSError) as error:
-            place = _PASSWORD.sub(_HIDDEN, self._url)
-            raise StudyError(f"the study at {place} cannot be used: {_PASSWORD.sub(_HIDDEN, str(error))}") from error
+            place, reason = without_password(self._url), without_password(str(error))
+            raise StudyError(f"the study at {place} cannot be used: {reason}") from error
+
+    @contextmanager
+    def _unless_over(self, said: str = "", *given: object) -> Iterator[None]:
+        """Pass over what comes too late: another worker has taken the trial for left, and is at it."""
+        try:
+            yield
+        except self._optuna.exceptions.UpdateFinishedTrialError:
+            if said:
+                _log.warning(said, *given)
+
+
+def without_password(text: str) -> str:
+    """Return a text with the passwords of addresses in it hidden."""
+    return _PASSWORDS.sub(_HIDDEN, text)
 
 
 def _with_driver(url: str) -> str:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 from ..base.errors import SettingsError
 from .local_store import LocalStore
-from .shared_store import SharedStore
+from .shared_store import SharedStore, without_password
 from .space import Space
 from .trials import Store
 
 FILE = "study.sqlite"
 _SCHEMES = ("sqlite:///", "postgresql://", "postgresql+")
+
+
+def mark_of(url: str) -> str:
+    """Return what tells the folder of a study in a database from those of other studies of its name; else nothing."""
+    return f"-shared-{hashlib.sha256(without_password(url).encode()).hexdigest()[:6]}" if url else ""
 
 
 def open_store(url: str, folder: Path, name: str, space: Space, objectives: int) -> Store:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -26,8 +27,8 @@ from .brain import best
 from .judge import TrialJudge, UnfitTrialError
 from .kept import Study
 from .plan import StudyPlan
-from .progress import TrialProgress
-from .trials import COMPLETE, FAILED, OVER, PRUNED, WAITING, Trial, alive
+from .progress import Others, TrialDesk, TrialProgress
+from .trials import COMPLETE, FAILED, OVER, PRUNED, RUNNING, WAITING, Trial, alive
 
 _log = logging.getLogger(__name__)
 _WAIT_S = 1.0
@@ -95,12 +96,19 @@ def run_study(plan: StudyPlan, ports: Ports) -> StudyResult:
     """Do trials until the study is complete, its budget is used up, or the user interrupts it.
 
     Raises:
+        DatasetError: a picture to compare with can no longer be read.
         WorkbenchError: something is wrong that is no matter of the settings tried, such as a full disk; the trial is
             given back.
     """
     started = time.monotonic()
-    worker = _Worker(plan, ports)
-    is_interrupted = worker.work()
+    try:
+        style = plan.style() if plan.style else None
+    except DatasetError:
+        if not ports.progress.is_interrupted():
+            raise
+        is_interrupted = True
+    else:
+        is_interrupted = _Worker(replace(plan, measures=replace(plan.measures, style=style)), ports).work()
     Answer.of(plan.study).write()
     trials = tuple(plan.study.store.trials())
     return StudyResult(plan.study, trials, tuple(best(trials)), is_interrupted, time.monotonic() - started)
@@ -117,48 +125,56 @@ class _Worker:
         """Do trials as long as there are any; return True where the user ended it."""
         while not self._ports.progress.is_interrupted():
             trials = self._study.store.trials()
-            if self._is_used_up(trials):
+            left = self._left(trials)
+            if not left:
                 return False
-            trial = self._next(trials)
+            trial = next((found for number in left if (found := self._study.store.claim(number)) is not None), None)
             if trial is not None:
-                self._do(trial)
-            elif sum(one.state in OVER for one in trials) < self._brain.most_trials:
-                self._wait(len(trials))  # another worker may die at one of them
+                self._do(trial, trials)
             else:
-                return False
+                self._wait(len(trials))  # another worker may die at one of them
         return True
+
+    def _left(self, trials: Sequence[Trial]) -> list[int]:
+        """Return the trials that are to be done; with the budget used up those alone that were broken off."""
+        over = {trial.number for trial in trials if trial.state in OVER}
+        begun = [trial.number for trial in trials if trial.number < self._brain.most_trials]
+        numbers = begun if self._is_used_up(trials) else range(self._brain.most_trials)
+        return [number for number in numbers if number not in over]
 
     def _is_used_up(self, trials: Sequence[Trial]) -> bool:
         settings = self._study.settings
-        over = [trial for trial in trials if trial.state in OVER]  # one that was broken off is still to be finished
-        steps, seconds = (sum(getattr(trial, name) for trial in over) for name in ("steps", "seconds"))
+        steps, seconds = (sum(getattr(trial, name) for trial in trials) for name in ("steps", "seconds"))
         return bool(
             (self._plan.most_steps and steps >= self._plan.most_steps)
             or (settings.max_minutes and seconds >= settings.max_minutes * 60)
         )
 
-    def _next(self, trials: Sequence[Trial]) -> Trial | None:
-        over = {trial.number for trial in trials if trial.state in OVER}
-        numbers = (number for number in range(self._brain.most_trials) if number not in over)
-        return next((found for number in numbers if (found := self._study.store.claim(number)) is not None), None)
+    def _others(self, trial: Trial, trials: Sequence[Trial]) -> Others:
+        """Return the trials that will come after one."""
+        states = {one.number: one.state for one in trials}
+        count = sum(states.get(number) != RUNNING or number == trial.number for number in self._left(trials))
+        over = [one.steps for one in trials if one.state in OVER]
+        if self._plan.most_steps and sum(over):
+            left = self._plan.most_steps - sum(one.steps for one in trials)
+            count = min(count, max(1, math.ceil(left / (sum(over) / len(over)))))
+        return Others(trial, trials, count, self._study.settings.max_minutes * 60)
 
     def _wait(self, count: int) -> None:
         self._ports.progress.report(count, self._brain.most_trials, "waits for trials of other workers")
         time.sleep(_WAIT_S)
 
-    def _do(self, trial: Trial) -> None:
-        store = self._study.store
-        started = time.monotonic()
+    def _do(self, trial: Trial, trials: Sequence[Trial]) -> None:
+        store, spent = self._study.store, _Spent(trial, self._others(trial, trials))
         try:
-            with alive(store, trial.number):
-                state, values, facts = self._outcome(trial)
+            with alive(store, trial.number, spent.facts):
+                state, values, facts = self._outcome(trial, spent)
         except BaseException:
-            store.finish(trial.number, WAITING, (), {})
+            store.finish(trial.number, WAITING, (), spent.facts())
             raise
-        facts["seconds"] = round(time.monotonic() - started, 3)
-        store.finish(trial.number, state, values, facts)
+        store.finish(trial.number, state, values, facts | spent.facts())
 
-    def _outcome(self, trial: Trial) -> tuple[str, tuple[float, ...], dict[str, Any]]:
+    def _outcome(self, trial: Trial, spent: _Spent) -> tuple[str, tuple[float, ...], dict[str, Any]]:
         """Return the state of a trial after its run, with its values and facts."""
         study, parts = self._study, self._plan.measures.parts
         before = [one for one in study.store.trials() if one.number != trial.number]
@@ -168,8 +184,9 @@ class _Worker:
         earlier = [one for one in before if one.number < trial.number]
         pruning = self._brain.pruning(trial.number, earlier, parts)
         judge = TrialJudge(self._plan.measures, study.store, trial, pruning, study.folder_of(trial) / "prompts")
+        spent.judge = judge
         try:
-            result = self._run(study.job(trial), trial, judge)
+            result = self._run(study.job(trial), trial, judge, spent)
         except (SettingsError, DatasetError, NonFiniteLossError, UnfitTrialError) as error:
             if isinstance(error, DatasetError) and self._ports.progress.is_interrupted():
                 return WAITING, (), {}  # stopped while pictures were read or encoded
@@ -183,14 +200,15 @@ class _Worker:
             return COMPLETE, judge.values, facts
         return (PRUNED if judge.is_pruned else WAITING), (), facts
 
-    def _run(self, job: Job, trial: Trial, judge: TrialJudge) -> TrainResult:
+    def _run(self, job: Job, trial: Trial, judge: TrialJudge, spent: _Spent) -> TrainResult:
         """Train as a trial says; one that was broken off goes on from its last state."""
         shown = TrialProgress(self._ports.progress, trial.number, self._brain.most_trials)
-        ports = replace(self._ports, progress=shown)
+        desk = TrialDesk(self._ports.desk, spent.others_s) if self._ports.desk else None
+        ports = replace(self._ports, progress=shown, desk=desk)
         if OutputPaths.of(job, ports, is_resumed=True).states():
             try:
                 result = train(job, ports, resume=True, judge=judge)
-            except NonFiniteLossError:
+            except (NonFiniteLossError, UnfitTrialError):
                 raise
             except (SettingsError, TrainingError, HypernetworkFileError) as error:
                 _log.info("Trial %d begins anew: %s", trial.number + 1, error)
@@ -198,6 +216,30 @@ class _Worker:
                 if judge.values or judge.is_pruned or result.interrupted:
                     return result
         return train(job, ports, judge=judge)
+
+
+class _Spent:
+    """What a trial has taken of the budget, each time that it was worked at."""
+
+    def __init__(self, trial: Trial, others: Others) -> None:
+        self.judge: TrialJudge | None = None
+        self._others = others
+        self._steps, self._seconds = trial.steps, trial.seconds
+        self._started = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """How long it took so far."""
+        return self._seconds + time.monotonic() - self._started
+
+    def facts(self) -> dict[str, Any]:
+        """Return it as facts of the trial."""
+        steps = self._steps + (self.judge.steps if self.judge else 0)
+        return {"seconds": round(self.seconds, 3), "steps_taken": steps}
+
+    def others_s(self, left_s: float) -> float:
+        """Return how long the trials after it will take, by how long it still does."""
+        return self._others.seconds(self.seconds + left_s)
 
 
 def _facts(result: TrainResult) -> dict[str, Any]:

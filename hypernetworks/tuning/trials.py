@@ -6,7 +6,7 @@ import json
 import logging
 import platform
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -22,6 +22,7 @@ OVER = (COMPLETE, PRUNED, FAILED)
 #: So often a worker says that it is alive, and after so long in silence its trial is another's.
 BEAT_S, GRACE_S = 10.0, 60.0
 _SAME_START_S = 2.0
+TAKEN_UP = "Trial %d was silent for long, and another worker has taken it up; what came of it here is not kept."
 _log = logging.getLogger(__name__)
 
 
@@ -50,12 +51,12 @@ class Trial:
 
     @property
     def steps(self) -> int:
-        """Optimizer steps that it took."""
-        return int(self.facts.get("steps", 0))
+        """Optimizer steps that it took, those included that were lost where it was broken off."""
+        return int(self.facts.get("steps_taken", self.facts.get("steps", 0)))
 
     @property
     def seconds(self) -> float:
-        """How long it took."""
+        """How long it took, each time that it was worked at."""
         return float(self.facts.get("seconds", 0.0))
 
 
@@ -78,10 +79,13 @@ class Store(Protocol):
         """Keep what was measured on the way."""
 
     def finish(self, number: int, state: str, values: Sequence[float], facts: Mapping[str, Any]) -> None:
-        """End this worker's trial; `WAITING` gives it back, for whoever comes next."""
+        """End this worker's trial; `WAITING` gives it back, for whoever comes next.
 
-    def beat(self, number: int) -> None:
-        """Say that the worker of the trial is alive."""
+        Where another worker has taken it up meanwhile, nothing is kept.
+        """
+
+    def beat(self, number: int, spent: Mapping[str, Any]) -> None:
+        """Say that the worker of the trial is alive, and what the trial has taken so far, as facts."""
 
 
 def me() -> str:
@@ -106,14 +110,14 @@ def is_gone(worker: str) -> bool:
 
 
 @contextmanager
-def alive(store: Store, number: int) -> Iterator[None]:
-    """Say that this worker is alive as long as the block runs."""
+def alive(store: Store, number: int, spent: Callable[[], Mapping[str, Any]]) -> Iterator[None]:
+    """Say that this worker is alive as long as the block runs, and what its trial has taken so far."""
     over = threading.Event()
 
     def beat() -> None:
         while not over.wait(BEAT_S):
             try:
-                store.beat(number)
+                store.beat(number, spent())
             except StudyError as error:  # it may be reached again before the trial is over
                 _log.warning("The study was not told that trial %d goes on: %s", number, error)
 

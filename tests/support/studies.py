@@ -11,6 +11,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -39,16 +40,17 @@ def tables(pictures: Path, **changes: Any) -> dict[str, dict[str, Any]]:
 
 
 def tune(
-    pictures: Path, folder: Path, url: str = "", progress: FakeProgress | None = None, **given: Any
+    pictures: Path, folder: Path, url: str = "", progress: FakeProgress | None = None, desk: Any = None, **given: Any
 ) -> StudyResult:
     """Do a study on the fakes.
 
     Args:
+        desk: what is told how long it will take.
         given: settings of the study, and those of the job as `section__key`.
     """
     changes = {key: given.pop(key) for key in list(given) if "__" in key}
     settings = TuneSettings(**{"ranges": RANGES, "method": "random", "trials": 4, "pictures": 4, **given})
-    ports = fake_ports(folder)
+    ports = replace(fake_ports(folder), desk=desk)
     if progress is not None:
         object.__setattr__(ports, "progress", progress)
     return run_study(plan_study(tables(pictures, **changes), settings, ports, url), ports)

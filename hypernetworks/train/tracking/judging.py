@@ -30,6 +30,9 @@ class Judged:
 class Judge(Protocol):
     """Measures a run."""
 
+    def note(self, step: int) -> None:
+        """Note that `step` was taken."""
+
     def is_due(self, step: int, end_step: int) -> bool:
         """Tell whether it measures after `step`, of a run that ends at `end_step`."""
 
@@ -55,6 +58,9 @@ class Judging:
 
     def after_step(self, record: StepRecord) -> bool:
         """Let the judge measure; return True where it ends the run."""
-        if self.judge is None or not self.is_due(record.step):
+        if self.judge is None:
+            return False
+        self.judge.note(record.step)
+        if not self.is_due(record.step):
             return False
         return self.judge.judge(record.step, self.end_step, self.run)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 
 import pytest
+from hypernetwork_workbench.hypernetworks.queue import job_of
 from hypernetwork_workbench.hypernetworks.queue.claims import MOST_CRASHES, Progress, beat, claim, let_go, release
 from hypernetwork_workbench.hypernetworks.queue.estimates import Estimate, estimates
 from hypernetwork_workbench.hypernetworks.queue.owner import SILENCE_S, Owner
@@ -92,3 +93,20 @@ def test_a_job_is_expected_to_take_as_long_as_those_before_it(queue, train_of, m
     queue.pause(queue.entries()[1].id)
     found = {queue.get(id_).title: one for id_, one in estimates(queue.entries()).items()}
     assert found == {"b": Estimate(0.0, 60.0), "d": Estimate(60.0, 20.0), "m": Estimate(80.0, None)}
+
+
+def test_a_study_is_expected_to_take_what_is_left_of_all_its_trials(queue, here):
+    tables = {"data": {"folder": "/pictures"}, "train": {"max_steps": 10}, "output": {"name": "a"}}
+    tune = {"ranges": "train.seed = [1, 2, 3, 4]", "method": "grid"}
+    first, _, third = (queue.add(job_of("tune", {**tables, "tune": tune})) for _ in range(3))
+    queue.add(job_of("tune", {**tables, "tune": {**tune, "trials": 2}}))
+    entry = claim(queue, here)
+    beat(queue, entry, Progress(5, 10, "", 35.0))
+    found = estimates(queue.entries())
+    assert found[first.id] == Estimate(0.0, 35.0)
+    assert found[third.id].takes_s is None, "5 of 10 steps of a trial say nothing of 40 steps of a study"
+    release(queue, entry, "done", "", 40.0)
+    second = claim(queue, here)
+    beat(queue, second, Progress(10, 10, "", 25.0))
+    release(queue, second, "interrupted", "", 15.0)
+    assert [one.takes_s for one in estimates(queue.entries()).values()] == [25.0, 40.0, 20.0]
