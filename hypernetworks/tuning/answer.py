@@ -28,6 +28,7 @@ from .optuna_plots import Figures
 from .space import Choices, Parameter
 from .trials import COMPLETE, OVER, Trial
 
+TABLE = "table.csv"
 _FEWEST = 4
 _BINS = 3
 _CELL_PX, _GAP_PX, _ROW_PX, _HEAD_PX = 128, 6, 150, 24
@@ -120,7 +121,7 @@ class Answer:
             HypernetworkFileError: the disk refuses one.
         """
         folder = self.study.folder
-        written = [folder / "table.csv"]
+        written = [folder / TABLE]
         write_bytes(written[0], self.csv().encode("utf-8-sig"))  # with a mark, so that a spreadsheet reads it as UTF-8
         if self.best:
             written.append(folder / "best.toml")

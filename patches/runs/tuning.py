@@ -10,6 +10,7 @@ from ...hypernetworks.train.settings.job import Job
 from ...hypernetworks.tuning import StudyResult, TuneSettings, plan_study, run_study
 from ...hypernetworks.tuning.kept import ENDING, Tables
 from ..patching.error_reports import report_unexpected
+from . import folders
 from .run import runs
 from .training import at_work
 
@@ -36,6 +37,9 @@ def tune_job(
     with at_work(replace(job, output=replace(job.output, name=f"{job.output.name}{ENDING}")), progress) as ports:
         if runs.active is not None:
             runs.active.is_study = True
-        result = run_study(plan_study(tables, settings, ports, url, near), ports)
+        plan = plan_study(tables, settings, ports, url, near)
+        if not url:
+            folders.note(plan.study.folder)
+        result = run_study(plan, ports)
     runs.end(result.is_interrupted)
     return result

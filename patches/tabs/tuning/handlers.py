@@ -16,6 +16,7 @@ from ....hypernetworks.tuning.brain import Brain
 from ....hypernetworks.tuning.optuna_plots import COORDINATES, FRONT, IMPORTANCE, WAY
 from ....hypernetworks.tuning.page import page
 from ....hypernetworks.tuning.space import Space
+from ....hypernetworks.tuning.space.originals import unread_choices
 from ....hypernetworks.tuning.space.reading import parse
 from ...patching.error_reports import report_unexpected
 from ...queue.adding import added
@@ -46,11 +47,9 @@ class Handlers:
         """Return how many trials there would be, and what is wrong with the entry."""
         try:
             settings = self._settings(entered)
-            brain = Brain(settings, Space(tuple(parse(settings.ranges))))
+            brain = Brain(settings, Space((*unread_choices(settings), *parse(settings.ranges))))
         except SettingsError as error:
             return ["", *self.form.message_updates(_reasons(error))]
-        if settings.creation_files or settings.training_files:
-            return [note("The files say how many trials there are."), *self.form.message_updates({})]
         return [note(f"The study has up to {brain.most_trials} trials."), *self.form.message_updates({})]
 
     def start(self, _task: str, url: str, *entered: Any) -> tuple[Any, str]:
@@ -58,8 +57,9 @@ class Handlers:
 
         def act() -> tuple[Any, str]:
             tables, settings = self._study(entered)
-            result = tuning.tune_job(tables, settings, url=(url or "").strip())
-            work.note(result.study)
+            address = (url or "").strip()
+            result = tuning.tune_job(tables, settings, url=address)
+            work.note(result.study, address)
             said = done(*map(worded, result.lines()), f"Networks, table and sheet are in {result.study.folder}.")
             return _choice(list(work.studies()), work.called(result.study.folder)), said
 
@@ -95,10 +95,10 @@ class Handlers:
             return [_choice([], ""), note("There is no study yet."), *nothing]
         try:
             answer = work.answer_of(name)
+            files, plots = answer.write(), answer.plots()
         except WorkbenchError as error:
             return [_choice([], ""), refused([f"{error}."]), *nothing]
         found = work.trials(answer)
-        files, plots = answer.write(), answer.plots()
         sheets = [str(path) for path in files if path.suffix == ".png"]
         return [
             _choice(found, "".join(found[:1])),

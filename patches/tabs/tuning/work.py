@@ -13,7 +13,7 @@ from ....hypernetworks.base.atomic import write_bytes
 from ....hypernetworks.base.errors import SettingsError
 from ....hypernetworks.train.settings.job import Job
 from ....hypernetworks.tuning import Study, TuneSettings, open_kept
-from ....hypernetworks.tuning.answer import Answer
+from ....hypernetworks.tuning.answer import TABLE, Answer
 from ....hypernetworks.tuning.kept import ENDING
 from ....hypernetworks.tuning.space.reading import parse
 from ....hypernetworks.tuning.stores import FILE
@@ -22,8 +22,8 @@ from ...model import host
 from ...runs import folders
 from ...runs.job import job_from
 
-#: Studies whose job named a folder, by that folder, as long as this process runs.
-_elsewhere: dict[str, None] = {}
+#: Studies in shared databases, whose addresses are kept nowhere, by their folders, as long as this process runs.
+_shared: dict[Path, Study] = {}
 
 
 def tables_of(form: dict[str, Any], settings: TuneSettings) -> dict[str, Any]:
@@ -45,10 +45,10 @@ def tables_of(form: dict[str, Any], settings: TuneSettings) -> dict[str, Any]:
     return tables
 
 
-def note(study: Study) -> None:
-    """Note a study that is not in the host's folder of logs."""
-    if study.folder.parent != folders.log_dir():
-        _elsewhere[str(study.folder)] = None
+def note(study: Study, url: str) -> None:
+    """Note a study that was worked at: where it is in a shared database, this process alone knows how to read it."""
+    if url:
+        _shared[study.folder.absolute()] = study
 
 
 def studies() -> dict[str, Path]:
@@ -56,14 +56,21 @@ def studies() -> dict[str, Path]:
 
     A study in the host's folder of logs is called by its name, any other by its folder.
     """
-    places = [*folders.log_dir().glob(f"*{ENDING}"), *map(Path, _elsewhere)]
-    found = [path for path in places if (path / FILE).is_file()]
-    found.sort(key=lambda path: (path / FILE).stat().st_mtime, reverse=True)
-    return {called(path): path for path in found}
+    places = {path: when for path in [*folders.found(), *_shared] if (when := _changed(path)) is not None}
+    return {called(path): path for path in sorted(places, key=lambda path: places[path], reverse=True)}
+
+
+def _changed(folder: Path) -> float | None:
+    """Return when the study in a folder was changed; None where there is none."""
+    try:
+        return (folder / (TABLE if folder in _shared else FILE)).stat().st_mtime
+    except OSError:
+        return None
 
 
 def called(folder: Path) -> str:
     """Return what the study in a folder is called."""
+    folder = folder.absolute()
     return folder.name.removesuffix(ENDING) if folder.parent == folders.log_dir() else str(folder)
 
 
@@ -72,7 +79,7 @@ def answer_of(name: str) -> Answer:
     folder = studies().get(name)
     if folder is None:
         raise SettingsError("Study", "choose a study first")
-    return Answer.of(open_kept(folder))
+    return Answer.of(_shared.get(folder) or open_kept(folder))
 
 
 def trial_of(answer: Answer, words: str) -> Trial:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
+import shutil
 import sys
 import warnings
 from pathlib import Path
 
 import pytest
 from hypernetwork_workbench.hypernetworks import files
-from hypernetwork_workbench.hypernetworks.base.errors import TrainingError
+from hypernetwork_workbench.hypernetworks.base.errors import HypernetworkFileError, TrainingError
 
 RANGES = "schedule.rate = 1e-3..1e-1 log"
 
@@ -34,10 +35,10 @@ class Tuning:
         self.form = self.handlers.form
         self.entered = {field.name: field.component.value for field in self.form.fields}
 
-    def start(self, **entered):
+    def start(self, url="", **entered):
         self.entered |= entered
         values = (*self.entered.values(), *self.train.entered.values())
-        self.study, self.status = self.handlers.start("task(x)", "", *values)
+        self.study, self.status = self.handlers.start("task(x)", url, *values)
         return self.study["value"] if isinstance(self.study, dict) and "value" in self.study else None
 
     def look(self, **entered):
@@ -50,6 +51,14 @@ class Tuning:
 @pytest.fixture
 def tuning(train):
     return Tuning(train)
+
+
+@pytest.fixture
+def work(patched):
+    """Return what the tab does with studies; what it has noted is its own."""
+    from hypernetwork_workbench.patches.tabs.tuning import work
+
+    return importlib.reload(work)
 
 
 @pytest.mark.parametrize(("is_installed", "method"), [(True, "TPE"), (False, "random")])
@@ -69,6 +78,10 @@ def test_the_entry_is_judged_while_it_is_filled_in(tuning):
     count, problems = tuning.look(ranges=RANGES, method="grid", grid_points=5)
     assert "The study has up to 5 trials." in count
     assert problems == {}
+    count, problems = tuning.look(ranges="", method="TPE", creation_files="a, b, c", training_files="x, y")
+    assert "The study has up to 6 trials." in count
+    assert "names a file twice" in tuning.look(creation_files="a, a")[1]["creation_files"]
+    tuning.look(ranges=RANGES, creation_files="", training_files="")
     assert "goes by one number" in tuning.look(objective="both", pruning="median")[1]["pruning"]
 
 
@@ -106,6 +119,50 @@ def test_a_study_is_done_answered_and_taken(tuning, train):
         (before[key] == weight).all() for key, weight in files.load(shared.hypernetworks["ink"]).state_dict().items()
     )
     assert tuning.handlers.listing("")[0]["choices"] == ["ink"] == [folder]
+
+
+@pytest.mark.slow
+def test_the_answer_of_a_shared_study_is_its_own(tuning, work, tmp_path):
+    pytest.importorskip("optuna")
+    tuning.train.entered["output.name"] = "both"
+    alone = tuning.start(ranges="schedule.rate = [0.001]", method="grid", trials=0)
+    shared = tuning.start(f"sqlite:///{tmp_path}/x.db", ranges="schedule.rate = [0.002, 0.003]")
+    assert "The study has 2 whole trials" in tuning.status
+    assert alone == "both"
+    assert shared.startswith("both-shared-")
+    assert {alone, shared} <= set(tuning.study["choices"])
+    assert tuning.handlers.listing(shared)[0]["value"] == shared
+    rates = {name: tuning.handlers.show(name)[1] for name in (alone, shared)}
+    assert "0.003" in rates[shared]
+    assert "0.003" not in rates[alone]
+    folders = {work.answer_of(name).study.folder for name in (alone, shared)}
+    assert len(folders) == 2, "no trial of one replaces that of the other"
+
+
+@pytest.mark.slow
+def test_a_study_elsewhere_is_found_after_a_restart_and_one_whose_folder_is_gone_is_not(tuning, work, tmp_path):
+    place = tmp_path / "elsewhere"
+    tuning.train.entered |= {"output.name": "far", "output.dir": str(place)}
+    found = tuning.start(ranges="schedule.rate = [0.001]", method="grid", trials=0)
+    assert found == str(place / "far-tuning")
+    importlib.reload(work)
+    assert tuning.handlers.listing(found)[0]["value"] == found
+    assert "0.001" in tuning.handlers.show(found)[1]
+    shutil.rmtree(place)
+    assert found not in tuning.handlers.listing(found)[0]["choices"]
+    assert "choose a study first" in tuning.handlers.show(found)[1]
+
+
+@pytest.mark.slow
+def test_an_answer_that_cannot_be_written_is_told_in_one_sentence(tuning, work, monkeypatch):
+    tuning.train.entered["output.name"] = "unwritten"
+    name = tuning.start(ranges="schedule.rate = [0.001]", method="grid", trials=0)
+
+    def refuse(_answer):
+        raise HypernetworkFileError("table.csv cannot be written: the disk is full")
+
+    monkeypatch.setattr(work.Answer, "write", refuse)
+    assert "table.csv cannot be written: the disk is full" in tuning.handlers.show(name)[1]
 
 
 @pytest.mark.slow
