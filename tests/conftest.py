@@ -5,11 +5,12 @@ from __future__ import annotations
 import gc
 import signal
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 from hypernetwork_workbench.hypernetworks.base import unexpected_errors
 
-from tests.support import order
+from tests.support import forks, order
 from tests.support.examples import load_profile
 
 # A shell that starts the tests in the background has them ignore Ctrl-C, and so would every program they start.
@@ -28,8 +29,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Choose the examples before a module of tests is imported."""
+    """Choose the examples before a module of tests is imported, and have what all workers fork."""
     load_profile(config.getoption("--random-examples"))
+    if config.getoption("numprocesses", None):
+        workers = ExitStack()
+        workers.enter_context(forks.shared())
+        config.add_cleanup(workers.close)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -14,11 +13,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
 import pytest
 
-from tests import sources
 from tests.browser import page as browser
+from tests.support import forks
 
 pytest.register_assert_rewrite("tests.browser.every_parts")
 
@@ -47,14 +45,12 @@ class Server:
     Attributes:
         address: where it answers.
         data: its data folder.
-        started_cpu_s: seconds of one core from the start of the process to its first answer; a clock would also count
-            what else the machine is doing.
     """
 
     address: str
     data: Path
     log: Path
-    started_cpu_s: float
+    process: forks.Process
 
 
 @pytest.fixture(scope="session")
@@ -64,12 +60,17 @@ def screenshots(request: pytest.FixtureRequest) -> Path | None:
 
 
 @pytest.fixture(scope="session")
-def chromium() -> None:
-    """Sees to it that there is a Chromium: without one CI fails, and elsewhere the test is skipped."""
+def chromium() -> Iterator[None]:
+    """Sees to it that there is a Chromium: without one CI fails, and elsewhere the test is skipped.
+
+    The servers that it looks at start as forks.
+    """
     if reason := browser.missing():
         if os.environ.get("CI") == "true":
             pytest.fail(f"CI needs the browser test, and {reason}")
         pytest.skip(reason)
+    with forks.shared():
+        yield
 
 
 @contextmanager
@@ -78,35 +79,27 @@ def serving(tmp_path_factory: pytest.TempPathFactory, *flags: str) -> Iterator[S
     port = free_port()
     data = tmp_path_factory.mktemp("data")
     log = tmp_path_factory.mktemp("log") / "server.log"
-    command = [sys.executable, "-c", SERVE, "--port", str(port), "--data-dir", str(data), "--no-browser", *flags]
-    address = f"http://127.0.0.1:{port}"
-    start = time.monotonic()
-    with (
-        log.open("w", encoding="utf-8") as out,
-        subprocess.Popen(command, cwd=sources.ROOT, stdout=out, stderr=out, stdin=subprocess.DEVNULL) as process,
-    ):
+    with log.open("w", encoding="utf-8") as out:
+        process = forks.start(SERVE, "--port", port, "--data-dir", data, "--no-browser", *flags, out=out, err=out)
+    running = Server(f"http://127.0.0.1:{port}", data, log, process)
+    try:
+        _wait_for_answer(running)
+        yield running
+    finally:
+        process.terminate()
         try:
-            while not _answers(address):
-                said = log.read_text(encoding="utf-8")[-3000:]
-                assert process.poll() is None, f"the server ended by itself:\n{said}"
-                assert time.monotonic() - start < SECONDS_TO_START, f"the server does not answer:\n{said}"
-                time.sleep(0.1)
-            spent = psutil.Process(process.pid).cpu_times()
-            yield Server(address, data, log, spent.user + spent.system)
-        finally:
-            process.terminate()
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
-def wait_for_answer(address: str, process: subprocess.Popen[bytes]) -> None:
-    """Wait until a server that was started answers."""
+def _wait_for_answer(server: Server) -> None:
     start = time.monotonic()
-    while not _answers(address):
-        assert process.poll() is None, "the server ended by itself"
-        assert time.monotonic() - start < SECONDS_TO_START, "the server does not answer"
+    while not _answers(server.address):
+        said = server.log.read_text(encoding="utf-8")[-3000:]
+        assert server.process.poll() is None, f"the server ended by itself:\n{said}"
+        assert time.monotonic() - start < SECONDS_TO_START, f"the server does not answer:\n{said}"
         time.sleep(0.1)
 
 

@@ -9,7 +9,7 @@ import json
 import re
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -86,7 +86,7 @@ def place(language: str, chromium: None, tmp_path_factory: pytest.TempPathFactor
     for number in range(every_steps.COPIES):
         shutil.copytree(sources.ROOT / "examples" / "night", data / "pictures" / str(number))
     with serving(tmp_path_factory, "--data-dir", str(data)) as server:
-        yield Server(server.address, data, server.log, server.started_cpu_s)
+        yield replace(server, data=data)
 
 
 @pytest.fixture(scope="module")

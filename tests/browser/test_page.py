@@ -11,10 +11,12 @@ import time
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
-from tests.browser.conftest import Server
+from tests.browser.conftest import Server, serving
 from tests.browser.page import Page
+from tests.support import forks
 
 pytestmark = pytest.mark.story
 
@@ -82,12 +84,17 @@ def trained(page: Page, made: str, server: Server, screenshots: Path | None) -> 
     return made
 
 
-def test_the_page_answers_soon(server: Server):
+def test_the_page_answers_soon(
+    chromium: None, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+):
     before = os.times()
     subprocess.run([sys.executable, "-c", "import torch, gradio"], check=True)
     after = os.times()
     libraries_s = after.children_user + after.children_system - before.children_user - before.children_system
-    assert server.started_cpu_s < TIMES_THE_LIBRARIES * libraries_s
+    monkeypatch.delenv(forks.ADDRESS, raising=False)  # as a user starts it, from the beginning
+    with serving(tmp_path_factory) as cold:
+        spent = psutil.Process(cold.process.pid).cpu_times()  # a clock would also count what else the machine is doing
+    assert spent.user + spent.system < TIMES_THE_LIBRARIES * libraries_s
 
 
 def test_create_makes_a_file(made: str, server: Server):

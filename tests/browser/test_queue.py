@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,11 +11,11 @@ import pytest
 from hypernetwork_workbench.hypernetworks import files
 from hypernetwork_workbench.hypernetworks.queue import Queue
 
-from tests import sources
 from tests.browser import page as browser
-from tests.browser.conftest import SERVE, free_port, wait_for_answer
+from tests.browser.conftest import serving
 from tests.browser.page import Page
 from tests.browser.test_train import live_step
+from tests.support.forks import Process
 
 pytestmark = [pytest.mark.story, pytest.mark.slow]
 
@@ -37,20 +35,12 @@ return Boolean(box);
 
 
 @contextmanager
-def served(data: Path) -> Iterator[tuple[Page, subprocess.Popen[bytes]]]:
+def served(data: Path, factory: pytest.TempPathFactory) -> Iterator[tuple[Page, Process]]:
     """Serve the page on a data folder; give it in Chromium, and the process of the server."""
-    port = free_port()
-    command = [sys.executable, "-c", SERVE, "--port", str(port), "--data-dir", str(data), "--no-browser"]
-    with subprocess.Popen(
-        command, cwd=sources.ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL
-    ) as process:
-        try:
-            wait_for_answer(f"http://127.0.0.1:{port}", process)
-            with browser.opened(f"http://127.0.0.1:{port}") as page:
-                page.tab("Train")
-                yield page, process
-        finally:
-            process.kill()
+    with serving(factory, "--data-dir", str(data)) as server, browser.opened(server.address) as page:
+        page.tab("Train")
+        yield page, server.process
+        server.process.kill()  # what still runs would keep it
 
 
 def states(page: Page) -> list[list[str]]:
@@ -86,9 +76,9 @@ def tune(page: Page, name: str, steps: int) -> None:
     page.wait_for_text("hnw_tuning_status", "Added to the queue")
 
 
-def test_jobs_of_all_kinds_are_ordered_and_go_on_after_a_kill(chromium, tmp_path, screenshots):
+def test_jobs_of_all_kinds_are_ordered_and_go_on_after_a_kill(chromium, tmp_path, tmp_path_factory, screenshots):
     queue = Queue.of(tmp_path)
-    with served(tmp_path) as (page, process):
+    with served(tmp_path, tmp_path_factory) as (page, process):
         page.tab("Queue")
         page.press("hnw_queue_hold")
         page.until("the note", lambda: "The queue is held" in page.text("hnw_queue_list"))
@@ -125,7 +115,7 @@ def test_jobs_of_all_kinds_are_ordered_and_go_on_after_a_kill(chromium, tmp_path
         process.send_signal(signal.SIGKILL)
         process.wait()
     assert {one.title: one.state for one in queue.entries() if one.is_open}["long"] == "running"
-    with served(tmp_path) as (page, _):
+    with served(tmp_path, tmp_path_factory) as (page, _):
         page.tab("Queue")
         page.until("the long job again", lambda: ["long", "running"] in states(page))
         ask(page, "long", "cancel")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypernetwork_workbench.standalone import host as embedded
 
-from tests.support import commands, tiny_checkpoint
+from tests.support import commands, forks, tiny_checkpoint
 
 
 @pytest.fixture(scope="session")
@@ -25,8 +25,8 @@ def host(checkpoint, tmp_path_factory):
 @pytest.fixture(scope="session")
 def quick():
     """Return a function that makes a command of a module, each call in a process of its own without the imports."""
-    with commands.quick() as made:
-        yield made
+    with forks.shared():
+        yield commands.quick
 
 
 @pytest.fixture(scope="session")
