@@ -46,6 +46,10 @@ class Choices:
         """Return the values that a grid tries."""
         return list(self.values)
 
+    def count(self, _count: int) -> int:
+        """Return how many values there are."""
+        return len(self.values)
+
     def draw(self, share: float) -> Any:
         """Return the value at a share from 0 to below 1 of the list."""
         return self.values[int(share * len(self.values))]
@@ -72,24 +76,28 @@ class Range:
 
     def settings(self, value: Any) -> Point:
         """Return the settings that a number of the range sets."""
-        return {self.address: f"{value:g}{self.unit}" if self.is_text or self.unit else value}
+        return {self.address: f"{value:.{_DIGITS_OF_STEPS}g}{self.unit}" if self.is_text or self.unit else value}
 
     def points(self, count: int) -> list[Any]:
         """Return the numbers that a grid tries: all of the steps, else `count` of them, evenly, with both ends."""
         if self.step:
-            count = math.floor((self.high - self.low) / self.step + 1e-9) + 1
-            found = [self.rounded(self.low + number * self.step) for number in range(min(count, MOST_VALUES))]
-        else:
-            found = [self._at(number / (count - 1)) for number in range(count)]
-        return list(dict.fromkeys(found))
+            return [self.rounded(self.low + number * self.step) for number in range(self._steps(self.step))]
+        return list(dict.fromkeys(self._at(number / (count - 1)) for number in range(count)))
+
+    def count(self, count: int) -> int:
+        """Return how many numbers `points` gives."""
+        return self._steps(self.step) if self.step else len(self.points(count))
 
     def draw(self, share: float) -> Any:
         """Return the number at a share from 0 to below 1 of the range."""
         if self.step or (self.is_whole and not self.is_log):
             step = self.step or 1
-            count = math.floor((self.high - self.low) / step + 1e-9) + 1
-            return self.rounded(self.low + int(share * count) * step)
+            return self.rounded(self.low + int(share * self._steps(step)) * step)
         return self._at(share)
+
+    def _steps(self, step: float) -> int:
+        """Return how many numbers there are, one `step` after the other."""
+        return math.floor((self.high - self.low) / step + 1e-9) + 1
 
     def rounded(self, value: float) -> Any:
         """Return a number as it is used: whole, or with as many digits as people read, and never outside."""
@@ -126,7 +134,7 @@ class Space:
 
     def combinations(self, count: int) -> int:
         """Return how many a grid has, with `count` values of each range; raises SettingsError as `grid` does."""
-        total = math.prod(len(parameter.points(count)) for parameter in self.parameters)
+        total = math.prod(parameter.count(count) for parameter in self.parameters)
         if total > _MOST_COMBINATIONS:
             raise SettingsError("tune.method", f"a grid would have {total} combinations; choose random or TPE")
         return total

@@ -87,7 +87,7 @@ def _parameter(address: str, text: str) -> Parameter:
     values = listed(text)
     found = _range(address, text, kind, option) if values is None else _choices(address, values, kind, option)
     key = address.partition(".")[2]
-    for value in found.points(2) if isinstance(found, Range) else found.values:
+    for value in map(found.rounded, (found.low, found.high)) if isinstance(found, Range) else found.values:
         try:
             section.from_mapping({key: found.settings(value)[address]})
         except SettingsError as error:
@@ -165,6 +165,8 @@ def _range(address: str, text: str, kind: Any, option: Option) -> Range:
         raise SettingsError(address, "a log range must begin above 0")
     if _LOG in words and _STEP in words:
         raise SettingsError(address, "a log range has no step")
+    if is_whole and not float(words.get(_STEP, 1.0)).is_integer():
+        raise SettingsError(address, "is a whole number, and so must the step be")
     made = Range(address, low, high, _LOG in words, is_whole, words.get(_STEP, 0.0), kind is str, unit)
     for end in (low, high):
         take(address, made.settings(end)[address], kind, option)

@@ -86,6 +86,7 @@ def test_what_is_tried_becomes_settings_as_the_job_has_them():
         ("train.ema_decay = 0..0.5 log", "train.ema_decay: a log range must begin above 0"),
         ("train.ema_decay = 0.1..0.5 log step 0.1", "train.ema_decay: a log range has no step"),
         ("train.ema_decay = 0.1..0.5 step 0", "train.ema_decay: the step of a range must be above 0"),
+        ("train.seed = 1..3 step 0.5", "train.seed: is a whole number, and so must the step be"),
         ("train.ema_decay = 0.5..1.5", "train.ema_decay: must be at most 0.99999, not 1.5"),
         ("data.batch_size = 0..4", "data.batch_size: must be at least 1, not 0"),
         ("data.batch_size = 1.5..4", "data.batch_size: must be a whole number, not '1.5'"),
@@ -194,3 +195,12 @@ def test_a_range_of_a_length_may_be_in_epochs(line, settings):
 def test_a_range_of_anything_else_may_not(line, reason):
     with pytest.raises(SettingsError, match=reason):
         only(line)
+
+
+def test_a_grid_of_fine_steps_has_all_of_them_or_is_refused_at_once():
+    fine = only("schedule.rate = 0.001..0.002 step 0.0000001")
+    assert len({fine.settings(value)["schedule.rate"] for value in fine.points(3)}) == 10_001
+    finer = space.Space((only("schedule.rate = 0.001..0.002 step 1e-12"),))
+    with pytest.raises(SettingsError, match="a grid would have 1000000001 combinations; choose random or TPE"):
+        finer.grid(3)
+    assert finer.draw(1, 1) != finer.draw(1, 2)
