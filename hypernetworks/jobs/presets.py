@@ -185,7 +185,7 @@ class Shelf:
         try:
             loaded = self.kind.read(content, path.name).values
         except SettingsError as error:
-            raise SettingsError(FIELD, f"{path.name} cannot be read: {error.reason}") from error
+            raise SettingsError(FIELD, f"{path.name} {error.reason}") from error
         return {address: value for address, value in loaded.items() if address in self.kind.options}
 
     def _all(self) -> Iterator[Shipped]:

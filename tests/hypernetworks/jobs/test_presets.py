@@ -120,7 +120,7 @@ def test_a_broken_file_is_told_when_it_is_chosen_and_hides_no_other(tmp_path, co
     (tmp_path / "bad.training.toml").write_bytes(content)
     form = {**form_of(TRAINING), "schedule.rate": "7e-5"}
     shelf.save("good", form)
-    with pytest.raises(SettingsError, match=r"bad\.training\.toml cannot be read"):
+    with pytest.raises(SettingsError, match=r"bad\.training\.toml (cannot be read: (?!cannot)|is no |has none )"):
         shelf.get("bad")
     assert shelf.matching(form).name == "good"
     (tmp_path / "bad.training.toml").unlink()
