@@ -26,6 +26,7 @@ from .rate_search import Horizons
 from .resume import changes_since, state_to_resume
 from .settings.job import Job
 from .state_file import SavedRun
+from .tracking import uploads
 from .tracking.previews import preview_requests
 
 _SHOWN_SIZES = 8
@@ -147,8 +148,7 @@ def make_plan(job: Job, ports: Ports, resume: bool = False) -> TrainingPlan:
         paths = OutputPaths.of(job, ports, resume)
     with errors:
         Precision(job.train.precision, denoiser.device, denoiser.dtype)
-    with errors:  # for any weight: whether it is installed and takes its options
-        check(job.optimizer.name, job.optimizer.arguments)
+    _check_packages(job, denoiser, errors)
     with errors:
         cache = _latent_cache(job, ports)
         known = cache.known_pictures() if cache else {}
@@ -193,6 +193,15 @@ def make_plan(job: Job, ports: Ports, resume: bool = False) -> TrainingPlan:
         changes=changes_since(resumed, origin, job, end_step) if resumed else (),
         run=(resumed.run if resumed else "") or secrets.token_hex(8),
     )
+
+
+def _check_packages(job: Job, denoiser: Denoiser, errors: ErrorCollector) -> None:
+    """Collect what is wrong with the packages of others that the run will use."""
+    with errors:  # for any weight: whether it is installed and takes its options
+        check(job.optimizer.name, job.optimizer.arguments, denoiser.device)
+    with errors:
+        if job.output.huggingface_repo:
+            uploads.service()
 
 
 def _latent_cache(job: Job, ports: Ports) -> Cache | None:

@@ -141,8 +141,8 @@ class _Run:
         After a failure the weights, if they are still finite, are saved next to the log, never under the name.
         """
         plan = self.plan
-        uploads = self._open_uploads() if self.ranks.is_first else None
         logs = self._open_logs() if self.ranks.is_first else []
+        uploads = self._open_uploads() if self.ranks.is_first else None
         callbacks: list[Callback] = [self.monitor]
         if self.ranks.is_first:
             # Last, what is done between steps: all that belongs to the step is done then.
@@ -241,7 +241,7 @@ class _Run:
     def _open_uploads(self) -> Uploads | None:
         if not self.plan.job.output.huggingface_repo:
             return None
-        uploads = Uploads(self.plan.job.output, self.notes)
+        uploads = Uploads(self.plan.job.output, self.notes, self.ports.progress.is_interrupted)
         self.saver.listeners.append(uploads.send)
         return uploads
 

@@ -67,7 +67,7 @@ class Shelf:
             return None
         try:
             found = getattr(importlib.import_module(module), attribute, None)
-        except ImportError:
+        except Exception:  # a broken installation raises whatever it likes; the run tells what it lacks
             return None
         if inspect.isclass(found) and issubclass(found, self.base) and found is not self.base:
             return found

@@ -207,6 +207,10 @@ def _class(name: str) -> Any:
         raise SettingsError(
             "optimizer.name", f"{name} needs the package {kind.package}, which is not installed or too old"
         ) from error
+    except Exception as error:  # a broken installation raises whatever it likes
+        raise SettingsError(
+            "optimizer.name", f"{name} needs the package {kind.package}, which does not load here: {error}"
+        ) from error
 
 
 def _checked(name: str, cls: Any, text: str) -> dict[str, Any]:

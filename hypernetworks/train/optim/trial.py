@@ -16,15 +16,19 @@ from .optimizers import KINDS, build
 _SHAPES = ((4, 2), (4,))
 _STEPS = 2
 _RATE = 1e-3
+_CPU = torch.device("cpu")
 
 
-def check(name: str, arguments: str) -> None:
+def check(name: str, arguments: str, device: torch.device = _CPU) -> None:
     """Find out whether an optimizer can be made, trains from gradients alone, and goes on from a saved state.
+
+    Args:
+        device: where it will train; some have no step for a CPU.
 
     Raises:
         SettingsError: its package is missing, it refuses its options or the weights, or it cannot do one of these.
     """
-    weights = _weights()
+    weights = _weights(device)
     optimizer = build(weights, name, arguments)
     if name in KINDS:
         return
@@ -51,7 +55,7 @@ def _goes_on(optimizer: torch.optim.Optimizer, weights: list[torch.Tensor], name
     torch_writer.check(state)
     others: list[torch.Tensor] = [torch.nn.Parameter(weight.detach().clone()) for weight in weights]
     other = make(others)
-    put_back(other, OptimizerForm.of([weights], make, torch.device("cpu")).take(state))
+    put_back(other, OptimizerForm.of([weights], make, weights[0].device).take(state))
     for step in range(1, _STEPS + 1):
         _step(optimizer, weights, step)
         _step(other, others, step)
@@ -62,14 +66,14 @@ def _not_continued(name: str) -> SettingsError:
     return SettingsError("optimizer.name", f"{name} does not go on from a saved state as it would without a break")
 
 
-def _weights() -> list[torch.Tensor]:
+def _weights(device: torch.device) -> list[torch.Tensor]:
     generator = torch.Generator().manual_seed(0)
-    return [torch.nn.Parameter(torch.randn(shape, generator=generator)) for shape in _SHAPES]
+    return [torch.nn.Parameter(torch.randn(shape, generator=generator).to(device)) for shape in _SHAPES]
 
 
 def _step(optimizer: torch.optim.Optimizer, weights: list[torch.Tensor], number: int) -> None:
     generator = torch.Generator().manual_seed(number + 1)
     for weight in weights:
-        weight.grad = torch.randn(weight.shape, generator=generator)
+        weight.grad = torch.randn(weight.shape, generator=generator).to(weight.device)
     optimizer.param_groups[0]["lr"] = _RATE
     optimizer.step()

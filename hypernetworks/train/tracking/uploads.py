@@ -6,6 +6,8 @@ import importlib
 import logging
 import queue
 import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,23 +20,39 @@ _log = logging.getLogger(__name__)
 _SETTING = "output.huggingface_repo"
 #: How long the end of a run waits for what is still being sent.
 PATIENCE_S = 300.0
+AFTER_STOP_S = 10.0
+"""And how long once somebody has interrupted it."""
+_LOOK_S = 0.2
+
+
+def service() -> Any:
+    """Return the package's own access to the service, with the token of its own login; nothing is sent.
+
+    Raises:
+        SettingsError: the package is missing or does not load, or nobody is logged in.
+    """
+    try:
+        hub = importlib.import_module("huggingface_hub")
+    except Exception as error:  # a broken installation raises whatever it likes
+        raise SettingsError(_SETTING, "needs the package huggingface_hub") from error
+    if not (hub.get_token() if hasattr(hub, "get_token") else hub.HfFolder.get_token()):
+        raise SettingsError(_SETTING, "needs a login: run huggingface-cli login once")
+    return hub.HfApi()
 
 
 class Uploads:
-    """Sends files one after another, in a thread of its own, with the token of the package's own login.
+    """Sends files one after another, in a thread of its own.
+
+    Args:
+        is_stopped: tells whether somebody has interrupted the run.
 
     Raises:
-        SettingsError: the package is missing, or nobody is logged in.
+        SettingsError: as `service`.
     """
 
-    def __init__(self, settings: OutputSettings, notes: Notes) -> None:
-        try:
-            hub = importlib.import_module("huggingface_hub")
-        except ImportError as error:
-            raise SettingsError(_SETTING, "needs the package huggingface_hub") from error
-        self._api: Any = hub.HfApi()
-        if not (hub.get_token() if hasattr(hub, "get_token") else hub.HfFolder.get_token()):
-            raise SettingsError(_SETTING, "needs a login: run huggingface-cli login once")
+    def __init__(self, settings: OutputSettings, notes: Notes, is_stopped: Callable[[], bool]) -> None:
+        self._api = service()
+        self._is_stopped = is_stopped
         self._settings = settings
         self._notes = notes
         self._waiting: queue.SimpleQueue[tuple[str, bytes] | None] = queue.SimpleQueue()
@@ -49,9 +67,13 @@ class Uploads:
             self._notes.warn(self._refusal(path.name, error.strerror or str(error)))
 
     def close(self) -> None:
-        """Wait until all is sent, but not for ever."""
+        """Wait until all is sent, but not for ever, and only shortly once somebody wants the run to end."""
         self._waiting.put(None)
-        self._thread.join(PATIENCE_S)
+        end = time.monotonic() + PATIENCE_S
+        while self._thread.is_alive() and time.monotonic() < end:
+            self._thread.join(_LOOK_S)
+            if self._is_stopped():
+                self._is_stopped, end = bool, min(end, time.monotonic() + AFTER_STOP_S)
         if self._thread.is_alive():
             self._notes.warn(
                 f"{self._settings.huggingface_repo} has not got all files yet; they are no longer waited for."

@@ -6,6 +6,7 @@ import pytest
 import torch
 from hypernetwork_workbench.hypernetworks.base.errors import SettingsError
 from hypernetwork_workbench.hypernetworks.train.optim import optimizers, trial
+from hypernetwork_workbench.hypernetworks.train.plan import make_plan
 from hypernetwork_workbench.hypernetworks.train.run import train
 from hypernetwork_workbench.hypernetworks.train.settings.optimizer import OptimizerSettings
 
@@ -81,6 +82,27 @@ def test_a_package_that_is_missing_is_told_when_the_run_starts(pictures, tmp_pat
 def test_what_cannot_train_a_network_here_is_refused_before_the_run(name, reason):
     with pytest.raises(SettingsError, match=rf"^optimizer\.name: {reason}"):
         trial.check(name, "")
+
+
+def test_an_optimizer_is_tried_where_it_will_train(pictures, tmp_path, monkeypatch):
+    tried = []
+    monkeypatch.setattr(trial, "_weights", lambda device: tried.append(device) or [])
+    ports = fake_ports(tmp_path)
+    ports.denoiser.device = torch.device("meta")
+    with pytest.raises(SettingsError):
+        make_plan(make_job(pictures, optimizer__name="torch.optim.Rprop"), ports)
+    assert tried == [ports.denoiser.device]
+
+
+@pytest.mark.parametrize("error", [RuntimeError("no CUDA"), OSError("libcudart.so: no such file")])
+def test_a_package_that_does_not_load_is_told_when_the_run_starts(monkeypatch, error):
+    def broken(name):
+        raise error
+
+    monkeypatch.setattr("importlib.import_module", broken)
+    assert OptimizerSettings(name="torch.optim.Rprop").name == "torch.optim.Rprop"
+    with pytest.raises(SettingsError, match=f"needs the package torch, which does not load here: {error}"):
+        trial.check("torch.optim.Rprop", "")
 
 
 def test_wrong_options_are_named_as_those():

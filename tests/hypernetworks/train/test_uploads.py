@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+import threading
+import time
 
 import pytest
 from hypernetwork_workbench.hypernetworks.base.errors import SettingsError
@@ -41,7 +43,7 @@ def test_a_copy_that_is_deleted_before_its_turn_is_sent_all_the_same(tmp_path, m
     with hub.running(monkeypatch) as there:
         work = uploads.Uploads._work
         monkeypatch.setattr(uploads.Uploads, "_work", lambda self: None)  # its turn has not come
-        sender = uploads.Uploads(OutputSettings(name="x", huggingface_repo="someone/night"), notes)
+        sender = uploads.Uploads(OutputSettings(name="x", huggingface_repo="someone/night"), notes, bool)
         sender.send(copy)
         copy.unlink()
         sender.send(copy)
@@ -69,15 +71,36 @@ def test_a_run_does_not_wait_for_ever(pictures, tmp_path, monkeypatch):
     assert result.notes in ((), ("someone/night has not got all files yet; they are no longer waited for.",))
 
 
+def test_who_interrupts_a_run_does_not_wait_for_a_slow_hub(pictures, tmp_path, monkeypatch):
+    sending = threading.Event()
+    monkeypatch.setattr(uploads, "AFTER_STOP_S", 0.0)
+    monkeypatch.setattr(uploads.Uploads, "_work", lambda self: sending.wait(60))
+    with hub.running(monkeypatch):
+        began = time.monotonic()
+        result = train(make_job(pictures, **CHANGES), fake_ports(tmp_path, stop_after=3))
+        assert time.monotonic() - began < 30
+    sending.set()
+    assert result.notes == ("someone/night has not got all files yet; they are no longer waited for.",)
+
+
+def test_logs_that_cannot_be_opened_leave_no_thread(pictures, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "wandb", None)
+    with hub.running(monkeypatch), pytest.raises(SettingsError, match="wandb"):
+        train(make_job(pictures, **CHANGES, output__wandb=True), fake_ports(tmp_path))
+    assert not [one for one in threading.enumerate() if one.name == "uploads"]
+
+
 def test_without_a_login_or_the_package_no_run_begins(pictures, tmp_path, monkeypatch):
     import huggingface_hub
 
     monkeypatch.setattr(huggingface_hub, "get_token", lambda: None)
+    ports = fake_ports(tmp_path)
     with pytest.raises(SettingsError, match=r"^output\.huggingface_repo: needs a login"):
-        train(make_job(pictures, **CHANGES), fake_ports(tmp_path))
+        train(make_job(pictures, **CHANGES), ports)
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
     with pytest.raises(SettingsError, match=r"^output\.huggingface_repo: needs the package huggingface_hub"):
-        train(make_job(pictures, **CHANGES), fake_ports(tmp_path))
+        train(make_job(pictures, **CHANGES), ports)
+    assert ports.encoder.encoded_pictures == 0
 
 
 @pytest.mark.parametrize("text", ["night", "https://huggingface.co/a/b", "a/b/c", "../x", "a b/c", "-a/b"])
