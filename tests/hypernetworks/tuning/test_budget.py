@@ -167,3 +167,13 @@ def test_the_trials_to_come_take_as_long_as_those_before_or_what_is_left_of_the_
     assert Others(at_work, [*done, other], 3, 0.0).seconds(5.0) == 7.0
     assert Others(at_work, done, 3, 25.0).seconds(5.0) == 6.0
     assert Others(at_work, done, 1, 0.0).seconds(5.0) == 0.0
+
+
+def test_what_other_workers_have_taken_so_far_counts(pictures, tmp_path, url, store_of, monkeypatch):
+    store = store_of("elsewhere")
+    store.claim(0)
+    store.set_point(0, POINT)
+    store.beat(0, {"seconds": 1000.0, "steps_taken": 5})
+    facts = {"seconds": 1001.0, "steps": 8}
+    monkeypatch.setattr(study._Worker, "_wait", lambda *_: store.finish(0, trials.COMPLETE, (1.0,), facts))
+    assert len(tune(pictures, tmp_path, url, max_minutes=10).trials) == 1
