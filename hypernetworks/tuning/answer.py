@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw
 
 from ..base import lettering
 from ..base.atomic import write_bytes, write_text
-from ..base.errors import SettingsError
+from ..base.errors import HypernetworkFileError, SettingsError
 from ..train.records import Points, read_record
 from ..train.settings.job_file import job_text
 from ..train.tracking.previews import save_picture
@@ -121,6 +121,10 @@ class Answer:
             HypernetworkFileError: the disk refuses one.
         """
         folder = self.study.folder
+        try:
+            folder.mkdir(parents=True, exist_ok=True)  # other workers may have done all of the trials
+        except OSError as error:
+            raise HypernetworkFileError(f"the folder {folder} cannot be made: {error.strerror}") from error
         written = [folder / TABLE]
         write_bytes(written[0], self.csv().encode("utf-8-sig"))  # with a mark, so that a spreadsheet reads it as UTF-8
         if self.best:
