@@ -8,6 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, NamedTuple
 
+import torch
+from torch import Tensor
+
 from ..base.errors import TrainingError
 from ..base.forms import Anything, ListOf, Record, Row, Table, Text, UnfitError
 from ..base.names import printable
@@ -16,6 +19,7 @@ from ..network.hypernetwork import Hypernetwork
 from ..ports import Ports
 from ..ranks import Ranks
 from .settings.job import SECTIONS, Job
+from .settings.loss import OF_CHECKPOINT
 
 MAX_CHARACTERS = 1 << 27
 _SHOWN = 5
@@ -49,7 +53,14 @@ FREE = {
 #: Of no account: where a run is and what it may replace, and what the weights of the state stand for.
 UNTOLD = {"output.name", "output.dir", "output.overwrite", "output.resume_changed"}
 _FIRST_WEIGHTS = {"weight_init", "init_std", "zero_last_layer"}
-_MODEL = {"checkpoint": "the checkpoint", "vae": "the VAE", "text_encoder": "the text encoder or one of its settings"}
+_MODEL = {
+    "checkpoint": "the checkpoint",
+    "vae": "the VAE",
+    "text_encoder": "the text encoder or one of its settings",
+    "prediction": "the prediction of the checkpoint",
+    "noise_schedule": "the noise schedule of the checkpoint",
+}
+_SCHEDULE_POINTS = 4
 
 
 class Change(NamedTuple):
@@ -81,7 +92,7 @@ class Origin:
     Attributes:
         settings: by `section.key`.
         structure: of the network, without what concerns first weights alone.
-        model: fingerprints of the checkpoint and of its encoders.
+        model: fingerprints of the checkpoint, its encoders and, where no setting says them, prediction and schedule.
         pictures: in the order of the dataset.
     """
 
@@ -101,6 +112,10 @@ class Origin:
             "vae": ports.encoder.picture_fingerprint(),
             "text_encoder": ports.encoder.text_fingerprint(),
         }
+        if job.loss.prediction == OF_CHECKPOINT:
+            model["prediction"] = ports.denoiser.prediction
+        if job.loss.noise_schedule == OF_CHECKPOINT:
+            model["noise_schedule"] = _schedule(ports.denoiser.alphas_cumprod)
         return cls(settings, structure, model, tuple(map(_picture, dataset.samples))).plain()
 
     @classmethod
@@ -156,6 +171,14 @@ def check_same(ranks: Ranks, own: Origin, start_step: int, network: Hypernetwork
         found.append("it starts from other weights, or at another step")
     if found:
         raise TrainingError(f"this process does not train what the first one trains: {'; '.join(found)}")
+
+
+def _schedule(alphas_cumprod: Tensor) -> str:
+    """Return a text that differs for another noise schedule, but not for another way to round it."""
+    places = torch.linspace(0, len(alphas_cumprod) - 1, _SCHEDULE_POINTS).long().tolist()
+    shares = alphas_cumprod.tolist()
+    # How little signal is left at the end is what schedules differ in.
+    return " ".join([str(len(shares)), *(f"{shares[place] ** 0.5:.3f}" for place in places)])
 
 
 def _picture(sample: Sample) -> Picture:

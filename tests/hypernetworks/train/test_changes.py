@@ -5,6 +5,7 @@ import json
 import shutil
 
 import pytest
+import torch
 from hypernetwork_workbench.hypernetworks import files
 from hypernetwork_workbench.hypernetworks.base.errors import SettingsError
 from hypernetwork_workbench.hypernetworks.base.forms import UnfitError
@@ -127,6 +128,38 @@ def test_another_checkpoint_or_structure_is_told(half):
     ports.encoder.picture_fingerprint = lambda: "another VAE"
     with pytest.raises(SettingsError, match="the VAE is another"):
         train(make_job(half[0]), ports, resume=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "setting", "text"),
+    [
+        ("prediction", "v", "epsilon", "the prediction of the checkpoint is another"),
+        (
+            "alphas_cumprod",
+            torch.linspace(0.999, 0.0, 100),
+            "zero terminal SNR",
+            "the noise schedule of the checkpoint is",
+        ),
+    ],
+)
+def test_a_host_that_takes_the_model_for_another_is_told(half, tmp_path, name, value, setting, text):
+    ports = fake_ports(half[1])
+    setattr(ports.denoiser, name, value)
+    with pytest.raises(SettingsError, match=text):
+        train(make_job(half[0]), ports, resume=True)
+    # Where a setting says it, the host has no say.
+    key = "loss__prediction" if name == "prediction" else "loss__noise_schedule"
+    job = make_job(half[0], output__sheet=False, **{key: setting})
+    train(job, fake_ports(tmp_path / "said", stop_after=5))
+    ports = fake_ports(tmp_path / "said")
+    setattr(ports.denoiser, name, value)
+    make_plan(job, ports, resume=True)  # it raises for a change that breaks the run
+    assert train(job, ports, resume=True).notes == ()
+
+
+def test_the_same_schedule_rounded_in_another_way_is_no_change():
+    alphas = torch.cumprod(1 - torch.linspace(0.00085**0.5, 0.012**0.5, 1000).double() ** 2, 0)
+    assert origin._schedule(alphas) == origin._schedule(alphas.float() * (1 + 1e-6))
 
 
 def test_a_run_whose_steps_are_done_is_finished_whatever_has_changed(half, tmp_path):
