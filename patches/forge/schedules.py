@@ -52,16 +52,36 @@ def taken_for(model: Any, prediction: str, alphas_cumprod: Tensor) -> Iterator[N
     """Let the host sample as if its U-Net predicted this on this schedule; see `hypernetworks.ports.Denoiser`."""
     schedule = schedule_of(model)
     alphas = for_samplers(alphas_cumprod.to(schedule.sigmas.device))
+    sigmas = ((1 - alphas) / alphas).sqrt()
     before, option = (schedule.sigmas, _objective(schedule)), shared.opts.data.get(temporary.SCHEDULE_OPTION)
     try:
         if option is not None:
             shared.opts.data[temporary.SCHEDULE_OPTION] = "Default"
-        _set(schedule, ((1 - alphas) / alphas).sqrt(), _as_here(schedule, prediction))
-        yield
+        _set(schedule, sigmas, _as_here(schedule, prediction))
+        with _remembered(sigmas, alphas):
+            yield
     finally:
         _set(schedule, *before)
         if option is not None:
             shared.opts.data[temporary.SCHEDULE_OPTION] = option
+
+
+@contextmanager
+def _remembered(sigmas: Tensor, alphas: Tensor) -> Iterator[None]:
+    """Let reForge, which once made a picture without signal at the end, go back to these after each picture.
+
+    Its samplers of timesteps read the shares of signal off the checkpoint too.
+    """
+    checkpoint = shared.sd_model
+    given = {"sigmas_original": sigmas, "alphas_cumprod": alphas, "alphas_cumprod_original": alphas}
+    before = {name: getattr(checkpoint, name) for name in given if hasattr(checkpoint, name)}
+    try:
+        for name, value in before.items():
+            setattr(checkpoint, name, given[name].to(value.device))
+        yield
+    finally:
+        for name, value in before.items():
+            setattr(checkpoint, name, value)
 
 
 def _objective(schedule: Any) -> Any:

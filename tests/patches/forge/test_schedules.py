@@ -118,3 +118,36 @@ def test_pictures_may_take_the_u_net_for_another_for_a_while(host, monkeypatch, 
     assert schedules.prediction(model) == "epsilon"
     assert schedules.schedule_of(model).sigmas is EPS.sigmas
     assert shared.opts.data["sd_noise_schedule"] == "Zero Terminal SNR"
+
+
+def test_a_host_that_goes_back_to_an_earlier_schedule_after_each_picture_goes_back_to_this_one(host, monkeypatch):
+    from hypernetwork_workbench.patches.forge import schedules
+
+    checkpoint = SimpleNamespace(sigmas_original=EPS.sigmas, alphas_cumprod=SIGNAL, alphas_cumprod_original=SIGNAL)
+    monkeypatch.setattr(host.module("shared"), "sd_model", checkpoint)
+    model = reforge(type("ModelSamplingDiscrete", (_Settable,), {"__module__": __name__}), EPS)
+    wanted = SIGNAL * 0.5
+
+    def picture():
+        """End a picture as reForge does, once it has made one without signal at the end."""
+        model.model_sampling.set_sigmas(checkpoint.sigmas_original)
+        checkpoint.alphas_cumprod = checkpoint.alphas_cumprod_original
+
+    with schedules.taken_for(model, "v", wanted):
+        for _ in range(2):
+            assert torch.allclose(schedules.signal(model), wanted, atol=1e-6)
+            assert torch.equal(checkpoint.alphas_cumprod, wanted)
+            picture()
+    assert schedules.schedule_of(model).sigmas is EPS.sigmas
+    assert checkpoint.sigmas_original is EPS.sigmas
+    assert checkpoint.alphas_cumprod is checkpoint.alphas_cumprod_original is SIGNAL
+
+
+def test_what_the_host_does_not_keep_is_not_added(host, monkeypatch):
+    from hypernetwork_workbench.patches.forge import schedules
+
+    checkpoint = SimpleNamespace()
+    monkeypatch.setattr(host.module("shared"), "sd_model", checkpoint)
+    model = reforge(type("ModelSamplingDiscrete", (_Settable,), {"__module__": __name__}), EPS)
+    with schedules.taken_for(model, "v", SIGNAL * 0.5):
+        assert not vars(checkpoint)
