@@ -45,7 +45,11 @@ class ForgeEncoder(HostEncoder):
     def text_fingerprint(self) -> str:
         """Return the hash of the text encoder's weights and of the settings and embeddings that change its output."""
         settings = [*text_settings(), *_embeddings()]
-        return fingerprint(backend.originals().clip.cond_stage_model, *settings)
+        clip = backend.originals().clip
+        with backend.encoders_needed():
+            # The last picture's LoRAs are still in the weights, until the text encoder is loaded without them.
+            backend.load(clip.patcher)
+            return fingerprint(clip.cond_stage_model, *settings)
 
     def encode_texts(self, texts: Sequence[str]) -> Sequence[Conditioning]:
         """Return the conditionings of the texts, each as the host encodes it alone; raises what others' do."""

@@ -90,6 +90,26 @@ def test_the_memory_manager_brings_the_vae_and_takes_both_while_only_the_u_net_w
     assert loaded() == both()
 
 
+def test_a_lora_that_the_last_picture_left_in_the_text_encoder_is_not_in_its_fingerprint(encoder, forge, monkeypatch):
+    checkpoint, manager = forge
+    clip = checkpoint.forge_objects_original.clip
+    before, weight = encoder.text_fingerprint(), next(clip.cond_stage_model.parameters())
+    kept, load = weight.detach().clone(), manager.load_models_gpu
+
+    def loading(models, memory_required=0):
+        """Take the LoRA out of the weights, as the host does when a part is loaded that has none."""
+        if models[0] is clip.patcher:
+            weight.data.copy_(kept)
+        load(models, memory_required)
+
+    monkeypatch.setattr(manager, "load_models_gpu", loading)
+    weight.data.add_(1)
+    try:
+        assert encoder.text_fingerprint() == before
+    finally:
+        weight.data.copy_(kept)
+
+
 def test_fingerprints_tell_what_changes_the_numbers(encoder, forge, host, monkeypatch):
     checkpoint, _ = forge
     picture, text = encoder.picture_fingerprint(), encoder.text_fingerprint()
