@@ -1,12 +1,22 @@
 """What Forge and reForge keep around a checkpoint, by their own names; elsewhere nothing of this exists."""
 
-from .checkpoint import chosen, is_here, kept_checkpoint, load_chosen, originals, with_choice, without_changes
+from .checkpoint import (
+    chosen,
+    is_chosen_loaded,
+    is_here,
+    kept_checkpoint,
+    load_chosen,
+    originals,
+    with_choice,
+    without_changes,
+)
 from .memory import encoders_away, encoders_needed, is_settled, load, picture
 
 __all__ = [
     "chosen",
     "encoders_away",
     "encoders_needed",
+    "is_chosen_loaded",
     "is_here",
     "is_settled",
     "kept_checkpoint",

@@ -47,6 +47,12 @@ def chosen() -> Any:
     return getattr(getattr(sd_models, "model_data", None), "forge_loading_parameters", None)
 
 
+def is_chosen_loaded() -> bool:
+    """Tell whether the checkpoint that is chosen in the page is the loaded one."""
+    parameters = chosen()
+    return parameters is None or sd_models.model_data.forge_hash == str(parameters)
+
+
 @contextmanager
 def with_choice(parameters: Any) -> Iterator[None]:
     """Let pictures be made with the checkpoint that `chosen` has returned earlier, whatever is chosen by now."""

@@ -20,7 +20,7 @@ from ...hypernetworks.ports import BetweenSteps, Ports, Progress
 from ...hypernetworks.ranks import ALONE, Ranks
 from ...hypernetworks.train import FoundRate, TrainResult, find_rate, make_plan, train
 from ...hypernetworks.train.settings.job import Job
-from .. import forge
+from .. import backend, forge
 from ..forge.denoiser import check_checkpoint
 from ..model import host
 from ..model.previews import find_sampler
@@ -237,7 +237,8 @@ def _shown(run: Run | None) -> Iterator[RunProgress | None]:
 def require_training() -> None:
     """Raise TrainingError where nothing can be trained, in this host or as it was started or set."""
     if capabilities.attention_has_hooks():
-        check_checkpoint()
+        if backend.is_chosen_loaded():  # else the run loads it first, and judges it then
+            check_checkpoint()
         return
     if getattr(shared.cmd_opts, "lowvram", False):
         # The host then moves each block of the U-Net to the GPU in turn, which leaves no way to keep gradients.

@@ -39,6 +39,21 @@ def test_ports_load_what_is_chosen_once(choice):
     assert choice.loads == [FIRST]
 
 
+def test_the_checkpoint_that_is_being_left_is_not_judged(choice, forge):
+    from hypernetwork_workbench.patches.forge import ports
+    from hypernetwork_workbench.patches.runs import training
+
+    ports()
+    model = forge[0].forge_objects.unet.model
+    model.predictor.prediction_type = "const"
+    with pytest.raises(TrainingError, match="neither noise nor velocity"):
+        training.require_training()
+    choice.forge_loading_parameters = SECOND
+    training.require_training()
+    with pytest.raises(TrainingError, match="neither noise nor velocity"):  # what is chosen is judged once loaded
+        ports()
+
+
 def test_a_checkpoint_that_cannot_be_loaded_ends_the_run_with_a_sentence(choice):
     from hypernetwork_workbench.patches.forge import ports
 
