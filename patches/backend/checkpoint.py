@@ -49,8 +49,9 @@ def chosen() -> Any:
 
 def is_chosen_loaded() -> bool:
     """Tell whether the checkpoint that is chosen in the page is the loaded one."""
+    data: Any = getattr(sd_models, "model_data", None)
     parameters = chosen()
-    return parameters is None or sd_models.model_data.forge_hash == str(parameters)
+    return parameters is None or data.forge_hash == str(parameters)
 
 
 @contextmanager

@@ -38,6 +38,10 @@ height = 64
 framing = "buckets"
 batch_size = 8
 
+[optimizer]
+# Or gradients of no more than rounding errors, which the order of sums changes, move weights as far as others do.
+arguments = "eps=1e-6"
+
 [schedule]
 rate = 0.0001
 
