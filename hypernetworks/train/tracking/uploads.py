@@ -33,8 +33,12 @@ def service() -> Any:
     """
     try:
         hub = importlib.import_module("huggingface_hub")
-    except Exception as error:  # a broken installation raises whatever it likes
+    except ImportError as error:
         raise SettingsError(_SETTING, "needs the package huggingface_hub") from error
+    except Exception as error:  # a broken installation raises whatever it likes
+        raise SettingsError(
+            _SETTING, f"needs the package huggingface_hub, which does not load here: {error}"
+        ) from error
     if not (hub.get_token() if hasattr(hub, "get_token") else hub.HfFolder.get_token()):
         raise SettingsError(_SETTING, "needs a login: run huggingface-cli login once")
     return hub.HfApi()
@@ -69,11 +73,11 @@ class Uploads:
     def close(self) -> None:
         """Wait until all is sent, but not for ever, and only shortly once somebody wants the run to end."""
         self._waiting.put(None)
-        end = time.monotonic() + PATIENCE_S
+        end, is_stopped = time.monotonic() + PATIENCE_S, False
         while self._thread.is_alive() and time.monotonic() < end:
             self._thread.join(_LOOK_S)
-            if self._is_stopped():
-                self._is_stopped, end = bool, min(end, time.monotonic() + AFTER_STOP_S)
+            if not is_stopped and self._is_stopped():
+                end, is_stopped = min(end, time.monotonic() + AFTER_STOP_S), True
         if self._thread.is_alive():
             self._notes.warn(
                 f"{self._settings.huggingface_repo} has not got all files yet; they are no longer waited for."

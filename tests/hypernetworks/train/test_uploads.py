@@ -103,6 +103,15 @@ def test_without_a_login_or_the_package_no_run_begins(pictures, tmp_path, monkey
     assert ports.encoder.encoded_pictures == 0
 
 
+def test_a_package_that_does_not_load_is_told_with_the_reason(monkeypatch):
+    def broken(name):
+        raise RuntimeError("no CUDA")
+
+    monkeypatch.setattr("importlib.import_module", broken)
+    with pytest.raises(SettingsError, match="needs the package huggingface_hub, which does not load here: no CUDA"):
+        uploads.service()
+
+
 @pytest.mark.parametrize("text", ["night", "https://huggingface.co/a/b", "a/b/c", "../x", "a b/c", "-a/b"])
 def test_a_repository_has_an_owner_and_a_name(text):
     with pytest.raises(SettingsError, match="must be such as user/night, not ") as caught:
