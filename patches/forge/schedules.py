@@ -80,6 +80,10 @@ def _remembered(sigmas: Tensor, alphas: Tensor) -> Iterator[None]:
             setattr(checkpoint, name, given[name].to(value.device))
         yield
     finally:
+        # What a first picture in the block made the host keep is of these schedules, and would outlive them.
+        for name in given:
+            if name not in before and hasattr(checkpoint, name):
+                delattr(checkpoint, name)
         for name, value in before.items():
             setattr(checkpoint, name, value)
 

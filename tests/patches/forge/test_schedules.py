@@ -151,3 +151,15 @@ def test_what_the_host_does_not_keep_is_not_added(host, monkeypatch):
     model = reforge(type("ModelSamplingDiscrete", (_Settable,), {"__module__": __name__}), EPS)
     with schedules.taken_for(model, "v", SIGNAL * 0.5):
         assert not vars(checkpoint)
+
+
+def test_what_a_first_picture_makes_the_host_keep_is_forgotten(host, monkeypatch):
+    from hypernetwork_workbench.patches.forge import schedules
+
+    checkpoint = SimpleNamespace(alphas_cumprod=SIGNAL)
+    monkeypatch.setattr(host.module("shared"), "sd_model", checkpoint)
+    model = reforge(type("ModelSamplingDiscrete", (_Settable,), {"__module__": __name__}), EPS)
+    with schedules.taken_for(model, "v", SIGNAL * 0.5):
+        checkpoint.sigmas_original = schedules.schedule_of(model).sigmas
+        checkpoint.alphas_cumprod_original = checkpoint.alphas_cumprod
+    assert vars(checkpoint) == {"alphas_cumprod": SIGNAL}
