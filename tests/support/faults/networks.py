@@ -29,16 +29,15 @@ _PRIME = 2**61 - 1
 def cases() -> Iterator[Case]:
     """Yield the hostile files, those that ask for long work, and files with changed bytes."""
     for name, (make, reason) in hostile.CASES.items():
-        yield Case(f"file: {name}", partial(_refused, make, reason))
+        yield Case(f"file: {name}", partial(_refused, reason), make)
     for name, (ending, write) in _LONG.items():
-        yield Case(f"long work: {name}", partial(_refused, partial(_written, ending, write), ""))
+        yield Case(f"long work: {name}", partial(_refused, ""), partial(_written, ending, write))
     for number in range(_DRAWN):
         for ending in files.SUFFIXES:
             yield Case(f"changed bytes: {ending} {number}", partial(_changed, ending, number))
 
 
-def _refused(make: Callable[[Path], Path], reason: str, folder: Path) -> str:
-    path = make(folder)
+def _refused(reason: str, path: Path) -> str:
     said = ""
     try:
         files.load(path)
