@@ -24,7 +24,7 @@ from .training_cases import Case, draw_pictures, loaded, make_trainer_for
 _SPEED_CASE = Case("demo", 256, batch_size=2)
 _MEMORY_CASE = Case("narrow", 64)
 _TURNS, _TURN_STEPS, _MEMORY_STEPS = 2, 1, 1
-_PICTURES, _SECOND_STARTS = 48, 3
+_PICTURES, _SECOND_STARTS = 48, 8
 
 
 @dataclass(frozen=True)
@@ -91,8 +91,8 @@ def cache_speedup() -> float:
 
 
 def startup_s() -> float:
-    """Return the processor seconds that the extension adds to the host's start."""
-    return float(startup.measure(1)["cases"][0]["processor_seconds"])
+    """Return the processor seconds that the extension adds to the host's start, the median of three."""
+    return float(startup.measure(3)["cases"][0]["processor_seconds"])
 
 
 GOALS: tuple[Goal, ...] = (
