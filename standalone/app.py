@@ -22,6 +22,8 @@ from hypernetwork_workbench.hypernetworks.server.origins import is_loopback
 from hypernetwork_workbench.standalone import host as embedded
 from hypernetwork_workbench.standalone import ldm_support, page_access, served_files
 from hypernetwork_workbench.standalone.command_errors import with_error_report
+from hypernetwork_workbench.standalone.until_whole import UntilWhole
+from starlette.middleware import Middleware
 
 log = logging.getLogger("workbench.host")
 SECONDS_TO_CLOSE = 3
@@ -120,6 +122,7 @@ def launch(host: embedded.Host) -> Any:
     shared.demo = host.module("ui").create_ui()
     shared.demo.queue(64, api_open=False)
     options = shared.cmd_opts
+    whole = threading.Event()
     with ldm_support.quiet():
         app, _, _ = shared.demo.launch(
             server_name=_in_address(options.server_name),
@@ -130,8 +133,8 @@ def launch(host: embedded.Host) -> Any:
             app_kwargs={
                 "docs_url": "/docs",
                 "redoc_url": "/redoc",
-                # Both are there before the first request.
-                "middleware": [page_access.middleware(options)],
+                # They are there before the first request.
+                "middleware": [page_access.middleware(options), Middleware(UntilWhole, whole=whole)],
                 "routes": _served(host).routes(),
             },
         )
@@ -140,6 +143,7 @@ def launch(host: embedded.Host) -> Any:
     app.middleware_stack = None
     host.module("progress").setup_progress_api(app)
     callbacks.app_started_callback(shared.demo, app)
+    whole.set()
     return shared.demo
 
 

@@ -30,7 +30,8 @@ TALLEST_PX = 2400
 #: How long the page may take for anything, also where the machine has much else to do.
 PATIENCE_S = 120.0
 #: What the page asks while the server is built anew ("Reload UI").
-_AWAY = ("/internal/progress", "ERR_CONNECTION_REFUSED")
+_ASKED_AWAY = "/internal/progress"
+_AWAY = ("ERR_CONNECTION_REFUSED", "ERR_CONNECTION_RESET", "ERR_EMPTY_RESPONSE")
 NOT_OURS = ("/assets/", "/webui-assets/", "/favicon", "/manifest.json")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = (
@@ -259,7 +260,8 @@ class Page:
         severe = [
             one["message"]
             for one in entries
-            if one["level"] == "SEVERE" and not all(x in one["message"] for x in _AWAY)
+            if one["level"] == "SEVERE"
+            and not (_ASKED_AWAY in one["message"] and any(reason in one["message"] for reason in _AWAY))
         ]
         self.errors += [
             one for one in severe if one.startswith(self.address) and not any(name in one for name in NOT_OURS)
