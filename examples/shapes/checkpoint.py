@@ -59,12 +59,16 @@ def save_checkpoint(demo: Demo, path: Path) -> None:
         TEXT_PREFIX: demo.text,
     }
     weights = {
-        prefix + name: tensor.detach().to(torch.float16).contiguous()
-        for prefix, module in parts.items()
-        for name, tensor in module.state_dict().items()
+        prefix + name: tensor for prefix, module in parts.items() for name, tensor in module.state_dict().items()
     }
+    write_weights(weights, path)
+
+
+def write_weights(weights: Mapping[str, torch.Tensor], path: Path) -> None:
+    """Write weights to a .safetensors file in fp16, by a temporary name in the same folder."""
+    halved = {name: tensor.detach().to(torch.float16).contiguous() for name, tensor in weights.items()}
     temporary = path.with_name(path.name + ".tmp")
-    temporary.write_bytes(save(weights, metadata={"format": "pt"}))
+    temporary.write_bytes(save(halved, metadata={"format": "pt"}))
     temporary.replace(path)
 
 
@@ -121,6 +125,11 @@ def config() -> dict[str, Any]:
 
 def save_config(path: Path) -> None:
     """Write the config as YAML, by a temporary name in the same folder."""
+    write_yaml(config(), path)
+
+
+def write_yaml(content: Mapping[str, Any], path: Path) -> None:
+    """Write a config as YAML, by a temporary name in the same folder."""
     temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(OmegaConf.to_yaml(OmegaConf.create(config())), encoding="utf-8")
+    temporary.write_text(OmegaConf.to_yaml(OmegaConf.create(dict(content))), encoding="utf-8")
     temporary.replace(path)

@@ -11,7 +11,7 @@ from .captions import caption, for_training, held_out
 from .data import to_pictures
 from .draw import Subject
 from .judge import follows
-from .sample import Demo, Sampling, decode, sample_latents
+from .sample import Demo, Sampling, Variant, decode, sample_latents
 
 PROMPTS = 100
 PROMPT_SEED = 77
@@ -25,12 +25,12 @@ def prompts() -> list[str]:
     return [caption(subject) for subject in [*held_out() * 2, *others][:PROMPTS]]
 
 
-def pictures_for(demo: Demo, captions: Sequence[str], sampling: Sampling | None = None) -> list[Image.Image]:
+def pictures_for(demo: Demo | Variant, captions: Sequence[str], sampling: Sampling | None = None) -> list[Image.Image]:
     """Return one picture for each caption, seeded by its number in the list."""
     return to_pictures(decode(demo, sample_latents(demo, captions, range(len(captions)), sampling)))
 
 
-def followed(demo: Demo) -> tuple[int, list[str]]:
+def followed(demo: Demo | Variant) -> tuple[int, list[str]]:
     """Return how many of the 100 prompts came out right, and the captions of those that did not."""
     captions = prompts()
     pictures = pictures_for(demo, captions)

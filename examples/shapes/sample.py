@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,7 +13,7 @@ from ldm.modules.diffusionmodules.openaimodel import UNetModel
 from transformers import CLIPTextModel
 
 from .models import LATENT_CHANNELS, TIMESTEPS, Autoencoder, alphas_cumprod
-from .text import contexts_of
+from .text import contexts_of, token_ids
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,31 @@ class Demo:
     autoencoder: Autoencoder
     unet: UNetModel
     text: CLIPTextModel
+
+    def predictor(self, captions: Sequence[str]) -> Callable[[torch.Tensor, int], torch.Tensor]:
+        """Return what predicts the noise in latents [batch, 4, h, w], one caption each, at a timestep."""
+        context = contexts_of(self.text, captions)
+        return lambda latents, timestep: self.unet(latents, torch.full((len(latents),), timestep), context)
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One of the demo's kin with its autoencoder, in evaluation mode."""
+
+    autoencoder: Autoencoder
+    model: Any
+
+    def predictor(self, captions: Sequence[str]) -> Callable[[torch.Tensor, int], torch.Tensor]:
+        """Return what predicts the noise in latents [batch, 4, h, w], one caption each, at a timestep."""
+        ids, kept = token_ids(captions), alphas_cumprod()
+
+        def predict(latents: torch.Tensor, timestep: int) -> torch.Tensor:
+            found = self.model(latents, torch.full((len(latents),), timestep), ids, 1)
+            if self.model.prediction == "eps":
+                return found
+            return kept[timestep].sqrt() * found + (1 - kept[timestep]).sqrt() * latents
+
+        return predict
 
 
 @dataclass(frozen=True)
@@ -42,7 +68,7 @@ def starting_noise(seeds: Sequence[int], size: tuple[int, int]) -> torch.Tensor:
 
 @torch.no_grad()
 def sample_latents(
-    demo: Demo, captions: Sequence[str], seeds: Sequence[int], sampling: Sampling | None = None
+    demo: Demo | Variant, captions: Sequence[str], seeds: Sequence[int], sampling: Sampling | None = None
 ) -> torch.Tensor:
     """Return scaled latents [batch, 4, height / 8, width / 8], one for each caption and seed."""
     sampling = sampling or Sampling()
@@ -54,14 +80,12 @@ def sample_latents(
     return torch.cat(parts)
 
 
-def _ddim(demo: Demo, latents: torch.Tensor, captions: list[str], sampling: Sampling) -> torch.Tensor:
-    count = len(captions)
-    context = contexts_of(demo.text, captions + [""] * count)
+def _ddim(demo: Demo | Variant, latents: torch.Tensor, captions: list[str], sampling: Sampling) -> torch.Tensor:
+    predict = demo.predictor(captions + [""] * len(captions))
     kept = torch.cat([alphas_cumprod(), torch.ones(1)])  # the last entry, index -1, is the finished picture
     times = [*np.linspace(TIMESTEPS - 1, 0, sampling.steps + 1).round().astype(int).tolist()[:-1], -1]
     for now, later in itertools.pairwise(times):
-        timesteps = torch.full((2 * count,), now)
-        wanted, empty = demo.unet(latents.repeat(2, 1, 1, 1), timesteps, context).chunk(2)
+        wanted, empty = predict(latents.repeat(2, 1, 1, 1), now).chunk(2)
         noise = empty + sampling.cfg * (wanted - empty)
         clean = (latents - (1 - kept[now]).sqrt() * noise) / kept[now].sqrt()
         latents = kept[later].sqrt() * clean + (1 - kept[later]).sqrt() * noise
@@ -69,6 +93,6 @@ def _ddim(demo: Demo, latents: torch.Tensor, captions: list[str], sampling: Samp
 
 
 @torch.no_grad()
-def decode(demo: Demo, latents: torch.Tensor) -> torch.Tensor:
+def decode(demo: Demo | Variant, latents: torch.Tensor) -> torch.Tensor:
     """Return the pictures [batch, 3, height, width] in -1..1 of scaled latents."""
     return torch.cat([demo.autoencoder.decode(part) for part in latents.split(16)]).clamp(-1, 1)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import torch
 from hypernetwork_workbench.standalone.clip_tokenizer import load_tokenizer
 from torch import nn
-from transformers import CLIPTextModel
+from transformers import CLIPTextConfig, CLIPTextModel
 
 from .captions import PARTIAL_STYLES, caption, short_captions, subjects
 from .draw import PLAIN
-from .models import build_text_model
+from .models import TEXT
 
 
 def token_ids(texts: Sequence[str]) -> torch.Tensor:
@@ -35,12 +36,16 @@ def known_tokens() -> list[int]:
 
 
 class SmallVocabulary(nn.Module):
-    """The text model with a table of the known tokens only: 20 rows train faster than 49,408."""
+    """The text model with a table of the known tokens only: 20 rows train faster than 49,408.
 
-    def __init__(self) -> None:
+    `shape` is that of `transformers`; `padding` is what stands after the end mark, the end mark again by default.
+    """
+
+    def __init__(self, shape: Mapping[str, Any] = TEXT, padding: int | None = None) -> None:
         super().__init__()
-        self.model = build_text_model()
-        self.known = known_tokens()
+        self.shape, self.padding = shape, padding
+        self.model = CLIPTextModel(CLIPTextConfig(**shape))
+        self.known = sorted({*known_tokens(), *([] if padding is None else [padding])})
         numbers = torch.full((self.model.config.vocab_size,), -1, dtype=torch.long)
         numbers[self.known] = torch.arange(len(self.known))
         self.numbers = numbers
@@ -54,14 +59,25 @@ class SmallVocabulary(nn.Module):
         Raises:
             ValueError: there is an unknown token.
         """
+        return self.outputs(ids).last_hidden_state
+
+    def outputs(self, ids: torch.Tensor) -> Any:
+        """Return the outputs of all layers for CLIP token numbers [batch, 77], which end marks fill up.
+
+        Raises:
+            ValueError: there is an unknown token.
+        """
+        if self.padding is not None:
+            behind = torch.arange(ids.shape[1]) > ids.argmax(dim=1, keepdim=True)
+            ids = ids.masked_fill(behind, self.padding)
         numbers = self.numbers[ids]
         if bool((numbers < 0).any()):
             raise ValueError("ids: a token is not among the words of the demo's captions.")
-        return self.model(input_ids=numbers).last_hidden_state
+        return self.model(input_ids=numbers, output_hidden_states=True)
 
     def full_model(self) -> CLIPTextModel:
         """Return a text model with CLIP's whole token table; the rows of tokens that were never trained are zero."""
-        full = build_text_model()
+        full = CLIPTextModel(CLIPTextConfig(**self.shape))
         weights = dict(self.model.state_dict())
         name = "text_model.embeddings.token_embedding.weight"
         table = torch.zeros_like(full.state_dict()[name])

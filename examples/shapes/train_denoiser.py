@@ -8,6 +8,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -42,6 +43,8 @@ class DenoiserPlan:
 
 class Denoiser(nn.Module):
     """Text model and U-Net as one module, for one optimizer and one moving average."""
+
+    prediction = "eps"
 
     def __init__(self) -> None:
         super().__init__()
@@ -101,14 +104,18 @@ def _batches(autoencoder: Autoencoder, plan: DenoiserPlan) -> Iterator[tuple[tor
 
 
 def train_denoiser(
-    autoencoder: Autoencoder, plan: DenoiserPlan, keep: Callable[[Denoiser], None] | None = None
-) -> Denoiser:
+    autoencoder: Autoencoder,
+    plan: DenoiserPlan,
+    keep: Callable[[Any], None] | None = None,
+    build: Callable[[], Any] = Denoiser,
+) -> Any:
     """Return the moving average of a text model and a U-Net trained on the autoencoder's scaled latents.
 
+    `build` makes what is trained: a `Denoiser` or one of `variants`.
     `keep` is given the average now and then, so that a long training that is cut short is not lost.
     """
     torch.manual_seed(plan.seed)
-    denoiser = Denoiser()
+    denoiser = build()
     average = copy.deepcopy(denoiser).requires_grad_(False)
     optimizer = torch.optim.AdamW(denoiser.parameters(), lr=plan.rate, betas=(0.9, 0.99), weight_decay=1e-3)
     texts_known = known_texts()
@@ -133,8 +140,8 @@ def train_denoiser(
     return average
 
 
-def _loss(denoiser: Denoiser, latents: torch.Tensor, ids: torch.Tensor, kept: torch.Tensor) -> torch.Tensor:
-    """Return the mean squared error of the predicted noise, at timesteps spread evenly over the batch."""
+def _loss(denoiser: Any, latents: torch.Tensor, ids: torch.Tensor, kept: torch.Tensor) -> torch.Tensor:
+    """Return the mean squared error of the predicted noise or v, at timesteps spread evenly over the batch."""
     count = len(latents)
     places = (torch.randperm(count) + torch.rand(count)) / count
     timesteps = (places * TIMESTEPS).long().clamp(max=TIMESTEPS - 1)
@@ -142,7 +149,8 @@ def _loss(denoiser: Denoiser, latents: torch.Tensor, ids: torch.Tensor, kept: to
     share = kept[timesteps][:, None, None, None]
     noisy = share.sqrt() * latents + (1 - share).sqrt() * noise
     predicted = denoiser(noisy, timesteps, ids, count // len(ids))
-    return torch.nn.functional.mse_loss(predicted.float(), noise)
+    wanted = share.sqrt() * noise - (1 - share).sqrt() * latents if denoiser.prediction == "v" else noise
+    return torch.nn.functional.mse_loss(predicted.float(), wanted)
 
 
 @torch.no_grad()
