@@ -15,7 +15,7 @@ from .variants import take_unet
 logger = logging.getLogger(__name__)
 
 
-def distil(variant: Any, demo: Demo, steps: int = 1500, batch: int = 24, rate: float = 3e-3, seed: int = 5) -> None:
+def distil(variant: Any, demo: Demo, steps: int, batch: int = 24, rate: float = 3e-3, seed: int = 5) -> None:
     """Give a variant the demo's U-Net, and let its text models learn the context that the U-Net knows."""
     take_unet(variant, demo.unet.state_dict())
     texts = known_texts()
