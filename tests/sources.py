@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-PARTS = ("hypernetworks", "patches", "scripts", "standalone", "examples", "benchmarks")
+PARTS = ("hypernetworks", "adapters", "patches", "scripts", "standalone", "examples", "benchmarks")
 TOP = ("hypernetwork_workbench.py", "install.py", "launch.py", "preload.py")
 
 

@@ -75,6 +75,11 @@ def test_the_files_of_the_stages_are_there():
             assert any(place.exists() for place in places), name
 
 
+def test_every_adapter_is_named():
+    modules = {_relative(path) for path in (sources.ROOT / "adapters").rglob("*.py") if path.stem != "__init__"}
+    assert {name for names in architecture.named("The adapters") for name in names} == modules
+
+
 def test_every_callback_is_named():
     used = {
         node.attr

@@ -17,7 +17,9 @@ from tests.support.mount import mounted
 from tests.support.rooms_contract import RoomsContract
 
 HOST = {"modules", "ldm", "sgm", "gradio", "k_diffusion"}
-GENERIC = ("patches", "hypernetworks")
+#: What other programs bring.
+OTHERS = {"diffusers", "comfy", "peft"}
+GENERIC = ("patches", "hypernetworks", "adapters")
 SCRIPT_LINES = 60
 
 BLOCKER = """
@@ -29,8 +31,10 @@ class Blocker(importlib.abc.MetaPathFinder):
             raise ImportError(f"{{name}} belongs to the host")
 
 sys.meta_path.insert(0, Blocker())
+import hypernetwork_workbench.adapters as adapters
 import hypernetwork_workbench.hypernetworks as core
-names = [module.name for module in pkgutil.walk_packages(core.__path__, core.__name__ + ".")]
+rooms = (core, adapters)
+names = [each.name for room in rooms for each in pkgutil.walk_packages(room.__path__, room.__name__ + ".")]
 for name in names:
     __import__(name)
 print(len(names))
@@ -41,6 +45,7 @@ import pkgutil, sys
 import hypernetwork_workbench.hypernetworks as core
 for module in pkgutil.walk_packages(core.__path__, core.__name__ + "."):
     __import__(module.name)
+import hypernetwork_workbench.adapters.diffusers
 from standalone import host
 host.mount()
 from hypernetwork_workbench import patches
@@ -79,10 +84,11 @@ def test_the_reader_of_imports_sees_host_imports():
 
 def test_the_core_imports_no_host():
     assert _host_imports("hypernetworks/") == []
+    assert _host_imports("adapters/") == []
 
 
-def test_the_core_imports_where_no_host_can_be_imported():
-    assert int(_python(BLOCKER.format(host=HOST))) > 10
+def test_the_core_and_the_adapters_import_where_no_host_can_be_imported():
+    assert int(_python(BLOCKER.format(host=HOST | OTHERS))) > 10
 
 
 def test_no_generic_name_enters_sys_modules():
@@ -113,7 +119,7 @@ def test_imports_keep_their_contracts(tmp_path):
         env=os.environ | {"PYTHONPATH": str(mount), "PYTHONIOENCODING": "utf-8"},
     )
     assert result.returncode == 0, result.stdout + result.stderr
-    assert "3 kept, 0 broken" in result.stdout
+    assert "5 kept, 0 broken" in result.stdout
 
 
 def test_the_page_about_the_architecture_has_every_room():

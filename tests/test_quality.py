@@ -49,6 +49,7 @@ def test_mypy(tmp_path: Path):
     host = sources.ROOT / "standalone"
     packages = [
         "hypernetwork_workbench.hypernetworks",
+        "hypernetwork_workbench.adapters",
         "hypernetwork_workbench.patches",
         "modules",
         "standalone.mutations",
@@ -153,7 +154,7 @@ def test_html_stands_in_templates_alone():
     tag = re.compile(r"(?<!\?P)</?[a-zA-Z][a-zA-Z0-9-]*(\s[^<>]*)?/?>|</?[a-z]+[0-9]?\s[a-z-]+=")
     wrong = []
     for path in sources.paths():
-        if path.parts[len(sources.ROOT.parts)] in ("hypernetworks", "patches", "scripts"):
+        if path.parts[len(sources.ROOT.parts)] in ("hypernetworks", "adapters", "patches", "scripts"):
             docstrings = _docstrings(path)
             texts = (node for node in ast.walk(sources.tree(path)) if isinstance(node, ast.Constant))
             wrong += [
@@ -185,7 +186,7 @@ def test_public_functions_and_classes_say_what_they_are():
     silent = [
         f"{_where(path, node)} {node.name}"
         for path in sources.paths()
-        if path.parts[len(sources.ROOT.parts)] in ("hypernetworks", "patches")
+        if path.parts[len(sources.ROOT.parts)] in ("hypernetworks", "adapters", "patches")
         for node in sources.tree(path).body
         if isinstance(node, ast.FunctionDef | ast.ClassDef)
         if not node.name.startswith("_") and not ast.get_docstring(node)

@@ -103,6 +103,10 @@ class CompositionError(WorkbenchError, ValueError):
     """The text of a composition of networks is wrong."""
 
 
+class AdapterError(WorkbenchError):
+    """Networks cannot be applied to the model of another program."""
+
+
 class MergeError(WorkbenchError, ValueError):
     """The networks cannot be merged by this method."""
 

@@ -35,6 +35,15 @@ class Apply:
             network.to(k_in.device)
         return for_k(k_in, self.strength), for_v(v_in, self.strength)
 
+    def side(self, x: Tensor, for_v: bool) -> Tensor:
+        """Pass an input [batch, tokens, width] of `to_k`, or with `for_v` of `to_v`, through the network alone."""
+        if x.shape[-1] not in self.network.widths:
+            return x
+        module = self.network.pair(x.shape[-1])[int(for_v)]
+        if next(module.parameters()).device != x.device:
+            self.network.to(x.device)
+        return module(x, self.strength)
+
     def networks(self) -> Iterator[Hypernetwork]:
         """Yield the networks, each as often as it is used."""
         yield self.network
@@ -51,6 +60,12 @@ class Chain:
         for part in self.parts:
             k_in, v_in = part.transform(k_in, v_in)
         return k_in, v_in
+
+    def side(self, x: Tensor, for_v: bool) -> Tensor:
+        """Pass an input [batch, tokens, width] of `to_k`, or with `for_v` of `to_v`, through the parts in order."""
+        for part in self.parts:
+            x = part.side(x, for_v)
+        return x
 
     def networks(self) -> Iterator[Hypernetwork]:
         """Yield the networks, each as often as it is used."""
@@ -71,6 +86,10 @@ class Blend:
             mix(k_in, [(result[0], share) for result, share in results]),
             mix(v_in, [(result[1], share) for result, share in results]),
         )
+
+    def side(self, x: Tensor, for_v: bool) -> Tensor:
+        """Pass an input [batch, tokens, width] of `to_k`, or with `for_v` of `to_v`, through every part."""
+        return mix(x, [(part.side(x, for_v), share) for part, share in self.parts if share != 0])
 
     def networks(self) -> Iterator[Hypernetwork]:
         """Yield the networks, each as often as it is used."""

@@ -21,3 +21,9 @@ def raw_bytes(tensor: Tensor) -> memoryview:
     flat = tensor.detach().cpu().contiguous().reshape(-1)
     # An empty tensor has no memory that could be looked at.
     return flat.view(torch.uint8).numpy().data if flat.numel() else memoryview(b"")
+
+
+def is_compiling() -> bool:
+    """Tell whether torch compiles the code that runs; never where its version cannot be asked."""
+    ask = getattr(torch.compiler, "is_compiling", None)
+    return ask is not None and ask()

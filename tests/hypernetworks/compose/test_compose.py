@@ -454,3 +454,12 @@ def test_a_network_follows_its_context_to_another_device():
     for output in Apply(moved, 0.5).transform(*[torch.empty(1, 2, 8, device="meta")] * 2):
         assert output.device.type == "meta"
     assert {tensor.device.type for tensor in moved.state_dict().values()} == {"meta"}
+
+
+def test_one_side_alone_is_what_both_give():
+    step = compose.parse("A:0.8 + B:0.2 > C:0.5 > 'a+b'").as_step(NETWORKS, 0.7)
+    for_k, for_v = step.transform(X, X)
+    assert not torch.equal(for_k, for_v)
+    assert torch.equal(step.side(X, False), for_k)
+    assert torch.equal(step.side(X, True), for_v)
+    assert step.side(X[..., :7], True).shape[-1] == 7
