@@ -20,7 +20,7 @@ from ....hypernetworks.tuning.stores import FILE
 from ....hypernetworks.tuning.trials import Trial
 from ...model import host
 from ...runs import folders
-from ...runs.job import job_from
+from ...runs.job import job_from, run_name
 
 #: Studies in shared databases, whose addresses are kept nowhere, by their folders, as long as this process runs.
 _shared: dict[Path, Study] = {}
@@ -40,7 +40,8 @@ def tables_of(form: dict[str, Any], settings: TuneSettings) -> dict[str, Any]:
     )
     if not makes_new:
         return job_from(form).to_mapping()
-    tables = {**form, "network": {}}
+    # As in a direct run, the network that is chosen names the result where nothing else does.
+    tables = {**form, "network": {}, "output": {**form["output"], "name": run_name(form)}}
     Job.from_mapping(tables)
     return tables
 

@@ -167,11 +167,12 @@ def test_an_answer_that_cannot_be_written_is_told_in_one_sentence(tuning, work, 
 
 @pytest.mark.slow
 def test_shapes_are_tried_on_new_networks(tuning):
-    tuning.train.entered["output.name"] = "shapes"
+    chosen = tuning.train.entered["network.file"]
     folder = tuning.start(ranges="network.activation = [relu, mish]", method="grid", trials=0)
     trials, answer, *_ = tuning.handlers.show(folder)
     first = next(words for words in trials["choices"] if words.startswith("1:"))
     assert "mish" in answer
+    assert Path(folder).name.startswith(chosen)  # which names the study, and is not trained
     assert (
         "Its network was a new one: activation = relu."
         in tuning.handlers.take_settings(tuning.train.handlers)(folder, first, *tuning.train.entered.values())[0]
