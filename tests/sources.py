@@ -8,8 +8,8 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-PARTS = ("hypernetworks", "adapters", "patches", "scripts", "standalone", "examples", "benchmarks")
-TOP = ("hypernetwork_workbench.py", "install.py", "launch.py", "preload.py")
+PARTS = ("hypernetworks", "adapters", "library", "patches", "scripts", "standalone", "examples", "benchmarks")
+TOP = ("hypernetwork_workbench.py", "install.py", "launch.py", "preload.py", "setup.py")
 
 
 def paths() -> list[Path]:

@@ -50,6 +50,7 @@ def test_mypy(tmp_path: Path):
     packages = [
         "hypernetwork_workbench.hypernetworks",
         "hypernetwork_workbench.adapters",
+        "hypernetwork_workbench.library",
         "hypernetwork_workbench.patches",
         "modules",
         "standalone.mutations",
@@ -64,7 +65,7 @@ def test_mypy(tmp_path: Path):
     loose = [*(sources.ROOT / "scripts").glob("*.py"), *(sources.ROOT / "examples").rglob("*.py")]
     if loose:
         files = [str(path.relative_to(sources.ROOT)) for path in sorted(loose)]
-        _tool("mypy", *options, *files, "launch.py", "install.py", MYPYPATH=search)
+        _tool("mypy", *options, *files, "launch.py", "install.py", "setup.py", MYPYPATH=search)
 
 
 def _functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
