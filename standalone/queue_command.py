@@ -20,11 +20,11 @@ host.mount()
 from hypernetwork_workbench.hypernetworks.base.errors import SettingsError, WorkbenchError  # noqa: E402 (mounted above)
 from hypernetwork_workbench.hypernetworks.base.paths import path_argument  # noqa: E402
 from hypernetwork_workbench.hypernetworks.jobs.json_schema import plain  # noqa: E402
-from hypernetwork_workbench.hypernetworks.queue import KINDS, Entry, Queue, job_of  # noqa: E402
+from hypernetwork_workbench.hypernetworks.queue import KINDS, Entry, Queue, job_of, own_sections  # noqa: E402
 from hypernetwork_workbench.hypernetworks.queue.estimates import Estimate, estimates  # noqa: E402
 from hypernetwork_workbench.hypernetworks.queue.kinds.tune import NEAR  # noqa: E402
 from hypernetwork_workbench.hypernetworks.queue.store import MOVES  # noqa: E402
-from hypernetwork_workbench.hypernetworks.train.settings.job_file import apply_overrides, read_tables  # noqa: E402
+from hypernetwork_workbench.hypernetworks.train.settings.job_file import anchor_paths, apply_overrides, read_tables  # noqa: E402
 from hypernetwork_workbench.hypernetworks.train.tracking.monitor import clock  # noqa: E402
 from hypernetwork_workbench.hypernetworks.tuning.space import anchor, take_table  # noqa: E402
 from hypernetwork_workbench.hypernetworks.tuning.space.settings import SECTION  # noqa: E402
@@ -110,6 +110,7 @@ def _after(queue: Queue, given: argparse.Namespace) -> None:
 def _add(queue: Queue, given: argparse.Namespace) -> None:
     tables = read_tables(given.file)
     anchor(tables, given.file.parent)
+    anchor_paths(tables, given.file.parent, own_sections())
     apply_overrides(tables, given.set)
     EvaluationSettings.of_tables(tables)  # what the command train measures afterwards
     named = tables.pop(_KIND, "")

@@ -43,6 +43,7 @@ def test_the_readme_names_the_versions_that_are_run(name: str):
         "pillow-heif",
         "tensorboard",
         "wandb",
+        "onnxruntime",
     }
     assert {package: pins.get(package) for package, _ in named} == dict(named)
 

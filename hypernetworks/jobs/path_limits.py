@@ -7,7 +7,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from ..base.errors import PathTextError, SettingsError
-from ..base.options import convert, in_lines
+from ..base.options import Settings, convert, in_lines
 from ..base.paths import read_path, split_line
 from ..data.source import SOURCES
 from ..train.settings.job import SECTIONS
@@ -46,10 +46,18 @@ def inside(text: str, field: str, roots: Sequence[Path]) -> str:
     return str(target)
 
 
-def confined(tables: Mapping[str, Any], roots: Sequence[Path], outputs: Sequence[Path]) -> dict[str, Any]:
+def confined(
+    tables: Mapping[str, Any],
+    roots: Sequence[Path],
+    outputs: Sequence[Path],
+    sections: Mapping[str, type[Settings]] = SECTIONS,
+) -> dict[str, Any]:
     """Return the tables of a job with all paths made absolute and inside `roots`, output folders inside `outputs`.
 
     The network stays as it is: a name in the host's list.
+
+    Args:
+        sections: the settings of each table.
 
     Raises:
         SettingsError: a path is outside of the folders; names the field.
@@ -57,7 +65,7 @@ def confined(tables: Mapping[str, Any], roots: Sequence[Path], outputs: Sequence
     checked: dict[str, Any] = {}
     for section, table in tables.items():
         checked[section] = dict(table) if isinstance(table, Mapping) else table
-        kind = SECTIONS.get(section)
+        kind = sections.get(section)
         if kind is None or not isinstance(table, Mapping):
             continue
         for name, _, option in kind.options():

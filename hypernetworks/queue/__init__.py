@@ -4,7 +4,7 @@ A kind of job is one decorated class in the room `kinds`; what is done when its 
 """
 
 from .entry import Entry
-from .kind import KINDS, QueuedJob, job_kind, job_of
+from .kind import KINDS, QueuedJob, job_kind, job_of, own_sections
 from .store import Queue
 
-__all__ = ["KINDS", "Entry", "Queue", "QueuedJob", "job_kind", "job_of"]
+__all__ = ["KINDS", "Entry", "Queue", "QueuedJob", "job_kind", "job_of", "own_sections"]

@@ -19,10 +19,12 @@ class QueuedJob(ABC):
     Attributes:
         kind: its name in the registry.
         has_parts: whether its progress is that of the part at work, such as a trial, and not of the whole.
+        own_sections: the settings of its tables with paths that jobs of a training do not have.
     """
 
     kind: ClassVar[str] = ""
     has_parts: ClassVar[bool] = False
+    own_sections: ClassVar[Mapping[str, type[Settings]]] = {}
 
     @property
     @abstractmethod
@@ -64,6 +66,11 @@ def job_of(kind: str, tables: Mapping[str, Any]) -> QueuedJob:
     if kind not in KINDS:
         raise SettingsError("kind", f"must be one of {', '.join(KINDS)}, not {kind[:40]!r}")
     return KINDS[kind].from_mapping(tables)
+
+
+def own_sections() -> dict[str, type[Settings]]:
+    """Return the settings of the tables with paths that jobs of a training do not have, of all kinds."""
+    return {name: settings for job in KINDS.values() for name, settings in job.own_sections.items()}
 
 
 def settings_of(sections: Mapping[str, type[Settings]], tables: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from ...hypernetworks.base.outside import is_file, shown
 from ...hypernetworks.files import listing as networks
 from ...hypernetworks.jobs.json_schema import plain
 from ...hypernetworks.jobs.path_limits import confined, inside
-from ...hypernetworks.queue import KINDS, Entry, Queue, job_of
+from ...hypernetworks.queue import KINDS, Entry, Queue, job_of, own_sections
 from ...hypernetworks.queue.estimates import Estimate, estimates
 from ...hypernetworks.queue.kinds.tune import NEAR
 from ...hypernetworks.queue.store import MOVES
@@ -126,9 +126,10 @@ def schemas() -> dict[str, dict[str, Any]]:
 
 def _within(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return tables whose paths are inside the folders meant for them, and whose network is one of the host's list."""
+    kinds = {**SECTIONS, **own_sections()}
     tables = {
         **settings,
-        **confined({k: v for k, v in settings.items() if k in SECTIONS}, data_roots(), output_roots()),
+        **confined({k: v for k, v in settings.items() if k in kinds}, data_roots(), output_roots(), kinds),
     }
     if NEAR in tables:
         raise SettingsError(NEAR, "is for job files; name files in the folder of networks, or of datasets")

@@ -122,6 +122,14 @@ def test_what_is_entered_wrong_is_one_sentence(asked, job, words, said):
     assert "Traceback" not in told
 
 
+def test_the_model_of_a_tagger_counts_from_the_folder_of_its_file(asked, tmp_path):
+    text = '[data]\nfolder = "pictures"\n[caption]\nmodel = "tagger/model.onnx"\n'
+    (tmp_path / "caption.toml").write_text(text, encoding="utf-8")
+    assert asked("add", tmp_path / "caption.toml") == "Added as job 1: caption pictures\n"
+    added = Queue.of(tmp_path / "host").get(1).job()
+    assert added.caption.model == str(tmp_path / "tagger" / "model.onnx")
+
+
 def test_paths_of_a_study_count_from_the_folder_of_its_file(asked, job, tmp_path):
     tune = '[tune]\nmethod = "grid"\ntraining_files = "a,b"\n[tune.ranges]\ndata.folder = ["pictures", "/other"]\n'
     (tmp_path / "tune.toml").write_text(job.read_text().replace("[evaluation]", f"{tune}[evaluation]"))

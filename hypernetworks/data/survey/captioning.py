@@ -3,33 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from ...base.errors import DatasetError, SettingsError
-from ...base.options import Settings, setting
 from ..captions import FILE, METADATA, CaptionOrigin, Neighbours, caption_origin, read_file
 from ..dataset import Sample
 from .caption_edits import Change, change_of
 from .survey import Survey
 from .tag_text import TagText
+from .tagger import BEFORE, KEEP, REPLACE, TaggerSettings
 from .tags import ADD, REMOVE, TagSettings
 from .tags import REPLACE as REPLACE_TAG
 
-KEEP, BEFORE, AFTER, REPLACE = "keep it", "put the new one before it", "append the new one", "replace it"
 _METADATA = "its caption comes from the metadata file, which goes before caption files; edit it there"
-
-
-@dataclass(frozen=True)
-class TaggerSettings(Settings):
-    """How a tagger's captions are combined with those there are."""
-
-    existing: str = setting(
-        KEEP,
-        "Existing captions",
-        "What to do if the caption file of a picture already has text.",
-        choices=(KEEP, BEFORE, AFTER, REPLACE),
-    )
 
 
 def text_to_edit(sample: Sample) -> str:

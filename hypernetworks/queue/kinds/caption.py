@@ -1,16 +1,16 @@
-"""A job that captions the pictures of a dataset with a tagger of the host."""
+"""A job that captions the pictures of a dataset with a tagger."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from ...base.options import Settings, setting
 from ...data.settings import DataSettings
 from ...data.source import SOURCES
-from ...data.survey.captioning import TaggerSettings
+from ...data.survey.tagger import TaggerSettings
 from ..kind import QueuedJob, job_kind, settings_of
 
 
@@ -18,7 +18,11 @@ from ..kind import QueuedJob, job_kind, settings_of
 class CaptionSettings(TaggerSettings):
     """With which tagger, and what becomes of the captions that there are."""
 
-    tagger: str = setting("", "Tagger", "The WebUI's own; it loads its model when it is first used.")
+    tagger: str = setting(
+        "",
+        "Tagger",
+        "Of the WebUI, of its extension wd14-tagger, or a file of your own; its model is loaded when it is first used.",
+    )
 
 
 _SECTIONS: dict[str, type[Settings]] = {"data": DataSettings, "caption": CaptionSettings}
@@ -34,6 +38,7 @@ class CaptionJob(QueuedJob):
         caption: how they are captioned.
     """
 
+    own_sections: ClassVar[Mapping[str, type[Settings]]] = {"caption": CaptionSettings}
     data: DataSettings
     caption: CaptionSettings
 

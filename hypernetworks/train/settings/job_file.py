@@ -10,7 +10,7 @@ from typing import Any
 
 from ...base import numbers, paths, suggestions
 from ...base.errors import PathTextError, SettingsError
-from ...base.options import in_lines
+from ...base.options import Settings, in_lines
 from ...base.outside import UnfitTextError, is_file, is_folder, read_text, reason_of, resolved, shown_path
 from ...texts import foreign
 from ...texts.tables import parse_tables
@@ -39,9 +39,9 @@ def read_tables(path: Path) -> dict[str, Any]:
     return tables
 
 
-def anchor_paths(tables: dict[str, Any], folder: Path) -> None:
+def anchor_paths(tables: dict[str, Any], folder: Path, sections: Mapping[str, type[Settings]] = SECTIONS) -> None:
     """Let relative paths in the tables of a job count from a folder."""
-    for name, kind in SECTIONS.items():
+    for name, kind in sections.items():
         section = tables.get(name)
         if isinstance(section, dict):
             _anchor_paths(section, kind, folder)

@@ -12,12 +12,13 @@ from modules import call_queue
 
 from ....hypernetworks.base.options import Option, groups
 from ....hypernetworks.data.settings import ENCODING
-from ....hypernetworks.data.survey.captioning import TaggerSettings
 from ....hypernetworks.data.survey.conversion import ConversionSettings
 from ....hypernetworks.data.survey.copies import CopySettings
 from ....hypernetworks.data.survey.survey import SurveySettings
+from ....hypernetworks.data.survey.tagger import TaggerSettings
 from ....hypernetworks.data.survey.tags import ADD, END, FRONT, REMOVE, TagSettings
-from ....hypernetworks.pages.sentences import done, note
+from ....hypernetworks.pages.sentences import done
+from ....hypernetworks.queue.kinds.caption import CaptionSettings
 from ....hypernetworks.train.settings.job import SECTIONS
 from ...model import taggers
 from ...runs import tasks
@@ -32,14 +33,12 @@ from .panel import Panel
 _ID = "hnw_dataset"
 _QUICK: dict[str, Any] = {"queue": False, "show_progress": "hidden"}
 _NAME = Option("Name for [name]", "Name of the network, for [name] in the caption template.")
-_TAGGER = Option("Tagger", "The WebUI's own; it loads its model when it is first used.")
 _MOVES = ("pick", "previous", "next", "discard")
 _EDITS = ("save", "undo", "tags", "taggers", "queue", "conversion", "copies", "add_first", "add_last", "remove")
 #: After what puts another caption into its field, which is locked meanwhile, and after the jobs that do.
 _ARRIVED, _DONE = "hnwDatasetArrive", "() => hnwDatasetWork(false)"
 #: The actions that can wait in the queue.
 _QUEUED = ("taggers",)
-_NO_TAGGER = "This host has no tagger of its own; in the WebUI its deepbooru and BLIP can be used here."
 
 
 def build(_params: Any = None) -> None:
@@ -65,7 +64,6 @@ class _Tab:
         self._start = start
         self._statuses: dict[str, Any] = {}
         self._buttons: dict[str, Any] = {}
-        self._has_taggers = bool(taggers.available())
         with gr.Tab("Dataset", elem_id=f"{_ID}_tab"), frame():
             with form_column(_ID):
                 self._fields(train)
@@ -106,7 +104,7 @@ class _Tab:
     def _actions(self) -> None:
         with self._action("tags", "Change tags everywhere", "Change the tags"):
             self._form.add(TagSettings, {}, (), "tags")
-        with self._action("taggers", "Caption all pictures", "Caption all" if self._has_taggers else ""):
+        with self._action("taggers", "Caption all pictures", "Caption all"):
             self._tagger_fields()
         with self._action("conversion", "Caption files in other encodings", "Convert to UTF-8"):
             self._form.add(ConversionSettings, {}, (), "conversion")
@@ -114,15 +112,16 @@ class _Tab:
             self._form.add(CopySettings, {}, (), "copies")
 
     def _tagger_fields(self) -> None:
-        names = list(taggers.available())
-        if not names:
-            gr.HTML(note(_NO_TAGGER), elem_id=f"{_ID}_taggers_none")
-            return
+        found = taggers.available()
+        names, used = list(found), {fold for one in found.values() for fold in one.uses}
+        option = next(option for name, _, option in CaptionSettings.options() if name == "tagger")
         tagger = gr.Dropdown(
-            names, value=names[0], label=_TAGGER.label, info=_TAGGER.help, elem_id=f"{_ID}_taggers_tagger"
+            names, value=names[0], label=option.label, info=option.help, elem_id=f"{_ID}_taggers_tagger"
         )
-        self._form.add_component("taggers", "tagger", _TAGGER, tagger)
-        self._form.add(TaggerSettings, {}, (), "taggers")
+        self._form.add_component("taggers", "tagger", option, tagger)
+        kinds = {"taggers": TaggerSettings}
+        self._form.add_rows(kinds)
+        self._form.add_folds(kinds, {}, [one for one in groups(kinds.values()) if one in used])
 
     @contextlib.contextmanager
     def _action(self, section: str, title: str, button: str) -> Iterator[None]:
@@ -181,13 +180,12 @@ class _Tab:
             buttons[name].click(handler, inputs, outputs, **_QUICK).then(None, _js=_ARRIVED)
         inputs = [*now, *self._form.components]
         self._job("conversion", handlers.convert, inputs, handlers.shown).then(None, _js=_DONE)
-        if self._has_taggers:
-            queued = call_queue.wrap_gradio_gpu_call(
-                handlers.caption_all, extra_outputs=[gr.update()] * len(handlers.shown)
-            )
-            self._connect_job("taggers", queued, inputs, handlers.shown).then(None, _js=_DONE)
-            status = [self._statuses["taggers"]]
-            buttons["queue"].click(handlers.queue_captions, self._form.components, status, **_QUICK)
+        queued = call_queue.wrap_gradio_gpu_call(
+            handlers.caption_all, extra_outputs=[gr.update()] * len(handlers.shown)
+        )
+        self._connect_job("taggers", queued, inputs, handlers.shown).then(None, _js=_DONE)
+        status = [self._statuses["taggers"]]
+        buttons["queue"].click(handlers.queue_captions, self._form.components, status, **_QUICK)
         survey = handlers.components.survey
         self._job("copies", handlers.make_copies, [survey, *self._form.components], [self._panel.task])
 

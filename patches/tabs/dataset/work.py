@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from modules import paths
+from PIL import Image
 
 from ....hypernetworks.base.errors import DatasetError, SettingsError
 from ....hypernetworks.base.options import Settings, from_tables
-from ....hypernetworks.base.outside import shown_name
+from ....hypernetworks.base.outside import shown, shown_name
 from ....hypernetworks.data.images import open_picture
 from ....hypernetworks.data.survey import captioning, copies
 from ....hypernetworks.data.survey.caption_edits import Change, Edit, History
 from ....hypernetworks.data.survey.caption_journal import CaptionJournal
 from ....hypernetworks.data.survey.conversion import ConversionSettings, changes_to_utf8
 from ....hypernetworks.data.survey.survey import Helpers, Survey, SurveyRequest, SurveySettings, survey
+from ....hypernetworks.data.survey.tagger import Tagger, TaggerSettings
 from ....hypernetworks.data.survey.tags import TagSettings
 from ....hypernetworks.data.survey.thumbnails import Thumbnails
 from ....hypernetworks.queue.kinds.caption import CaptionJob
@@ -118,7 +122,7 @@ def undo(seen: Survey) -> tuple[Survey, str]:
 def caption_all(
     seen: Survey, tagger: str, values: Mapping[str, Any], journal: CaptionJournal | None = None
 ) -> tuple[Survey, str]:
-    """Caption pictures with a tagger of the host; return the new survey and a sentence.
+    """Caption pictures with a tagger; return the new survey and a sentence.
 
     After an interrupt or an error the captions made so far are kept.
 
@@ -128,10 +132,8 @@ def caption_all(
     Raises:
         SettingsError, DatasetError: nothing could be captioned; everything is as it was.
     """
-    settings = captioning.TaggerSettings.from_mapping(values)
-    known = taggers.available()
-    if tagger not in known:
-        raise SettingsError("tagger", "choose a tagger")
+    settings = TaggerSettings.from_mapping(values)
+    chosen = _checked(tagger, settings)
     if journal is not None and (edit := _history().marked(journal.mark)) is not None:
         _history().finish(edit)  # the process was killed while it wrote them
         journal.settle()
@@ -150,22 +152,24 @@ def caption_all(
             journal.note(signs[number], caption)
         found[number] = caption
 
-    stopped = _describe(seen, numbers, tagger, found, take)
+    stopped = _describe(seen, numbers, _Asked(tagger, chosen, settings), found, take)
     if not found:
         raise DatasetError(stopped)
     changes = captioning.changes_of_tagger(seen, found, settings)
     after, sentence = _applied(seen, f"captions by {tagger}", changes, journal.mark if journal else "")
     if journal is not None:
         journal.settle()
+    if unused := chosen.unused(settings):
+        sentence = f"{sentence} {tagger} does not use: {', '.join(unused)}."
     return after, f"{stopped}. {sentence}" if stopped else sentence
 
 
 @report_unexpected()
 def queued(data: Mapping[str, Any], tagger: str, values: Mapping[str, Any]) -> CaptionJob:
     """Return the job that does what `caption_all` does with these pictures; raises SettingsError."""
-    if tagger not in taggers.available():
-        raise SettingsError("tagger", "choose a tagger")
-    return CaptionJob.from_mapping({"data": data, "caption": {**values, "tagger": tagger}})
+    job = CaptionJob.from_mapping({"data": data, "caption": {**values, "tagger": tagger}})
+    _checked(tagger, job.caption)
+    return job
 
 
 @report_unexpected()
@@ -183,28 +187,59 @@ def make_copies(seen: Survey, values: Mapping[str, Any]) -> str:
     return f"Wrote {count:,} pictures next to the originals; press Look to see them."
 
 
+@dataclass(frozen=True)
+class _Asked:
+    """A tagger by its name, and what it is asked for."""
+
+    name: str
+    tagger: Tagger
+    settings: TaggerSettings
+
+    @contextlib.contextmanager
+    def describing(self) -> Iterator[Callable[[Image.Image], str]]:
+        """Load the tagger; yield what returns the caption of a picture, in one line."""
+        with self.tagger.open(self.settings) as describe:
+
+            def caption(picture: Image.Image) -> str:
+                text = " ".join(describe(picture).split())
+                return self.settings.prefix + text if text else ""
+
+            yield caption
+
+
+def _checked(name: str, settings: TaggerSettings) -> Tagger:
+    """Return the tagger of a name; raises SettingsError where there is none, or it cannot work with the settings."""
+    known = taggers.available()
+    if name not in known:
+        raise SettingsError("tagger", f"must be one of {', '.join(known)}, not {shown(name)}")
+    known[name].check(settings)
+    return known[name]
+
+
 def _sign(seen: Survey, number: int) -> str:
     """Return a short sign of a picture, which stays the same while it is not moved."""
     return hashlib.sha256(str(seen.samples[number].path).encode("utf-8", "surrogateescape")).hexdigest()[:12]
 
 
 def _describe(
-    seen: Survey, numbers: Sequence[int], tagger: str, found: Mapping[int, str], take: Callable[[int, str], None]
+    seen: Survey, numbers: Sequence[int], asked: _Asked, found: Mapping[int, str], take: Callable[[int, str], None]
 ) -> str:
     """Give `take` a tagger's captions of what is not `found` yet; return why it ended early, or an empty text."""
     progress = present_progress()
-    progress.report(len(found), len(numbers), f"Loading {tagger}")
+    progress.report(len(found), len(numbers), f"Loading {asked.name}")
     try:
-        with taggers.available()[tagger]() as describe:
+        with asked.describing() as describe:
             for number in [number for number in numbers if number not in found]:
                 done = len(found)
                 progress.report(done, len(numbers), f"Captioning pictures, {done} of {len(numbers)}")
                 if progress.is_interrupted():
                     return f"Stopped after {done} of {len(numbers)} pictures"
                 sample = seen.samples[number]
-                take(number, " ".join(describe(open_picture(sample.path, sample.subset.background)).split()))
+                take(number, describe(open_picture(sample.path, sample.subset.background)))
+    except SettingsError:
+        raise
     except taggers.ERRORS as error:
-        return f"{tagger} failed after {len(found)} of {len(numbers)} pictures ({error})"
+        return f"{asked.name} failed after {len(found)} of {len(numbers)} pictures ({error})"
     return ""
 
 

@@ -101,6 +101,11 @@ def test_a_study_is_added_with_its_paths_in_their_folders(queue, datasets, patch
         ("add", {"settings": {**RUN, "output": {"name": "x", "dir": "/etc"}}}, "output.dir"),
         ("add", {"settings": {**RUN, "network": {"file": "/etc/x.pt"}}}, "network.file"),
         ("add", {"kind": "caption", "settings": {"data": {"folder": "../x"}, "caption": {}}}, "data.folder"),
+        (
+            "add",
+            {"kind": "caption", "settings": {"data": {"folder": "night"}, "caption": {"model": "/etc"}}},
+            "caption.model",
+        ),
         ("add", {"kind": "magic", "settings": RUN}, "kind"),
         ("add", {"settings": 5}, "settings"),
         ("add", {"job": 5}, "job"),

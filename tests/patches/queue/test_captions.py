@@ -57,7 +57,7 @@ def test_a_tagger_that_is_not_there_is_told(queue, worker, tmp_path):
     entry = queue.add(caption(write_pictures(tmp_path / "pictures")))
     worker.run(until_empty=True)
     assert queue.get(entry.id).state == "failed"
-    assert "choose a tagger" in queue.get(entry.id).outcome
+    assert "must be one of" in queue.get(entry.id).outcome
 
 
 class Killed(BaseException):

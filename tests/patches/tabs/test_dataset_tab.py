@@ -14,6 +14,7 @@ from hypernetwork_workbench.hypernetworks.base import atomic
 from PIL import Image
 
 from tests.support.dataset_tab import Tab, texts, write_pictures
+from tests.support.tagger_files import write_tagger
 
 
 @pytest.fixture
@@ -229,11 +230,93 @@ def test_copies_are_written_into_a_new_folder(tab, folder, tmp_path):
     assert "6 pictures were found" in tab.look(data__folder=str(tmp_path / "new"))
 
 
-def test_a_host_without_taggers_says_so(tab):
-    assert "taggers.tagger" not in tab.entered
-    blocks = tab.page.blocks.values()
-    notes = [one.value for one in blocks if getattr(one, "elem_id", "") == "hnw_dataset_taggers_none"]
-    assert "no tagger of its own" in notes[0]
+def test_a_host_without_taggers_has_the_one_from_a_file(folder, tmp_path):
+    model = write_tagger(tmp_path / "tagger")
+    tab = Tab(folder)
+    assert tab.entered["taggers.tagger"] == "WD14 (an .onnx file)"
+    tab.look()
+    before = texts(folder)
+    assert "Model of the tagger: name the .onnx file" in tab.caption_all()
+    assert "taggers.threshold" in tab.entered
+    assert "taggers.beams" not in tab.entered, "without BLIP its settings change nothing"
+    status = tab.caption_all(taggers__model=str(model), taggers__prefix="ink, ")
+    assert "Done: captions by WD14 (an .onnx file) (1 caption file)" in status
+    assert "does not use" not in status
+    assert texts(folder) == {**before, "red_house.txt": "ink, red, long hair, ^_^\n"}
+    assert "Undone: captions by" in tab.undo_edit()
+    assert texts(folder) == before
+
+
+def test_a_tagger_whose_file_is_wrong_takes_nothing(folder, tmp_path):
+    model = write_tagger(tmp_path / "tagger")
+    model.with_name("selected_tags.csv").unlink()
+    tab = Tab(folder)
+    tab.look()
+    before = texts(folder)
+    assert "selected_tags.csv cannot be read" in tab.caption_all(taggers__model=str(model))
+    assert "selected_tags.csv cannot be read" in tab.handlers.queue_captions(*tab.entered.values())
+    assert texts(folder) == before
+
+
+class Extension:
+    """A tagger of the extension wd14-tagger."""
+
+    is_loaded = False
+
+    def interrogate(self, picture: Any) -> tuple[dict[str, float], dict[str, float]]:
+        """Return ratings and tags."""
+        self.is_loaded = True
+        return {"explicit": 1.0}, {"sky": 0.1, "long_hair": 0.5, "red": picture.width / 128}
+
+    def unload(self) -> bool:
+        """Forget the model."""
+        self.is_loaded = False
+        return True
+
+
+def test_taggers_of_the_extension_are_used_with_our_choice_of_tags(folder, monkeypatch):
+    module = types.ModuleType("tagger.utils")
+    module.interrogators = {"wd14-vit": Extension()}
+    monkeypatch.setitem(sys.modules, "tagger.utils", module)
+    tab = Tab(folder)
+    tab.look()
+    assert tab.entered["taggers.tagger"] == "wd14-tagger: wd14-vit"
+    tab.caption_all(taggers__threshold=0.4, taggers__spaces=False)
+    assert texts(folder)["red_house.txt"] == "red, long_hair\n"
+    assert not module.interrogators["wd14-vit"].is_loaded
+    module.interrogators = {}
+    assert "Tagger: must be one of WD14 (an .onnx file)" in tab.caption_all()
+
+
+class Blip:
+    """A model whose sentences tell what it was asked for."""
+
+    def generate(self, picture: Any, **asked: Any) -> str:
+        """Return what was asked."""
+        return f"{picture.width} {sorted(asked.items())}"
+
+
+def test_blip_is_asked_for_what_was_entered_and_else_for_what_the_host_says(folder, monkeypatch, patched):
+    model = Blip()
+
+    def describe(picture: Any) -> str:
+        return model.generate(picture, num_beams=1, min_length=24, max_length=48)
+
+    host = types.SimpleNamespace(blip_model=model, load=lambda: None, unload=lambda: None, generate_caption=describe)
+    lowvram = types.ModuleType("modules.lowvram")
+    lowvram.send_everything_to_cpu = lambda: None
+    monkeypatch.setitem(sys.modules, "modules.lowvram", lowvram)
+    monkeypatch.setattr(patched.module("shared"), "interrogator", host, raising=False)
+    tab = Tab(folder)
+    tab.look()
+    assert tab.entered["taggers.tagger"] == "BLIP (a sentence)"
+    tab.caption_all(taggers__beams=3, taggers__max_length=60)
+    assert texts(folder)["red_house.txt"] == "128 [('max_length', 60), ('min_length', 24), ('num_beams', 3)]\n"
+    assert "generate" not in vars(model)
+    tab.caption_all(taggers__existing="replace it", taggers__beams=0, taggers__max_length=0)
+    assert texts(folder)["red_house.txt"] == "128 [('max_length', 48), ('min_length', 24), ('num_beams', 1)]\n"
+    status = tab.caption_all(taggers__existing="replace it", taggers__threshold=0.5)
+    assert "BLIP (a sentence) does not use: Threshold." in status
 
 
 @pytest.fixture

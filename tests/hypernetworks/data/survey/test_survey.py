@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from hypernetwork_workbench.hypernetworks.base.errors import DatasetError, SettingsError
-from hypernetwork_workbench.hypernetworks.data.survey import captioning
+from hypernetwork_workbench.hypernetworks.data.survey import captioning, tagger
 from hypernetwork_workbench.hypernetworks.data.survey.caption_edits import History
 from hypernetwork_workbench.hypernetworks.data.survey.duplicates import find_duplicates, perceptual_hash
 from hypernetwork_workbench.hypernetworks.data.survey.survey import (
@@ -332,17 +332,17 @@ def test_tags_change_everywhere_but_in_metadata(tmp_path):
 @pytest.mark.parametrize(
     ("existing", "after"),
     [
-        (captioning.KEEP, {"b.txt": b"new\n"}),
-        (captioning.BEFORE, {"a.txt": b"new, old", "b.txt": b"new\n"}),
-        (captioning.AFTER, {"a.txt": b"old, new", "b.txt": b"new\n"}),
-        (captioning.REPLACE, {"a.txt": b"new", "b.txt": b"new\n"}),
+        (tagger.KEEP, {"b.txt": b"new\n"}),
+        (tagger.BEFORE, {"a.txt": b"new, old", "b.txt": b"new\n"}),
+        (tagger.AFTER, {"a.txt": b"old, new", "b.txt": b"new\n"}),
+        (tagger.REPLACE, {"a.txt": b"new", "b.txt": b"new\n"}),
     ],
 )
 def test_a_taggers_captions_go_with_those_that_are_there(tmp_path, existing, after):
     for name in "ab":
         photo().save(tmp_path / f"{name}.png")
     (tmp_path / "a.txt").write_text("old", encoding="utf-8")
-    found, settings_ = look(tmp_path), captioning.TaggerSettings(existing=existing)
+    found, settings_ = look(tmp_path), tagger.TaggerSettings(existing=existing)
     wanted = captioning.samples_to_caption(found, settings_)
     changes = captioning.changes_of_tagger(found, dict.fromkeys(wanted, "new"), settings_)
     assert {change.path.name: change.after for change in changes} == after

@@ -9,7 +9,7 @@ import pytest
 from hypernetwork_workbench.hypernetworks.base.errors import DatasetError
 from hypernetwork_workbench.hypernetworks.data.captions import FIRST_LINE, ONE_LINE, TAG_LINES, CaptionRules
 from hypernetwork_workbench.hypernetworks.data.settings import DataSettings
-from hypernetwork_workbench.hypernetworks.data.survey import captioning
+from hypernetwork_workbench.hypernetworks.data.survey import captioning, tagger
 from hypernetwork_workbench.hypernetworks.data.survey.caption_edits import History, change_of
 from hypernetwork_workbench.hypernetworks.data.survey.survey import SurveyRequest, survey
 from hypernetwork_workbench.hypernetworks.data.survey.tags import ACTIONS, TagSettings, tags_of
@@ -244,17 +244,17 @@ def test_encoding_line_breaks_mode_and_link_of_a_file_stay(tmp_path, form, actio
     assert kept.read_bytes() == mark + line_break.join(lines).encode(codec)
 
 
-@pytest.mark.parametrize("existing", [captioning.BEFORE, captioning.AFTER, captioning.REPLACE])
+@pytest.mark.parametrize("existing", [tagger.BEFORE, tagger.AFTER, tagger.REPLACE])
 def test_a_taggers_captions_leave_the_form_of_a_file(tmp_path, form, existing):
     mark, codec, line_break = form
     Image.new("RGB", (16, 16)).save(tmp_path / "a.png")
     (tmp_path / "a.txt").write_bytes(mark + f"x、y{line_break}z{line_break}".encode(codec))
-    settings = captioning.TaggerSettings(existing=existing)
+    settings = tagger.TaggerSettings(existing=existing)
     (change,) = captioning.changes_of_tagger(look(tmp_path), {0: "new, b"}, settings)
     text = {
-        captioning.BEFORE: f"new, b、x、y{line_break}z{line_break}",
-        captioning.AFTER: f"x、y{line_break}z、new, b{line_break}",
-        captioning.REPLACE: f"new, b{line_break}",
+        tagger.BEFORE: f"new, b、x、y{line_break}z{line_break}",
+        tagger.AFTER: f"x、y{line_break}z、new, b{line_break}",
+        tagger.REPLACE: f"new, b{line_break}",
     }[existing]
     assert change.after == mark + text.encode(codec)
 
