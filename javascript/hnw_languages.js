@@ -57,7 +57,7 @@
     // Whether a part without a translation is words: of a name or a value, only what has the form of a sentence.
     function isUntranslated(part, kind) {
         if (kind === ":n") return /\p{L}{4}/u.test(part); // more than a unit
-        if (kind === ":t") return /\p{L}/u.test(part);
+        if (kind === ":t") return /\p{L}/u.test(part.replace(/\de[+-]?\d/g, "")); // 1e-05 is a number
         const plain = part.replace(/“[^”]*”|'[^']*'|"[^"]*"|«[^»]*»/g, "");
         return /[.:;] \p{L}/u.test(plain) || (/\p{L}\S* \S+ \S/u.test(plain) && SENTENCE.test(plain));
     }

@@ -41,7 +41,7 @@ def create_ui() -> gr.Blocks:
             for interface, title, name in tabs:
                 with gr.TabItem(title, id=name, elem_id=f"tab_{name}"):
                     interface.render()
-        gr.HTML(lambda: f"Checkpoint: {_checkpoint()}", elem_id="footer")
+        gr.HTML(lambda: f"<span>Checkpoint</span>: {_checkpoint()}", elem_id="footer")
         _notification()
     return demo
 

@@ -11,6 +11,7 @@ import pytest
 from hypernetwork_workbench.hypernetworks import files
 from hypernetwork_workbench.hypernetworks.network.hypernetwork import Hypernetwork, Structure
 
+from tests.browser import layout
 from tests.browser.conftest import Server
 from tests.browser.page import Page
 
@@ -24,6 +25,15 @@ DROP = """fetch(arguments[0]).then((answer) => answer.blob()).then((blob) => {
     const field = document.querySelector("#txt2img_prompt textarea");
     field.dispatchEvent(new DragEvent("drop", {dataTransfer: data, bubbles: true, cancelable: true}));
 });"""
+#: What stands over the edge of its field, and the buttons of a row that no field stands beside.
+OUT_OF_PLACE = """
+const row = document.querySelector(".hnw-row"), box = (one) => one.getBoundingClientRect();
+const over = [...row.querySelectorAll(".block input, .block label > span")]
+    .filter((one) => box(one).right > box(one.closest(".block")).right - 4);
+const alone = [...row.querySelectorAll("button.tool")]
+    .filter((one) => ![...row.querySelectorAll(".block")].some((field) => box(field).top === box(one).top));
+return [...over, ...alone].map((one) => one.id || one.outerHTML);
+"""
 CORNERS = """
 return [...document.querySelectorAll(".hnw-generation button")].map((one) => getComputedStyle(one).borderRadius)
 """
@@ -46,6 +56,12 @@ def tab(page: Page, server: Server) -> Iterator[Page]:
     yield page
     page.driver.get(page.address)
     page.find(".gradio-container button")
+
+
+@pytest.mark.parametrize("width_px", layout.WIDTHS_PX)
+def test_a_row_has_room_for_its_fields_and_buttons(tab: Page, width_px: int):
+    with layout.wide(tab.driver, width_px):
+        assert tab.driver.execute_script(OUT_OF_PLACE) == []
 
 
 def test_the_buttons_have_the_same_corners(tab: Page):

@@ -172,7 +172,7 @@ def test_the_embedded_host_is_translated_too(language, config):
     translated = json.loads(file.read_text(encoding="utf-8"))
     everywhere = set(page_texts.in_sight(config, everywhere=True))
     hosts = {text for text in everywhere - set(page_texts.in_sight(config)) if WORD.search(text)}
-    names = {"txt2img", "Stable Diffusion"} | {text for text in hosts if text.startswith("Checkpoint: ")}
+    names = {"txt2img", "Stable Diffusion", *(text for text in hosts if text.startswith(": "))}
     assert hosts - set(translated) == names
     assert set(translated) <= everywhere
 

@@ -87,6 +87,8 @@ SENTENCES = (
     "training is not possible on weights quantised as NF4; load the checkpoint in fp16, bf16, fp32 or fp8",
     "'768.k' has a width that none of the networks has; they have 96, 64, 128",
     "must be one of Weighted sum, Exact parallel (sum of the outputs), not 'middle'",
+    "1000 steps; learning rate 1e-05.",
+    "1000 steps (20 epochs); learning rate 1e-05.",
 )
 
 
