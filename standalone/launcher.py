@@ -15,7 +15,7 @@ from .command_errors import with_error_report
 from .environment import Environment, SetupError
 
 ROOT = Path(__file__).resolve().parents[1]
-COMMANDS = ("serve", "train", "tune", "queue", "test", "bench")
+COMMANDS = ("serve", "train", "tune", "queue", "dataset", "test", "bench")
 _MEASURES = re.compile(r"^def measure\(", re.MULTILINE)
 HELP = """\
 python3 launch.py [serve] [options]        start the page on 127.0.0.1:7860 (serve --help lists its options)
@@ -25,6 +25,8 @@ python3 launch.py train JOB.toml [options] create and train a hypernetwork as th
 python3 launch.py tune JOB.toml [options]  try other settings of a job, and tell which did best
     [--set section.key=value ...] [--study sqlite:///FILE|postgresql://...] [--trials N] [--report FILE.json]
 python3 launch.py queue COMMAND [options]  jobs that wait for their turn: add, list, run, cancel and more (queue --help)
+python3 launch.py dataset COMMAND [options] kohya's metadata: merge-captions, merge-tags, clean, prepare-buckets,
+    write-captions, undo; show JOB.toml    what each step of a job trains (dataset --help)
 python3 launch.py test [pytest arguments]  run the tests
     --mutations [PATH] [--minutes M]       or look for changes of the code that the tests do not notice
 python3 launch.py bench NAME               measure how fast it is: {benchmarks}
@@ -71,7 +73,7 @@ def read_command(argv: Sequence[str]) -> tuple[str, list[str]]:
         return first, rest
     if first.startswith("-"):
         return "serve", list(argv)
-    raise UsageError(f"Unknown command {first!r}: the commands are serve, train, tune, queue, test and bench.")
+    raise UsageError(f"Unknown command {first!r}: the commands are serve, train, tune, queue, dataset, test and bench.")
 
 
 def benchmarks() -> list[str]:
@@ -91,6 +93,7 @@ def _run(command: str, arguments: list[str]) -> int:
         "train": ("train_command", "main"),
         "tune": ("tune_command", "main"),
         "queue": ("queue_command", "main"),
+        "dataset": ("dataset_command", "main"),
         "bench": ("bench_command", "main"),
     }[command]
     return int(getattr(importlib.import_module(f"standalone.{module}"), function)(arguments) or 0)

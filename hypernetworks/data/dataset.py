@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -148,6 +149,13 @@ class Dataset:
         crop_top = round(top * frame.height_px / (bottom - top))
         crop_left = round(before * frame.width_px / (right - left))
         return height, width, crop_top, crop_left, frame.height_px, frame.width_px
+
+    def view(self, item: int, epoch: int) -> int:
+        """Return the number of the view that an epoch, counted from 0, shows of an item."""
+        views = self.items[item].views
+        if len(views) == 1:
+            return views[0]
+        return random.Random(derived_seed(self.seed, "flip", epoch, item)).choice(views)
 
     def text(self, item: int, epoch: int) -> str:
         """Return the text of an item in an epoch, where it is not left out."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -76,7 +75,7 @@ class EncodedDataset:
 
     def batch(self, items: Sequence[int], epoch: int) -> Batch:
         """Return the items, all of one size, as an epoch (from 0) shows them."""
-        views = [self._view(item, epoch) for item in items]
+        views = [self.dataset.view(item, epoch) for item in items]
         latents = torch.stack([self._latents(*pair, epoch) for pair in zip(items, views, strict=True)])
         conditioning = self._texts.batch(items, epoch)
         if conditioning.vector is not None:
@@ -101,12 +100,6 @@ class EncodedDataset:
             for view in self._views
         ]
         self._texts.keep_on(device)
-
-    def _view(self, item: int, epoch: int) -> int:
-        views = self.dataset.items[item].views
-        if len(views) == 1:
-            return views[0]
-        return random.Random(derived_seed(self.dataset.seed, "flip", epoch, item)).choice(views)
 
     def _latents(self, item: int, view: int, epoch: int) -> Tensor:
         encoded, sampling = self._views[view], self.dataset.sampling
