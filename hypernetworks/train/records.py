@@ -12,7 +12,7 @@ from typing import Any
 from ..base.atomic import write_text
 from ..base.errors import SettingsError
 from ..base.forms import STEPS, Record, UnfitError, Whole
-from ..base.outside import UnfitTextError, read_json, shown_path
+from ..base.outside import UnfitTextError, is_file, read_json, shown_path
 from .paths import OutputPaths
 from .settings.job import Job
 from .settings.job_file import read_tables
@@ -139,7 +139,7 @@ def read_record(folder: Path, network_dir: Path) -> RunRecord | None:
         SettingsError: its settings cannot be read; names their file.
     """
     file = folder / "job.toml"
-    if not file.is_file():
+    if not is_file(file):
         return None
     try:
         job = Job.from_mapping(read_tables(file))

@@ -81,6 +81,10 @@ def test_the_newest_is_first_and_what_is_no_run_is_passed_over(run, tmp_path):
     assert "; train.max_steps: must be at least 1, not -1;" in str(problems[0])
 
 
+def test_a_name_that_the_system_refuses_is_that_of_no_run(tmp_path):
+    assert records.read_record(tmp_path / ("x" * 300), tmp_path) is None
+
+
 def test_what_a_kill_left_of_the_log_does_no_harm(run, tmp_path):
     log = run().log
     whole = log.read_bytes()
