@@ -24,6 +24,7 @@ from hypernetwork_workbench.hypernetworks.queue import KINDS, Entry, Queue, job_
 from hypernetwork_workbench.hypernetworks.queue.estimates import Estimate, estimates  # noqa: E402
 from hypernetwork_workbench.hypernetworks.queue.kinds.tune import NEAR  # noqa: E402
 from hypernetwork_workbench.hypernetworks.queue.store import MOVES  # noqa: E402
+from hypernetwork_workbench.hypernetworks.queue.waits import hindered, sentence  # noqa: E402
 from hypernetwork_workbench.hypernetworks.train.settings.job_file import anchor_paths, apply_overrides, read_tables  # noqa: E402
 from hypernetwork_workbench.hypernetworks.train.tracking.monitor import clock  # noqa: E402
 from hypernetwork_workbench.hypernetworks.tuning.space import anchor, take_table  # noqa: E402
@@ -135,13 +136,14 @@ def _list(queue: Queue, given: argparse.Namespace) -> None:
         return
     if queue.is_held:
         sys.stdout.write("The queue is held: no job begins.\n")
+    in_vain = hindered(entries)
     for entry in entries:
-        sys.stdout.write(_line(entry, expected.get(entry.id)) + "\n")
+        sys.stdout.write(_line(entry, expected.get(entry.id), in_vain.get(entry.id)) + "\n")
     if not entries:
         sys.stdout.write("The queue is empty.\n")
 
 
-def _line(entry: Entry, expected: Estimate | None) -> str:
+def _line(entry: Entry, expected: Estimate | None, before: Entry | None) -> str:
     parts = [f"{entry.id:>4}  {entry.state:<11}  {entry.kind:<8}  {entry.title}"]
     if entry.is_open and entry.total:
         parts.append(f"{entry.done} of {entry.total}")
@@ -149,6 +151,8 @@ def _line(entry: Entry, expected: Estimate | None) -> str:
         parts.append(f"about {clock(expected.takes_s)}")
     if entry.is_open and entry.after is not None:
         parts.append(f"after {entry.after}")
+    if before is not None:
+        parts.append(sentence(before))
     if entry.outcome:
         parts.append(entry.outcome.splitlines()[0])
     return "  ".join(parts)

@@ -22,6 +22,7 @@ class Card:
         text: progress in one line.
         takes, begins: how long it will take, and until it begins, in words; empty where that is not known.
         after: the job that has to be done before it, or None.
+        hindrance: why it cannot begin, in sentences; empty where it can in its turn.
         outcome: what came of it, in sentences.
     """
 
@@ -35,6 +36,7 @@ class Card:
     takes: str
     begins: str
     after: int | None
+    hindrance: str
     outcome: str
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from .entry import DONE, INTERRUPTED, RUNNING, WAITING, Entry
 from .kind import KINDS
+from .waits import hindered
 
 _LAST = 5
 
@@ -27,14 +28,16 @@ class Estimate:
 def estimates(entries: Sequence[Entry]) -> dict[int, Estimate]:
     """Return the estimate of each job that works or waits for its turn, by number.
 
-    A job that waits is taken to need as long for each step as the last ones of its kind did.
+    A job that waits is taken to need as long for each step as the last ones of its kind did. One that waits in vain for
+    another has none, and the others do not wait for it.
     """
     speeds = {kind: _seconds_per_unit(entries, kind) for kind in {entry.kind for entry in entries}}
     found: dict[int, Estimate] = {}
+    in_vain = hindered(entries)
     begins: float | None = 0.0
     in_turn = sorted((one for one in entries if one.is_open), key=lambda one: (one.state != RUNNING, one.place))
     for entry in in_turn:
-        if entry.state not in (RUNNING, WAITING, INTERRUPTED):
+        if entry.state not in (RUNNING, WAITING, INTERRUPTED) or (entry.id in in_vain and entry.state != RUNNING):
             continue
         takes = _left(entry, speeds[entry.kind])
         found[entry.id] = Estimate(begins, takes)

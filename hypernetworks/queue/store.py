@@ -147,13 +147,16 @@ class Queue:
         """Let a job begin only when another one is done, behind which it goes; None lets it begin in its turn.
 
         Raises:
-            SettingsError: one of them is not in the queue, or the other one waits for this one.
+            SettingsError: one of them is not in the queue, this one is at work, or the other one waits for it.
         """
         with self.database.writing() as connection:
-            if not _get(connection, id_).is_open:
+            entry = _get(connection, id_)
+            if not entry.is_open:
                 raise SettingsError("job", f"job {id_} is over")
             if other is None:
                 _set(connection, id_, after=None)
+            elif entry.state == RUNNING:
+                raise SettingsError("job", f"job {id_} is at work; pause or cancel it first")
             else:
                 _put_after(connection, id_, other)
 
@@ -239,6 +242,8 @@ def _end(connection: sqlite3.Connection) -> int:
 
 
 def _put_after(connection: sqlite3.Connection, id_: int, other: int) -> None:
+    if other == id_:
+        raise SettingsError("after", f"job {id_} cannot wait for itself")
     seen: int | None = other
     before: set[int] = set()
     while seen is not None and seen not in before:  # a file made by hand may have a circle of others

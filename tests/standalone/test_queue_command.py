@@ -67,7 +67,7 @@ def asked(command, tmp_path):
 
 
 def test_a_file_with_settings_of_a_study_is_trained_too(asked, job):
-    job.write_text(JOB + '[tune]\nranges = "train.seed = [1, 2]"\nmethod = "grid"\n')
+    job.write_text(JOB + '[tune]\nranges = "train.seed = [1, 2]"\nobjective = "style distance"\n')
     said = asked("add", job, "--kind", "train")
     assert said == "[tune] is for jobs of the kind tune, and changes nothing here.\nAdded as job 1: train small\n"
     assert asked("add", job) == "Added as job 2: tune small\n"
@@ -83,6 +83,7 @@ def test_jobs_are_added_ordered_and_shown(asked, job, tmp_path):
     asked("move", "3", "first")
     asked("pause", "1")
     asked("cancel", "3")
+    assert "after 1  It cannot begin: job 1, which has to be done before it, is paused." in asked("list")
     listed = json.loads(asked("list", "--json"))
     assert [(one["id"], one["state"], one["kind"], one["after"]) for one in listed] == [
         (1, "paused", "train", None),
@@ -131,7 +132,8 @@ def test_the_model_of_a_tagger_counts_from_the_folder_of_its_file(asked, tmp_pat
 
 
 def test_paths_of_a_study_count_from_the_folder_of_its_file(asked, job, tmp_path):
-    tune = '[tune]\nmethod = "grid"\ntraining_files = "a,b"\n[tune.ranges]\ndata.folder = ["pictures", "/other"]\n'
+    tune = '[tune]\nobjective = "style distance"\ntraining_files = "a,b"\n[tune.ranges]\n'
+    tune += 'data.folder = ["pictures", "/other"]\n'
     (tmp_path / "tune.toml").write_text(job.read_text().replace("[evaluation]", f"{tune}[evaluation]"))
     assert asked("add", tmp_path / "tune.toml") == "Added as job 1: tune small\n"
     added = Queue.of(tmp_path / "host").get(1).job()

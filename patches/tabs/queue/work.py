@@ -10,6 +10,7 @@ from ....hypernetworks.pages.queue import Card
 from ....hypernetworks.queue import Entry
 from ....hypernetworks.queue.estimates import Estimate, estimates
 from ....hypernetworks.queue.kinds.train import TrainJob
+from ....hypernetworks.queue.waits import hindered, sentence
 from ....hypernetworks.train.settings.job import Job
 from ....hypernetworks.train.settings.job_file import table_text
 from ....hypernetworks.train.tracking.monitor import clock
@@ -22,12 +23,13 @@ _KINDS = {
     "caption": "captioning",
 }
 _NEW = "new network, training"
+_ANYWAY = "Press “Begin after it” with “Begin after job” empty, and it begins in its turn."
 
 
 def cards(entries: list[Entry]) -> list[Card]:
     """Return what the list shows of each job."""
-    expected = estimates(entries)
-    return [_card(one, expected.get(one.id, Estimate(None, None))) for one in entries]
+    expected, in_vain = estimates(entries), hindered(entries)
+    return [_card(one, expected.get(one.id, Estimate(None, None)), in_vain.get(one.id)) for one in entries]
 
 
 def settings_text(entry: Entry) -> str:
@@ -50,7 +52,7 @@ def create_and_train(create: CreateSettings, tables: Mapping[str, Mapping[str, A
     return TrainJob(Job.from_mapping({**tables, "network": {}, "output": output}), create)
 
 
-def _card(entry: Entry, expected: Estimate) -> Card:
+def _card(entry: Entry, expected: Estimate, before: Entry | None) -> Card:
     kind = _KINDS.get(entry.kind, entry.kind)
     if entry.kind == "train" and ("create" in entry.tables or not entry.tables.get("network", {}).get("file")):
         kind = _NEW
@@ -66,5 +68,6 @@ def _card(entry: Entry, expected: Estimate) -> Card:
         takes="" if expected.takes_s is None else clock(expected.takes_s),
         begins=clock(begins) if begins else "",
         after=entry.after if entry.is_open else None,
+        hindrance=f"{sentence(before)} {_ANYWAY}" if before else "",
         outcome=entry.outcome,
     )

@@ -205,7 +205,7 @@ def a_study(texts: Texts) -> tuning_page.Shown:
 
 
 def a_queued_job(texts: Texts) -> queue_page.Card:
-    facts = {name: texts(name) for name in ("kind", "takes", "begins", "outcome")}
+    facts = {name: texts(name) for name in ("kind", "takes", "begins", "hindrance", "outcome")}
     return queue_page.Card(
         id=1, title=texts("job name"), state="running", done=1, total=2, text=texts("text"), after=None, **facts
     )

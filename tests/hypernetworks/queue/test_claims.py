@@ -95,9 +95,18 @@ def test_a_job_is_expected_to_take_as_long_as_those_before_it(queue, train_of, m
     assert found == {"b": Estimate(0.0, 60.0), "d": Estimate(60.0, 20.0), "m": Estimate(80.0, None)}
 
 
+def test_a_job_that_waits_in_vain_is_not_expected_and_delays_no_other(queue, train_of, here):
+    ids = {name: queue.add(train_of(name)).id for name in "abcd"}
+    queue.put_after(ids["c"], ids["b"])
+    first = claim(queue, here)
+    beat(queue, first, Progress(20, 100, "", 40.0))
+    queue.cancel(ids["b"])
+    assert estimates(queue.entries()) == {ids["a"]: Estimate(0.0, 40.0), ids["d"]: Estimate(40.0, 50.0)}
+
+
 def test_a_study_is_expected_to_take_what_is_left_of_all_its_trials(queue, here):
     tables = {"data": {"folder": "/pictures"}, "train": {"max_steps": 10}, "output": {"name": "a"}}
-    tune = {"ranges": "train.seed = [1, 2, 3, 4]", "method": "grid"}
+    tune = {"objective": "style distance", "ranges": "train.seed = [1, 2, 3, 4]", "method": "grid"}
     first, _, third = (queue.add(job_of("tune", {**tables, "tune": tune})) for _ in range(3))
     queue.add(job_of("tune", {**tables, "tune": {**tune, "trials": 2}}))
     entry = claim(queue, here)

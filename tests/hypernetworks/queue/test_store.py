@@ -10,6 +10,8 @@ import pytest
 from hypernetwork_workbench.hypernetworks.base.errors import QueueError, SettingsError
 from hypernetwork_workbench.hypernetworks.queue import Queue, claims, store
 from hypernetwork_workbench.hypernetworks.queue.claims import Progress, claim, release
+from hypernetwork_workbench.hypernetworks.queue.owner import Owner
+from hypernetwork_workbench.hypernetworks.queue.waits import hindered, sentence
 
 
 def titles(queue):
@@ -73,14 +75,43 @@ def test_jobs_cannot_wait_for_each_other_or_for_what_is_not_there(queue, merge_o
     ids = filled(queue, merge_of, "abc")
     queue.put_after(ids["b"], ids["a"])
     queue.put_after(ids["c"], ids["b"])
-    for other in ("a", "b", "c"):
-        with pytest.raises(SettingsError, match="itself"):
+    for other in ("b", "c"):
+        with pytest.raises(SettingsError, match=f"job {ids[other]} waits for job {ids['a']} itself"):
             queue.put_after(ids["a"], ids[other])
+    with pytest.raises(SettingsError, match="cannot wait for itself"):
+        queue.put_after(ids["a"], ids["a"])
     with pytest.raises(SettingsError, match="no job 99"):
         queue.add(merge_of("d"), after=99)
     assert len(queue.entries()) == 3  # nothing of it is left
     queue.remove(ids["a"])
     assert queue.get(ids["b"]).after is None
+
+
+def test_a_job_at_work_cannot_be_put_after_another(queue, merge_of, here):
+    ids = filled(queue, merge_of, "ab")
+    claim(queue, here)
+    with pytest.raises(SettingsError, match="is at work; pause or cancel it first"):
+        queue.put_after(ids["a"], ids["b"])
+    assert titles(queue) == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("ends", "said"),
+    [
+        (lambda queue, id_: queue.cancel(id_), "was cancelled"),
+        (lambda queue, id_: queue.pause(id_), "is paused"),
+        (lambda queue, id_: release(queue, claim(queue, Owner.here()), "failed", "no", 0), "has failed"),
+    ],
+)
+def test_a_job_that_waits_in_vain_is_told_with_the_one_it_waits_for(queue, merge_of, ends, said):
+    ids = filled(queue, merge_of, "abcd")
+    queue.put_after(ids["b"], ids["a"])
+    queue.put_after(ids["c"], ids["b"])
+    assert hindered(queue.entries()) == {}
+    ends(queue, ids["a"])
+    found = hindered(queue.entries())
+    assert {id_: one.id for id_, one in found.items()} == {ids["b"]: ids["a"], ids["c"]: ids["a"]}
+    assert sentence(found[ids["c"]]) == f"It cannot begin: job {ids['a']}, which has to be done before it, {said}."
 
 
 @pytest.mark.parametrize("number", [0, -(10**20), 2**53 + 1, 10**20])
