@@ -59,9 +59,9 @@ def plan_study(
         StudyError: there is a study of this name that is something else, or its database cannot be used.
     """
     job = Job.from_mapping(tables)  # what is wrong without the study is told first
-    folders = [ports.network_dir, *([near] if near else []), Path()]
+    folders = [ports.network_dir, *([near] if near else []), Path.cwd()]
     space = Space((*file_choices(settings, folders), *parse(settings.ranges)))
-    _check(job, settings, space)
+    check(job, settings, space)
     brain = Brain(settings, space)
     name = job.output.name
     folder = (Path(job.output.dir) if job.output.dir else ports.log_dir) / f"{name}{mark_of(url)}{ENDING}"
@@ -81,7 +81,8 @@ def plan_study(
     return StudyPlan(study, brain, measures, style, settings.most_steps(base.steps_per_epoch))
 
 
-def _check(job: Job, settings: TuneSettings, space: Space) -> None:
+def check(job: Job, settings: TuneSettings, space: Space) -> None:
+    """Raise SettingsError where a job cannot be tried as the settings say, whatever its files hold."""
     if VALIDATION in settings.objectives and not job.train.validation_share:
         raise SettingsError(
             "train.validation_share",

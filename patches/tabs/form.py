@@ -201,15 +201,18 @@ class Form:
             component.input(None, None, None, _js=soon)  # a choice from a list sends no event of the browser's own
         return soon
 
-    def explain(self, error: WorkbenchError, section: str = "") -> str:
+    def explain(self, error: WorkbenchError, section: str = "", elsewhere: str = "") -> str:
         """Return the error as HTML, one sentence per line with the field's label in the form.
 
         Args:
             section: section in which a field without one is looked for first.
+            elsewhere: a sentence that says where the form is, if it is not in sight.
         """
         several = error.errors if isinstance(error, SettingsError) else ()
         sentences = [self._sentence(one, section) for one in several] or [str(error)]
         labels = self._labels()
+        if elsewhere and any(one.field in labels for one in several):
+            sentences.append(elsewhere)
         return refused([in_page_words(one, labels) for one in sentences])
 
     def _sentence(self, error: SettingsError, section: str) -> str:

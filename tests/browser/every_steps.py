@@ -272,6 +272,7 @@ def tune(one: every.Toucher) -> None:
     page.fill("hnw_train_preview_sampling_steps", PICTURE_STEPS)
     one.open("hnw_tuning_tab")
     page.choose("hnw_tuning_tune_method", "grid")
+    page.choose("hnw_tuning_tune_objective", "validation loss")
     page.fill("hnw_tuning_tune_ranges", "schedule.rate = [0.001, 0.01]")
     one.press("hnw_tuning_button")
     page.until("the answer", lambda: html(page, "#hnw_tuning_answer .hnw-best"))

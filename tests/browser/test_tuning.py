@@ -39,6 +39,7 @@ def tuned(page: Page, screenshots: Path | None) -> Iterator[Page]:
     page.fill("hnw_train_train_validation_share", 0.2)
     page.tab("Train Tuning")
     page.choose("hnw_tuning_tune_method", "grid")
+    page.choose("hnw_tuning_tune_objective", "validation loss")
     page.fill("hnw_tuning_tune_ranges", f"schedule.rate = {MANY_RATES if screenshots else RATES}")
     page.press("hnw_tuning_button")
     page.until("the progress of a trial", lambda: html(page, "#hnw_tuning_live"))

@@ -10,6 +10,7 @@ from ...base.errors import ErrorCollector
 from ...base.options import convert
 from ...train.settings.job import Job
 from ...tuning.brain import most_trials
+from ...tuning.plan import check
 from ...tuning.space import Space, TuneSettings, parse, take_table
 from ...tuning.space.originals import unread_choices
 from ...tuning.space.settings import SECTION
@@ -65,9 +66,9 @@ class TuneJob(QueuedJob):
             near = convert(NEAR, own.pop(NEAR, ""), str)
         with checks:
             tune = take_table(own)
-            parse(tune.ranges)
-            unread_choices(tune)
+            space = Space((*unread_choices(tune), *parse(tune.ranges)))
         with checks:
             job = Job.from_mapping({name: table for name, table in own.items() if name != SECTION})
         checks.raise_all()
+        check(job, tune, space)  # it would fail when its turn comes
         return cls(own, job, tune, near)

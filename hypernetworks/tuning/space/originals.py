@@ -59,6 +59,8 @@ def unread_choices(settings: TuneSettings) -> list[Choices]:
 
 def _named(field: str, text: str) -> list[str]:
     names = [name.strip() for name in text.split(",")] if text.strip() else []
+    if names.count("") > 1:
+        raise SettingsError(field, "has a comma with no name beside it")
     if len(set(names)) != len(names):
         raise SettingsError(field, "names a file twice")
     return names

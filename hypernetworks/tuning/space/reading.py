@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import typing
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -20,6 +21,7 @@ _RANGE = re.compile(
 )
 #: The unit of a length, behind either number or behind the range.
 _EPOCHS = re.compile(r"(?<=[\d.])\s*(?:epochs?\b|エポック|轮)", re.IGNORECASE)
+_STUDY = "tune"
 _LOG, _LINEAR, _WHOLE, _STEP = "log", "linear", "int", "step"
 _FORM = "must be a range such as 1e-4..1e-2 log, or a list such as [1, 2]"
 #: Each trial has its own name and place, and what is held out must be the same in all of them.
@@ -107,6 +109,10 @@ _ALONE: dict[type[Settings], tuple[str, ...]] = {
 
 def _declared(address: str) -> tuple[Any, Option, type[Settings]]:
     section, _, key = address.partition(".")
+    if section == _STUDY:
+        raise SettingsError(
+            f"{_STUDY}.ranges", f"{shown(address)} is a setting of the study itself, and cannot be tried"
+        )
     if address in OWN:
         raise SettingsError(address, f"cannot be tried: {OWN[address]}")
     kind = SECTIONS.get(section)
@@ -133,6 +139,8 @@ def listed(text: str) -> list[Any] | None:
 def _choices(address: str, values: Iterable[Any], kind: Any, option: Option) -> Choices:
     taken = []
     for value in values:
+        if typing.get_origin(kind) is tuple and not isinstance(value, (str, list)):
+            raise SettingsError(address, "each value is a list of its own, such as [[1, 2, 1], [1, 1, 1]]")
         read = take(address, in_lines(value) if option.lines > 1 else value, kind, option)
         plain = list(read) if isinstance(read, tuple) else read
         if plain in taken:
@@ -178,7 +186,7 @@ def _words(address: str, words: list[str]) -> dict[str, float]:
     rest = iter(words)
     for word in rest:
         if word == _STEP:
-            found[word] = _number(address, next(rest, ""), False)
+            found[word] = _number(address, next(rest, ""), False, "the step of a range ")
             if found[word] <= 0:
                 raise SettingsError(address, "the step of a range must be above 0")
         elif word in (_LOG, _LINEAR, _WHOLE):
@@ -190,8 +198,8 @@ def _words(address: str, words: list[str]) -> dict[str, float]:
     return found
 
 
-def _number(address: str, text: str, is_whole: bool) -> Any:
+def _number(address: str, text: str, is_whole: bool, what: str = "") -> Any:
     try:
         return numbers.read_whole(text) if is_whole else numbers.read(text)
     except NumberError as error:
-        raise SettingsError(address, str(error)) from None
+        raise SettingsError(address, f"{what}{error}") from None

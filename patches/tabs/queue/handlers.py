@@ -18,6 +18,7 @@ from ...queue import place
 from ...queue.adding import added, ask
 from ..create.handlers import Handlers as CreateHandlers
 from ..form import Form
+from ..train.handlers import IN_TRAIN
 from . import work
 
 #: What each button asks of the chosen jobs, and what is said then.
@@ -32,6 +33,8 @@ ACTS: dict[str, tuple[Callable[[Queue, int], None], str]] = {
     "remove": (Queue.remove, "Deleted: {}."),
 }
 _LAST_FIRST = ("down", "first")
+AFTER = "Begin after job"
+_LABELS = {"job": "", "after": f"{AFTER}: "}
 
 
 def listing() -> str:
@@ -49,35 +52,18 @@ def act(name: str) -> Callable[[str], tuple[str, str]]:
 
     def handle(ids: str) -> tuple[str, str]:
         chosen = _chosen(ids)
-        if not chosen:
-            return listing(), refused(["Choose a job first."])
-        problems, named = [], []
-        for id_ in reversed(chosen) if name in _LAST_FIRST else chosen:
-            try:
-                with report_unexpected():
-                    ask(does, id_)
-                named.append(str(id_))
-            except WorkbenchError as error:
-                problems.append(f"{in_words(error)}.")
-        said = done(sentence.format(", ".join(sorted(named, key=int)))) if named and sentence else ""
-        return listing(), said + refused(problems)
+        return _on_each(list(reversed(chosen)) if name in _LAST_FIRST else chosen, does, sentence)
 
     return handle
 
 
 def put_after(ids: str, other: str) -> tuple[str, str]:
     """Let the chosen jobs begin when another is done, or in their turn where none is named."""
-    chosen, text = _chosen(ids), (other or "").strip()
-    try:
-        if not chosen:
-            raise SettingsError("job", "choose a job first")
-        if text and not text.isdecimal():
-            raise SettingsError("after", "must be the number of a job")
-        for id_ in chosen:
-            ask(Queue.put_after, id_, int(text) if text else None)
-    except WorkbenchError as error:
-        return listing(), _refusal(error)
-    return listing(), done("The order is changed.")
+    text = (other or "").strip()
+    if text and not text.isdecimal():
+        return listing(), refused([f"{AFTER}: must be the number of a job."])
+    before = int(text) if text else None
+    return _on_each(_chosen(ids), lambda queue, id_: queue.put_after(id_, before), "The order is changed.")
 
 
 def hold(is_held: bool) -> tuple[str, str]:
@@ -133,9 +119,25 @@ def create_and_train(create: CreateHandlers, train: Form) -> Callable[..., str]:
                 job = work.create_and_train(settings, train.values(given[count:]))
                 return done(added(job), "It is trained with the settings of Train Gamma as they are now.")
         except WorkbenchError as error:
-            return train.explain(in_words(error))
+            return train.explain(in_words(error), elsewhere=IN_TRAIN)
 
     return handle
+
+
+def _on_each(chosen: Sequence[int], does: Callable[[Queue, int], None], sentence: str) -> tuple[str, str]:
+    """Ask something of each of the chosen jobs; return list and status, with what each of them refused."""
+    if not chosen:
+        return listing(), refused(["Choose a job first."])
+    problems, named = [], []
+    for id_ in chosen:
+        try:
+            with report_unexpected():
+                ask(does, id_)
+            named.append(str(id_))
+        except WorkbenchError as error:
+            problems.append(_in_words(error))
+    said = done(sentence.format(", ".join(sorted(named, key=int)))) if named and sentence else ""
+    return listing(), said + refused(list(dict.fromkeys(problems)))
 
 
 def _chosen(ids: str) -> Sequence[int]:
@@ -143,4 +145,11 @@ def _chosen(ids: str) -> Sequence[int]:
 
 
 def _refusal(error: WorkbenchError) -> str:
-    return refused([f"{in_words(error)}."])
+    return refused([_in_words(error)])
+
+
+def _in_words(error: WorkbenchError) -> str:
+    """Return a sentence with the labels of the tab; one that names its job needs none."""
+    if isinstance(error, SettingsError) and error.field in _LABELS:
+        return f"{_LABELS[error.field]}{error.reason}."
+    return f"{in_words(error)}."

@@ -60,7 +60,7 @@ def _fields() -> dict[str, Any]:
     with gr.Row(elem_classes="hnw-with-button", equal_height=False):
         other = gr.Textbox(
             "",
-            label="Begin after job",
+            label=handlers.AFTER,
             info="The number of a job that has to be done before the chosen ones. Empty: they begin in their turn.",
             max_lines=1,
             scale=3,

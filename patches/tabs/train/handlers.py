@@ -26,6 +26,8 @@ from ..own_presets import OwnPresets
 from .buttons import continues
 
 _UNNAMED = "training"
+#: Told in another tab about a field of this one.
+IN_TRAIN = "That is entered in Train Gamma."
 
 
 @dataclass(frozen=True)

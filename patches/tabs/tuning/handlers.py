@@ -23,6 +23,7 @@ from ...queue.adding import added
 from ...runs import training, tuning
 from ...runs.run import runs
 from ..form import Form
+from ..train.handlers import IN_TRAIN
 from ..train.handlers import Handlers as TrainHandlers
 from . import work
 
@@ -78,6 +79,7 @@ class Handlers:
                 if (url or "").strip():
                     raise SettingsError("Shared study", "is left to Start the study; the queue is of this machine")
                 tables, settings = self._study(entered)
+                work.check_files(settings)
                 return done(added(TuneJob.from_mapping({**tables, SECTION: settings.to_mapping()})))
         except WorkbenchError as error:
             return self._explained(error)
@@ -161,8 +163,8 @@ class Handlers:
         ours = [one for one in several if one.field.startswith(f"{SECTION}.")]
         others = [one for one in several if one not in ours]
         if not ours:
-            return own.explain(in_words(error))
-        rest = own.explain(in_words(SettingsError.joined(others))) if others else ""
+            return own.explain(in_words(error), elsewhere=IN_TRAIN)
+        rest = own.explain(in_words(SettingsError.joined(others)), elsewhere=IN_TRAIN) if others else ""
         return self.form.explain(SettingsError.joined(ours)) + rest
 
 
@@ -172,7 +174,8 @@ def _reasons(error: SettingsError) -> dict[str, str]:
     for one in error.errors:
         is_own = one.field.startswith(f"{SECTION}.")
         field, reason = (one.field, one.reason) if is_own else (_AT_RANGES, f"{one.field}: {one.reason}")
-        found.setdefault(field, worded(reason) if is_own else reason)
+        # What was typed there, and is to be, are names of a job file.
+        found.setdefault(field, reason if field == _AT_RANGES else worded(reason))
     return found
 
 

@@ -10,6 +10,7 @@ from modules import call_queue
 from ....hypernetworks.base.options import groups
 from ....hypernetworks.pages.sentences import note
 from ....hypernetworks.tuning import TuneSettings, optuna_package
+from ....hypernetworks.tuning.space.settings import RANDOM, STYLE
 from ..form import Form
 from ..frame import FIELD_PX, controls, form_column, frame, panel_column, progress_place, wipe_on
 from ..train import buttons, tab
@@ -42,8 +43,8 @@ def make_tab(train: TrainHandlers | None = None) -> Handlers:
                 )
             )
             # What the page begins with can be started at once.
-            start = {} if optuna_package.is_installed() else {SECTION: {"method": "random"}}
-            form.add_rows({SECTION: TuneSettings}, start)
+            start = {"objective": STYLE} | ({} if optuna_package.is_installed() else {"method": RANDOM})
+            form.add_rows({SECTION: TuneSettings}, {SECTION: start})
             parts["count"] = gr.HTML(elem_id=f"{_ID}_count")
             form.add_folds({SECTION: TuneSettings}, {}, groups([TuneSettings]))
             parts["url"] = _shared()

@@ -15,6 +15,7 @@ from ....hypernetworks.train.settings.job import Job
 from ....hypernetworks.tuning import Study, TuneSettings, open_kept
 from ....hypernetworks.tuning.answer import TABLE, Answer
 from ....hypernetworks.tuning.kept import ENDING
+from ....hypernetworks.tuning.space.originals import file_choices
 from ....hypernetworks.tuning.space.reading import parse
 from ....hypernetworks.tuning.stores import FILE
 from ....hypernetworks.tuning.trials import Trial
@@ -30,7 +31,7 @@ def tables_of(form: dict[str, Any], settings: TuneSettings) -> dict[str, Any]:
     """Return the tables of the job that a study tries other settings of.
 
     It is what the form of Train Gamma has. Where the shape of a network is tried, or creation files are, each trial
-    makes a new network, and the chosen one is not used.
+    makes a new network, and the chosen one gives nothing but its name.
 
     Raises:
         SettingsError: names the field.
@@ -44,6 +45,11 @@ def tables_of(form: dict[str, Any], settings: TuneSettings) -> dict[str, Any]:
     tables = {**form, "network": {}, "output": {**form["output"], "name": run_name(form)}}
     Job.from_mapping(tables)
     return tables
+
+
+def check_files(settings: TuneSettings) -> None:
+    """Raise SettingsError where a file of the original extension that is to be tried cannot be read."""
+    file_choices(settings, [host.network_dir(), Path.cwd()])
 
 
 def note(study: Study, url: str) -> None:

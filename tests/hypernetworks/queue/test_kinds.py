@@ -9,10 +9,11 @@ from hypernetwork_workbench.hypernetworks.base.errors import SettingsError
 from hypernetwork_workbench.hypernetworks.queue import KINDS, job_of
 
 RUN = {"data": {"folder": "/pictures"}, "output": {"name": "portrait"}, "train": {"max_steps": 40}}
+STYLE = {"objective": "style distance"}
 TABLES = {
     "train": {**RUN, "create": {"name": "portrait", "layer_structure": [1, 3, 1], "seed": 7}},
     "continue": {**RUN, "done_before": 30},
-    "tune": {**RUN, "tune": {"method": "grid", "ranges": "train.seed = [1, 2, 3]"}},
+    "tune": {**RUN, "tune": {**STYLE, "method": "grid", "ranges": "train.seed = [1, 2, 3]"}},
     "merge": {"merge": {"network_1": "A", "network_2": "B", "weight_1": 0.3}, "result": {"name": "portrait"}},
     "caption": {"data": {"folder": "/data/portrait"}, "caption": {"tagger": "deepbooru", "existing": "replace it"}},
 }
@@ -36,12 +37,13 @@ def test_lengths_are_told_where_they_are_known():
 def test_the_length_of_a_study_is_that_of_its_trials():
     assert job_of("tune", TABLES["tune"]).units == 120
     assert job_of("tune", {**RUN, "tune": {**TABLES["tune"]["tune"], "trials": 2}}).units == 80
-    assert job_of("tune", {**RUN, "tune": {"ranges": "train.seed = 1..9", "method": "random"}}).units == 640
+    assert job_of("tune", {**RUN, "tune": {**STYLE, "ranges": "train.seed = 1..9", "method": "random"}}).units == 640
     assert job_of("tune", {**RUN, "train": {"max_steps": "3 epochs"}, "tune": TABLES["tune"]["tune"]}).units is None
-    files = {"creation_files": "a, b, c", "method": "TPE"}
+    files = {**STYLE, "creation_files": "a, b, c", "method": "TPE"}
     assert job_of("tune", {**RUN, "tune": files}).units == 3 * job_of("train", RUN).units, "every combination"
     assert job_of("tune", {**RUN, "tune": {**files, "training_files": "x"}}).units is None
-    assert job_of("tune", {**RUN, "tune": {"ranges": "train.max_steps = [1, 2]", "method": "grid"}}).units is None
+    lengths = {**STYLE, "ranges": "train.max_steps = [1, 2]", "method": "grid"}
+    assert job_of("tune", {**RUN, "tune": lengths}).units is None
 
 
 def test_a_training_is_of_a_new_network_or_of_one_that_there_is():
@@ -70,6 +72,7 @@ def test_a_training_is_of_a_new_network_or_of_one_that_there_is():
         ),
         ("tune", {**RUN, "train": {"max_steps": 0}, "tune": {"ranges": "train.x = 1"}}, {"train.x", "train.max_steps"}),
         ("tune", RUN, {"tune.ranges"}),
+        ("tune", {**RUN, "tune": {"ranges": "train.seed = [1, 2]"}}, {"train.validation_share"}),
         ("magic", {}, {"kind"}),
     ],
 )

@@ -34,6 +34,7 @@ class Tuning:
         self.train = train
         self.form = self.handlers.form
         self.entered = {field.name: field.component.value for field in self.form.fields}
+        self.start_objective, self.entered["objective"] = self.entered["objective"], "validation loss"
 
     def start(self, url="", **entered):
         self.entered |= entered
@@ -67,11 +68,14 @@ def test_the_page_begins_with_a_method_that_works_here(train, monkeypatch, is_in
         monkeypatch.setitem(sys.modules, "optuna", None)
     tuning = Tuning(train)
     assert tuning.entered["method"] == method
+    assert tuning.start_objective == "style distance", "the validation loss needs a share that the form begins without"
     assert tuning.look(ranges=RANGES)[1] == {}
 
 
 def test_the_entry_is_judged_while_it_is_filled_in(tuning):
-    assert tuning.look()[1]["ranges"].startswith("name at least one setting to try")
+    assert tuning.look()[1]["ranges"] == "name at least one setting to try, such as schedule.rate = 1e-4..1e-2 log"
+    assert "&#39;schedule.rate&#39; must have the form" in tuning.look(ranges="schedule.rate")[1]["ranges"]
+    assert "tune.trials" in tuning.look(ranges="tune.trials = [1, 2]")[1]["ranges"]
     count, problems = tuning.look(ranges=RANGES + "\noptimizer.rate = 1..2", method="random")
     assert count == ""
     assert problems == {"ranges": "optimizer.rate: there is no such setting; do you mean schedule.rate?"}
@@ -185,9 +189,12 @@ def test_what_is_wrong_is_said_in_the_words_of_both_forms(tuning, train):
     train.entered["train.validation_share"] = 0
     tuning.start(ranges=RANGES, method="random")
     assert "Validation share: is 0, but the trials are judged by validation loss" in tuning.status
+    assert tuning.status.count("That is entered in Train Gamma.") == 1
     train.entered["network.file"] = ""
     tuning.start()
     assert "choose a network; create one first" in tuning.status
+    tuning.start(ranges="")
+    assert "Train Gamma" not in tuning.status
 
 
 def test_a_study_is_added_to_the_queue_as_it_stands(tuning, monkeypatch):
@@ -204,6 +211,33 @@ def test_a_study_is_added_to_the_queue_as_it_stands(tuning, monkeypatch):
     values = (*tuning.entered.values(), *tuning.train.entered.values())
     assert "name at least one setting to try" in tuning.handlers.queue("", *values)
     assert len(jobs) == 1
+
+
+@pytest.mark.parametrize(
+    ("entered", "share", "said"),
+    [
+        ({}, 0, "Validation share: is 0, but the trials are judged by validation loss"),
+        ({"training_files": "nowhere.json"}, 0.2, "Training files: there is no file &#39;nowhere.json&#39; in "),
+    ],
+)
+def test_a_study_that_cannot_be_begun_does_not_come_into_the_queue(tuning, monkeypatch, entered, share, said):
+    from hypernetwork_workbench.patches.tabs.tuning import handlers
+
+    monkeypatch.setattr(handlers, "added", lambda job: pytest.fail(f"{job.title} came into the queue"))
+    tuning.entered |= {"ranges": RANGES, "method": "random", **entered}
+    tuning.train.entered["train.validation_share"] = share
+    assert said in tuning.handlers.queue("", *tuning.entered.values(), *tuning.train.entered.values())
+
+
+def test_new_networks_are_called_as_the_chosen_one_where_no_name_is_entered(tuning):
+    tuning.entered["ranges"] = "network.activation = [relu, mish]"
+    tables, _ = tuning.handlers._study((*tuning.entered.values(), *tuning.train.entered.values()))
+    assert tables["output"]["name"] == "ink"
+    assert not tables["network"]
+    tuning.train.entered["network.file"] = ""
+    assert "Save as: give the network a name" in tuning.handlers.queue(
+        "", *tuning.entered.values(), *tuning.train.entered.values()
+    )
 
 
 def test_nothing_is_taken_where_nothing_is_chosen(tuning):

@@ -86,6 +86,12 @@ def test_what_is_tried_becomes_settings_as_the_job_has_them():
         ("train.ema_decay = 0..0.5 log", "train.ema_decay: a log range must begin above 0"),
         ("train.ema_decay = 0.1..0.5 log step 0.1", "train.ema_decay: a log range has no step"),
         ("train.ema_decay = 0.1..0.5 step 0", "train.ema_decay: the step of a range must be above 0"),
+        ("train.ema_decay = 0.1..0.5 step", "train.ema_decay: the step of a range must be a number, not empty"),
+        (
+            "network.layer_structure = [1, 2, 1]",
+            "network.layer_structure: each value is a list of its own, such as",
+        ),
+        ("tune.trials = [1, 2]", "tune.ranges: 'tune.trials' is a setting of the study itself, and cannot be tried"),
         ("train.seed = 1..3 step 0.5", "train.seed: is a whole number, and so must the step be"),
         ("train.ema_decay = 0.5..1.5", "train.ema_decay: must be at most 0.99999, not 1.5"),
         ("data.batch_size = 0..4", "data.batch_size: must be at least 1, not 0"),
