@@ -21,6 +21,8 @@ from .settings_text import MAX_BYTES
 
 #: The field that errors are about.
 FIELD = "preset"
+#: The one that errors are about where it is the name that is wrong.
+NAME = "preset.name"
 _MOST = 500
 
 
@@ -141,7 +143,9 @@ class Shelf:
         return found
 
     def _checked(self, name: str) -> str:
-        name = check_name(name.strip(), FIELD)
+        if not name.strip():
+            raise SettingsError(NAME, "give the preset a name")
+        name = check_name(name.strip(), NAME)
         if any(one.name == name for one in self.kind.shipped):
             raise SettingsError(FIELD, f"{name} is a preset that comes with the extension; choose another name")
         return name

@@ -13,7 +13,7 @@ from modules import paths
 
 from ...hypernetworks.base.errors import SettingsError, WorkbenchError
 from ...hypernetworks.jobs.preset_kinds import PresetKind, Shipped
-from ...hypernetworks.jobs.presets import FIELD, Shelf
+from ...hypernetworks.jobs.presets import FIELD, NAME, Shelf
 from ...hypernetworks.pages import presets as page
 from ...hypernetworks.pages.sentences import done, in_page_words, refused
 from ..patching.page import choices as kept_choices
@@ -160,14 +160,14 @@ class OwnPresets:
 
     def _save(self, form: Form, name: str, replace: bool, values: Mapping[str, Any]) -> list[Any]:
         try:
-            saved = self.shelf.save(name or "", values, bool(replace))
+            saved = self.shelf.save(_named(name), values, bool(replace))
         except WorkbenchError as error:
             return self._answer(self._refusal(form, error))
         return self._answer(done(f"Saved as {saved.path}."), saved.name)
 
     def _rename(self, form: Form, chosen: str, name: str) -> list[Any]:
         try:
-            self.shelf.rename(chosen, name or "")
+            self.shelf.rename(chosen, _named(name))
         except WorkbenchError as error:
             return self._answer(self._refusal(form, error))
         return self._answer(done(f"{chosen} is called {name.strip()} now."), name.strip())
@@ -196,4 +196,13 @@ class OwnPresets:
         """Return what is wrong, with the label of the field; what is about the preset itself names no field."""
         if isinstance(error, SettingsError) and error.field == FIELD:
             return refused([in_page_words(f"{error.reason}.", {"replace": self._words.replace})])
+        if isinstance(error, SettingsError) and error.field == NAME:
+            return refused([f"{self._words.name}: {error.reason}"])
         return form.explain(error)
+
+
+def _named(name: str | None) -> str:
+    """Return a name that was entered; raises SettingsError for what the list says where no preset is chosen."""
+    if (name or "").strip() == OWN:
+        raise SettingsError(NAME, "stands in the list for no preset; choose another name")
+    return name or ""

@@ -65,6 +65,22 @@ def test_a_wrong_entry_is_named_with_its_label_and_a_taken_name_with_the_box_to_
     assert "comes with the extension" in save(tab, "Steady")[0]
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        (" ", "give the preset a name"),
+        ("a/b", "must not contain /"),
+        (" Own settings", "stands in the list for no preset"),
+    ],
+)
+def test_a_wrong_name_of_a_preset_is_told_at_its_field(tab, folder, name, said):
+    label = own(tab)._words.name
+    assert f"<li>{label}: {said}" in save(tab, name)[0]
+    save(tab, "mine")
+    assert f"<li>{label}: {said}" in own(tab)._rename(tab.handlers.form, "mine", name)[0]
+    assert [path.name for path in folder.iterdir()] == ["mine.training.toml"]
+
+
 def test_own_ones_are_renamed_and_deleted_and_the_lists_follow(tab):
     tab.look(schedule__rate="7e-5")
     save(tab, "mine")
