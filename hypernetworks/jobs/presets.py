@@ -69,10 +69,15 @@ class Shelf:
         path = self._files().get(name)
         return shipped or (self._own(name, path) if path else None)
 
-    def matching(self, values: Mapping[str, Any]) -> Shipped | None:
-        """Return the preset all of whose values a form has; None where there is none."""
+    def matching(self, values: Mapping[str, Any], chosen: str = "") -> Shipped | None:
+        """Return the preset all of whose values a form has; None where there is none.
+
+        Args:
+            chosen: name of the one to return where several have the same values.
+        """
         entered = self.kind.readable(values)
-        return next((one for one in self._all() if one.values() and _has(entered, self._plain(one))), None)
+        found = [one for one in self._all() if one.values() and _has(entered, self._plain(one))]
+        return next((one for one in found if one.name == chosen), found[0] if found else None)
 
     def save(self, name: str, values: Mapping[str, Any], overwrite: bool = False) -> OwnPreset:
         """Save what a form says as a preset.

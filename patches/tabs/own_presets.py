@@ -71,9 +71,13 @@ class OwnPresets:
         """The components that `match` updates."""
         return [self.choice, self.advice]
 
-    def match(self, values: Mapping[str, Any]) -> list[Any]:
-        """Return updates of the list and the advice for the preset whose values a form has, by its addresses."""
-        return shown_preset(self.shelf.matching(values))
+    def match(self, values: Mapping[str, Any], chosen: str = "") -> list[Any]:
+        """Return updates of the list and the advice for the preset whose values a form has, by its addresses.
+
+        Args:
+            chosen: what the list shows; it stays where several presets have these values.
+        """
+        return shown_preset(self.shelf.matching(values, chosen))
 
     def get(self, name: str) -> Shipped | None:
         """Return the preset of a name; None where there is none. Raises SettingsError where it cannot be read."""

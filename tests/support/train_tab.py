@@ -43,7 +43,8 @@ class Tab:
             address = name.replace("__", ".")
             assert address in self.entered
             self.entered[address] = str(value) if address in texts else value
-        self.take(self.handlers.shown, self.handlers.look(*self.entered.values()))
+        lists = [self.outputs.get(name, "") for name in ("preset", "data_preset")]
+        self.take(self.handlers.shown, self.handlers.look(*lists, *self.entered.values()))
 
     def choose_preset(self, name):
         self.take(self.handlers.filled, self.handlers.choose_preset(name, *self.entered.values()))

@@ -56,10 +56,12 @@ class Seen:
         offered: the widths that can be ticked.
         made: the values of which its last file was made; None if the last press was refused. Their name is taken by
             that file, which is no fault of theirs.
+        preset: what the list of presets shows.
     """
 
     offered: tuple[int, ...] = ()
     made: Mapping[str, Any] | None = None
+    preset: str = ""
 
 
 class Handlers:
@@ -92,14 +94,19 @@ class Handlers:
         """Components that `choose_preset` updates, and `load` after the status."""
         return [*(one for one in self.form.components if one is not self._ticks), *self.shown]
 
-    def look(self, seen: Seen, *entered: Any) -> list[Any]:
+    @property
+    def looked_at(self) -> list[Any]:
+        """Components whose values `look` takes: the list of presets, then `inputs`."""
+        return [self.panel.presets.choice, *self.inputs]
+
+    def look(self, preset: str, seen: Seen, *entered: Any) -> list[Any]:
         """Draw and check the entry; offer the widths of the checkpoint where they have changed."""
-        return self._look(self.form.values(entered), seen)
+        return self._look(self.form.values(entered), replace(seen, preset=preset))
 
     def choose_preset(self, name: str, seen: Seen, *entered: Any) -> list[Any]:
         """Fill in the shape of a preset."""
         preset = self.panel.presets.get(name)
-        return self._fill(preset.values() if preset else {}, seen, entered)
+        return self._fill(preset.values() if preset else {}, replace(seen, preset=name), entered)
 
     def load(self, file: Any, seen: Seen, *entered: Any) -> list[Any]:
         """Fill in the settings of an uploaded file, as far as they can be used."""
@@ -182,7 +189,7 @@ class Handlers:
             *self.form.message_updates({error.field: error.reason for error in entry.problems}),
             create_view.drawing(entry),
             create_view.summary(entry, now, FORM_LABELS),
-            *self._matching(entry, values),
+            *self._matching(entry, values, seen.preset),
             self.panel.head.update(marked),
         ]
 
@@ -190,9 +197,9 @@ class Handlers:
         """Return what was entered, by name."""
         return self.form.values(entered)
 
-    def _matching(self, entry: Entry, values: Mapping[str, Any]) -> list[Any]:
+    def _matching(self, entry: Entry, values: Mapping[str, Any], chosen: str) -> list[Any]:
         """Show the preset of a user whose values the form has, else the shipped one of this structure."""
-        own = self.panel.presets.shelf.matching(values)
+        own = self.panel.presets.shelf.matching(values, chosen)
         return shown_preset(own or presets.matching(entry.structure))
 
     def _fill(self, changes: Mapping[str, Any], seen: Seen, entered: Sequence[Any]) -> list[Any]:

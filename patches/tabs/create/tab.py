@@ -130,7 +130,7 @@ def _panel(own: OwnPresets, head: Head) -> Panel:
 
 def _connect(tab: Any, handlers: Handlers, buttons: Mapping[str, Any]) -> None:
     inputs, shown, status = handlers.inputs, handlers.shown, buttons["status"]
-    soon = handlers.form.look_with(handlers.look, inputs, shown)
+    soon = handlers.form.look_with(handlers.look, handlers.looked_at, shown)
     for event in (tab.select, buttons["refresh"].click):
         event(None, None, None, _js=soon)
     own = handlers.panel.presets

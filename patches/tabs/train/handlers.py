@@ -62,9 +62,14 @@ class Handlers:
         """Components that `choose_preset` updates, and `load` after the status."""
         return [*self.form.components, *self.shown]
 
-    def look(self, *entered: Any) -> list[Any]:
+    @property
+    def looked_at(self) -> list[Any]:
+        """Components whose values `look` takes: the lists of presets, then the form."""
+        return [self.panel.training.choice, self.panel.data.choice, *self.form.components]
+
+    def look(self, training: str, data: str, *entered: Any) -> list[Any]:
         """Plot the rates and check the entry."""
-        return self._look(self.form.values(entered))
+        return self._look(self.form.values(entered), {self.panel.training: training, self.panel.data: data})
 
     def choose_preset(self, name: str, *entered: Any) -> list[Any]:
         """Fill in a recipe; raises SettingsError where its file cannot be read."""
@@ -135,20 +140,29 @@ class Handlers:
         """Return the task of the run that goes on, for a page that does not follow it yet; empty where none is."""
         return (runs.active.task or "") if runs.active else ""
 
-    def fill(self, changes: Mapping[str, Any], entered: Sequence[Any]) -> list[Any]:
-        """Return updates that fill in new values, with those of `look` for the result."""
+    def fill(
+        self,
+        changes: Mapping[str, Any],
+        entered: Sequence[Any],
+        chosen: Mapping[OwnPresets, str] | None = None,
+    ) -> list[Any]:
+        """Return updates that fill in new values, with those of `look` for the result.
+
+        Args:
+            chosen: the preset that they are of; other lists of presets stay as they are.
+        """
         tables = self.form.values(entered)
         for address, value in changes.items():
             section, _, name = address.partition(".")
             if name in tables.get(section, {}):
                 tables[section][name] = value
-        return [*self.form.filled(changes), *self._look(tables)]
+        return [*self.form.filled(changes), *self._look(tables, chosen)]
 
     def _choose(self, presets: OwnPresets, name: str, entered: Sequence[Any]) -> list[Any]:
         preset = presets.get(name)
-        return self.fill(preset.values() if preset else {}, entered)
+        return self.fill(preset.values() if preset else {}, entered, {presets: name})
 
-    def _look(self, tables: dict[str, Any]) -> list[Any]:
+    def _look(self, tables: dict[str, Any], chosen: Mapping[OwnPresets, str] | None = None) -> list[Any]:
         drafted = draft(tables)
         plot, of_rates = _plot(drafted)
         reasons = problems(drafted, of_rates)
@@ -156,14 +170,21 @@ class Handlers:
         if network and listing.find(lookup.listed(network), network) is None:
             reasons["network.file"] = missing_network(network)
         entered = _by_address(tables)
+        shelves = {self.panel.training: "", self.panel.data: ""} if chosen is None else chosen
         return [
             plot,
-            *self.panel.training.match(entered),
-            *self.panel.data.match(entered),
+            *self._matching(self.panel.training, entered, shelves),
+            *self._matching(self.panel.data, entered, shelves),
             self.panel.head.update(tables),
             continues(tables),
             *self.form.message_updates(reasons),
         ]
+
+    @staticmethod
+    def _matching(presets: OwnPresets, entered: Mapping[str, Any], chosen: Mapping[OwnPresets, str]) -> list[Any]:
+        if presets not in chosen:
+            return [gr.update() for _ in presets.shown]
+        return presets.match(entered, chosen[presets])
 
 
 def _by_address(tables: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:

@@ -180,7 +180,7 @@ def _connect_entry(tab: Any, handlers: Handlers, parts: Mapping[str, Any]) -> No
     inputs, shown, status = handlers.form.components, handlers.shown, parts["status"]
     network = next(field.component for field in handlers.form.fields if field.address == "network.file")
     tab.select(_listed, outputs=[network], **_QUICK)
-    soon = handlers.form.look_with(handlers.look, inputs, shown)
+    soon = handlers.form.look_with(handlers.look, handlers.looked_at, shown)
     tab.select(None, None, None, _js=soon)
     # Another page or the queue may have started a run.
     tab.select(handlers.active_task, outputs=[parts["task"]], **_QUICK).then(

@@ -56,7 +56,7 @@ class Tab:
 
     def look(self, **entered):
         self.entered.update(entered)
-        self.take(self.handlers.shown, self.handlers.look(*self.inputs()))
+        self.take(self.handlers.shown, self.handlers.look(self.outputs.get("preset", ""), *self.inputs()))
 
     def choose_preset(self, name):
         self.take(self.handlers.filled, self.handlers.choose_preset(name, *self.inputs()))

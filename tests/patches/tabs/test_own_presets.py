@@ -52,6 +52,20 @@ def test_what_is_entered_is_saved_and_filled_in_again(tab, folder):
     assert (tab.entered["data.flip"], tab.entered["data.folder"]) == (True, "/pictures")
 
 
+def test_of_presets_with_the_same_values_the_chosen_one_stays_in_the_list(tab, folder):
+    tab.look(schedule__rate="7e-5", data__flip=True)
+    for kind in ("training", "data"):
+        save(tab, "first", kind)
+        save(tab, "second", kind)
+    tab.look()
+    assert (tab.outputs["preset"], tab.outputs["data_preset"]) == ("first", "first")
+    tab.choose_preset("second")
+    tab.take(tab.handlers.filled, tab.handlers.choose_data("second", *tab.entered.values()))
+    for _ in range(2):
+        assert (tab.outputs["preset"], tab.outputs["data_preset"]) == ("second", "second")
+        tab.look()
+
+
 def test_a_wrong_entry_is_named_with_its_label_and_a_taken_name_with_the_box_to_tick(tab, folder):
     tab.look(train__max_steps="x")
     status, _ = save(tab, "mine")
@@ -134,8 +148,12 @@ def test_the_shape_of_a_new_network_is_kept_too(folder):
     part = handlers.panel.presets
     status, *_ = part._save(handlers.form, "wide", False, handlers.by_address(Seen(), *entered.values()))
     assert "wide.creation.toml" in status
-    shown = dict(zip(map(id, handlers.shown), handlers.look(Seen(), *entered.values()), strict=True))
-    assert shown[id(part.choice)] == "wide"
+    part._save(handlers.form, "wider", False, handlers.by_address(Seen(), *entered.values()))
+    for chosen, listed in (("", "wide"), ("wider", "wider")):  # both have these values
+        shown = dict(zip(map(id, handlers.shown), handlers.look(chosen, Seen(), *entered.values()), strict=True))
+        assert shown[id(part.choice)] == listed
+    filled = zip(map(id, handlers.filled), handlers.choose_preset("wider", Seen(), *entered.values()), strict=True)
+    assert dict(filled)[id(part.choice)] == "wider"
     entered |= {"layer_structure": "1, 2, 1", "activation": "relu"}
     filled = zip(handlers.filled, handlers.choose_preset("wide", Seen(), *entered.values()), strict=True)
     updates = {component.elem_id: update for component, update in filled}
