@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from .entry import DONE, INTERRUPTED, RUNNING, WAITING, Entry
@@ -10,6 +10,8 @@ from .kind import KINDS
 from .waits import hindered
 
 _LAST = 5
+#: What comes first is at work first.
+_ORDER = (RUNNING, INTERRUPTED, WAITING)
 
 
 @dataclass(frozen=True)
@@ -33,16 +35,26 @@ def estimates(entries: Sequence[Entry]) -> dict[int, Estimate]:
     """
     speeds = {kind: _seconds_per_unit(entries, kind) for kind in {entry.kind for entry in entries}}
     found: dict[int, Estimate] = {}
-    in_vain = hindered(entries)
     begins: float | None = 0.0
-    in_turn = sorted((one for one in entries if one.is_open), key=lambda one: (one.state != RUNNING, one.place))
-    for entry in in_turn:
-        if entry.state not in (RUNNING, WAITING, INTERRUPTED) or (entry.id in in_vain and entry.state != RUNNING):
-            continue
+    for entry in _in_turn(entries):
         takes = _left(entry, speeds[entry.kind])
         found[entry.id] = Estimate(begins, takes)
         begins = None if begins is None or takes is None else begins + takes
     return found
+
+
+def _in_turn(entries: Sequence[Entry]) -> Iterator[Entry]:
+    """Yield the jobs that will be at work, as they will be: one that waits for another is passed over until then."""
+    in_vain = hindered(entries)
+    coming = [one for one in entries if one.state in _ORDER and (one.state == RUNNING or one.id not in in_vain)]
+    coming.sort(key=lambda one: (_ORDER.index(one.state), one.place, one.id))
+    while coming:
+        left = {one.id for one in coming}
+        entry = next((one for one in coming if one.state == RUNNING or one.after not in left), None)
+        if entry is None:  # a file made by hand may have a circle
+            return
+        coming.remove(entry)
+        yield entry
 
 
 def _left(entry: Entry, speed: float | None) -> float | None:

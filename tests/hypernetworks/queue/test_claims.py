@@ -104,6 +104,17 @@ def test_a_job_that_waits_in_vain_is_not_expected_and_delays_no_other(queue, tra
     assert estimates(queue.entries()) == {ids["a"]: Estimate(0.0, 40.0), ids["d"]: Estimate(40.0, 50.0)}
 
 
+def test_a_job_that_stands_before_the_one_it_waits_for_is_expected_after_it(queue, train_of, here):
+    ids = {name: queue.add(train_of(name)).id for name in "abcd"}
+    queue.put_after(ids["c"], ids["d"])
+    queue.move(ids["c"], "up")
+    assert [one.title for one in queue.entries()] == list("abcd")
+    first = claim(queue, here)
+    beat(queue, first, Progress(20, 100, "", 40.0))
+    begins = {queue.get(id_).title: one.begins_s for id_, one in estimates(queue.entries()).items()}
+    assert begins == {"a": 0.0, "b": 40.0, "d": 90.0, "c": 140.0}
+
+
 def test_a_study_is_expected_to_take_what_is_left_of_all_its_trials(queue, here):
     tables = {"data": {"folder": "/pictures"}, "train": {"max_steps": 10}, "output": {"name": "a"}}
     tune = {"objective": "style distance", "ranges": "train.seed = [1, 2, 3, 4]", "method": "grid"}
