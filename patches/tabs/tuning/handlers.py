@@ -31,6 +31,8 @@ SECTION = "tune"
 #: Optuna's plots, as they are shown where plotly is there.
 PLOTS = (COORDINATES, IMPORTANCE, FRONT, WAY)
 _AT_RANGES = f"{SECTION}.ranges"
+_NONE = "There is no study yet."
+_AT_FIRST = "A study goes on. Press “Refresh list” when its first trial has ended."
 
 
 class Handlers:
@@ -51,7 +53,9 @@ class Handlers:
             brain = Brain(settings, Space((*unread_choices(settings), *parse(settings.ranges))))
         except SettingsError as error:
             return ["", *self.form.message_updates(_reasons(error))]
-        return [note(f"The study has up to {brain.most_trials} trials."), *self.form.message_updates({})]
+        count = brain.most_trials
+        sentence = "The study has one trial." if count == 1 else f"The study has up to {count} trials."
+        return [note(sentence), *self.form.message_updates({})]
 
     def start(self, _task: str, url: str, *entered: Any) -> tuple[Any, str]:
         """Do the trials of a study; return the list of studies with it chosen, and sentences on the result."""
@@ -94,7 +98,7 @@ class Handlers:
         """Return trials, answer, sheet, table and Optuna's plots of a study; nothing where there is none."""
         nothing = [gr.update(value=None), *[gr.update(value=None, visible=False)] * (1 + len(PLOTS))]
         if not name:
-            return [_choice([], ""), note("There is no study yet."), *nothing]
+            return [_choice([], ""), note(_AT_FIRST if runs.active and runs.active.is_study else _NONE), *nothing]
         try:
             answer = work.answer_of(name)
             files, plots = answer.write(), answer.plots()

@@ -82,7 +82,8 @@ def test_the_entry_is_judged_while_it_is_filled_in(tuning):
     count, problems = tuning.look(ranges=RANGES, method="grid", grid_points=5)
     assert "The study has up to 5 trials." in count
     assert problems == {}
-    count, problems = tuning.look(ranges="", method="TPE", creation_files="a, b, c", training_files="x, y")
+    assert "The study has one trial." in tuning.look(trials=1)[0]
+    count, problems = tuning.look(trials=0, ranges="", method="TPE", creation_files="a, b, c", training_files="x, y")
     assert "The study has up to 6 trials." in count
     assert "names a file twice" in tuning.look(creation_files="a, a")[1]["creation_files"]
     tuning.look(ranges=RANGES, creation_files="", training_files="")
@@ -266,6 +267,7 @@ def test_a_page_that_is_opened_during_a_study_keeps_its_form_and_follows(tuning,
     def look(plan, ports):
         seen.append((runs.active.line(), tuning.train.handlers.show_active(*tuning.train.entered.values())))
         assert tuning.handlers.active_task() == "task(study)"
+        assert "when its first trial has ended" in tuning.handlers.show("")[1]
         raise TrainingError("that is enough")
 
     monkeypatch.setattr(studies, "run_study", look)
