@@ -48,12 +48,13 @@ def _in_turn(entries: Sequence[Entry]) -> Iterator[Entry]:
     in_vain = hindered(entries)
     coming = [one for one in entries if one.state in _ORDER and (one.state == RUNNING or one.id not in in_vain)]
     coming.sort(key=lambda one: (_ORDER.index(one.state), one.place, one.id))
+    left = {one.id for one in coming}
     while coming:
-        left = {one.id for one in coming}
         entry = next((one for one in coming if one.state == RUNNING or one.after not in left), None)
         if entry is None:  # a file made by hand may have a circle
             return
         coming.remove(entry)
+        left.remove(entry.id)
         yield entry
 
 

@@ -45,7 +45,12 @@ def _key(name: str) -> str:
     return " ".join(name.replace("_", " ").split()).casefold()
 
 
+def with_blanks(tag: str) -> str:
+    """Return a tag with blanks for underscores; a face stays as it is."""
+    return tag.replace("_", " ") if _WORD.search(tag) else tag
+
+
 def _written(name: str, settings: TaggerSettings) -> str:
-    if settings.spaces and _WORD.search(name):
-        name = name.replace("_", " ")
+    if settings.spaces:
+        name = with_blanks(name)
     return _BRACKET.sub(r"\\\1", name) if settings.escape else name

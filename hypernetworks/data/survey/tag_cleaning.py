@@ -10,6 +10,7 @@ from typing import Any
 
 from ...base.options import Settings, setting
 from ..captions import CaptionRules
+from .tag_choice import with_blanks
 
 #: Tags that say that there is more than one person.
 _SEVERAL = re.compile(r"(?:[2-9]|\d\d)\+?(?:girl|boy|other)s?|6\+(?:girls|boys|others)|multiple (?:girls|boys|others)")
@@ -25,7 +26,6 @@ _OF_PERSON = {
     "hair style": re.compile(r"ponytail|ahoge|twintails|sidelocks|two side up|two tails|(?:[\w -]+ )?(?:bun|braid)s?"),
 }
 _RATING = re.compile(r"rating ?:.*|rating")
-_WORD = re.compile(r"[^\W_]{2}")
 _LATIN = re.compile(r"[A-Za-z]+")
 _REPEATED = re.compile(r"\b(\w+(?: \w+){0,3})(?:(?: and|,)? \1\b)+", re.IGNORECASE)
 _RULES = CaptionRules()
@@ -70,7 +70,7 @@ def cleaned_tags(text: str, settings: CleaningSettings, removed: Counter[str] | 
     """
     tags = _RULES.tags(" ".join(text.split()))
     if settings.blanks:
-        tags = [_with_blanks(tag) for tag in tags]
+        tags = [" ".join(with_blanks(tag).split()) for tag in tags]
     for name, rule in _rules(settings).items():
         kept = rule(tags)
         if removed is not None:
@@ -116,10 +116,6 @@ def _rules(settings: CleaningSettings) -> dict[str, _Rule]:
         "shortest_tag": lambda tags: [tag for tag in tags if not _is_shorter(tag, settings.shortest_tag)],
     }
     return {name: rule for name, rule in rules.items() if getattr(settings, name)}
-
-
-def _with_blanks(tag: str) -> str:
-    return " ".join(tag.replace("_", " ").split()) if _WORD.search(tag) else tag
 
 
 def _different(tags: Sequence[str]) -> list[str]:

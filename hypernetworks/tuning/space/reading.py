@@ -21,7 +21,8 @@ _RANGE = re.compile(
 )
 #: The unit of a length, behind either number or behind the range.
 _EPOCHS = re.compile(r"(?<=[\d.])\s*(?:epochs?\b|エポック|轮)", re.IGNORECASE)
-_STUDY = "tune"
+#: The section of a job file with the settings of the study itself.
+STUDY = "tune"
 _LOG, _LINEAR, _WHOLE, _STEP = "log", "linear", "int", "step"
 _FORM = "must be a range such as 1e-4..1e-2 log, or a list such as [1, 2]"
 #: Each trial has its own name and place, and what is held out must be the same in all of them.
@@ -109,9 +110,9 @@ _ALONE: dict[type[Settings], tuple[str, ...]] = {
 
 def _declared(address: str) -> tuple[Any, Option, type[Settings]]:
     section, _, key = address.partition(".")
-    if section == _STUDY:
+    if section == STUDY:
         raise SettingsError(
-            f"{_STUDY}.ranges", f"{shown(address)} is a setting of the study itself, and cannot be tried"
+            f"{STUDY}.ranges", f"{shown(address)} is a setting of the study itself, and cannot be tried"
         )
     if address in OWN:
         raise SettingsError(address, f"cannot be tried: {OWN[address]}")

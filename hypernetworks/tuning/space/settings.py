@@ -11,9 +11,9 @@ from ...base.errors import SettingsError
 from ...base.intervals import parse_interval
 from ...base.options import Group, Settings, from_tables, in_lines, setting
 from ...base.registry import rule
-from .reading import entries
+from .reading import STUDY, entries
 
-SECTION = "tune"
+SECTION = STUDY
 VALIDATION, STYLE, BOTH = "validation loss", "style distance", "both"
 GRID, RANDOM, TPE = "grid", "random", "TPE"
 NONE, MEDIAN, HYPERBAND = "none", "median", "Hyperband"
