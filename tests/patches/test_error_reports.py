@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import os
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,8 @@ import gradio as gr
 import pytest
 from gradio.utils import get_function_with_locals, get_type_hints
 from hypernetwork_workbench.hypernetworks.base.errors import DatasetError
+
+from tests.support import commands
 
 pytestmark = pytest.mark.unexpected
 
@@ -89,6 +93,29 @@ def test_a_command_that_fails_is_a_sentence(monkeypatch, tmp_path, capsys):
     assert "Traceback" not in shown
     (report,) = (tmp_path / "data" / "reports").iterdir()
     assert str(report) in shown
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["queue", "--help"]], ids=["own help", "help of argparse"])
+def test_a_reader_that_has_read_enough_ends_a_command_quietly(arguments, monkeypatch):
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)  # argparse swallows what it cannot print at once
+    reading, writing = os.pipe()
+    os.close(reading)
+    process = commands.start("standalone.launcher", *arguments, stdout=writing, stderr=subprocess.PIPE)
+    os.close(writing)
+    _, said = process.communicate(timeout=60)
+    assert (said, process.returncode) == (b"", 141)
+
+
+def test_a_broken_pipe_of_something_else_is_reported(monkeypatch, tmp_path, capsys):
+    from standalone import command_errors
+
+    def main(argv):
+        raise BrokenPipeError("of a child")
+
+    monkeypatch.setattr(command_errors, "ROOT", tmp_path)
+    monkeypatch.setattr(command_errors.sys, "path", [str(tmp_path), *command_errors.sys.path])
+    assert command_errors.with_error_report(main)([]) == 1
+    assert "an unexpected error occurred (BrokenPipeError" in capsys.readouterr().err
 
 
 def test_every_command_has_the_net():
