@@ -16,6 +16,7 @@ from ..texts.foreign import flat
 from ..train.optim.losses import LOSSES
 from ..train.settings.job import OTHER_NAMES
 from ..train.settings.loss import ZERO_SNR
+from ..train.tracking.sampler_names import OF_KOHYA
 from . import kohya_learning
 from .kohya_learning import Values
 
@@ -61,6 +62,12 @@ def _highest_timestep(value: Any) -> Values:
     return {"loss.max_timestep": numbers.read_whole(value) - 1}  # theirs is the first that is not reached
 
 
+def _sampler(value: Any) -> Values | None:
+    """Return the WebUI's sampler; None where it has none like it."""
+    name = OF_KOHYA.get(str(value).lower())
+    return {"preview.sampler": name} if name else None
+
+
 #: Options that are off or on, which GUIs and scripts also write as a text, with what each of that is here.
 _SWITCHES: dict[str, tuple[Values, Values]] = {
     **kohya_learning.SWITCHES,
@@ -84,7 +91,7 @@ _OTHERWISE: dict[str, Callable[[Any], Values | None]] = {
     "save_every_n_epochs": _epochs("output.save_every"),
     "sample_every_n_epochs": _epochs("preview.every"),
     "max_timestep": _highest_timestep,
-    "sample_sampler": lambda _: None,  # named otherwise in the WebUI
+    "sample_sampler": _sampler,
 }
 
 

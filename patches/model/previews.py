@@ -15,6 +15,7 @@ from torch import Tensor
 from ...hypernetworks.base.errors import SettingsError
 from ...hypernetworks.network.hypernetwork import Hypernetwork
 from ...hypernetworks.ports import PictureRequest
+from ...hypernetworks.train.tracking import sampler_names
 from .. import backend
 from . import encoders, temporary
 from .loaded import Loaded
@@ -67,6 +68,7 @@ def pictures_with(requests: Sequence[PictureRequest], loaded: Loaded | None) -> 
 def find_sampler(name: str) -> str:
     """Return the host's name of a sampler, which may be in another case or one of its short names.
 
+    Names of kohya's scripts, k-diffusion and diffusers, such as `PNDM`, are known too.
     A schedule behind it, as in `DPM++ 2M Karras`, stays there where the host chooses schedules apart, from v1.9 on.
 
     Raises:
@@ -78,9 +80,11 @@ def find_sampler(name: str) -> str:
 def _parts(name: str) -> tuple[str, str]:
     """Return the host's names of a sampler and of the schedule behind it; an empty one where there is none."""
     samplers = sd_samplers.all_samplers
-    for wanted, schedule in _readings(name.lower()):
+    for written, schedule in _readings(name.lower()):
+        wanted = sampler_names.usual(written).lower()
         for sampler in samplers:
-            if wanted in (known.lower() for known in (sampler.name, *(getattr(sampler, "aliases", None) or ()))):
+            known = {one.lower() for one in (sampler.name, *(getattr(sampler, "aliases", None) or ()))}
+            if {wanted, written} & known:
                 return str(sampler.name), schedule
     raise SettingsError("preview.sampler", f"must be one of {', '.join(one.name for one in samplers)}, not {name!r}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -38,6 +39,38 @@ def _ddim(model: Any, x: torch.Tensor, sigmas: torch.Tensor, **kwargs: Any) -> t
     return x / (1 + sigmas[-1] ** 2) ** 0.5
 
 
+def _plms(model: Any, x: torch.Tensor, sigmas: torch.Tensor, **kwargs: Any) -> torch.Tensor:
+    """Run PLMS, the multi-step part of PNDM (Liu et al. 2022): DDIM along the mean of the last noises; scaled as DDIM.
+
+    The first step takes the mean of both its ends, as there is no noise before it.
+    """
+    x = x * (1 + sigmas[0] ** -2) ** 0.5
+    given, callback, batch = kwargs["extra_args"], kwargs["callback"], x.new_ones([len(x)])
+    noises: list[torch.Tensor] = []
+    for i, (sigma, after) in enumerate(itertools.pairwise(sigmas)):
+        denoised = model(x, sigma * batch, **given)
+        noises = [*noises[-3:], (x - denoised) / sigma]
+        callback({"i": i, "denoised": denoised})
+        if len(noises) == 1 and len(sigmas) > _ONE_STEP:
+            ahead = x + noises[0] * (after - sigma)
+            noise = (noises[0] + (ahead - model(ahead, after * batch, **given)) / after) / 2
+        else:
+            weights = x.new_tensor(_PLMS[len(noises)]).view(-1, *[1] * x.ndim)
+            noise = (weights * torch.stack(noises)).sum(0)
+        x = x + noise * (after - sigma)
+    return x / (1 + sigmas[-1] ** 2) ** 0.5
+
+
+#: Weights of the last noises, by their number, the newest last.
+_PLMS = {
+    1: (1.0,),
+    2: (-1 / 2, 3 / 2),
+    3: (5 / 12, -16 / 12, 23 / 12),
+    4: (-9 / 24, 37 / 24, -59 / 24, 55 / 24),
+}
+_ONE_STEP = 2  # levels
+
+
 all_samplers = [
     SamplerData("DPM++ 2M", sampling.sample_dpmpp_2m, "Karras"),
     SamplerData("DPM++ SDE", sampling.sample_dpmpp_sde, "Karras", True),
@@ -51,6 +84,7 @@ all_samplers = [
     SamplerData("DPM2", sampling.sample_dpm_2, "Karras", discards_next_to_last_sigma=True),
     SamplerData("DPM2 a", sampling.sample_dpm_2_ancestral, "Karras", discards_next_to_last_sigma=True),
     SamplerData("DDIM", _ddim, "DDIM"),
+    SamplerData("PLMS", _plms, "DDIM"),
 ]
 all_samplers_map = {sampler.name: sampler for sampler in all_samplers}
 

@@ -331,6 +331,10 @@ def test_a_sampler_may_have_another_case_or_a_short_name(host, monkeypatch, name
         ("dpm++ 2m sde exponential", "DPM++ 2M SDE Exponential"),
         ("DPM++ 2M Automatic", "DPM++ 2M Automatic"),
         ("DPM++ 2M", "DPM++ 2M"),
+        ("PNDM", "PLMS"),
+        ("dpm++ Karras", "DPM++ 2M Karras"),
+        ("k_dpmpp_2m_sde", "DPM++ 2M SDE"),
+        ("DPMSolverMultistepScheduler", "DPM++ 2M"),
     ],
 )
 def test_a_sampler_may_have_a_schedule_behind_it(host, name, found):

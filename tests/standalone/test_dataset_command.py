@@ -127,6 +127,20 @@ def test_the_sizes_are_those_of_a_run_and_the_trainer_reads_the_file(asked, fold
         assert sample.written == entry["tags"]
 
 
+def test_sizes_of_small_pictures_and_of_those_whose_captions_are_in_the_metadata_alone(asked, folder, tmp_path):
+    meta, sized = tmp_path / "meta.json", tmp_path / "sized.json"
+    asked("merge-tags", folder, meta)
+    (folder / "0.txt").write_bytes(b"\xff\xfe\x00")  # no text any more: that in the metadata counts
+    options = ("--max-resolution=256", "--min-bucket-reso=32", "--bucket-reso-steps=8")
+    asked("prepare-buckets", folder, meta, sized, *options)
+    sizes = {key: entry["train_resolution"] for key, entry in json.loads(sized.read_text()).items()}
+    assert set(sizes) == {"0", "1", "2"}
+    assert all(width * height > 96 * 64 for width, height in sizes.values())
+    asked("prepare-buckets", folder, meta, sized, *options, "--bucket-no-upscale")
+    sizes = {key: entry["train_resolution"] for key, entry in json.loads(sized.read_text()).items()}
+    assert set(map(tuple, sizes.values())) == {(96, 64)}
+
+
 def test_a_file_that_is_there_is_added_to(asked, folder, tmp_path):
     meta = tmp_path / "meta.json"
     meta.write_text(json.dumps({f"/far/{folder.name}/1.png": {"tags": "old", "weight": 2}, "x": {"caption": "夜"}}))

@@ -49,7 +49,7 @@ def test_generating_leaves_the_random_stream_alone(host):
 
 
 def sampler_names():
-    names = "DPM++ 2M|DPM++ SDE|DPM++ 2M SDE|DPM++ 2S a|DPM++ 3M SDE|Euler a|Euler|LMS|Heun|DPM2|DPM2 a|DDIM"
+    names = "DPM++ 2M|DPM++ SDE|DPM++ 2M SDE|DPM++ 2S a|DPM++ 3M SDE|Euler a|Euler|LMS|Heun|DPM2|DPM2 a|DDIM|PLMS"
     return names.split("|")
 
 
@@ -91,6 +91,40 @@ def test_ddim_agrees_with_its_published_update(host):
     processing = host.module("processing")
     p = processing.StableDiffusionProcessingTxt2Img(steps=5, cfg_scale=1, sampler_name="DDIM")
     found = samplers.create_sampler("DDIM", host.model).sample(p, start, context, context)
+    assert torch.allclose(found.double(), x, atol=2e-3)
+
+
+def test_plms_agrees_with_its_published_update(host):
+    """Liu et al. 2022, eq. 12 and 13, with the first step of the method's own code, in the scaled latents."""
+    samplers = host.module("sd_samplers")
+    alphas = host.model.alphas_cumprod.double()
+    context = host.model.get_learned_conditioning(["a red circle"])
+    start = torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(1))
+
+    def noise(x, step):
+        return host.model.apply_model(x.float(), torch.tensor([step]), context).double()
+
+    def moved(x, eps, step, earlier):
+        clean = (x - (1 - alphas[step]).sqrt() * eps) / alphas[step].sqrt()
+        return alphas[earlier].sqrt() * clean + (1 - alphas[earlier]).sqrt() * eps
+
+    x, old = start.double(), []
+    steps = [801, 601, 401, 201, 1]
+    with torch.no_grad():
+        for step, earlier in zip(steps, [*steps[1:], 0], strict=True):
+            old = [noise(x, step), *old][:4]
+            if len(old) == 1:
+                eps = (old[0] + noise(moved(x, old[0], step, earlier), earlier)) / 2
+            elif len(old) == 2:
+                eps = (3 * old[0] - old[1]) / 2
+            elif len(old) == 3:
+                eps = (23 * old[0] - 16 * old[1] + 5 * old[2]) / 12
+            else:
+                eps = (55 * old[0] - 59 * old[1] + 37 * old[2] - 9 * old[3]) / 24
+            x = moved(x, eps, step, earlier)
+    processing = host.module("processing")
+    p = processing.StableDiffusionProcessingTxt2Img(steps=5, cfg_scale=1, sampler_name="PLMS")
+    found = samplers.create_sampler("PLMS", host.model).sample(p, start, context, context)
     assert torch.allclose(found.double(), x, atol=2e-3)
 
 

@@ -11,6 +11,7 @@ from ...base import numbers
 from ...base.errors import NumberError
 from ...base.outside import shown
 from ...ports import SIDE_STEP_PX
+from . import sampler_names
 
 _MOST_CHARACTERS = 20_000
 
@@ -72,27 +73,6 @@ _SETTINGS = (
     Setting("sampler", ("ss", "sample_sampler", "sampler_name")),
 )
 _BY_NAME = {name: setting for setting in _SETTINGS for name in setting.names}
-
-#: What kohya's scripts call samplers, which differs from what the WebUI does; None where the WebUI has none like it.
-_OF_KOHYA = {
-    "ddim": "DDIM",
-    "pndm": "PLMS",
-    "lms": "LMS",
-    "k_lms": "LMS",
-    "euler": "Euler",
-    "k_euler": "Euler",
-    "euler_a": "Euler a",
-    "k_euler_a": "Euler a",
-    "dpmsolver++": "DPM++ 2M",
-    "heun": "Heun",
-    "dpm_2": "DPM2",
-    "k_dpm_2": "DPM2",
-    "dpm_2_a": "DPM2 a",
-    "k_dpm_2_a": "DPM2 a",
-    "ddpm": None,
-    "dpmsolver": None,
-    "dpmsingle": None,
-}
 
 _OTHER_MODELS = "as it is for models of another kind"
 _SAVING = "as previews are saved in their own way"
@@ -173,9 +153,9 @@ def _of_kohya(name: str, sampler: str) -> str:
     """Return the WebUI's name of a sampler that kohya's scripts call otherwise; any other name as it is."""
     if not sampler:
         raise PromptError(f"{name} needs the name of a sampler")
-    if sampler.lower() not in _OF_KOHYA:
+    if sampler.lower() not in sampler_names.OF_KOHYA:
         return sampler
-    ours = _OF_KOHYA[sampler.lower()]
+    ours = sampler_names.OF_KOHYA[sampler.lower()]
     if ours is None:
         raise PromptError(f"{name}: the WebUI has no sampler like kohya's {sampler}; name one of the WebUI's")
     return ours

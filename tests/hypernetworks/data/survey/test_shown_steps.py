@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from hypernetwork_workbench.hypernetworks.data.batches import step_batches
+from hypernetwork_workbench.hypernetworks.data.batches import step_batches, steps_per_epoch
 from hypernetwork_workbench.hypernetworks.data.encoding.latents import encode
 from hypernetwork_workbench.hypernetworks.data.images import to_tensor
 from hypernetwork_workbench.hypernetworks.data.scan import read_dataset
@@ -115,3 +115,14 @@ def test_a_drawing_has_every_picture_at_its_size(dataset, tmp_path):
     first = step.batches[0][0].picture()
     assert sheet.crop((8, 8, 8 + first.width, 8 + first.height)).tobytes() == first.tobytes()
     assert sheet.height == 8 + sum(8 + max(one.view.frame.height_px for one in batch) for batch in step.batches)
+
+
+def test_sides_are_drawn_anew_in_each_epoch(dataset):
+    per_epoch = steps_per_epoch(dataset.kinds, 1)
+    sides: dict[int, list[tuple[str, bool]]] = {}
+    for step in shown_steps(dataset, 1, 1, 3 * per_epoch):
+        for batch in step.batches:
+            sides.setdefault(step.epoch, []).extend((one.sample.path.name, one.view.is_flipped) for one in batch)
+    drawn = [sorted(one) for one in sides.values()]
+    assert len(drawn) == 3
+    assert drawn[0] != drawn[1] != drawn[2]
