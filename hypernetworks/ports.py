@@ -5,7 +5,7 @@ The host's side of each port lives in `patches/model/host.py`; a test may pass a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,6 +55,32 @@ class Encoder(Protocol):
 
     def unloaded(self) -> AbstractContextManager[None]:
         """Return a context in which VAE and text encoder are off the GPU, except while something needs one."""
+
+
+class WordEncoder(Protocol):
+    """The text encoder of the host while vectors of words are trained; it is frozen then, and on its device.
+
+    Vectors are given for each text encoder of the model, by its key in files of embeddings.
+    """
+
+    def initial(self, text: str) -> dict[str, Tensor]:
+        """Return what the tokens of a text are before they are encoded, [tokens, width]."""
+
+    def taking(self, words: Mapping[str, Mapping[str, Tensor]]) -> AbstractContextManager[None]:
+        """Return a context in which these words stand for vectors [vectors, width], as they are at each moment.
+
+        Raises:
+            SettingsError: a word cannot be one of the host's; names `embedding.names`.
+        """
+
+    def words_in(self, text: str) -> frozenset[str]:
+        """Return the words of the context that a text holds; none outside of one."""
+
+    def encode(self, texts: Sequence[str]) -> Sequence[Conditioning]:
+        """Return the conditionings of texts as `Encoder.encode_texts` does, with gradients for the vectors."""
+
+    def loaded_bytes(self) -> int:
+        """Return the bytes that the text encoder takes on the GPU."""
 
 
 class SubjectFinder(Protocol):
@@ -197,6 +223,8 @@ class Ports:
         find_sampler: returns the host's name of a sampler, or raises SettingsError.
         desk: has things done between two steps; None where nobody can ask.
         ranks: the processes that take the steps together.
+        words: the text encoder for words that are trained; None where the host has no such way.
+        embedding_dir: folder of embeddings whose job names no folder.
     """
 
     encoder: Encoder
@@ -211,3 +239,5 @@ class Ports:
     find_sampler: Callable[[str], str] = str
     desk: Desk | None = None
     ranks: Ranks = ALONE
+    words: WordEncoder | None = None
+    embedding_dir: Path | None = None

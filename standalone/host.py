@@ -71,7 +71,12 @@ def prepare(argv: list[str], extension: bool = True) -> Host:
     cmd = importlib.import_module("modules.shared_cmd_options")
     cmd.parse(argv)
     host = Host(Path(cmd.cmd_opts.data_dir))
-    for folder in (host.data_dir, Path(cmd.cmd_opts.hypernetwork_dir), host.data_dir / "outputs"):
+    for folder in (
+        host.data_dir,
+        Path(cmd.cmd_opts.hypernetwork_dir),
+        Path(cmd.cmd_opts.embeddings_dir),
+        host.data_dir / "outputs",
+    ):
         folder.mkdir(parents=True, exist_ok=True)
     shared = host.module("shared")
     shared.__dict__.pop("sd_model", None)

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..kernels.devices import move
 from .optim.optimizer_state import put_back
+from .optim.pair import parts_of
 
 CPU = torch.device("cpu")
 
@@ -74,7 +75,7 @@ class OptimizerOnCpu(torch.optim.Optimizer):
 def unloaded(optimizer: torch.optim.Optimizer) -> Iterator[None]:
     """Keep the state of `optimizer` in main memory; afterwards it is back, bit for bit."""
     places: list[tuple[Any, Any, torch.device]] = []
-    for state in optimizer.state.values():
+    for state in (kept for part in parts_of(optimizer) for kept in part.state.values()):
         for name, value in state.items():
             if isinstance(value, Tensor) and value.device.type != "cpu":
                 places.append((state, name, value.device))

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..base.errors import TrainingError
 from ..base.forms import Anything, ListOf, Record, Row, Table, Text, UnfitError
@@ -153,7 +153,7 @@ class Origin:
         return [*_changed_pictures(self.pictures, now.pictures, is_data_set), *settings, *structure, *model]
 
 
-def check_same(ranks: Ranks, own: Origin, start_step: int, network: Hypernetwork) -> None:
+def check_same(ranks: Ranks, own: Origin, start_step: int, learner: nn.Module) -> None:
     """Check that this process of a run is about to train what the first one trains.
 
     Raises:
@@ -162,7 +162,7 @@ def check_same(ranks: Ranks, own: Origin, start_step: int, network: Hypernetwork
     if ranks.size == 1:
         return
     weights = hashlib.sha256()
-    for weight in network.parameters():
+    for weight in learner.parameters():
         weights.update(weight.detach().cpu().numpy().tobytes())
     begin = f"{start_step} {weights.hexdigest()}"
     first_begin, _, first = ranks.of_first(f"{begin}\n{own.text()}").partition("\n")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,12 +30,14 @@ class OutputPaths:
         folder: the run's own folder, for everything but the network.
         is_resumed: whether the run continues one that may have written these files.
         board: the folder of the log for TensorBoard where the settings name it.
+        embeddings: those of the words that are trained; without a network the first of them is `network`.
     """
 
     network: Path
     folder: Path
     is_resumed: bool = False
     board: Path | None = None
+    embeddings: tuple[Path, ...] = ()
 
     @classmethod
     def of(cls, job: Job, ports: Ports, is_resumed: bool = False) -> OutputPaths:
@@ -44,18 +46,27 @@ class OutputPaths:
         Raises:
             SettingsError: the file exists and may not be replaced, or a folder or device has the name of a file.
         """
-        paths = cls.at(job, ports.network_dir, ports.log_dir, is_resumed)
+        paths = cls.at(job, ports.network_dir, ports.log_dir, is_resumed, ports.embedding_dir)
         paths._check_free(job)
         raise_all(paths._obstacles())
         return paths
 
     @classmethod
-    def at(cls, job: Job, network_dir: Path, log_dir: Path, is_resumed: bool) -> OutputPaths:
+    def at(
+        cls, job: Job, network_dir: Path, log_dir: Path, is_resumed: bool, embedding_dir: Path | None = None
+    ) -> OutputPaths:
         """Return the files of `job`, whatever is there; the folders are those of a job that names none."""
         name, folder = job.output.name, Path(job.output.dir) if job.output.dir else None
-        network = (folder or network_dir) / f"{name}{job.output.file_form}"
+        ending, words_dir = job.output.file_form, folder or embedding_dir or network_dir
+        words = tuple(words_dir / f"{word}{ending}" for word in job.words)
+        network = (folder or network_dir) / f"{name}{ending}" if job.embedding.trains_network else words[0]
         own = (folder or log_dir) / name
-        return cls(network, own, is_resumed, _board(job.output, own))
+        return cls(network, own, is_resumed, _board(job.output, own), words)
+
+    @property
+    def results(self) -> tuple[Path, ...]:
+        """The files that the run is for."""
+        return tuple(dict.fromkeys((self.network, *self.embeddings)))
 
     @property
     def log(self) -> Path:
@@ -113,6 +124,13 @@ class OutputPaths:
         found = [(int(match[1]), path) for path in self.folder.glob("*.*") if (match := form.fullmatch(path.name))]
         return [path for _, path in sorted(found)]
 
+    def embeddings_with(self, network: Path) -> tuple[Path, ...]:
+        """Return the files of the embeddings that belong to that of a network: the result, or a copy of it."""
+        word = network.stem.removeprefix(self.network.stem)
+        if network == self.network:
+            return self.embeddings
+        return tuple(network.with_name(f"{one.stem}{word}{network.suffix}") for one in self.embeddings)
+
     def states(self) -> list[Path]:
         """Return the existing state files."""
         # A run may go on with another form of file.
@@ -131,11 +149,14 @@ class OutputPaths:
         """
         self._make_folders()
         doing = f"{job.output.name} is being trained"
-        with held(self.network, doing, TrainingError), held(self.folder / "run", doing, TrainingError):
+        with ExitStack() as stack:
+            for path in (*self.results, self.folder / "run"):
+                stack.enter_context(held(path, doing, TrainingError))
             self._check_free(job)  # once more: another run may have ended since
             for folder in (self.folder, self.previews):
                 sweep(folder, is_held=True)
-            sweep(self.network.parent)
+            for folder in {path.parent for path in self.results}:
+                sweep(folder)
             yield
 
     def _beside(self, word: str) -> Path:
@@ -143,26 +164,28 @@ class OutputPaths:
         return self.folder / f"{self.network.stem}-{word}{self.network.suffix}"
 
     def _check_free(self, job: Job) -> None:
-        if not_regular(self.network) is None and (link := link_in_the_way(self.network)):
-            raise SettingsError("output.name", link)
-        if is_file(self.network) and not (job.output.overwrite or self.is_resumed):
-            place = self.network.parent
-            reason = f"{self.network.name} exists already in {place}; choose another name, or set output.overwrite"
-            raise SettingsError("output.name", reason)
+        for path in self.results:
+            field = "embedding.names" if path in self.embeddings and job.embedding.listed else "output.name"
+            if not_regular(path) is None and (link := link_in_the_way(path)):
+                raise SettingsError(field, link)
+            if is_file(path) and not (job.output.overwrite or self.is_resumed):
+                reason = f"{path.name} exists already in {path.parent}; choose another name, or set output.overwrite"
+                raise SettingsError(field, reason)
 
     def _obstacles(self) -> Iterator[SettingsError]:
         """Yield what is no regular file or no folder, though the run wants to write one there."""
-        for folder in (self.network.parent, self.folder, self.previews, self.tensorboard):
+        for folder in (*(path.parent for path in self.results), self.folder, self.previews, self.tensorboard):
             if (what := not_folder(folder)) is not None:
                 yield SettingsError("output.dir", f"{folder} is {what}, where the run needs a folder")
         ours = (self.log, self.job, self.length, self.sheet, self.running)
-        for path in (*ours, *(one for network in (self.network, self.best, self.unfinished) for one in _pair(network))):
+        pairs = [one for network in (self.network, self.best, self.unfinished) for one in _pair(network)]
+        for path in (*ours, *self.embeddings, *pairs):
             if (what := not_regular(path)) is not None:
                 yield SettingsError("output.name", f"{path} is {what}, where the run writes a file")
 
     def _make_folders(self) -> None:
         """Make the folders; raises SettingsError if one cannot be made."""
-        for folder in (self.network.parent, self.folder):
+        for folder in (*(path.parent for path in self.results), self.folder):
             try:
                 folder.mkdir(parents=True, exist_ok=True)
             except OSError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections import Counter
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from ..base.atomic import not_folder
@@ -12,7 +13,7 @@ from ..base.intervals import parse_interval
 from ..data.dataset import Dataset
 from ..data.encoding import Cache
 from ..data.scan import read_dataset
-from ..files.create import starting_network
+from ..embedding.vectors import Embeddings
 from ..kernels import attention
 from ..network.hypernetwork import Hypernetwork
 from ..ports import Denoiser, PictureRequest, Ports
@@ -25,9 +26,11 @@ from .paths import OutputPaths
 from .rate_search import Horizons
 from .resume import changes_since, state_to_resume
 from .settings.job import Job
+from .state import Learning
 from .state_file import SavedRun
 from .tracking import uploads
 from .tracking.previews import preview_requests
+from .words.starting import learnt, taking, to_train, words_of_captions
 
 _SHOWN_SIZES = 8
 _XL_PX, _XL_WIDTH = 1024, 2048
@@ -67,7 +70,9 @@ class TrainingPlan:
         training, held_out: the pictures to train on, and those for the validation loss.
         cache: stores encoded pictures and captions for later runs, or None.
         previews: the pictures of each preview.
-        network: the network to train, in its first state.
+        network: the network to train, in its first state; one for no width where only embeddings are trained.
+        embeddings: the words to train, in their first state; None where there are none.
+        of_words: sentences on what they cost.
         schedule, clip_limits: the learning rate, and the limit of the gradient, of each step.
         end_step: optimizer step at which the run ends.
         steps_per_epoch: optimizer steps of a pass over the training pictures.
@@ -88,6 +93,8 @@ class TrainingPlan:
     cache: Cache | None
     previews: tuple[PictureRequest, ...]
     network: Hypernetwork
+    embeddings: Embeddings | None
+    of_words: tuple[str, ...]
     schedule: schedules.Schedule
     clip_limits: schedules.StepSchedule
     end_step: int
@@ -101,10 +108,13 @@ class TrainingPlan:
     changes: tuple[str, ...]
     run: str
 
+    def taking_words(self, ports: Ports) -> AbstractContextManager[None]:
+        """Return a context in which the host's text encoder takes the words that are trained, if there are any."""
+        return taking(self.embeddings, ports)
+
     def lines(self) -> list[str]:
         """Return the plan for display, one sentence per line."""
-        job, network = self.job, self.network
-        weights = sum(parameter.numel() for parameter in network.parameters())
+        job = self.job
         sizes = " and ".join(map(str, sorted({kind.batch_size for kind in self.training.kinds})))
         lines = [
             *(f"Left out: {problem}." for problem in self.dataset.problems),
@@ -113,14 +123,15 @@ class TrainingPlan:
             f"{self.steps_per_epoch} steps per epoch (batch size {sizes}, gradient accumulation "
             f"{job.train.gradient_accumulation}); {self.end_step} steps are {self.end_step / self.steps_per_epoch:.3g} "
             "epochs.",
-            f"{weights:,} weights for the widths {', '.join(map(str, network.widths))}.",
+            *learnt(self.network),
+            *self.of_words,
             self.memory.line(),
         ]
         optimizer = job.optimizer
         if not own_rates.ignores_rate(optimizer.name, optimizer.arguments):
             first, last = self.schedule.rate(0), self.schedule.rate(self.end_step - 1)
             lines.append(f"The learning rate starts at {first:.3g} and ends at {last:.3g}.")
-        if not own_rates.why_no_rate(optimizer.name, optimizer.arguments):
+        if not job.words and not own_rates.why_no_rate(optimizer.name, optimizer.arguments):
             lines.append(f"Find a rate would take at most {Horizons.of(self.end_step).most_steps} steps for this run.")
         if job.train.validation_share and not len(self.held_out):
             lines.append("No picture is held out for validation: that takes at least two to train on.")
@@ -152,12 +163,11 @@ def make_plan(job: Job, ports: Ports, resume: bool = False) -> TrainingPlan:
     with errors:
         cache = _latent_cache(job, ports)
         known = cache.known_pictures() if cache else {}
-        dataset = read_dataset(job.data, job.output.name, job.train.seed, known, ports)
+        dataset = read_dataset(job.data, job.word_name, job.train.seed, known, ports)
         share, accumulation = job.train.validation_share, job.train.gradient_accumulation
         training, held_out, steps_per_epoch = dataset.divided(share, accumulation)
         caption = dataset.samples[0].caption
-    with errors:
-        network = starting_network(job.network, denoiser.widths, job.train.seed)
+    network, embeddings = to_train(job, ports, errors)
     with errors:
         attention.kernel(job.train.attention, denoiser.device)
     with errors:
@@ -168,8 +178,8 @@ def make_plan(job: Job, ports: Ports, resume: bool = False) -> TrainingPlan:
         prompts = preview_requests(job, caption, ports.find_sampler)
     errors.raise_all()
     end_step = job.end_step(steps_per_epoch)
-    resumed = state_to_resume(job, paths, end_step).checked(job, network, denoiser) if resume else None
-    origin = Origin.of(job, dataset, network, ports)
+    resumed = state_to_resume(job, paths, end_step).checked(job, (network, embeddings), denoiser) if resume else None
+    of_words, origin = _made_of(job, (dataset, training), (network, embeddings), ports)
     end_step = max(end_step, resumed.step if resumed else 0)
     return TrainingPlan(
         job=job,
@@ -180,12 +190,14 @@ def make_plan(job: Job, ports: Ports, resume: bool = False) -> TrainingPlan:
         cache=cache,
         previews=prompts.requests,
         network=network,
+        embeddings=embeddings,
+        of_words=of_words,
         schedule=schedule,
         clip_limits=clip_limits,
         end_step=end_step,
         steps_per_epoch=steps_per_epoch,
         intervals=Intervals.of(job, steps_per_epoch),
-        memory=plan_memory(job.train, network, denoiser, training.kinds, ranks, ports.encoder.loaded_bytes()),
+        memory=plan_memory(job.train, network, denoiser, training.kinds, ranks, _unloaded_bytes(job, ports)),
         resumed=resumed,
         origin=origin,
         idle=job.idle_on(denoiser.device),
@@ -193,6 +205,29 @@ def make_plan(job: Job, ports: Ports, resume: bool = False) -> TrainingPlan:
         changes=changes_since(resumed, origin, job, end_step) if resumed else (),
         run=(resumed.run if resumed else "") or secrets.token_hex(8),
     )
+
+
+def _made_of(
+    job: Job, data: tuple[Dataset, Dataset], learning: Learning, ports: Ports
+) -> tuple[tuple[str, ...], Origin]:
+    """Return sentences on the captions that hold words, and what the run is made of; see `TrainingPlan`.
+
+    Args:
+        data: all pictures, and those that are trained on.
+
+    Raises:
+        SettingsError: no caption holds a word.
+    """
+    (dataset, training), (network, embeddings) = data, learning
+    with taking(embeddings, ports):  # the vectors of words are no setting of the text encoder
+        of_words = words_of_captions(job, training, embeddings, ports)
+        return of_words, Origin.of(job, dataset, network, ports)
+
+
+def _unloaded_bytes(job: Job, ports: Ports) -> int:
+    """Return the bytes that leave the GPU for the steps: the text encoder stays where words are trained."""
+    kept = ports.words.loaded_bytes() if job.words and ports.words else 0
+    return ports.encoder.loaded_bytes() - kept
 
 
 def _check_packages(job: Job, denoiser: Denoiser, errors: ErrorCollector) -> None:

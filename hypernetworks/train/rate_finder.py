@@ -145,6 +145,8 @@ def find_rate(job: Job, ports: Ports) -> FoundRate:
     """
     if doubt := why_no_rate(job.optimizer.name, job.optimizer.arguments):
         return FoundRate(Choice(doubt=doubt))
+    if job.words:
+        return FoundRate(Choice(doubt="it is looked for with a hypernetwork alone, and embeddings are trained here"))
     ports = as_chosen(ports, job.loss)
     plan = make_plan(_tried(job), ports)
     training, measured = encode_parts((plan.training, measured_part(plan.training)), ports, plan.cache)

@@ -113,18 +113,21 @@ class RunRecord:
         return _thinned(loss), _thinned(validation)
 
 
-def records(folders: Iterable[Path], network_dir: Path) -> tuple[list[RunRecord], list[SettingsError]]:
+def records(
+    folders: Iterable[Path], network_dir: Path, embedding_dir: Path | None = None
+) -> tuple[list[RunRecord], list[SettingsError]]:
     """Return the runs in these folders, the one that was written last first, and what is wrong with the others.
 
     Folders without a run are passed over.
 
     Args:
         network_dir: folder of the networks of jobs that name none.
+        embedding_dir: that of embeddings; None: the same.
     """
     found, problems = [], []
     for folder in folders:
         try:
-            record = read_record(folder, network_dir)
+            record = read_record(folder, network_dir, embedding_dir)
         except SettingsError as error:
             problems.append(error)
         else:
@@ -132,7 +135,7 @@ def records(folders: Iterable[Path], network_dir: Path) -> tuple[list[RunRecord]
     return sorted(found, key=lambda record: record.changed, reverse=True), problems
 
 
-def read_record(folder: Path, network_dir: Path) -> RunRecord | None:
+def read_record(folder: Path, network_dir: Path, embedding_dir: Path | None = None) -> RunRecord | None:
     """Return the run of a folder; None where it holds none.
 
     Raises:
@@ -146,7 +149,7 @@ def read_record(folder: Path, network_dir: Path) -> RunRecord | None:
     except SettingsError as error:
         reason = "; ".join(str(error).splitlines())
         raise SettingsError(shown_path(file), f"the settings of the run cannot be read ({reason})") from error
-    paths = replace(OutputPaths.at(job, network_dir, folder.parent, is_resumed=True), folder=folder)
+    paths = replace(OutputPaths.at(job, network_dir, folder.parent, True, embedding_dir), folder=folder)
     rows = [row for row in _rows(paths.log, _TAIL_BYTES) if not row.is_skipped]
     length = _read_length(paths)
     steps = rows[-1].step if rows else 0

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from .. import files
 from ..base.errors import HypernetworkFileError, RunEndedError, SettingsError, TrainingError
+from ..embedding import files as embedding_files
 from ..network.hypernetwork import Metadata
 from .origin import Origin
 from .paths import OutputPaths
@@ -28,15 +31,16 @@ def state_to_resume(job: Job, paths: OutputPaths, end_step: int) -> SavedRun:
         raise TrainingError(f"there is no saved state of {job.output.name} to continue from")
     if saved.optimizer_name != job.optimizer.name:
         raise SettingsError("optimizer.name", f"the saved state was made with {saved.optimizer_name}; set it as it was")
-    found = _metadata(paths)
-    is_own = found is not None and (not saved.run or found.training.get("run") == saved.run)
-    if found is not None and not is_own and not job.output.overwrite:
-        reason = f"{paths.network} is not of the run to continue; move it away, or set output.overwrite"
-        raise SettingsError("output.name", reason)
+    found = {path: _metadata(path, path in paths.embeddings) for path in paths.results}
+    for path, metadata in found.items():
+        if metadata is not None and not _is_of(saved, metadata) and not job.output.overwrite:
+            reason = f"{path} is not of the run to continue; move it away, or set output.overwrite"
+            raise SettingsError("output.name", reason)
     if saved.step < end_step:
         return saved
-    is_saved = is_own and found is not None and found.step == saved.first_step + saved.step
-    if is_saved and (not job.output.sheet or sheet.is_of(paths.sheet, saved.run, saved.step)):
+    step = saved.first_step + saved.step
+    is_saved = all(one is not None and _is_of(saved, one) and one.step == step for one in found.values())
+    if is_saved and (not job.makes_sheet or sheet.is_of(paths.sheet, saved.run, saved.step)):
         raise RunEndedError(f"the run has ended at step {saved.step} already; raise train.max_steps to continue")
     return saved
 
@@ -60,11 +64,15 @@ def changes_since(saved: SavedRun, now: Origin, job: Job, end_step: int) -> tupl
     return tuple(f"Changed since the state was saved: {change.text}." for change in changes)
 
 
-def _metadata(paths: OutputPaths) -> Metadata | None:
-    """Return the metadata of the network under the name of the run; None where there is none that can be read."""
-    if not paths.network.exists():
+def _is_of(saved: SavedRun, metadata: Metadata) -> bool:
+    return not saved.run or metadata.training.get("run") == saved.run
+
+
+def _metadata(path: Path, is_embedding: bool) -> Metadata | None:
+    """Return the metadata of a result of the run; None where there is none that can be read."""
+    if not path.exists():
         return None
     try:
-        return files.load(paths.network).metadata
+        return embedding_files.read(path).metadata if is_embedding else files.load(path).metadata
     except HypernetworkFileError:
         return None

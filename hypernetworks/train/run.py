@@ -65,10 +65,11 @@ def train(job: Job, ports: Ports, resume: bool = False, judge: Judge | None = No
 
 
 def _train(plan: TrainingPlan, ports: Ports, judge: Judge | None) -> TrainResult:
-    with ports.ranks.first_goes_ahead() if plan.cache else nullcontext():  # so that the others find all in the cache
+    # The first process goes ahead, so that the others find all in the cache.
+    with ports.ranks.first_goes_ahead() if plan.cache else nullcontext(), plan.taking_words(ports):
         training, held_out = encode_parts((plan.training, plan.held_out), ports, plan.cache)  # dataset: encoded once
     run = _Run(plan, ports, training, held_out)
-    check_same(ports.ranks, plan.origin, run.start_step, run.state.network)
+    check_same(ports.ranks, plan.origin, run.start_step, run.state.learner)
     with run.working(judge) as reporter:
         for batches in run.trainer.batches(run.start_step, plan.end_step):  # batches: those of one step
             loss = run.trainer.backward(batches)  # loss: with its gradients
@@ -87,7 +88,7 @@ class _Run:
         self.plan, self.ports, self.ranks = plan, ports, ports.ranks
         self.notes = Notes((*plan.changes, *plan.remarks))
         self.memory = PeakMemory(ports.denoiser.device)
-        self.state = make_state(plan.job, plan.network, ports.denoiser)
+        self.state = make_state(plan.job, plan.network, ports.denoiser, plan.embeddings)
         self.validation = Validation(held_out, ports.denoiser, self.state, plan.intervals.validation)
         self.monitor = Monitor(ports.progress, plan.end_step, self.memory, self.validation)
         self.previews = Previews(
@@ -149,7 +150,7 @@ class _Run:
             judging = Judging(judge, plan.end_step, self._judged())
             told: list[Callback] = [self.validation, self.monitor, *logs, self.previews]
             callbacks = [*told, judging, self.saver, self.between]
-        for line in (plan.memory.line(), *plan.idle, *plan.changes, *plan.remarks):
+        for line in (*plan.of_words, plan.memory.line(), *plan.idle, *plan.changes, *plan.remarks):
             _log.info(line)
         self.started = time.monotonic()
         try:
@@ -211,7 +212,8 @@ class _Run:
     def _contexts(self) -> list[AbstractContextManager[None]]:
         """Return what the steps work in."""
         unloads = self.plan.job.train.unload_encoders
-        return [self.ports.encoder.unloaded() if unloads else nullcontext(), self.trainer.working()]
+        gone = self.ports.encoder.unloaded() if unloads else nullcontext()
+        return [gone, self.trainer.working(), self.plan.taking_words(self.ports)]
 
     @contextmanager
     def _weights_of_previews(self) -> Iterator[None]:
@@ -273,9 +275,9 @@ class _Run:
 
     def _sheet(self) -> Path | None:
         plan = self.plan
-        if not plan.job.output.sheet:
+        if not plan.job.makes_sheet:
             return None
         requests = sheet.requests(plan.job, plan.dataset, plan.previews)
-        with self.state.weights_to_show():
+        with self.state.weights_to_show(), plan.taking_words(self.ports):
             origin = sheet.origin(plan.run, self.saver.step)
             return sheet.write(requests, self.state.network, self.ports.previewer, plan.paths.sheet, origin)

@@ -14,6 +14,7 @@ import torch
 from .. import files
 from ..base.errors import HypernetworkFileError, NonFiniteLossError
 from ..data.source import SOURCES
+from ..embedding import files as embedding_files
 from ..network.file_forms import PRECISIONS
 from ..network.hypernetwork import Metadata
 from ..ports import Checkpoint
@@ -159,21 +160,26 @@ class Saver:
                 listener(path)
 
     def _check_weights(self, path: Path) -> None:
-        if not all(torch.isfinite(weight).all() for weight in self.state.network.parameters()):
+        if not all(torch.isfinite(weight).all() for weight in self.state.learner.parameters()):
             raise NonFiniteLossError(f"the weights are no longer finite; {path.name} was not written")
 
     def _save_network(self, path: Path) -> None:
         self._check_weights(path)
-        network = self.state.network
-        network.metadata = self._metadata()
+        network, metadata, dtype = self.state.network, self._metadata(), self._dtype()
+        network.metadata = metadata
         path.parent.mkdir(parents=True, exist_ok=True)
+        words = self.state.embeddings.tensors if self.state.embeddings else {}
         with self.state.weights_to_show():
-            files.save(network, path, dtype=self._dtype())
+            # Last comes the file that tells Continue whether the run has ended.
+            for name, file in reversed(list(zip(words, self.plan.paths.embeddings_with(path), strict=True))):
+                embedding_files.write(file, words[name], replace(metadata, name=name), dtype)
+            if self.plan.job.embedding.trains_network:
+                files.save(network, path, dtype=dtype)
 
     def _dtype(self) -> torch.dtype:
         """Return the dtype of the file: that of the settings, or float32 where a weight is too large for it."""
         dtype = PRECISIONS[self.plan.job.output.precision]
-        if all(weight.to(dtype).isfinite().all() for weight in self.state.network.parameters()):
+        if all(weight.to(dtype).isfinite().all() for weight in self.state.learner.parameters()):
             return dtype
         self.notes.warn(
             f"A weight is too large for {self.plan.job.output.precision}, so the network was saved in fp32."
@@ -221,8 +227,8 @@ class Saver:
         for path in self.plan.paths.all_numbered()[:-keep]:
             try:
                 # The state first: without its network nobody would find it to delete it later.
-                state_of(path).unlink(missing_ok=True)
-                path.unlink(missing_ok=True)
+                for file in (state_of(path), *self.plan.paths.embeddings_with(path), path):
+                    file.unlink(missing_ok=True)
             except OSError as error:  # somebody has it open; the next save tries again
                 _log.warning("%s could not be deleted yet: %s", path.name, error.strerror or error)
 

@@ -13,12 +13,11 @@ from ..base.atomic import atomic_write
 from ..base.errors import HypernetworkFileError, TrainingError
 from ..base.forms import STEPS, Anything, Exactly, Record, Table, Text, UnfitError, check_memory
 from ..files import torch_writer
-from ..network.hypernetwork import Hypernetwork
 from ..ports import Denoiser
 from . import validation
 from .origin import MAX_CHARACTERS, Origin
 from .settings.job import Job
-from .state import check_captured
+from .state import Learning, check_captured
 from .tracking import monitor, previews
 
 _log = logging.getLogger(__name__)
@@ -74,7 +73,7 @@ class SavedRun:
     origin: Origin | None = None
     file: str = ""
 
-    def checked(self, job: Job, network: Hypernetwork, denoiser: Denoiser) -> SavedRun:
+    def checked(self, job: Job, parts: Learning, denoiser: Denoiser) -> SavedRun:
         """Return the state, sure to be one of this run.
 
         Raises:
@@ -84,7 +83,7 @@ class SavedRun:
             raise TrainingError(f"{self.file}: the saved state was made with another train.ema_decay; set it as it was")
         try:
             has_stepped = self.progress["monitor"]["taken"] > 0
-            captured = check_captured(self.captured, job, network, denoiser, has_stepped)
+            captured = check_captured(self.captured, job, parts, denoiser.device, has_stepped)
         except UnfitError as error:
             reason = f"it belongs to another network or optimizer, or is damaged ({error}); start anew"
             raise TrainingError(f"{self.file}: the saved state does not fit: {reason}") from error

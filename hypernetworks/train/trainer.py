@@ -15,12 +15,14 @@ from ..base.errors import NonFiniteLossError
 from ..base.randomness import derived_seed, seeded
 from ..data.batches import StepBatches, step_batches
 from ..data.encoding import EncodedDataset
+from ..embedding.vectors import Learner
 from ..kernels.devices import to_device
 from ..ports import Computing, Denoiser
 from ..ranks import ALONE, Ranks
 from .loss import diffusion_loss
 from .noise import NoiseProcess, NoisyBatch
 from .optim.own_rates import effective_rate
+from .optim.pair import rates as set_rates
 from .optim.precision import clip, leaves_out_on_device
 from .optim.schedules import Schedule, StepSchedule
 from .plan import TrainingPlan
@@ -51,6 +53,7 @@ class Trainer:
     guard: RollbackGuard
     computing: Computing
     ranks: Ranks = ALONE
+    word_rates: StepSchedule | None = None
 
     def __post_init__(self) -> None:
         optimizer, device = self.state.optimizer, self.denoiser.device
@@ -84,19 +87,20 @@ class Trainer:
         Raises:
             RanksLostError: another process that shares the step has ended.
         """
-        losses = []
+        losses, learner = [], self.state.learner
         address = ("step", batches.step, *self.ranks.address)
         with seeded(derived_seed(self.job.train.seed, *address), self.denoiser.device):
             for batch in self.noisy_batches(batches):
                 with self.state.precision.autocast():
                     part = diffusion_loss(self.denoiser, batch, self.job.loss) * (len(batch.noisy) / batches.pictures)
+                    part = part + learner.nothing() if isinstance(learner, Learner) else part
                 self.state.precision.backward(part)
                 losses.append(part.detach())
         if not losses:  # no picture of the step is this process's; the scaler wants to see a loss all the same
             nothing = torch.zeros((), device=self.denoiser.device, requires_grad=True)
             self.state.precision.backward(nothing)
             losses.append(nothing.detach())
-        return self.ranks.add_up(self.state.network.parameters(), torch.stack(losses).sum())
+        return self.ranks.add_up(learner.parameters(), torch.stack(losses).sum())
 
     def update(self, batches: StepBatches, loss: Tensor) -> StepResult:
         """Take the optimizer's step along the gradients, or leave it out if they or `loss` are not finite.
@@ -105,10 +109,10 @@ class Trainer:
         """
         state, optimizer, precision = self.state, self.state.optimizer, self.state.precision
         rate = self.schedule.rate(batches.step) * state.rate_factor
-        for parameters in optimizer.param_groups:
-            parameters["lr"] = rate
+        of_words = self.word_rates.rate(batches.step) * state.rate_factor if self.word_rates else None
+        set_rates(optimizer, rate, of_words)
         precision.unscale(optimizer)
-        norm = clip(list(state.network.parameters()), self.job.optimizer.clip, self.clip_limits.rate(batches.step))
+        norm = clip(list(state.learner.parameters()), self.job.optimizer.clip, self.clip_limits.rate(batches.step))
         outcome = torch.stack([loss, norm.to(loss.device)])
         result = StepResult(batches.step, batches.epoch, rate, batches.pictures, outcome)
         if self.reads_later:
@@ -122,7 +126,7 @@ class Trainer:
         optimizer.zero_grad(set_to_none=True)
         result = replace(result, effective_rate=effective_rate(optimizer))
         if state.average and result.is_finite:
-            state.average.update_parameters(state.network)
+            state.average.update_parameters(state.learner)
         self.done = batches.step + 1
         return result
 
@@ -229,4 +233,5 @@ def make_trainer(
         guard=RollbackGuard(state, plan.job.train),
         computing=plan.memory.computing,
         ranks=ranks,
+        word_rates=plan.job.word_rates(plan.steps_per_epoch),
     )

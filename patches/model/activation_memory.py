@@ -134,6 +134,7 @@ def count(
     hollow = {name: torch.empty_like(tensor, device="meta") for name, tensor in tensors.items()}
     counter = _Counter([*hollow.values(), *twin.parameters()])
     inputs = _inputs(unet, batch, dtype or next(unet.parameters()).dtype)
+    inputs[-1].requires_grad_(not network.widths)  # without a network it is words that are trained
     try:
         with simulated_autocast(autocast), _Autocast(autocast) if autocast else nullcontext():
             _forward(unet, twin, hollow, inputs, counter, device_type)

@@ -60,8 +60,7 @@ def vector_width(model: Any) -> int:
 
 def encoded(model: Any, texts: list[str]) -> list[Conditioning]:
     """Return what the host's text encoder makes of texts, in float32; all are as long as the longest."""
-    with torch.no_grad():
-        found = model.get_learned_conditioning(texts)
+    found = model.get_learned_conditioning(texts)
     if not isinstance(found, dict):
         return [Conditioning(text) for text in found.float()]
     # Behind the text's part of the vector are sizes that the host takes for a picture of its own.

@@ -28,6 +28,9 @@ _log = logging.getLogger(__name__)
 #: The names of the parts that are in main memory now.
 _away: set[str] = set()
 
+#: Words that are trained now: their vectors change from step to step, so that they are no setting of the encoder.
+trained_words: set[str] = set()
+
 #: The characters that give words a weight in the host's prompts.
 _WEIGHTS = re.compile(r"[()\[\]]")
 #: Length of one part of a text: 75 tokens between two marks.
@@ -81,19 +84,8 @@ class HostEncoder:
         Raises:
             TrainingError: one is not finite.
         """
-        found: dict[str, Conditioning] = {}
-        # The host restores the mean of weighted texts over all texts that it encodes together ...
-        plain = [text for text in texts if not _WEIGHTS.search(text)]
-        with self.text_encoder_loaded():
-            together = _conditionings(plain) if plain else []
-            if together and len(together[0].text) == _PART_TOKENS:
-                found = dict(zip(plain, together, strict=True))
-            # ... and fills up short texts with empty parts if others are longer.
-            found |= {text: _conditionings([text])[0] for text in dict.fromkeys(texts) if text not in found}
-        for text, each in found.items():
-            if not each.is_finite():
-                raise TrainingError(f"the text encoder gives no finite numbers for the caption {text!r}")
-        return [found[text] for text in texts]
+        with torch.no_grad():
+            return encoded_alone(texts)
 
     def text_encoder_loaded(self) -> AbstractContextManager[None]:
         """Return a context in which the text encoder stays on its device, so that many texts need only one move."""
@@ -109,6 +101,27 @@ class HostEncoder:
     def unloaded(self) -> AbstractContextManager[None]:
         """Return a context in which VAE and text encoder are off the GPU, except while something needs one."""
         return unloaded()
+
+
+def encoded_alone(texts: Sequence[str]) -> list[Conditioning]:
+    """Return the conditionings of the texts, each as the host encodes it alone.
+
+    Raises:
+        TrainingError: one is not finite.
+    """
+    found: dict[str, Conditioning] = {}
+    # The host restores the mean of weighted texts over all texts that it encodes together ...
+    plain = [text for text in texts if not _WEIGHTS.search(text)]
+    with needed(TEXT):
+        together = _conditionings(plain) if plain else []
+        if together and len(together[0].text) == _PART_TOKENS:
+            found = dict(zip(plain, together, strict=True))
+        # ... and fills up short texts with empty parts if others are longer.
+        found |= {text: _conditionings([text])[0] for text in dict.fromkeys(texts) if text not in found}
+    for text, each in found.items():
+        if not each.is_finite():
+            raise TrainingError(f"the text encoder gives no finite numbers for the caption {text!r}")
+    return [found[text] for text in texts]
 
 
 @contextmanager
@@ -234,6 +247,8 @@ def _embeddings() -> Iterator[tuple[str, str]]:
     hijack = getattr(next(iter(getattr(encoder, "embedders", ())), encoder), "hijack", None)
     database = getattr(hijack, "embedding_db", None)
     for name, embedding in sorted(getattr(database, "word_embeddings", {}).items()):
+        if name in trained_words:
+            continue
         # For SDXL there is one vector for each text encoder, of which the host has no checksum.
         is_several = isinstance(getattr(embedding, "vec", None), dict)
         yield name, _digest(embedding.vec) if is_several else str(embedding.checksum())

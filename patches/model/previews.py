@@ -155,6 +155,8 @@ def _process(batch: list[PictureRequest]) -> list[Image.Image]:
     )
     # The prompt must not load or unload networks: the one to be shown is attached already.
     p.disable_extra_networks = True
+    if encoders.trained_words:  # neither those of the folder, nor what a text was some steps ago
+        vars(p).update(do_not_reload_embeddings=True, cached_c=[None, None], cached_uc=[None, None])
     if backend.is_here():  # it wants to see scripts; these are none
         p.scripts = scripts.ScriptRunner()
     try:

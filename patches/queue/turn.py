@@ -18,6 +18,7 @@ from ...hypernetworks.queue.store import Queue
 from ...hypernetworks.train import TrainResult
 from ...hypernetworks.train.paths import OutputPaths
 from ...hypernetworks.train.settings.job import Job
+from ..embedding.words import embedding_dir
 from ..model import host
 from ..runs import folders, training
 from ..runs.in_turn import in_turn
@@ -119,7 +120,7 @@ class Turn:
 
     def has_state(self, job: Job) -> bool:
         """Tell whether an earlier turn of this job has saved a state of the run of `job`."""
-        paths = OutputPaths.at(job, host.network_dir(), folders.log_dir(), is_resumed=True)
+        paths = OutputPaths.at(job, host.network_dir(), folders.log_dir(), True, embedding_dir())
         return any(path.stat().st_mtime >= (self.entry.started or 0.0) for path in paths.states())
 
     def train(self, job: Job, resume: bool = False) -> TrainResult:

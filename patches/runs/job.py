@@ -10,6 +10,7 @@ from modules import shared
 
 from ...hypernetworks.base.errors import ErrorCollector, SettingsError
 from ...hypernetworks.files import listing
+from ...hypernetworks.train.settings.embedding import ALONE
 from ...hypernetworks.train.settings.job import Job
 from ..model import lookup
 
@@ -32,6 +33,8 @@ def job_from(tables: dict[str, Any]) -> Job:
     Raises:
         SettingsError: names the field.
     """
+    if _trains_words_alone(tables):
+        return Job.from_mapping(_named(tables))
     entered = tables["network"]["file"]
     listed = lookup.listed(entered) if entered else {}
     name = listing.meant(listed, entered or "")
@@ -48,12 +51,16 @@ def job_from(tables: dict[str, Any]) -> Job:
 
 def draft(tables: dict[str, Any]) -> dict[str, Any]:
     """Return the tables of an unfinished entry; a network that does not exist is represented by its name."""
+    if _trains_words_alone(tables):
+        return _named(tables)
     name = tables["network"]["file"] or ""
     return _with_network(tables, name, shared.hypernetworks.get(name, ""))
 
 
 def run_name(tables: Mapping[str, Mapping[str, Any]]) -> str:
     """Return the name under which a run of the values entered is saved; empty where none is entered."""
+    if _trains_words_alone(tables):
+        return str(_named(tables)["output"]["name"])
     entered = tables["network"]["file"] or ""
     return (tables["output"]["name"] or "").strip() or (
         listing.meant(lookup.listed(entered), entered) if entered else ""
@@ -94,6 +101,19 @@ def is_random(seed: Any) -> bool:
         return int(seed) < 0
     except (TypeError, ValueError):  # empty, or no number
         return True
+
+
+def _trains_words_alone(tables: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Tell whether no network is trained, so that none need be chosen."""
+    return tables.get("embedding", {}).get("trains") == ALONE
+
+
+def _named(tables: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the tables of a run of embeddings alone: without another name it is called as the first of them."""
+    words = str(tables["embedding"].get("names") or "")
+    output = dict(tables["output"])
+    output["name"] = (output["name"] or "").strip() or words.partition(",")[0].strip()
+    return {**tables, "network": {**tables["network"], "file": ""}, "output": output}
 
 
 def _with_network(tables: dict[str, Any], name: str, path: str) -> dict[str, Any]:

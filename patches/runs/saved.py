@@ -15,6 +15,7 @@ from ...hypernetworks.jobs.train_entry import LABELS, in_words
 from ...hypernetworks.train import records
 from ...hypernetworks.train.records import RunRecord
 from ...hypernetworks.train.settings.job import SECTIONS, Job
+from ..embedding.words import embedding_dir
 from ..model import host
 from . import folders
 from .job import run_name
@@ -27,7 +28,7 @@ Tables = Mapping[str, Mapping[str, Any]]
 
 def all_runs() -> tuple[list[RunRecord], list[str]]:
     """Return the runs, the one that was written last first, and sentences on those that are not among them."""
-    found, problems = records.records(dict.fromkeys(folders.found()), host.network_dir())
+    found, problems = records.records(dict.fromkeys(folders.found()), host.network_dir(), embedding_dir())
     sentences = [f"{in_words(problem)}." for problem in problems]
     if len(found) > _MOST_SHOWN:
         sentences.append(f"Older runs that are not shown: {len(found) - _MOST_SHOWN}.")
@@ -48,7 +49,7 @@ def chosen(ids: str) -> list[RunRecord]:
 
 
 def _run_in(text: str, folder: Path | None) -> RunRecord:
-    record = records.read_record(folder, host.network_dir()) if folder else None
+    record = records.read_record(folder, host.network_dir(), embedding_dir()) if folder else None
     if record is None:
         raise SettingsError("Runs", f"there is no run in {text} any more; refresh the list")
     return record
@@ -68,7 +69,8 @@ def of_form(form: Tables) -> RunRecord | None:
     name, folder = run_name(form), form["output"]["dir"]
     if not name or Path(name).name != name:
         return None
-    return records.read_record((Path(folder) if folder else folders.log_dir()) / name, host.network_dir())
+    place = Path(folder) if folder else folders.log_dir()
+    return records.read_record(place / name, host.network_dir(), embedding_dir())
 
 
 def differing(record: RunRecord, form: Tables) -> list[tuple[str, str, Any, Any]]:

@@ -21,6 +21,7 @@ from ...hypernetworks.ranks import ALONE, Ranks
 from ...hypernetworks.train import FoundRate, TrainResult, find_rate, make_plan, train
 from ...hypernetworks.train.settings.job import Job
 from .. import backend, forge
+from ..embedding import words
 from ..forge.denoiser import check_checkpoint
 from ..model import host
 from ..model.previews import find_sampler
@@ -83,7 +84,7 @@ def _with_other_gpus(job: Job, ports: Ports, resume: bool) -> AbstractContextMan
 def at_work(job: Job, progress: Progress | None = None) -> Iterator[Ports]:
     """Begin the active run with `job`, and yield the ports to do it with; raises WorkbenchError as `run_job` does."""
     run = runs.begin(job)
-    with _freed_memory(), turns.kept(), _shown(run) as shown:
+    with _freed_memory(), turns.kept(), _shown(run) as shown, _embeddings_listed(job):
         ports = _ports(job, progress or shown)
         yield ports if run is None else replace(ports, desk=RunDesk(run))
 
@@ -254,7 +255,19 @@ def _ports(job: Job, progress: Progress | None) -> Ports:
     require_training()
     host.check_path()
     find_sampler(job.preview.sampler)
-    return forge.ports(progress) if capabilities.attention_has_hooks() else host.ports(progress)
+    if capabilities.attention_has_hooks():
+        return forge.ports(progress)
+    return replace(host.ports(progress), words=words.HostWords(), embedding_dir=words.embedding_dir())
+
+
+@contextmanager
+def _embeddings_listed(job: Job) -> Iterator[None]:
+    """Let the host read its embeddings again after a run that trains some, however it ends."""
+    try:
+        yield
+    finally:
+        if not capabilities.attention_has_hooks():
+            words.list_again(job)
 
 
 @contextmanager

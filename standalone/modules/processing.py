@@ -11,7 +11,7 @@ import torch
 from hypernetwork_workbench.hypernetworks.base.errors import SettingsError
 from PIL import Image
 
-from modules import devices, extra_networks, images, paths, prompt_parser, sd_samplers, shared
+from modules import devices, extra_networks, images, paths, prompt_parser, sd_hijack, sd_samplers, shared
 from modules.infotext_utils import quote
 
 LATENT_CHANNELS, PX_PER_LATENT, MAX_SEED = 4, 8, 2**32 - 1
@@ -61,6 +61,7 @@ class StableDiffusionProcessingTxt2Img:
     do_not_save_samples: bool = False
     do_not_save_grid: bool = True  # there are no grids
     disable_extra_networks: bool = False
+    do_not_reload_embeddings: bool = False
     extra_generation_params: dict[str, Any] = field(default_factory=dict)
 
     scripts: Any = field(default=None, init=False)
@@ -166,6 +167,8 @@ def process_images(p: StableDiffusionProcessingTxt2Img) -> Processed:
     p.call_scripts("process")
     if shared.state.job_count == -1:
         shared.state.job_count = p.n_iter
+    if not p.do_not_reload_embeddings:
+        sd_hijack.model_hijack.embedding_db.load_textual_inversion_embeddings()
     pictures: list[Image.Image] = []
     infotexts: list[str] = []
     for number in range(p.n_iter):

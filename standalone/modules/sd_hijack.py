@@ -10,8 +10,19 @@ from hypernetwork_workbench.standalone.ldm_support import ldm, sgm
 
 from modules import shared
 from modules.hypernetworks import hypernetwork
+from modules.textual_inversion.textual_inversion import EmbeddingDatabase
 
 _CLASSES = tuple(library("modules.attention").CrossAttention for library in (ldm, sgm))
+
+
+class StableDiffusionModelHijack:
+    """What the WebUI's code reaches through the text encoder."""
+
+    def __init__(self) -> None:
+        self.embedding_db = EmbeddingDatabase()
+
+
+model_hijack = StableDiffusionModelHijack()
 
 
 def scaled_dot_product_attention_forward(

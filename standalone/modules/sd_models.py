@@ -141,6 +141,7 @@ def load_model(info: CheckpointInfo) -> Any:
     model.sd_checkpoint_info, model.sd_model_hash = info, info.shorthash
     importlib.import_module("modules.sd_hijack").apply_optimizations()
     shared.sd_model = model
+    importlib.import_module("modules.sd_hijack").model_hijack.embedding_db.load_textual_inversion_embeddings(True)
     script_callbacks.model_loaded_callback(model)
     return model
 

@@ -49,6 +49,7 @@ class OpenClipText(TextEncoder):
     """The second text encoder: OpenCLIP's layer before the last one, and the pooled vector of the last one."""
 
     input_key = "txt"
+    textual_inversion_key = "clip_g"
 
     def __init__(self, config: Any, pooled_width: int) -> None:
         super().__init__(config, skip=1)

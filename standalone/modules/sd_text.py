@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import re
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import torch
 from hypernetwork_workbench.standalone import clip_tokenizer
@@ -81,16 +83,41 @@ def openclip_to_transformers(source: State) -> State:
     return result
 
 
+class PromptChunkFix(NamedTuple):
+    """An embedding, and the token of its chunk that it begins at."""
+
+    offset: int
+    embedding: Any
+
+
+@dataclass
+class PromptChunk:
+    """A part of a prompt: token ids with their weights, at most 75, and the embeddings in it."""
+
+    tokens: list[int] = field(default_factory=list)
+    multipliers: list[float] = field(default_factory=list)
+    fixes: list[PromptChunkFix] = field(default_factory=list)
+
+
 class TextEncoder(nn.Module):
     """Prompts in, context [batch, 77 * chunks, width] out.
 
     `skip` last layers are left out (1: the penultimate gives the context); where it is 0, the setting "Clip skip" says.
     """
 
+    textual_inversion_key = "clip_l"
+
     def __init__(self, config: Any, skip: int = 0) -> None:
         super().__init__()
         self.transformer = CLIPTextModel(config)
         self.skip = skip
+        self._fixes: list[list[PromptChunkFix]] = []
+        self.transformer.text_model.embeddings.token_embedding.register_forward_hook(self._put_vectors)
+
+    @property
+    def hijack(self) -> Any:
+        """Where the WebUI's code looks for the embeddings."""
+        return importlib.import_module("modules.sd_hijack").model_hijack
 
     def restore_buffers(self) -> None:
         """Fill the position numbers, which checkpoints do not carry and which building on "meta" leaves empty."""
@@ -104,20 +131,33 @@ class TextEncoder(nn.Module):
         start, end = tokenizer.bos_token_id, tokenizer.eos_token_id
         # SD2's encoder was trained with 0 after the end mark, SD1's with the end mark again.
         pad = 0 if self.skip else end
-        prompts = [_chunks(text) for text in texts]
+        prompts, _ = self.process_texts(texts)
         count = max(map(len, prompts))
         ids, weights = [], []
+        self._fixes = []
         for chunks in prompts:
-            for chunk in [*chunks, *[[]] * (count - len(chunks))]:
-                missing = CHUNK - len(chunk)
-                ids.append([start, *(token for token, _ in chunk), end, *[pad] * missing])
-                weights.append([1.0, *(weight for _, weight in chunk), 1.0, *[1.0] * missing])
+            for chunk in [*chunks, *[PromptChunk()] * (count - len(chunks))]:
+                missing = CHUNK - len(chunk.tokens)
+                ids.append([start, *chunk.tokens, end, *[pad] * missing])
+                weights.append([1.0, *chunk.multipliers, 1.0, *[1.0] * missing])
+                self._fixes.append(chunk.fixes)
         shape = (len(texts), count, CHUNK + 2)
         return torch.tensor(ids).view(shape), torch.tensor(weights).view(shape)
 
     def get_token_count(self, text: str) -> int:
         """Return the number of tokens of a prompt without marks and padding, as the WebUI counts them."""
         return len(clip_tokenizer.load_tokenizer()(text, add_special_tokens=False, verbose=False)["input_ids"])
+
+    def process_texts(self, texts: list[str]) -> tuple[list[list[PromptChunk]], int]:
+        """Return the chunks of each text, and the tokens of the longest one."""
+        found = [self._chunks(text) for text in texts]
+        return found, max(sum(len(chunk.tokens) for chunk in chunks) for chunks in found)
+
+    def encode_embedding_init_text(self, init_text: str, nvpt: int) -> torch.Tensor:
+        """Return the first `nvpt` tokens of a text before they are encoded, [tokens, width]."""
+        ids = clip_tokenizer.load_tokenizer()(init_text, add_special_tokens=False, verbose=False)["input_ids"][:nvpt]
+        weight = self.transformer.text_model.embeddings.token_embedding.weight
+        return weight[torch.tensor(ids, dtype=torch.long, device=weight.device)]
 
     def forward(self, texts: list[str]) -> torch.Tensor:
         """Return the context [batch, 77 * chunks, width] of a list of prompts."""
@@ -126,6 +166,44 @@ class TextEncoder(nn.Module):
         batch, chunks, length = tokens.shape
         hidden = self.encode(tokens.reshape(batch * chunks, length))
         return weighted(hidden, weights.view(batch * chunks, length)).reshape(batch, chunks * length, -1)
+
+    def _put_vectors(self, _layer: nn.Module, _inputs: Any, embedded: torch.Tensor) -> torch.Tensor:
+        """Put the vectors of embeddings into the tokens [chunks, 77, width], once after `tokenize`."""
+        fixes, self._fixes = self._fixes, []
+        if not any(fixes) or len(fixes) != len(embedded):
+            return embedded
+        rows = []
+        for row, found in zip(embedded, fixes, strict=True):
+            for offset, embedding in found:
+                vec = embedding.vec[self.textual_inversion_key] if isinstance(embedding.vec, dict) else embedding.vec
+                vec = vec.to(row.device, row.dtype)
+                row = torch.cat([row[: offset + 1], vec, row[offset + 1 + len(vec) :]])  # noqa: PLW2901
+            rows.append(row)
+        return torch.stack(rows)
+
+    def _chunks(self, text: str) -> list[PromptChunk]:
+        """Return the chunks of a text, of at most 75 tokens each; there is at least one, which may be empty."""
+        tokenizer, database = clip_tokenizer.load_tokenizer(), self.hijack.embedding_db
+        chunks: list[PromptChunk] = []
+        for section in prompt_parser.parse(text):
+            chunk = PromptChunk()
+            started = [chunk] if section else []
+            for part, weight in section:
+                ids = tokenizer(part, add_special_tokens=False, verbose=False)["input_ids"]
+                place = 0
+                while place < len(ids):
+                    embedding, length = database.find_embedding_at_position(ids, place)
+                    count = 1 if embedding is None else int(embedding.vectors)
+                    if len(chunk.tokens) + count > CHUNK:
+                        chunk = PromptChunk()
+                        started.append(chunk)
+                    if embedding is not None:
+                        chunk.fixes.append(PromptChunkFix(len(chunk.tokens), embedding))
+                    chunk.tokens += [ids[place]] if embedding is None else [0] * count
+                    chunk.multipliers += [weight] * count
+                    place += 1 if embedding is None else length
+            chunks += [one for one in started if one.tokens]
+        return chunks or [PromptChunk()]
 
     def encode(self, tokens: torch.Tensor) -> torch.Tensor:
         """Return the context [chunks, 77, width] of token ids [chunks, 77]."""
@@ -146,16 +224,3 @@ def weighted(hidden: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
     old, new = (each.float().mean((1, 2), keepdim=True) for each in (hidden, heavier))
     has_mean = new.abs() > MEAN_SHARE * heavier.float().abs().mean((1, 2), keepdim=True)
     return heavier * torch.where(has_mean, old / new, torch.ones_like(new)).to(hidden.dtype)
-
-
-def _chunks(text: str) -> list[list[tuple[int, float]]]:
-    """Return token ids with their weights, at most 75 a chunk; there is at least one chunk, which may be empty."""
-    tokenizer = clip_tokenizer.load_tokenizer()
-    chunks: list[list[tuple[int, float]]] = []
-    for section in prompt_parser.parse(text):
-        tokens: list[tuple[int, float]] = []
-        for part, weight in section:
-            ids = tokenizer(part, add_special_tokens=False, verbose=False)["input_ids"]
-            tokens += [(token, weight) for token in ids]
-        chunks += [tokens[first : first + CHUNK] for first in range(0, len(tokens), CHUNK)]
-    return chunks or [[]]

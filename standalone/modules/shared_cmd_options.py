@@ -81,6 +81,7 @@ def make_parser() -> argparse.ArgumentParser:
     add("--use-cpu", action="store_true", help="do not use a GPU")
     add("--api", action="store_true", help="serve the HTTP API")
     add("--api-auth", metavar="USER:PASSWORD,...", help="users of the HTTP API")
+    add("--embeddings-dir", type=_path, metavar="DIR", help="folder of the embeddings (embeddings)")
     add("--hypernetwork-dir", type=_path, metavar="DIR", help="folder of the hypernetworks (models/hypernetworks)")
     return parser
 
@@ -100,6 +101,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
     cmd_opts.data_dir = paths.data_path
     cmd_opts.cors_allow_origins = ",".join(cmd_opts.allow_origin or [])  # the WebUI's name of it
     cmd_opts.hypernetwork_dir = cmd_opts.hypernetwork_dir or str(Path(paths.models_path, "hypernetworks"))
+    cmd_opts.embeddings_dir = cmd_opts.embeddings_dir or str(Path(paths.data_path, "embeddings"))
     cmd_opts.ui_settings_file = str(Path(paths.data_path, "config.json"))
     cmd_opts.textual_inversion_templates_dir = str(Path(paths.data_path, "textual_inversion_templates"))
     return cmd_opts

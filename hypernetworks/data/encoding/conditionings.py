@@ -11,7 +11,7 @@ from torch import Tensor
 from ...base.forms import Array, Record
 from ...conditioning import Conditioning
 from ...kernels.devices import move
-from ...ports import Encoder, Progress
+from ...ports import Encoder, Progress, WordEncoder
 from ..dataset import Dataset
 from ..progress import report
 from .cache import Cache, fingerprint
@@ -44,6 +44,12 @@ class Conditionings:
         self._epoch = -1
         self._device = torch.device("cpu")
         self._encoded: dict[str, Conditioning] = {}
+        self._words: WordEncoder | None = None
+        self._with_words: dict[str, bool] = {}
+
+    def train_words(self, words: WordEncoder) -> None:
+        """Encode texts that hold words which are trained whenever they are asked for, with gradients."""
+        self._words = words
 
     def batch(self, items: Sequence[int], epoch: int) -> Conditioning:
         """Return the conditioning, without sizes, of a batch of items as an epoch shows them.
@@ -54,10 +60,9 @@ class Conditionings:
         self.prepare(epoch)
         empty = self._encoded[""]
         is_dropped = [self._dataset.is_text_dropped(item, epoch) for item in items]
-        found = [
-            empty if is_empty else self._encoded[self._text(item, epoch)]
-            for item, is_empty in zip(items, is_dropped, strict=True)
-        ]
+        texts = ["" if is_empty else self._text(item, epoch) for item, is_empty in zip(items, is_dropped, strict=True)]
+        live = self._live(texts)
+        found = [live[text] if text in live else self._encoded[text] for text in texts]
         text = padded([each.text for each in found], empty.text)
         vectors = [each.vector for each in found if each.vector is not None]
         if not vectors:
@@ -94,12 +99,29 @@ class Conditionings:
         # All texts of the epoch in one order, so that a resumed run encodes the same batches and gets the same bits.
         self._epoch = epoch
         texts = {self._text(item, epoch) for item in range(len(self._dataset.items))} | {""}
-        self._encoded = self._encode(texts, progress)
+        self._with_words.clear()
+        self._encoded = self._encode((text for text in texts if not self._is_trained(text)), progress)
         if self._device.type != "cpu":
             self.keep_on(self._device)
 
     def _text(self, item: int, epoch: int) -> str:
         return self._dataset.text(item, epoch)
+
+    def _is_trained(self, text: str) -> bool:
+        if self._words is None:
+            return False
+        if text not in self._with_words:
+            self._with_words[text] = bool(self._words.words_in(text))
+        return self._with_words[text]
+
+    def _live(self, texts: Sequence[str]) -> dict[str, Conditioning]:
+        """Return the conditionings of those of the texts that hold words which are trained."""
+        wanted = [text for text in dict.fromkeys(texts) if self._is_trained(text)]
+        if not wanted or self._words is None:
+            return {}
+        device = self._encoded[""].text.device
+        found = self._words.encode(wanted)
+        return {text: each.map(lambda part: part.float().to(device)) for text, each in zip(wanted, found, strict=True)}
 
     def _encode(self, texts: Iterable[str], progress: Progress | None) -> dict[str, Conditioning]:
         wanted = sorted(texts)

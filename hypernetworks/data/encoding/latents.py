@@ -126,7 +126,6 @@ class EncodedDataset:
         return self.dataset.samples[self.dataset.items[item].sample]
 
 
-@torch.no_grad()
 def encode(
     dataset: Dataset,
     encoder: Encoder,
@@ -144,7 +143,13 @@ def encode(
     Raises:
         DatasetError: a picture can no longer be read, or the user stopped the run.
     """
-    texts = Conditionings(dataset, encoder, cache, text_width, vector_width)
+    return _encoded(dataset, encoder, progress, cache, Conditionings(dataset, encoder, cache, text_width, vector_width))
+
+
+@torch.no_grad()
+def _encoded(
+    dataset: Dataset, encoder: Encoder, progress: Progress, cache: Cache | None, texts: Conditionings
+) -> EncodedDataset:
     if not dataset.views:
         return EncodedDataset(dataset, [], texts)
     names = _names(dataset, encoder) if cache is not None else []
@@ -178,7 +183,12 @@ def encode_parts(parts: Sequence[Dataset], ports: Ports, cache: Cache | None) ->
         DatasetError: a picture can no longer be read, or the user stopped the run.
     """
     widths = ports.denoiser.widths[0], ports.denoiser.vector_width
-    encoded = [encode(part, ports.encoder, ports.progress, cache, *widths) for part in parts]
+    encoded = []
+    for part in parts:
+        texts = Conditionings(part, ports.encoder, cache, *widths)
+        if ports.words is not None:
+            texts.train_words(ports.words)
+        encoded.append(_encoded(part, ports.encoder, ports.progress, cache, texts))
     if cache is not None:
         cache.remember_pictures({sample.picture_digest: sample.size for part in parts for sample in part.samples})
         gone = cache.prune()

@@ -7,11 +7,10 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from ...base.forms import STEPS, Array, Record
-from ...network.hypernetwork import Hypernetwork
 
 
 def weights_form(weights: Mapping[str, Tensor]) -> Record:
@@ -33,7 +32,7 @@ class WeightAverage(AveragedModel):
     The first steps count more: the decay is at most steps / (steps + 10).
     """
 
-    def __init__(self, network: Hypernetwork, decay: float) -> None:
+    def __init__(self, network: nn.Module, decay: float) -> None:
         def move(means: Any, weights: Any, steps: Any) -> None:
             get_ema_multi_avg_fn(min(decay, int(steps) / (int(steps) + 10)))(means, weights, steps)
 
@@ -50,7 +49,7 @@ class WeightAverage(AveragedModel):
 
 @contextmanager
 def weights_to_show(
-    network: Hypernetwork, optimizer: torch.optim.Optimizer, average: WeightAverage | None
+    network: nn.Module, optimizer: torch.optim.Optimizer, average: WeightAverage | None
 ) -> Iterator[None]:
     """Give `network` the weights to save and show; afterwards those being trained are back, bit for bit."""
     switch = getattr(optimizer, "eval", None)

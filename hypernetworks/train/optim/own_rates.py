@@ -11,6 +11,7 @@ from torch import Tensor
 
 from .arguments import parse_arguments
 from .optimizers import finds_rate, kind_of
+from .pair import parts_of
 
 #: AdaFactor's relative steps, after Shazeer & Stern (2018): at most this rate, or while warming up so much a step.
 _MOST, _WARM_UP = 1e-2, 1e-6
@@ -19,7 +20,8 @@ _LEAST_SCALE = 1e-3
 
 def effective_rate(optimizer: torch.optim.Optimizer) -> float | None:
     """Return the rate of the steps as the optimizer itself has set it; None where it takes the rate it is given."""
-    inside = getattr(optimizer, "inside", optimizer)  # one that steps on the CPU
+    first = parts_of(optimizer)[0]
+    inside = getattr(first, "inside", first)  # one that steps on the CPU
     group = inside.param_groups[0]
     if group.get("relative_step"):
         return _relative_rate(inside, group)

@@ -15,6 +15,7 @@ from ...base.suggestions import meant, or_known
 from ...data.settings import DataSettings
 from ...network.settings import CreateSettings, NetworkSettings, ShapeSettings
 from ..optim.schedules import Schedule, StepSchedule, parse
+from .embedding import BOTH, EmbeddingSettings
 from .loss import LossSettings
 from .optimizer import OptimizerSettings
 from .output import OutputSettings, PreviewSettings
@@ -25,6 +26,7 @@ __all__ = [
     "SECTIONS",
     "CreateSettings",
     "DataSettings",
+    "EmbeddingSettings",
     "Job",
     "LossSettings",
     "NetworkSettings",
@@ -46,6 +48,7 @@ SECTIONS: dict[str, type[Settings]] = {
     "train": TrainSettings,
     "preview": PreviewSettings,
     "output": OutputSettings,
+    "embedding": EmbeddingSettings,
 }
 
 
@@ -133,6 +136,7 @@ class Job:
     train: TrainSettings = field(default_factory=TrainSettings)
     preview: PreviewSettings = field(default_factory=PreviewSettings)
     output: OutputSettings = field(default_factory=OutputSettings)
+    embedding: EmbeddingSettings = field(default_factory=EmbeddingSettings)
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> Job:
@@ -167,6 +171,28 @@ class Job:
             SettingsError: it does not fit the length of the run; names the field.
         """
         return _learning_rates(self.schedule, self.train, steps_per_epoch)
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The words whose vectors are trained; none where a hypernetwork is trained alone."""
+        return (self.embedding.listed or (self.output.name,)) if self.embedding.trains_words else ()
+
+    @property
+    def word_name(self) -> str:
+        """What stands for `[name]` in captions: the words that are trained, or else the name of the run."""
+        return " ".join(self.words) or self.output.name
+
+    @property
+    def makes_sheet(self) -> bool:
+        """Whether there is a sheet of strengths, which an embedding does not have."""
+        return self.output.sheet and self.embedding.trains_network
+
+    def word_rates(self, steps_per_epoch: int) -> StepSchedule | None:
+        """Return the learning rates of the vectors; None where they are those of the run. Raises SettingsError."""
+        try:
+            return self.embedding.schedule(self.steps(steps_per_epoch), steps_per_epoch) if self.words else None
+        except SettingsError as error:
+            raise error.within("embedding") from error
 
     def clip_limits(self, steps_per_epoch: int) -> StepSchedule:
         """Return the limit of the gradient at each step; raises SettingsError."""
@@ -209,6 +235,11 @@ def _between(sections: Mapping[str, Any], tables: Mapping[str, Any]) -> Iterator
             _learning_rates(schedule, train)
         except SettingsError as error:
             yield error
+    embedding, output = sections.get("embedding"), sections.get("output")
+    if embedding and output and embedding.trains == BOTH and output.name in embedding.listed:
+        yield SettingsError("embedding.names", f"{output.name} is the name of the network; give the word another one")
+    if embedding and output and embedding.trains_words and output.huggingface_repo:
+        yield SettingsError("output.huggingface_repo", "sends networks, and none can be sent with embeddings; empty it")
     if _alone(tables, "output", "save_best") and _alone(tables, "train", "validation_share") == 0:
         yield SettingsError("output.save_best", "needs a train.validation_share to measure on")
 

@@ -167,7 +167,7 @@ class Handlers:
         plot, of_rates = _plot(drafted)
         reasons = problems(drafted, of_rates)
         network = tables["network"]["file"]
-        if network and listing.find(lookup.listed(network), network) is None:
+        if network and drafted["network"]["file"] and listing.find(lookup.listed(network), network) is None:
             reasons["network.file"] = missing_network(network)
         entered = _by_address(tables)
         shelves = {self.panel.training: "", self.panel.data: ""} if chosen is None else chosen

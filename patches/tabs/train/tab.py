@@ -150,7 +150,7 @@ def _panel() -> dict[str, Any]:
 def _buttons() -> dict[str, Any]:
     with gr.Row():
         main = {
-            "train": gr.Button("Train hypernetwork", variant="primary", scale=2, elem_id="hnw_train_button"),
+            "train": gr.Button("Start training", variant="primary", scale=2, elem_id="hnw_train_button"),
             "continue": gr.Button("Continue", elem_id="hnw_train_continue"),
             "interrupt": gr.Button("Interrupt", elem_id="hnw_train_interrupt"),
         }

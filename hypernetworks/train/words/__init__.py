@@ -1,0 +1,1 @@
+"""Words that a run trains: how they start, and what they cost."""
