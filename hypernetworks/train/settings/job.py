@@ -236,7 +236,7 @@ def _between(sections: Mapping[str, Any], tables: Mapping[str, Any]) -> Iterator
         except SettingsError as error:
             yield error
     embedding, output = sections.get("embedding"), sections.get("output")
-    if embedding and output and embedding.trains == BOTH and output.name in embedding.listed:
+    if embedding and output and embedding.trains == BOTH and output.name.lower() in map(str.lower, embedding.listed):
         yield SettingsError("embedding.names", f"{output.name} is the name of the network; give the word another one")
     if embedding and output and embedding.trains_words and output.huggingface_repo:
         yield SettingsError("output.huggingface_repo", "sends networks, and none can be sent with embeddings; empty it")

@@ -1,0 +1,178 @@
+"""Embeddings on the embedded host, with the demo model and with one of SDXL's shape."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from tests import sources
+from tests.support import pictures, tiny_xl, webui_parts
+
+PROMPTS = ("a red circle", "a blue square, zork")
+
+
+def job(folder, **changes):
+    from hypernetwork_workbench.hypernetworks.train.settings.job import Job
+
+    tables: dict[str, dict[str, Any]] = {
+        "data": {"folder": str(folder), "width": 64, "height": 64, "batch_size": 2, "template": "[filewords], [name]"},
+        "schedule": {"rate": "0.05"},
+        "train": {"max_steps": 6},
+        "preview": {"every": 3, "sampling_steps": 2, "prompt": "a blue square, zork"},
+        "embedding": {"trains": "embedding", "names": "zork", "vectors": 2, "initial_text": "red circle"},
+        "output": {"name": "words", "sheet": False},
+    }
+    for address, value in changes.items():
+        section, key = address.split("__")
+        tables[section][key] = value
+    return Job.from_mapping(tables)
+
+
+def drawn(prompts=PROMPTS):
+    from hypernetwork_workbench.hypernetworks.ports import PictureRequest
+    from hypernetwork_workbench.patches.model.previews import HostPreviewer
+
+    requests = [PictureRequest(prompt, 5, 64, 64, steps=4) for prompt in prompts]
+    return [np.asarray(HostPreviewer().generate([request], None, 1.0)[0]) for request in requests]
+
+
+def started(checkpoint, folder):
+    from standalone import host as embedded
+
+    return embedded.start(ckpt=checkpoint, data_dir=folder, extension=False)
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    """Return the host with the demo model, and a folder of pictures."""
+    host = started(sources.ROOT / "examples" / "demo.safetensors", tmp_path_factory.mktemp("demo"))
+    folder = tmp_path_factory.mktemp("set") / "pictures"
+    pictures.captioned(folder, 4, (64, 64))
+    with webui_parts.added():
+        from hypernetwork_workbench import patches
+
+        patches.install_all()
+        yield host, folder
+        patches.uninstall_all()
+        host.stop()
+
+
+def test_an_embedding_moves_the_pictures_of_its_word_and_no_others(demo):
+    from hypernetwork_workbench.hypernetworks.embedding import files
+    from hypernetwork_workbench.patches.runs.training import check_job, run_job
+
+    host, folder = demo
+    database = host.module("sd_hijack").model_hijack.embedding_db
+    encoder = host.model.cond_stage_model
+    flags = [weight.requires_grad for weight in encoder.parameters()]
+    before = drawn()
+    assert any("4 of 4 captions hold a word that is trained" in line for line in check_job(job(folder)))
+    assert not database.word_embeddings
+    result = run_job(job(folder))
+
+    assert [weight.requires_grad for weight in encoder.parameters()] == flags
+    assert all(weight.grad is None for weight in host.model.parameters())
+    first, last = sorted(result.log.parent.glob("previews/step-*.png"))
+    assert first.read_bytes() != last.read_bytes()  # each shows the vectors of its step
+    assert list(database.word_embeddings) == ["zork"]
+    saved = files.read(result.network)
+    assert torch.equal(database.word_embeddings["zork"].vec, saved.vectors["emb_params"])
+    assert saved.metadata.sd_checkpoint_name == "demo"
+    after = drawn()
+    assert np.array_equal(before[0], after[0])
+    assert not np.array_equal(before[1], after[1])
+
+    result.network.unlink()
+    assert all(map(np.array_equal, before, drawn()))  # without the file all is as it was
+
+
+def test_a_run_in_two_parts_is_that_in_one_on_the_host(demo):
+    from hypernetwork_workbench.hypernetworks.embedding import files
+    from hypernetwork_workbench.patches.runs.training import run_job
+
+    _, folder = demo
+    found = []
+    for name, parts in (("whole", (6,)), ("parts", (2, 6))):
+        changes = {
+            "output__name": name,
+            "embedding__names": "zork",
+            "preview__every": 0,
+            "train__unload_encoders": False,
+        }
+        for steps in parts:
+            resume = steps != parts[0]
+            result = run_job(job(folder, **changes, train__max_steps=steps), resume=resume)
+        found.append(files.read(result.network).vectors["emb_params"])
+        for path in result.network.parent.glob("zork*"):
+            path.unlink()
+    assert torch.equal(*found)
+
+
+def test_the_users_own_embedding_of_the_name_is_back_after_a_check(demo):
+    from hypernetwork_workbench.hypernetworks.embedding import files
+    from hypernetwork_workbench.hypernetworks.network.hypernetwork import Metadata
+    from hypernetwork_workbench.patches.embedding import words
+    from hypernetwork_workbench.patches.model.encoders import HostEncoder
+    from hypernetwork_workbench.patches.runs.training import check_job
+
+    host, folder = demo
+    width = host.model.cond_stage_model.transformer.config.hidden_size
+    database = host.module("sd_hijack").model_hijack.embedding_db
+    files.write(words.embedding_dir() / "zork.pt", {"emb_params": torch.ones(1, width)}, Metadata("zork"))
+    files.write(words.embedding_dir() / "wrong.pt", {"emb_params": torch.ones(1, width + 1)}, Metadata("wrong"))
+    words.list_again(job(folder))
+    own = database.word_embeddings["zork"]
+    fingerprint = HostEncoder().text_fingerprint()
+    check_job(job(folder, output__overwrite=True))
+    assert database.word_embeddings == {"zork": own}
+    assert HostEncoder().text_fingerprint() == fingerprint
+    for path in words.embedding_dir().glob("*.pt"):
+        path.unlink()
+    words.list_again(job(folder))
+    assert not database.word_embeddings
+
+
+def test_the_text_encoder_of_a_host_that_moves_it_is_refused(demo, monkeypatch):
+    from hypernetwork_workbench.hypernetworks.base.errors import SettingsError
+    from hypernetwork_workbench.patches.runs.training import check_job
+
+    host, folder = demo
+    monkeypatch.setattr(host.model, "lowvram", True, raising=False)
+    with pytest.raises(SettingsError, match=r"embedding\.trains: embeddings cannot be trained with --medvram"):
+        check_job(job(folder))
+
+
+def test_sdxl_has_vectors_for_both_text_encoders(tmp_path):
+    from hypernetwork_workbench.hypernetworks.embedding import files
+    from hypernetwork_workbench.patches.runs.training import run_job
+
+    from hypernetwork_workbench import patches
+
+    folder = tmp_path / "pictures"
+    pictures.captioned(folder, 2, (64, 64))
+    host = started(tiny_xl.write(tmp_path), tmp_path / "data")
+    with webui_parts.added():
+        patches.install_all()
+        try:
+            result = run_job(job(folder, embedding__trains="both", embedding__rate="0.1"))
+            path = tmp_path / "data" / "embeddings" / "zork.pt"
+            saved = files.read(path)
+            assert {key: tuple(value.shape) for key, value in saved.vectors.items()} == {
+                "clip_l": (2, tiny_xl._CLIP_WIDTH),
+                "clip_g": (2, tiny_xl.POOLED_WIDTH),
+            }
+            assert (saved.metadata.step, result.network.name) == (6, "words.pt")
+            database = sys.modules["modules.sd_hijack"].model_hijack.embedding_db
+            assert list(database.word_embeddings) == ["zork"]
+            with_file = drawn()
+            path.unlink()
+            without = drawn()
+            assert np.array_equal(with_file[0], without[0])
+            assert not np.array_equal(with_file[1], without[1])
+        finally:
+            patches.uninstall_all()
+            host.stop()
