@@ -17,13 +17,14 @@ from hypernetwork_workbench.hypernetworks.train.run import train
 from hypernetwork_workbench.hypernetworks.train.settings.loss import LossSettings
 from torch.nn import functional
 
+from standalone.evaluation import EvaluationSettings
 from tests import sources
 from tests.patches.test_on_host import generate
 from tests.support.fake_ports import FakeProgress
 from tests.support.runs import draw_pictures, make_job, same, weights
 
 PREDICTIONS = {"demo-xl": "epsilon", "demo-sd2": "v"}
-STEPS = 4
+STEPS, STYLE_STEPS = 4, 24
 TIMESTEPS = torch.tensor([20, 900])
 
 
@@ -112,3 +113,17 @@ def test_a_run_continued_is_the_whole_run_and_its_network_changes_pictures(ports
     plain, at_zero, changed = (generate(patched, f"a red circle{name}")[0] for name in names)
     assert np.array_equal(plain, at_zero)
     assert not np.array_equal(plain, changed)
+
+
+def test_a_short_run_moves_the_style(ports, patched, tmp_path):
+    """With a few steps and pictures; the benchmarks have the figures of longer runs."""
+    settings = {"train__max_steps": STYLE_STEPS, "train__seed": 1, "schedule__rate": "0.005"}
+    settings |= {"network__zero_last_layer": True, "network__layer_structure": [1, 2, 1]}
+    settings |= {"data__batch_size": 8, "data__width": 64, "data__height": 64, "data__caption_dropout": 0.2}
+    settings |= {"preview__sampling_steps": 6, "preview__cfg_scale": 4.0}
+    settings |= {"output__dir": str(tmp_path), "output__sheet": False}
+    job = make_job(sources.ROOT / "examples" / "night", **settings)
+    result = train(job, ports.ports(FakeProgress()))
+    found = EvaluationSettings("shapes", pictures=8).measure(job, result.network)
+    assert found["style_distance"]["after"] <= found["style_distance"]["before"] / 2
+    assert found["captions_followed"]["after"] >= 0.5
