@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import gradio as gr
@@ -121,6 +121,11 @@ class Form:
             with gr.Accordion(group.title, open=False, elem_id=self.folds[-1][0]):
                 self.add_rows(kinds, start, group)
 
+    @property
+    def look_soon(self) -> str:
+        """The JavaScript that asks for `look`; see `look_with`."""
+        return f"() => hnwLookSoon('{self.prefix}')"
+
     def column(self) -> Any:
         """Return the block around a field and its message."""
         return (
@@ -162,6 +167,12 @@ class Form:
             for field in self.fields
         ]
 
+    def start_with(self, values: Mapping[str, Any]) -> None:
+        """Take values by address for those of an untouched form."""
+        self.fields = [
+            replace(field, default=values[field.address]) if field.address in values else field for field in self.fields
+        ]
+
     def values(self, entered: Sequence[Any]) -> dict[str, Any]:
         """Return what was entered, by section and name; by name alone where the form has no sections."""
         tables: dict[str, Any] = {}
@@ -196,7 +207,7 @@ class Form:
         button = gr.Button("Look at the entries", elem_id=f"{self.prefix}_look", elem_classes="hnw-hidden")
         looked = button.click(look, list(inputs), list(shown), queue=False, show_progress="hidden")
         looked.then(None, None, None, _js=f"() => hnwLooked('{self.prefix}')")
-        soon = f"() => hnwLookSoon('{self.prefix}')"
+        soon = self.look_soon
         for component in self.components:
             component.input(None, None, None, _js=soon)  # a choice from a list sends no event of the browser's own
         return soon

@@ -14,6 +14,7 @@ from modules.sd_text import TextEncoder, take_weights, text_config
 openaimodel: Any = ldm("modules.diffusionmodules.openaimodel")
 vae_parts = ldm("modules.diffusionmodules.model")
 distributions = ldm("modules.distributions.distributions")
+_LATENT_SIDE = 64
 
 
 class UNet(openaimodel.UNetModel):
@@ -104,6 +105,8 @@ class LatentDiffusion(Diffusion):
         with quiet():
             unet = UNet(**{**params["unet_config"]["params"], "use_checkpoint": False, "use_fp16": False})
         super().__init__(params, unet)
+        #: Side of the latents that it was made for.
+        self.image_size = int(params.get("image_size", _LATENT_SIDE))
         self.cond_stage_model = TextEncoder(text_config, skip)
 
     def get_learned_conditioning(self, texts: list[str]) -> torch.Tensor:

@@ -17,7 +17,7 @@ from ..frame import controls, form_column, frame, panel_column, progress_place, 
 from ..head import Head
 from ..inspect import work
 from ..own_presets import OwnPresets, Words
-from . import buttons, fields, going_on
+from . import buttons, fields, going_on, start_size
 from .handlers import Handlers, Panel
 
 _ID = "hnw_train"
@@ -60,7 +60,8 @@ def make_tab(start: dict[str, dict[str, Any]], txt2img: Sequence[Any] = ()) -> H
         start: tables of a job with the initial values of the fields.
         txt2img: the eight components of the txt2img tab, where the host gives them.
     """
-    form = fields.make_form()
+    form, follows = fields.make_form(), not start_size.is_named(start)
+    start = start_size.start_with(start)
     with gr.Tab("Train Gamma", elem_id=f"{_ID}_tab") as tab, frame():
         with form_column(_ID):
             head = Head(form)
@@ -79,6 +80,8 @@ def make_tab(start: dict[str, dict[str, Any]], txt2img: Sequence[Any] = ()) -> H
             form, Panel(recipes, data, plot, parts["continues"], parts["preview"], parts["status"], head)
         )
         _connect_entry(tab, handlers, parts)
+        if follows:
+            start_size.follow(tab, form).then(None, None, None, _js=form.look_soon)
     _connect_runs(form, parts, _Txt2img(tick, txt2img))
     going_on.connect(parts)
     return handlers
