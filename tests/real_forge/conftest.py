@@ -1,4 +1,7 @@
-"""Forge or reForge with the extension; without FORGE_DIR and FORGE_CHECKPOINT these tests are skipped."""
+"""Forge or reForge with the extension; without FORGE_DIR and FORGE_CHECKPOINT these tests are skipped.
+
+FORGE_FLAGS are flags of its own to start it with, such as `--unet-in-fp16` for a checkpoint of SDXL in little memory.
+"""
 
 from __future__ import annotations
 
@@ -35,5 +38,6 @@ def forge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webui.WebUI]:
     settings = {"sd_checkpoint_hash": "", "samples_save": False, "grid_save": False, "live_previews_enable": False}
     (folder / "config.json").write_text(json.dumps(settings), encoding="utf-8")
     home, checkpoint = (Path(os.environ[name]) for name in NAMES)
-    with webui.running(folder, "--always-cpu", webui=home, checkpoint=checkpoint) as host:
+    flags = os.environ.get("FORGE_FLAGS", "").split()
+    with webui.running(folder, "--always-cpu", *flags, webui=home, checkpoint=checkpoint) as host:
         yield host
