@@ -23,7 +23,7 @@ from ....hypernetworks.train.settings.job import SECTIONS
 from ...model import taggers
 from ...runs import tasks
 from ...runs.side_jobs import beside
-from .. import folders, start_values
+from .. import folders, start_size, start_values
 from ..form import Form, blur_events
 from ..frame import form_column, frame, of_inputs, panel_column, wipe_on
 from ..train import tab
@@ -61,10 +61,10 @@ class _Tab:
 
     def __init__(self, start: dict[str, dict[str, Any]], train: Form | None) -> None:
         self._form = Form(_ID)
-        self._start = start
+        self._start = start_size.start_with(start)
         self._statuses: dict[str, Any] = {}
         self._buttons: dict[str, Any] = {}
-        with gr.Tab("Dataset", elem_id=f"{_ID}_tab"), frame():
+        with gr.Tab("Dataset", elem_id=f"{_ID}_tab") as opened, frame():
             with form_column(_ID):
                 self._fields(train)
                 self._actions()
@@ -76,6 +76,8 @@ class _Tab:
         self._connect_editor()
         self._connect_edits()
         self._connect_statuses()
+        if not start_size.is_named(start):
+            start_size.follow(opened, self._form)
         if train is not None:
             self._connect_train(train)
 

@@ -11,13 +11,13 @@ from gradio.context import Context
 from modules import call_queue, shared
 
 from ....hypernetworks.jobs.preset_kinds import DATA, TRAINING
-from .. import folders, start_values, waiting
+from .. import folders, start_size, start_values, waiting
 from ..form import Form
 from ..frame import controls, form_column, frame, panel_column, progress_place, wipe_on
 from ..head import Head
 from ..inspect import work
 from ..own_presets import OwnPresets, Words
-from . import buttons, fields, going_on, start_size
+from . import buttons, fields, going_on
 from .handlers import Handlers, Panel
 
 _ID = "hnw_train"

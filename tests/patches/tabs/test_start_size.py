@@ -13,7 +13,7 @@ from tests.support.train_tab import EMPTY, Tab
 
 @pytest.fixture
 def size(patched):
-    from hypernetwork_workbench.patches.tabs.train import start_size
+    from hypernetwork_workbench.patches.tabs import start_size
 
     return start_size
 
@@ -91,7 +91,11 @@ def test_it_follows_the_checkpoint_until_somebody_enters_another(size, monkeypat
 
 @pytest.mark.parametrize(("start", "follows"), [({}, True), ({"data": {"width": 64}}, False)])
 def test_the_size_of_a_job_file_stays(size, monkeypatch, start, follows):
+    from hypernetwork_workbench.patches.tabs.dataset import tab as dataset
+
     seen, follow = [], size.follow
     monkeypatch.setattr(size, "follow", lambda *given: (seen.append(given), follow(*given))[1])
     Tab(start)
-    assert bool(seen) == follows
+    with gr.Blocks():
+        dataset.make_tab({**EMPTY, **start})
+    assert len(seen) == (2 if follows else 0)

@@ -1,4 +1,4 @@
-"""The size of pictures that the form starts with: the one that the loaded checkpoint was made for."""
+"""The size of pictures that a form of data starts with: the one that the loaded checkpoint was made for."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from typing import Any
 
 import gradio as gr
 
-from ...model import attention_layers
-from ...model.conditioning import vector_width
-from ..form import Form, Start
+from ..model import attention_layers
+from ..model.conditioning import vector_width
+from .form import Form, Start
 
 _FIELDS = ("data.width", "data.height")
 #: Sides in pixels by the width of the text, in models as wide as the published ones.
