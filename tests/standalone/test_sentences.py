@@ -89,6 +89,8 @@ SENTENCES = (
     "must be one of Weighted sum, Exact parallel (sum of the outputs), not 'middle'",
     "1000 steps; learning rate 1e-05.",
     "1000 steps (20 epochs); learning rate 1e-05.",
+    "Best is trial 2, validation loss 0.01234, style distance 0.5: Learning rate = 0.001, Optimizer = AdamW.",
+    "Best is trial 12, validation loss 0.01234: Layer structure = 1, 2, 1, Activation = linear.",
 )
 
 
