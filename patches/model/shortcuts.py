@@ -22,12 +22,12 @@ from torch import Tensor, nn
 
 from ...hypernetworks.compose.bound import Chain, Step
 from ...hypernetworks.inference import Function, TextCache, is_random, key_of, reduce, split, state_of, weights_of
+from ...hypernetworks.inference.library import library
 from ...hypernetworks.kernels.tensors import version
 from ...hypernetworks.network.hypernetwork import Hypernetwork
 from ..patching import switches
 from . import attention_layers
 from .folding import Folds, Tails, lora_is_active
-from .library import library
 from .loaded import Loaded
 
 _log = logging.getLogger(__name__)

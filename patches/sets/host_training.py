@@ -38,7 +38,7 @@ def _make_train(original: Callable[..., Any]) -> Callable[..., Any]:
     signature = signature_with(original, *TRAINING_ARGUMENTS)
 
     def train_hypernetwork(*args: Any, is_of_route: bool = False, **kwargs: Any) -> tuple[Any, str]:
-        from ..model.library import library  # noqa: PLC0415
+        from ...hypernetworks.inference.library import library  # noqa: PLC0415
         from ..model.loaded import LoadedNetwork  # noqa: PLC0415
 
         # The host's function also applies the optimized attention, which its callers have removed before.

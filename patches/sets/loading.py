@@ -13,8 +13,8 @@ from typing import Any
 
 from ...hypernetworks.base.errors import CompositionError, HypernetworkFileError
 from ...hypernetworks.files import listing
+from ...hypernetworks.inference.library import library
 from ..model import lookup
-from ..model.library import library
 from ..model.loaded import Loaded, LoadedComposition, LoadedNetwork, is_side
 from ..patching import Patch, PatchSet, switches
 from ..rows import entries, infotext, tag_text, tags

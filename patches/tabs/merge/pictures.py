@@ -11,11 +11,11 @@ from PIL import Image
 from ....hypernetworks.base.errors import HypernetworkFileError, SettingsError
 from ....hypernetworks.compose import Composition
 from ....hypernetworks.compose.nodes import singles
+from ....hypernetworks.inference.library import library
 from ....hypernetworks.merge.settings import chosen_rows
 from ....hypernetworks.network.hypernetwork import Hypernetwork
 from ....hypernetworks.ports import PictureRequest
 from ...model import host, previews
-from ...model.library import library
 from ...model.loaded import Loaded, LoadedComposition, LoadedNetwork
 from ...patching.error_reports import report_unexpected
 from . import work

@@ -66,7 +66,7 @@ def test_a_composition_may_name_another_one(networks):
 
 
 def test_nothing_is_read_again_while_unchanged(networks, monkeypatch):
-    from hypernetwork_workbench.patches.model import library
+    from hypernetwork_workbench.hypernetworks.inference import library
 
     inner = write(networks, "inner", '{"Aa": 1, "Ab": 3}')
     write(networks, "outer", '["inner", "B"]')
@@ -136,7 +136,7 @@ def test_one_name_twice_is_a_chain_of_both_strengths(networks):
 
 
 def test_unused_networks_are_forgotten_beyond_the_number_in_the_settings(networks):
-    from hypernetwork_workbench.patches.model.library import library
+    from hypernetwork_workbench.hypernetworks.inference.library import library
     from hypernetwork_workbench.patches.patching import switches
 
     from hypernetwork_workbench import patches

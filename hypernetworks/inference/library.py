@@ -9,13 +9,13 @@ from pathlib import Path
 
 import torch
 
-from ...hypernetworks import compose, files
-from ...hypernetworks.base.errors import CompositionError
-from ...hypernetworks.base.stamps import Stamp, stamp
-from ...hypernetworks.compose import Composition, text_file
-from ...hypernetworks.compose.nodes import MAX_NODES, singles
-from ...hypernetworks.files.listing import find, is_composition
-from ...hypernetworks.network.hypernetwork import Hypernetwork
+from .. import compose, files
+from ..base.errors import CompositionError
+from ..base.stamps import Stamp, stamp
+from ..compose import Composition, text_file
+from ..compose.nodes import MAX_NODES, singles
+from ..files.listing import find, is_composition
+from ..network.hypernetwork import Hypernetwork
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Library:
         kept = self._networks.get(path)
         if kept is None or kept[0] != now or now is None:
             self._networks.pop(path, None)
-            with torch.inference_mode(False):  # Forge generates in that mode; its tensors cannot be used outside
+            with torch.inference_mode(False):  # a program may generate in that mode; its tensors cannot be used outside
                 kept = now, files.load(path).eval().requires_grad_(False)
             self._networks[path] = kept
         self._networks.move_to_end(path)

@@ -1,0 +1,1 @@
+"""The nodes in a real ComfyUI."""
