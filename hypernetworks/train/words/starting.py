@@ -60,7 +60,7 @@ def words_of_captions(job: Job, training: Dataset, embeddings: Embeddings | None
     missing = [name for name in job.words if not any(name in found for found in holds.values())]
     if missing:
         field = "embedding.names" if job.embedding.listed else "output.name"
-        absent = " or ".join(missing)
+        absent = ", ".join(missing)
         reason = f"no caption holds {absent}; write it, or [name] in its place, into the captions or the template"
         raise SettingsError(field, reason)
     texts = [text for text in shown if holds[text]]
