@@ -71,13 +71,13 @@ class _Tab:
                 folders.add(_ID)
             with panel_column(_ID, scale=2):
                 self._panel = Panel(self._button, self._statuses)
+            if not start_size.is_named(start):
+                start_size.follow(opened, self._form)
         self.handlers = Handlers(self._form, self._panel.components)
         self._connect_view()
         self._connect_editor()
         self._connect_edits()
         self._connect_statuses()
-        if not start_size.is_named(start):
-            start_size.follow(opened, self._form)
         if train is not None:
             self._connect_train(train)
 
