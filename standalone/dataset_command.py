@@ -6,6 +6,7 @@ import argparse
 import logging
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -240,7 +241,8 @@ def _show(given: argparse.Namespace) -> None:
     accumulation = job.train.gradient_accumulation
     division = dataset.divided(job.train.validation_share, accumulation)
     count = given.steps or division.steps_per_epoch
-    for step in shown_steps.shown_steps(division.training, accumulation, given.first, count):
+    training = replace(division.training, steps=job.end_step(division.steps_per_epoch))
+    for step in shown_steps.shown_steps(training, accumulation, given.first, count):
         sys.stdout.write("".join(f"{line}\n" for line in step.lines()))
         if folder is not None:
             shown_steps.draw(step, folder)

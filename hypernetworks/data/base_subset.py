@@ -61,6 +61,8 @@ def base_subset(settings: DataSettings, name: str) -> Subset:
         repeats=settings.repeats,
         weight=settings.weight,
         is_flipped=settings.flip,
+        varies_colours=settings.vary_colours,
+        face_range=settings.faces,
         crop=settings.crop,
         background=settings.background,
         masks=settings.masks,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -12,9 +13,11 @@ from typing import NamedTuple
 import torch
 
 from ..base.randomness import derived_seed
-from .batches import BatchKind, steps_per_epoch
+from .batches import BatchKind, epoch_batches, steps_per_epoch
 from .buckets import Frame
 from .captions import Caption
+from .pictures import variation
+from .pictures.variation import AS_THEY_ARE, Colours, Face
 from .subsets import Subset
 
 
@@ -30,6 +33,7 @@ class Sample:
         frames: the parts that are trained; several where crops are random.
         weight: in the loss.
         mask: file of its mask.
+        face: its largest face, where crops are to be made around it.
     """
 
     path: Path
@@ -40,6 +44,12 @@ class Sample:
     frames: tuple[Frame, ...]
     weight: float = 1.0
     mask: Path | None = None
+    face: Face | None = None
+
+    @property
+    def is_varied(self) -> bool:
+        """Whether it looks different from time to time beside being mirrored, so that it cannot be encoded once."""
+        return self.subset.varies_colours or self.face is not None
 
     @property
     def picture_digest(self) -> str:
@@ -58,11 +68,12 @@ class Sample:
 
 
 class View(NamedTuple):
-    """A picture as the encoder sees it: number of the sample, the frame, and whether it is mirrored."""
+    """A picture as the encoder sees it: number of the sample, the frame, whether it is mirrored, and its colours."""
 
     sample: int
     frame: Frame
     is_flipped: bool
+    colours: Colours = AS_THEY_ARE
 
 
 class Item(NamedTuple):
@@ -85,6 +96,7 @@ class Dataset:
         problems: sentences on what was left out, and why.
         facts: sentences on how many pictures there are, and where their captions come from.
         sampling: how latents are drawn, one of `data_settings.LATENTS`.
+        accumulation, steps: batches of an optimizer step, and steps of the run, for what changes from step to step.
         is_deterministic: whether each picture is shown once with its whole caption, and nothing is drawn at random.
     """
 
@@ -94,6 +106,8 @@ class Dataset:
     problems: tuple[str, ...] = ()
     is_deterministic: bool = False
     facts: tuple[str, ...] = ()
+    accumulation: int = 1
+    steps: int = 0
 
     def __len__(self) -> int:
         """Count the pictures."""
@@ -103,6 +117,11 @@ class Dataset:
     def taught(self) -> list[int]:
         """Numbers of the samples that are not regularisation pictures."""
         return [number for number, sample in enumerate(self.samples) if not sample.subset.is_regularisation]
+
+    @cached_property
+    def _step_of(self) -> dict[int, dict[int, int]]:
+        """The step before which each item is shown, of the last epoch that was asked for."""
+        return {}
 
     @cached_property
     def _shown(self) -> tuple[list[Item], list[View]]:
@@ -137,13 +156,42 @@ class Dataset:
         """Whether texts change from epoch to epoch."""
         return not self.is_deterministic and any(sample.subset.captions.varies for sample in self.samples)
 
-    def sizes(self, view: int) -> tuple[int, int, int, int, int, int]:
+    @cached_property
+    def _numbers(self) -> dict[View, int]:
+        return {view: number for number, view in enumerate(self.views)}
+
+    @cached_property
+    def varied(self) -> list[int]:
+        """Numbers of the items that look different from epoch to epoch."""
+        items = [] if self.is_deterministic else self.items
+        return [number for number, item in enumerate(items) if self.samples[item.sample].is_varied]
+
+    def number(self, view: View) -> int | None:
+        """Return the number of a view; None for one that was drawn for one epoch."""
+        return self._numbers.get(view)
+
+    def shown(self, item: int, epoch: int) -> View:
+        """Return what an epoch, counted from 0, shows of an item."""
+        view = self.views[self.view(item, epoch)]
+        sample = self.samples[view.sample]
+        if self.is_deterministic or not sample.is_varied:
+            return view
+        draw = random.Random(derived_seed(self.seed, "variation", epoch, item))
+        colours = variation.drawn_colours(draw) if sample.subset.varies_colours else AS_THEY_ARE
+        limits, frame = sample.subset.face_range, view.frame
+        if sample.face is not None and limits is not None:
+            to = (frame.width_px, frame.height_px)
+            box = variation.around_face(frame.box, sample.size, to, sample.face, limits, draw)
+            frame = replace(frame, box=box)
+        return view._replace(frame=frame, colours=colours)
+
+    def sizes(self, view: View) -> tuple[int, int, int, int, int, int]:
         """Return what SDXL is told of a view: sides of the picture as it was, top and left of the crop, and its sides.
 
         All in pixels, height before width; the crop is in the scaled picture, as it is mirrored.
         """
-        sample, frame, is_flipped = self.views[view]
-        width, height = self.samples[sample].size
+        frame, is_flipped = view.frame, view.is_flipped
+        width, height = self.samples[view.sample].size
         left, top, right, bottom = frame.box
         before = width - right if is_flipped else left
         crop_top = round(top * frame.height_px / (bottom - top))
@@ -160,11 +208,23 @@ class Dataset:
     def text(self, item: int, epoch: int) -> str:
         """Return the text of an item in an epoch, where it is not left out."""
         sample = self.samples[self.items[item].sample]
-        return (
-            sample.caption
-            if self.is_deterministic
-            else sample.subset.captions.shown(sample.written, self.seed, epoch, item)
-        )
+        if self.is_deterministic:
+            return sample.caption
+        rules = sample.subset.captions
+        return rules.shown(sample.written, self.seed, epoch, item, self._warmed(rules.warmup, item, epoch))
+
+    def _warmed(self, warmup: float, item: int, epoch: int) -> float:
+        """Return which share of the steps of a warm-up is over when an epoch shows an item."""
+        length = int(warmup if warmup >= 1 else warmup * self.steps)
+        if not length:
+            return math.inf
+        if epoch not in self._step_of:
+            self._step_of.clear()
+            dealt = epoch_batches(self.kinds, self.seed, epoch)
+            places = {one: place for place, batch in enumerate(dealt) for one in batch}
+            first = epoch * steps_per_epoch(self.kinds, self.accumulation)
+            self._step_of[epoch] = {one: first + place // self.accumulation for one, place in places.items()}
+        return self._step_of[epoch][item] / length
 
     def is_text_dropped(self, item: int, epoch: int) -> bool:
         """Tell whether an item is shown with an empty text in an epoch."""
@@ -188,6 +248,7 @@ class Dataset:
             accumulation: number of batches in one optimizer step.
         """
         training, held_out = self.split(held_out_count(len(self.taught), validation_share))
+        training = replace(training, accumulation=accumulation)
         return Division(training, held_out, steps_per_epoch(training.kinds, accumulation))
 
     def _turns(self) -> Iterator[tuple[int, Frame]]:

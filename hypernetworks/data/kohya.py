@@ -23,6 +23,7 @@ from ..texts.tables import parse_tables
 from .buckets import BUCKETS, SQUARE, bucket_problem
 from .captions import FIRST_LINE, ONE_LINE, extensions, read_metadata
 from .kohya_unused import OTHER_NAMES, without_unused
+from .pictures.face_range import face_range
 from .subsets import Subset
 
 _log = logging.getLogger(__name__)
@@ -58,6 +59,10 @@ def _resolution(subset: Subset, value: tuple[int, ...]) -> Subset:
     return replace(subset, framing=replace(subset.framing, width_px=width, height_px=height))
 
 
+def _faces(subset: Subset, value: tuple[float, ...]) -> Subset:
+    return replace(subset, face_range=face_range(_FIELD, value, "face_crop_aug_range "))
+
+
 def _wildcards(subset: Subset, on: bool) -> Subset:
     """Draw lines and choices; without it kohya's trainer takes the first line."""
     return _captions("lines")(_captions("has_wildcards")(subset, on), ONE_LINE if on else FIRST_LINE)
@@ -82,6 +87,10 @@ _OF_DATASET: dict[str, tuple[Any, float, Change]] = {
 _OF_SUBSETS: dict[str, tuple[Any, float, Change]] = {
     "num_repeats": (int, 0, _subset("repeats")),
     "flip_aug": (bool, 0, _subset("is_flipped")),
+    "color_aug": (bool, 0, _subset("varies_colours")),
+    "face_crop_aug_range": (tuple[float, ...], 1, _faces),
+    "token_warmup_min": (int, 0, _captions("warmup_tags")),
+    "token_warmup_step": (float, 0, _captions("warmup")),
     "random_crop": (bool, 0, lambda subset, on: _subset("crop")(subset, "random" if on else "centre")),
     "shuffle_caption": (bool, 0, _captions("shuffle")),
     "keep_tokens": (int, 0, _captions("keep_tags")),
@@ -103,11 +112,10 @@ _OF_ONE_SUBSET: dict[str, tuple[Any, float, Change]] = {
     "image_dir": (str, 0, lambda subset, text: _subset("folder")(subset, Path(text))),
     "is_reg": (bool, 0, _subset("is_regularisation")),
     "metadata_file": (str, 0, lambda subset, text: _source("metadata")(subset, read_metadata(Path(text), _FIELD))),
-    "weight": (float, 0.0001, _subset("weight")),  # ours: weight of its pictures in the loss
+    "weight": (float, 0.0001, _subset("weight")),  # ours
 }
 _SHARES = {"caption_dropout_rate", "caption_tag_dropout_rate"}
-_MULTIPLES_OF_8 = {"resolution", "bucket_reso_steps"}
-_SIZES = {"resolution", "skip_image_resolution"}
+_MULTIPLES_OF_8, _SIZES = {"resolution", "bucket_reso_steps"}, {"resolution", "skip_image_resolution"}
 _PATHS = {"image_dir", "metadata_file"}
 _TABLES = {"datasets", "subsets"}
 

@@ -58,11 +58,6 @@ class Unused:
 
 #: Each in the tables in which kohya's trainer takes it, and below.
 UNUSED: Mapping[str, Unused] = {
-    "color_aug": Unused(_is_off, "changes the colours of pictures, which is not done here; set it to false"),
-    "face_crop_aug_range": Unused(_is_off, 'crops around faces, which is not done here; the job has crop = "subject"'),
-    # Only a step above 0 makes use of the lowest number of tags.
-    "token_warmup_min": Unused(_always),
-    "token_warmup_step": Unused(_is_zero, "adds tags step by step, which is not done here; set it to 0"),
     "custom_attributes": Unused(_is_empty, "tells other models more than a caption; leave it out"),
     "resize_interpolation": Unused(
         lambda value: value in ("", "lanczos"),

@@ -14,7 +14,7 @@ from pathlib import Path
 from PIL import Image
 
 from ..base.disk import open_regular
-from ..base.errors import DatasetError
+from ..base.errors import DatasetError, SettingsError
 from ..base.outside import reason_of, shown_name
 from ..base.randomness import derived_seed
 from ..ports import SubjectFinder
@@ -25,8 +25,9 @@ from .images import has_size, on_background, open_raw, original_size, unreadable
 from .masks import mask_beside, read_mask
 from .pictures.formats import UnfitPictureError
 from .pictures.opening import check_kind
+from .pictures.variation import Face
 from .remembered import Remembered
-from .subject import subject_centre
+from .subject import face_of, finds_faces, subject_centre
 from .subsets import Subset
 
 _MOST_BYTES = 2 << 30
@@ -34,6 +35,7 @@ _MOST_BYTES = 2 << 30
 _MOST_THREADS = 4
 #: A JPEG that is only looked at is decoded to this size, in a part of the time.
 LOOKED_AT_PX = 640
+NO_FACES = "needs OpenCV, which finds the faces: pip install opencv-python-headless"
 #: Finders of subjects are the host's, and made for one picture at a time.
 _FINDING = threading.Lock()
 
@@ -86,7 +88,8 @@ class Reader:
         full = digest if mask is None else digest + self._checked(mask)
         weight = subset.weight * metadata_weight(path, subset.source.metadata)
         caption = find_caption(path, subset.source, subset.captions.lines, self.neighbours)
-        return Sample(path, caption, subset, full, size, frames, weight, mask)
+        face = self._face(path, digest, subset) if subset.face_range is not None else None
+        return Sample(path, caption, subset, full, size, frames, weight, mask, face)
 
     def _size(self, path: Path, digest: str) -> tuple[int, int]:
         size = self.hooks.known.get(digest)
@@ -102,6 +105,15 @@ class Reader:
         digest = self.hooks.remembered.digest(mask, _digest)
         self.hooks.remembered.found(("mask", digest), lambda: read_mask(mask).size)
         return digest
+
+    def _face(self, path: Path, digest: str, subset: Subset) -> Face | None:
+        def find() -> Face | None:
+            with _FINDING:
+                return face_of(on_background(open_raw(path), subset.background))
+
+        if not finds_faces():
+            raise SettingsError("data.face_range", NO_FACES)
+        return self.hooks.remembered.found(("face", digest, subset.background), find)
 
     def _centre(self, path: Path, digest: str, subset: Subset, framed: tuple[int, int]) -> tuple[float, float]:
         def find() -> tuple[float, float]:

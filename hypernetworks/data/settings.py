@@ -12,6 +12,7 @@ from ..base.registry import gather, rule, with_options
 from .buckets import BUCKETS, MODES, Framing, bucket_problem
 from .captions import ALL_LINES, LINES
 from .images import is_colour
+from .pictures.face_range import face_range
 from .source import CAPTIONS, DESCRIPTIONS, FOLDERS, SOURCES
 
 FRAMING = Group("framing", "Framing and buckets")
@@ -62,6 +63,15 @@ class DataSettings(Settings):
         choices=CROPS,
     )
     flip: bool = setting(False, "Flip", "Shows the mirrored picture about half of the time.", group=FRAMING)
+    vary_colours: bool = setting(
+        False, "Vary colours", "Shows a picture a third of the time with other hues or brightness.", group=FRAMING
+    )
+    face_range: str = setting(
+        "",
+        "Crop around faces",
+        "Sides of a crop in sides of the face, at least and at most, such as 2, 4; drawn each time. Empty is off.",
+        group=FRAMING,
+    )
     bucket_step: int = setting(
         64,
         "Bucket step",
@@ -263,6 +273,15 @@ class DataSettings(Settings):
     def _has_template(self) -> None:
         if not self.template and not self.template_file:
             raise SettingsError("template", "must not be empty; [filewords] alone uses each picture's caption")
+
+    @property
+    def faces(self) -> tuple[float, float] | None:
+        """The limits of `face_range`; raises SettingsError."""
+        return face_range("face_range", self.face_range)
+
+    @rule("face_range")
+    def _faces_can_be_read(self) -> None:
+        _ = self.faces
 
     @rule("background")
     def _background_is_colour(self) -> None:

@@ -12,18 +12,20 @@ import torch
 from PIL import Image
 from torch.nn import functional
 
+from .pictures.variation import Face
+
 _SALIENCY_PX = 64
 _FACE_PX = 512
 _FACES = "haarcascade_frontalface_default.xml"
 
 
-def subject_centre(picture: Image.Image) -> tuple[float, float]:
-    """Return the centre of the subject of `picture`, as shares of width and height."""
-    return face_centre(picture) or _salient(picture)
+def finds_faces() -> bool:
+    """Tell whether OpenCV is installed."""
+    return _face_detector() is not None
 
 
-def face_centre(picture: Image.Image) -> tuple[float, float] | None:
-    """Return the centre of the largest face that OpenCV finds, after Viola & Jones (2001)."""
+def face_of(picture: Image.Image) -> Face | None:
+    """Return the largest face that OpenCV finds, after Viola & Jones (2001), in pixels of the picture."""
     detector = _face_detector()
     if detector is None:
         return None
@@ -33,7 +35,20 @@ def face_centre(picture: Image.Image) -> tuple[float, float] | None:
     if not len(faces):
         return None
     left, top, width, height = max(faces, key=lambda face: face[2] * face[3])
-    return float((left + width / 2) / small.width), float((top + height / 2) / small.height)
+    across, down = picture.width / small.width, picture.height / small.height
+    side = max(width * across, height * down)
+    return Face(float((left + width / 2) * across), float((top + height / 2) * down), float(side))
+
+
+def subject_centre(picture: Image.Image) -> tuple[float, float]:
+    """Return the centre of the subject of `picture`, as shares of width and height."""
+    return face_centre(picture) or _salient(picture)
+
+
+def face_centre(picture: Image.Image) -> tuple[float, float] | None:
+    """Return the centre of the largest face, as shares of width and height."""
+    face = face_of(picture)
+    return None if face is None else (face.x / picture.width, face.y / picture.height)
 
 
 @cache

@@ -19,6 +19,9 @@ class Subset:
         repeats: how often a picture is shown in an epoch; at 0 the folder is passed over.
         weight: of its pictures in the loss.
         is_flipped: whether a picture is shown mirrored about half of the time.
+        varies_colours: whether colours are changed a little some of the time.
+        face_range: the shorter side of a crop around a face, in sides of the face, at least and at most; None: the
+            largest crop.
         crop: "centre", "random" or "subject": which part is kept when a picture is cropped.
         files: its pictures where they are listed one by one, in any folder.
         is_listed: whether only pictures in the metadata count, and an entry without its picture is a problem.
@@ -38,6 +41,8 @@ class Subset:
     repeats: int = 1
     weight: float = 1.0
     is_flipped: bool = False
+    varies_colours: bool = False
+    face_range: tuple[float, float] | None = None
     crop: str = "centre"
     background: str = "white"
     masks: str = "off"

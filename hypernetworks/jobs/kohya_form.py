@@ -31,6 +31,7 @@ _SAME = (
         "caption_extension": "data.caption_extension",
         "caption_prefix": "data.caption_prefix",
         "caption_suffix": "data.caption_suffix",
+        "face_crop_aug_range": "data.face_range",
         "min_snr_gamma": "loss.min_snr_gamma",
         "noise_offset": "loss.noise_offset",
         "adaptive_noise_scale": "loss.adaptive_noise_offset",
@@ -74,6 +75,7 @@ _SWITCHES: dict[str, tuple[Values, Values]] = {
     "gradient_checkpointing": ({}, {"train.checkpointing": "all"}),
     "enable_bucket": ({"data.framing": SQUARE}, {"data.framing": BUCKETS}),
     "bucket_no_upscale": ({"data.upscale": True}, {"data.upscale": False}),
+    "color_aug": ({}, {"data.vary_colours": True}),
     "random_crop": ({}, {"data.crop": "random"}),
     # Off is what nobody has to say there, also of a v model whose kind the host knows.
     "v_parameterization": ({}, {"loss.prediction": "v"}),

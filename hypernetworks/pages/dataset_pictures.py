@@ -202,6 +202,8 @@ def _marks(survey: Survey, number: int) -> list[str]:
         (len(sample.frames) > 1, f"{len(sample.frames)} crops"),
         (subset.repeats > 1 and not subset.is_regularisation, f"{subset.repeats} times"),
         (subset.is_flipped, "also mirrored"),
+        (subset.varies_colours, "colours vary"),
+        (sample.face is not None, "face"),
         (sample.mask is not None, "mask"),
         (sample.weight != 1, f"weight {sample.weight:g}"),
         (subset.is_regularisation, "regularisation"),

@@ -188,7 +188,8 @@ def _picture(sample: Sample) -> Picture:
     if sample.found.line_count <= 1 or subset.captions.has_wildcards:  # what lines are makes no difference, or is told
         rules.pop("lines", None)
     shown = [subset.batch_size, subset.repeats, subset.is_flipped, subset.background, subset.masks, sample.weight]
-    treatment = [*shown, subset.is_regularisation, subset.dataset, rules, sample.frames]
+    varied = [subset.varies_colours, subset.face_range] if sample.is_varied else []
+    treatment = [*shown, subset.is_regularisation, subset.dataset, rules, sample.frames, *varied]
     name = sample.path.name[:1024].encode(errors="replace").decode()
     mask = sample.digest[len(sample.picture_digest) :]
     return Picture(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections import Counter
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..base.atomic import not_folder
 from ..base.errors import ErrorCollector, SettingsError
@@ -181,6 +181,7 @@ def make_plan(job: Job, ports: Ports, resume: bool = False) -> TrainingPlan:
     resumed = state_to_resume(job, paths, end_step).checked(job, (network, embeddings), denoiser) if resume else None
     of_words, origin = _made_of(job, (dataset, training), (network, embeddings), ports)
     end_step = max(end_step, resumed.step if resumed else 0)
+    training = replace(training, steps=end_step)
     return TrainingPlan(
         job=job,
         paths=paths,
@@ -250,7 +251,19 @@ def _latent_cache(job: Job, ports: Ports) -> Cache | None:
 
 def _remarks(job: Job, training: Dataset, ports: Ports) -> tuple[str, ...]:
     ranks = ports.ranks.size
-    return (*_unused_rate(job), *_idle_ranks(job, training, ranks), *_too_small(ports.denoiser, training))
+    told = _idle_ranks(job, training, ranks), _too_small(ports.denoiser, training), _encoded_anew(training)
+    return (*_unused_rate(job), *(sentence for one in told for sentence in one))
+
+
+def _encoded_anew(training: Dataset) -> tuple[str, ...]:
+    """Return a sentence on what it costs that pictures look different from epoch to epoch."""
+    if not training.varied:
+        return ()
+    count = sum(training.number(training.shown(item, 0)) is None for item in training.varied)
+    return (
+        f"The VAE encodes about {count} of {len(training.items)} pictures anew in each epoch, as their colours or "
+        "crops vary; otherwise each would be encoded once.",
+    )
 
 
 def _unused_rate(job: Job) -> tuple[str, ...]:

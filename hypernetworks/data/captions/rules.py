@@ -5,6 +5,7 @@ Every draw is addressed by seed, epoch and picture, so that a resumed run shows 
 
 from __future__ import annotations
 
+import math
 import random
 import re
 from collections.abc import Callable, Sequence
@@ -38,6 +39,9 @@ class CaptionRules:
         keep_separator: a text that ends the fixed part; a second one starts a fixed part at the end. It takes the
             place of `keep_tags` in captions that have it.
         tag_dropout: share of tags left out.
+        warmup: the optimizer steps, or below 1 the share of the run, during which the number of tags that may be shown
+            rises; 0 is off.
+        warmup_tags: that number at the first step, without those that are kept.
         dropout: share of captions left out.
         dropout_every: all captions are left out once in this number of epochs; 0 is never.
         prefix, suffix: added to every caption that is shown.
@@ -54,6 +58,8 @@ class CaptionRules:
     keep_tags: int = 0
     keep_separator: str = ""
     tag_dropout: float = 0.0
+    warmup: float = 0.0
+    warmup_tags: int = 1
     dropout: float = 0.0
     dropout_every: int = 0
     prefix: str = ""
@@ -67,6 +73,7 @@ class CaptionRules:
     def varies(self) -> bool:
         """Whether the text of a picture changes from epoch to epoch; leaving a caption out does not count."""
         is_drawn = self.has_wildcards or self.lines == ONE_LINE
+        is_drawn = is_drawn or self.warmup > 0
         return self.shuffle or self.tag_dropout > 0 or len(self.templates) > 1 or is_drawn
 
     def plain(self, caption: str) -> str:
@@ -82,13 +89,19 @@ class CaptionRules:
         lines = caption.split("\n") if self.lines == ONE_LINE else [caption]
         return [replace(self, templates=(one,)).plain(line) for one in self.templates for line in lines]
 
-    def shown(self, caption: str, seed: int, epoch: int, picture: int) -> str:
-        """Return the text of an epoch, where its caption is not left out."""
+    def shown(self, caption: str, seed: int, epoch: int, picture: int, done: float = math.inf) -> str:
+        """Return the text of an epoch, where its caption is not left out.
+
+        Args:
+            done: the share of the steps with fewer tags that are over.
+        """
         if not self.varies:
             return self.plain(caption)
         draw = random.Random(derived_seed(seed, "caption", epoch, picture))
         template = draw.choice(self.templates)
         first, tags, last = self._parts(self._with_choices(caption, draw.choice))
+        if self.warmup and done < 1:
+            tags = tags[: math.floor(done * (len(tags) - self.warmup_tags)) + self.warmup_tags]
         if self.shuffle:
             draw.shuffle(tags)
         tags = [tag for tag in tags if draw.random() >= self.tag_dropout]

@@ -21,6 +21,7 @@ from ...ports import Encoder, Ports, Progress
 from ..dataset import Dataset, Sample, View
 from ..images import framed, on_background, open_raw, original_size, to_tensor
 from ..masks import LATENT_PX, mask_of, mask_weights
+from ..pictures.variation import recoloured
 from ..progress import report
 from .cache import Cache, fingerprint
 from .conditionings import Conditionings
@@ -61,27 +62,57 @@ class EncodedView:
     std: Tensor
     mask: Tensor | None
 
+    def on(self, device: torch.device) -> EncodedView:
+        """Return it on a device."""
+        mask = None if self.mask is None else move(self.mask, device)
+        return EncodedView(move(self.mean, device), move(self.std, device), mask)
+
 
 class EncodedDataset:
     """A dataset in the form that the U-Net takes; its length is the number of items in an epoch."""
 
-    def __init__(self, dataset: Dataset, views: Sequence[EncodedView], texts: Conditionings) -> None:
+    def __init__(self, dataset: Dataset, views: Sequence[EncodedView], texts: Conditionings, encoder: Encoder) -> None:
         self.dataset = dataset
         self._views = views
         self._texts = texts
+        self._encoder = encoder
+        self._device = torch.device("cpu")
+        self._epoch = -1
+        #: What is drawn for one epoch alone.
+        self._drawn: dict[View, EncodedView] = {}
 
     def __len__(self) -> int:
         return len(self.dataset.items)
 
     def batch(self, items: Sequence[int], epoch: int) -> Batch:
         """Return the items, all of one size, as an epoch (from 0) shows them."""
-        views = [self.dataset.view(item, epoch) for item in items]
+        self._draw(epoch)
+        views = [self.dataset.shown(item, epoch) for item in items]
+        encoded = [self._encoded(view) for view in views]
         latents = torch.stack([self._latents(*pair, epoch) for pair in zip(items, views, strict=True)])
         conditioning = self._texts.batch(items, epoch)
         if conditioning.vector is not None:
             sizes = torch.tensor([self.dataset.sizes(view) for view in views])
             conditioning = replace(conditioning, sizes=sizes)
-        return Batch(latents, conditioning, self._weights(items, views))
+        return Batch(latents, conditioning, self._weights(items, encoded))
+
+    def _encoded(self, view: View) -> EncodedView:
+        number = self.dataset.number(view)
+        return self._drawn[view] if number is None else self._views[number]
+
+    @torch.no_grad()
+    def _draw(self, epoch: int) -> None:
+        """Encode the pictures that an epoch shows in another way, unless that is done.
+
+        All of them in one order, so that a resumed run encodes the same batches and gets the same bits.
+        """
+        if epoch == self._epoch or not self.dataset.varied:
+            return
+        shown = dict.fromkeys(self.dataset.shown(item, epoch) for item in self.dataset.varied)
+        views = [view for view in shown if self.dataset.number(view) is None]
+        encoded = encoded_views(self.dataset, views, self._encoder)
+        self._drawn = {view: found.on(self._device) for view, found in encoded}
+        self._epoch = epoch
 
     @property
     def size_bytes(self) -> int:
@@ -93,29 +124,27 @@ class EncodedDataset:
         """Move everything to `device`, if it takes a small share of the free memory, so that batches are made there."""
         if device.type == "cpu" or self.size_bytes > _RESIDENT_SHARE * free_bytes(device):
             return
-        self._views = [
-            EncodedView(
-                move(view.mean, device), move(view.std, device), None if view.mask is None else move(view.mask, device)
-            )
-            for view in self._views
-        ]
+        self._views = [view.on(device) for view in self._views]
+        self._drawn = {view: found.on(device) for view, found in self._drawn.items()}
+        self._device = device
         self._texts.keep_on(device)
 
-    def _latents(self, item: int, view: int, epoch: int) -> Tensor:
-        encoded, sampling = self._views[view], self.dataset.sampling
+    def _latents(self, item: int, view: View, epoch: int) -> Tensor:
+        encoded, sampling = self._encoded(view), self.dataset.sampling
         if sampling == "deterministic":
             return encoded.mean
-        address = ("latents", view) if sampling == "once" else ("latents", epoch, item)
+        number = self.dataset.number(view)
+        address = ("latents", epoch, item) if sampling == "random" or number is None else ("latents", number)
         generator = torch.Generator().manual_seed(derived_seed(self.dataset.seed, *address))
         noise = torch.randn(encoded.mean.shape, generator=generator)
         return encoded.mean + encoded.std * to_device(noise, encoded.mean.device)
 
-    def _weights(self, items: Sequence[int], views: Sequence[int]) -> Tensor | None:
+    def _weights(self, items: Sequence[int], views: Sequence[EncodedView]) -> Tensor | None:
         weights = [1.0 if self.dataset.is_deterministic else self._sample(item).weight for item in items]
-        masks = [self._views[view].mask for view in views]
+        masks = [view.mask for view in views]
         if all(weight == 1 for weight in weights) and all(mask is None for mask in masks):
             return None
-        like = self._views[views[0]].mean[:1]
+        like = views[0].mean[:1]
         rows = [
             weight * (torch.ones_like(like) if mask is None else mask)
             for weight, mask in zip(weights, masks, strict=True)
@@ -151,7 +180,7 @@ def _encoded(
     dataset: Dataset, encoder: Encoder, progress: Progress, cache: Cache | None, texts: Conditionings
 ) -> EncodedDataset:
     if not dataset.views:
-        return EncodedDataset(dataset, [], texts)
+        return EncodedDataset(dataset, [], texts, encoder)
     names = _names(dataset, encoder) if cache is not None else []
     views: dict[int, EncodedView] = {}
     for number, name in enumerate(names):
@@ -159,21 +188,34 @@ def _encoded(
         if found is not None:
             views[number] = EncodedView(found["mean"], found["std"], found.get("mask"))
     missing = [number for number in range(len(dataset.views)) if number not in views]
-    done = 0
-    for chunk in _chunks(dataset, missing):
-        report(progress, done, len(missing), "Encoding pictures")
-        pictures = [_picture(dataset, dataset.views[number]) for number in chunk]
-        means, stds = encoder.encode_posterior(torch.stack([picture for picture, _ in pictures]))
-        for place, number in enumerate(chunk):
-            view = EncodedView(means[place].float().cpu(), stds[place].float().cpu(), pictures[place][1])
-            views[number] = view
-            if cache is not None:
-                mask = {} if view.mask is None else {"mask": view.mask}
-                cache.store(names[number], {"mean": view.mean, "std": view.std, **mask})
-        done += len(chunk)
+    places = {view: number for number, view in enumerate(dataset.views)}
+    for shown, view in encoded_views(dataset, [dataset.views[number] for number in missing], encoder, progress):
+        views[places[shown]] = view
+        if cache is not None:
+            mask = {} if view.mask is None else {"mask": view.mask}
+            cache.store(names[places[shown]], {"mean": view.mean, "std": view.std, **mask})
     _tell_masks(dataset, views)
     texts.prepare(0, progress)
-    return EncodedDataset(dataset, [views[number] for number in range(len(dataset.views))], texts)
+    return EncodedDataset(dataset, [views[number] for number in range(len(dataset.views))], texts, encoder)
+
+
+def encoded_views(
+    dataset: Dataset, views: Sequence[View], encoder: Encoder, progress: Progress | None = None
+) -> Iterator[tuple[View, EncodedView]]:
+    """Yield views with their encodings, a few of one size at a time.
+
+    Raises:
+        DatasetError: a picture can no longer be read, or the user stopped the run.
+    """
+    done = 0
+    for chunk in _chunks(views):
+        if progress is not None:
+            report(progress, done, len(views), "Encoding pictures")
+        pictures = [_picture(dataset, view) for view in chunk]
+        means, stds = encoder.encode_posterior(torch.stack([picture for picture, _ in pictures]))
+        for view, mean, std, (_, mask) in zip(chunk, means, stds, pictures, strict=True):
+            yield view, EncodedView(mean.float().cpu(), std.float().cpu(), mask)
+        done += len(chunk)
 
 
 def encode_parts(parts: Sequence[Dataset], ports: Ports, cache: Cache | None) -> list[EncodedDataset]:
@@ -201,7 +243,7 @@ def _names(dataset: Dataset, encoder: Encoder) -> list[str]:
     """Return the fingerprint of everything that the latents and the mask of each view depend on."""
     vae = encoder.picture_fingerprint()
     names = []
-    for sample_number, frame, is_flipped in dataset.views:
+    for sample_number, frame, is_flipped, _ in dataset.views:
         sample = dataset.samples[sample_number]
         subset = sample.subset
         how = [frame.box, frame.width_px, frame.height_px, is_flipped, subset.background, subset.masks]
@@ -221,12 +263,11 @@ def _form(dataset: Dataset, view: View) -> Record:
     return Record({**tensors, "mask": mask}, optional=frozenset({"mask"}))
 
 
-def _chunks(dataset: Dataset, numbers: Sequence[int]) -> Iterator[list[int]]:
-    """Yield the numbers of the views to encode, a few of one size at a time."""
-    groups: dict[tuple[int, int], list[int]] = {}
-    for number in numbers:
-        frame = dataset.views[number].frame
-        groups.setdefault((frame.width_px, frame.height_px), []).append(number)
+def _chunks(views: Sequence[View]) -> Iterator[list[View]]:
+    """Yield the views to encode, a few of one size at a time."""
+    groups: dict[tuple[int, int], list[View]] = {}
+    for view in views:
+        groups.setdefault((view.frame.width_px, view.frame.height_px), []).append(view)
     for (width, height), group in groups.items():
         count = max(1, min(_ENCODED_AT_ONCE, _PIXELS_AT_ONCE // (width * height)))
         yield from (group[start : start + count] for start in range(0, len(group), count))
@@ -240,7 +281,7 @@ def _picture(dataset: Dataset, view: View) -> tuple[Tensor, Tensor | None]:
         raise DatasetError(
             f"{shown_name(sample.path)}: the picture was changed after the run was planned; start it again"
         )
-    picture = framed(on_background(raw, sample.subset.background), view.frame)
+    picture = recoloured(framed(on_background(raw, sample.subset.background), view.frame), view.colours)
     mask = mask_of(raw, sample.subset.masks, sample.mask)
     weights = mask_weights(mask, view.frame, original_size(raw)) if mask is not None else None
     if view.is_flipped:

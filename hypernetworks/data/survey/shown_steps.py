@@ -17,6 +17,7 @@ from ..batches import step_batches
 from ..dataset import Dataset, Sample, View
 from ..images import framed, on_background, open_raw, original_size
 from ..masks import mask_of, mask_weights
+from ..pictures.variation import AS_THEY_ARE, recoloured
 
 _GAP_PX = 8
 #: How much of the colour stays where a mask says that nothing is learned.
@@ -44,6 +45,7 @@ class Showing(NamedTuple):
         if (left, top, right, bottom) != (0, 0, width, height):
             facts.append(f"cut to {left}, {top} - {right}, {bottom} of {width} x {height}")
         facts += ["mirrored"] if self.view.is_flipped else []
+        facts += [] if self.view.colours == AS_THEY_ARE else ["other colours"]
         facts += [f"mask {shown_path(self.sample.mask)}"] if self.sample.mask else []
         facts += ["mask in its alpha channel"] if self.sample.subset.masks == "alpha" else []
         facts += [f"weight {self.sample.weight:g}"] if self.sample.weight != 1 else []
@@ -58,7 +60,7 @@ class Showing(NamedTuple):
         """
         raw = open_raw(self.sample.path)
         subset, frame = self.sample.subset, self.view.frame
-        picture = framed(on_background(raw, subset.background), frame)
+        picture = recoloured(framed(on_background(raw, subset.background), frame), self.view.colours)
         mask = mask_of(raw, subset.masks, self.sample.mask)
         weights = mask_weights(mask, frame, original_size(raw)) if mask is not None else None
         if weights is not None:
@@ -128,6 +130,6 @@ def draw(step: ShownStep, folder: Path) -> None:
 
 
 def _showing(training: Dataset, item: int, epoch: int) -> Showing:
-    view = training.views[training.view(item, epoch)]
+    view = training.shown(item, epoch)
     sample = training.samples[view.sample]
     return Showing(sample, view, training.text(item, epoch), training.is_text_dropped(item, epoch))

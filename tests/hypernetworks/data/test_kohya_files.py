@@ -47,10 +47,9 @@ def test_options_that_change_nothing_pass(folders, place):
 @pytest.mark.parametrize(
     ("option", "is_said"),
     [
-        ("token_warmup_min = 5", True),
         ("cache_info = true", True),
         ("validation_seed = 3", True),
-        ("color_aug=false", False),
+        ("custom_attributes={}", False),
     ],
 )
 def test_what_is_not_used_is_named(folders, caplog, option, is_said):
@@ -63,10 +62,6 @@ def test_what_is_not_used_is_named(folders, caplog, option, is_said):
 @pytest.mark.parametrize(
     ("option", "reason"),
     [
-        ("token_warmup_step = 100", "adds tags step by step"),
-        ("token_warmup_step = 0.2", "adds tags step by step"),
-        ("color_aug = true", "changes the colours"),
-        ("color_aug = 'true'", "changes the colours"),
         ("custom_attributes = {prompt = 'x'}", "tells other models more"),
         ("resize_interpolation = 'cubic'", "cannot be chosen"),
         ("validation_split = 0.1", r"stands in the job, as train\.validation_share"),

@@ -32,14 +32,15 @@ def views(*sizes):
 )
 def test_pictures_are_encoded_in_chunks_that_fit(size, count, sizes):
     dataset = views(*[size] * count)
-    chunks = list(latents._chunks(dataset, range(count)))
+    chunks = list(latents._chunks(dataset.views))
     assert [len(chunk) for chunk in chunks] == sizes
-    assert [number for chunk in chunks for number in chunk] == list(range(count))
+    assert [view for chunk in chunks for view in chunk] == dataset.views
 
 
 def test_pictures_of_one_size_come_together_in_their_order():
     dataset = views((64, 64), (64, 128), (64, 64), (128, 64), (64, 128))
-    assert list(latents._chunks(dataset, [0, 1, 2, 4])) == [[0, 2], [1, 4]]
+    first, second, third, _, fifth = dataset.views
+    assert list(latents._chunks([first, second, third, fifth])) == [[first, third], [second, fifth]]
 
 
 def shades(folder, count):

@@ -110,8 +110,8 @@ def test_sizes_are_those_of_the_picture_and_of_its_crop(tmp_path, size, settings
 def test_a_mirrored_crop_is_as_far_from_the_other_side(tmp_path):
     dataset = read(tmp_path, [(64, 16)], width=16, height=16, flip=True, crop="random", repeats=3)
     lefts = {}
-    for number, (_, frame, is_flipped) in enumerate(dataset.views):
-        lefts.setdefault(frame, {})[is_flipped] = dataset.sizes(number)[3]
+    for view in dataset.views:
+        lefts.setdefault(view.frame, {})[view.is_flipped] = dataset.sizes(view)[3]
     assert len(lefts) > 1
     assert all(both[False] + both[True] == 64 - 16 for both in lefts.values())
 
@@ -124,5 +124,5 @@ def test_sizes_go_with_the_view_that_is_drawn(tmp_path):
         for latents, sizes in zip(batch.latents, batch.conditioning.sizes.tolist(), strict=True):
             (view,) = (n for n, each in enumerate(data._views) if torch.equal(each.mean, latents))
             seen.add(view)
-            assert tuple(sizes) == dataset.sizes(view)
+            assert tuple(sizes) == dataset.sizes(dataset.views[view])
     assert len(seen) > 2
