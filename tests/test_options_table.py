@@ -6,6 +6,7 @@ import re
 
 import pytest
 from hypernetwork_workbench.hypernetworks.data import kohya, kohya_unused
+from hypernetwork_workbench.hypernetworks.data.survey.copies import CopySettings
 from hypernetwork_workbench.hypernetworks.jobs import kohya_form
 from hypernetwork_workbench.hypernetworks.network.settings import CreateSettings
 from hypernetwork_workbench.hypernetworks.train.settings.job import SECTIONS
@@ -20,12 +21,12 @@ ROWS = {
     for name, here, note in re.findall(r"^\| (.+?) \| (.+?) \|(?: (.*?))? ?\|$", PAGE, re.MULTILINE)
     if name not in ("there", "---")
 }
-KINDS = {**SECTIONS, "create": CreateSettings, "tune": TuneSettings}
+KINDS = {**SECTIONS, "create": CreateSettings, "tune": TuneSettings, "copies": CopySettings}
 ADDRESSES = {f"{section}.{name}" for section, kind in KINDS.items() for name, _, _ in kind.options()}
 
 
 @pytest.mark.parametrize(
-    ("names", "least"), [(KOHYA, 220), (ORIGINAL, 70), (WEBUI, 8)], ids=["kohya", "original", "webui"]
+    ("names", "least"), [(KOHYA, 220), (ORIGINAL, 70), (WEBUI, 24)], ids=["kohya", "original", "webui"]
 )
 def test_no_option_is_nowhere(names, least):
     assert [name for name in names if name not in ROWS] == []

@@ -185,6 +185,16 @@ class Dataset:
             frame = replace(frame, box=box)
         return view._replace(frame=frame, colours=colours)
 
+    def anew(self) -> tuple[str, ...]:
+        """Return a sentence on what it costs that pictures look different from epoch to epoch, where they do."""
+        if not self.varied:
+            return ()
+        count = sum(self.number(self.shown(item, 0)) is None for item in self.varied)
+        return (
+            f"The VAE encodes about {count} of {len(self.items)} pictures anew in each epoch, as their colours or "
+            "crops vary; otherwise each would be encoded once.",
+        )
+
     def sizes(self, view: View) -> tuple[int, int, int, int, int, int]:
         """Return what SDXL is told of a view: sides of the picture as it was, top and left of the crop, and its sides.
 

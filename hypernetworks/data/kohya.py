@@ -29,6 +29,7 @@ from .subsets import Subset
 _log = logging.getLogger(__name__)
 _FIELD = "data.dataset_config"
 _MOST_TABLES = 1000
+_FACES = tuple[float, float]
 _PAIR = re.compile(r'(?:"[^"]*"|[^,"])+')
 
 Change = Callable[[Subset, Any], Subset]
@@ -59,10 +60,6 @@ def _resolution(subset: Subset, value: tuple[int, ...]) -> Subset:
     return replace(subset, framing=replace(subset.framing, width_px=width, height_px=height))
 
 
-def _faces(subset: Subset, value: tuple[float, ...]) -> Subset:
-    return replace(subset, face_range=face_range(_FIELD, value, "face_crop_aug_range "))
-
-
 def _wildcards(subset: Subset, on: bool) -> Subset:
     """Draw lines and choices; without it kohya's trainer takes the first line."""
     return _captions("lines")(_captions("has_wildcards")(subset, on), ONE_LINE if on else FIRST_LINE)
@@ -88,7 +85,7 @@ _OF_SUBSETS: dict[str, tuple[Any, float, Change]] = {
     "num_repeats": (int, 0, _subset("repeats")),
     "flip_aug": (bool, 0, _subset("is_flipped")),
     "color_aug": (bool, 0, _subset("varies_colours")),
-    "face_crop_aug_range": (tuple[float, ...], 1, _faces),
+    "face_crop_aug_range": (_FACES, 1, _subset("face_range")),
     "token_warmup_min": (int, 0, _captions("warmup_tags")),
     "token_warmup_step": (float, 0, _captions("warmup")),
     "random_crop": (bool, 0, lambda subset, on: _subset("crop")(subset, "random" if on else "centre")),
@@ -259,7 +256,7 @@ def _value(name: str, value: Any, kind: Any, lowest: float, place: str) -> Any:
         value = [value]
     try:
         # A prefix keeps the blanks around it; any other text loses them.
-        found = convert(name, value, kind)
+        found = face_range(name, value) if kind is _FACES else convert(name, value, kind)
         if kind is str and isinstance(value, str):
             found = value
     except SettingsError as error:

@@ -94,6 +94,7 @@ _OTHERWISE: dict[str, Callable[[Any], Values | None]] = {
     "sample_every_n_epochs": _epochs("preview.every"),
     "max_timestep": _highest_timestep,
     "sample_sampler": _sampler,
+    "token_warmup_min": lambda value: {} if numbers.read(value) == 1 else None,  # it is 1 where nobody says so
 }
 
 

@@ -153,8 +153,7 @@ def make_plan(job: Job, ports: Ports, resume: bool = False) -> TrainingPlan:
         DatasetError: pictures or captions cannot be read.
         TrainingError: there is no state to continue from, or its run has reached its end.
     """
-    errors, denoiser, ranks = ErrorCollector(), ports.denoiser, ports.ranks.size
-    caption, steps_per_epoch = "", 0  # until there is a dataset
+    errors, denoiser, ranks, caption, steps_per_epoch = ErrorCollector(), ports.denoiser, ports.ranks.size, "", 0
     with errors:
         paths = OutputPaths.of(job, ports, resume)
     with errors:
@@ -164,8 +163,8 @@ def make_plan(job: Job, ports: Ports, resume: bool = False) -> TrainingPlan:
         cache = _latent_cache(job, ports)
         known = cache.known_pictures() if cache else {}
         dataset = read_dataset(job.data, job.word_name, job.train.seed, known, ports)
-        share, accumulation = job.train.validation_share, job.train.gradient_accumulation
-        training, held_out, steps_per_epoch = dataset.divided(share, accumulation)
+        shares = job.train.validation_share, job.train.gradient_accumulation
+        training, held_out, steps_per_epoch = dataset.divided(*shares)
         caption = dataset.samples[0].caption
     network, embeddings = to_train(job, ports, errors)
     with errors:
@@ -179,9 +178,9 @@ def make_plan(job: Job, ports: Ports, resume: bool = False) -> TrainingPlan:
     errors.raise_all()
     end_step = job.end_step(steps_per_epoch)
     resumed = state_to_resume(job, paths, end_step).checked(job, (network, embeddings), denoiser) if resume else None
-    of_words, origin = _made_of(job, (dataset, training), (network, embeddings), ports)
     end_step = max(end_step, resumed.step if resumed else 0)
     training = replace(training, steps=end_step)
+    of_words, origin = _made_of(job, (dataset, training), (network, embeddings), ports)
     return TrainingPlan(
         job=job,
         paths=paths,
@@ -251,19 +250,8 @@ def _latent_cache(job: Job, ports: Ports) -> Cache | None:
 
 def _remarks(job: Job, training: Dataset, ports: Ports) -> tuple[str, ...]:
     ranks = ports.ranks.size
-    told = _idle_ranks(job, training, ranks), _too_small(ports.denoiser, training), _encoded_anew(training)
+    told = _idle_ranks(job, training, ranks), _too_small(ports.denoiser, training), training.anew()
     return (*_unused_rate(job), *(sentence for one in told for sentence in one))
-
-
-def _encoded_anew(training: Dataset) -> tuple[str, ...]:
-    """Return a sentence on what it costs that pictures look different from epoch to epoch."""
-    if not training.varied:
-        return ()
-    count = sum(training.number(training.shown(item, 0)) is None for item in training.varied)
-    return (
-        f"The VAE encodes about {count} of {len(training.items)} pictures anew in each epoch, as their colours or "
-        "crops vary; otherwise each would be encoded once.",
-    )
 
 
 def _unused_rate(job: Job) -> tuple[str, ...]:

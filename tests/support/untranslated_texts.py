@@ -112,6 +112,7 @@ NOT_TRANSLATED = {
     "no picture has a text in a file {} beside it",
     "not enough memory",
     "of a page that hides its address",
+    "other colours",
     "other tags",
     "preferred weight",
     "state IN ({})",

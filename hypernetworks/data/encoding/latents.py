@@ -78,8 +78,7 @@ class EncodedDataset:
         self._encoder = encoder
         self._device = torch.device("cpu")
         self._epoch = -1
-        #: What is drawn for one epoch alone.
-        self._drawn: dict[View, EncodedView] = {}
+        self._drawn: dict[View, EncodedView] = {}  # for one epoch alone
 
     def __len__(self) -> int:
         return len(self.dataset.items)
@@ -110,9 +109,8 @@ class EncodedDataset:
             return
         shown = dict.fromkeys(self.dataset.shown(item, epoch) for item in self.dataset.varied)
         views = [view for view in shown if self.dataset.number(view) is None]
-        encoded = encoded_views(self.dataset, views, self._encoder)
+        self._epoch, encoded = epoch, encoded_views(self.dataset, views, self._encoder)
         self._drawn = {view: found.on(self._device) for view, found in encoded}
-        self._epoch = epoch
 
     @property
     def size_bytes(self) -> int:

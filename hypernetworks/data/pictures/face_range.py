@@ -9,11 +9,8 @@ from ...base.errors import NumberError, SettingsError
 from ...base.outside import shown
 
 
-def face_range(name: str, value: Any, what: str = "") -> tuple[float, float] | None:
+def face_range(name: str, value: Any) -> tuple[float, float] | None:
     """Return the shorter side of a crop in sides of the face, at least and at most; None for an empty value.
-
-    Args:
-        what: stands before the reason, where the setting is a file that says more.
 
     Raises:
         SettingsError: it is no such range; names the setting.
@@ -23,11 +20,9 @@ def face_range(name: str, value: Any, what: str = "") -> tuple[float, float] | N
     try:
         low, high = map(numbers.read, numbers.split(value) if isinstance(value, str) else value)
     except (NumberError, ValueError) as error:
-        raise SettingsError(name, f"{what}must be two numbers such as 2, 4, not {shown(value)}") from error
+        raise SettingsError(name, f"must be two numbers such as 2, 4, not {shown(value)}") from error
     if not 1 <= low <= high <= _MOST:
-        raise SettingsError(
-            name, f"{what}must be two numbers from 1 to {_MOST}, the lower one first, not {shown(value)}"
-        )
+        raise SettingsError(name, f"must be two numbers from 1 to {_MOST}, the lower one first, not {shown(value)}")
     return low, high
 
 

@@ -27,6 +27,7 @@ from ..masks import SUFFIX, mask_beside, read_mask
 from .survey import Survey
 
 _MIRRORED = "mirrored"
+AS_THEY_ARE, CROPPED, RESIZED = OTHERS = ("as they are", "cropped", "resized")
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,12 @@ class CopySettings(Settings):
         maximum=1.0,
     )
     overlap: float = setting(0.2, "Overlap", "Share of a part that the next one repeats.", minimum=0.0, maximum=0.9)
+    others: str = setting(
+        AS_THEY_ARE,
+        "Other pictures",
+        "What is not split: cropped is framed as Framing and Crop above say, resized fits into picture width x height.",
+        choices=OTHERS,
+    )
     mirror: bool = setting(False, "Mirrored copies", "Makes a mirrored copy of every picture and part.")
     target: str = setting(
         "",
@@ -51,10 +58,10 @@ class CopySettings(Settings):
         is_path=True,
     )
 
-    @rule("split", "mirror")
+    @rule("split", "mirror", "others")
     def _does_something(self) -> None:
-        if not (self.split or self.mirror):
-            raise SettingsError("split", "there is nothing to do; choose split, mirror, or both")
+        if not (self.split or self.mirror or self.others != AS_THEY_ARE):
+            raise SettingsError("split", "there is nothing to do; choose split, mirror, cropped or resized")
 
 
 @dataclass(frozen=True)
@@ -175,14 +182,29 @@ def _of_sample(sample: Sample, survey: Survey, settings: CopySettings) -> Iterat
     target = (data.width, data.height)
     frames = parts(sample.size, target, settings.split_threshold, settings.overlap) if settings.split else []
     stem = sample.path.stem
-    if settings.target and not frames:
+    whole = None if frames else _whole(sample, settings.others, target)
+    if whole is not None:
+        stem = stem if settings.target else f"{stem}-{settings.others}"
+        yield Copy(sample, folder, stem, whole)
+    elif settings.target and not frames:
         yield Copy(sample, folder, stem, is_plain=True)
     for number, frame in enumerate(frames):
         yield Copy(sample, folder, f"{stem}-part-{number + 1}", frame)
     if settings.mirror:
-        for number, found in enumerate(frames or [None]):
-            part = f"-part-{number + 1}" if found else ""
+        for number, found in enumerate(frames or [whole]):
+            part = f"-part-{number + 1}" if frames else ""
             yield Copy(sample, folder, f"{stem}{part}-{_MIRRORED}", found, is_mirrored=True)
+
+
+def _whole(sample: Sample, way: str, target: tuple[int, int]) -> Frame | None:
+    """Return the frame of a picture that is not split; None where it stays as it is."""
+    if way == CROPPED:
+        return sample.frames[0]
+    if way == AS_THEY_ARE:
+        return None
+    width, height = sample.size
+    scale = min(1.0, target[0] / width, target[1] / height)
+    return Frame((0.0, 0.0, float(width), float(height)), max(1, round(width * scale)), max(1, round(height * scale)))
 
 
 def _folder(sample: Sample, survey: Survey, settings: CopySettings) -> Path:

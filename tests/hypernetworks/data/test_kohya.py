@@ -148,7 +148,7 @@ SUBSET = "[[datasets]]\n[[datasets.subsets]]\nimage_dir = 'hoge'\n"
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        (SUBSET + "color_aug = 3", r"subset 1: color_aug must be true or false"),
+        (SUBSET + "color_aug = 3", r"subset 1: color_aug: must be true or false"),
         (SUBSET + "batch_size = 2", r"subset 1: batch_size cannot stand here"),
         ("[general]\nimage_dir = 'x'\n" + SUBSET, r"\[general\]: image_dir cannot stand here"),
         ("[other]\n" + SUBSET, "the file: other means nothing"),
@@ -181,7 +181,7 @@ SUBSET = "[[datasets]]\n[[datasets.subsets]]\nimage_dir = 'hoge'\n"
             SUBSET + "resize_interpolation = 'area'",
             "resize_interpolation cannot be chosen, as pictures are scaled by .lanczos. here",
         ),
-        (SUBSET + "face_crop_aug_range = [3.0, 1.0]", r"face_crop_aug_range must be .* the lower one first"),
+        (SUBSET + "face_crop_aug_range = [3.0, 1.0]", r"face_crop_aug_range: must be .* the lower one first"),
         (
             "[general]\nenable_bucket = true\nmin_bucket_reso = 1024\n" + SUBSET,
             "min_bucket_reso leaves no bucket within",

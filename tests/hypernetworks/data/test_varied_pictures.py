@@ -92,11 +92,11 @@ def test_crops_lie_around_the_face_within_the_range(folder, monkeypatch):
 
 def test_what_a_face_range_lacks_is_named(folder, monkeypatch):
     monkeypatch.setattr(reading, "finds_faces", lambda: False)
-    with pytest.raises(SettingsError, match="face_range needs OpenCV"):
+    with pytest.raises(SettingsError, match="face_range: needs OpenCV"):
         dataset_of(folder, face_range="2, 4")
-    with pytest.raises(SettingsError, match="face_range must be two numbers such as 2, 4"):
+    with pytest.raises(SettingsError, match="face_range: must be two numbers such as 2, 4"):
         dataset_of(folder, face_range="2, x")
-    with pytest.raises(SettingsError, match=r"face_crop_aug_range must be .*the lower one first"):
+    with pytest.raises(SettingsError, match=r"face_crop_aug_range: must be .*the lower one first"):
         of_file(folder, "face_crop_aug_range = [4, 2]")
 
 

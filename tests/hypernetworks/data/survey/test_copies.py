@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 from hypernetwork_workbench.hypernetworks.base.errors import DatasetError, SettingsError
 from hypernetwork_workbench.hypernetworks.data.captions.source import CLASS, FILE, METADATA, NAME, CaptionOrigin
-from hypernetwork_workbench.hypernetworks.data.images import open_picture
+from hypernetwork_workbench.hypernetworks.data.images import framed, open_picture
 from hypernetwork_workbench.hypernetworks.data.survey import copies
 from hypernetwork_workbench.hypernetworks.data.survey.copies import CopySettings, parts, plan_copies, write_copies
 from hypothesis import given
@@ -145,3 +145,25 @@ def test_only_a_whole_file_with_its_caption_in_its_name_needs_no_caption_file(ki
     sample = SimpleNamespace(found=SimpleNamespace(origin=CaptionOrigin(kind, tmp_path / "a.txt")))
     copied = [copies.Copy(sample, tmp_path, "a", is_plain=is_plain) for is_plain in (True, False)]
     assert [one.is_captioned for one in copied] == [of_a_file, of_a_part]
+
+
+@pytest.mark.parametrize(
+    ("others", "sizes"),
+    [("cropped", {"small_house": (24, 16), "tall": (24, 16)}), ("resized", {"small_house": (16, 16), "tall": (5, 16)})],
+)
+def test_other_pictures_are_cropped_as_the_form_says_or_scaled_to_fit(folder, tmp_path, others, sizes):
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    settings = CopySettings(split=False, others=others, target=str(tmp_path / "new"))
+    seen = look(folder, width=24, height=16, crop="subject")
+    write_copies(plan_copies(seen, settings), Watcher())
+    found = {path.stem: open_picture(path, "white") for path in (tmp_path / "new").glob("*.png")}
+    assert {name: one.size for name, one in found.items() if "mask" not in name} == sizes
+    assert found["tall-mask"].size == found["tall"].size
+    assert (tmp_path / "new" / "tall.txt").read_text(encoding="utf-8") == "a tower"
+    if others == "cropped":
+        frame = seen.samples[1].frames[0]
+        part = framed(open_picture(folder / "tall.png", "white"), frame)
+        assert part.tobytes() == found["tall"].tobytes()
+    write_copies(plan_copies(seen, CopySettings(split=False, others=others, mirror=True)), Watcher())
+    assert {f"tall-{others}.png", f"tall-{others}-mirrored.png"} <= {path.name for path in folder.iterdir()}
+    assert {name: (folder / name).read_bytes() for name in before} == before
