@@ -40,18 +40,9 @@ def raw(target):
 
 def generate(host, prompt, seed=5, **changes):
     processing = host.module("processing")
+    settings = {"steps": 3, "cfg_scale": 4.0, "width": 64, "height": 64, "sampler_name": "Euler a", **changes}
     p = processing.StableDiffusionProcessingTxt2Img(
-        sd_model=host.model,
-        prompt=prompt,
-        seed=seed,
-        steps=3,
-        cfg_scale=4.0,
-        width=64,
-        height=64,
-        sampler_name="Euler a",
-        do_not_save_samples=True,
-        do_not_save_grid=True,
-        **changes,
+        sd_model=host.model, prompt=prompt, seed=seed, do_not_save_samples=True, do_not_save_grid=True, **settings
     )
     processed = processing.process_images(p)
     return np.asarray(processed.images[0]), processed
