@@ -63,6 +63,9 @@ class Conditionings:
         texts = ["" if is_empty else self._text(item, epoch) for item, is_empty in zip(items, is_dropped, strict=True)]
         live = self._live(texts)
         found = [live[text] if text in live else self._encoded[text] for text in texts]
+        if live:  # gradients need not go through main memory
+            device = next(iter(live.values())).text.device
+            empty, *found = [each.map(lambda part: part.to(device)) for each in (empty, *found)]
         text = padded([each.text for each in found], empty.text)
         vectors = [each.vector for each in found if each.vector is not None]
         if not vectors:
@@ -119,9 +122,8 @@ class Conditionings:
         wanted = [text for text in dict.fromkeys(texts) if self._is_trained(text)]
         if not wanted or self._words is None:
             return {}
-        device = self._encoded[""].text.device
         found = self._words.encode(wanted)
-        return {text: each.map(lambda part: part.float().to(device)) for text, each in zip(wanted, found, strict=True)}
+        return {text: each.map(lambda part: part.float()) for text, each in zip(wanted, found, strict=True)}
 
     def _encode(self, texts: Iterable[str], progress: Progress | None) -> dict[str, Conditioning]:
         wanted = sorted(texts)
