@@ -136,6 +136,23 @@ def test_the_users_own_embedding_of_the_name_is_back_after_a_check(demo):
     assert not database.word_embeddings
 
 
+def test_a_picture_of_the_run_shows_its_words_and_not_those_of_the_folder(demo):
+    from hypernetwork_workbench.hypernetworks.embedding import files
+    from hypernetwork_workbench.hypernetworks.network.hypernetwork import Metadata
+    from hypernetwork_workbench.patches.embedding import words
+
+    host, folder = demo
+    width = host.model.cond_stage_model.transformer.config.hidden_size
+    plain = drawn(PROMPTS[1:])
+    with words.HostWords().taking({"zork": {"emb_params": torch.full((1, width), 2.0)}}):
+        files.write(words.embedding_dir() / "zork.pt", {"emb_params": torch.zeros(1, width)}, Metadata("zork"))
+        taken = drawn(PROMPTS[1:])
+    of_folder = drawn(PROMPTS[1:])
+    (words.embedding_dir() / "zork.pt").unlink()
+    assert not any(map(np.array_equal, (taken[0], taken[0], plain[0]), (plain[0], of_folder[0], of_folder[0])))
+    words.list_again(job(folder))
+
+
 def test_the_text_encoder_of_a_host_that_moves_it_is_refused(demo, monkeypatch):
     from hypernetwork_workbench.hypernetworks.base.errors import SettingsError
     from hypernetwork_workbench.patches.runs.training import check_job
