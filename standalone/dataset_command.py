@@ -16,26 +16,32 @@ from .command_errors import FAILED, USAGE_ERROR, with_error_report
 ROOT = Path(__file__).resolve().parents[1]
 host.mount()
 
-from hypernetwork_workbench.hypernetworks.base.atomic import not_regular  # noqa: E402 (mounted just above)
-from hypernetwork_workbench.hypernetworks.base.errors import SettingsError, WorkbenchError  # noqa: E402
-from hypernetwork_workbench.hypernetworks.base.outside import is_file, is_folder  # noqa: E402
+from hypernetwork_workbench.hypernetworks.base.errors import SettingsError, WorkbenchError  # noqa: E402 (mounted above)
+from hypernetwork_workbench.hypernetworks.base.options import Settings  # noqa: E402
+from hypernetwork_workbench.hypernetworks.base.outside import is_file  # noqa: E402
 from hypernetwork_workbench.hypernetworks.base.paths import path_argument  # noqa: E402
 from hypernetwork_workbench.hypernetworks.data.reading import ScanHooks  # noqa: E402
 from hypernetwork_workbench.hypernetworks.data.scan import read_dataset, scan_pictures  # noqa: E402
 from hypernetwork_workbench.hypernetworks.data.settings import DataSettings  # noqa: E402
-from hypernetwork_workbench.hypernetworks.data.survey import metadata_files, shown_steps  # noqa: E402
+from hypernetwork_workbench.hypernetworks.data.survey import metadata_actions, metadata_files, shown_steps  # noqa: E402
 from hypernetwork_workbench.hypernetworks.data.survey.caption_edits import Change, History  # noqa: E402
+from hypernetwork_workbench.hypernetworks.data.survey.copies import CopySettings, plan_copies, write_copies  # noqa: E402
 from hypernetwork_workbench.hypernetworks.data.survey.metadata_files import Metadata, Pictures  # noqa: E402
+from hypernetwork_workbench.hypernetworks.data.survey.survey import SurveyRequest, survey  # noqa: E402
 from hypernetwork_workbench.hypernetworks.data.survey.tag_cleaning import CleaningSettings  # noqa: E402
+from hypernetwork_workbench.hypernetworks.data.survey.thumbnails import Thumbnails  # noqa: E402
 from hypernetwork_workbench.hypernetworks.train.settings.job import Job  # noqa: E402
 from hypernetwork_workbench.hypernetworks.train.settings.job_file import apply_overrides, read_tables  # noqa: E402
 from hypernetwork_workbench.hypernetworks.tuning.space.settings import SECTION, take_table  # noqa: E402
 
 from .console import Parser  # noqa: E402
+from .console_progress import ConsoleProgress  # noqa: E402
 from .evaluation import EvaluationSettings  # noqa: E402
 
 #: Where the tab Dataset keeps its edits, so that each undoes those of the other.
 _EDITS = "caption-edits"
+_FRAMING = ("width", "height", "framing", "crop", "bucket_step", "min_side", "max_side", "upscale", "masks")
+_COPIES = ("split", "split_threshold", "overlap", "others", "mirror")
 _REPLACE, _KEEP = "replace", "keep"
 
 
@@ -109,7 +115,7 @@ def _parser() -> argparse.ArgumentParser:
     clean = commands.add("clean", "clean the captions and tags of metadata", _clean).edits()
     clean.place("in_json", "IN.json", "the metadata")
     clean.place("out_json", "OUT.json", "where to write it; without it over IN.json", nargs="?")
-    _add_settings(clean)
+    _add_settings(clean, CleaningSettings)
     buckets = commands.add("prepare-buckets", "put the size that each picture is trained at into metadata", _buckets)
     buckets.pictures().place("in_json", "IN.json", "the metadata").place("out_json", "OUT.json", "where to write it")
     buckets.edits().option("max-resolution", "the pixels of a bucket, as a width and a height", default="512,512")
@@ -125,6 +131,10 @@ def _parser() -> argparse.ArgumentParser:
     write.option("existing", "what to do with other texts that are there", choices=(_KEEP, _REPLACE), default=_KEEP)
     undo = commands.add("undo", "take the last edit of files in a folder back, also one of the tab Dataset", _undo)
     undo.place("folder", "FOLDER", "the folder of the files that were written").edits()
+    copy = commands.add("preprocess", "write split, cropped, resized or mirrored copies to a new folder", _preprocess)
+    copy.place("folder", "FOLDER", "folder with the pictures").place("target", "NEW", "the new folder")
+    _add_settings(copy, DataSettings, _FRAMING)
+    _add_settings(copy, CopySettings, _COPIES)
     _add_show(commands.add("show", "show what each step of a job trains", _show))
     return commands.parser
 
@@ -139,14 +149,16 @@ def _add_show(show: _Command) -> None:
     )
 
 
-def _add_settings(command: _Command) -> None:
-    for name, kind, option in CleaningSettings.options():
-        help_ = f"{option.label}. {option.help}"
-        default = getattr(CleaningSettings, name)
+def _add_settings(command: _Command, settings: type[Settings], names: Sequence[str] = ()) -> None:
+    for name, kind, option in settings.options():
+        help_ = f"{option.label}. {option.help}".replace("%", "%%")
+        default = getattr(settings, name)
+        if names and name not in names:
+            continue
         if kind is bool:
             command.option(name.replace("_", "-"), help_, action=argparse.BooleanOptionalAction, default=default)
         else:
-            command.option(name.replace("_", "-"), help_, default=default, metavar="N")
+            command.option(name.replace("_", "-"), help_, default=default, metavar=name.upper())
 
 
 def _count(text: str) -> int:
@@ -203,11 +215,8 @@ def _write(given: argparse.Namespace) -> None:
 
 def _put(given: argparse.Namespace, metadata: Metadata, title: str, said: Sequence[str]) -> None:
     """Write metadata, and say what was done."""
-    if not is_folder(given.out_json.resolve().parent):
-        raise SettingsError("out_json", f"the folder {given.out_json.resolve().parent} does not exist")
-    if (what := not_regular(given.out_json)) is not None:
-        raise SettingsError("out_json", f"{given.out_json} is {what}; name a file")
-    _apply(given, f"{title} in {given.out_json.name}", metadata.change(given.out_json.resolve()), said)
+    changes = metadata_actions.change_to(metadata, given.out_json.resolve(), "out_json")
+    _apply(given, f"{title} in {given.out_json.name}", changes, said)
 
 
 def _apply(given: argparse.Namespace, title: str, changes: Sequence[Change], said: Sequence[str]) -> None:
@@ -215,6 +224,20 @@ def _apply(given: argparse.Namespace, title: str, changes: Sequence[Change], sai
         _history(given).apply(title, changes)
     end = f"Written: {title}." if changes else "All is like that already; nothing was written."
     sys.stdout.write("".join(f"{one}\n" for one in (*said, end)))
+
+
+def _preprocess(given: argparse.Namespace) -> None:
+    data = {name: getattr(given, name) for name in _FRAMING}
+    settings = CopySettings.from_mapping(
+        {**{name: getattr(given, name) for name in _COPIES}, "target": str(given.target.resolve())}
+    )
+    request = SurveyRequest(DataSettings.from_mapping({**data, "folder": str(given.folder.resolve())}))
+    progress = ConsoleProgress()
+    with progress.listening():
+        seen = survey(request, Thumbnails(), progress)
+        count = write_copies(plan_copies(seen, settings), progress)
+    left_out = [one.sentence for one in seen.scan.left_out]
+    sys.stdout.write("".join(f"{one}\n" for one in (*left_out, f"Written: {count} pictures to {given.target}.")))
 
 
 def _undo(given: argparse.Namespace) -> None:

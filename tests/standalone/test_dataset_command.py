@@ -213,6 +213,24 @@ def held_files(folder: Path) -> dict[str, bytes]:
     return {str(path): path.read_bytes() for path in folder.iterdir() if path.is_file()}
 
 
+def test_pictures_are_preprocessed_into_a_new_folder_alone(asked, folder, tmp_path):
+    before, new = held(folder), tmp_path / "new"
+    Image.new("RGB", (400, 64), "red").save(folder / "long.png")
+    (folder / "long.txt").write_text("a long wall")
+    words = ("--width=64", "--height=64", "--others=cropped", "--crop=subject", "--mirror", "--overlap=0.1")
+    said = asked("preprocess", folder, new, *words, writes=False)
+    assert said == f"Written: {len(list(new.glob('*.png')))} pictures to {new}.\n"
+    names = {path.name for path in new.iterdir()}
+    assert {"0.png", "0-mirrored.png", "long-part-1.png", "long-part-7-mirrored.png"} <= names
+    assert (new / "long-part-2.txt").read_text() == "a long wall"
+    for path in new.glob("*.png"):
+        with Image.open(path) as picture:
+            assert picture.size == (64, 64)
+    assert held(folder) | before == held(folder)
+    assert "exists already" in asked("preprocess", folder, new, *words, writes=False, code=2)
+    assert "others" in asked("preprocess", folder, new, "--others=x", writes=False, code=2)
+
+
 def test_show_prints_and_draws_what_each_step_trains(asked, folder, tmp_path):
     job = tmp_path / "job.toml"
     job.write_text(JOB)

@@ -127,6 +127,11 @@ class Tab:
         self.enter(**{f"tags__{name}": value for name, value in entered.items()})
         return self._take(self.handlers.change_tags(*self._view(*self.entered.values())))
 
+    def metadata(self, **entered: Any) -> str:
+        """Enter values into the fold of the metadata, and press its button."""
+        self.enter(**{f"metadata__{name}": value for name, value in entered.items()})
+        return self._take(self.handlers.edit_metadata(*self._view(*self.entered.values())))
+
     def convert(self, **entered: Any) -> str:
         """Press or enter: convert."""
         self.enter(**{f"conversion__{name}": value for name, value in entered.items()})

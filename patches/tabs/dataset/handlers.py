@@ -147,6 +147,12 @@ class Handlers:
         tables = self.form.values(given[_OF_VIEW:])
         return self._edit(given, lambda seen: dataset_work.convert(seen, tables["conversion"]), "conversion")
 
+    def edit_metadata(self, *given: Any) -> tuple[Any, ...]:
+        """Make, clean or write back kohya's metadata; `given` are `view` and the form."""
+        tables = self.form.values(given[_OF_VIEW:])
+        values = tables["metadata"], tables["cleaning"]
+        return self._edit(given, lambda seen: dataset_work.edit_metadata(seen, *values), "metadata")
+
     def caption_all(self, _task: str, *given: Any) -> tuple[Any, ...]:
         """Caption pictures with a tagger of the host; `given` as for `change_tags`."""
         values = dict(self.form.values(given[_OF_VIEW:])["taggers"])

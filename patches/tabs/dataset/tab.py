@@ -14,7 +14,9 @@ from ....hypernetworks.base.options import Option, groups
 from ....hypernetworks.data.settings import ENCODING
 from ....hypernetworks.data.survey.conversion import ConversionSettings
 from ....hypernetworks.data.survey.copies import CopySettings
+from ....hypernetworks.data.survey.metadata_actions import MetadataSettings
 from ....hypernetworks.data.survey.survey import SurveySettings
+from ....hypernetworks.data.survey.tag_cleaning import CleaningSettings
 from ....hypernetworks.data.survey.tagger import TaggerSettings
 from ....hypernetworks.data.survey.tags import ADD, END, FRONT, REMOVE, TagSettings
 from ....hypernetworks.pages.sentences import done
@@ -34,7 +36,19 @@ _ID = "hnw_dataset"
 _QUICK: dict[str, Any] = {"queue": False, "show_progress": "hidden"}
 _NAME = Option("Name for [name]", "Name of the network, for [name] in the caption template.")
 _MOVES = ("pick", "previous", "next", "discard")
-_EDITS = ("save", "undo", "tags", "taggers", "queue", "conversion", "copies", "add_first", "add_last", "remove")
+_EDITS = (
+    "save",
+    "undo",
+    "tags",
+    "taggers",
+    "queue",
+    "conversion",
+    "metadata",
+    "copies",
+    "add_first",
+    "add_last",
+    "remove",
+)
 #: After what puts another caption into its field, which is locked meanwhile, and after the jobs that do.
 _ARRIVED, _DONE = "hnwDatasetArrive", "() => hnwDatasetWork(false)"
 #: The actions that can wait in the queue.
@@ -110,6 +124,9 @@ class _Tab:
             self._tagger_fields()
         with self._action("conversion", "Caption files in other encodings", "Convert to UTF-8"):
             self._form.add(ConversionSettings, {}, (), "conversion")
+        with self._action("metadata", "Metadata files", "Do it"):
+            self._form.add(MetadataSettings, {}, (), "metadata")
+            self._form.add(CleaningSettings, {}, (), "cleaning")
         with self._action("copies", "Split and mirror", "Write the copies"):
             self._form.add(CopySettings, {}, (), "copies")
 
@@ -172,6 +189,7 @@ class _Tab:
         for name, handler, inputs in (
             ("undo", handlers.undo, now),
             ("tags", handlers.change_tags, [*now, *self._form.components]),
+            ("metadata", handlers.edit_metadata, [*now, *self._form.components]),
         ):
             outputs = [*handlers.shown, self._statuses[name]]
             buttons[name].click(handler, inputs, outputs, show_progress="hidden").then(None, _js=_ARRIVED)

@@ -16,11 +16,13 @@ from ....hypernetworks.base.errors import DatasetError, SettingsError
 from ....hypernetworks.base.options import Settings, from_tables
 from ....hypernetworks.base.outside import shown, shown_name
 from ....hypernetworks.data.images import open_picture
-from ....hypernetworks.data.survey import captioning, copies
+from ....hypernetworks.data.survey import captioning, copies, metadata_actions
 from ....hypernetworks.data.survey.caption_edits import Change, Edit, History
 from ....hypernetworks.data.survey.caption_journal import CaptionJournal
 from ....hypernetworks.data.survey.conversion import ConversionSettings, changes_to_utf8
+from ....hypernetworks.data.survey.metadata_actions import MetadataSettings
 from ....hypernetworks.data.survey.survey import Helpers, Survey, SurveyRequest, SurveySettings, survey
+from ....hypernetworks.data.survey.tag_cleaning import CleaningSettings
 from ....hypernetworks.data.survey.tagger import Tagger, TaggerSettings
 from ....hypernetworks.data.survey.tags import TagSettings
 from ....hypernetworks.data.survey.thumbnails import Thumbnails
@@ -32,6 +34,7 @@ from ...patching.error_reports import report_unexpected
 from ...runs.side_jobs import present_progress
 
 _thumbnails = Thumbnails()
+_UNDO_ELSEWHERE = "launch.py dataset undo, with the folder of the file, undoes this."
 _SECTIONS: dict[str, type[Settings]] = {"data": DataSettings, "train": TrainSettings, "limits": SurveySettings}
 
 
@@ -101,6 +104,29 @@ def convert(seen: Survey, values: Mapping[str, Any]) -> tuple[Survey, str]:
     changes = changes_to_utf8(seen, ConversionSettings.from_mapping(values))
     _, sentence = _applied(seen, "convert to UTF-8", changes)
     return _surveyed(seen.request), sentence  # their pictures were left out, and are opened now
+
+
+@report_unexpected()
+def edit_metadata(seen: Survey, values: Mapping[str, Any], cleaning: Mapping[str, Any]) -> tuple[Survey, str]:
+    """Make, clean or write back kohya's metadata as `MetadataSettings` of `values` say; return survey and sentence.
+
+    Raises:
+        SettingsError, DatasetError: it cannot be done; everything is as it was.
+    """
+    settings, rules = MetadataSettings.from_mapping(values), CleaningSettings.from_mapping(cleaning)
+    folder = Path(seen.request.data.folder)
+    if not seen.request.data.folder:
+        raise SettingsError("folder", "name the folder that holds the pictures")
+    made = metadata_actions.planned(folder, settings, rules)
+    said = " ".join(made.said)
+    if not made.changes:
+        return seen, f"{said} All is like that already."
+    path = settings.path(folder)
+    edit = _history().apply(f"{settings.action}: {path.name}", made.changes)
+    after = _anew(seen)
+    is_near = edits(after)[:1] == [edit]
+    way = "Press Undo to undo this." if is_near else _UNDO_ELSEWHERE
+    return after, f"{said} Done: {settings.action}. {way}"
 
 
 @report_unexpected()

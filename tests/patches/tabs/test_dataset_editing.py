@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -167,3 +168,26 @@ def test_the_caption_of_metadata_cannot_be_typed_into(folder):
     tab.look(data__metadata_file=str(folder / "meta.json"))
     tab.pick(0)
     assert (tab.caption, tab.updates["caption"]["interactive"]) == ("from metadata", False)
+
+
+def test_metadata_is_made_cleaned_written_back_and_all_of_it_undone(tab, folder):
+    before = texts(folder)
+    assert "there is no file" in tab.metadata(action="clean it")
+    (folder / "a.txt").write_text("1girl, solo, dress, white dress", encoding="utf-8")
+    said = tab.metadata(action="tags into it")
+    assert "2 of 4 pictures have a text" in said
+    assert "Press Undo to undo this." in said
+    file = folder / "metadata.json"
+    assert json.loads(file.read_text())["a"]["tags"] == "1girl, solo, dress, white dress"
+    assert "1 of 2 entries were changed." in tab.metadata(action="clean it")
+    assert json.loads(file.read_text())["a"]["tags"] == "1girl, white dress"
+    assert "All is like that already." in tab.metadata(action="captions from it")
+    tab.metadata(action="captions from it", replace=True)
+    assert texts(folder)["a.txt"] == "1girl, white dress"
+    for _ in range(3):
+        assert "Undone" in tab.undo_edit()
+    assert texts(folder) == before | {"a.txt": "1girl, solo, dress, white dress"}
+    assert not file.exists()
+    elsewhere = tab.metadata(action="tags into it", file=str(folder.parent / "other.json"))
+    assert "launch.py dataset undo" in elsewhere
+    assert "JSON file" in tab.metadata(file=str(folder / "none" / "x.json"))
