@@ -65,7 +65,8 @@ def test_the_gradient_of_k_batches_is_that_of_one_batch_of_k(monkeypatch, pictur
             train__gradient_accumulation=accumulation,
         )
         for ours, theirs in zip(many, one, strict=True):
-            assert torch.allclose(ours, theirs, rtol=1e-5, atol=1e-8)
+            # Sums in another order differ in their last digits, also where they are nearly 0.
+            assert (ours - theirs).abs().max() <= 1e-6 * theirs.abs().max()
 
 
 def fixed_noise(self, batches):
