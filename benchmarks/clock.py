@@ -1,8 +1,13 @@
-"""A clock that a busy machine does not disturb: what one thread did or slept, without what it waited for a core."""
+"""A clock that a busy machine does not disturb: what one thread did or slept, without what it waited for a core.
+
+And the statistics of the times that it and others give.
+"""
 
 from __future__ import annotations
 
+import statistics
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 #: Nanoseconds on a core, nanoseconds waiting for one, and how often; where Linux keeps them.
@@ -19,3 +24,19 @@ def own_s() -> float:
     except (OSError, IndexError):
         return time.thread_time()
     return time.perf_counter() - waited_ns / 1e9
+
+
+def spread(name: str, values: Sequence[float], digits: int = 3) -> dict[str, float]:
+    """Return the median as `name`, and the 10th and 90th percentile with it."""
+    p10, p90 = percentile(values, 10), percentile(values, 90)
+    found = {name: statistics.median(values), f"{name}_p10": p10, f"{name}_p90": p90}
+    return {key: round(value, digits) for key, value in found.items()}
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """Return the value below which `share` percent of the values lie, interpolated linearly."""
+    ordered = sorted(values)
+    place = (len(ordered) - 1) * share / 100
+    below = int(place)
+    above = min(below + 1, len(ordered) - 1)
+    return ordered[below] + (ordered[above] - ordered[below]) * (place - below)

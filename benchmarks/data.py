@@ -18,8 +18,8 @@ from hypernetwork_workbench.hypernetworks.train.state import make_state
 from hypernetwork_workbench.hypernetworks.train.trainer import make_trainer
 
 from . import training_cases
+from .clock import spread
 from .machine import describe
-from .spread import spread
 from .training import OURS, Sides
 from .training_cases import Case, SilentProgress, draw_pictures, loaded
 

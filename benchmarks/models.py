@@ -29,15 +29,21 @@ _SD15 = {
 }
 
 
-@torch.no_grad()
 def random_unet(running: host.Host, dtype: torch.dtype = torch.float32, name: str = "sd15") -> nn.Module:
     """Return a U-Net on the host's device, no weight 0, so that every gradient has a value.
 
     `sd15` has SD1's 859 M parameters, `narrow` not a tenth of them.
     """
-    device = running.module("devices").device
     with torch.device("meta"):
         unet = hollow_unet(running, name)
+    fill(unet, running.module("devices").device)
+    unet.dtype = dtype
+    return unet.to(dtype)
+
+
+@torch.no_grad()
+def fill(unet: nn.Module, device: torch.device) -> None:
+    """Give a hollow U-Net random weights on a device, none of them 0, and freeze it."""
     unet.to_empty(device=device).eval().requires_grad_(False)
     generator = torch.Generator(device).manual_seed(0)
     for key, parameter in unet.named_parameters():
@@ -45,8 +51,6 @@ def random_unet(running: host.Host, dtype: torch.dtype = torch.float32, name: st
             parameter.normal_(0, 0.02, generator=generator)
         else:
             parameter.fill_(0.0 if key.endswith("bias") else 1.0)
-    unet.dtype = dtype
-    return unet.to(dtype)
 
 
 def hollow_unet(running: host.Host, name: str = "sd15") -> nn.Module:
@@ -61,12 +65,17 @@ def put_in(running: host.Host, unet: nn.Module) -> None:
     def apply_model(noisy: Tensor, timesteps: Tensor, conditions: dict[str, Any]) -> Tensor:
         return unet(noisy, timesteps, context=torch.cat(conditions["c_crossattn"], 1))
 
-    betas = torch.linspace(0.00085**0.5, 0.012**0.5, 1000, dtype=torch.float64) ** 2
     running.module("shared").sd_model = SimpleNamespace(
         model=SimpleNamespace(diffusion_model=unet),
-        alphas_cumprod=torch.cumprod(1 - betas, 0).float(),
+        alphas_cumprod=signal(),
         parameterization="eps",
         apply_model=apply_model,
         sd_checkpoint_info=SimpleNamespace(model_name="random", shorthash=""),
     )
     running.module("sd_hijack").apply_optimizations()
+
+
+def signal() -> Tensor:
+    """Return the share of signal at each timestep of Stable Diffusion's schedule, [1000]."""
+    betas = torch.linspace(0.00085**0.5, 0.012**0.5, 1000, dtype=torch.float64) ** 2
+    return torch.cumprod(1 - betas, 0).float()

@@ -19,8 +19,8 @@ import torch
 
 from standalone import host
 
+from .clock import spread
 from .machine import describe
-from .spread import spread
 
 COUNTS = (1, 2)
 #: Sides of the pictures, in pixels: small ones take a step that is short beside what the processes say to one another.

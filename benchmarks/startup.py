@@ -17,8 +17,8 @@ import torch
 
 from standalone import host
 
+from .clock import spread
 from .machine import describe
-from .spread import spread
 
 #: What the WebUI has imported before it loads an extension, besides its own modules.
 _HOST_HAS = ("torch", "numpy", "PIL.Image", "gradio", "safetensors.torch", "psutil", "omegaconf", "transformers")

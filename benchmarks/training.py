@@ -21,10 +21,9 @@ import torch
 from hypernetwork_workbench.hypernetworks.kernels.memory import PeakMemory
 from hypernetwork_workbench.hypernetworks.train.trainer import Trainer
 
-from .clock import own_s
+from .clock import own_s, spread
 from .machine import describe
 from .reference import Reference
-from .spread import spread
 from .training_cases import Case, loaded, make_trainer_for
 
 OURS, REFERENCE = "ours", "reference"

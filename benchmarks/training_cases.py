@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,13 +110,24 @@ class RandomEncoder:
 @contextmanager
 def loaded(case: Case) -> Iterator[host.Host]:
     """Yield the host with the model of a case and with the extension's patches."""
+
+    def put_in(running: host.Host) -> None:
+        models.put_in(running, models.random_unet(running, getattr(torch, case.dtype), case.model))
+
+    with host_with(None if case.model == "demo" else put_in) as running:
+        yield running
+
+
+@contextmanager
+def host_with(put_in: Callable[[host.Host], None] | None) -> Iterator[host.Host]:
+    """Yield the host with the extension's patches, and with the model that `put_in` gives it; None: the demo model."""
     with tempfile.TemporaryDirectory() as folder:
-        running = host.start(data_dir=folder, extension=False, load_model=case.model == "demo")
+        running = host.start(data_dir=folder, extension=False, load_model=put_in is None)
         from hypernetwork_workbench import patches  # noqa: PLC0415 (needs the running host)
 
         try:
-            if case.model != "demo":
-                models.put_in(running, models.random_unet(running, getattr(torch, case.dtype), case.model))
+            if put_in is not None:
+                put_in(running)
             patches.install_all()
             yield running
         finally:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
+import yaml
 
-from benchmarks import choices, memory, models, webui
+from benchmarks import choices, memory, models, shapes, webui
 from benchmarks.training_cases import Case
 from standalone import launcher
+from tests.support import tiny_checkpoint, tiny_xl
 
 
 def test_the_estimates_are_those_of_sd1():
@@ -44,6 +46,29 @@ def test_plain_attention_is_attention():
     for allowed in (None, mask):
         wanted = torch.nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=allowed)
         assert torch.allclose(choices.plain_attention(q, k, v, allowed), wanted, atol=1e-5)
+
+
+@pytest.mark.parametrize("is_xl", [True, False])
+def test_a_step_in_another_shape_has_the_gradients_of_a_plain_loop(is_xl, tmp_path):
+    params = tiny_xl.params() if is_xl else tiny_checkpoint._params("v")
+    config = tmp_path / "tiny.yaml"
+    config.write_text(yaml.safe_dump({"model": {"params": params}}), encoding="utf-8")
+    shape = shapes.Shape("tiny", config, 64, "eps" if is_xl else "v", tiny_xl.POOLED_WIDTH if is_xl else 0)
+    rows = {row["step"]: row for row in shapes.measure_shape(shape, 1)}
+    assert list(rows)[-1] == "plain loop"
+    assert all(float(row["gradient differs by"]) <= 1e-5 for row in rows.values())
+    assert len({row["loss"] for row in rows.values()}) == 1
+
+
+def test_gradients_of_nothing_but_rounding_are_not_compared():
+    wanted = [torch.ones(4), torch.full((4,), 1e-9)]
+    found = shapes.differences([torch.ones(4) * 1.5, torch.zeros(4)], wanted)
+    assert found == {"gradient differs by": "5.0e-01", "one tensor by": "5.0e-01"}
+
+
+def test_a_shape_that_the_memory_does_not_take_is_passed_over():
+    (row,) = shapes._rows(shapes.Shape("vast", shapes._CONFIGS / "sd2.yaml", 256, "v", needed_mb=1 << 40), 1)
+    assert row["skipped"].startswith("takes ")
 
 
 def test_without_a_webui_its_trainer_is_passed_over_with_a_sentence(monkeypatch):

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from benchmarks import data, training
-from benchmarks.spread import percentile, spread
+from benchmarks.clock import percentile, spread
 from benchmarks.training_cases import Case
 
 TINY = Case("tiny", 64, batch_size=2)
