@@ -25,6 +25,7 @@ _TITLES = {
     "train": "Training",
     "preview": "Previews",
     "output": "Output",
+    "embedding": "Embedding (textual inversion)",
 }
 _PREFIX = "ss_"
 _VALUE = 300

@@ -33,7 +33,7 @@ def job_from(tables: dict[str, Any]) -> Job:
     Raises:
         SettingsError: names the field.
     """
-    if _trains_words_alone(tables):
+    if trains_words_alone(tables):
         return Job.from_mapping(_named(tables))
     entered = tables["network"]["file"]
     listed = lookup.listed(entered) if entered else {}
@@ -51,7 +51,7 @@ def job_from(tables: dict[str, Any]) -> Job:
 
 def draft(tables: dict[str, Any]) -> dict[str, Any]:
     """Return the tables of an unfinished entry; a network that does not exist is represented by its name."""
-    if _trains_words_alone(tables):
+    if trains_words_alone(tables):
         return _named(tables)
     name = tables["network"]["file"] or ""
     return _with_network(tables, name, shared.hypernetworks.get(name, ""))
@@ -59,7 +59,7 @@ def draft(tables: dict[str, Any]) -> dict[str, Any]:
 
 def run_name(tables: Mapping[str, Mapping[str, Any]]) -> str:
     """Return the name under which a run of the values entered is saved; empty where none is entered."""
-    if _trains_words_alone(tables):
+    if trains_words_alone(tables):
         return str(_named(tables)["output"]["name"])
     entered = tables["network"]["file"] or ""
     return (tables["output"]["name"] or "").strip() or (
@@ -103,7 +103,7 @@ def is_random(seed: Any) -> bool:
         return True
 
 
-def _trains_words_alone(tables: Mapping[str, Mapping[str, Any]]) -> bool:
+def trains_words_alone(tables: Mapping[str, Mapping[str, Any]]) -> bool:
     """Tell whether no network is trained, so that none need be chosen."""
     return tables.get("embedding", {}).get("trains") == ALONE
 

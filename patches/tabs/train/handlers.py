@@ -18,7 +18,7 @@ from ....hypernetworks.jobs.train_entry import in_words, planned_rates, problems
 from ....hypernetworks.pages.sentences import done, note
 from ....hypernetworks.train.settings.job import Job
 from ...model import lookup
-from ...runs.job import draft, listed_name, missing_network
+from ...runs.job import draft, listed_name, missing_network, trains_words_alone
 from ...runs.run import runs
 from ..form import Form
 from ..head import Head
@@ -167,7 +167,7 @@ class Handlers:
         plot, of_rates = _plot(drafted)
         reasons = problems(drafted, of_rates)
         network = tables["network"]["file"]
-        if network and drafted["network"]["file"] and listing.find(lookup.listed(network), network) is None:
+        if network and not trains_words_alone(tables) and listing.find(lookup.listed(network), network) is None:
             reasons["network.file"] = missing_network(network)
         entered = _by_address(tables)
         shelves = {self.panel.training: "", self.panel.data: ""} if chosen is None else chosen

@@ -75,8 +75,8 @@ def test_all_wrong_values_are_reported_at_once():
 
 
 def test_an_unknown_section_and_one_that_is_no_table_are_named():
-    with pytest.raises(SettingsError, match=r"^colours: there is no such section"):
-        Job.from_mapping({**job_tables(), "colours": {}})
+    with pytest.raises(SettingsError, match=r"^sounds: there is no such section"):
+        Job.from_mapping({**job_tables(), "sounds": {}})
     with pytest.raises(SettingsError, match=r"^train: must be a table"):
         Job.from_mapping({**job_tables(), "train": 3})
 

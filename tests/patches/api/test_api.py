@@ -261,7 +261,7 @@ def test_merge_and_compose_and_inspect(client, patched):
         ("/train", {**JOB, "output": 3}, "output", "must be a table"),
         ("/train", {**JOB, "output": {"name": 3.5}}, "network.file", "there is no network"),
         ("/train", {**JOB, "train": {"max_steps": "many"}, "network": {}}, "train.max_steps", "must be a number"),
-        ("/train", {"colours": {}}, "colours", "there is no such section"),
+        ("/train", {"sounds": {}}, "sounds", "there is no such section"),
         ("/continue", {"run": "x"}, None, "there is no run of this id"),
         ("/merge", {"name": "x", "network_1": "A"}, "network_2", "choose a network"),
         ("/merge", {"name": "x", "network_1": "A", "network_2": "B"}, "network_1", "there is no network A"),

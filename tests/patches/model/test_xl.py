@@ -151,8 +151,8 @@ def test_settings_of_sdxl_change_the_fingerprint_of_texts(ports, patched, monkey
         monkeypatch.setattr(patched.module("shared").opts, "sdxl_clip_l_skip", value, raising=False)
         found.add(ports.HostEncoder().text_fingerprint())
     embedding = SimpleNamespace(vec={"clip_l": torch.ones(1, 16), "clip_g": torch.zeros(1, 24)})
-    hijack = SimpleNamespace(embedding_db=SimpleNamespace(word_embeddings={"mine": embedding}))
-    monkeypatch.setattr(patched.model.conditioner.embedders[0], "hijack", hijack, raising=False)
+    database = patched.model.conditioner.embedders[0].hijack.embedding_db
+    monkeypatch.setitem(database.word_embeddings, "mine", embedding)
     found.add(ports.HostEncoder().text_fingerprint())
     embedding.vec["clip_g"][0, 5] = 1
     found.add(ports.HostEncoder().text_fingerprint())
