@@ -137,7 +137,7 @@ def test_help_lists_the_commands_and_sets_nothing_up(capsys: pytest.CaptureFixtu
 
 def test_help_names_every_benchmark_of_the_folder(capsys, monkeypatch, tmp_path):
     assert launcher.main(["--help"]) == 0
-    known = "choices, data, faults, generation, goals, memory, pairs, ranks, rates, startup, training, webui"
+    known = "choices, data, faults, generation, goals, memory, pairs, ranks, rates, shapes, startup, training, webui"
     assert f"measure how fast it is: {known}\n" in capsys.readouterr().out
     folder = tmp_path / "benchmarks"
     folder.mkdir()
