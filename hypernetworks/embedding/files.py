@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -17,7 +18,8 @@ from ..base.atomic import atomic_write
 from ..base.errors import HypernetworkFileError
 from ..base.forms import UnfitError
 from ..base.outside import UnfitTextError, read_bytes, reason_of, shown_name
-from ..files import read_plain, torch_writer
+from ..files import read_plain, safetensors_header, torch_writer
+from ..files.safetensors_form import MAX_HEADER_BYTES
 from ..network.hypernetwork import Metadata
 from .vectors import PAIR, SINGLE, Vectors
 
@@ -88,8 +90,7 @@ def _content(path: Path) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
     if path.suffix.lower() == ".safetensors":
         data = read_bytes(path, _MAX_BYTES)
         found: dict[str, Any] = load(data)
-        length = int.from_bytes(data[:8], "little")
-        texts = json.loads(data[8 : 8 + length]).get("__metadata__") or {}
+        texts = safetensors_header.read(io.BytesIO(data), len(data), MAX_HEADER_BYTES).texts
         return found, _table(texts.get(_HEADER, "{}"))
     content = read_plain(path)
     if not isinstance(content, Mapping):
