@@ -26,6 +26,16 @@ def prediction(model: Any) -> str:
     Raises:
         TrainingError: it predicts something else.
     """
+    found = known_prediction(model)
+    if found is None:
+        schedule = schedule_of(model)
+        what = getattr(schedule, "prediction_type", None) or type(schedule).__name__
+        raise TrainingError(f"checkpoints that predict neither noise nor velocity ({what}) cannot be trained on")
+    return found
+
+
+def known_prediction(model: Any) -> str | None:
+    """Return "epsilon" or "v" for the host's wrapper of a U-Net; None where it predicts something else."""
     schedule = schedule_of(model)
     named = getattr(schedule, "prediction_type", None)
     if named is not None:
@@ -34,10 +44,7 @@ def prediction(model: Any) -> str:
         classes = [cls.__name__ for cls in type(schedule).__mro__]
         found = _CLASSES[next((name for name in classes if name in _CLASSES), "X0")]
         has_steps = _DISCRETE in classes
-    if found is None or not has_steps:
-        what = named or type(schedule).__name__
-        raise TrainingError(f"checkpoints that predict neither noise nor velocity ({what}) cannot be trained on")
-    return found
+    return found if has_steps else None
 
 
 def signal(model: Any) -> Tensor:

@@ -34,8 +34,7 @@ def check(model: Any) -> None:
     # With nothing of that picture an inpainting model learns what its base does, but worse; with the picture itself it
     # has the answer before it. Instruct-pix2pix wants pairs of pictures.
     channels = int(getattr(attention_layers.unet_of(model), "in_channels", _LATENT_CHANNELS))
-    kind = getattr(getattr(model, "model", None), "conditioning_key", None)
-    if channels != _LATENT_CHANNELS or kind == _UNCLIP:
+    if channels != _LATENT_CHANNELS or _is_unclip(model):
         raise TrainingError(
             f"the U-Net of this checkpoint takes a picture beside the text ({channels} channels), as those of "
             "inpainting, depth, instruct-pix2pix and unCLIP do; train on the model that it was made from, the "
@@ -83,6 +82,13 @@ def timestep_embedding(numbers: Tensor) -> Tensor:
     steps = torch.arange(half, dtype=torch.float32, device=numbers.device) / half
     angles = numbers.float()[:, None] * torch.exp(-math.log(_LONGEST) * steps)
     return torch.cat([angles.cos(), angles.sin()], dim=1)
+
+
+def _is_unclip(model: Any) -> bool:
+    """Tell whether the U-Net takes a vector that is no text's; Forge knows it by nothing else."""
+    kind = getattr(getattr(model, "model", None), "conditioning_key", None)
+    takes_vector = getattr(attention_layers.unet_of(model), "num_classes", None) == _WITH_VECTOR
+    return kind == _UNCLIP or (takes_vector and not _embedders(model) and not getattr(model, "is_sdxl", False))
 
 
 def _embedders(model: Any) -> list[Any]:

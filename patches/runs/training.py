@@ -23,7 +23,7 @@ from ...hypernetworks.train.settings.job import Job
 from .. import backend, forge
 from ..embedding import words
 from ..forge.denoiser import check_checkpoint
-from ..model import host
+from ..model import attention_layers, conditioning, host
 from ..model.previews import find_sampler
 from ..patching import capabilities
 from ..patching.error_reports import report_unexpected
@@ -249,6 +249,9 @@ def require_training() -> None:
         raise TrainingError(
             "training is not possible with FP8 weights here; set Settings > Optimizations > FP8 weight to Disable"
         )
+    loaded = attention_layers.loaded_model()
+    if loaded is not None:
+        conditioning.check(loaded)
 
 
 def _ports(job: Job, progress: Progress | None) -> Ports:

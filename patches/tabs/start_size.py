@@ -6,6 +6,7 @@ from typing import Any
 
 import gradio as gr
 
+from ..forge import schedules
 from ..model import attention_layers
 from ..model.conditioning import vector_width
 from .form import Form, Start
@@ -24,7 +25,7 @@ def usual_px() -> int | None:
     model, widths = attention_layers.loaded_model(), attention_layers.loaded_widths()
     if not widths:
         return None
-    if widths[0] == _SD2 and model.parameterization == "v":
+    if widths[0] == _SD2 and _predicts_v(model):
         return _SD2_V_PX
     if widths[0] in _SIDES_PX:
         return _SIDES_PX[widths[0]]
@@ -66,6 +67,13 @@ def follow(tab: Any, form: Form) -> Any:
         return [[px] * len(_FIELDS), *(gr.update(value=px) for _ in entered)]
 
     return tab.select(followed, [started, *components], [started, *components], queue=False, show_progress="hidden")
+
+
+def _predicts_v(model: Any) -> bool:
+    objects = getattr(model, "forge_objects_original", None)
+    if objects is None:
+        return bool(model.parameterization == "v")
+    return schedules.known_prediction(objects.unet.model) == "v"
 
 
 def _times(factor: int, side: Any) -> int | None:

@@ -147,6 +147,14 @@ def test_where_nothing_can_be_trained_no_run_begins(client, patched, monkeypatch
     assert client.get("/status").json()["active"] is None
 
 
+@pytest.mark.parametrize("route", ["/train", "/continue"])
+def test_a_checkpoint_of_another_kind_is_refused_at_once(client, patched, monkeypatch, route):
+    monkeypatch.setattr(patched.model.model.diffusion_model, "in_channels", 9)
+    answer = client.post(route, json={})
+    assert answer.status_code == 422
+    assert "takes a picture beside the text (9 channels)" in answer.json()["error"]
+
+
 def test_one_run_at_a_time_in_the_hosts_queue_and_interrupt_ends_it(client, patched, datasets):
     save_network(patched, "ink", std=0.01)
     with patched.module("call_queue").queue_lock:

@@ -120,6 +120,7 @@ class _Flux(nn.Module):
         (lambda model: setattr(model, "diffusion_model", nn.Linear(1, 1)), "this checkpoint has a Linear"),
         (lambda model: setattr(model, "diffusion_model", _Flux()), "this checkpoint has a _Flux"),
         (lambda model: setattr(model.diffusion_model, "in_channels", 9), r"beside the text \(9 channels\)"),
+        (lambda model: setattr(model.diffusion_model, "num_classes", "sequential"), "pix2pix and unCLIP do; train on"),
         (lambda model: setattr(model.predictor, "prediction_type", "const"), r"neither noise nor velocity \(const\)"),
     ],
 )

@@ -78,6 +78,16 @@ def test_anything_else_is_refused(host, model):
         schedules.prediction(model)
 
 
+@pytest.mark.parametrize(("kind", "px"), [("epsilon", 512), ("v_prediction", 768), ("edm", 512)])
+def test_the_size_of_a_form_follows_what_sd2_predicts(request, monkeypatch, kind, px):
+    from hypernetwork_workbench.patches.tabs import start_size
+
+    checkpoint, _ = request.getfixturevalue("forge")  # `forge` is the helper above
+    monkeypatch.setattr(checkpoint.forge_objects.unet.model.predictor, "prediction_type", kind)
+    monkeypatch.setattr(start_size.attention_layers, "loaded_widths", lambda: (1024, 320))
+    assert start_size.usual_px() == px
+
+
 @pytest.mark.parametrize("where", ["option", "Forge's checkpoint", "reForge's checkpoint"])
 def test_a_schedule_that_ends_without_signal_is_that_of_pictures(host, monkeypatch, where):
     from hypernetwork_workbench.patches.forge import schedules
