@@ -21,6 +21,12 @@ VAE = "first_stage_model.decoder.conv_in.weight"
 SDXL_TEXT = "conditioner.embedders.1.model.ln_final.weight"
 SDXL_REFINER_TEXT = "conditioner.embedders.0.model.ln_final.weight"
 SDXL_CONTEXT = "model.diffusion_model.input_blocks.4.1.transformer_blocks.0.attn2.to_k.weight"
+#: What SDXL has at its deepest, and those that were made smaller from it, such as SSD-1B, have not.
+SDXL_DEEPEST = "model.diffusion_model.middle_block.1.transformer_blocks.9.attn2.to_k.weight"
+#: Takes a vector beside the text; in SD2's shape that is unCLIP's picture.
+UNET_VECTOR = "model.diffusion_model.label_emb.0.0.weight"
+#: Tensors of Playground 2.5 and CosXL, which predict in another way (Karras et al. 2022).
+EDM_MARKS = {"edm_mean", "edm_vpred.sigma_max"}
 #: Tensors without numbers by which checkpoints say that they predict v, and that their last step is pure noise.
 V_MARK, ZERO_SNR_MARK = "v_pred", "ztsnr"
 MARKS = {V_MARK, ZERO_SNR_MARK}
@@ -73,23 +79,25 @@ def find_checkpoint_config(state_dict: dict[str, torch.Tensor], path: Path) -> d
     As the WebUI does, SDXL is told by its second text encoder, and its refiner by having that one alone. SD2's eps and
     v models have the same keys: `parameterization` is then absent, and found by a trial.
     """
-    if SDXL_REFINER_TEXT in state_dict:
-        raise CheckpointError(
-            f"{path.name} is SDXL's refiner, which finishes pictures of the base model: load the base."
-        )
+    _check_kind(state_dict, path)
     texts = {CLIP_TEXT, OPENCLIP_TEXT, SDXL_TEXT}
     for keys, part in (({UNET_INPUT}, "U-Net"), ({VAE}, "autoencoder"), (texts, "text encoder")):
         if not keys & state_dict.keys():
             raise CheckpointError(f"{path.name} has no {part}: it is not a Stable Diffusion 1, 2 or XL checkpoint.")
     width, channels = state_dict[UNET_INPUT].shape[:2]
     if channels != LATENT_CHANNELS:
-        raise CheckpointError(f"{path.name} takes {channels} latent channels: inpainting models are not supported.")
+        raise CheckpointError(
+            f"{path.name} takes {channels} latent channels: models for inpainting, depth and instruct-pix2pix are not "
+            "supported."
+        )
     beside = path.with_suffix(".yaml")
     if beside.is_file():
         return from_yaml(beside)
     if SDXL_TEXT in state_dict:
         context = state_dict[SDXL_CONTEXT].shape[1] if SDXL_CONTEXT in state_dict else 0
         if (width, context) == (SD_CHANNELS, SDXL_WIDTH):
+            if SDXL_DEEPEST not in state_dict:
+                raise CheckpointError(f"{path.name} is a smaller SDXL, such as SSD-1B, which is not supported.")
             return from_yaml(Path(paths.standalone_path, "configs", "sdxl.yaml"))
         raise CheckpointError(f"{path.name} is no plain SDXL model: put {beside.name} beside it.")
     context = state_dict[UNET_CONTEXT].shape[1] if UNET_CONTEXT in state_dict else 0
@@ -98,6 +106,20 @@ def find_checkpoint_config(state_dict: dict[str, torch.Tensor], path: Path) -> d
     if width == SD_CHANNELS and context == SD2_WIDTH:
         return from_yaml(Path(paths.standalone_path, "configs", "sd2.yaml"))
     raise CheckpointError(f"{path.name} is no plain Stable Diffusion 1 or 2 model: put {beside.name} beside it.")
+
+
+def _check_kind(state_dict: dict[str, torch.Tensor], path: Path) -> None:
+    """Raise CheckpointError for a model that would be taken for another one by the shapes of its weights."""
+    if SDXL_REFINER_TEXT in state_dict:
+        raise CheckpointError(
+            f"{path.name} is SDXL's refiner, which finishes pictures of the base model: load the base."
+        )
+    if EDM_MARKS & state_dict.keys():
+        raise CheckpointError(
+            f"{path.name} predicts neither noise nor velocity, as Playground 2.5 and CosXL do: they are not supported."
+        )
+    if {UNET_VECTOR, OPENCLIP_TEXT} <= state_dict.keys():
+        raise CheckpointError(f"{path.name} takes a picture beside the text: unCLIP models are not supported.")
 
 
 def heed_marks(model: Any, marks: set[str]) -> None:

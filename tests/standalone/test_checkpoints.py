@@ -173,6 +173,10 @@ def test_real_sizes_are_recognised(host, tmp_path, text, version):
     state[config.UNET_INPUT] = torch.empty((320, 9, 3, 3), device="meta")
     with pytest.raises(config.CheckpointError, match="inpainting"):
         config.find_checkpoint_config(state, tmp_path / "model.safetensors")
+    if version == 2:
+        unclip = state | {config.UNET_VECTOR: torch.empty((1280, 1536), device="meta")}
+        with pytest.raises(config.CheckpointError, match="unCLIP models are not supported"):
+            config.find_checkpoint_config(unclip, tmp_path / "model.safetensors")
     state[config.SDXL_REFINER_TEXT] = torch.empty(1, device="meta")
     with pytest.raises(config.CheckpointError, match="SDXL's refiner"):
         config.find_checkpoint_config(state, tmp_path / "model.safetensors")

@@ -20,6 +20,8 @@ REAL = {
     "conditioner.embedders.1.model.ln_final.weight": (1280,),
     "model.diffusion_model.input_blocks.0.0.weight": (320, 4, 3, 3),
     "model.diffusion_model.input_blocks.4.1.transformer_blocks.0.attn2.to_k.weight": (640, 2048),
+    "model.diffusion_model.middle_block.1.transformer_blocks.9.attn2.to_k.weight": (1280, 2048),
+    "model.diffusion_model.label_emb.0.0.weight": (1280, 2816),
     "first_stage_model.decoder.conv_in.weight": (512, 4, 3, 3),
 }
 
@@ -57,7 +59,10 @@ def test_the_real_size_is_recognised(host, tmp_path):
     ("changes", "reason"),
     [
         ({"conditioner.embedders.0.model.ln_final.weight": (1280,)}, "SDXL's refiner, .* load the base"),
-        ({"model.diffusion_model.input_blocks.0.0.weight": (320, 9, 3, 3)}, "inpainting models are not supported"),
+        ({"model.diffusion_model.input_blocks.0.0.weight": (320, 9, 3, 3)}, "inpainting, .* are not supported"),
+        ({next(key for key in REAL if "middle" in key): None}, "a smaller SDXL, such as SSD-1B"),
+        ({"edm_mean": (1, 4, 1, 1)}, "neither noise nor velocity, as Playground"),
+        ({"edm_vpred.sigma_max": (1,)}, "neither noise nor velocity, as Playground"),
         ({"model.diffusion_model.input_blocks.0.0.weight": (256, 4, 3, 3)}, "put model.yaml beside it"),
         ({"conditioner.embedders.1.model.ln_final.weight": None}, "no text encoder"),
     ],
