@@ -3,34 +3,27 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
-from PIL import ImageOps
 from torch import Tensor
 
-from ...base.errors import DatasetError
 from ...base.forms import Array, Record
-from ...base.outside import shown_name
 from ...base.randomness import derived_seed
 from ...conditioning import Conditioning
-from ...kernels.devices import move, to_device
+from ...kernels.devices import to_device
 from ...kernels.memory import free_bytes
 from ...ports import Encoder, Ports, Progress
 from ..dataset import Dataset, Sample, View
-from ..images import framed, on_background, open_raw, original_size, to_tensor
-from ..masks import LATENT_PX, mask_of, mask_weights
-from ..pictures.variation import recoloured
-from ..progress import report
+from ..masks import LATENT_PX
 from .cache import Cache, fingerprint
 from .conditionings import Conditionings
+from .views import EncodedView, encoded_views
 
 #: Latents and conditionings stay on the GPU where they take no more than this share of its free memory.
 _RESIDENT_SHARE = 0.1
 _CHANNELS = 4
-_ENCODED_AT_ONCE = 8
-_PIXELS_AT_ONCE = 8 * 512 * 512
 _log = logging.getLogger(__name__)
 
 
@@ -47,25 +40,6 @@ class Batch:
     latents: Tensor
     conditioning: Conditioning
     weights: Tensor | None
-
-
-@dataclass(frozen=True)
-class EncodedView:
-    """The VAE's encoding of a view.
-
-    Attributes:
-        mean, std: of the latents, [4, height / 8, width / 8], float32.
-        mask: weights of mean 1, [1, height / 8, width / 8], or None.
-    """
-
-    mean: Tensor
-    std: Tensor
-    mask: Tensor | None
-
-    def on(self, device: torch.device) -> EncodedView:
-        """Return it on a device."""
-        mask = None if self.mask is None else move(self.mask, device)
-        return EncodedView(move(self.mean, device), move(self.std, device), mask)
 
 
 class EncodedDataset:
@@ -197,25 +171,6 @@ def _encoded(
     return EncodedDataset(dataset, [views[number] for number in range(len(dataset.views))], texts, encoder)
 
 
-def encoded_views(
-    dataset: Dataset, views: Sequence[View], encoder: Encoder, progress: Progress | None = None
-) -> Iterator[tuple[View, EncodedView]]:
-    """Yield views with their encodings, a few of one size at a time.
-
-    Raises:
-        DatasetError: a picture can no longer be read, or the user stopped the run.
-    """
-    done = 0
-    for chunk in _chunks(views):
-        if progress is not None:
-            report(progress, done, len(views), "Encoding pictures")
-        pictures = [_picture(dataset, view) for view in chunk]
-        means, stds = encoder.encode_posterior(torch.stack([picture for picture, _ in pictures]))
-        for view, mean, std, (_, mask) in zip(chunk, means, stds, pictures, strict=True):
-            yield view, EncodedView(mean.float().cpu(), std.float().cpu(), mask)
-        done += len(chunk)
-
-
 def encode_parts(parts: Sequence[Dataset], ports: Ports, cache: Cache | None) -> list[EncodedDataset]:
     """Encode parts of a dataset, or take them from `cache`, which stores what is new and is then pruned.
 
@@ -259,33 +214,6 @@ def _form(dataset: Dataset, view: View) -> Record:
     # A weight of mean 1 is at most the number of all weights.
     mask = Array((1, height, width), torch.float32, 0, height * width)
     return Record({**tensors, "mask": mask}, optional=frozenset({"mask"}))
-
-
-def _chunks(views: Sequence[View]) -> Iterator[list[View]]:
-    """Yield the views to encode, a few of one size at a time."""
-    groups: dict[tuple[int, int], list[View]] = {}
-    for view in views:
-        groups.setdefault((view.frame.width_px, view.frame.height_px), []).append(view)
-    for (width, height), group in groups.items():
-        count = max(1, min(_ENCODED_AT_ONCE, _PIXELS_AT_ONCE // (width * height)))
-        yield from (group[start : start + count] for start in range(0, len(group), count))
-
-
-def _picture(dataset: Dataset, view: View) -> tuple[Tensor, Tensor | None]:
-    """Return a view as float32 [3, height, width] in -1..1, and the weights of its mask."""
-    sample = dataset.samples[view.sample]
-    raw = open_raw(sample.path)
-    if original_size(raw) != sample.size:
-        raise DatasetError(
-            f"{shown_name(sample.path)}: the picture was changed after the run was planned; start it again"
-        )
-    picture = recoloured(framed(on_background(raw, sample.subset.background), view.frame), view.colours)
-    mask = mask_of(raw, sample.subset.masks, sample.mask)
-    weights = mask_weights(mask, view.frame, original_size(raw)) if mask is not None else None
-    if view.is_flipped:
-        picture = ImageOps.mirror(picture)
-        weights = weights.flip(-1) if weights is not None else None
-    return to_tensor(picture), weights
 
 
 def _tell_masks(dataset: Dataset, views: dict[int, EncodedView]) -> None:

@@ -6,6 +6,7 @@ import pytest
 import torch
 from hypernetwork_workbench.hypernetworks.base.forms import UnfitError
 from hypernetwork_workbench.hypernetworks.data.encoding import latents
+from hypernetwork_workbench.hypernetworks.data.encoding import views as encoded_views
 from hypernetwork_workbench.hypernetworks.data.encoding.latents import encode
 from hypernetwork_workbench.hypernetworks.data.scan import read_dataset
 from hypernetwork_workbench.hypernetworks.train.settings.job import DataSettings
@@ -32,7 +33,7 @@ def views(*sizes):
 )
 def test_pictures_are_encoded_in_chunks_that_fit(size, count, sizes):
     dataset = views(*[size] * count)
-    chunks = list(latents._chunks(dataset.views))
+    chunks = list(encoded_views._chunks(dataset.views))
     assert [len(chunk) for chunk in chunks] == sizes
     assert [view for chunk in chunks for view in chunk] == dataset.views
 
@@ -40,7 +41,7 @@ def test_pictures_are_encoded_in_chunks_that_fit(size, count, sizes):
 def test_pictures_of_one_size_come_together_in_their_order():
     dataset = views((64, 64), (64, 128), (64, 64), (128, 64), (64, 128))
     first, second, third, _, fifth = dataset.views
-    assert list(latents._chunks([first, second, third, fifth])) == [[first, third], [second, fifth]]
+    assert list(encoded_views._chunks([first, second, third, fifth])) == [[first, third], [second, fifth]]
 
 
 def shades(folder, count):

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
+from hypernetwork_workbench.hypernetworks.base.errors import TrainingError
 from hypernetwork_workbench.hypernetworks.base.forms import Array, Record
 from hypernetwork_workbench.hypernetworks.data.encoding.cache import Cache
 from hypernetwork_workbench.hypernetworks.data.encoding.conditionings import padded
@@ -41,6 +42,29 @@ def test_once_draws_a_single_time(pictures):
     assert torch.equal(first, encoded(pictures, latents="once").batch([0, 1], 0).latents)
     assert not torch.equal(first, encoded(pictures, latents="once", seed=1).batch([0, 1], 0).latents)
     assert not torch.equal(first, encoded(pictures).batch([0, 1], 0).latents)
+
+
+class Overflowing(FakeEncoder):
+    """Gives no finite numbers for the second picture, in its latents or in how far they scatter."""
+
+    def __init__(self, part):
+        super().__init__()
+        self.part = part
+
+    def encode_posterior(self, pictures):
+        found = super().encode_posterior(pictures)
+        if len(pictures) > 1:
+            found[self.part][1, 0, 0, 0] = float("inf")
+        return found
+
+
+@pytest.mark.parametrize("part", [0, 1])
+def test_a_picture_that_is_too_much_for_the_vae_is_named(pictures, tmp_path, part):
+    second = sorted(path.name for path in pictures.glob("*.png"))[1]
+    cache = Cache(tmp_path / "cache", 100)
+    with pytest.raises(TrainingError, match=f"no finite numbers for .*{second}; choose another one, or start"):
+        encoded(pictures, Overflowing(part), cache)
+    assert len(list((tmp_path / "cache").iterdir())) == 1, "it is not kept"
 
 
 class Slanted(FakeEncoder):
