@@ -5,6 +5,7 @@ Only the demo's world of shapes can be judged so; other jobs leave the table out
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import torch
 from hypernetwork_workbench.hypernetworks import files
 from hypernetwork_workbench.hypernetworks.base.options import Settings, from_tables, setting
 from hypernetwork_workbench.hypernetworks.data.images import to_tensor
-from hypernetwork_workbench.hypernetworks.ports import PictureRequest
+from hypernetwork_workbench.hypernetworks.ports import Encoder, PictureRequest, Previewer
 from hypernetwork_workbench.hypernetworks.train.settings.job import Job
 from hypernetwork_workbench.hypernetworks.tuning.style import frechet_distance
 from PIL import Image
@@ -44,17 +45,19 @@ class EvaluationSettings(Settings):
         tables.pop(_SECTION, None)
         return made
 
-    def measure(self, job: Job, network_path: Path) -> dict[str, dict[str, float]]:
+    def measure(
+        self, job: Job, network_path: Path, judges: Callable[[], tuple[Encoder, Previewer]]
+    ) -> dict[str, dict[str, float]]:
         """Return style distance, outline contrast and share of followed captions at strength 0, 0.5 and 1.
 
         The pictures show subjects that the demo model never saw in training; they are compared with fresh drawings
         of the same subjects in the style.
+
+        Args:
+            judges: returns what the pictures are made and looked at with, where there is something to measure.
         """
         if self.measures == "none":
             return {}
-        from hypernetwork_workbench.patches.model.encoders import HostEncoder  # noqa: PLC0415 (needs the running host)
-        from hypernetwork_workbench.patches.model.previews import HostPreviewer  # noqa: PLC0415
-
         from examples.shapes import captions, draw, measures  # noqa: PLC0415 (only the demo needs it)
 
         subjects = captions.held_out()
@@ -64,11 +67,11 @@ class EvaluationSettings(Settings):
         size = (job.data.width, job.data.height)
         fresh = [draw.random_picture(rng, subject, size, draw.NIGHT_STYLE) for subject in chosen * 4]
 
-        encoder, network = HostEncoder(), files.load(network_path)
+        (encoder, previewer), network = judges(), files.load(network_path)
         style_latents = _latents(encoder, fresh)
         report: dict[str, dict[str, float]] = {"style_distance": {}, "outline_contrast": {}, "captions_followed": {}}
         for name, strength in _STRENGTHS.items():
-            pictures = HostPreviewer().generate(_requests(job, texts, self.seed), network, strength)
+            pictures = previewer.generate(_requests(job, texts, self.seed), network, strength)
             report["style_distance"][name] = frechet_distance(_latents(encoder, pictures), style_latents)
             report["outline_contrast"][name] = measures.outline_contrast(pictures)
             report["captions_followed"][name] = measures.share_followed(pictures, texts)

@@ -26,7 +26,7 @@ from hypernetwork_workbench.hypernetworks.train.settings.job_file import apply_o
 from hypernetwork_workbench.hypernetworks.tuning.space.settings import SECTION, take_table  # noqa: E402
 
 from . import train_ranks  # noqa: E402
-from .console import Parser, add_common, check_report, start_host  # noqa: E402
+from .console import Parser, add_common, check_report, opened  # noqa: E402
 from .console_progress import ConsoleProgress  # noqa: E402
 from .evaluation import EvaluationSettings  # noqa: E402
 
@@ -64,7 +64,7 @@ def main(argv: list[str]) -> int:
 
 def _arguments(argv: list[str]) -> argparse.Namespace:
     parser = Parser(prog="launch.py train", description="Trains a hypernetwork as a job file says.", allow_abbrev=False)
-    add_common(parser)
+    add_common(parser, takes_folders=True)
     mode = parser.add_mutually_exclusive_group()
     mode.add_argument("--resume", action="store_true", help="go on from the newest saved state of this run")
     mode.add_argument("--find-rate", action="store_true", help="only try learning rates, and tell which suits the job")
@@ -99,12 +99,9 @@ def _read_job(path: Path, overrides: list[str]) -> tuple[Job, EvaluationSettings
 
 def _train(job: Job, evaluation: EvaluationSettings, arguments: argparse.Namespace, ranks: Ranks) -> dict[str, Any]:
     progress = ConsoleProgress(ranks.is_first, partial(train_ranks.is_deserted_from, os.getppid()))
-    running = start_host(arguments.ckpt, arguments.data_dir)
-    try:
-        from hypernetwork_workbench.patches.runs.training import run_job  # noqa: PLC0415 (needs the running host)
-
+    with opened(arguments, progress) as model:
         with progress.listening():
-            result = run_job(job, progress, arguments.resume, ranks=ranks)
+            result = model.train(job, arguments.resume, ranks)
         if not ranks.is_first:
             return {}
         report: dict[str, Any] = {
@@ -127,22 +124,14 @@ def _train(job: Job, evaluation: EvaluationSettings, arguments: argparse.Namespa
                 "log": str(result.log.resolve()),
             },
         }
-        return report | evaluation.measure(job, result.network)
-    finally:
-        running.stop()
+        return report | evaluation.measure(job, result.network, model.judges)
 
 
 def _find_rate(job: Job, arguments: argparse.Namespace) -> tuple[dict[str, Any], str]:
     """Return the report and the sentences about the rate that suits the job; nothing is trained for keeps."""
     progress = ConsoleProgress()
-    running = start_host(arguments.ckpt, arguments.data_dir)
-    try:
-        from hypernetwork_workbench.patches.runs.training import find_rate_for  # noqa: PLC0415 (needs the running host)
-
-        with progress.listening():
-            found = find_rate_for(job, progress)
-    finally:
-        running.stop()
+    with opened(arguments, progress) as model, progress.listening():
+        found = model.find_rate(job)
     told = {name: value if found.is_found else None for name, value in vars(found.choice).items() if name != "doubt"}
     report = {
         **told,

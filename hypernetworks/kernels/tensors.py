@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor
 
@@ -21,6 +24,15 @@ def raw_bytes(tensor: Tensor) -> memoryview:
     flat = tensor.detach().cpu().contiguous().reshape(-1)
     # An empty tensor has no memory that could be looked at.
     return flat.view(torch.uint8).numpy().data if flat.numel() else memoryview(b"")
+
+
+def digest(tensors: Mapping[str, Tensor], start: str = "") -> str:
+    """Return the SHA-256 of a text and of tensors with their names, dtypes and shapes."""
+    found = hashlib.sha256(start.encode())
+    for name, tensor in sorted(tensors.items()):
+        found.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        found.update(raw_bytes(tensor))
+    return found.hexdigest()
 
 
 def is_compiling() -> bool:

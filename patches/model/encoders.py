@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 from typing import Any
@@ -16,7 +15,7 @@ from torch import Tensor, nn
 
 from ...hypernetworks.base.errors import TrainingError
 from ...hypernetworks.conditioning import Conditioning
-from ...hypernetworks.kernels.tensors import raw_bytes
+from ...hypernetworks.kernels.tensors import digest
 from . import conditioning, temporary
 
 VAE, TEXT = "first_stage_model", "cond_stage_model"
@@ -223,15 +222,7 @@ def _say(sentence: str) -> None:
 
 def fingerprint(module: nn.Module, *more: Any) -> str:
     """Return the SHA-256 of all weights of `module`, and of the plain values `more`."""
-    return _digest(module.state_dict(), repr(more))
-
-
-def _digest(tensors: Mapping[str, Tensor], start: str = "") -> str:
-    digest = hashlib.sha256(start.encode())
-    for name, tensor in sorted(tensors.items()):
-        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        digest.update(raw_bytes(tensor))
-    return digest.hexdigest()
+    return digest(module.state_dict(), repr(more))
 
 
 def text_settings() -> list[Any]:
@@ -251,4 +242,4 @@ def _embeddings() -> Iterator[tuple[str, str]]:
             continue
         # For SDXL there is one vector for each text encoder, of which the host has no checksum.
         is_several = isinstance(getattr(embedding, "vec", None), dict)
-        yield name, _digest(embedding.vec) if is_several else str(embedding.checksum())
+        yield name, digest(embedding.vec) if is_several else str(embedding.checksum())

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
-from dataclasses import replace
 from typing import Any
 
 from modules import processing, scripts, sd_samplers, shared
@@ -15,13 +14,10 @@ from torch import Tensor
 from ...hypernetworks.base.errors import SettingsError
 from ...hypernetworks.network.hypernetwork import Hypernetwork
 from ...hypernetworks.ports import PictureRequest
-from ...hypernetworks.train.tracking import sampler_names
+from ...hypernetworks.train.tracking import sampler_names, together
 from .. import backend
 from . import encoders, temporary
 from .loaded import Loaded
-
-#: Pixels of the pictures that are sampled together: many small pictures, but one of 512 x 512 at a time.
-_PIXELS_AT_ONCE = 512 * 512
 
 
 class HostPreviewer:
@@ -114,22 +110,9 @@ def _pictures(requests: Sequence[PictureRequest]) -> list[Image.Image]:
         stack.enter_context(encoders.needed(encoders.VAE, encoders.TEXT))
         if backend.is_here():
             stack.enter_context(backend.picture())
-        for batch in _batches(requests):
+        for batch in together.batches(requests):
             pictures += _process(batch)
     return pictures
-
-
-def _batches(requests: Sequence[PictureRequest]) -> Iterator[list[PictureRequest]]:
-    """Yield batches of successive requests that differ only in prompt and seed, at most as many as fit."""
-    batch: list[PictureRequest] = []
-    for request in requests:
-        at_once = max(1, _PIXELS_AT_ONCE // (request.width_px * request.height_px))
-        if batch and (len(batch) >= at_once or replace(batch[0], prompt=request.prompt, seed=request.seed) != request):
-            yield batch
-            batch = []
-        batch.append(request)
-    if batch:
-        yield batch
 
 
 def _process(batch: list[PictureRequest]) -> list[Image.Image]:

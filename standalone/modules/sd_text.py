@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import torch
+from hypernetwork_workbench.hypernetworks.texts.prompts import weighted
 from hypernetwork_workbench.standalone import clip_tokenizer
 from torch import nn
 from transformers import CLIPTextConfig
@@ -16,8 +17,6 @@ from transformers.models.clip.modeling_clip import CLIPTextModel
 from modules import prompt_parser, shared
 
 CHUNK = 75
-MEAN_SHARE = 0.02
-"""Share of the mean absolute value that the mean must reach to be worth restoring."""
 HEAD_WIDTH = 64
 """Width of one attention head in every CLIP text model."""
 
@@ -213,14 +212,3 @@ class TextEncoder(nn.Module):
         if not skip:
             return output.last_hidden_state
         return text_model.final_layer_norm(output.hidden_states[-1 - skip])
-
-
-def weighted(hidden: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
-    """Multiply the encoder's output [chunks, tokens, width] by weights [chunks, tokens]; keep each chunk's mean.
-
-    A mean near 0 says nothing about the size of the numbers: there they are not scaled back.
-    """
-    heavier = hidden * weights[..., None].to(hidden.dtype)
-    old, new = (each.float().mean((1, 2), keepdim=True) for each in (hidden, heavier))
-    has_mean = new.abs() > MEAN_SHARE * heavier.float().abs().mean((1, 2), keepdim=True)
-    return heavier * torch.where(has_mean, old / new, torch.ones_like(new)).to(hidden.dtype)

@@ -11,52 +11,28 @@ import torch
 from hypernetwork_workbench.adapters import diffusers as adapter
 from hypernetwork_workbench.hypernetworks import files
 
-from tests import sources
 from tests.patches.test_on_host import generate, save_network
 
 diffusers = pytest.importorskip("diffusers", reason="diffusers is not installed")
+folders = pytest.importorskip("tests.support.pipeline_folders", reason="diffusers is not installed")
 pytestmark = pytest.mark.slow
 
-DEMO = sources.ROOT / "examples" / "demo.safetensors"
 #: With these the noise levels are those of whole timesteps in both programs: 999, 888, ..., 0.
 STEPS, CFG, SEED = 10, 4.0, 5
 #: Of 255.
 ROUNDING = 1
 PROMPT, NEGATIVE = "a red circle on a white background", "blue"
-UNET = {
-    "sample_size": 8,
-    "block_out_channels": (64, 128),
-    "layers_per_block": 1,
-    "down_block_types": ("CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
-    "up_block_types": ("CrossAttnUpBlock2D", "CrossAttnUpBlock2D"),
-    "cross_attention_dim": 96,
-    "attention_head_dim": 4,  # for SD1, diffusers calls the number of heads so
-}
-VAE = {
-    "block_out_channels": (64, 64, 64, 64),
-    "layers_per_block": 0,
-    "down_block_types": ("DownEncoderBlock2D",) * 4,
-    "up_block_types": ("UpDecoderBlock2D",) * 4,
-    "latent_channels": 4,
-    "scaling_factor": 0.18215,
-}
 
 
 @pytest.fixture(scope="module")
 def checkpoint() -> Path:
     """Return the demo model."""
-    return DEMO
+    return folders.DEMO
 
 
 def _converted() -> Any:
     """Return a pipeline of diffusers with the weights of the file."""
-    from diffusers.loaders import single_file_utils
-    from safetensors.torch import load_file
-
-    state = {name: weight.float() for name, weight in load_file(DEMO).items()}
-    unet, vae = diffusers.UNet2DConditionModel(**UNET), diffusers.AutoencoderKL(**VAE)
-    unet.load_state_dict(single_file_utils.convert_ldm_unet_checkpoint(dict(state), unet.config))
-    vae.load_state_dict(single_file_utils.convert_ldm_vae_checkpoint(dict(state), vae.config))
+    unet, vae = folders.demo_unet_and_vae()
     scheduler = diffusers.EulerDiscreteScheduler(
         beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", timestep_spacing="linspace", steps_offset=1
     )

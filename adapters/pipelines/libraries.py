@@ -1,0 +1,35 @@
+"""diffusers and transformers, which are loaded when they are needed, and quietly."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any
+
+from ...hypernetworks.base.errors import AdapterError
+
+
+def library(name: str) -> Any:
+    """Return `diffusers`, `transformers` or a module in one of them.
+
+    Raises:
+        AdapterError: it is not installed, or does not fit what else is.
+    """
+    try:
+        found = importlib.import_module(name)
+        importlib.import_module(f"{name.partition('.')[0]}.utils.logging").set_verbosity_error()
+    except ModuleNotFoundError as error:
+        raise AdapterError(
+            f'{error.name} is not installed: run "{sys.executable}" -m pip install "diffusers>=0.35" transformers'
+        ) from error
+    except (ImportError, RuntimeError) as error:
+        raise AdapterError(f"{name} does not load: {error}") from error
+    return found
+
+
+def kind(module: str, name: str) -> Any:
+    """Return a class of one of the two; raises AdapterError as `library` does, or where that is too old for it."""
+    found = getattr(library(module), name, None)
+    if found is None:
+        raise AdapterError(f"this version of {module} has no {name}: pip install --upgrade {module}")
+    return found
