@@ -13,6 +13,10 @@ folders = [folder for room in ROOMS for folder in (room, *(f"{room}.{each}" for 
 setup(
     packages=[NAME, *(f"{NAME}.{folder}" for folder in folders)],
     package_dir={NAME: "library", **{f"{NAME}.{room}": room for room in ROOMS}},
-    package_data={NAME: ["py.typed"], f"{NAME}.hypernetworks.pages": ["templates/*"]},
+    package_data={
+        NAME: ["py.typed"],
+        f"{NAME}.hypernetworks.pages": ["templates/*"],
+        f"{NAME}.adapters.comfyui": ["web/*"],
+    },
     py_modules=[],
 )

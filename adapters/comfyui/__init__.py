@@ -35,3 +35,5 @@ _mount(Path(__file__).resolve().parent)
 _nodes = importlib.import_module(f"{_PACKAGE}.adapters.comfyui.nodes")
 NODE_CLASS_MAPPINGS = _nodes.NODE_CLASS_MAPPINGS
 NODE_DISPLAY_NAME_MAPPINGS = _nodes.NODE_DISPLAY_NAME_MAPPINGS
+#: The folder of scripts that ComfyUI's page loads, relative to this one.
+WEB_DIRECTORY = "./web"

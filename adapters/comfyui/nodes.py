@@ -20,9 +20,20 @@ NONE = "None"
 _CATEGORY = "hypernetworks"
 #: Networks that no model has any more, kept for the next run.
 _KEPT = 4
-_STRENGTH = ("FLOAT", {"default": 1.0, "min": -10.0, "max": 10.0, "step": 0.01})
+_MODEL = ("MODEL", {"tooltip": "The model of a checkpoint: SD1, SD2 or SDXL. It stays as it is."})
+_CHANGED = ("The model with the networks, for a sampler or for another of these nodes.",)
+
+
+def _strength(of: str) -> tuple[str, dict[str, Any]]:
+    numbers = {"default": 1.0, "min": -10.0, "max": 10.0, "step": 0.05, "round": 0.001}
+    return "FLOAT", {**numbers, "tooltip": f"How much {of} adds: 0 nothing, 1 all of it; less than 0 the opposite."}
+
 
 _library = Library()
+
+#: The text that one sees in an empty field, and what the field says of itself.
+_EXAMPLE = "night:0.7 + ink:0.3 > line"
+_LANGUAGE = "Names of files: + mixes with weights (night:0.7 + ink:0.3), > applies the next one to what comes out."
 
 
 class LoadHypernetworks:
@@ -31,6 +42,7 @@ class LoadHypernetworks:
     CATEGORY = _CATEGORY
     DESCRIPTION = __doc__
     RETURN_TYPES = ("MODEL",)
+    OUTPUT_TOOLTIPS = _CHANGED
     FUNCTION = "apply"
 
     @classmethod
@@ -39,8 +51,10 @@ class LoadHypernetworks:
         names = [NONE, *(name for name, path in program.listed().items() if is_network(path))]
         rows: dict[str, Any] = {}
         for row in range(1, ROWS + 1):
-            rows |= {f"network_{row}": (names, {"default": NONE}), f"strength_{row}": _STRENGTH}
-        return {"required": {"model": ("MODEL",), **rows}}
+            place = "a file of models/hypernetworks" if row == 1 else "one that sees what those above it made"
+            options = {"default": NONE, "tooltip": f"A network: {place}. None: nothing in this row."}
+            rows |= {f"network_{row}": (names, options), f"strength_{row}": _strength("this network")}
+        return {"required": {"model": _MODEL, **rows}}
 
     @classmethod
     def IS_CHANGED(cls, **fields: Any) -> Any:  # noqa: N802 (ComfyUI's name)
@@ -66,6 +80,7 @@ class HypernetworkComposition:
     CATEGORY = _CATEGORY
     DESCRIPTION = __doc__
     RETURN_TYPES = ("MODEL",)
+    OUTPUT_TOOLTIPS = _CHANGED
     FUNCTION = "apply"
 
     @classmethod
@@ -73,10 +88,10 @@ class HypernetworkComposition:
         """Return the fields."""
         files = [NONE, *(name for name, path in program.listed().items() if is_composition(path))]
         fields = {
-            "model": ("MODEL",),
-            "text": ("STRING", {"multiline": True, "default": ""}),
-            "file": (files, {"default": NONE}),
-            "strength": _STRENGTH,
+            "model": _MODEL,
+            "text": ("STRING", {"multiline": True, "default": "", "placeholder": _EXAMPLE, "tooltip": _LANGUAGE}),
+            "file": (files, {"default": NONE, "tooltip": "A .hns file of models/hypernetworks, in place of the text."}),
+            "strength": _strength("the composition"),
         }
         return {"required": fields}
 
@@ -110,12 +125,14 @@ class InspectHypernetwork:
     DESCRIPTION = __doc__
     RETURN_TYPES = ("STRING",)
     FUNCTION = "inspect"
+    OUTPUT_TOOLTIPS = ("The text, which the node shows as well.",)
     OUTPUT_NODE = True
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802 (ComfyUI's name)
         """Return the field."""
-        return {"required": {"network": ([name for name, path in program.listed().items() if is_network(path)],)}}
+        names = [name for name, path in program.listed().items() if is_network(path)]
+        return {"required": {"network": (names, {"tooltip": "A file of models/hypernetworks."})}}
 
     @classmethod
     def IS_CHANGED(cls, network: str) -> Stamp | None:  # noqa: N802 (ComfyUI's name)

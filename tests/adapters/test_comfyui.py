@@ -201,6 +201,13 @@ def test_lists_have_the_networks_of_all_folders(folder: Path):
     assert program.listed()["a"] == str(folder / "a.pt")
 
 
+def test_every_field_and_output_says_what_it_is(folder: Path):
+    for node in nodes.NODE_CLASS_MAPPINGS.values():
+        for name, (_, options) in node.INPUT_TYPES()["required"].items():
+            assert options["tooltip"].endswith("."), name
+        assert len(node.OUTPUT_TOOLTIPS) == len(node.RETURN_TYPES)
+
+
 def test_what_is_wrong_is_said_in_a_sentence(model: Any, folder: Path):
     compose = nodes.HypernetworkComposition().apply
     _save(folder, "xl.pt", 5, widths=(2048, 640))
@@ -233,10 +240,13 @@ def test_inspect_tells_what_is_in_a_file(folder: Path):
 
 IMPORT = """
 import importlib.util, sys
+from pathlib import Path
 spec = importlib.util.spec_from_file_location(sys.argv[1].replace(".", "_x_"), sys.argv[1] + "/__init__.py")
 module = importlib.util.module_from_spec(spec)
 sys.modules[spec.name] = module
 spec.loader.exec_module(module)
+script = Path(sys.argv[1], module.WEB_DIRECTORY, "inspect.js").read_text(encoding="utf-8")
+assert any(f'"{name}"' in script for name in module.NODE_CLASS_MAPPINGS)
 print(sorted(module.NODE_CLASS_MAPPINGS), module.NODE_DISPLAY_NAME_MAPPINGS.keys() == module.NODE_CLASS_MAPPINGS.keys())
 """
 
