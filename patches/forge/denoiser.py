@@ -127,8 +127,12 @@ class ForgeDenoiser(HostDenoiser):
             yield
 
     def _is_own(self, autocast: torch.dtype | None) -> bool:
-        """Tell whether the U-Net computes in this dtype without autocast."""
-        return autocast in (None, self.dtype)
+        """Tell whether the U-Net computes without autocast, where its caller has this one.
+
+        Elsewhere than on CUDA, autocast leaves norms with weights of 16 bits in the dtype of what they are given.
+        """
+        has_few_bits = self.dtype in (torch.float16, torch.bfloat16)
+        return autocast in (None, self.dtype) or (has_few_bits and self.device.type != "cuda")
 
     def _on_copies(self) -> AbstractContextManager[None]:
         return weights.on_copies(recomputing.blocks(self._unet, "attention"))

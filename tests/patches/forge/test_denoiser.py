@@ -105,6 +105,23 @@ def test_autocast_is_for_the_networks_alone(denoiser, unet, monkeypatch):
     assert seen == {"U-Net": False, "network": True}
 
 
+@pytest.mark.parametrize(
+    ("stored", "is_cast"), [(torch.float32, True), (torch.bfloat16, False), (torch.float16, False)]
+)
+def test_a_u_net_of_few_bits_computes_in_them_off_cuda(forge, monkeypatch, stored, is_cast):
+    from hypernetwork_workbench.patches.forge.denoiser import ForgeDenoiser
+
+    def seen(noisy, *_, **__):
+        assert (noisy.dtype, torch.is_autocast_enabled("cpu")) == (stored, is_cast)
+        return noisy
+
+    denoiser, one = ForgeDenoiser(), batch(1)
+    denoiser.dtype = stored
+    monkeypatch.setattr(ForgeDenoiser, "_unet", staticmethod(seen))
+    with torch.autocast("cpu", torch.bfloat16):
+        assert denoiser.predict(one.noisy, one.timesteps, one.conditioning).dtype == torch.float32
+
+
 class _Quantised(nn.Module):
     storage_dtype = "nf4"
 
