@@ -9,8 +9,7 @@ The inputs of `to_k` and `to_v` of every attention layer are changed by hooks, s
 (SDPA, xformers, slices, PAG) and its weights: LoRAs, saving and offloading see nothing of it.
 
 Affine networks are multiplied out to one product with the input. Folding them into the weights of `to_k` and `to_v`
-would save 2 to 3 % of a forward more (measured on a CPU, widths 320 and 640),
-and saved pipelines and LoRAs would have them.
+would save 2 to 3 % of a forward more (measured on a CPU, widths 320 and 640), and saved pipelines would have them.
 """
 
 from __future__ import annotations

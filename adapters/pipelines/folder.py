@@ -25,6 +25,7 @@ _CLASSES = {
     "tokenizer": ("transformers", _TOKENIZERS),
     "tokenizer_2": ("transformers", _TOKENIZERS),
 }
+_NOT_THERE = "is not there: it must be a folder on this computer, nothing is downloaded"
 _CHANNELS = 4
 #: What a U-Net of this class may take besides text, timestep and SDXL's vector.
 _MORE_INPUTS = ("class_embed_type", "num_class_embeds", "time_cond_proj_dim", "encoder_hid_dim", "encoder_hid_dim_type")
@@ -64,7 +65,8 @@ def read(path: Path) -> Folder:
         AdapterError: it is no such folder, of another kind of model, or something in it is missing or broken.
     """
     if not is_folder(path):
-        raise AdapterError(f"{path} is not a folder" if path.exists() else f"{path} is not there")
+        what = "is not a folder: checkpoints in one file are for --ckpt" if path.exists() else _NOT_THERE
+        raise AdapterError(f"{path} {what}")
     if not (path / INDEX).is_file():
         raise AdapterError(f"{path} has no {INDEX}, so it is no folder in the form of diffusers")
     index = _json(path, INDEX)

@@ -105,7 +105,8 @@ def fill(module: nn.Module, part: str, tensors: Mapping[str, Tensor], dtype: tor
             is_, should = (list(each.shape) for each in (named[name], tensor))
             raise AdapterError(f"{name} of {part} has the shape {is_}, and {part}/config.json says {should}")
     # Copies: what is mapped from a file would change with it, and where it begins there some kernels round otherwise.
-    given = {name: named[name].to(dtype, copy=True) for name in wanted if name in named}
+    used = {name: each for name, each in named.items() if name in wanted and each.is_floating_point()}
+    given = {name: each.to(dtype, copy=True) for name, each in used.items()}
     module.load_state_dict(given, strict=False, assign=True)
     for name, buffer in list(module.named_buffers()):
         if buffer.is_meta:  # CLIP's numbers of positions

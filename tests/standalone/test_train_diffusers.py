@@ -162,7 +162,7 @@ def _without_a_tensor(folder: Path) -> None:
 
 
 WRONG: list[tuple[Callable[[Path], Any], str]] = [
-    (shutil.rmtree, "{folder} is not there"),
+    (shutil.rmtree, "{folder} is not there: it must be a folder on this computer, nothing is downloaded"),
     (lambda at: (at / INDEX).unlink(), "{folder} has no model_index.json"),
     (lambda at: (at / INDEX).write_text("{"), "model_index.json cannot be read: "),
     (lambda at: (at / INDEX).write_text("[]"), "model_index.json is no table of values"),
@@ -249,7 +249,7 @@ def test_the_command_names_its_argument_and_writes_nothing(command: Any, job: Pa
     ("arguments", "sentence"),
     [
         (["--ckpt", "{job}"], "argument --ckpt: not allowed with argument --diffusers"),
-        (["--diffusers", "{job}"], "--diffusers: {job} is not a folder"),
+        (["--diffusers", "{job}"], "--diffusers: {job} is not a folder: checkpoints in one file are for --ckpt"),
         (["--set", "preview.sampler=DPM++ 3M SDE"], "preview.sampler: must be one of Euler a, Euler, "),
         (["--set", "embedding.trains=embedding"], "embedding.trains: embeddings cannot be trained in this host"),
         (["--data-dir", "{job}/below"], "--data-dir: {job}/below cannot be used: "),
