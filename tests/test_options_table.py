@@ -57,5 +57,14 @@ def test_the_table_says_what_load_settings_does():
         if name in kohya_form._SAME:
             assert f"`{kohya_form._SAME[name]}`" in f"{here} {note}", name
     told = {*kohya_form._SAME, *kohya_form._OTHERWISE, *kohya_form._SWITCHES}
-    own = {"lr", "steps", "optimizer", "max_resolution", "folder", "regularisation_folder", "more_folders"}
+    own = {
+        "lr",
+        "steps",
+        "optimizer",
+        "max_resolution",
+        "folder",
+        "regularisation_folder",
+        "more_folders",
+        "validation_folder",
+    }
     assert told - own <= set(KOHYA)

@@ -115,8 +115,8 @@ class Dataset:
 
     @property
     def taught(self) -> list[int]:
-        """Numbers of the samples that are not regularisation pictures."""
-        return [number for number, sample in enumerate(self.samples) if not sample.subset.is_regularisation]
+        """Numbers of the samples that are neither regularisation pictures nor held out by their folder."""
+        return [number for number, sample in enumerate(self.samples) if sample.subset.is_taught]
 
     @cached_property
     def _step_of(self) -> dict[int, dict[int, int]]:
@@ -242,11 +242,15 @@ class Dataset:
         return not self.is_deterministic and rules.is_dropped(self.seed, epoch, item)
 
     def split(self, held_out: int) -> tuple[Dataset, Dataset]:
-        """Return the pictures to train on, and `held_out` others: the same ones in every run over the same pictures."""
+        """Return the pictures to train on, and others: those of a folder for that, and `held_out` of the rest.
+
+        These are the same ones in every run over the same pictures.
+        """
         taught = self.taught
         generator = torch.Generator().manual_seed(derived_seed(0, "held out", len(taught)))
         order = torch.randperm(len(taught), generator=generator).tolist()
-        held = {taught[place] for place in order[:held_out]}
+        held = {number for number, sample in enumerate(self.samples) if sample.subset.is_held_out}
+        held |= {taught[place] for place in order[:held_out]}
         parts = ([s for n, s in enumerate(self.samples) if (n in held) == is_held] for is_held in (False, True))
         trained, rest = (replace(self, samples=tuple(part)) for part in parts)
         return trained, replace(rest, is_deterministic=True, sampling="deterministic")

@@ -83,8 +83,10 @@ class PictureScan:
             return "pictures that cannot be used prevent a run from starting"
         if not self.samples:
             return self._why_empty()
-        if not all(sample.subset.is_regularisation for sample in self.samples):
+        if any(sample.subset.is_taught for sample in self.samples):
             return ""
+        if any(sample.subset.is_held_out for sample in self.samples):
+            return "only pictures for validation are left; there is nothing to learn"
         if self.passed_over or not all(one.subset.is_regularisation for one in self.left_out):
             return "only regularisation pictures are left; there is nothing to learn"
         return "there are only regularisation pictures; there is nothing to learn"

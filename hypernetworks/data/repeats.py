@@ -83,7 +83,7 @@ def check_shown(subsets: Iterable[tuple[Subset, int]]) -> None:
                 f"data.{subset.setting}",
                 f"{shown_path(subset.folder)} would be repeated {subset.repeats:,} times; at most are {MOST_REPEATS:,}",
             )
-        if not subset.is_regularisation:
+        if subset.is_taught:
             shown += subset.repeats * pictures
             most = subset if most is None or subset.repeats > most.repeats else most
     if most is not None and shown > MOST_SHOWN:

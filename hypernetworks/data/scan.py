@@ -76,7 +76,7 @@ def scan_pictures(settings: DataSettings, name: str, seed: int, hooks: ScanHooks
     """
     base = described(settings, base_subset(settings, name))
     subsets = [_weighted(subset, settings.regularisation_weight) for subset in named_subsets(settings, base)]
-    of_subsets = [(subset, _pictures(subset)) for subset in subsets]
+    of_subsets = _without_held_out([(subset, _pictures(subset)) for subset in subsets])
     check_shown((subset, len(one.pictures)) for subset, one in of_subsets)
     found = [(path, subset) for subset, one in of_subsets for path in one.pictures if subset.repeats]
     by_setting: Counter[tuple[str, Path]] = Counter()
@@ -143,6 +143,22 @@ def _pictures(subset: Subset) -> Found:
     if not found.pictures and subset.repeats:
         raise SettingsError(f"data.{subset.setting}", f"{shown_path(folder)} holds no picture")
     return found
+
+
+def _without_held_out(of_subsets: list[tuple[Subset, Found]]) -> list[tuple[Subset, Found]]:
+    """Return the pictures of subsets without those, to be trained, that another one holds out."""
+    held = {os.path.realpath(path) for subset, found in of_subsets if subset.is_held_out for path in found.pictures}
+    if not held:
+        return of_subsets
+    return [
+        (subset, found)
+        if subset.is_held_out
+        else (
+            subset,
+            replace(found, pictures=tuple(one for one in found.pictures if os.path.realpath(one) not in held)),
+        )
+        for subset, found in of_subsets
+    ]
 
 
 def _shared(of_subsets: Iterable[tuple[Subset, Found]]) -> Iterator[str]:

@@ -23,7 +23,7 @@ MASKS = ("off", "alpha", "file")
 LATENTS = ("deterministic", "once", "random")
 
 
-_BY_USE = sorted(SOURCES.values(), key=lambda one: not one.is_taught)
+_BY_USE = sorted(SOURCES.values(), key=lambda one: (not one.is_taught, not one.is_held_out))
 
 
 @dataclass(frozen=True)

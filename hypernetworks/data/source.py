@@ -27,7 +27,8 @@ class Source:
         name: the setting that names the pictures; the source is used where that is not empty.
         order: position among the sources; pictures of smaller numbers come first.
         options: its settings, `name` among them.
-        is_taught: whether its pictures are to be learned; others are for regularisation.
+        is_taught: whether its pictures are to be learned; others are for regularisation, or held out.
+        is_held_out: whether its pictures are for the validation loss alone.
         names_paths: returns the files and folders that the file of this setting names, for a host that confines them.
         first: returns the first folder or file in the text of this setting, which names the dataset.
         subsets: the decorated function; raises SettingsError for what it cannot read.
@@ -37,6 +38,7 @@ class Source:
     order: float
     options: OwnOptions = field(default_factory=dict)
     is_taught: bool = True
+    is_held_out: bool = False
     names_paths: Callable[[Path], Iterable[Path]] = lambda _: ()
     first: Callable[[str], str] = str
     subsets: Find = field(init=False)
@@ -91,6 +93,11 @@ def described(settings: Any, base: Subset) -> Subset:
         if getattr(settings, one.name):
             base = one.describe(settings, base)
     return base
+
+
+def of_held_out() -> list[str]:
+    """Return the names of the settings that name pictures for the validation loss alone."""
+    return [one.name for one in SOURCES.values() if one.is_held_out]
 
 
 def named_subsets(settings: Any, base: Subset) -> list[Subset]:

@@ -27,6 +27,7 @@ class Subset:
         is_listed: whether only pictures in the metadata count, and an entry without its picture is a problem.
         skipped_area_px: pictures with this number of pixels or fewer are passed over.
         is_regularisation: its pictures take as many turns in an epoch as all others of its dataset together.
+        is_held_out: its pictures are not trained; the validation loss is measured on them.
         dataset: number of the dataset it belongs to.
         setting: the setting that names it, for errors.
         passed_over_by: what sets repeats of 0.
@@ -50,6 +51,12 @@ class Subset:
     is_listed: bool = False
     skipped_area_px: int = 0
     is_regularisation: bool = False
+    is_held_out: bool = False
     dataset: int = 0
     setting: str = "folder"
     passed_over_by: str = "num_repeats = 0"
+
+    @property
+    def is_taught(self) -> bool:
+        """Whether its pictures are to be learned."""
+        return not (self.is_regularisation or self.is_held_out)

@@ -18,6 +18,7 @@ from ..base.outside import shown_path
 from ..data.dataset import held_out_count
 from ..data.pictures.finding import find_pictures
 from ..data.settings import DataSettings
+from ..data.source import of_held_out
 from ..pages.charts import Curve, draw_chart
 from ..pages.sentences import in_page_words
 from ..train.optim.own_rates import unused_rate
@@ -106,7 +107,7 @@ def planned_rates(tables: Mapping[str, Mapping[str, Any]]) -> PlannedRates:
             data = DataSettings.from_mapping(tables["data"])
             if not data.folder:
                 raise SettingsError("folder", "the pictures of other folders are counted by Check; this needs a folder")
-            per_epoch = _epoch_steps(data, train, _count_pictures(Path(data.folder)))
+            per_epoch = _epoch_steps(data, train, _count_pictures(data))
     with _section("train"):
         steps = train.steps(per_epoch or 1)
     with _section("schedule"):
@@ -157,9 +158,17 @@ def _epoch_steps(data: DataSettings, train: TrainSettings, pictures: int) -> int
     return -(-batch_count // train.gradient_accumulation)
 
 
-def _count_pictures(folder: Path) -> int:
+def _count_pictures(data: DataSettings) -> int:
+    """Return how many pictures there are, without those in a folder for validation within."""
+    folder, held_out = (
+        Path(data.folder),
+        [Path(name).resolve() for one in of_held_out() if (name := getattr(data, one))],
+    )
     try:
-        count = len(find_pictures(folder).pictures)
+        found = find_pictures(folder).pictures
+        count = len(found)
+        if held_out:
+            count -= sum(any(place in path.resolve().parents for place in held_out) for path in found)
     except DatasetError as error:
         raise SettingsError("folder", str(error)) from error
     if not count:

@@ -83,11 +83,11 @@ def plan_study(
 
 def check(job: Job, settings: TuneSettings, space: Space) -> None:
     """Raise SettingsError where a job cannot be tried as the settings say, whatever its files hold."""
-    if VALIDATION in settings.objectives and not job.train.validation_share:
+    if VALIDATION in settings.objectives and not job.validates:
         raise SettingsError(
             "train.validation_share",
-            "is 0, but the trials are judged by validation loss; hold out a share such as 0.2, or judge by style "
-            "distance",
+            "is 0, but the trials are judged by validation loss; hold out a share such as 0.2, name a "
+            "data.validation_folder, or judge by style distance",
         )
     shapes = [one.address for one in space.parameters if one.address.startswith("network.")]
     if shapes and job.network.file and "network.file" not in shapes:

@@ -13,6 +13,7 @@ from ...base.intervals import counts_epochs
 from ...base.options import Settings, read_sections, take
 from ...base.suggestions import meant, or_known
 from ...data.settings import DataSettings
+from ...data.source import of_held_out
 from ...network.settings import CreateSettings, NetworkSettings, ShapeSettings
 from ..optim.schedules import Schedule, StepSchedule, parse
 from .embedding import BOTH, EmbeddingSettings
@@ -151,6 +152,11 @@ class Job:
         return cls(**sections)
 
     @property
+    def validates(self) -> bool:
+        """Whether pictures are held out to measure the validation loss on."""
+        return bool(self.train.validation_share) or any(getattr(self.data, name) for name in of_held_out())
+
+    @property
     def counts_epochs(self) -> bool:
         """Whether its length or its rates are in epochs, so that they depend on the dataset."""
         return _counts_epochs(self.schedule, self.train)
@@ -240,8 +246,12 @@ def _between(sections: Mapping[str, Any], tables: Mapping[str, Any]) -> Iterator
         yield SettingsError("embedding.names", f"{output.name} is the name of the network; give the word another one")
     if embedding and output and embedding.trains_words and output.huggingface_repo:
         yield SettingsError("output.huggingface_repo", "sends networks, and none can be sent with embeddings; empty it")
-    if _alone(tables, "output", "save_best") and _alone(tables, "train", "validation_share") == 0:
-        yield SettingsError("output.save_best", "needs a train.validation_share to measure on")
+    share, held_out = _alone(tables, "train", "validation_share"), [_alone(tables, "data", n) for n in of_held_out()]
+    if _alone(tables, "output", "save_best") and share == 0 and not any(held_out):
+        reason = "needs a train.validation_share or a data.validation_folder to measure on"
+        yield SettingsError("output.save_best", reason)
+    if share and any(held_out):
+        yield SettingsError("train.validation_share", "must be 0 where data.validation_folder holds pictures out")
 
 
 def _alone(tables: Mapping[str, Any], section: str, name: str) -> Any:

@@ -69,6 +69,7 @@ def test_one_file_is_a_source_or_a_description_with_its_settings(tmp_path):
     assert form == [
         ["repeats", "folder_repeats", "weight", "list_file", "list_repeats"],
         ["more_folders", "dataset_config"],
+        ["validation_folder"],
         ["regularisation_folder", "regularisation_weight"],
     ]
     assert is_inside

@@ -80,7 +80,7 @@ def test_fields_nobody_has_filled_in_yet_are_no_reproach():
 
 def test_sentences_use_the_labels_of_the_form():
     said = train_entry.problems(tables(output__save_best=True))
-    assert said == {"output.save_best": "needs a “Validation share” to measure on"}
+    assert said == {"output.save_best": "needs a “Validation share” or a “Validation folder” to measure on"}
     many = SettingsError.joined([SettingsError("a", "raise train.max_steps"), SettingsError("b", "no")])
     assert [error.reason for error in train_entry.in_words(many).errors] == ["raise “Steps”", "no"]
     worded = train_entry.in_words(TrainingError("raise train.max_steps to continue"))
