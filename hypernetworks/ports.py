@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -205,10 +205,15 @@ class Desk(Protocol):
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Name and short hash of the model a network is trained on."""
+    """Name and short hash of the model a network is trained on.
+
+    Attributes:
+        parts: files that take the place of its VAE or text encoder, by the setting that names them.
+    """
 
     name: str
     short_hash: str
+    parts: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -225,6 +230,7 @@ class Ports:
         ranks: the processes that take the steps together.
         words: the text encoder for words that are trained; None where the host has no such way.
         embedding_dir: folder of embeddings whose job names no folder.
+        has_parts: whether VAE, text encoder and settings of texts are those of `job.model`, where it names any.
     """
 
     encoder: Encoder
@@ -241,3 +247,4 @@ class Ports:
     ranks: Ranks = ALONE
     words: WordEncoder | None = None
     embedding_dir: Path | None = None
+    has_parts: bool = False

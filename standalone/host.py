@@ -76,6 +76,7 @@ def prepare(argv: list[str], extension: bool = True) -> Host:
         Path(cmd.cmd_opts.hypernetwork_dir),
         Path(cmd.cmd_opts.embeddings_dir),
         host.data_dir / "outputs",
+        Path(host.module("paths").models_path, "VAE"),
     ):
         folder.mkdir(parents=True, exist_ok=True)
     shared = host.module("shared")
@@ -83,6 +84,7 @@ def prepare(argv: list[str], extension: bool = True) -> Host:
     shared.opts.__init__(shared.options_templates())
     host.module("devices").configure()
     host.module("sd_models").list_models()
+    host.module("sd_vae").refresh_vae_list()
     _load_extensions(host)
     host.module("sd_models").choose_first()
     return host
@@ -103,6 +105,7 @@ def _load_extensions(host: Host) -> None:
     shared.reload_hypernetworks()
     sd_hijack = host.module("sd_hijack")
     shared.opts.onchange("cross_attention_optimization", sd_hijack.apply_optimizations, call=False)
+    shared.opts.onchange("sd_vae", lambda: host.module("sd_vae").reload_vae_weights(), call=False)
     shared.opts.onchange("sd_model_checkpoint", lambda: host.module("sd_models").reload_model_weights(), call=False)
 
 

@@ -26,6 +26,7 @@ _TITLES = {
     "preview": "Previews",
     "output": "Output",
     "embedding": "Embedding (textual inversion)",
+    "model": "VAE and text encoder",
 }
 _PREFIX = "ss_"
 _VALUE = 300

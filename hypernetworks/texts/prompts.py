@@ -62,12 +62,15 @@ def _sections(parts: list[Part]) -> list[list[Part]]:
     return [[part for part in section if part[0]] for section in sections]
 
 
-def weighted(hidden: Tensor, weights: Tensor) -> Tensor:
-    """Multiply the encoder's output [chunks, tokens, width] by weights [chunks, tokens]; keep each chunk's mean.
+def weighted(hidden: Tensor, weights: Tensor, keeps_mean: bool = True) -> Tensor:
+    """Multiply the encoder's output [chunks, tokens, width] by weights [chunks, tokens].
 
-    A mean near 0 says nothing about the size of the numbers: there they are not scaled back.
+    Each chunk keeps its mean, unless told not to. A mean near 0 says nothing about the size of the
+    numbers: there they are not scaled back.
     """
     heavier = hidden * weights[..., None].to(hidden.dtype)
     old, new = (each.float().mean((1, 2), keepdim=True) for each in (hidden, heavier))
+    if not keeps_mean:
+        return heavier
     has_mean = new.abs() > _MEAN_SHARE * heavier.float().abs().mean((1, 2), keepdim=True)
     return heavier * torch.where(has_mean, old / new, torch.ones_like(new)).to(hidden.dtype)

@@ -16,7 +16,7 @@ from ..data.scan import read_dataset
 from ..embedding.vectors import Embeddings
 from ..kernels import attention
 from ..network.hypernetwork import Hypernetwork
-from ..ports import Denoiser, PictureRequest, Ports
+from ..ports import PictureRequest, Ports
 from .memory_plan import MemoryPlan, plan_memory
 from .optim import own_rates, schedules
 from .optim.precision import Precision
@@ -25,15 +25,14 @@ from .origin import Origin
 from .paths import OutputPaths
 from .rate_search import Horizons
 from .resume import changes_since, state_to_resume
-from .settings.job import Job
+from .settings.job import Job, ModelSettings
 from .state import Learning
 from .state_file import SavedRun
-from .tracking import uploads
+from .tracking import remarks, uploads
 from .tracking.previews import preview_requests
 from .words.starting import learnt, taking, to_train, words_of_captions
 
 _SHOWN_SIZES = 8
-_XL_PX, _XL_WIDTH = 1024, 2048
 
 
 @dataclass(frozen=True)
@@ -158,7 +157,7 @@ def make_plan(job: Job, ports: Ports, resume: bool = False) -> TrainingPlan:
         paths = OutputPaths.of(job, ports, resume)
     with errors:
         Precision(job.train.precision, denoiser.device, denoiser.dtype)
-    _check_packages(job, denoiser, errors)
+    _check_outside(job, ports, errors)
     with errors:
         cache = _latent_cache(job, ports)
         known = cache.known_pictures() if cache else {}
@@ -201,7 +200,7 @@ def make_plan(job: Job, ports: Ports, resume: bool = False) -> TrainingPlan:
         resumed=resumed,
         origin=origin,
         idle=job.idle_on(denoiser.device),
-        remarks=(*prompts.remarks, *_remarks(job, training, ports)),
+        remarks=(*prompts.remarks, *remarks.of_plan(job, training, ports)),
         changes=changes_since(resumed, origin, job, end_step) if resumed else (),
         run=(resumed.run if resumed else "") or secrets.token_hex(8),
     )
@@ -230,13 +229,18 @@ def _unloaded_bytes(job: Job, ports: Ports) -> int:
     return ports.encoder.loaded_bytes() - kept
 
 
-def _check_packages(job: Job, denoiser: Denoiser, errors: ErrorCollector) -> None:
-    """Collect what is wrong with the packages of others that the run will use."""
+def _check_outside(job: Job, ports: Ports, errors: ErrorCollector) -> None:
+    """Collect what is wrong with the packages of others that the run will use, and with parts it would not have."""
     with errors:  # for any weight: whether it is installed and takes its options
-        check(job.optimizer.name, job.optimizer.arguments, denoiser.device)
+        check(job.optimizer.name, job.optimizer.arguments, ports.denoiser.device)
     with errors:
         if job.output.huggingface_repo:
             uploads.service()
+    usual = ModelSettings()
+    with errors:
+        chosen = [name for name in vars(usual) if getattr(job.model, name) != getattr(usual, name)]
+        if chosen and not ports.has_parts:
+            raise SettingsError(f"model.{chosen[0]}", "is not taken here; it is for the WebUI and the embedded host")
 
 
 def _latent_cache(job: Job, ports: Ports) -> Cache | None:
@@ -246,40 +250,6 @@ def _latent_cache(job: Job, ports: Ports) -> Cache | None:
     if (what := not_folder(folder)) is not None:
         raise SettingsError("data.cache", f"{folder} is {what}, where encoded pictures are kept; move it away")
     return Cache(folder, job.data.cache_limit_mb)
-
-
-def _remarks(job: Job, training: Dataset, ports: Ports) -> tuple[str, ...]:
-    ranks = ports.ranks.size
-    told = _idle_ranks(job, training, ranks), _too_small(ports.denoiser, training), training.anew()
-    return (*_unused_rate(job), *(sentence for one in told for sentence in one))
-
-
-def _unused_rate(job: Job) -> tuple[str, ...]:
-    """Return a sentence where the optimizer takes no notice of the learning rate."""
-    sentence = own_rates.unused_rate(job.optimizer.name, job.optimizer.arguments)
-    return (sentence,) if sentence else ()
-
-
-def _idle_ranks(job: Job, training: Dataset, ranks: int) -> tuple[str, ...]:
-    """Return a sentence where more processes share a step than it has pictures."""
-    most = max(kind.batch_size for kind in training.kinds) * job.train.gradient_accumulation
-    if ranks <= most:
-        return ()
-    return (
-        f"{ranks - most} of {ranks} processes have nothing to do, as a step has at most {most} "
-        f"{'picture' if most == 1 else 'pictures'}: raise data.batch_size or train.gradient_accumulation.",
-    )
-
-
-def _too_small(denoiser: Denoiser, training: Dataset) -> tuple[str, ...]:
-    """Return a sentence where SDXL, told by the width of its texts, gets pictures far below the size it knows."""
-    largest = max(training.kinds, key=lambda kind: kind.width_px * kind.height_px)
-    if denoiser.widths[0] != _XL_WIDTH or largest.width_px * largest.height_px > _XL_PX**2 / 2:
-        return ()
-    return (
-        f"SDXL knows pictures of about {_XL_PX} x {_XL_PX} pixels, and these have at most {largest.width_px} x "
-        f"{largest.height_px}: raise data.width and data.height.",
-    )
 
 
 def _sizes(dataset: Dataset) -> str:

@@ -209,6 +209,7 @@ class Saver:
             "dataset": {"name": _dataset_name(plan.job), "pictures": len(plan.dataset)},
             "run": plan.run,
             "prediction": self.prediction,
+            "parts": dict(self.checkpoint.parts),
             "saved": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         }
         return replace(

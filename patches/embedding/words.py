@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from modules import processing, shared
+from modules import shared
 from torch import Tensor
 
 from ...hypernetworks.base.errors import SettingsError
 from ...hypernetworks.conditioning import Conditioning
 from ...hypernetworks.embedding.vectors import SINGLE
 from ...hypernetworks.train.settings.job import Job
+from .. import parts
 from ..model import encoders, temporary
 
 #: The most tokens of an initial text that count: what one part of a text has room for.
@@ -98,9 +99,7 @@ def list_again(job: Job) -> None:
     if not job.words:
         return
     _database().load_textual_inversion_embeddings(force_reload=True)
-    kind: Any = getattr(processing, "StableDiffusionProcessing", None)
-    if hasattr(kind, "cached_c"):  # what prompts were before, which the host keeps by their text alone
-        kind.cached_c, kind.cached_uc = [None, None], [None, None]
+    parts.forget_prompts()
 
 
 def _database() -> Any:

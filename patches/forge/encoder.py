@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ...hypernetworks.conditioning import Conditioning
 from ...hypernetworks.kernels.tensors import raw_bytes
-from .. import backend
+from .. import backend, parts
 from ..model.encoders import HostEncoder, bytes_on_gpu, fingerprint, text_settings
 
 #: Limits of the logarithm of the variance, as in the VAE's own posterior.
@@ -53,7 +53,7 @@ class ForgeEncoder(HostEncoder):
 
     def encode_texts(self, texts: Sequence[str]) -> Sequence[Conditioning]:
         """Return the conditionings of the texts, each as the host encodes it alone; raises what others' do."""
-        with backend.without_changes():
+        with backend.without_changes(), parts.applied():
             if hasattr(shared.sd_model, "set_clip_skip"):  # the host sets it for each picture
                 shared.sd_model.set_clip_skip(int(shared.opts.CLIP_stop_at_last_layers))
             # Copies, because the host makes them in torch's inference mode.

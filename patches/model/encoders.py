@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from ...hypernetworks.base.errors import TrainingError
 from ...hypernetworks.conditioning import Conditioning
 from ...hypernetworks.kernels.tensors import digest
+from .. import parts
 from . import conditioning, temporary
 
 VAE, TEXT = "first_stage_model", "cond_stage_model"
@@ -111,7 +112,7 @@ def encoded_alone(texts: Sequence[str]) -> list[Conditioning]:
     found: dict[str, Conditioning] = {}
     # The host restores the mean of weighted texts over all texts that it encodes together ...
     plain = [text for text in texts if not _WEIGHTS.search(text)]
-    with needed(TEXT):
+    with needed(TEXT), parts.applied():
         together = _conditionings(plain) if plain else []
         if together and len(together[0].text) == _PART_TOKENS:
             found = dict(zip(plain, together, strict=True))
@@ -228,7 +229,8 @@ def fingerprint(module: nn.Module, *more: Any) -> str:
 def text_settings() -> list[Any]:
     """Return plain values on which the encoding of a text depends besides the weights."""
     options = _TEXT_OPTIONS if not hasattr(shared.sd_model, "conditioner") else (*_TEXT_OPTIONS, *_XL_TEXT_OPTIONS)
-    values = [getattr(shared.opts, name, None) for name in options]
+    with parts.applied():
+        values = [getattr(shared.opts, name, None) for name in options]
     return [*values, *_embeddings()]
 
 

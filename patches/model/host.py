@@ -24,7 +24,7 @@ from ...hypernetworks.network.hypernetwork import Hypernetwork
 from ...hypernetworks.pages import sentences
 from ...hypernetworks.ports import Checkpoint, Computing, Ports, Progress
 from ...hypernetworks.train.noise import zero_terminal_snr
-from .. import backend
+from .. import backend, parts
 from ..patching import patch_set, switches
 from . import activation_memory, attention_layers, lean_layers, recomputing, temporary, unet_attention
 from .conditioning import check, for_model, vector_width
@@ -212,11 +212,12 @@ def ports(progress: Progress | None = None, denoiser: HostDenoiser | None = None
         denoiser=denoiser,
         previewer=HostPreviewer(),
         progress=progress or HostProgress(),
-        checkpoint=Checkpoint(info.model_name, info.shorthash or ""),
+        checkpoint=Checkpoint(info.model_name, info.shorthash or "", parts.in_place()),
         network_dir=network_dir(),
         log_dir=Path(paths.data_path) / "outputs" / "training",
         find_subject=find_subject,
         find_sampler=find_sampler,
+        has_parts=True,
     )
 
 

@@ -15,7 +15,7 @@ from ...hypernetworks.base.errors import SettingsError
 from ...hypernetworks.network.hypernetwork import Hypernetwork
 from ...hypernetworks.ports import PictureRequest
 from ...hypernetworks.train.tracking import sampler_names, together
-from .. import backend
+from .. import backend, parts
 from . import encoders, temporary
 from .loaded import Loaded
 
@@ -104,6 +104,7 @@ def _schedules() -> Sequence[Any]:
 def _pictures(requests: Sequence[PictureRequest]) -> list[Image.Image]:
     pictures: list[Image.Image] = []
     with ExitStack() as stack:
+        stack.enter_context(parts.applied())
         stack.enter_context(temporary.preserved_rng())
         stack.enter_context(temporary.preserved_state())
         stack.enter_context(temporary.quiet_total())

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ...hypernetworks.base.errors import TrainingError, WorkbenchError
 from ...hypernetworks.ports import BetweenSteps
+from .. import parts
 from ..model import lending, temporary
 from ..patching.error_reports import report_unexpected
 from .run import PAUSED, RUNNING, Run
@@ -79,6 +80,7 @@ class RunDesk:
         with ExitStack() as stack:
             stack.enter_context(steps.aside())
             stack.enter_context(temporary.preserved_rng())
+            stack.enter_context(parts.aside())
             stack.enter_context(lending.lent())
             run.state = PAUSED
             stack.callback(setattr, run, "state", RUNNING)

@@ -20,7 +20,7 @@ from ...hypernetworks.ports import BetweenSteps, Ports, Progress
 from ...hypernetworks.ranks import ALONE, Ranks
 from ...hypernetworks.train import FoundRate, TrainResult, find_rate, make_plan, train
 from ...hypernetworks.train.settings.job import Job
-from .. import backend, forge
+from .. import backend, forge, parts
 from ..embedding import words
 from ..forge.denoiser import check_checkpoint
 from ..model import attention_layers, conditioning, host
@@ -84,7 +84,7 @@ def _with_other_gpus(job: Job, ports: Ports, resume: bool) -> AbstractContextMan
 def at_work(job: Job, progress: Progress | None = None) -> Iterator[Ports]:
     """Begin the active run with `job`, and yield the ports to do it with; raises WorkbenchError as `run_job` does."""
     run = runs.begin(job)
-    with _freed_memory(), turns.kept(), _shown(run) as shown, _embeddings_listed(job):
+    with _freed_memory(), turns.kept(), _shown(run) as shown, _embeddings_listed(job), parts.chosen(job.model):
         ports = _ports(job, progress or shown)
         yield ports if run is None else replace(ports, desk=RunDesk(run))
 
@@ -96,14 +96,14 @@ def check_job(job: Job, resume: bool = False) -> list[str]:
     Raises:
         WorkbenchError: as in `run_job`, but all settings that do not fit at once.
     """
-    with turns.kept(), _shown(runs.active) as shown:
+    with turns.kept(), _shown(runs.active) as shown, parts.chosen(job.model):
         return make_plan(job, _ports(job, shown), resume).lines()
 
 
 @report_unexpected()
 def find_rate_for(job: Job, progress: Progress | None = None) -> FoundRate:
     """Try rates on copies that are thrown away; raises WorkbenchError as `run_job` does."""
-    with _freed_memory(), turns.kept(), _shown(runs.active) as shown:
+    with _freed_memory(), turns.kept(), _shown(runs.active) as shown, parts.chosen(job.model):
         return find_rate(job, _ports(job, progress or shown))
 
 

@@ -13,6 +13,7 @@ import safetensors
 import torch
 from hypernetwork_workbench.hypernetworks.base.disk import walk
 from hypernetwork_workbench.hypernetworks.base.errors import HypernetworkFileError
+from hypernetwork_workbench.hypernetworks.base.forms import UnfitError
 from safetensors.torch import load_file
 
 from modules import devices, hashes, paths, safe, script_callbacks, sd_models_config, shared
@@ -140,6 +141,11 @@ def load_model(info: CheckpointInfo) -> Any:
     info.shorthash = info.sha256[:10] if info.sha256 else None
     model.sd_checkpoint_info, model.sd_model_hash = info, info.shorthash
     importlib.import_module("modules.sd_hijack").apply_optimizations()
+    if shared.opts.sd_vae != "None":
+        try:
+            importlib.import_module("modules.sd_vae").put_into(model)
+        except (OSError, HypernetworkFileError, UnfitError) as error:
+            log.warning("The VAE %s of the settings is not used: %s", shared.opts.sd_vae, error)
     shared.sd_model = model
     importlib.import_module("modules.sd_hijack").model_hijack.embedding_db.load_textual_inversion_embeddings(True)
     script_callbacks.model_loaded_callback(model)

@@ -130,6 +130,7 @@ class TextEncoder(nn.Module):
         start, end = tokenizer.bos_token_id, tokenizer.eos_token_id
         # SD2's encoder was trained with 0 after the end mark, SD1's with the end mark again.
         pad = 0 if self.skip else end
+        is_weighted = shared.opts.emphasis != "Ignore"
         prompts, _ = self.process_texts(texts)
         count = max(map(len, prompts))
         ids, weights = [], []
@@ -138,7 +139,8 @@ class TextEncoder(nn.Module):
             for chunk in [*chunks, *[PromptChunk()] * (count - len(chunks))]:
                 missing = CHUNK - len(chunk.tokens)
                 ids.append([start, *chunk.tokens, end, *[pad] * missing])
-                weights.append([1.0, *chunk.multipliers, 1.0, *[1.0] * missing])
+                heavy = chunk.multipliers if is_weighted else [1.0] * len(chunk.tokens)
+                weights.append([1.0, *heavy, 1.0, *[1.0] * missing])
                 self._fixes.append(chunk.fixes)
         shape = (len(texts), count, CHUNK + 2)
         return torch.tensor(ids).view(shape), torch.tensor(weights).view(shape)
@@ -164,7 +166,8 @@ class TextEncoder(nn.Module):
         tokens, weights = (found.to(device) for found in self.tokenize(list(texts)))
         batch, chunks, length = tokens.shape
         hidden = self.encode(tokens.reshape(batch * chunks, length))
-        return weighted(hidden, weights.view(batch * chunks, length)).reshape(batch, chunks * length, -1)
+        found = weighted(hidden, weights.view(batch * chunks, length), shared.opts.emphasis != "No norm")
+        return found.reshape(batch, chunks * length, -1)
 
     def _put_vectors(self, _layer: nn.Module, _inputs: Any, embedded: torch.Tensor) -> torch.Tensor:
         """Put the vectors of embeddings into the tokens [chunks, 77, width], once after `tokenize`."""
@@ -184,7 +187,8 @@ class TextEncoder(nn.Module):
         """Return the chunks of a text, of at most 75 tokens each; there is at least one, which may be empty."""
         tokenizer, database = clip_tokenizer.load_tokenizer(), self.hijack.embedding_db
         chunks: list[PromptChunk] = []
-        for section in prompt_parser.parse(text):
+        sections = [[(text, 1.0)]] if shared.opts.emphasis == "None" else prompt_parser.parse(text)
+        for section in sections:
             chunk = PromptChunk()
             started = [chunk] if section else []
             for part, weight in section:

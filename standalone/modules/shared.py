@@ -34,6 +34,15 @@ def refresh_checkpoints() -> None:
     _module("sd_models").list_models()
 
 
+def refresh_vaes() -> None:
+    """Look for VAEs again."""
+    _module("sd_vae").refresh_vae_list()
+
+
+def _vaes() -> dict[str, Any]:
+    return {"choices": ["None", *_module("sd_vae").vae_dict]}
+
+
 def _checkpoints() -> dict[str, Any]:
     return {"choices": list(_module("sd_models").checkpoints_list)}
 
@@ -54,6 +63,7 @@ def options_templates() -> dict[str, OptionInfo]:
     strength = {"minimum": 0.0, "maximum": 2.0, "step": 0.05}
     steps = {"minimum": 1, "maximum": 32, "step": 1}
     layers = {"minimum": 1, "maximum": 12, "step": 1}
+    emphases = {"choices": ["None", "Ignore", "Original", "No norm"]}
     return {
         "localization": OptionInfo(
             "None", "Localization", gr.Dropdown, _languages, section=("localization", "Language")
@@ -68,6 +78,13 @@ def options_templates() -> dict[str, OptionInfo]:
         ),
         "CLIP_stop_at_last_layers": OptionInfo(1, "Clip skip", gr.Slider, layers, section=models).info(
             "1 takes the text encoder's last layer, 2 the one before it"
+        ),
+        "emphasis": OptionInfo("Original", "Emphasis mode", gr.Radio, emphases, section=models).info(
+            "what (words:1.2) of a prompt do; None reads brackets as they stand, Ignore drops the weights, No norm "
+            "weighs without keeping the mean"
+        ),
+        "sd_vae": OptionInfo("None", "SD VAE", gr.Dropdown, _vaes, section=models, refresh=refresh_vaes).info(
+            "files in models/VAE; None is the checkpoint's own"
         ),
         "sd_hypernetwork": OptionInfo(
             "None", "Add hypernetwork to prompt", gr.Dropdown, _networks, section=extra, refresh=reload_hypernetworks

@@ -18,6 +18,7 @@ from ...network.settings import CreateSettings, NetworkSettings, ShapeSettings
 from ..optim.schedules import Schedule, StepSchedule, parse
 from .embedding import BOTH, EmbeddingSettings
 from .loss import LossSettings
+from .model import ModelSettings
 from .optimizer import OptimizerSettings
 from .output import OutputSettings, PreviewSettings
 from .schedule import ScheduleSettings
@@ -30,6 +31,7 @@ __all__ = [
     "EmbeddingSettings",
     "Job",
     "LossSettings",
+    "ModelSettings",
     "NetworkSettings",
     "OptimizerSettings",
     "OutputSettings",
@@ -50,6 +52,7 @@ SECTIONS: dict[str, type[Settings]] = {
     "preview": PreviewSettings,
     "output": OutputSettings,
     "embedding": EmbeddingSettings,
+    "model": ModelSettings,
 }
 
 
@@ -102,6 +105,8 @@ OTHER_NAMES = {
     "sample_every_n_steps": "preview.every",
     "sample_prompts": "preview.prompt_file",
     "sample_sampler": "preview.sampler",
+    "vae": "model.vae",
+    "clip_skip": "model.clip_skip",
 }
 _OWN = {name: f"{section}.{name}" for section, kind in reversed(SECTIONS.items()) for name, _, _ in kind.options()}
 _WORDS = dict.fromkeys(("dataset", "dataset_dir", "images", "pictures", "path"), "data.folder")
@@ -138,6 +143,7 @@ class Job:
     preview: PreviewSettings = field(default_factory=PreviewSettings)
     output: OutputSettings = field(default_factory=OutputSettings)
     embedding: EmbeddingSettings = field(default_factory=EmbeddingSettings)
+    model: ModelSettings = field(default_factory=ModelSettings)
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> Job:

@@ -37,6 +37,10 @@ OWN = {
     "output.overwrite": "trials replace nothing",
     "output.resume_changed": "a trial goes on as it was begun",
     "train.validation_share": "the trials could not be compared",
+    "model.vae": "all trials have the model of the study",
+    "model.text_model": "all trials have the model of the study",
+    "model.clip_skip": "all trials have the model of the study",
+    "model.emphasis": "all trials have the model of the study",
 }
 
 

@@ -7,6 +7,7 @@ from hypernetwork_workbench.hypernetworks.data.batches import BatchKind
 from hypernetwork_workbench.hypernetworks.train import plan
 from hypernetwork_workbench.hypernetworks.train.plan import make_plan
 from hypernetwork_workbench.hypernetworks.train.run import train
+from hypernetwork_workbench.hypernetworks.train.tracking import remarks
 
 from tests.support.fake_ports import fake_ports
 from tests.support.runs import make_job
@@ -88,7 +89,7 @@ def test_the_eight_most_common_sizes_are_told(pictures_of, text):
 @pytest.mark.parametrize(("text_width", "width", "is_said"), [(2048, 720, True), (2048, 736, False), (768, 16, False)])
 def test_pictures_far_below_the_size_that_sdxl_knows_are_told(text_width, width, is_said):
     pictures = SimpleNamespace(kinds=[BatchKind(64, 64, 8), BatchKind(width, 720, 1)])
-    said = plan._too_small(SimpleNamespace(widths=(text_width, 640)), pictures)
+    said = remarks._too_small(SimpleNamespace(widths=(text_width, 640)), pictures)
     expected = (
         f"SDXL knows pictures of about 1024 x 1024 pixels, and these have at most {width} x 720: raise data.width and "
         "data.height.",
@@ -97,5 +98,5 @@ def test_pictures_far_below_the_size_that_sdxl_knows_are_told(text_width, width,
 
 
 def test_the_plan_says_so_where_pictures_are_too_small(pictures, tmp_path, monkeypatch):
-    monkeypatch.setattr(plan, "_too_small", lambda *_: ("They are too small.",))
+    monkeypatch.setattr(remarks, "_too_small", lambda *_: ("They are too small.",))
     assert "They are too small." in lines(pictures, tmp_path)

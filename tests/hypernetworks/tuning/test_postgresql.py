@@ -101,7 +101,7 @@ def test_two_machines_do_each_trial_once_also_where_one_of_them_is_killed(pictur
     found = answers[1]
     assert found is not None
     assert [trial[:2] for trial in found["trials"]] == [[number, "complete"] for number in range(6)]
-    networks = [path.name for place in (one, two) for path in (place / "logs" / "fake-tuning").glob("*.pt")]
+    networks = [path.name for place in (one, two) for path in (place / "logs").glob("fake-*-tuning/*.pt")]
     assert sorted(set(networks)) == [f"fake-{number:03d}.pt" for number in range(1, 7)]
     assert len(networks) == 6
     worker = _worker(pictures, f"sqlite:///{tmp_path}/x.db", [{"folder": str(tmp_path / "three")}])

@@ -1,0 +1,111 @@
+"""Weights of VAE and text encoder from other files, in place of the checkpoint's; the old bits come back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from modules import processing, shared
+from torch import Tensor, nn
+
+from ...hypernetworks import files
+from ...hypernetworks.base.errors import HypernetworkFileError, SettingsError
+from ...hypernetworks.base.forms import UnfitError
+from ...hypernetworks.base.outside import shown_path
+from ...hypernetworks.files import state_dicts
+
+VAE, TEXT = "vae", "text_model"
+
+
+@dataclass
+class Exchange:
+    """The weights of a part that are not in the model: those of a file, or the model's own while these are in it.
+
+    Attributes:
+        setting: `VAE` or `TEXT`.
+        number: of several text encoders.
+        label: the file and the start of its SHA-256.
+        kept: by the names that the part has for them.
+    """
+
+    setting: str
+    number: int
+    label: str
+    kept: dict[str, Tensor] = field(default_factory=dict)
+
+    def swap(self) -> None:
+        """Exchange them with those of the loaded model, wherever it is now."""
+        weights = _parts(self.setting)[self.number]
+        with torch.no_grad():
+            for name, kept in list(self.kept.items()):
+                weight = weights[name]
+                self.kept[name] = weight.detach().to("cpu", copy=True)
+                weight.copy_(kept)
+        if self.setting == TEXT:
+            forget_prompts()
+
+
+def read(setting: str, path: Path) -> list[Exchange]:
+    """Return what a file has for a part of the loaded model, not in it yet.
+
+    Raises:
+        SettingsError: it cannot be read, or has nothing of that shape; names `model.vae` or `model.text_model`.
+    """
+    found, problems = [], []
+    try:
+        with state_dicts.opened(path) as (names, get):
+            for number, weights in enumerate(_parts(setting)):
+                prefixes = ["first_stage_model."] if setting == VAE else _text_prefixes(number)
+                try:
+                    kept = state_dicts.fitting(weights, prefixes, names, get)
+                except UnfitError as error:
+                    problems.append(str(error))
+                    continue
+                found.append(Exchange(setting, number, _label(path), kept))
+    except HypernetworkFileError as error:
+        raise SettingsError(f"model.{setting}", str(error)) from error
+    if not found:
+        name, why = shown_path(path), problems[0]
+        raise SettingsError(
+            f"model.{setting}",
+            f"{name} has no VAE of the shape of this model's: {why}"
+            if setting == VAE
+            else f"{name} has no text encoder of the shape of this model's: {why}",
+        )
+    return found
+
+
+def forget_prompts() -> None:
+    """Let the host encode prompts again, which it keeps by their text alone."""
+    kind: Any = getattr(processing, "StableDiffusionProcessing", None)
+    if hasattr(kind, "cached_c"):
+        kind.cached_c, kind.cached_uc = [None, None], [None, None]
+
+
+def _label(path: Path) -> str:
+    file = state_dicts.weights_file(path)
+    name = file.name if file == path else f"{path.name}/{file.name}"
+    return f"{name} [{files.short_hash(file)}]"
+
+
+def _parts(setting: str) -> list[dict[str, Tensor]]:
+    """Return the weights of the VAE, or of each text encoder, by the names that checkpoints have for them."""
+    model = shared.sd_model
+    if setting == VAE:
+        return [dict(_named(model.first_stage_model))]
+    encoder = model.cond_stage_model
+    encoders: Iterable[nn.Module] = getattr(encoder, "embedders", None) or [encoder]
+    return [weights for one in encoders if (weights := dict(_named(one)))]
+
+
+def _named(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    for name, weight in module.named_parameters():
+        # The host puts its own layers around some, which keep them as `wrapped`.
+        yield ".".join(part for part in name.split(".") if part != "wrapped"), weight
+
+
+def _text_prefixes(number: int) -> list[str]:
+    return ["cond_stage_model.", f"conditioner.embedders.{number}."]
