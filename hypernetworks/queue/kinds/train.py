@@ -28,6 +28,11 @@ class TrainJob(QueuedJob):
     job: Job
     create: CreateSettings | None = None
 
+    def __post_init__(self) -> None:
+        """Raise SettingsError where a network would be made that is not trained."""
+        if self.create is not None and not self.job.embedding.trains_network:
+            raise SettingsError("embedding.trains", "trains no network, so none is to be made first; choose another")
+
     @property
     def title(self) -> str:
         """The name of the network."""
@@ -41,7 +46,7 @@ class TrainJob(QueuedJob):
     @property
     def is_new(self) -> bool:
         """Whether the network is made first."""
-        return self.create is not None or not self.job.network.file
+        return self.job.embedding.trains_network and (self.create is not None or not self.job.network.file)
 
     def on(self, file: str) -> Job:
         """Return the settings of the run on the network in `file`."""

@@ -14,6 +14,7 @@ from ....hypernetworks.queue.waits import hindered, sentence
 from ....hypernetworks.train.settings.job import Job
 from ....hypernetworks.train.settings.job_file import table_text
 from ....hypernetworks.train.tracking.monitor import clock
+from ...runs.job import trains_words_alone
 
 _KINDS = {
     "train": "training",
@@ -54,7 +55,8 @@ def create_and_train(create: CreateSettings, tables: Mapping[str, Mapping[str, A
 
 def _card(entry: Entry, expected: Estimate, before: Entry | None) -> Card:
     kind = _KINDS.get(entry.kind, entry.kind)
-    if entry.kind == "train" and ("create" in entry.tables or not entry.tables.get("network", {}).get("file")):
+    is_old = entry.tables.get("network", {}).get("file") or trains_words_alone(entry.tables)
+    if entry.kind == "train" and ("create" in entry.tables or not is_old):
         kind = _NEW
     begins = expected.begins_s if entry.state == "waiting" else None
     return Card(

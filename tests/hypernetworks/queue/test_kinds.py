@@ -52,6 +52,11 @@ def test_a_training_is_of_a_new_network_or_of_one_that_there_is():
     old = job_of("train", {**RUN, "network": {"file": "/networks/A.pt"}})
     assert not old.is_new
     assert old.on("/networks/B.pt").network.file == "/networks/B.pt"
+    words = {**RUN, "embedding": {"trains": "embedding"}}
+    assert not job_of("train", words).is_new
+    with pytest.raises(SettingsError, match=r"embedding\.trains: trains no network, so none is to be made first"):
+        job_of("train", {**words, "create": {"name": "a"}})
+    assert job_of("train", {**RUN, "embedding": {"trains": "both", "names": "x"}, "create": {"name": "a"}}).is_new
 
 
 @pytest.mark.parametrize(
