@@ -26,6 +26,7 @@ from ...runs.withdrawn import BEFORE_IT_BEGAN
 from ..form import Form
 
 Answer = tuple[Any, str]
+_OF_INTERRUPT = done("The run ends after this step, and saves."), done("It ends after this step.")
 
 #: What the last job ended with, for a page that was closed meanwhile.
 _last_answer: list[Any] = [gr.update(), ""]
@@ -193,7 +194,16 @@ def interrupt(coming: str = "") -> Any:
     run = training.interrupt(coming)
     if run is None:
         return done(BEFORE_IT_BEGAN) if any(map(withdrawn.holds, coming.splitlines())) else gr.update()
-    return done("The run ends after this step, and saves." if run.job else "It ends after this step.")
+    return _OF_INTERRUPT[0 if run.job else 1]
+
+
+def after_interrupt(status: str, ended_with: Callable[[], str] = lambda: str(_last_answer[1])) -> Any:
+    """Return what a run ended with where the page had it before the answer to its interrupt, which then hid it.
+
+    Args:
+        status: what the page shows.
+    """
+    return ended_with() if status in _OF_INTERRUPT and runs.active is None else gr.update()
 
 
 def _shown(result: TrainResult, *more: str) -> Answer:

@@ -237,6 +237,8 @@ def _connect_runs(form: Form, parts: Mapping[str, Any], txt2img: _Txt2img) -> No
     parts["continue"].click(
         lambda *entered: buttons.before_continue(form.values(entered)), form.components, [parts["status"]], **_QUICK
     )
-    parts["interrupt"].click(buttons.interrupt, [parts["task"]], [parts["status"]], _js="hnwRunComing", **_QUICK)
+    parts["interrupt"].click(buttons.interrupt, [parts["task"]], [parts["status"]], _js="hnwRunComing", **_QUICK).then(
+        buttons.after_interrupt, [parts["status"]], [parts["status"]], **_QUICK
+    )
     parts["last"].click(buttons.last_answer, outputs=outputs, **_QUICK)
     parts["last_run"].click(lambda: buttons.last_run(form), outputs=outputs, **_QUICK)

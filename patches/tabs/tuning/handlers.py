@@ -41,10 +41,14 @@ class Handlers:
     Args:
         form: the fields of `TuneSettings`.
         train: the handlers of Train Gamma, whose form is the job; None where the page has none.
+
+    Attributes:
+        ended_with: what the last study that was started here ended with.
     """
 
     def __init__(self, form: Form, train: TrainHandlers | None) -> None:
         self.form, self._train = form, train
+        self.ended_with = ""
 
     def look(self, *entered: Any) -> list[Any]:
         """Return how many trials there would be, and what is wrong with the entry."""
@@ -71,9 +75,11 @@ class Handlers:
         try:
             with report_unexpected():
                 training.require_training()
-                return act()
+                answer = act()
         except WorkbenchError as error:
-            return gr.update(), self._explained(error)
+            answer = gr.update(), self._explained(error)
+        self.ended_with = answer[1]
+        return answer
 
     def queue(self, url: str, *entered: Any) -> str:
         """Add the study to the queue; return a sentence."""

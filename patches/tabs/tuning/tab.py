@@ -132,7 +132,12 @@ def _connect(opened: Any, handlers: Handlers, parts: dict[str, Any], train: Trai
         show_progress="hidden",
     )
     started.then(handlers.listing, [parts["study"]], [parts["study"], *shown], **_QUICK)
-    parts["interrupt"].click(buttons.interrupt, [parts["task"]], [parts["status"]], _js=_COMING, **_QUICK)
+    parts["interrupt"].click(buttons.interrupt, [parts["task"]], [parts["status"]], _js=_COMING, **_QUICK).then(
+        lambda status: buttons.after_interrupt(status, lambda: handlers.ended_with),
+        [parts["status"]],
+        [parts["status"]],
+        **_QUICK,
+    )
     parts["queue"].click(
         handlers.queue, [parts["url"], *form.components, *entered], [parts["status"]], show_progress="hidden"
     )

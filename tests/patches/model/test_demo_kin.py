@@ -124,6 +124,8 @@ def test_a_short_run_moves_the_style(ports, patched, tmp_path):
     settings |= {"output__dir": str(tmp_path), "output__sheet": False}
     job = make_job(sources.ROOT / "examples" / "night", **settings)
     result = train(job, ports.ports(FakeProgress()))
-    found = EvaluationSettings("shapes", pictures=8).measure(job, result.network)
+    found = EvaluationSettings("shapes", pictures=8).measure(
+        job, result.network, lambda: (ports.HostEncoder(), ports.HostPreviewer())
+    )
     assert found["style_distance"]["after"] <= found["style_distance"]["before"] / 2
     assert found["captions_followed"]["after"] >= 0.5

@@ -337,8 +337,14 @@ def test_interrupt_answers_only_where_a_run_goes_on_and_touches_no_other_job(pat
         state.job = "task(x)"
         assert "value" not in buttons.interrupt()
         with runs.hold() as run:
-            assert "It ends after this step" in buttons.interrupt()
+            said = buttons.interrupt()
+            assert "It ends after this step" in said
             assert run.is_cancelled
+            assert "value" not in buttons.after_interrupt(said), "its end is still to come"
+        buttons._last_answer[:] = [{}, "Stopped by hand"]
+        assert buttons.after_interrupt(said) == "Stopped by hand", "the page had its end before"
+        assert buttons.after_interrupt(said, lambda: "of a study") == "of a study"
+        assert "value" not in buttons.after_interrupt("something else")
         assert not state.interrupted
     finally:
         state.job, state.interrupted = "", False

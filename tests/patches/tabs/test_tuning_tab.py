@@ -187,6 +187,7 @@ def test_shapes_are_tried_on_new_networks(tuning):
 def test_what_is_wrong_is_said_in_the_words_of_both_forms(tuning, train):
     assert tuning.start(ranges="") is None
     assert "Settings to try: name at least one setting to try" in tuning.status
+    assert tuning.handlers.ended_with == tuning.status
     train.entered["train.validation_share"] = 0
     tuning.start(ranges=RANGES, method="random")
     assert "Validation share: is 0, but the trials are judged by validation loss" in tuning.status
