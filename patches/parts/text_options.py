@@ -47,8 +47,11 @@ def of_run(settings: ModelSettings) -> Iterator[None]:
 @contextmanager
 def applied() -> Iterator[None]:
     """Encode texts as the present run wants it; without one, as the host does."""
-    data = shared.opts.data
     wanted = dict(_own)
+    if not wanted:
+        yield
+        return
+    data = shared.opts.data
     before = {key: data[key] for key in wanted if key in data}
     data.update(wanted)
     try:

@@ -311,10 +311,10 @@ def test_encoders_are_away_while_steps_are_taken(pictures, tmp_path):
 @pytest.mark.parametrize("free_mb", [1 << 20, 0])
 def test_latents_and_conditionings_stay_on_the_device_where_they_fit(pictures, tmp_path, monkeypatch, free_mb):
     """On a stand-in for a device, told by its number, and where moves are written down."""
-    from hypernetwork_workbench.hypernetworks.data.encoding import conditionings, latents
+    from hypernetwork_workbench.hypernetworks.data.encoding import conditionings, latents, views
 
     moved = []
-    for module in (latents, conditionings):
+    for module in (views, conditionings):
         monkeypatch.setattr(module, "move", lambda tensor, device: (moved.append(tensor.shape), tensor)[1])
     monkeypatch.setattr(latents, "free_bytes", lambda _: free_mb * MB)
     ports = fake_ports(tmp_path)

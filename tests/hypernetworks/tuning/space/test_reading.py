@@ -51,6 +51,10 @@ def test_every_setting_of_every_section_can_be_tried_in_a_list():
             else:
                 assert found.points(3) == [value]
     assert sorted(refused) == [
+        "model.clip_skip",
+        "model.emphasis",
+        "model.text_model",
+        "model.vae",
         "output.dir",
         "output.file_form",
         "output.huggingface_repo",
