@@ -55,7 +55,8 @@ def test_problems_stand_beside_their_fields_and_go(tab):
     assert set(status) == {"train_max_steps", "data_width", "network_file", "output_save_best"}
     assert status["network_file"] == "there is no network nobody"
     tab.look(train__max_steps=3, data__width=64, network__file="ink")
-    assert tab.problems() == {"output_save_best": "needs a “Validation share” to measure on"}
+    needed = "needs a “Validation share” or a “Validation folder” to measure on"
+    assert tab.problems() == {"output_save_best": needed}
     tab.look(output__save_best=False)
     assert tab.problems() == {}
 
