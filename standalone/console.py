@@ -22,10 +22,8 @@ from hypernetwork_workbench.hypernetworks.base.atomic import not_regular  # noqa
 from hypernetwork_workbench.hypernetworks.base.errors import (  # noqa: E402
     AdapterError,
     SettingsError,
-    TrainingError,
     WorkbenchError,
-    is_out_of_memory,
-    too_little_memory,
+    lack_of_memory_told,
 )
 from hypernetwork_workbench.hypernetworks.base.outside import is_folder  # noqa: E402
 from hypernetwork_workbench.hypernetworks.base.paths import path_argument  # noqa: E402
@@ -169,11 +167,8 @@ class _OnFolder:
 def _freed_memory() -> Iterator[None]:
     """Free the memory afterwards; running out of it becomes a TrainingError."""
     try:
-        yield
-    except (RuntimeError, MemoryError) as error:
-        if not is_out_of_memory(error):
-            raise
-        raise TrainingError(too_little_memory(error)) from error
+        with lack_of_memory_told():
+            yield
     finally:
         gc.collect()
         if torch.cuda.is_available():

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 
 
@@ -179,3 +180,14 @@ def too_little_memory(error: BaseException) -> str:
 def _is_of_torch(error: BaseException) -> bool:
     """Tell whether an error is torch's own for a GPU that is full, whose name older versions have elsewhere."""
     return type(error).__name__ == "OutOfMemoryError"
+
+
+@contextmanager
+def lack_of_memory_told() -> Iterator[None]:
+    """Turn an error for lack of memory, as of torch, into a TrainingError with a sentence."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        raise TrainingError(too_little_memory(error)) from error

@@ -54,17 +54,17 @@ def read(setting: str, path: Path) -> list[Exchange]:
     Raises:
         SettingsError: it cannot be read, or has nothing of that shape; names `model.vae` or `model.text_model`.
     """
-    found, problems = [], []
+    found: dict[int, dict[str, Tensor]] = {}
+    problems = []
     try:
         with state_dicts.opened(path) as (names, get):
             for number, weights in enumerate(_parts(setting)):
-                prefixes = ["first_stage_model."] if setting == VAE else _text_prefixes(number)
+                of_text = ["cond_stage_model.", f"conditioner.embedders.{number}."]
+                prefixes = ["first_stage_model."] if setting == VAE else of_text
                 try:
-                    kept = state_dicts.fitting(weights, prefixes, names, get)
+                    found[number] = state_dicts.fitting(weights, prefixes, names, get)
                 except UnfitError as error:
                     problems.append(str(error))
-                    continue
-                found.append(Exchange(setting, number, _label(path), kept))
     except HypernetworkFileError as error:
         raise SettingsError(f"model.{setting}", str(error)) from error
     if not found:
@@ -75,7 +75,8 @@ def read(setting: str, path: Path) -> list[Exchange]:
             if setting == VAE
             else f"{name} has no text encoder of the shape of this model's: {why}",
         )
-    return found
+    label = _label(path)
+    return [Exchange(setting, number, label, kept) for number, kept in found.items()]
 
 
 def forget_prompts() -> None:
@@ -105,7 +106,3 @@ def _named(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
     for name, weight in module.named_parameters():
         # The host puts its own layers around some, which keep them as `wrapped`.
         yield ".".join(part for part in name.split(".") if part != "wrapped"), weight
-
-
-def _text_prefixes(number: int) -> list[str]:
-    return ["cond_stage_model.", f"conditioner.embedders.{number}."]

@@ -6,7 +6,7 @@ import gc
 import logging
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import TypeVar
 from modules import devices, shared
 from modules import progress as host_progress
 
-from ...hypernetworks.base.errors import TrainingError, WorkbenchError, is_out_of_memory, too_little_memory
+from ...hypernetworks.base.errors import ErrorCollector, TrainingError, WorkbenchError, lack_of_memory_told
 from ...hypernetworks.ports import BetweenSteps, Ports, Progress
 from ...hypernetworks.ranks import ALONE, Ranks
 from ...hypernetworks.train import FoundRate, TrainResult, find_rate, make_plan, train
@@ -96,8 +96,14 @@ def check_job(job: Job, resume: bool = False) -> list[str]:
     Raises:
         WorkbenchError: as in `run_job`, but all settings that do not fit at once.
     """
-    with turns.kept(), _shown(runs.active) as shown, parts.chosen(job.model):
-        return make_plan(job, _ports(job, shown), resume).lines()
+    errors, lines = ErrorCollector(), list[str]()
+    with turns.kept(), _shown(runs.active) as shown, ExitStack() as stack:
+        with errors:
+            stack.enter_context(parts.chosen(job.model))
+        with errors:
+            lines = make_plan(job, _ports(job, shown), resume).lines()
+    errors.raise_all()
+    return lines
 
 
 @report_unexpected()
@@ -277,11 +283,8 @@ def _embeddings_listed(job: Job) -> Iterator[None]:
 def _freed_memory() -> Iterator[None]:
     """Free the memory and refresh the host's lists afterwards; running out of memory becomes a TrainingError."""
     try:
-        yield
-    except (RuntimeError, MemoryError) as error:
-        if not is_out_of_memory(error):
-            raise
-        raise TrainingError(too_little_memory(error)) from error
+        with lack_of_memory_told():
+            yield
     finally:
         gc.collect()
         devices.torch_gc()

@@ -55,4 +55,6 @@ def put_into(model: Any) -> None:
     with torch.no_grad():
         for key, tensor in wanted.items():
             weights[key].copy_(tensor)
+    if name == "None":
+        base.clear()
     log.info("The VAE is %s", "the checkpoint's own" if name == "None" else f"that of {name}")

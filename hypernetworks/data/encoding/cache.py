@@ -26,6 +26,7 @@ from ...base.atomic import atomic_write, not_regular, sweep
 from ...base.errors import DatasetError
 from ...base.forms import Array, Record, Row, Table, Text, UnfitError, Whole
 from ...base.outside import UnfitTextError, read_bytes, read_json
+from ...base.stamps import Stamp, stamp
 
 _VERSION = 2
 _ENDING = ".safetensors"
@@ -68,6 +69,7 @@ class Cache:
     used: set[str] = field(default_factory=set)
     _is_full: bool = False
     _warnings: int = 0
+    _known: tuple[Stamp | None, dict[str, tuple[int, int]]] = field(default_factory=lambda: (None, {}))
 
     def load(self, name: str, form: Record) -> dict[str, Tensor] | None:
         """Return what is stored under `name`; None where nothing is, or something else than was stored there.
@@ -96,7 +98,13 @@ class Cache:
         self._write(path, save({**content, _DIGEST: _digest(name, content)}))
 
     def known_pictures(self) -> dict[str, tuple[int, int]]:
-        """Return the sizes of pictures, by digest, that were opened without an error."""
+        """Return the sizes of pictures, by digest, that were opened without an error; read once, until others write."""
+        now = stamp(self.folder / _KNOWN)
+        if now is None or now != self._known[0]:
+            self._known = now, self._read_known()
+        return self._known[1]
+
+    def _read_known(self) -> dict[str, tuple[int, int]]:
         try:
             return _checked_pictures(read_json(self.folder / _KNOWN, _MAX_JSON_BYTES))
         except (FileNotFoundError, NotADirectoryError):

@@ -246,6 +246,16 @@ def test_what_has_no_such_parts_refuses_them_instead_of_training_with_others(dem
         make_plan(job(demo.folder / "pictures", **{setting: value}), fake_ports(tmp_path))
 
 
+def test_check_tells_them_with_all_else_that_does_not_fit(demo):
+    from hypernetwork_workbench.hypernetworks.base.errors import SettingsError
+    from hypernetwork_workbench.patches.runs.training import check_job
+
+    wrong = job(demo.folder / "nowhere", vae="nowhere.pt")
+    with pytest.raises(SettingsError) as caught:
+        check_job(wrong)
+    assert [error.field for error in caught.value.errors] == ["model.vae", "data.folder"]
+
+
 def test_a_host_without_the_setting_says_so(demo, monkeypatch):
     from hypernetwork_workbench.hypernetworks.base.errors import SettingsError
     from hypernetwork_workbench.patches import parts
@@ -287,6 +297,7 @@ def test_the_page_of_the_embedded_host_chooses_a_vae_and_gives_the_own_one_back(
     assert shared.opts.set("sd_vae", "two.safetensors")
     assert shared.opts.set("sd_vae", "None")
     assert _are(module, before)
+    assert not demo.host.model.base_vae, "no second VAE stays in memory"
     json.dumps(shared.opts.data)
 
 

@@ -36,6 +36,19 @@ def test_each_chosen_job_is_put_after_another_and_those_that_refuse_are_told(que
     assert listed.count("after job 2") == 2
 
 
+def test_a_training_of_embeddings_alone_is_of_no_new_network(queue, patched):
+    from hypernetwork_workbench.hypernetworks.queue import job_of
+    from hypernetwork_workbench.patches.tabs.queue import work
+
+    run = {"data": {"folder": "/pictures"}, "output": {"name": "words"}}
+    for tables in (run, {**run, "embedding": {"trains": "embedding"}}):
+        queue.add(job_of("train", tables))
+    assert [card.kind for card in work.cards(queue.entries()) if card.title == "words"] == [
+        "new network, training",
+        "training",
+    ]
+
+
 @pytest.mark.parametrize(
     ("ids", "other", "said"),
     [

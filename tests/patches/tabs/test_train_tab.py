@@ -444,6 +444,11 @@ def test_the_tab_is_built_with_the_components_of_the_host(patched):
     trained = next(fn for fn in page.dependencies if fn["js"] == "hnwStartTraining")
     fields = sum(len(kind.options()) for name, kind in SECTIONS.items() if name != "network") + len(["network.file"])
     assert len(trained["inputs"]) == 2 + len(TXT2IMG) + fields
+    stopped = next(number for number, fn in enumerate(page.dependencies) if fn["js"] == "hnwRunComing")
+    (then,) = [fn for fn in page.dependencies if fn["trigger_after"] == stopped]
+    assert then["inputs"] == then["outputs"] == page.dependencies[stopped]["outputs"], (
+        "the end is shown if it came before"
+    )
 
 
 def test_a_second_user_is_shown_the_run_at_once_and_the_place_is_free_again_afterwards(patched):

@@ -45,8 +45,8 @@ class Outcome(NamedTuple):
     seconds: float
 
 
-#: No case may take longer, without the making. A processor that others use too does half as much in a second.
-MOST_SECONDS = 10.0
+#: No case may take longer, without the making.
+MOST_SECONDS = 5.0
 
 
 def outcome(case: Case) -> Outcome:

@@ -4,6 +4,8 @@ import os
 
 import torch
 from hypernetwork_workbench.hypernetworks.base.forms import Array, Record
+from hypernetwork_workbench.hypernetworks.base.outside import read_json
+from hypernetwork_workbench.hypernetworks.data.encoding import cache as cache_module
 from hypernetwork_workbench.hypernetworks.data.encoding.cache import Cache
 
 FORM = Record({"mean": Array((2,), torch.float32)})
@@ -68,6 +70,20 @@ def test_sizes_of_pictures_are_added_and_replaced_and_a_damaged_list_is_made_aga
         assert "pictures.json among the kept latents cannot be read and is made again" in caplog.text
     cache.remember_pictures({one: (8, 9)})
     assert cache.known_pictures() == {one: (8, 9)}
+
+
+def test_the_list_of_sizes_is_read_once_and_again_when_another_run_wrote_it(tmp_path, monkeypatch):
+    one, other, third = ("a" * 64, "b" * 64, "c" * 64)
+    Cache(tmp_path, 1).remember_pictures({one: (8, 9)})
+    reads = []
+    monkeypatch.setattr(cache_module, "read_json", lambda *given: (reads.append(1), read_json(*given))[1])
+    cache = Cache(tmp_path, 1)
+    assert cache.known_pictures() == cache.known_pictures() == {one: (8, 9)}
+    cache.remember_pictures({one: (8, 9)})
+    assert len(reads) == 1
+    Cache(tmp_path, 1).remember_pictures({other: (7, 6)})
+    cache.remember_pictures({third: (5, 4)})
+    assert cache.known_pictures() == {one: (8, 9), other: (7, 6), third: (5, 4)}
 
 
 def test_a_disk_that_refuses_once_is_asked_no_more(tmp_path, caplog):
