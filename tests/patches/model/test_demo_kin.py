@@ -24,7 +24,7 @@ from tests.support.fake_ports import FakeProgress
 from tests.support.runs import draw_pictures, make_job, same, weights
 
 PREDICTIONS = {"demo-xl": "epsilon", "demo-sd2": "v"}
-STEPS, STYLE_STEPS = 4, 24
+STEPS, STYLE_STEPS = 4, 50
 TIMESTEPS = torch.tensor([20, 900])
 
 
@@ -115,10 +115,16 @@ def test_a_run_continued_is_the_whole_run_and_its_network_changes_pictures(ports
     assert not np.array_equal(plain, changed)
 
 
-def test_a_short_run_moves_the_style(ports, patched, tmp_path):
-    """With a few steps and pictures; the benchmarks have the figures of longer runs."""
-    settings = {"train__max_steps": STYLE_STEPS, "train__seed": 1, "schedule__rate": "0.005"}
-    settings |= {"network__zero_last_layer": True, "network__layer_structure": [1, 2, 1]}
+def test_a_short_run_takes_the_style_distance_to_a_quarter(ports, patched, tmp_path):
+    """With the settings of `examples/demo.toml`, in a tenth of its steps; the benchmarks have longer runs."""
+    settings = {
+        "train__max_steps": STYLE_STEPS,
+        "train__seed": 1,
+        "schedule__rate": "0.005",
+        "schedule__kind": "cosine",
+    }
+    settings |= {"network__activation": "relu", "network__weight_init": "KaimingNormal"}
+    settings |= {"network__zero_last_layer": True, "network__dropout_structure": ""}
     settings |= {"data__batch_size": 8, "data__width": 64, "data__height": 64, "data__caption_dropout": 0.2}
     settings |= {"preview__sampling_steps": 6, "preview__cfg_scale": 4.0}
     settings |= {"output__dir": str(tmp_path), "output__sheet": False}
@@ -127,5 +133,5 @@ def test_a_short_run_moves_the_style(ports, patched, tmp_path):
     found = EvaluationSettings("shapes", pictures=8).measure(
         job, result.network, lambda: (ports.HostEncoder(), ports.HostPreviewer())
     )
-    assert found["style_distance"]["after"] <= found["style_distance"]["before"] / 2
-    assert found["captions_followed"]["after"] >= 0.5
+    assert found["style_distance"]["after"] <= found["style_distance"]["before"] / 4
+    assert found["captions_followed"]["after"] >= 0.75
