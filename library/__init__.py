@@ -7,6 +7,8 @@
     both = workbench.compose("night:0.7 + ink:0.3")
     with workbench.apply(pipe, both, networks={"night": network, "ink": workbench.load("ink.pt")}):
         picture = pipe("a lighthouse").images[0]
+    one = workbench.merge([(network, 0.7), (workbench.load("ink.pt"), 0.3)])
+    print("\n".join(workbench.describe("night.pt").lines()))
 
 What has a name here stays as it is; what lies below, in the rooms of `hypernetwork_workbench.hypernetworks`, may move.
 Every error that is raised on purpose is a `WorkbenchError`, whose text is one sentence.
@@ -17,7 +19,9 @@ from hypernetwork_workbench.hypernetworks.base.errors import WorkbenchError
 from hypernetwork_workbench.hypernetworks.compose import Composition
 from hypernetwork_workbench.hypernetworks.compose import parse as compose
 from hypernetwork_workbench.hypernetworks.files import load, save
+from hypernetwork_workbench.hypernetworks.merge import merge
 from hypernetwork_workbench.hypernetworks.network.hypernetwork import Hypernetwork, Structure
+from hypernetwork_workbench.hypernetworks.report import describe
 
 __all__ = [
     "Composition",
@@ -26,7 +30,9 @@ __all__ = [
     "WorkbenchError",
     "apply",
     "compose",
+    "describe",
     "load",
+    "merge",
     "remove",
     "save",
 ]

@@ -114,3 +114,18 @@ def test_the_face_has_the_version_of_the_project():
     from hypernetwork_workbench import library
 
     assert library.__version__ == hypernetwork_workbench.__version__
+
+
+def test_the_checkout_has_the_names_of_the_library_and_loads_them_when_asked():
+    """Python finds its folder before the installed package, for a program that is started there."""
+    code = (
+        "import sys\n"
+        "import hypernetwork_workbench as workbench\n"
+        "from hypernetwork_workbench import hypernetworks\n"
+        "assert 'hypernetwork_workbench.library' not in sys.modules and 'torch' not in sys.modules\n"
+        "from hypernetwork_workbench import library\n"
+        "assert all(getattr(workbench, name) is getattr(library, name) for name in library.__all__)\n"
+        "assert not hasattr(workbench, 'nothing')"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=sources.ROOT)
+    assert result.returncode == 0, result.stderr

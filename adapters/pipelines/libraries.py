@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.metadata
 import sys
 from typing import Any
 
@@ -20,11 +21,19 @@ def library(name: str) -> Any:
         importlib.import_module(f"{name.partition('.')[0]}.utils.logging").set_verbosity_error()
     except ModuleNotFoundError as error:
         raise AdapterError(
-            f'{error.name} is not installed: run "{sys.executable}" -m pip install "diffusers>=0.35" transformers'
+            f'{error.name} is not installed: run "{sys.executable}" -m pip install "diffusers>=0.35" {_transformers()}'
         ) from error
     except (ImportError, RuntimeError) as error:
         raise AdapterError(f"{name} does not load: {error}") from error
     return found
+
+
+def _transformers() -> str:
+    """Return what to install with diffusers: the version that is there, as newer ones break the embedded host."""
+    try:
+        return f"transformers=={importlib.metadata.version('transformers')}"
+    except importlib.metadata.PackageNotFoundError:
+        return "transformers"
 
 
 def kind(module: str, name: str) -> Any:

@@ -88,8 +88,12 @@ def noise_of(config: Any) -> tuple[str, Tensor]:
 
 
 def _tokenizer(folder: Folder, name: str) -> Any:
+    path, wanted = folder.path / name, folder.classes[name]
+    # transformers from 5 on writes tokenizer.json alone, which the slow tokenizers of earlier versions cannot read.
+    if not (path / "vocab.json").is_file() and (path / "tokenizer.json").is_file():
+        wanted = "CLIPTokenizerFast"
     try:
-        made = kind("transformers", folder.classes[name]).from_pretrained(folder.path / name, local_files_only=True)
+        made = kind("transformers", wanted).from_pretrained(path, local_files_only=True)
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise AdapterError(f"{name} cannot be read: {str(error).strip().partition(chr(10))[0]}") from error
     if made.bos_token_id is None or made.eos_token_id is None:

@@ -26,6 +26,8 @@ _ENDINGS = (".safetensors", ".bin")
 _INDEX = ".index.json"
 #: What attention in VAEs was called before diffusers 0.17, whose files are still used.
 _OLD_NAMES = {"query": "to_q", "key": "to_k", "value": "to_v", "proj_attn": "to_out.0"}
+#: What stands before the names of CLIP's weights with transformers before 5, in files as well.
+_PREFIX = "text_model."
 #: A buffer of positions that old files of CLIP have and new ones have not.
 _NO_WEIGHTS = ("position_ids",)
 _SHOWN = 3
@@ -116,9 +118,9 @@ def fill(module: nn.Module, part: str, tensors: Mapping[str, Tensor], dtype: tor
 
 
 def _present_name(name: str, wanted: Mapping[str, Tensor]) -> str:
-    if name in wanted:
-        return name
-    return ".".join(_OLD_NAMES.get(each, each) for each in name.split("."))
+    """Return what a module calls a tensor of a file that was written by another version of its library."""
+    renamed = ".".join(_OLD_NAMES.get(each, each) for each in name.split("."))
+    return next((each for each in (name, renamed, name.removeprefix(_PREFIX), _PREFIX + name) if each in wanted), name)
 
 
 def digest(files: Iterable[Path]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import re
 import shutil
 import sys
 from collections.abc import Callable
@@ -12,7 +13,9 @@ from typing import Any
 
 import pytest
 import torch
+import transformers
 from hypernetwork_workbench.adapters.pipelines.ports import ports_on
+from hypernetwork_workbench.adapters.pipelines.weights import fill
 from hypernetwork_workbench.hypernetworks import files
 from hypernetwork_workbench.hypernetworks.base.errors import AdapterError
 from hypernetwork_workbench.hypernetworks.kernels.tensors import digest
@@ -128,6 +131,31 @@ def test_a_vae_with_the_names_of_old_files_is_read(tmp_path: Path, small: Path):
     assert one.encoder.picture_fingerprint() == other.encoder.picture_fingerprint()
 
 
+@pytest.mark.parametrize(("named", "written"), [("text_model.fc", "fc"), ("fc", "text_model.fc")])
+def test_text_encoders_with_the_names_of_other_versions_are_read(named: str, written: str):
+    """transformers 5 calls the tensors of a CLIP text model without the prefix that its files have."""
+    module = torch.nn.ModuleDict({"fc": torch.nn.Linear(2, 2, device="meta")})
+    if named != "fc":
+        module = torch.nn.ModuleDict({"text_model": module})
+    given = {f"{written}.weight": torch.ones(2, 2), f"{written}.bias": torch.ones(2)}
+    fill(module, "text_encoder", given, torch.float32)
+    assert all(torch.equal(each, torch.ones_like(each)) for each in module.parameters())
+
+
+def test_a_folder_with_tokenizers_in_one_file_alone_is_read(tmp_path: Path, small: Path):
+    """transformers 5 writes no other, and names the class as ever."""
+    folder = tmp_path / "model"
+    shutil.copytree(small, folder)
+    place = folder / "tokenizer"
+    transformers.CLIPTokenizerFast.from_pretrained(place).save_pretrained(place)
+    for name in ("vocab.json", "merges.txt"):
+        (place / name).unlink()
+    assert (place / "tokenizer.json").is_file()
+    prompts = ["a red circle, isn't it?", "été 夜  (two:1.3) \n lines", "x" * 90]
+    one, other = (_opened(each, tmp_path).encoder.encode_texts(prompts) for each in (small, folder))
+    assert all(torch.equal(mine.text, theirs.text) for mine, theirs in zip(one, other, strict=True))
+
+
 def test_a_rate_is_found_and_a_run_continues(command: Any, job: Path, tmp_path: Path, small: Path):
     arguments = ["--diffusers", small, "--data-dir", tmp_path / "data"]
     result = command(job, *arguments, "--find-rate", "--set", "train.max_steps=6")
@@ -229,7 +257,8 @@ def test_without_the_libraries_it_says_what_to_install(
     tmp_path: Path, small: Path, missing: str, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setitem(sys.modules, missing, None)
-    with pytest.raises(AdapterError, match=f"{missing} is not installed: run .* -m pip install"):
+    kept = re.escape(f'"diffusers>=0.35" transformers=={transformers.__version__}')
+    with pytest.raises(AdapterError, match=f"{missing} is not installed: run .* -m pip install {kept}$"):
         _opened(small, tmp_path)
 
 
