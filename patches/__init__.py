@@ -32,6 +32,7 @@ from .sets import (
     loading,
     queue,
     remarks,
+    text_model,
     unpickling,
     xyz_grid,
 )
@@ -42,6 +43,7 @@ PATCH_SETS: tuple[PatchSet, ...] = (
     loading.patch_set,
     attention.patch_set,
     generation.patch_set,
+    text_model.patch_set,
     checkpointing.patch_set,
     unpickling.patch_set,
     embedding_batches.patch_set,
@@ -56,7 +58,13 @@ PATCH_SETS: tuple[PatchSet, ...] = (
 
 def register_switches() -> None:
     """Add a switch for each patch set to the host's settings."""
+    from modules import shared  # noqa: PLC0415 - needs the running host
+
+    from .parts import text_files  # noqa: PLC0415
+
     switches.register(PATCH_SETS, apply_switches)
+    if switches.TEXT_MODEL in shared.opts.data_labels:
+        shared.opts.onchange(switches.TEXT_MODEL, text_files.remember)
 
 
 def forget_switches() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from ...hypernetworks.base.errors import SettingsError
 from ...hypernetworks.train.settings.model import ModelSettings
 from .. import backend
-from . import text_options
+from . import text_files, text_options
 from .weights import TEXT, VAE, Exchange, read
 
 #: What is in the model now.
@@ -26,16 +26,27 @@ def chosen(settings: ModelSettings) -> Iterator[None]:
     with ExitStack() as stack:
         stack.enter_context(text_options.of_run(settings))
         for setting, path in ((VAE, settings.vae), (TEXT, settings.text_model)):
-            if not path:
-                continue
-            if backend.is_here():
+            if path and backend.is_here():
                 raise SettingsError(f"model.{setting}", "can be chosen in the page of this WebUI only; leave it empty")
-            for exchange in read(setting, Path(path)):
+            for exchange in _read(setting, path):
                 exchange.swap()
                 _exchanged.append(exchange)
                 stack.callback(_exchanged.remove, exchange)
                 stack.callback(exchange.swap)
         yield
+
+
+def _read(setting: str, path: str) -> list[Exchange]:
+    """Return the weights of a run's own file, else of that in the settings of the WebUI; none where both are empty."""
+    if path:
+        return read(setting, Path(path))
+    if setting != TEXT:
+        return []
+    try:
+        wanted = text_files.wanted()
+        return read(setting, wanted) if wanted else []
+    except SettingsError as error:
+        raise SettingsError(f"model.{setting}", f"that of Settings > Hypernetworks: {error.reason}") from error
 
 
 @contextmanager
@@ -44,9 +55,11 @@ def aside() -> Iterator[None]:
     gone = list(_exchanged)
     for exchange in gone:
         exchange.swap()
+    _exchanged.clear()
     try:
         yield
     finally:
+        _exchanged.extend(gone)
         for exchange in gone:
             exchange.swap()
 

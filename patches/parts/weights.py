@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +19,8 @@ from ...hypernetworks.base.outside import shown_path
 from ...hypernetworks.files import state_dicts
 
 VAE, TEXT = "vae", "text_model"
+#: Where jobs of the host keep prompts, of the first pass and of the second.
+_CACHES = ("cached_c", "cached_uc", "cached_hr_c", "cached_hr_uc")
 
 
 @dataclass
@@ -38,6 +41,7 @@ class Exchange:
 
     def swap(self) -> None:
         """Exchange them with those of the loaded model, wherever it is now."""
+        _take_out_loras(self.setting)
         weights = _parts(self.setting)[self.number]
         with torch.no_grad():
             for name, kept in list(self.kept.items()):
@@ -75,29 +79,49 @@ def read(setting: str, path: Path) -> list[Exchange]:
             if setting == VAE
             else f"{name} has no text encoder of the shape of this model's: {why}",
         )
-    label = _label(path)
-    return [Exchange(setting, number, label, kept) for number, kept in found.items()]
+    name = label(path)
+    return [Exchange(setting, number, name, kept) for number, kept in found.items()]
 
 
-def forget_prompts() -> None:
-    """Let the host encode prompts again, which it keeps by their text alone."""
-    kind: Any = getattr(processing, "StableDiffusionProcessing", None)
-    if hasattr(kind, "cached_c"):
-        kind.cached_c, kind.cached_uc = [None, None], [None, None]
-
-
-def _label(path: Path) -> str:
+def label(path: Path) -> str:
+    """Return the name of a file of weights with the start of its SHA-256; raises HypernetworkFileError."""
     file = state_dicts.weights_file(path)
     name = file.name if file == path else f"{path.name}/{file.name}"
     return f"{name} [{files.short_hash(file)}]"
 
 
+def forget_prompts() -> None:
+    """Let the host encode prompts again, which it keeps by their text alone."""
+    for kind in ("StableDiffusionProcessing", "StableDiffusionProcessingTxt2Img"):
+        for name in _CACHES:
+            cache = getattr(getattr(processing, kind, None), name, None)
+            if isinstance(cache, list):
+                cache[:] = [None] * len(cache)  # a job that has begun holds the same list
+
+
+def _take_out_loras(setting: str) -> None:
+    """Give the layers of a part their own weights, where the host has put LoRAs into them; it does so again itself."""
+    loras: Any = sys.modules.get("networks")
+    if not all(hasattr(loras, f"network_{what}") for what in ("restore_weights_from_backup", "reset_cached_weight")):
+        return
+    with torch.no_grad():
+        for layer in _module(setting).modules():
+            if hasattr(layer, "network_current_names"):
+                loras.network_restore_weights_from_backup(layer)
+                loras.network_reset_cached_weight(layer)
+
+
+def _module(setting: str) -> nn.Module:
+    model = shared.sd_model
+    module: nn.Module = model.first_stage_model if setting == VAE else model.cond_stage_model
+    return module
+
+
 def _parts(setting: str) -> list[dict[str, Tensor]]:
     """Return the weights of the VAE, or of each text encoder, by the names that checkpoints have for them."""
-    model = shared.sd_model
+    encoder = _module(setting)
     if setting == VAE:
-        return [dict(_named(model.first_stage_model))]
-    encoder = model.cond_stage_model
+        return [dict(_named(encoder))]
     encoders: Iterable[nn.Module] = getattr(encoder, "embedders", None) or [encoder]
     return [weights for one in encoders if (weights := dict(_named(one)))]
 

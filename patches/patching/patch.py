@@ -129,7 +129,10 @@ class Patch:
             return
         installation.is_active = False
         if inspect.getattr_static(installation.owner, installation.name, None) is installation.wrapper:
-            setattr(installation.owner, installation.name, installation.raw)
+            raw = installation.raw
+            while (mark := _mark_of(raw)) and mark[3:] and mark[3].wrapper is raw and not mark[3].is_active:
+                raw = mark[1]  # that of another set, which was switched off below this one
+            setattr(installation.owner, installation.name, raw)
 
     def _resolve(self) -> tuple[Any, str]:
         """Return the object that holds the target, and the target's name in it."""
@@ -149,16 +152,27 @@ class Patch:
             return replacement(*args, **kwargs) if installation.is_active else original(*args, **kwargs)
 
         _keep_types(wrapper, original)
-        setattr(wrapper, _MARK, (self.target, raw))
+        setattr(wrapper, _MARK, (self.target, raw, self._name, installation))
         return kind(wrapper) if kind else wrapper
 
     def _without_ours(self, current: Any) -> Any:
         """Return `current` without a wrapper that an earlier copy of this module left on it."""
         while True:
-            mark = getattr(getattr(current, "__func__", current), _MARK, None)
-            if not mark or mark[0] != self.target:
+            mark = _mark_of(current)
+            if not mark or mark[0] != self.target or mark[2:3] != (self._name,):
                 return current
             current = mark[1]
+
+    @property
+    def _name(self) -> str:
+        """What tells it from a patch of another set with the same target."""
+        return f"{self._make.__module__.rpartition('.')[2]}.{self._make.__qualname__}"
+
+
+def _mark_of(function: Any) -> tuple[Any, ...]:
+    """Return the mark of a wrapper of ours: target, function below it, name and installation; else nothing."""
+    mark: tuple[Any, ...] = getattr(getattr(function, "__func__", function), _MARK, ())
+    return mark
 
 
 def _keep_types(wrapper: Any, original: Callable[..., Any]) -> None:

@@ -12,8 +12,11 @@ MASTER = "hnw_enabled"
 KEPT = "hnw_networks_kept"
 SHORTCUTS = "hnw_exact_shortcuts"
 OWN_TAB = "hnw_own_tab"
+TEXT_MODEL = "hnw_text_model"
 GPUS = "hnw_gpus"
 SOUND, NOTIFICATION = "hnw_end_sound", "hnw_end_notification"
+#: The field of the infotext, which is also what the setting is called.
+TEXT_MODEL_FIELD = "CLIP text model"
 #: For whoever asks for something of ours meanwhile.
 OFF = "Hypernetwork Workbench is switched off in Settings > Hypernetworks"
 _DEFAULT_KEPT = 4
@@ -51,10 +54,25 @@ def register(sets: Sequence[PatchSet], apply: Callable[[], None]) -> None:
     shared.opts.add_option(KEPT, kept)
     shared.opts.add_option(SHORTCUTS, shortcuts)
     shared.opts.add_option(OWN_TAB, own_tab)
+    _register_text_model()
     _register_gpus()
     _register_signs_of_the_end()
     for key in (MASTER, *map(switch, sets)):
         shared.opts.onchange(key, apply, call=False)
+
+
+def _register_text_model() -> None:
+    """Let another text encoder be chosen for pictures and runs, where the host has none for it in its own page."""
+    from modules import shared  # noqa: PLC0415
+
+    if capabilities.attention_has_hooks():
+        return
+    info = shared.OptionInfo("", TEXT_MODEL_FIELD, section=_SECTION).info(
+        "a file or folder of a text encoder of the checkpoint's shape, or a checkpoint with one, for txt2img, img2img "
+        "and training; a path, or a name in models/text_encoder or models/CLIP; empty: the checkpoint's own"
+    )
+    info.infotext = TEXT_MODEL_FIELD  # pasting a picture's infotext sets it for the next picture
+    shared.opts.add_option(TEXT_MODEL, info)
 
 
 def _register_gpus() -> None:
@@ -89,7 +107,7 @@ def forget(sets: Sequence[PatchSet]) -> None:
     """Take the options out of the host's, which keep their values: nothing is left that could switch us on."""
     from modules import shared  # noqa: PLC0415
 
-    for key in (MASTER, *map(switch, sets), KEPT, OWN_TAB, GPUS, SOUND, NOTIFICATION):
+    for key in (MASTER, *map(switch, sets), KEPT, OWN_TAB, TEXT_MODEL, GPUS, SOUND, NOTIFICATION):
         shared.opts.data_labels.pop(key, None)
 
 

@@ -67,8 +67,11 @@ def short_hash(name: str, digits: int = _HASH_LENGTH) -> str | None:
 
 def strip_tags(text: str, params: dict[str, Any]) -> None:
     """Give what an infotext of any age says about hypernetworks our form; its prompt loses the tags of the rows."""
+    from ..parts import text_files  # noqa: PLC0415 - needs the running host
+
     if not switches.is_on():
         return  # the rows will add none
+    text_files.read_back(params)
     _take_foreign(text, params)
     found = entries.from_infotext(params) or []
     for key in ("Prompt", "Hires prompt"):
@@ -126,7 +129,9 @@ def remarks(params: Mapping[str, Any]) -> str:
 def _sentences(params: Mapping[str, Any]) -> Iterator[str]:
     from modules import shared  # noqa: PLC0415
 
-    yield from filter(None, [params.get(_UNREAD), *entries.unread(params)])
+    from ..parts import text_files  # noqa: PLC0415
+
+    yield from filter(None, [params.get(_UNREAD), *entries.unread(params), *text_files.remarks(params)])
     wanted = dict(_ONE_HASH.findall(str(params.get(_HASHES, ""))))
     tagged = [name for key in ("Prompt", "Hires prompt") for name in tags.names(str(params.get(key) or ""))]
     used = [*(row.name for row in entries.from_infotext(params) or []), *map(entries.named_by, tagged)]

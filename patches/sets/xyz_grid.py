@@ -10,7 +10,8 @@ from ...hypernetworks import compose
 from ...hypernetworks.base.errors import CompositionError
 from ...hypernetworks.files import listing
 from ..model import lookup
-from ..patching import PatchSet, UnsupportedHostError, page
+from ..patching import PatchSet, UnsupportedHostError, capabilities, page, switches
+from ..patching import patch_set as patch_set_of
 from ..rows.entries import NONE, apply_axis, axis_label
 
 _MARK = "hnw_axis"
@@ -124,9 +125,27 @@ def _make(axis_option: Callable[..., Any]) -> list[Any]:
     options.append(
         axis_option("Hypernetwork composition", str, apply_axis(0, "name"), confirm=compositions, cost=_COST)
     )
+    if not capabilities.attention_has_hooks():
+        confirm = _confirmed(_confirm_text_models)
+        options.append(axis_option(switches.TEXT_MODEL_FIELD, str, _apply_text_model, confirm=confirm, cost=1.0))
     for option in options:
         setattr(option, _MARK, True)
     return options
+
+
+def _apply_text_model(p: Any, value: str, _values: Any) -> None:
+    # The copies of `p` that a grid makes share their attributes' objects.
+    p.override_settings = {**(p.override_settings or {}), switches.TEXT_MODEL: value}
+
+
+def _confirm_text_models(_p: Any, values: Iterable[str]) -> None:
+    from ..parts import text_files  # noqa: PLC0415 - needs the running host
+
+    if not patch_set_of("text_model").is_installed:
+        raise RuntimeError("The CLIP text model is switched off in Settings > Hypernetworks")
+    for value in values:
+        if not text_files.is_known(value):
+            raise RuntimeError(f"Unknown CLIP text model: {value}")
 
 
 def _choices() -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import gradio as gr
 
-from modules import script_callbacks
+from modules import script_callbacks, shared
 
 _PARAM = re.compile(r'\s*(\w[\w \-/]+):\s*("(?:\\.|[^\\"])+"|[^,]*)(?:,|$)')
 _SIZE = re.compile(r"^(\d+)x(\d+)$")
@@ -50,6 +50,23 @@ def parse_generation_parameters(x: str) -> dict[str, str]:
         size = _SIZE.match(plain)
         result |= {f"{key}-1": size[1], f"{key}-2": size[2]} if size else {key: plain}
     return result
+
+
+def override_settings(params: dict[str, str]) -> Any:
+    """Return the update that offers the settings of an infotext that differ from the present ones, for the next job."""
+    found = [
+        f"{info.infotext}: {params[info.infotext]}"
+        for key, info in shared.opts.data_labels.items()
+        if info.infotext in params and params[info.infotext] != str(shared.opts.data[key])
+    ]
+    return gr.update(value=found, choices=found, visible=bool(found))
+
+
+def create_override_settings_dict(pairs: list[str]) -> dict[str, Any]:
+    """Return the settings of such pairs by their keys."""
+    values = {name: value.strip() for name, _, value in (pair.partition(":") for pair in pairs)}
+    labels = shared.opts.data_labels
+    return {key: values[info.infotext] for key, info in labels.items() if info.infotext in values}
 
 
 def _value_for(component: Any, value: str | None) -> Any:

@@ -27,6 +27,7 @@ class OptionInfo:
     refresh: Callable[[], Any] | None = None
     comment_before: str = ""
     comment_after: str = ""
+    infotext: str | None = None
 
     def info(self, text: str) -> OptionInfo:
         """Add an explanation after the label."""

@@ -62,6 +62,7 @@ class StableDiffusionProcessingTxt2Img:
     do_not_save_grid: bool = True  # there are no grids
     disable_extra_networks: bool = False
     do_not_reload_embeddings: bool = False
+    override_settings: dict[str, Any] = field(default_factory=dict)
     extra_generation_params: dict[str, Any] = field(default_factory=dict)
 
     scripts: Any = field(default=None, init=False)
@@ -158,9 +159,20 @@ def create_infotext(p: StableDiffusionProcessingTxt2Img, index: int) -> str:
     return f"{p.all_prompts[index]}" + (f"\nNegative prompt: {negative}" if negative else "") + f"\n{line}"
 
 
-@torch.no_grad()
 def process_images(p: StableDiffusionProcessingTxt2Img) -> Processed:
-    """Run a job; raises SettingsError for a field with a value that it cannot have."""
+    """Run a job with the settings that it overrides; raises SettingsError for a field that cannot have its value."""
+    values = shared.opts.data
+    before = {key: values[key] for key in p.override_settings}
+    try:
+        values.update(p.override_settings)
+        return process_images_inner(p)
+    finally:
+        values.update(before)
+
+
+@torch.no_grad()
+def process_images_inner(p: StableDiffusionProcessingTxt2Img) -> Processed:
+    """Do it with the present settings."""
     p.call_scripts("before_process")
     p.validate()
     p.setup_prompts()

@@ -27,6 +27,7 @@ FIELDS = {
     "height": "Size-2",
     "n_iter": "",
     "batch_size": "",
+    "override_settings": "",
 }
 """A job's settings in the order of `txt2img`, with their keys in an infotext."""
 PREVIEW_FIELDS = ("prompt", "negative_prompt", "steps", "sampler_name", "cfg_scale", "seed", "width", "height")
@@ -63,6 +64,7 @@ def txt2img(id_task: str, *args: Any) -> tuple[list[Any], str, str]:
     """
     shared.state.textinfo = "Loading the checkpoint"
     settings = dict(zip(FIELDS, args, strict=False))
+    settings["override_settings"] = infotext_utils.create_override_settings_dict(settings["override_settings"] or [])
     p = processing.StableDiffusionProcessingTxt2Img(sd_model=shared.sd_model, **settings)
     shared.state.textinfo = None
     p.scripts, p.script_args = scripts.scripts_txt2img, list(args[len(FIELDS) :])
@@ -115,6 +117,11 @@ def _settings(start: Defaults) -> Fields:
         fields["cfg_scale"] = _slider("cfg_scale", "CFG scale", (1, 30, start.cfg_scale, 0.5))
         hint = "-1: a new one each time"
         fields["seed"] = gr.Number(-1, label="Seed", info=hint, elem_id="txt2img_seed", precision=0)
+    overrides = gr.Dropdown(
+        [], multiselect=True, label="Override settings", elem_id="txt2img_override_settings", visible=False
+    )
+    overrides.change(lambda chosen: gr.update(visible=bool(chosen)), [overrides], [overrides], show_progress=False)
+    fields["override_settings"] = overrides
     return fields
 
 
@@ -160,6 +167,7 @@ def create() -> tuple[gr.Blocks, Fields]:
         fields["prompt"].submit(**call)
         interrupt.click(shared.state.interrupt, show_progress=False)
         dropped.change(images.image_data, [dropped], [fields["prompt"], dropped], show_progress=False)
-        pasted = [(fields[name], key) for name, key in FIELDS.items() if key]
+        pasted: list[tuple[Any, Any]] = [(fields[name], key) for name, key in FIELDS.items() if key]
+        pasted.append((fields["override_settings"], infotext_utils.override_settings))
         infotext_utils.connect_paste(paste, [*pasted, *runner.infotext_fields], fields["prompt"])
     return interface, fields

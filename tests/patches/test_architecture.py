@@ -20,8 +20,8 @@ def test_every_replaced_function_is_named(host):
     assert list(named) == [patch_set.name for patch_set in PATCH_SETS]
 
 
-def test_no_two_patches_have_one_target(host):
-    """The second would take the first for what an earlier copy of itself left behind, and throw it out."""
+def test_no_two_patches_have_one_target_and_one_name(host):
+    """A patch would take another of its name for what an earlier copy of itself left behind, and throw it out."""
     patches = [patch for patch_set in PATCH_SETS for patch in patch_set.patches if isinstance(patch, Patch)]
-    targets = [target for patch in patches for target in patch.targets]
+    targets = [(target, patch._name) for patch in patches for target in patch.targets]
     assert len(targets) == len(set(targets))

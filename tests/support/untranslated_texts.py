@@ -66,6 +66,8 @@ NOT_TRANSLATED = {
     "Training {} at {} steps.\nHypernetwork saved to {}\n{}; log and pictures are in {}",
     "Unclosed array",
     "Unclosed inline table",
+    "The CLIP text model is switched off in Settings > Hypernetworks",
+    "Unknown CLIP text model: {}",
     "Unknown hypernetwork: {}",
     "What was not used is told in the HTTP API and with grids",
     "Widths the network acts on, such as 768, 320, 640, 1280. Empty: all that the model has.",

@@ -44,9 +44,11 @@ def test_a_switch_takes_its_own_set_back_at_once_and_no_other(settings, name):
     before = originals()
     key = switches.switch(SETS[name])
     assert settings.set(key, False)
+    of_others = {patch.target for one in SETS.values() if one.name != name for patch in functions(one)}
     for patch_set in SETS.values():
         for patch in functions(patch_set):
-            assert (raw(patch.target) is before[patch.target]) == (patch_set.name == name), patch.target
+            assert patch.is_installed == (patch_set.name != name), patch.target
+            assert (raw(patch.target) is before[patch.target]) == (patch.target not in of_others), patch.target
     assert settings.set(key, True)
     assert all(patch_set.is_installed or patch_set.problem for patch_set in SETS.values())
 
@@ -61,6 +63,24 @@ def test_the_master_switch_takes_everything_back_at_once_and_at_the_next_start(s
     assert {target: raw(target) for target in before} == before
     assert settings.set(switches.MASTER, True)
     assert all(patch_set.is_installed or patch_set.problem for patch_set in SETS.values())
+
+
+@pytest.mark.parametrize("first", ["generation", "text_model"])
+def test_two_sets_with_one_target_leave_nothing_in_whatever_order_they_go(settings, first):
+    from hypernetwork_workbench.patches.patching import switches
+
+    before = originals()
+    names = sorted(["generation", "text_model"], key=lambda name: name != first)
+    for name in names:
+        settings.set(switches.switch(SETS[name]), False)
+    for patch in functions(SETS["generation"]):
+        assert raw(patch.target) is before[patch.target]
+    for name in names:
+        settings.set(switches.switch(SETS[name]), True)
+    assert all(SETS[name].is_installed for name in names)
+    settings.set(switches.MASTER, False)
+    assert {target: raw(target) for target in before} == before
+    settings.set(switches.MASTER, True)
 
 
 def test_with_one_set_off_pictures_are_the_same_within_rounding(settings, host):

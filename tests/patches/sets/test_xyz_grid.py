@@ -17,6 +17,7 @@ LABELS = [
     "Hypernetwork 2",
     "Hypernetwork 2 strength",
     "Hypernetwork composition",
+    "CLIP text model",
 ]
 
 
@@ -165,3 +166,20 @@ def test_a_strength_that_is_not_finite_is_refused(axes, value):
     axis.confirm(None, [axis.type("0.5"), axis.type("-2")])
     with pytest.raises(RuntimeError, match="A strength must be a finite number, not "):
         axis.confirm(None, [axis.type("0.5"), axis.type(value)])
+
+
+def test_text_models_have_an_axis_of_names_that_the_settings_know(axes, patched, monkeypatch):
+    from hypernetwork_workbench.patches.patching import patch_set
+
+    axis, key = axes["CLIP text model"], "hnw_text_model"
+    p = types.SimpleNamespace(override_settings={"other": 1})
+    cell = copy.copy(p)
+    axis.apply(cell, "None", ["None"])
+    assert cell.override_settings == {"other": 1, key: "None"}
+    assert p.override_settings == {"other": 1}
+    axis.confirm(p, ["None", next(iter(patched.module("sd_models").checkpoints_list))])
+    with pytest.raises(RuntimeError, match=r"Unknown CLIP text model: nowhere\.pt"):
+        axis.confirm(p, ["nowhere.pt"])
+    patch_set("text_model").uninstall()
+    with pytest.raises(RuntimeError, match="The CLIP text model is switched off"):
+        axis.confirm(p, ["None"])
