@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,9 @@ from ...hypernetworks.base.errors import AdapterError
 from ...hypernetworks.base.outside import is_folder, read_json
 
 INDEX = "model_index.json"
-_SD = ("StableDiffusionPipeline", "StableDiffusionImg2ImgPipeline", "StableDiffusionInpaintPipeline")
-_XL = ("StableDiffusionXLPipeline", "StableDiffusionXLImg2ImgPipeline", "StableDiffusionXLInpaintPipeline")
+_KINDS = ("", "Img2Img", "Inpaint", "ControlNet", "PAG")
+_SD = tuple(f"StableDiffusion{kind}Pipeline" for kind in _KINDS)
+_XL = tuple(f"StableDiffusionXL{kind}Pipeline" for kind in _KINDS)
 _TOKENIZERS = ("CLIPTokenizer", "CLIPTokenizerFast")
 _ENCODERS = ("CLIPTextModel", "CLIPTextModelWithProjection")
 #: The classes that each part may be of, by their library: no other code runs.
@@ -31,6 +33,8 @@ _CHANNELS = 4
 _MORE_INPUTS = ("class_embed_type", "num_class_embeds", "time_cond_proj_dim", "encoder_hid_dim", "encoder_hid_dim_type")
 #: The VAE halves the sides of a picture three times.
 _VAE_LEVELS = 4
+#: More than any such model has; to build as many as a broken config.json says could take hours.
+_MOST_LAYERS = 100
 
 
 @dataclass(frozen=True)
@@ -78,6 +82,8 @@ def read(path: Path) -> Folder:
     for name, config in configs.items():
         if config.get("quantization_config"):
             raise AdapterError(f"{name} has quantised weights, through which no gradient passes: take the plain ones")
+        if any(isinstance(each, int) and each > _MOST_LAYERS for each in _layers(config)):
+            raise AdapterError(f"{name}/config.json asks for more than {_MOST_LAYERS} layers, so it is broken")
     _check_unet(configs["unet"], is_xl)
     _check_vae(configs["vae"])
     return Folder(path, is_xl, classes, configs, bool(index.get("force_zeros_for_empty_prompt", is_xl)))
@@ -141,5 +147,24 @@ def _check_unet(config: Mapping[str, Any], is_xl: bool) -> None:
 
 def _check_vae(config: Mapping[str, Any]) -> None:
     is_usual = config.get("latent_channels", _CHANNELS) == _CHANNELS and not config.get("latents_mean")
-    if not is_usual or len(config.get("block_out_channels", ())) != _VAE_LEVELS:
+    levels = config.get("block_out_channels")
+    if not is_usual or not isinstance(levels, list) or len(levels) != _VAE_LEVELS:
         raise AdapterError("its VAE is none of SD1's, SD2's or SDXL's kind, with 4 channels and an eighth of the sides")
+    scale = config.get("scaling_factor", 1.0)
+    if isinstance(scale, bool) or not isinstance(scale, int | float) or not (scale > 0 and math.isfinite(scale)):
+        raise AdapterError(f"scaling_factor in vae/config.json must be a number above 0, not {scale!r}")
+
+
+def _layers(config: Mapping[str, Any]) -> Iterator[Any]:
+    """Yield all numbers of layers in a configuration: a U-Net may have one for each block."""
+    for name, value in config.items():
+        if "layers" in name:
+            yield from _flat(value)
+
+
+def _flat(value: Any) -> Iterator[Any]:
+    if isinstance(value, list):
+        for each in value:
+            yield from _flat(each)
+    else:
+        yield value

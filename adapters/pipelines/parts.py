@@ -73,7 +73,7 @@ def noise_of(config: Any) -> tuple[str, Tensor]:
     """
     name = str(config.get("_class_name", ""))
     written = config.get("prediction_type", "epsilon")
-    if any(other in name for other in _OTHER_NOISE) or written not in _PREDICTIONS:
+    if any(other in name for other in _OTHER_NOISE) or str(written) not in _PREDICTIONS:
         raise AdapterError(
             f"its scheduler is {name} with prediction_type {written!r}: it must predict epsilon or "
             "v_prediction, on a schedule of betas"
@@ -84,17 +84,21 @@ def noise_of(config: Any) -> tuple[str, Tensor]:
         schedule = kind("diffusers", "DDIMScheduler")(**given).alphas_cumprod
     except (TypeError, ValueError, NotImplementedError, RuntimeError) as error:
         raise AdapterError(f"scheduler/scheduler_config.json has no schedule of noise: {error}") from error
+    if not len(schedule) or not ((schedule >= 0) & (schedule <= 1)).all() or (schedule.diff() > 0).any():
+        raise AdapterError("scheduler/scheduler_config.json has no schedule of noise: its shares of signal do not fall")
     return _PREDICTIONS[written], schedule.float()
 
 
 def _tokenizer(folder: Folder, name: str) -> Any:
     path, wanted = folder.path / name, folder.classes[name]
     # transformers from 5 on writes tokenizer.json alone, which the slow tokenizers of earlier versions cannot read.
-    if not (path / "vocab.json").is_file() and (path / "tokenizer.json").is_file():
+    if not all((path / each).is_file() for each in ("vocab.json", "merges.txt")):
+        if not (path / "tokenizer.json").is_file():
+            raise AdapterError(f"{name} has neither vocab.json and merges.txt nor tokenizer.json")
         wanted = "CLIPTokenizerFast"
     try:
         made = kind("transformers", wanted).from_pretrained(path, local_files_only=True)
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise AdapterError(f"{name} cannot be read: {str(error).strip().partition(chr(10))[0]}") from error
     if made.bos_token_id is None or made.eos_token_id is None:
         raise AdapterError(f"{name} has no marks for the start and the end of a text")

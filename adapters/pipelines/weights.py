@@ -106,6 +106,9 @@ def fill(module: nn.Module, part: str, tensors: Mapping[str, Tensor], dtype: tor
         if name in named and named[name].shape != tensor.shape:
             is_, should = (list(each.shape) for each in (named[name], tensor))
             raise AdapterError(f"{name} of {part} has the shape {is_}, and {part}/config.json says {should}")
+        if name in named and tensor.is_floating_point() and not named[name].is_floating_point():
+            kind = str(named[name].dtype).removeprefix("torch.")
+            raise AdapterError(f"{name} of {part} has numbers of the kind {kind}, quantised: take the plain weights")
     # Copies: what is mapped from a file would change with it, and where it begins there some kernels round otherwise.
     used = {name: each for name, each in named.items() if name in wanted and each.is_floating_point()}
     given = {name: each.to(dtype, copy=True) for name, each in used.items()}

@@ -52,6 +52,7 @@ name = "small"
 """
 HEADS_OF_DEMO = 4
 UNET, TEXT, INDEX = "unet/config.json", "text_encoder/config.json", "model_index.json"
+SCHEDULER = "scheduler/scheduler_config.json"
 
 
 @pytest.fixture
@@ -156,6 +157,14 @@ def test_a_folder_with_tokenizers_in_one_file_alone_is_read(tmp_path: Path, smal
     assert all(torch.equal(mine.text, theirs.text) for mine, theirs in zip(one, other, strict=True))
 
 
+@pytest.mark.parametrize("kind", ["ControlNet", "PAG", "Inpaint"])
+def test_folders_of_pipelines_with_the_usual_parts_are_read(tmp_path: Path, small: Path, kind: str):
+    folder = tmp_path / "model"
+    shutil.copytree(small, folder)
+    _write(folder, INDEX, _class_name=f"StableDiffusion{kind}Pipeline")
+    assert _digest(_opened(folder, tmp_path).denoiser) == _digest(_opened(small, tmp_path).denoiser)
+
+
 def test_a_rate_is_found_and_a_run_continues(command: Any, job: Path, tmp_path: Path, small: Path):
     arguments = ["--diffusers", small, "--data-dir", tmp_path / "data"]
     result = command(job, *arguments, "--find-rate", "--set", "train.max_steps=6")
@@ -187,6 +196,11 @@ def _cut(folder: Path) -> None:
 def _without_a_tensor(folder: Path) -> None:
     path = folder / "vae" / "diffusion_pytorch_model.safetensors"
     save_file({name: each for name, each in load_file(path).items() if name != "quant_conv.bias"}, path)
+
+
+def _in_whole_numbers(folder: Path) -> None:
+    path = folder / "unet" / "diffusion_pytorch_model.safetensors"
+    save_file({name: each.to(torch.int8) for name, each in load_file(path).items()}, path)
 
 
 WRONG: list[tuple[Callable[[Path], Any], str]] = [
@@ -235,6 +249,27 @@ WRONG: list[tuple[Callable[[Path], Any], str]] = [
     (lambda at: (at / "unet" / "diffusion_pytorch_model.safetensors").unlink(), "unet has no weights"),
     (_cut, "unet/diffusion_pytorch_model.safetensors is broken: "),
     (_pickled, "unet/diffusion_pytorch_model.bin holds more than weights, and is not read"),
+    (lambda at: _write(at, "vae/config.json", block_out_channels=8), "its VAE is none of SD1's"),
+    (
+        lambda at: _write(at, "vae/config.json", scaling_factor=None),
+        "scaling_factor in vae/config.json must be a number",
+    ),
+    (lambda at: _write(at, "vae/config.json", scaling_factor=0), "must be a number above 0, not 0"),
+    (lambda at: _write(at, UNET, layers_per_block=100_000), "unet/config.json asks for more than 100 layers"),
+    (
+        lambda at: _write(at, UNET, transformer_layers_per_block=[1, [1, 100_000]]),
+        "unet/config.json asks for more than 100 layers, so it",
+    ),
+    (
+        lambda at: _write(at, SCHEDULER, prediction_type=["epsilon"]),
+        "with prediction_type ['epsilon']: it must predict",
+    ),
+    (lambda at: _write(at, SCHEDULER, num_train_timesteps=0), "no schedule of noise: its shares of signal do not fall"),
+    (lambda at: _write(at, SCHEDULER, beta_end=float("nan")), "shares of signal do not fall"),
+    (lambda at: _write(at, SCHEDULER, trained_betas=[-0.5] * 9), "its shares of signal do not"),
+    (lambda at: (at / "tokenizer" / "merges.txt").unlink(), "tokenizer has neither vocab.json and merges.txt nor"),
+    (lambda at: (at / "tokenizer" / "vocab.json").write_text("[]"), "tokenizer cannot be read: 'list' object"),
+    (_in_whole_numbers, "of unet has numbers of the kind int8, quantised"),
     (_without_a_tensor, "the weights of vae lack 1 of "),
 ]
 
