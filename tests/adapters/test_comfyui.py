@@ -177,6 +177,19 @@ def test_weights_that_were_moved_or_changed_are_seen_at_the_next_step(model: Any
     assert asked == [torch.device("cpu")]
 
 
+def test_without_sigmas_every_call_looks_at_the_weights(model: Any):
+    """Nodes that call a model by themselves need not tell it the step."""
+    patch, x = _load(model, ("a", 1.0)).patches()[0], torch.ones(1, 2, 24)
+    network = patch.models()[0].model.network
+    _, before, _ = patch(x, x, x, {})
+    with torch.no_grad():
+        for weight in network.parameters():
+            weight.mul_(0.5)
+    _, after, _ = patch(x, x, x, {})
+    assert not torch.equal(after, before)
+    assert torch.allclose(after, network.transform(x)[0], atol=SAME)
+
+
 def test_the_nodes_run_again_once_a_file_has_changed(model: Any, folder: Path):
     fields = _rows(("b", 1.0))
     stamps = nodes.LoadHypernetworks.IS_CHANGED(model=model, **fields)

@@ -71,10 +71,14 @@ def test_a_network_a_chain_and_a_composition_are_what_the_definition_says(pipe: 
         both = 0.75 * _by_hand(a, x, side, 1.0) + 0.25 * _by_hand(b, x, side, 1.0)
         return x + 0.6 * (_by_hand(c, both, side, 1.0) - x)
 
+    def weakened(x: Tensor, side: int) -> Tensor:
+        return x + 0.6 * (chain(x, side) - x)
+
     before = tiny.picture(pipe)
     cases = [
         (one, (a,), {"strength": 0.7}),
         (chain, ([a, (c, -0.5), (b, 1.5)],), {}),
+        (weakened, ([a, (c, -0.5), (b, 1.5)],), {"strength": 0.6}),
         (composed, (composition,), {"strength": 0.6, "networks": {"a": a, "b": b, "c": c}}),
     ]
     for change, given, more in cases:
