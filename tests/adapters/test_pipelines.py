@@ -106,6 +106,7 @@ def test_gradients_are_those_of_a_plain_loop(ports: Ports, folder: Path, attenti
         diffusion_loss(ports.denoiser, batch, LossSettings()).backward()
     assert _state(ports) == before
     assert not network.training
+    assert ports.denoiser.trained.network is None
     found = [weight.grad for weight in network.parameters()]
     assert len(found) == len(wanted) > 8
     for one, other in zip(found, wanted, strict=True):
@@ -168,8 +169,10 @@ def test_texts_have_weights_and_any_length(ports: Ports):
     assert len(plain.text) == len(heavy.text) == 77
     assert len(long.text) == len(broken.text) == 2 * 77
     assert not torch.allclose(plain.text, heavy.text, atol=1e-3)
-    (alone,) = ports.encoder.encode_texts(["a red circle"])
+    alone, begun = ports.encoder.encode_texts(["a red circle", "a"])
     assert torch.allclose(plain.text, alone.text, atol=SAME)
+    if broken.vector is not None:
+        assert torch.allclose(broken.vector, begun.vector, atol=SAME)  # that of the first part, as in the WebUI
     assert not torch.allclose(long.text[:77], first.text, atol=1e-3)
 
 
