@@ -96,6 +96,16 @@ class ErrorCollector:
             raise self._errors[0]
 
 
+def raise_with_all_else(error: SettingsError, check: Callable[[], object]) -> None:
+    """Raise an error together with those of another check."""
+    errors = ErrorCollector()
+    with errors:
+        raise error
+    with errors:
+        check()
+    errors.raise_all()
+
+
 class HypernetworkFileError(WorkbenchError):
     """A hypernetwork file cannot be read or written."""
 

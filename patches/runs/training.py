@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import threading
 from collections.abc import Callable, Iterator
@@ -15,7 +14,13 @@ from typing import TypeVar
 from modules import devices, shared
 from modules import progress as host_progress
 
-from ...hypernetworks.base.errors import ErrorCollector, TrainingError, WorkbenchError, lack_of_memory_told
+from ...hypernetworks.base.errors import (
+    ErrorCollector,
+    SettingsError,
+    TrainingError,
+    WorkbenchError,
+    raise_with_all_else,
+)
 from ...hypernetworks.ports import BetweenSteps, Ports, Progress
 from ...hypernetworks.ranks import ALONE, Ranks
 from ...hypernetworks.train import FoundRate, TrainResult, find_rate, make_plan, train
@@ -28,6 +33,7 @@ from ..model.previews import find_sampler
 from ..patching import capabilities
 from ..patching.error_reports import report_unexpected
 from . import folders, gpus, withdrawn
+from .afterwards import embeddings_listed, freed_memory
 from .desk import RunDesk, Wish
 from .in_turn import in_turn
 from .progress import RunProgress
@@ -59,7 +65,7 @@ def run_job(
         WorkbenchError: see `hypernetworks.train.run.train`; also where the GPU has too little memory, or where the
             host keeps most of the model outside of it.
     """
-    with at_work(job, progress) as given:
+    with at_work(job, progress, partial(make_plan, job, resume=resume)) as given:
         ports = given
         if job.output.dir and ranks.is_first:
             folders.note(Path(job.output.dir) / job.output.name)
@@ -81,10 +87,22 @@ def _with_other_gpus(job: Job, ports: Ports, resume: bool) -> AbstractContextMan
 
 
 @contextmanager
-def at_work(job: Job, progress: Progress | None = None) -> Iterator[Ports]:
-    """Begin the active run with `job`, and yield the ports to do it with; raises WorkbenchError as `run_job` does."""
+def at_work(
+    job: Job, progress: Progress | None = None, check: Callable[[Ports], object] | None = None
+) -> Iterator[Ports]:
+    """Begin the active run with `job`, and yield the ports to do it with; raises WorkbenchError as `run_job` does.
+
+    Args:
+        check: tells what else is wrong where the VAE or text encoder of the job cannot be used.
+    """
     run = runs.begin(job)
-    with _freed_memory(), turns.kept(), _shown(run) as shown, _embeddings_listed(job), parts.chosen(job.model):
+    with freed_memory(), turns.kept(), _shown(run) as shown, embeddings_listed(job), ExitStack() as stack:
+        try:
+            stack.enter_context(parts.chosen(job.model))
+        except SettingsError as error:
+            if check is not None:
+                raise_with_all_else(error, partial(check, _ports(job, progress or shown)))
+            raise
         ports = _ports(job, progress or shown)
         yield ports if run is None else replace(ports, desk=RunDesk(run))
 
@@ -109,7 +127,7 @@ def check_job(job: Job, resume: bool = False) -> list[str]:
 @report_unexpected()
 def find_rate_for(job: Job, progress: Progress | None = None) -> FoundRate:
     """Try rates on copies that are thrown away; raises WorkbenchError as `run_job` does."""
-    with _freed_memory(), turns.kept(), _shown(runs.active) as shown, parts.chosen(job.model):
+    with freed_memory(), turns.kept(), _shown(runs.active) as shown, parts.chosen(job.model):
         return find_rate(job, _ports(job, progress or shown))
 
 
@@ -267,25 +285,3 @@ def _ports(job: Job, progress: Progress | None) -> Ports:
     if capabilities.attention_has_hooks():
         return forge.ports(progress)
     return replace(host.ports(progress), words=words.HostWords(), embedding_dir=words.embedding_dir())
-
-
-@contextmanager
-def _embeddings_listed(job: Job) -> Iterator[None]:
-    """Let the host read its embeddings again after a run that trains some, however it ends."""
-    try:
-        yield
-    finally:
-        if not capabilities.attention_has_hooks():
-            words.list_again(job)
-
-
-@contextmanager
-def _freed_memory() -> Iterator[None]:
-    """Free the memory and refresh the host's lists afterwards; running out of memory becomes a TrainingError."""
-    try:
-        with lack_of_memory_told():
-            yield
-    finally:
-        gc.collect()
-        devices.torch_gc()
-        shared.reload_hypernetworks()

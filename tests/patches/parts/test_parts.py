@@ -208,13 +208,14 @@ def test_what_has_no_such_parts_refuses_them_instead_of_training_with_others(dem
         make_plan(job(demo.folder / "pictures", **{setting: value}), fake_ports(tmp_path))
 
 
-def test_check_tells_them_with_all_else_that_does_not_fit(demo):
+@pytest.mark.parametrize("function", ["check_job", "run_job"])
+def test_check_and_start_tell_them_with_all_else_that_does_not_fit(demo, function):
     from hypernetwork_workbench.hypernetworks.base.errors import SettingsError
-    from hypernetwork_workbench.patches.runs.training import check_job
+    from hypernetwork_workbench.patches.runs import training
 
     wrong = job(demo.folder / "nowhere", vae="nowhere.pt")
     with pytest.raises(SettingsError) as caught:
-        check_job(wrong)
+        getattr(training, function)(wrong)
     assert [error.field for error in caught.value.errors] == ["model.vae", "data.folder"]
 
 
