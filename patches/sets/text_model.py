@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -24,7 +25,10 @@ class OwnEncoders:
             raise UnsupportedHostError("this WebUI chooses text encoders in its own page, beside the checkpoint")
 
     def uninstall(self) -> None:
-        """Do nothing."""
+        """Keep no weights of a file in memory, where any were read."""
+        pictures = sys.modules.get(f"{__package__.rpartition('.')[0]}.parts.pictures")
+        if pictures is not None:
+            pictures.forget()
 
 
 def _make_process(original: Callable[..., Any]) -> Callable[..., Any]:

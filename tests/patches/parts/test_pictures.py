@@ -103,6 +103,18 @@ def test_the_model_is_its_own_between_pictures_and_after_an_error(demo, opts, mo
     assert _are(demo.host.model.cond_stage_model, before)
 
 
+def test_switched_off_it_keeps_no_weights_in_memory(demo, opts):
+    from hypernetwork_workbench.patches.parts import pictures as of_pictures
+    from hypernetwork_workbench.patches.patching import patch_set
+
+    opts.set(OPTION, str(demo.folder / "clip"))
+    picture(demo)
+    assert of_pictures._kept is not None
+    patch_set("text_model").uninstall()
+    assert of_pictures._kept is None
+    patch_set("text_model").install()
+
+
 def test_another_checkpoint_gets_it_too_also_in_the_middle_of_a_job(demo, opts, checkpoint, monkeypatch):
     sd_models, seen = demo.host.module("sd_models"), []
     changed = {name: weight + 0.01 for name, weight in demo.text.items()}
