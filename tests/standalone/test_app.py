@@ -207,7 +207,7 @@ def test_generate_makes_a_saved_picture_with_its_infotext(ui):
 
     job = ui.module("ui_txt2img")
     runner = ui.module("scripts").scripts_txt2img
-    fields = ("a red circle", "", 2, "Euler", "Automatic", 4.0, 5, 64, 64, 1, 2)
+    fields = ("a red circle", "", 2, "Euler", "Automatic", 4.0, 5, 64, 64, 1, 2, [])
     pictures, infotext, notes = job.txt2img("task(x)", *fields, *([None] * len(runner.inputs)))
     assert len(pictures) == 2
     with Image.open(pictures[1]) as picture:
