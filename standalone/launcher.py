@@ -27,7 +27,7 @@ python3 launch.py tune JOB.toml [options]  try other settings of a job, and tell
 python3 launch.py queue COMMAND [options]  jobs that wait for their turn: add, list, run, cancel and more (queue --help)
 python3 launch.py dataset COMMAND [options] kohya's metadata: merge-captions, merge-tags, clean, prepare-buckets,
     write-captions, undo; show JOB.toml    what each step of a job trains (dataset --help)
-python3 launch.py test [pytest arguments]  run the tests
+python3 launch.py test [pytest arguments]  run the tests but for the long ones; --all runs those too
     --mutations [PATH] [--minutes M]       or look for changes of the code that the tests do not notice
 python3 launch.py bench NAME               measure how fast it is: {benchmarks}
     [--json FILE] [--rounds N]

@@ -152,7 +152,15 @@ class Tests:
 
     def _pytest(self, arguments: list[str], *plugins: object) -> int:
         """Run pytest away from the project's folder, where a changed path cannot hurt, without what writes there."""
-        options = ["-s", "-p", "no:cacheprovider", "-m", "not slow", "--basetemp", str(Path.cwd() / "tests")]
+        options = [
+            "-s",
+            "-p",
+            "no:cacheprovider",
+            "-m",
+            "not slow and not long",
+            "--basetemp",
+            str(Path.cwd() / "tests"),
+        ]
         options += ["--rootdir", str(self.root), "-c", str(self.root / "pyproject.toml")]
         options += ["-W", "ignore:Module already imported:pytest.PytestAssertRewriteWarning"]
         sys.path.insert(0, str(self.root))

@@ -1,0 +1,54 @@
+"""The long run: tests marked `long` are left out where nobody names tests or asks for all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import pytest
+
+MARKER = "long"
+COMMAND = "python3 launch.py test --all"
+#: All that was collected, long tests too.
+COLLECTED = pytest.StashKey[Sequence[pytest.Item]]()
+#: How many tests were left out.
+LEFT_OUT = pytest.StashKey[int]()
+
+
+def is_wanted(config: pytest.Config) -> bool:
+    """Tell whether the user asks for all tests, or names some: by a path, `-k`, `-m` or `--last-failed`."""
+    names = any(config.getoption(option, None) for option in ("all", "keyword", "markexpr", "lf"))
+    return bool(names) or config.args_source is pytest.Config.ArgsSource.ARGS
+
+
+def parted(items: Iterable[pytest.Item]) -> tuple[list[pytest.Item], list[pytest.Item]]:
+    """Return the tests of a quick run, and those that it leaves out."""
+    parts: tuple[list[pytest.Item], list[pytest.Item]] = ([], [])
+    for item in items:
+        parts[item.get_closest_marker(MARKER) is not None].append(item)
+    return parts
+
+
+def alone(items: Iterable[pytest.Item]) -> list[str]:
+    """Return what is wrong with the markers of long tests, one sentence each.
+
+    A long test names the quick one that holds its promise in short: of its own file by its name, of another as
+    `path::name`. Or it gives the reason why there can be none, as `alone`.
+    """
+    quick, left = parted(items)
+    files = {item.nodeid.split("::")[0] for item in (*quick, *left)}
+    known = {item.nodeid.split("[")[0] for item in quick}
+    wrong = []
+    for item in left:
+        marker = item.get_closest_marker(MARKER)
+        file = item.nodeid.split("::")[0]
+        beside = [name if "::" in name else f"{file}::{name}" for name in (marker.args if marker else ())]
+        missing = [name for name in beside if name not in known and name.split("::")[0] in files]
+        wrong += [f"{item.nodeid} names {name}, which is no quick test" for name in missing]
+        if not beside and not (marker and marker.kwargs.get("alone")):
+            wrong.append(f"{item.nodeid} names no quick test and no reason")
+    return wrong
+
+
+def told(count: int) -> str:
+    """Return the line at the end of a run that left tests out."""
+    return f"{count} long tests were left out; `{COMMAND}` runs them too." if count else ""
