@@ -148,11 +148,13 @@ function hnwOpenTrainUnlessRefused(status) {
     return [];
 }
 
-// Enters the rate that was found, as if it were typed.
+// Enters the rates that were found, as if they were typed.
 // eslint-disable-next-line no-unused-vars
-function hnwTrainUseRate(button) {
-    const field = gradioApp().querySelector("#hnw_train_schedule_rate textarea, #hnw_train_schedule_rate input");
-    field.value = button.dataset.rate;
-    updateInput(field);
-    field.scrollIntoView({block: "center", behavior: "smooth"});
+function hnwTrainUseRates(button) {
+    for (const [name, rate] of Object.entries(JSON.parse(button.dataset.rates))) {
+        const field = gradioApp().querySelector(`#hnw_train_${name} textarea, #hnw_train_${name} input`);
+        field.value = rate;
+        updateInput(field);
+        field.scrollIntoView({block: "center", behavior: "smooth"});
+    }
 }

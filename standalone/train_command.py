@@ -21,6 +21,7 @@ host.mount()
 from hypernetwork_workbench.hypernetworks.base.atomic import write_text  # noqa: E402 (mounted just above)
 from hypernetwork_workbench.hypernetworks.base.errors import WorkbenchError  # noqa: E402
 from hypernetwork_workbench.hypernetworks.ranks import Ranks  # noqa: E402
+from hypernetwork_workbench.hypernetworks.train import FoundRate  # noqa: E402
 from hypernetwork_workbench.hypernetworks.train.settings.job import Job  # noqa: E402
 from hypernetwork_workbench.hypernetworks.train.settings.job_file import apply_overrides, read_tables  # noqa: E402
 from hypernetwork_workbench.hypernetworks.tuning.space.settings import SECTION, take_table  # noqa: E402
@@ -132,9 +133,20 @@ def _find_rate(job: Job, arguments: argparse.Namespace) -> tuple[dict[str, Any],
     progress = ConsoleProgress()
     with opened(arguments, progress) as model, progress.listening():
         found = model.find_rate(job)
+    report = _rate_report(found)
+    if found.of_words is not None:
+        report["embedding"] = _rate_report(found.of_words)
+    sections = ((setting.partition(".")[0], text) for setting, text in found.entries.items())
+    entries = (f'In [{section}] of the job file: rate = "{text}"' for section, text in sections)
+    return report, "\n".join([*found.lines(), *entries]) + "\n"
+
+
+def _rate_report(found: FoundRate) -> dict[str, Any]:
+    """Return a report of what was found for one setting."""
     told = {name: value if found.is_found else None for name, value in vars(found.choice).items() if name != "doubt"}
-    report = {
+    return {
         **told,
+        "setting": found.setting,
         "schedule_rate": found.text or None,
         "doubt": found.choice.doubt or None,
         "steps": found.steps,
@@ -144,8 +156,6 @@ def _find_rate(job: Job, arguments: argparse.Namespace) -> tuple[dict[str, Any],
             for trial in found.trials
         ],
     }
-    entry = [f'In the job file: rate = "{found.text}"'] if found.is_found else []
-    return report, "\n".join([*found.lines(), *entry]) + "\n"
 
 
 def _summary(report: dict[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 
@@ -43,9 +44,14 @@ def unsure(*sentences: str, chart: Markup = _NONE) -> str:
     return elements.page(_FILE, "unsure", sentences, chart)
 
 
-def found_rate(*sentences: str, chart: Markup, rate: str) -> str:
-    """Return a learning rate that was found, with a button that enters it."""
-    return elements.page(_FILE, "found_rate", sentences, chart, rate)
+def found_rate(*sentences: str, chart: Markup, rates: Mapping[str, str]) -> str:
+    """Return learning rates that were found, with a button that enters them.
+
+    Args:
+        rates: by the field of the form, such as `schedule_rate`.
+    """
+    entered = json.dumps(rates, ensure_ascii=False)
+    return elements.page(_FILE, "found_rate", sentences, chart, entered, len(rates) > 1)
 
 
 def ended(sentence: str, task: str) -> str:

@@ -130,8 +130,9 @@ class TrainingPlan:
         if not own_rates.ignores_rate(optimizer.name, optimizer.arguments):
             first, last = self.schedule.rate(0), self.schedule.rate(self.end_step - 1)
             lines.append(f"The learning rate starts at {first:.3g} and ends at {last:.3g}.")
-        if not job.words and not own_rates.why_no_rate(optimizer.name, optimizer.arguments):
-            lines.append(f"Find a rate would take at most {Horizons.of(self.end_step).most_steps} steps for this run.")
+        if not own_rates.why_no_rate(optimizer.name, optimizer.arguments):
+            most = Horizons.of(self.end_step).most_steps * len(job.embedding.rates)
+            lines.append(f"Find a rate would take at most {most} steps for this run.")
         if job.train.validation_share and not len(self.held_out):
             lines.append("No picture is held out for validation: that takes at least two to train on.")
         if self.end_step < job.steps(self.steps_per_epoch):

@@ -18,7 +18,7 @@ from ..kernels.devices import to_device
 from ..ports import Denoiser
 from .loss import picture_losses
 from .noise import NoiseProcess, NoisyBatch
-from .optim.schedules import Schedule
+from .optim.schedules import Schedule, StepSchedule
 from .rate_search import Trial
 from .tracking.metrics import StepResult
 from .trainer import Trainer
@@ -28,6 +28,8 @@ _PICTURES, _SAMPLES = 16, 64
 #: Steps during which the scale of the loss may still be searched, in fp16.
 _MOST_SETTLING = 200
 _TIMED = 2
+#: The rates of what rests while those of something else are tried.
+_REST = StepSchedule(((0.0, 1),))
 #: The golden ratio: it shifts the timesteps of one picture against those of the next most evenly.
 _SHIFT = 0.618034
 
@@ -64,7 +66,7 @@ class RateTrials:
     """Tries rates on the network of a trainer, whose first state comes back, bit for bit, before each trial.
 
     Args:
-        trainer: in its first state; its schedule has 1 as the highest rate.
+        trainer: in its first state; its schedule has 1 as the highest rate, and so has that of words.
         run_steps: optimizer steps of the whole run.
         measured: the pictures on which the loss is measured.
         on_step: called with the rate before each step; it may raise to end the trials.
@@ -77,9 +79,8 @@ class RateTrials:
         self, trainer: Trainer, run_steps: int, measured: EncodedDataset, on_step: Callable[[float], None]
     ) -> None:
         self._trainer, self._run_steps, self._on_step = trainer, run_steps, on_step
-        self._whole = trainer.schedule
-        self._first = trainer.state.capture()
-        self._samples = list(_samples(measured, trainer.denoiser, trainer.noise, trainer.job.train.seed))
+        self._whole, self._whole_of_words = trainer.schedule, trainer.word_rates
+        self._first, self._measured = trainer.state.capture(), measured
         self.step_s = self.measurement_s = 0.0
 
     @contextmanager
@@ -92,9 +93,18 @@ class RateTrials:
             self.measurement_s = time.monotonic() - start
             yield losses
 
-    def measure(self, rate: float, steps: int) -> Trial:
-        """Train from the first weights on for some steps, and return the losses of the samples afterwards."""
-        self._restore(ShortenedSchedule(self._whole, self._run_steps / steps, rate))
+    def measure(self, rate: float, steps: int, of_words: bool = False) -> Trial:
+        """Train from the first weights on for some steps, and return the losses of the samples afterwards.
+
+        Args:
+            of_words: whether the rate is that of words which have one of their own; the network rests then, as they
+                do while its rates are tried.
+        """
+        share = self._run_steps / steps
+        if of_words and self._whole_of_words is not None:
+            self._restore(_REST, ShortenedSchedule(self._whole_of_words, share, rate))
+        else:
+            self._restore(ShortenedSchedule(self._whole, share, rate), self._whole_of_words and _REST)
         for batches in self._trainer.batches(0, steps):
             self._on_step(rate)
             if not self._goes_on(self._trainer.step(batches).read()):
@@ -104,7 +114,7 @@ class RateTrials:
 
     def _settle(self) -> None:
         """Find the scale that the loss takes in fp16, which is no matter of the rate, and time the steps."""
-        self._restore(ShortenedSchedule(self._whole, 1.0, 0.0))
+        self._restore(_REST, self._whole_of_words and _REST)
         taken = 0
         for batches in self._trainer.batches(0, _MOST_SETTLING):
             self._on_step(0.0)
@@ -115,26 +125,28 @@ class RateTrials:
             if taken == _TIMED or not self._goes_on(result):
                 break
         self._first["precision"] = self._trainer.state.capture()["precision"]
-        self._restore(self._whole)
+        self._restore(self._whole, self._whole_of_words)
 
     def _goes_on(self, result: StepResult) -> bool:
         """Tell whether a step was taken, or left out only because of the scale of the loss."""
         return result.is_finite or (result.is_loss_finite and self._trainer.state.precision.is_searching_scale)
 
-    def _restore(self, schedule: Schedule) -> None:
+    def _restore(self, schedule: Schedule, of_words: Schedule | None) -> None:
         self._trainer.state.restore(self._first)
-        self._trainer.schedule = schedule
+        self._trainer.schedule, self._trainer.word_rates = schedule, of_words
 
     @torch.no_grad()
     def _losses(self) -> Tensor:
         """Return the losses of the samples with the present weights, [samples], float64, on the CPU."""
         trainer = self._trainer
         network, parts = trainer.state.network, []
-        with trainer.state.weights_to_show(), trainer.state.precision.autocast():
+        with trainer.state.weights_to_show():
             network.eval()
             try:
-                for sample in self._samples:
-                    parts.append(picture_losses(trainer.denoiser, sample, trainer.job.loss))
+                # Anew each time: texts with words that learn are no longer what they were.
+                for sample in _samples(self._measured, trainer.denoiser, trainer.noise, trainer.job.train.seed):
+                    with trainer.state.precision.autocast():
+                        parts.append(picture_losses(trainer.denoiser, sample, trainer.job.loss))
             finally:
                 network.train()
         return torch.cat(parts).double().cpu()

@@ -125,10 +125,9 @@ class _Run:
 
     def _resume(self, resumable: Mapping[str, Resumable]) -> int:
         """Restore a saved state, or an optimizer state of the WebUI's; return the step to start at."""
-        saved, file = self.plan.resumed, self.plan.job.network.file
+        saved = self.plan.resumed
         if saved is None:
-            if file:
-                self.state.read_optimizer_file(Path(file), self.plan.job)
+            self.state.read_optimizer_file(self.plan.job)
             return 0
         self.state.restore(saved.captured)
         for name, callback in resumable.items():

@@ -49,7 +49,7 @@ class Saver:
         step: optimizer steps done so far.
         notes: takes what could not be saved.
         prediction: what the model predicts, "epsilon" or "v".
-        listeners: told the path of each network that is saved, once its state is saved too.
+        listeners: told the path of each network and embedding that is saved, once its state is saved too.
     """
 
     plan: TrainingPlan
@@ -155,9 +155,10 @@ class Saver:
         self._tell(paths.network)
 
     def _tell(self, *paths: Path) -> None:
-        for path in paths:
+        every = (file for path in paths for file in (path, *self.plan.paths.embeddings_with(path)))
+        for file in dict.fromkeys(every):  # without a network the first embedding is the path itself
             for listener in self.listeners:
-                listener(path)
+                listener(file)
 
     def _check_weights(self, path: Path) -> None:
         if not all(torch.isfinite(weight).all() for weight in self.state.learner.parameters()):

@@ -27,7 +27,7 @@ from .offload import CPU, OptimizerOnCpu
 from .optim import optimizers
 from .optim.averages import WeightAverage, average_form, weights_form, weights_to_show
 from .optim.optimizer_state import Build, OptimizerForm, put_back
-from .optim.pair import NETWORK, WORDS, OptimizerPair, PairForm, is_empty
+from .optim.pair import NETWORK, WORDS, OptimizerPair, PairForm, is_empty, parts_of
 from .optim.precision import SCALER, Precision
 from .settings.job import Job
 
@@ -86,11 +86,14 @@ class TrainState:
             self.average.load_state_dict(captured["average"])
         self.rate_factor = captured["rate_factor"]
 
-    def read_optimizer_file(self, network: Path, job: Job) -> None:
-        """Take over the optimizer state that the WebUI keeps next to the file `network`, if there is one that fits.
+    def read_optimizer_file(self, job: Job) -> None:
+        """Take over the optimizer state that the WebUI keeps beside the file of the network, if there is one that fits.
 
         One that does not is named in the log with the reason, and the optimizer starts anew.
         """
+        if not (job.network.file and job.embedding.trains_network):
+            return
+        network = Path(job.network.file)
         path, device = files.optimizer_path(network), next(self.network.parameters()).device
         try:
             found = files.load_optimizer_state(path, files.short_hash(network))
@@ -100,7 +103,7 @@ class TrainState:
             if name != job.optimizer.name:
                 _log.warning("%s: the saved optimizer state is of %s and was not used.", path.name, name)
                 return
-            self._restore_optimizer(_optimizer_form(job, self.network, None, device).take(state))
+            _put_back(parts_of(self.optimizer)[0], _optimizer_form(job, self.network, None, device).take(state))
         except HypernetworkFileError as error:
             _log.warning("The saved optimizer state was not used: %s", error)
         except UnfitError as error:

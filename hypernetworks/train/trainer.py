@@ -53,7 +53,7 @@ class Trainer:
     guard: RollbackGuard
     computing: Computing
     ranks: Ranks = ALONE
-    word_rates: StepSchedule | None = None
+    word_rates: Schedule | None = None
 
     def __post_init__(self) -> None:
         optimizer, device = self.state.optimizer, self.denoiser.device

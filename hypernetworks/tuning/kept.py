@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..train.settings.job import Job
+from ..train.paths import OutputPaths
+from ..train.settings.job import EmbeddingSettings, Job
 from .definition import Definition
 from .local_store import LocalStore
 from .space import Space
@@ -51,11 +52,17 @@ class Study:
 
     def folder_of(self, trial: Trial) -> Path:
         """Return the folder of a trial's log and pictures."""
-        return self.folder / self.name_of(trial)
+        name = self.name_of(trial)
+        return _place(self.tables, name, self.folder) / name
+
+    def results_of(self, trial: Trial) -> tuple[Path, ...]:
+        """Return the files of what a trial has trained: a network, embeddings, or both, the network first."""
+        job = self.job(trial)
+        return OutputPaths.at(job, self.folder, self.folder, is_resumed=True).results
 
     def network_of(self, trial: Trial) -> Path:
-        """Return the file of a trial's network."""
-        return self.folder / f"{self.name_of(trial)}.pt"
+        """Return the first file of what a trial has trained."""
+        return self.results_of(trial)[0]
 
     def settings_of(self, trial: Trial) -> dict[str, Any]:
         """Return the settings that a trial tries, by `section.key`; none before they are chosen."""
@@ -90,10 +97,25 @@ def open_kept(folder: Path) -> Study:
 def trial_tables(tables: Tables, settings: Mapping[str, Any], name: str, folder: Path) -> dict[str, dict[str, Any]]:
     """Return the tables of a job with other settings, and with results of their own."""
     made = {section: dict(table) for section, table in tables.items()}
-    own = {"output.name": name, "output.dir": str(folder), "output.overwrite": True, "output.sheet": False}
+    place = str(_place(tables, name, folder))
+    own = {"output.name": name, "output.dir": place, "output.overwrite": True, "output.sheet": False}
     named_by_trial = {"output.file_form": ".pt", "output.log_run": "", "output.huggingface_repo": ""}
-    _put(made, {**settings, **own, **named_by_trial})
+    words = _words(tables)
+    _put(made, {**settings, **own, **named_by_trial, **({"embedding.names": words} if words else {})})
     return made
+
+
+def _place(tables: Tables, name: str, folder: Path) -> Path:
+    """Return the folder for what a trial trains; words have the same names in all of them."""
+    return folder / name if _words(tables) else folder
+
+
+def _words(tables: Tables) -> str:
+    """Return the words that a job trains as its settings have them, since captions hold them; empty for none."""
+    embedding = EmbeddingSettings.from_mapping(tables.get("embedding") or {})
+    if not embedding.trains_words:
+        return ""
+    return ", ".join(embedding.listed) or str((tables.get("output") or {}).get("name", ""))
 
 
 def _put(tables: dict[str, dict[str, Any]], settings: Mapping[str, Any]) -> None:

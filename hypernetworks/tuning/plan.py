@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from ..base.errors import SettingsError
+from ..base.errors import ErrorCollector, SettingsError
 from ..ports import Ports
 from ..train import TrainingPlan, make_plan
 from ..train.settings.job import SECTIONS, Job
@@ -59,12 +59,10 @@ def plan_study(
         StudyError: there is a study of this name that is something else, or its database cannot be used.
     """
     job = Job.from_mapping(tables)  # what is wrong without the study is told first
-    folders = [ports.network_dir, *([near] if near else []), Path.cwd()]
-    space = Space((*file_choices(settings, folders), *parse(settings.ranges)))
+    space = _space(settings, ports, near)
     check(job, settings, space)
     brain = Brain(settings, space)
-    name = job.output.name
-    folder = (Path(job.output.dir) if job.output.dir else ports.log_dir) / f"{name}{mark_of(url)}{ENDING}"
+    name, folder = job.output.name, _folder(job, ports, url)
     base = make_plan(Job.from_mapping(trial_tables(tables, {}, name, folder)), ports)
     plain = {section: dict(table) for section, table in tables.items() if section in SECTIONS}
     definition = Definition.of(plain, settings, space, base.origin)
@@ -81,6 +79,28 @@ def plan_study(
     return StudyPlan(study, brain, measures, style, settings.most_steps(base.steps_per_epoch))
 
 
+def check_all(tables: Tables, settings: TuneSettings, ports: Ports, url: str = "", near: Path | None = None) -> None:
+    """Raise what `plan_study` would, as far as that can be told without opening the study, all of it at once."""
+    job, errors = Job.from_mapping(tables), ErrorCollector()
+    with errors:
+        space = _space(settings, ports, near)
+        check(job, settings, space)
+        Brain(settings, space)
+    with errors:
+        make_plan(Job.from_mapping(trial_tables(tables, {}, job.output.name, _folder(job, ports, url))), ports)
+    errors.raise_all()
+
+
+def _space(settings: TuneSettings, ports: Ports, near: Path | None) -> Space:
+    folders = [ports.network_dir, *([near] if near else []), Path.cwd()]
+    return Space((*file_choices(settings, folders), *parse(settings.ranges)))
+
+
+def _folder(job: Job, ports: Ports, url: str) -> Path:
+    parent = Path(job.output.dir) if job.output.dir else ports.log_dir
+    return parent / f"{job.output.name}{mark_of(url)}{ENDING}"
+
+
 def check(job: Job, settings: TuneSettings, space: Space) -> None:
     """Raise SettingsError where a job cannot be tried as the settings say, whatever its files hold."""
     if VALIDATION in settings.objectives and not job.validates:
@@ -89,10 +109,23 @@ def check(job: Job, settings: TuneSettings, space: Space) -> None:
             "is 0, but the trials are judged by validation loss; hold out a share such as 0.2, name a "
             "data.validation_folder, or judge by style distance",
         )
+    for one in space.parameters:
+        _check_trained(job, one.address)
     shapes = [one.address for one in space.parameters if one.address.startswith("network.")]
     if shapes and job.network.file and "network.file" not in shapes:
         reason = f"names a network, whose shape is what it is; leave it empty to try {', '.join(shapes)}"
         raise SettingsError("network.file", reason)
+
+
+def _check_trained(job: Job, address: str) -> None:
+    """Raise SettingsError where a setting is tried of what is not trained."""
+    embedding, section = job.embedding, address.partition(".")[0]
+    if section == "embedding" and not embedding.trains_words:
+        raise SettingsError(address, "is tried, but no embedding is trained; choose one in embedding.trains")
+    if section == "network" and not embedding.trains_network:
+        raise SettingsError(address, "is tried, but no network is trained; choose both in embedding.trains")
+    if section == "schedule" and "schedule.rate" not in embedding.rates:
+        raise SettingsError(address, "is not used, as the embedding has a rate of its own; try embedding.rate")
 
 
 def _style_of(base: TrainingPlan, settings: TuneSettings, ports: Ports) -> Callable[[], StyleMeasure]:

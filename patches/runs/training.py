@@ -23,7 +23,7 @@ from ...hypernetworks.base.errors import (
 )
 from ...hypernetworks.ports import BetweenSteps, Ports, Progress
 from ...hypernetworks.ranks import ALONE, Ranks
-from ...hypernetworks.train import FoundRate, TrainResult, find_rate, make_plan, train
+from ...hypernetworks.train import FoundRate, TrainResult, find_rate, make_plan, plan_trials, train
 from ...hypernetworks.train.settings.job import Job
 from .. import backend, forge, parts
 from ..embedding import words
@@ -96,6 +96,15 @@ def at_work(
         check: tells what else is wrong where the VAE or text encoder of the job cannot be used.
     """
     run = runs.begin(job)
+    with _ports_of(run, job, progress, check) as ports:
+        yield ports if run is None else replace(ports, desk=RunDesk(run))
+
+
+@contextmanager
+def _ports_of(
+    run: Run | None, job: Job, progress: Progress | None, check: Callable[[Ports], object] | None
+) -> Iterator[Ports]:
+    """Yield the ports on the host's model with what the job chooses of it; see `at_work`."""
     with freed_memory(), turns.kept(), _shown(run) as shown, embeddings_listed(job), ExitStack() as stack:
         try:
             stack.enter_context(parts.chosen(job.model))
@@ -103,8 +112,7 @@ def at_work(
             if check is not None:
                 raise_with_all_else(error, partial(check, _ports(job, progress or shown)))
             raise
-        ports = _ports(job, progress or shown)
-        yield ports if run is None else replace(ports, desk=RunDesk(run))
+        yield _ports(job, progress or shown)
 
 
 @report_unexpected()
@@ -127,8 +135,8 @@ def check_job(job: Job, resume: bool = False) -> list[str]:
 @report_unexpected()
 def find_rate_for(job: Job, progress: Progress | None = None) -> FoundRate:
     """Try rates on copies that are thrown away; raises WorkbenchError as `run_job` does."""
-    with freed_memory(), turns.kept(), _shown(runs.active) as shown, parts.chosen(job.model):
-        return find_rate(job, _ports(job, progress or shown))
+    with _ports_of(runs.active, job, progress, partial(plan_trials, job)) as ports:
+        return find_rate(job, ports)
 
 
 def start(job: Job, resume: bool = False) -> Run:

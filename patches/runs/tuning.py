@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
-from ...hypernetworks.ports import Progress
+from ...hypernetworks.ports import Ports, Progress
 from ...hypernetworks.train.settings.job import Job
-from ...hypernetworks.tuning import StudyResult, TuneSettings, plan_study, run_study
+from ...hypernetworks.tuning import StudyResult, TuneSettings, check_all, plan_study, run_study
 from ...hypernetworks.tuning.kept import ENDING, Tables
 from ..patching.error_reports import report_unexpected
 from . import folders
@@ -34,7 +35,9 @@ def tune_job(
         WorkbenchError: see `hypernetworks.tuning.plan_study` and `run_study`; also as `run_job` does.
     """
     job = Job.from_mapping(tables)
-    with at_work(replace(job, output=replace(job.output, name=f"{job.output.name}{ENDING}")), progress) as ports:
+    named = replace(job, output=replace(job.output, name=f"{job.output.name}{ENDING}"))
+    check = partial(_check, tables, settings, url, near)
+    with at_work(named, progress, check) as ports:
         if runs.active is not None:
             runs.active.is_study = True
         plan = plan_study(tables, settings, ports, url, near)
@@ -43,3 +46,7 @@ def tune_job(
         result = run_study(plan, ports)
     runs.end(result.is_interrupted)
     return result
+
+
+def _check(tables: Tables, settings: TuneSettings, url: str, near: Path | None, ports: Ports) -> None:
+    check_all(tables, settings, ports, url, near)

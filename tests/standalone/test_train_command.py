@@ -91,7 +91,7 @@ def test_find_rate_tells_a_rate_and_trains_nothing(command, job, tmp_path, check
     assert found["doubt"] is None
     assert found["low"] <= found["rate"] <= found["high"]
     assert f"A learning rate of {found['schedule_rate']} suits this run of 6 steps" in result.stdout
-    assert f'In the job file: rate = "{found["schedule_rate"]}"' in result.stdout
+    assert f'In [schedule] of the job file: rate = "{found["schedule_rate"]}"' in result.stdout
     assert found["steps"] >= sum(trial["steps"] for trial in found["trials"] if trial["loss"] is not None)
     assert not list(tmp_path.rglob("*.pt"))
     assert not (job.parent / "out").exists()

@@ -15,6 +15,16 @@ from torch import Tensor
 
 from tests.support.fake_ports import TEXT_WIDTH, FakeEncoder, fake_ports
 
+#: Settings of a job on two words, alone or beside a network.
+ALONE = {
+    "data__template": "[filewords] [name]",
+    "embedding__trains": "embedding",
+    "embedding__names": "zork, blip",
+    "embedding__vectors": "2, 1",
+    "embedding__initial_text": "dark night\nred",
+}
+BOTH = ALONE | {"embedding__trains": "both"}
+
 
 class FakeWords:
     """Adds the vectors of the words of a text to its encoding."""

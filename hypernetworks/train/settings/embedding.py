@@ -73,6 +73,12 @@ class EmbeddingSettings(Settings):
         """The names that are written."""
         return tuple(name for part in self.names.split(",") if (name := part.strip()))
 
+    @property
+    def rates(self) -> tuple[str, ...]:
+        """The settings, as `section.key`, with the learning rates of what is trained."""
+        own = ("embedding.rate",) if self.trains_words and self.rate else ()
+        return own if own and not self.trains_network else ("schedule.rate", *own)
+
     @rule("names")
     def _names_words(self) -> None:
         for name in self.listed:

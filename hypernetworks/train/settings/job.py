@@ -177,12 +177,13 @@ class Job:
         return min(steps, self.learning_rates(steps_per_epoch).end_step or steps)
 
     def learning_rates(self, steps_per_epoch: int = 1) -> Schedule:
-        """Return the schedule of the run.
+        """Return the schedule of the run: that of the vectors, if they have one and are trained alone.
 
         Raises:
             SettingsError: it does not fit the length of the run; names the field.
         """
-        return _learning_rates(self.schedule, self.train, steps_per_epoch)
+        own = None if self.embedding.trains_network else self._own_rates(steps_per_epoch)
+        return own or _learning_rates(self.schedule, self.train, steps_per_epoch)
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -201,6 +202,9 @@ class Job:
 
     def word_rates(self, steps_per_epoch: int) -> StepSchedule | None:
         """Return the learning rates of the vectors; None where they are those of the run. Raises SettingsError."""
+        return self._own_rates(steps_per_epoch) if self.embedding.trains_network else None
+
+    def _own_rates(self, steps_per_epoch: int) -> StepSchedule | None:
         try:
             return self.embedding.schedule(self.steps(steps_per_epoch), steps_per_epoch) if self.words else None
         except SettingsError as error:
@@ -250,8 +254,6 @@ def _between(sections: Mapping[str, Any], tables: Mapping[str, Any]) -> Iterator
     embedding, output = sections.get("embedding"), sections.get("output")
     if embedding and output and embedding.trains == BOTH and output.name.lower() in map(str.lower, embedding.listed):
         yield SettingsError("embedding.names", f"{output.name} is the name of the network; give the word another one")
-    if embedding and output and embedding.trains_words and output.huggingface_repo:
-        yield SettingsError("output.huggingface_repo", "sends networks, and none can be sent with embeddings; empty it")
     share, held_out = _alone(tables, "train", "validation_share"), [_alone(tables, "data", n) for n in of_held_out()]
     if _alone(tables, "output", "save_best") and share == 0 and not any(held_out):
         reason = "needs a train.validation_share or a data.validation_folder to measure on"

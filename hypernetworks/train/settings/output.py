@@ -186,7 +186,8 @@ class OutputSettings(Settings):
     huggingface_repo: str = setting(
         "",
         "Upload to Hugging Face",
-        "A repository such as user/night, which gets each saved network, with the login of this computer.",
+        "A repository such as user/night, which gets each saved network and embedding, with the login of this "
+        "computer.",
         group=OUTPUT,
         starts_row=True,
     )

@@ -8,6 +8,7 @@ from ..optim import own_rates
 from ..settings.job import Job
 
 _XL_PX, _XL_WIDTH = 1024, 2048
+_OWN_RATE = "Learning rate and schedule of the run are not used: the embedding has a learning rate of its own."
 
 
 def of_plan(job: Job, training: Dataset, ports: Ports) -> tuple[str, ...]:
@@ -31,9 +32,10 @@ def _other_parts(checkpoint: Checkpoint) -> tuple[str, ...]:
 
 
 def _unused_rate(job: Job) -> tuple[str, ...]:
-    """Return a sentence where the optimizer takes no notice of the learning rate."""
+    """Return sentences where the optimizer, or what is trained, takes no notice of the learning rate."""
     sentence = own_rates.unused_rate(job.optimizer.name, job.optimizer.arguments)
-    return (sentence,) if sentence else ()
+    own = () if "schedule.rate" in job.embedding.rates else (_OWN_RATE,)
+    return (sentence, *own) if sentence else own
 
 
 def _idle_ranks(job: Job, training: Dataset, ranks: int) -> tuple[str, ...]:

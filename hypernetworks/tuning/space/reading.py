@@ -37,6 +37,8 @@ OWN = {
     "output.overwrite": "trials replace nothing",
     "output.resume_changed": "a trial goes on as it was begun",
     "train.validation_share": "the trials could not be compared",
+    "embedding.trains": "all trials train the same",
+    "embedding.names": "captions hold the same words in all trials",
     "model.vae": "all trials have the model of the study",
     "model.text_model": "all trials have the model of the study",
     "model.clip_skip": "all trials have the model of the study",
@@ -109,6 +111,7 @@ def _parameter(address: str, text: str) -> Parameter:
 _ALONE: dict[type[Settings], tuple[str, ...]] = {
     SECTIONS["network"]: ("widths", "file"),
     SECTIONS["optimizer"]: ("name", "clip_limit"),
+    SECTIONS["embedding"]: ("rate",),
 }
 
 

@@ -180,8 +180,9 @@ def check(tables: dict[str, Any]) -> Answer:
 def find_rate(tables: dict[str, Any]) -> Answer:
     """Try learning rates; return the one found with a button that enters it, or why none was."""
     found = find_rate_for(job_from(tables))
-    if found.is_found:
-        return gr.update(), found_rate(*found.lines(), chart=found.chart(), rate=found.text)
+    if found.entries:
+        rates = {setting.replace(".", "_"): text for setting, text in found.entries.items()}
+        return gr.update(), found_rate(*found.lines(), chart=found.chart(), rates=rates)
     return gr.update(), unsure(*found.lines(), chart=found.chart())
 
 

@@ -144,13 +144,13 @@ class Handlers:
         return handle
 
     def take_network(self, name: str, trial_words: str) -> str:
-        """Copy the network of the chosen trial to the host's networks; return a sentence."""
+        """Copy what the chosen trial has trained to the host's folders; return a sentence on each file."""
         try:
             answer = work.answer_of(name)
-            path = work.take_network(answer, work.trial_of(answer, trial_words))
+            paths = work.take_results(answer, work.trial_of(answer, trial_words))
         except WorkbenchError as error:
             return self._explained(error)
-        return done(f"Saved as {path.name} in {path.parent}.")
+        return done(*(f"Saved as {path.name} in {path.parent}." for path in paths))
 
     def _study(self, entered: Sequence[Any]) -> tuple[dict[str, Any], TuneSettings]:
         """Return the tables of the job and the settings of the study; raises SettingsError."""

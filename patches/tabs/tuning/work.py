@@ -19,6 +19,7 @@ from ....hypernetworks.tuning.space.originals import file_choices
 from ....hypernetworks.tuning.space.reading import parse
 from ....hypernetworks.tuning.stores import FILE
 from ....hypernetworks.tuning.trials import Trial
+from ...embedding import words
 from ...model import host
 from ...runs import folders
 from ...runs.job import job_from, run_name
@@ -102,22 +103,35 @@ def trials(answer: Answer) -> list[str]:
     return list(map(_words, answer.ranked))
 
 
-def take_network(answer: Answer, trial: Trial) -> Path:
-    """Copy the network of a trial to the host's networks, under a name that is free, and return its path.
+def take_results(answer: Answer, trial: Trial) -> list[Path]:
+    """Copy the network of a trial to the host's networks, and its embeddings to the host's, under names that are free.
+
+    Returns:
+        The copies.
 
     Raises:
-        SettingsError: another machine has it.
-        HypernetworkFileError: the disk refuses it.
+        SettingsError: another machine has them.
+        HypernetworkFileError: the disk refuses one.
     """
-    source, folder = answer.study.network_of(trial), host.network_dir()
-    if not source.is_file():
-        raise SettingsError("Trial", f"{source.name} is not in {source.parent}; another machine may have trained it")
+    job, sources = answer.study.job(trial), answer.study.results_of(trial)
+    for source in sources:
+        if not source.is_file():
+            raise SettingsError(
+                "Trial", f"{source.name} is not in {source.parent}; another machine may have trained it"
+            )
+    folders = [host.network_dir()] * job.embedding.trains_network + [words.embedding_dir()] * len(job.words)
+    copies = [_copied(source, folder) for source, folder in zip(sources, folders, strict=True)]
+    shared.reload_hypernetworks()
+    words.list_again(job)
+    return copies
+
+
+def _copied(source: Path, folder: Path) -> Path:
     name = source.stem
     names = itertools.chain([name], (f"{name} {number}" for number in itertools.count(2)))
     path = next(path for one in names if not (path := folder / f"{one}.pt").exists())
     folder.mkdir(parents=True, exist_ok=True)
     write_bytes(path, source.read_bytes())
-    shared.reload_hypernetworks()
     return path
 
 

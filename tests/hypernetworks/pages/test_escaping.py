@@ -280,7 +280,9 @@ CASES: dict[str, Case] = {
     "queue.details": lambda texts, _: queue_page.details(texts("job name"), texts("settings")),
     "sentences.done": lambda texts, _: sentences.done(texts("first"), texts("second")),
     "sentences.unsure": lambda texts, _: sentences.unsure(texts("first"), texts("second")),
-    "sentences.found_rate": lambda texts, _: sentences.found_rate(texts("first"), chart=Markup(), rate="1e-5:9,1e-6"),
+    "sentences.found_rate": lambda texts, _: sentences.found_rate(
+        texts("first"), chart=Markup(), rates={"schedule_rate": "1e-5:9,1e-6"}
+    ),
     "sentences.ended": lambda texts, _: sentences.ended(texts("sentence"), "task(x)"),
     "sentences.link": lambda texts, _: sentences.link(texts("words"), "http://127.0.0.1:6006"),
     "sentences.refused": lambda texts, _: sentences.refused([texts("first"), texts("second")]),
@@ -409,7 +411,9 @@ def test_losses_over_rates_stand_at_their_decades_and_those_far_above_the_first_
 
 
 def test_a_rate_that_was_found_is_in_its_button():
-    page = sentences.found_rate("a", chart=Markup("<svg></svg>"), rate="4e-05:2000,'4e-06")
-    assert "data-rate='4e-05:2000,&#39;4e-06'" in page
+    page = sentences.found_rate("a", chart=Markup("<svg></svg>"), rates={"schedule_rate": "4e-05:2000,'4e-06"})
+    assert "data-rates='{&#34;schedule_rate&#34;: &#34;4e-05:2000,&#39;4e-06&#34;}'" in page
+    assert ">Use this rate<" in page
+    assert ">Use these rates<" in sentences.found_rate("a", chart=Markup(), rates={"a": "1", "b": "2"})
     assert page.endswith("<svg></svg>")
     assert "hnw-done" not in sentences.unsure("a")

@@ -15,6 +15,7 @@ from hypernetwork_workbench.hypernetworks.train.tracking.notes import Notes
 
 from tests.support import hub
 from tests.support.fake_ports import fake_ports
+from tests.support.fake_words import ALONE, BOTH, word_ports
 from tests.support.runs import make_job, same, weights
 
 CHANGES = {"output__huggingface_repo": "someone/night", "output__sheet": False}
@@ -27,6 +28,16 @@ def test_each_saved_network_is_sent_to_a_private_repository(pictures, tmp_path, 
     assert there.tokens == {"Bearer hf_test"}
     assert set(there.files) == {("someone/night", f"fake{end}.pt") for end in ("-000006", "-000012", "")}
     assert there.files["someone/night", "fake.pt"] == result.network.read_bytes()
+    assert result.notes == ()
+
+
+@pytest.mark.parametrize(("changes", "names"), [(ALONE, ["zork", "blip"]), (BOTH, ["fake", "zork", "blip"])])
+def test_embeddings_are_sent_as_networks_are(pictures, tmp_path, monkeypatch, changes, names):
+    with hub.running(monkeypatch) as there:
+        result = train(make_job(pictures, **changes, **CHANGES, output__save_every="6"), word_ports(tmp_path))
+    assert {name for _, name in there.files} == {f"{n}{end}.pt" for n in names for end in ("-000006", "-000012", "")}
+    for name in ("zork", "blip"):
+        assert there.files["someone/night", f"{name}.pt"] == (tmp_path / "embeddings" / f"{name}.pt").read_bytes()
     assert result.notes == ()
 
 

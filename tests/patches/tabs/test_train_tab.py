@@ -391,7 +391,8 @@ def test_find_a_rate_answers_with_a_rate_its_chart_and_a_button_and_leaves_all_a
 
     before, model, networks = network.read_bytes(), state_of_the_model(patched), sorted(network.parent.iterdir())
     tab.press("find_rate")
-    found = re.search(r"data-rate='([^']+)'\s+onclick='hnwTrainUseRate\(this\)'>Use this rate</button>", tab.status)
+    rates = r"data-rates='\{&#34;schedule_rate&#34;: &#34;([^']+)&#34;\}'"
+    found = re.search(rates + r"\s+onclick='hnwTrainUseRates\(this\)'>Use this rate</button>", tab.status)
     assert f"<p class='hnw-done'>A learning rate of {found[1]} suits this run of 3 steps; rates from" in tab.status
     assert "<svg" in tab.status
     assert "after 3 steps" in tab.status
@@ -415,7 +416,7 @@ def test_where_no_rate_can_be_told_nothing_is_green_and_there_is_no_button(tab):
 def test_a_schedule_of_several_rates_is_found_as_a_whole(tab):
     tab.look(schedule__rate="4e-05:1,4e-06")
     tab.press("find_rate")
-    entered = re.search(r"data-rate='([^']+)'", tab.status)[1]
+    entered = re.search(r"data-rates='\{&#34;schedule_rate&#34;: &#34;([^']+)&#34;\}'", tab.status)[1]
     high, low = (float(piece.partition(":")[0]) for piece in entered.split(","))
     assert high / low == pytest.approx(10, rel=0.06)
     assert ":1," in entered

@@ -11,17 +11,8 @@ from hypernetwork_workbench.hypernetworks.train.plan import make_plan
 from hypernetwork_workbench.hypernetworks.train.run import train
 
 from tests.support.fake_ports import fake_ports
-from tests.support.fake_words import word_ports
+from tests.support.fake_words import ALONE, BOTH, word_ports
 from tests.support.runs import make_job, read_log, same, weights
-
-ALONE = {
-    "data__template": "[filewords] [name]",
-    "embedding__trains": "embedding",
-    "embedding__names": "zork, blip",
-    "embedding__vectors": "2, 1",
-    "embedding__initial_text": "dark night\nred",
-}
-BOTH = ALONE | {"embedding__trains": "both"}
 
 
 def vectors(folder, name):
