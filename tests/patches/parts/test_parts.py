@@ -208,7 +208,7 @@ def test_what_has_no_such_parts_refuses_them_instead_of_training_with_others(dem
         make_plan(job(demo.folder / "pictures", **{setting: value}), fake_ports(tmp_path))
 
 
-@pytest.mark.parametrize("function", ["check_job", "run_job"])
+@pytest.mark.parametrize("function", ["check_job", "run_job", "find_rate_for"])
 def test_check_and_start_tell_them_with_all_else_that_does_not_fit(demo, function):
     from hypernetwork_workbench.hypernetworks.base.errors import SettingsError
     from hypernetwork_workbench.patches.runs import training
@@ -217,6 +217,19 @@ def test_check_and_start_tell_them_with_all_else_that_does_not_fit(demo, functio
     with pytest.raises(SettingsError) as caught:
         getattr(training, function)(wrong)
     assert [error.field for error in caught.value.errors] == ["model.vae", "data.folder"]
+
+
+def test_a_study_tells_them_with_all_else_that_does_not_fit_and_is_not_begun(demo, tmp_path):
+    from hypernetwork_workbench.hypernetworks.base.errors import SettingsError
+    from hypernetwork_workbench.hypernetworks.tuning import TuneSettings
+    from hypernetwork_workbench.patches.runs import tuning
+
+    tables = job(demo.folder / "nowhere", vae="nowhere.pt").to_mapping()
+    tables["output"]["dir"] = str(tmp_path / "out")
+    with pytest.raises(SettingsError) as caught:
+        tuning.tune_job(tables, TuneSettings(ranges="embedding.rate = [1, 2]", objective="style distance"))
+    assert [error.field for error in caught.value.errors] == ["model.vae", "embedding.rate", "data.folder"]
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_host_without_the_setting_says_so(demo, monkeypatch):
