@@ -39,7 +39,7 @@ def pytest_configure(config: pytest.Config) -> None:
     told = getattr(config, "workerinput", {})  # a worker cannot tell which tests were named
     config.option.all = told["all"] if told else long.is_wanted(config)
     config.stash[long.LEFT_OUT] = 0
-    load_profile(config.getoption("--random-examples"))
+    load_profile(config.getoption("--random-examples"), is_quick=not config.option.all)
     if config.getoption("numprocesses", None):
         workers = ExitStack()
         workers.enter_context(forks.shared())

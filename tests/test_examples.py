@@ -17,7 +17,7 @@ def wanted(request: pytest.FixtureRequest) -> Iterator[int | None]:
     """Return what --random-examples says, and have its profile again after a test that loads another."""
     count = request.config.getoption("--random-examples")
     yield count
-    load_profile(count)
+    load_profile(count, is_quick=not request.config.option.all)
 
 
 def _drawn(count: int) -> list[int]:
@@ -38,6 +38,13 @@ def test_the_same_examples_are_tried_in_every_run(wanted):
     assert len(_drawn(12)) == 12
 
 
+def test_a_quick_run_tries_a_third(wanted):
+    load_profile(None, is_quick=True)
+    assert (len(_drawn(12)), len(_drawn(1)), settings().max_examples) == (4, 1, 34)
+    load_profile(12, is_quick=True)
+    assert len(_drawn(3)) == 12
+
+
 def test_more_examples_are_drawn_at_random_on_demand(wanted):
     load_profile(25)
     first, second = _drawn(12), _drawn(12)
@@ -45,10 +52,10 @@ def test_more_examples_are_drawn_at_random_on_demand(wanted):
     assert first != second
 
 
-def test_the_profile_is_that_of_the_command_line(wanted):
-    chosen = settings()
+def test_the_profile_is_that_of_the_command_line(wanted, request):
+    chosen, is_quick = settings(), not request.config.option.all
     assert chosen.derandomize == (wanted is None)
-    assert chosen.max_examples == (wanted or 100)
+    assert chosen.max_examples == (wanted or (34 if is_quick else 100))
     assert chosen.deadline is None
 
 

@@ -17,6 +17,7 @@ import pytest
 
 from standalone import environment, launcher
 from tests import sources
+from tests.support import long
 
 SECONDS_OF_A_SECOND_START = 0.3
 STUB = "import sys\ndef {name}(argv):\n    print('{name}', argv, sys.path[0], sys.prefix)\n    return 0\n"
@@ -249,7 +250,7 @@ FAILURES = {
 }
 
 
-@pytest.mark.parametrize("failure", FAILURES)
+@pytest.mark.parametrize("failure", long.thinned(FAILURES, len(FAILURES)))
 def test_a_failure_of_pip_is_one_sentence(checkout: Checkout, failure: str):
     before, words = FAILURES[failure]
     checkout.need_package(before)

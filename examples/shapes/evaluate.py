@@ -30,9 +30,9 @@ def pictures_for(demo: Demo | Variant, captions: Sequence[str], sampling: Sampli
     return to_pictures(decode(demo, sample_latents(demo, captions, range(len(captions)), sampling)))
 
 
-def followed(demo: Demo | Variant) -> tuple[int, list[str]]:
-    """Return how many of the 100 prompts came out right, and the captions of those that did not."""
-    captions = prompts()
+def followed(demo: Demo | Variant, count: int = PROMPTS) -> tuple[int, list[str]]:
+    """Return how many of the first `count` prompts came out right, and the captions of those that did not."""
+    captions = prompts()[:count]
     pictures = pictures_for(demo, captions)
     wrong = [text for picture, text in zip(pictures, captions, strict=True) if not follows(picture, text)]
     return len(captions) - len(wrong), wrong

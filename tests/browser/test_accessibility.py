@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 WIDTHS_PX = (1440, 420)
 
 
-@pytest.fixture(scope="module", params=("light", "dark"))
+@pytest.fixture(scope="module", params=("light", pytest.param("dark", marks=pytest.mark.long)))
 def themed(request: pytest.FixtureRequest, server: Server) -> Iterator[Page]:
     """Return a page in a theme, in a browser of its own."""
     with browser.opened(f"{server.address}/?__theme={request.param}") as page:

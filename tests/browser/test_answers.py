@@ -105,7 +105,7 @@ def test_without_pictures_nothing_offers_to_change_them(tab: Page):
     assert "Press Look" in tab.text("hnw_dataset_overview")
 
 
-@pytest.mark.parametrize("width_px", [420, 1024])
+@pytest.mark.parametrize("width_px", [420, pytest.param(1024, marks=pytest.mark.long)])
 def test_the_answer_to_a_press_is_in_sight(tab: Page, width_px: int):
     unseen = []
     with layout.wide(tab.driver, width_px):

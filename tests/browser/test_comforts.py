@@ -196,6 +196,7 @@ document.querySelector("#hnw_train_status .prose").innerHTML = `<p data-task="${
 """
 
 
+@pytest.mark.long("test_the_end_of_each_run_rings_and_is_notified_once_and_tensorboard_shows_it")
 def test_the_hosts_own_sound_is_played_where_it_has_one(chromium: None, tmp_path_factory: pytest.TempPathFactory):
     data = tmp_path_factory.mktemp("sound")
     with wave.open(str(data / "notification.mp3"), "wb") as sound:

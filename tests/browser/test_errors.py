@@ -29,7 +29,7 @@ field.select();
 INSERT = "document.execCommand('insertText', false, arguments[0])"
 
 
-@pytest.fixture(params=[0, LATENCY_MS], ids=["quick", "slow"])
+@pytest.fixture(params=[pytest.param(0, marks=pytest.mark.long), LATENCY_MS], ids=["quick", "slow"])
 def slow(page: Page, request: pytest.FixtureRequest) -> Iterator[Page]:
     """Return the page behind a network of some latency, opened anew."""
     page.driver.get(page.address)

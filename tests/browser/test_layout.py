@@ -15,7 +15,11 @@ from tests.browser.page import Page
 
 pytestmark = [pytest.mark.story, pytest.mark.slow]
 
-WIDTHS = pytest.mark.parametrize("width_px", layout.WIDTHS_PX)
+#: The pages of a quick run: beside the form, and a phone.
+QUICK_PX = (1440, 420)
+WIDTHS = pytest.mark.parametrize(
+    "width_px", [one if one in QUICK_PX else pytest.param(one, marks=pytest.mark.long) for one in layout.WIDTHS_PX]
+)
 STEPS = 40
 #: The buttons whose words take more than one line.
 TALL_BUTTONS = """
@@ -124,6 +128,7 @@ def test_the_result_fits(ended: Page, width_px: int, screenshots: Path | None):
             ended.driver.save_screenshot(str(screenshots / f"train-{width_px}.png"))
 
 
+@pytest.mark.long("test_every_field_has_room")
 def test_a_setting_moves_them_into_a_tab_of_their_own(chromium: None, tmp_path_factory: pytest.TempPathFactory):
     data = tmp_path_factory.mktemp("apart")
     (data / "config.json").write_text('{"hnw_own_tab": true}', encoding="utf-8")

@@ -276,7 +276,7 @@ def test_the_log_names_each_of_them_once(own: Page, guarded: Server):
     assert all("--allow-origin" in line for line in said)
 
 
-@pytest.mark.parametrize("keeps_host", [True, False])
+@pytest.mark.parametrize("keeps_host", [True, pytest.param(False, marks=pytest.mark.long)])
 def test_the_page_works_under_the_address_of_a_proxy_that_was_named(
     own: Page, guarded: Server, proxy_port: int, keeps_host: bool
 ):

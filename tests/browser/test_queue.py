@@ -76,6 +76,7 @@ def tune(page: Page, name: str, steps: int) -> None:
     page.wait_for_text("hnw_tuning_status", "Added to the queue")
 
 
+@pytest.mark.long("tests/patches/queue/test_worker.py::test_jobs_of_several_kinds_are_done_in_their_order")
 def test_jobs_of_all_kinds_are_ordered_and_go_on_after_a_kill(chromium, tmp_path, tmp_path_factory, screenshots):
     queue = Queue.of(tmp_path)
     with served(tmp_path, tmp_path_factory) as (page, process):

@@ -75,6 +75,9 @@ def test_the_answer_is_there_after_a_reload(tuned: Page):
     tuned.until("the answer", lambda: html(tuned, "#hnw_tuning_answer .hnw-best"))
 
 
+@pytest.mark.long(
+    "tests/patches/tabs/test_tuning_tab.py::test_a_page_that_is_opened_during_a_study_keeps_its_form_and_follows"
+)
 def test_a_page_that_is_opened_during_a_study_follows_it_and_can_interrupt_it(tuned: Page, server: Server):
     tuned.tab("Train Gamma")
     tuned.fill("hnw_train_train_max_steps", 8)

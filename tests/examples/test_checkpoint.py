@@ -93,9 +93,10 @@ def test_the_prompts_hold_every_subject_that_was_held_out() -> None:
 
 
 @pytest.mark.slow
-def test_colour_and_shape_come_out_right_in_90_of_100_prompts(demo: Demo) -> None:
-    right, wrong = evaluate.followed(demo)
-    assert right >= 90, wrong
+@pytest.mark.parametrize("count", [16, pytest.param(100, marks=pytest.mark.long)])
+def test_colour_and_shape_come_out_right_in_nine_of_ten_prompts(demo: Demo, count: int) -> None:
+    right, wrong = evaluate.followed(demo, count)
+    assert right >= 0.9 * count, wrong
 
 
 def test_a_picture_takes_less_than_two_seconds(demo: Demo) -> None:

@@ -16,6 +16,8 @@ from tests.support import commands
 MOST_BARE_STEPS = 1600
 PICTURES = 32
 
+train = commands.quick("standalone.train_command")
+
 
 def bare_step_s(steps: int = 30) -> float:
     """Return the processor's time for a step of the frozen U-Net alone, there and back, on one core of this machine."""
@@ -31,6 +33,24 @@ def bare_step_s(steps: int = 30) -> float:
     return (time.process_time() - before) / steps
 
 
+def test_a_short_demo_learns_its_style(tmp_path):
+    """The job itself in a tenth of its steps, as a user shortens it."""
+    report = tmp_path / "report.json"
+    shorter = {"train.max_steps": 50, "preview.every": 0, "preview.sampling_steps": 6, "evaluation.pictures": 8}
+    words = [word for name, value in shorter.items() for word in ("--set", f"{name}={value}")]
+    job = sources.ROOT / "examples" / "demo.toml"
+    ended = train(job, "--data-dir", tmp_path / "host", "--report", report, *words)
+    assert ended.returncode == 0, ended.stderr
+    found = json.loads(report.read_text(encoding="utf-8"))
+    assert found["style_distance"]["after"] <= found["style_distance"]["before"] / 3
+    assert found["outline_contrast"]["before"] < 0.05 < found["outline_contrast"]["style"]
+    assert found["outline_contrast"]["after"] > found["outline_contrast"]["before"]
+    assert found["captions_followed"]["before"] >= 0.75
+    assert found["captions_followed"]["after"] >= 0.5
+    assert found["files"]["network"] == str(tmp_path / "host" / "models" / "hypernetworks" / "night.pt")
+
+
+@pytest.mark.long("test_a_short_demo_learns_its_style")
 @pytest.mark.slow
 def test_the_demo_learns_its_style_and_still_follows_captions(tmp_path):
     report = tmp_path / "report.json"

@@ -35,6 +35,9 @@ def best(name):
     return min(found, key=found.__getitem__)
 
 
+@pytest.mark.long(
+    "tests/hypernetworks/train/test_rate_finder.py::test_the_whole_finder_tells_a_rate_that_learns_and_the_same_again"
+)
 @pytest.mark.slow
 @pytest.mark.parametrize("job", rate_jobs.JOBS, ids=lambda job: job.name)
 def test_the_rate_that_is_found_is_near_the_best_of_a_sweep(job, model, tmp_path):

@@ -150,6 +150,7 @@ def weights(folder, name):
     return [one.tolist() for one in files.load(folder / "models" / "hypernetworks" / f"{name}.pt").parameters()]
 
 
+@pytest.mark.long("tests/patches/queue/test_worker.py::test_the_end_of_the_process_leaves_the_job_to_the_next_one")
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system kills in another way")
 def test_a_kill_in_the_middle_of_five_jobs_costs_nothing(asked, job, tmp_path, checkpoint):
     for name, more in (("one", ()), ("two", ("--set", "output.save_every=10", "--set", "train.max_steps=60"))):

@@ -165,6 +165,7 @@ def test_folders_of_pipelines_with_the_usual_parts_are_read(tmp_path: Path, smal
     assert _digest(_opened(folder, tmp_path).denoiser) == _digest(_opened(small, tmp_path).denoiser)
 
 
+@pytest.mark.long("test_the_demo_trains_to_the_same_network_as_in_the_embedded_host")
 def test_a_rate_is_found_and_a_run_continues(command: Any, job: Path, tmp_path: Path, small: Path):
     arguments = ["--diffusers", small, "--data-dir", tmp_path / "data"]
     result = command(job, *arguments, "--find-rate", "--set", "train.max_steps=6")

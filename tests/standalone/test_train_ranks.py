@@ -99,6 +99,9 @@ def weights(out):
     return dict(files.load(out / "small.pt").state_dict())
 
 
+@pytest.mark.long(
+    "tests/hypernetworks/train/test_ranks.py::test_a_run_learns_the_same_with_any_number_of_processes_that_may_change_on_the_way"
+)
 @pytest.mark.slow
 def test_two_processes_learn_what_one_learns(command, words, tmp_path):
     done = command(*words(tmp_path / "one"))
@@ -115,6 +118,7 @@ def test_two_processes_learn_what_one_learns(command, words, tmp_path):
     assert all(torch.allclose(weight, two[name], rtol=0, atol=1e-5) for name, weight in one.items())
 
 
+@pytest.mark.long("test_the_sentence_of_one_that_is_killed_is_all_that_is_said")
 @needs_signals
 @pytest.mark.slow
 def test_one_that_is_killed_ends_the_run_in_one_sentence_and_one_process_can_go_on(command, words, tmp_path):

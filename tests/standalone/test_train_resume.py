@@ -110,6 +110,7 @@ def test_a_run_in_two_halves_is_the_whole_run(finish, job, checkpoint, whole, tm
     assert_same(outcome(tmp_path / "out"), whole)
 
 
+@pytest.mark.long("test_a_run_in_two_halves_is_the_whole_run")
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
 def test_a_run_killed_in_its_second_half_goes_on_from_the_last_save(finish, job, checkpoint, whole, tmp_path):

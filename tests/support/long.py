@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import pytest
 
@@ -28,11 +29,19 @@ def parted(items: Iterable[pytest.Item]) -> tuple[list[pytest.Item], list[pytest
     return parts
 
 
+def thinned(cases: Iterable[Any], nth: int = 3) -> list[Any]:
+    """Return cases for `parametrize`, of which every nth is quick and all others are long."""
+    return [
+        case if not number % nth else pytest.param(*(case if type(case) is tuple else (case,)), marks=pytest.mark.long)
+        for number, case in enumerate(cases)
+    ]
+
+
 def alone(items: Iterable[pytest.Item]) -> list[str]:
     """Return what is wrong with the markers of long tests, one sentence each.
 
     A long test names the quick one that holds its promise in short: of its own file by its name, of another as
-    `path::name`. Or it gives the reason why there can be none, as `alone`.
+    `path::name`. One that names none is the same test with other parameters, or gives a reason as `alone`.
     """
     quick, left = parted(items)
     files = {item.nodeid.split("::")[0] for item in (*quick, *left)}
@@ -40,12 +49,13 @@ def alone(items: Iterable[pytest.Item]) -> list[str]:
     wrong = []
     for item in left:
         marker = item.get_closest_marker(MARKER)
-        file = item.nodeid.split("::")[0]
-        beside = [name if "::" in name else f"{file}::{name}" for name in (marker.args if marker else ())]
+        if marker and marker.kwargs.get("alone"):
+            continue
+        own = item.nodeid.split("[")[0]
+        file = own.split("::")[0]
+        beside = [name if "::" in name else f"{file}::{name}" for name in (marker.args if marker else ())] or [own]
         missing = [name for name in beside if name not in known and name.split("::")[0] in files]
-        wrong += [f"{item.nodeid} names {name}, which is no quick test" for name in missing]
-        if not beside and not (marker and marker.kwargs.get("alone")):
-            wrong.append(f"{item.nodeid} names no quick test and no reason")
+        wrong += [f"{item.nodeid} has no quick test beside it: {name} is none" for name in missing]
     return wrong
 
 

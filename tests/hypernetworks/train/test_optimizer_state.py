@@ -64,7 +64,7 @@ def numbers(seed):
 
 
 @pytest.mark.parametrize(("name", "arguments"), KINDS)
-@pytest.mark.parametrize("on_cpu", [False, True])
+@pytest.mark.parametrize("on_cpu", [False, pytest.param(True, marks=pytest.mark.long)])
 def test_a_state_passes_at_every_step_and_goes_on_bit_for_bit(name, arguments, on_cpu):
     whole = OptimizedWeights(name, arguments, on_cpu=on_cpu)
     halves = OptimizedWeights(name, arguments, on_cpu=on_cpu)

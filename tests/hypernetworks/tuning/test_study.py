@@ -36,6 +36,7 @@ def in_forks(pictures, settings, parts):
     return json.loads(result.stdout)
 
 
+@pytest.mark.long("test_the_trial_of_a_worker_that_is_gone_or_silent_is_taken_up_again")
 @pytest.mark.slow
 def test_a_study_killed_in_trial_4_of_8_ends_as_an_unbroken_one(pictures, tmp_path):
     parts = []

@@ -19,6 +19,7 @@ from hypernetwork_workbench.hypernetworks.train.settings.loss import LossSetting
 from torch.nn import functional
 
 from benchmarks.reference import Reference
+from tests.support import long
 from tests.support.tiny_checkpoint import TEXT_WIDTH
 
 CHECKPOINTING = ("none", "attention", "all")
@@ -67,7 +68,7 @@ def assert_same(found, expected, limit=1e-5):
         assert (one - other).norm() <= limit * max(other.norm().item(), 1e-4)
 
 
-@pytest.mark.parametrize("checkpointing", CHECKPOINTING)
+@pytest.mark.parametrize("checkpointing", long.thinned(CHECKPOINTING))
 @pytest.mark.parametrize("attention", ["auto", "SDPA", "host"])
 def test_gradients_are_those_of_the_reference(denoiser, reference, attention, checkpointing):
     assert_same(gradients(denoiser, Computing(attention, checkpointing)), reference)

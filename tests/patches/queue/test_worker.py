@@ -193,6 +193,7 @@ def test_a_queue_that_cannot_be_read_is_told_once_and_waited_for(queue, worker, 
     wait_for(lambda: queue.get(entry.id).state == "done", "the end")
 
 
+@pytest.mark.long("test_a_job_at_work_is_paused_and_goes_on_to_the_same_result")
 def test_a_study_is_paused_and_goes_on_with_the_trial_that_it_was_at(queue, worker, run_of, patched):
     def study(name):
         return {**run_of(name, 20), "tune": {"method": "grid", "objective": "style distance", "ranges": SEEDS, **SMALL}}

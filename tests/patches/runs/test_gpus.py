@@ -61,6 +61,9 @@ def has_steps(log):
         waited.wait(0.05)
 
 
+@pytest.mark.long(
+    "tests/hypernetworks/train/test_ranks.py::test_a_run_learns_the_same_with_any_number_of_processes_that_may_change_on_the_way"
+)
 @pytest.mark.slow
 def test_two_learn_what_one_learns_and_none_outlives_the_run(run, job_of):
     one, two = (dict(files.load(run(job_of(f"on {n}", 6), n).network).state_dict()) for n in (1, 2))

@@ -26,6 +26,7 @@ def tiny(patched, monkeypatch):
     return patched
 
 
+@pytest.mark.long("test_both_sides_train_the_network")
 def test_a_case_has_times_ratios_and_peaks_and_leaves_the_model_alone(tiny):
     unet = tiny.model.model.diffusion_model
     forwards = {type(module).forward for module in unet.modules()}

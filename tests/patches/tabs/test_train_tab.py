@@ -38,6 +38,14 @@ def tab(network, dataset):
     return opened
 
 
+@pytest.fixture
+def few_samples(monkeypatch):
+    """Make the search for a rate a quick one; how exact the rate is, is no matter to the tab."""
+    from hypernetwork_workbench.hypernetworks.train import rate_trials
+
+    monkeypatch.setattr(rate_trials, "_SAMPLES", 16)
+
+
 def test_the_rates_are_plotted_as_they_are_entered(tab):
     assert "<svg" in tab.outputs["plot"]
     assert "3 steps; learning rate 0.001." in tab.outputs["plot"]
@@ -386,7 +394,9 @@ def state_of_the_model(host):
     }
 
 
-def test_find_a_rate_answers_with_a_rate_its_chart_and_a_button_and_leaves_all_as_it_was(tab, network, patched):
+def test_find_a_rate_answers_with_a_rate_its_chart_and_a_button_and_leaves_all_as_it_was(
+    tab, network, patched, few_samples
+):
     import torch
 
     before, model, networks = network.read_bytes(), state_of_the_model(patched), sorted(network.parent.iterdir())
@@ -413,7 +423,7 @@ def test_where_no_rate_can_be_told_nothing_is_green_and_there_is_no_button(tab):
     assert "button" not in tab.status
 
 
-def test_a_schedule_of_several_rates_is_found_as_a_whole(tab):
+def test_a_schedule_of_several_rates_is_found_as_a_whole(tab, few_samples):
     tab.look(schedule__rate="4e-05:1,4e-06")
     tab.press("find_rate")
     entered = re.search(r"data-rates='\{&#34;schedule_rate&#34;: &#34;([^']+)&#34;\}'", tab.status)[1]
