@@ -49,6 +49,10 @@ class Item:
         """Return a marker, or None where there is none of this name."""
         return self.marker if name == "long" else None
 
+    def iter_markers(self, name: str) -> list[Marker]:
+        """Return all markers of this name."""
+        return [one for one in [self.get_closest_marker(name)] if one]
+
 
 @pytest.mark.parametrize(
     ("arguments", "expected"),

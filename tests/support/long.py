@@ -48,12 +48,13 @@ def alone(items: Iterable[pytest.Item]) -> list[str]:
     known = {item.nodeid.split("[")[0] for item in quick}
     wrong = []
     for item in left:
-        marker = item.get_closest_marker(MARKER)
-        if marker and marker.kwargs.get("alone"):
+        markers = list(item.iter_markers(MARKER))
+        if any(marker.kwargs.get("alone") for marker in markers):
             continue
         own = item.nodeid.split("[")[0]
         file = own.split("::")[0]
-        beside = [name if "::" in name else f"{file}::{name}" for name in (marker.args if marker else ())] or [own]
+        names = [name for marker in markers for name in marker.args]
+        beside = [name if "::" in name else f"{file}::{name}" for name in names] or [own]
         missing = [name for name in beside if name not in known and name.split("::")[0] in files]
         wrong += [f"{item.nodeid} has no quick test beside it: {name} is none" for name in missing]
     return wrong
