@@ -21,10 +21,10 @@ from torch.utils.checkpoint import checkpoint
 class Reference:
     """Network, optimizer and U-Net as the WebUI's trainer holds them."""
 
-    def __init__(self, unet: nn.Module, network: Hypernetwork) -> None:
+    def __init__(self, unet: nn.Module, network: Hypernetwork, rate: float = 1e-5) -> None:
         self.unet = unet
         self.network = network
-        self.optimizer = torch.optim.AdamW(network.parameters(), lr=1e-5)
+        self.optimizer = torch.optim.AdamW(network.parameters(), lr=rate)
 
     @contextmanager
     def working(self) -> Iterator[None]:

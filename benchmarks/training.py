@@ -1,8 +1,9 @@
 """What a training step costs: the project's own, compared with one that works as the WebUI's trainer does.
 
-Both train the same network on the same U-Net in one process and take turns. Memory, the peak above what the loaded
-model takes, is measured in a process for each, because a process keeps what it freed for a while. The ratio of the
-processor times is for machines that do other work meanwhile, which distorts the wall time.
+Both train the same network on the same U-Net in one process and take turns. So does the limit: a bare forward and
+backward pass of the frozen U-Net on the project's kernels, without any network or optimizer. Memory, the peak above
+what the loaded model takes, is measured in a process for each, because a process keeps what it freed for a while. The
+ratios of processor times are for machines that do other work meanwhile, which distorts the wall time.
 """
 
 from __future__ import annotations
@@ -19,14 +20,17 @@ from typing import Any, NamedTuple
 
 import torch
 from hypernetwork_workbench.hypernetworks.kernels.memory import PeakMemory
+from hypernetwork_workbench.hypernetworks.network.hypernetwork import Hypernetwork, Structure
+from hypernetwork_workbench.hypernetworks.ports import Denoiser
 from hypernetwork_workbench.hypernetworks.train.trainer import Trainer
+from torch.nn import functional
 
 from .clock import own_s, spread
 from .machine import describe
 from .reference import Reference
 from .training_cases import Case, loaded, make_trainer_for
 
-OURS, REFERENCE = "ours", "reference"
+OURS, REFERENCE, LIMIT = "ours", "reference", "limit"
 CASES = (Case("demo", 64, batch_size=8), Case("demo", 256), Case("demo", 256, batch_size=4), Case("sd15", 256))
 GPU_CASES = (Case("sd15", 512, dtype="float16"),)
 _MEMORY_STEPS = 3
@@ -74,8 +78,10 @@ def measure_case(case: Case, rounds: int) -> dict[str, Any]:
         "dtype": case.dtype,
         **spread("ours_s", [one.wall_s for turn in times[OURS] for one in turn]),
         **spread("reference_s", [one.wall_s for turn in times[REFERENCE] for one in turn]),
-        "speedup": _speedup(times, 0),
-        "processor_speedup": _speedup(times, 1),
+        **spread("limit_s", [one.wall_s for turn in times[LIMIT] for one in turn]),
+        "speedup": _ratio(times, REFERENCE, OURS, 0),
+        "processor_speedup": _ratio(times, REFERENCE, OURS, 1),
+        "to_limit": _ratio(times, OURS, LIMIT, 1),
         "ours_peak_mb": round(peaks[OURS], 1),
         "reference_peak_mb": round(peaks[REFERENCE], 1),
         # A tiny model may fit into what the process had freed before.
@@ -84,7 +90,7 @@ def measure_case(case: Case, rounds: int) -> dict[str, Any]:
 
 
 class Sides:
-    """Both trainers over the same batches."""
+    """Both trainers, and the limit, over the same batches."""
 
     def __init__(self, trainer: Trainer, unet: torch.nn.Module) -> None:
         self.trainer = trainer
@@ -96,6 +102,9 @@ class Sides:
         if side == OURS:
             with self.trainer.working():
                 return self._repeat(self._ours, least, least_s)
+        if side == LIMIT:
+            with self.trainer.denoiser.training(_without_layers(self.trainer.denoiser), self.trainer.computing):
+                return self._repeat(self._bare, least, least_s)
         reference = Reference(self.unet, self.trainer.state.network)
         with reference.working():
             return self._repeat(lambda: self._theirs(reference), least, least_s)
@@ -118,27 +127,38 @@ class Sides:
         for batch in self.trainer.noisy_batches(next(self.batches)):
             reference.step(batch)
 
+    def _bare(self) -> None:
+        for batch in self.trainer.noisy_batches(next(self.batches)):
+            noisy = batch.noisy.requires_grad_()
+            prediction = self.trainer.denoiser.predict(noisy, batch.timesteps, batch.conditioning)
+            functional.mse_loss(prediction.float(), batch.target).backward()
+
     def _wait(self) -> None:
         if self.trainer.denoiser.device.type == "cuda":
             torch.cuda.synchronize(self.trainer.denoiser.device)
 
 
-def _speedup(times: Times, clock: int) -> float:
-    """Return the median of the ratios round by round."""
+def _without_layers(denoiser: Denoiser) -> Hypernetwork:
+    """Return a network for a width that no layer of the U-Net has, on its device."""
+    return Hypernetwork.create(Structure(), (max(denoiser.widths) + 1,), 0).to(denoiser.device)
+
+
+def _ratio(times: Times, of: str, to: str, clock: int) -> float:
+    """Return the median of the ratios of two sides round by round."""
     ratios = [
-        statistics.median(one[clock] for one in reference) / statistics.median(one[clock] for one in ours)
-        for ours, reference in zip(times[OURS], times[REFERENCE], strict=True)
+        statistics.median(one[clock] for one in above) / statistics.median(one[clock] for one in below)
+        for above, below in zip(times[of], times[to], strict=True)
     ]
     return round(statistics.median(ratios), 2)
 
 
 def _times(case: Case, rounds: int) -> Times:
-    times: Times = {OURS: [], REFERENCE: []}
+    times: Times = {OURS: [], REFERENCE: [], LIMIT: []}
     with loaded(case) as running, tempfile.TemporaryDirectory() as folder:
         trainer, _ = make_trainer_for(case, Path(folder))
         sides = Sides(trainer, running.model.model.diffusion_model)
         for _ in range(rounds):
-            for side in (OURS, REFERENCE):
+            for side in times:
                 times[side].append(sides.take(side, 1, _SHORT_TURN_S))
                 gc.collect()
     return times

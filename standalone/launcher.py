@@ -77,9 +77,12 @@ def read_command(argv: Sequence[str]) -> tuple[str, list[str]]:
 
 
 def benchmarks() -> list[str]:
-    """Return the names that `bench` takes: the files of `benchmarks/` with a function `measure`."""
-    files = (ROOT / "benchmarks").glob("*.py")
-    return sorted(path.stem for path in files if _MEASURES.search(path.read_text(encoding="utf-8")))
+    """Return the names that `bench` takes: the modules and packages of `benchmarks/` with a function `measure`."""
+    folder = ROOT / "benchmarks"
+    named = {path.stem: path for path in folder.glob("*.py")} | {
+        path.parent.name: path for path in folder.glob("*/__init__.py")
+    }
+    return sorted(name for name, path in named.items() if _MEASURES.search(path.read_text(encoding="utf-8")))
 
 
 def _run(command: str, arguments: list[str]) -> int:

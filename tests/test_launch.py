@@ -138,15 +138,18 @@ def test_help_lists_the_commands_and_sets_nothing_up(capsys: pytest.CaptureFixtu
 
 def test_help_names_every_benchmark_of_the_folder(capsys, monkeypatch, tmp_path):
     assert launcher.main(["--help"]) == 0
-    known = "choices, data, faults, generation, goals, memory, pairs, ranks, rates, shapes, startup, training, webui"
-    assert f"measure how fast it is: {known}\n" in capsys.readouterr().out
+    known = "choices, data, faults, generation, goals, learning, memory, pairs, ranks, rates, shapes, startup, training"
+    assert f"measure how fast it is: {known}, webui\n" in capsys.readouterr().out
     folder = tmp_path / "benchmarks"
     folder.mkdir()
     (folder / "newest.py").write_text("def measure(rounds: int) -> dict:\n    return {}\n")
     (folder / "helper.py").write_text('"""No benchmark."""\n')
+    for name, text in (("room", "def measure(rounds: int) -> dict:\n    return {}\n"), ("other", "")):
+        (folder / name).mkdir()
+        (folder / name / "__init__.py").write_text(text)
     monkeypatch.setattr(launcher, "ROOT", tmp_path)
     assert launcher.main(["--help"]) == 0
-    assert "measure how fast it is: newest\n" in capsys.readouterr().out
+    assert "measure how fast it is: newest, room\n" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("version", [(2, 7), (3, 6), (3, 9), (3, 13), (4, 0)])

@@ -40,7 +40,9 @@ def test_a_case_has_times_ratios_and_peaks_and_leaves_the_model_alone(tiny):
         "reference_s",
         "reference_s_p10",
         "reference_s_p90",
+        "limit_s",
         "speedup",
+        "to_limit",
         "processor_speedup",
         "ours_peak_mb",
         "reference_peak_mb",
@@ -66,6 +68,23 @@ def test_both_sides_train_the_network(tiny, tmp_path):
         assert len(sides.take(side, 2)) >= 2
         after = trainer.state.network.parameters()
         assert any(not torch.equal(one, other) for one, other in zip(before, after, strict=True))
+
+
+def test_the_limit_trains_nothing_and_runs_no_network(tiny, tmp_path, monkeypatch):
+    from benchmarks.training_cases import make_trainer_for
+
+    trainer, _ = make_trainer_for(TINY, tmp_path)
+    network, sides = trainer.state.network, training.Sides(trainer, tiny.model.model.diffusion_model)
+    before = [weight.detach().clone() for weight in network.parameters()]
+    ran, backward = [], []
+    for module in network.modules():
+        module.register_forward_hook(lambda *_: ran.append(1))
+    real = torch.Tensor.backward
+    monkeypatch.setattr(torch.Tensor, "backward", lambda self: (backward.append(self.item()), real(self))[1])
+    assert len(sides.take(training.LIMIT, 2)) >= 2
+    assert len(backward) >= 3
+    assert not ran
+    assert all(torch.equal(one, other) for one, other in zip(before, network.parameters(), strict=True))
 
 
 def test_data_is_measured(tiny, monkeypatch):
