@@ -40,7 +40,8 @@ class HostWords:
         """Let words stand for vectors, with the text encoder frozen and on its device; afterwards all is as before.
 
         Raises:
-            SettingsError: a word has no token, or the host moves its text encoder while steps go on.
+            SettingsError: a word has no token or those of another embedding, or the host moves its text encoder while
+                steps go on.
         """
         from modules.textual_inversion import textual_inversion  # noqa: PLC0415 - needs the running host
 
@@ -66,6 +67,7 @@ class HostWords:
                 embedding.vectors = len(next(iter(vectors.values())))
                 embedding.shape = sum(each.shape[-1] for each in vectors.values())
                 database.register_embedding(embedding, model)
+                _check_is_found(database, embedding)
             yield
 
     def words_in(self, text: str) -> frozenset[str]:
@@ -79,10 +81,9 @@ class HostWords:
     def encode(self, texts: Sequence[str]) -> Sequence[Conditioning]:
         """Return the conditionings of texts, with gradients for the vectors where torch records them.
 
-        Raises:
-            TrainingError: one is not finite.
+        They are not finite where the vectors have grown too large, as the loss is not then.
         """
-        return encoders.encoded_alone(texts)
+        return encoders.encoded_alone(texts, is_checked=False)
 
     def loaded_bytes(self) -> int:
         """Return the bytes that the text encoder takes on the GPU."""
@@ -106,6 +107,17 @@ def _database() -> Any:
     from modules import sd_hijack  # noqa: PLC0415 - needs the running host
 
     return sd_hijack.model_hijack.embedding_db
+
+
+def _check_is_found(database: Any, embedding: Any) -> None:
+    """Raise SettingsError where the host finds another embedding in the place of one that it was just given."""
+    ids, entries = next(
+        (ids, entries) for entries in database.ids_lookup.values() for ids, one in entries if one is embedding
+    )
+    other = next(one for found, one in entries if found == ids)
+    if other is not embedding:
+        reason = f"{embedding.name} is read as {other.name}, an embedding that is there already; choose another word"
+        raise SettingsError("embedding.names", reason)
 
 
 def _put_back(database: Any, words: Mapping[str, Any], lookup: Mapping[int, list[Any]]) -> None:

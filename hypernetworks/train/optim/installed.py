@@ -72,6 +72,8 @@ class Shelf:
         if inspect.isclass(found) and issubclass(found, self.base) and found is not self.base:
             return found
         known = self.names(module)
+        if not known:
+            raise SettingsError(self.setting, f"{module} has no {self.what}")
         advice = or_known(meant(attribute, known), known)
         raise SettingsError(self.setting, f"{module} has no {attribute} among its {self.what}; {advice}")
 

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 
 import torch
 
-from ...base.errors import ErrorCollector, SettingsError
+from ...base.errors import ErrorCollector, SettingsError, TrainingError
 from ...data.dataset import Dataset
 from ...embedding.vectors import Embeddings, new_embeddings, no_network
 from ...files.create import starting_network
@@ -91,10 +91,17 @@ def learnt(network: Hypernetwork) -> tuple[str, ...]:
 
 
 def _seconds(words: WordEncoder, text: str, embeddings: Embeddings) -> float:
-    """Return the seconds that a caption takes to the gradients of its words."""
+    """Return the seconds that a caption takes to the gradients of its words.
+
+    Raises:
+        TrainingError: the text encoder gives no finite numbers even for the first vectors.
+    """
     with torch.enable_grad():
         start = time.monotonic()
-        found = words.encode([text])[0].text.float().sum()
+        conditioning = words.encode([text])[0]
+        if not conditioning.is_finite():
+            raise TrainingError(f"the text encoder gives no finite numbers for the caption {text!r}")
+        found = conditioning.text.float().sum()
         torch.autograd.grad(found, list(embeddings.parameters()), allow_unused=True)[0]
         found.item()  # waits for a GPU
         return time.monotonic() - start

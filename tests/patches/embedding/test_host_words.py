@@ -136,6 +136,36 @@ def test_the_users_own_embedding_of_the_name_is_back_after_a_check(demo):
     assert not database.word_embeddings
 
 
+def test_a_word_that_is_read_as_another_embedding_is_refused(demo):
+    from hypernetwork_workbench.hypernetworks.base.errors import SettingsError
+    from hypernetwork_workbench.hypernetworks.embedding import files
+    from hypernetwork_workbench.hypernetworks.network.hypernetwork import Metadata
+    from hypernetwork_workbench.patches.embedding import words
+    from hypernetwork_workbench.patches.runs.training import check_job
+
+    host, folder = demo
+    width = host.model.cond_stage_model.transformer.config.hidden_size
+    files.write(words.embedding_dir() / "zork.pt", {"emb_params": torch.ones(1, width)}, Metadata("zork"))
+    words.list_again(job(folder))
+    try:
+        with pytest.raises(SettingsError, match=r"embedding\.names: ZORK is read as zork, an embedding that is there"):
+            check_job(job(folder, embedding__names="ZORK"))
+        check_job(job(folder, output__overwrite=True))
+        assert list(host.module("sd_hijack").model_hijack.embedding_db.word_embeddings) == ["zork"]
+    finally:
+        (words.embedding_dir() / "zork.pt").unlink()
+        words.list_again(job(folder))
+
+
+def test_vectors_that_grow_too_large_roll_back_as_weights_do(demo):
+    from hypernetwork_workbench.hypernetworks.base.errors import NonFiniteLossError
+    from hypernetwork_workbench.patches.runs.training import run_job
+
+    _, folder = demo
+    with pytest.raises(NonFiniteLossError, match="lower the learning rate"):
+        run_job(job(folder, schedule__rate="1e30", train__max_steps=60, preview__every=0, output__name="large"))
+
+
 def test_a_picture_of_the_run_shows_its_words_and_not_those_of_the_folder(demo):
     from hypernetwork_workbench.hypernetworks.embedding import files
     from hypernetwork_workbench.hypernetworks.network.hypernetwork import Metadata
