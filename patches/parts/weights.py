@@ -16,7 +16,7 @@ from ...hypernetworks import files
 from ...hypernetworks.base.errors import HypernetworkFileError, SettingsError
 from ...hypernetworks.base.forms import UnfitError
 from ...hypernetworks.base.outside import shown_path
-from ...hypernetworks.files import state_dicts
+from ...hypernetworks.files import clip_names, state_dicts
 
 VAE, TEXT = "vae", "text_model"
 #: Where jobs of the host keep prompts, of the first pass and of the second.
@@ -62,13 +62,16 @@ def read(setting: str, path: Path) -> list[Exchange]:
     problems = []
     try:
         with state_dicts.opened(path) as (names, get):
+            forms = [(names, get), *([clip_names.renamed(names, get)] if setting == TEXT else [])]
             for number, weights in enumerate(_parts(setting)):
                 of_text = ["cond_stage_model.", f"conditioner.embedders.{number}."]
                 prefixes = ["first_stage_model."] if setting == VAE else of_text
-                try:
-                    found[number] = state_dicts.fitting(weights, prefixes, names, get)
-                except UnfitError as error:
-                    problems.append(str(error))
+                for form in forms:
+                    try:
+                        found[number] = state_dicts.fitting(weights, prefixes, *form)
+                        break
+                    except UnfitError as error:
+                        problems.append(str(error))
     except HypernetworkFileError as error:
         raise SettingsError(f"model.{setting}", str(error)) from error
     if not found:

@@ -50,10 +50,7 @@ class Shelf:
         module = module or self.home
         listed = next((one for one in self.packages if module == one or module.startswith(f"{one}.")), None)
         if listed is None:
-            known = ", ".join(self.packages)
-            raise SettingsError(
-                self.setting, f"{module} is no module that {self.what} may come from; known are {known}"
-            )
+            raise self._foreign(module)
         return module, attribute, self.packages[listed]
 
     def find(self, name: str) -> type | None:
@@ -73,9 +70,13 @@ class Shelf:
             return found
         known = self.names(module)
         if not known:
-            raise SettingsError(self.setting, f"{module} has no {self.what}")
+            raise self._foreign(module)
         advice = or_known(meant(attribute, known), known)
         raise SettingsError(self.setting, f"{module} has no {attribute} among its {self.what}; {advice}")
+
+    def _foreign(self, module: str) -> SettingsError:
+        known = ", ".join(self.packages)
+        return SettingsError(self.setting, f"{module} is no module that {self.what} may come from; known are {known}")
 
     def check(self, field: str, name: str, otherwise: str) -> None:
         """Raise SettingsError, which names `field`, for a name of none of these classes.

@@ -41,7 +41,7 @@ def test_classes_of_the_packages_on_the_list_are_made(name, module):
         ("my_file.MyOptimizer", "my_file is no module that optimizers may come from"),
         ("../evil.py", "must be the name of a class or module.Class, not '../evil.py'"),
         ("C:\\optim.Evil", "must be the name of a class or module.Class, not "),
-        ("torch.optim.lr_scheduler.StepLR", "torch.optim.lr_scheduler has no optimizers$"),
+        ("torch.optim.lr_scheduler.StepLR", "torch.optim.lr_scheduler is no module that optimizers may come from"),
         ("torch.optim.Optimizer", "torch.optim has no Optimizer among its optimizers"),
         ("torch.optim.adamww", r"torch.optim has no adamww among its optimizers; do you mean AdamW\?"),
         ("pytorch_optimizer.load_optimizer", "pytorch_optimizer has no load_optimizer among its optimizers"),

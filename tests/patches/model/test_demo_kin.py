@@ -15,6 +15,7 @@ from hypernetwork_workbench.hypernetworks.train.loss import diffusion_loss
 from hypernetwork_workbench.hypernetworks.train.noise import NoiseProcess
 from hypernetwork_workbench.hypernetworks.train.run import train
 from hypernetwork_workbench.hypernetworks.train.settings.loss import LossSettings
+from safetensors.torch import load_file, save_file
 from torch.nn import functional
 
 from standalone.evaluation import EvaluationSettings
@@ -135,3 +136,17 @@ def test_a_short_run_takes_the_style_distance_to_a_quarter(ports, patched, tmp_p
     )
     assert found["style_distance"]["after"] <= found["style_distance"]["before"] / 4
     assert found["captions_followed"]["after"] >= 0.75
+
+
+def test_every_text_encoder_is_taken_from_a_checkpoint_whatever_names_its_library_has(patched, checkpoint, tmp_path):
+    from hypernetwork_workbench.patches.parts import weights as parts
+
+    source = load_file(checkpoint)
+    moved = {name: one + 1 if "cond" in name and one.is_floating_point() else one for name, one in source.items()}
+    save_file(moved, tmp_path / "moved.safetensors")
+    own = parts._parts(parts.TEXT)
+    found = parts.read(parts.TEXT, tmp_path / "moved.safetensors")
+    assert [one.number for one in found] == list(range(len(own))) == ([0, 1] if "xl" in checkpoint.name else [0])
+    for one in found:
+        assert one.kept.keys() == own[one.number].keys()
+        assert all(torch.allclose(kept, own[one.number][name] + 1, atol=1e-2) for name, kept in one.kept.items())
