@@ -5,6 +5,7 @@ Only the demo's world of shapes can be judged so; other jobs leave the table out
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from hypernetwork_workbench.hypernetworks.train.settings.job import Job
 from hypernetwork_workbench.hypernetworks.tuning.style import frechet_distance
 from PIL import Image
 
+_log = logging.getLogger(__name__)
 _SECTION = "evaluation"
 _STRENGTHS = {"before": 0.0, "half": 0.5, "after": 1.0}
 _ENCODED_AT_ONCE = 32
@@ -51,12 +53,16 @@ class EvaluationSettings(Settings):
         """Return style distance, outline contrast and share of followed captions at strength 0, 0.5 and 1.
 
         The pictures show subjects that the demo model never saw in training; they are compared with fresh drawings
-        of the same subjects in the style.
+        of the same subjects in the style. Captions have the words that were trained, but not at strength 0; words alone
+        have no half strength.
 
         Args:
             judges: returns what the pictures are made and looked at with, where there is something to measure.
         """
         if self.measures == "none":
+            return {}
+        if job.words and job.output.dir:
+            _log.info("Nothing is measured: prompts know embeddings in the folder of embeddings alone.")
             return {}
         from examples.shapes import captions, draw, measures  # noqa: PLC0415 (only the demo needs it)
 
@@ -67,11 +73,16 @@ class EvaluationSettings(Settings):
         size = (job.data.width, job.data.height)
         fresh = [draw.random_picture(rng, subject, size, draw.NIGHT_STYLE) for subject in chosen * 4]
 
-        (encoder, previewer), network = judges(), files.load(network_path)
+        (encoder, previewer), network = judges(), None
+        if job.embedding.trains_network:
+            network = files.load(network_path)
         style_latents = _latents(encoder, fresh)
         report: dict[str, dict[str, float]] = {"style_distance": {}, "outline_contrast": {}, "captions_followed": {}}
         for name, strength in _STRENGTHS.items():
-            pictures = previewer.generate(_requests(job, texts, self.seed), network, strength)
+            if network is None and name == "half":
+                continue
+            shown = [f"{text}, {job.word_name}" for text in texts] if job.words and strength else texts
+            pictures = previewer.generate(_requests(job, shown, self.seed), network, strength)
             report["style_distance"][name] = frechet_distance(_latents(encoder, pictures), style_latents)
             report["outline_contrast"][name] = measures.outline_contrast(pictures)
             report["captions_followed"][name] = measures.share_followed(pictures, texts)
