@@ -44,10 +44,14 @@ class Item:
 
     nodeid: str
     marker: Marker | None = None
+    story: bool = False
+
+    def __hash__(self) -> int:
+        return hash(self.nodeid)
 
     def get_closest_marker(self, name: str) -> Marker | None:
         """Return a marker, or None where there is none of this name."""
-        return self.marker if name == "long" else None
+        return self.marker if name == "long" else Marker() if name == "story" and self.story else None
 
     def iter_markers(self, name: str) -> list[Marker]:
         """Return all markers of this name."""
@@ -84,6 +88,13 @@ def test_the_quick_ones_and_those_left_out():
     items = [Item("a"), Item("b", Marker()), Item("c")]
     assert long.parted(items) == ([items[0], items[2]], [items[1]])
     assert long.told(0) == ""
+
+
+def test_of_many_parameters_every_third_is_quick():
+    few, many = ([Item(f"{name}[{n}]") for n in range(count)] for name, count in (("a", 6), ("b", 8)))
+    assert long.parted([*few, *many]) == ([*few, many[0], many[3], many[6]], [many[n] for n in (1, 2, 4, 5, 7)])
+    tale = [Item(f"c[{n}]", story=True) for n in range(8)]
+    assert long.parted(tale) == (tale, [])
 
 
 def test_a_long_test_names_a_quick_one_or_a_reason():

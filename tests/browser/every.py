@@ -191,6 +191,9 @@ class Toucher:
     Args:
         inside, outside: the places whose controls are to be touched; see `controls`.
         reads: whether the texts are kept. That takes as long as what it is done after.
+
+    Attributes:
+        widths_px: the widths of the page at which its looks are examined.
     """
 
     def __init__(self, page: Page, inside: Sequence[str] = (), outside: Sequence[str] = (), reads: bool = True) -> None:
@@ -200,6 +203,7 @@ class Toucher:
         self.touched: set[str] = set()
         self.texts: set[str] = set()
         self.problems: dict[str, Any] = {}
+        self.widths_px: Sequence[int] = layout.WIDTHS_PX
         self.reload()
         with urllib.request.urlopen(f"{page.address}/config", timeout=120) as answer:
             self._config = json.load(answer)
@@ -266,7 +270,7 @@ class Toucher:
 
     def examine(self, name: str) -> None:
         """Keep what is wrong with the looks of one of our tabs as it is now, and with its accessibility."""
-        for width_px in layout.WIDTHS_PX:
+        for width_px in self.widths_px:
             with layout.wide(self.page.driver, width_px):
                 found = layout.problems(self.page.driver, name)
                 if width_px in (1440, 420):

@@ -96,6 +96,8 @@ def toucher(request: pytest.FixtureRequest, place: Server, language: str) -> Ite
     others = () if part.inside else tuple(id_ for other in PARTS.values() for id_ in other.inside)
     with opened(place.address) as page:
         one = every.Toucher(page, part.inside, others, reads=language != "None")
+        if not request.config.option.all:
+            one.widths_px = layout.WIDTHS_PX[:1]
         part.walk(one, place.data)
         yield one
 

@@ -109,11 +109,29 @@ class Page:
     """
 
     def __init__(self, driver: webdriver.Chrome, address: str) -> None:
-        self.driver = driver
+        self._driver = driver
+        self._is_left = False
         self.address = address
         self.errors: list[str] = []
-        driver.get(address)
-        self.until("the page", lambda: self.driver.find_elements(By.CSS_SELECTOR, ".gradio-container button"))
+        self.anew()
+
+    @property
+    def driver(self) -> webdriver.Chrome:
+        """The browser; a page that was left is opened anew."""
+        if self._is_left:
+            self.anew()
+        return self._driver
+
+    def anew(self) -> None:
+        """Open the page anew, whatever was done in it."""
+        self._is_left = False
+        self._driver.get(self.address)
+        self.find(".gradio-container button")
+
+    def leave(self) -> None:
+        """Leave the page: it is anew for who needs it next. To open it takes seconds, so nobody does before."""
+        self._driver.get("about:blank")
+        self._is_left = True
 
     def until(self, what: str, check: Callable[[], T], seconds: float = PATIENCE_S) -> T:
         """Wait until `check` gives something true, and returns it. Raises TimeoutError that names `what`."""

@@ -75,18 +75,13 @@ def tab(page: Page, server: Server) -> Iterator[Page]:
     files.save(Hypernetwork.create(Structure(init_std=0.1), (96, 64, 128), 0), path)
     pictures = server.data / PICTURES
     shutil.copytree(ROOT / "examples" / "night", pictures)
-    _open(page)
+    page.anew()
     page.tab("Train")
     page.fill("hnw_dataset_data_folder", pictures)
     yield page
     for made in path.parent.glob("*.pt"):
         made.unlink()
-    _open(page)
-
-
-def _open(page: Page) -> None:
-    page.driver.get(page.address)
-    page.find(".gradio-container button")
+    page.leave()
 
 
 def press(page: Page, id_: str) -> None:

@@ -74,12 +74,11 @@ def tab(page: Page) -> Iterator[Page]:
     """Return the page anew, and leave it anew."""
     _open(page)
     yield page
-    _open(page)
+    page.leave()
 
 
 def _open(page: Page) -> None:
-    page.driver.get(page.address)
-    page.find(".gradio-container button")
+    page.anew()
     page.until(
         "the options", lambda: page.driver.execute_script("return typeof opts !== 'undefined' && opts.hnw_end_sound")
     )

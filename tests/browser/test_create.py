@@ -29,8 +29,7 @@ def tab(page: Page) -> Iterator[Page]:
     page.fill("hnw_create_more_widths", "24, 32")
     page.until("a drawing", lambda: drawing(page))
     yield page
-    page.driver.get(page.address)
-    page.find(".gradio-container button")
+    page.leave()
 
 
 def in_sight(page: Page, name: str) -> bool:
@@ -60,7 +59,7 @@ def test_nothing_is_wrong_before_something_was_entered(page: Page, server: Serve
     files.save(Hypernetwork.create(Structure(), (24,), 0), place)
     page.tab("Train Gamma")
     page.press("hnw_train_refresh")
-    page.driver.get(page.address)
+    page.anew()
     page.tab("Train")
     page.tab("Create Beta Hypernetwork")
     page.until("the problem of a name that is taken", lambda: problem(page, "name"))

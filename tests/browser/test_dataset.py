@@ -46,8 +46,7 @@ def tab(page: Page, folder: Path) -> Iterator[Page]:
     page.fill("hnw_dataset_data_min_side", 32)
     look(page)
     yield page
-    page.driver.get(page.address)
-    page.find(".gradio-container button")
+    page.leave()
 
 
 def unfold(page: Page, name: str) -> None:

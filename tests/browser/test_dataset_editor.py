@@ -45,8 +45,7 @@ def tab(page: Page, folder: Path) -> Iterator[Page]:
     page.fill("hnw_dataset_data_folder", folder)
     look(page)
     yield page
-    page.driver.get(page.address)
-    page.find(".gradio-container button")
+    page.leave()
 
 
 def press(tab: Page, *keys: str) -> None:

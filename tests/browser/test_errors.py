@@ -32,7 +32,7 @@ INSERT = "document.execCommand('insertText', false, arguments[0])"
 @pytest.fixture(params=[pytest.param(0, marks=pytest.mark.long), LATENCY_MS], ids=["quick", "slow"])
 def slow(page: Page, request: pytest.FixtureRequest) -> Iterator[Page]:
     """Return the page behind a network of some latency, opened anew."""
-    page.driver.get(page.address)
+    page.anew()
     page.tab("Train")
     send = page.driver.execute_cdp_cmd
     send("Network.enable", {})
@@ -40,7 +40,7 @@ def slow(page: Page, request: pytest.FixtureRequest) -> Iterator[Page]:
     send("Network.emulateNetworkConditions", conditions | {"latency": request.param})
     yield page
     send("Network.emulateNetworkConditions", conditions | {"latency": 0})
-    page.driver.get(page.address)
+    page.leave()
 
 
 def by_script(page: Page, text: str) -> None:

@@ -12,6 +12,6 @@ from tests.browser.every_parts import (  # noqa: F401
     toucher,
 )
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long("tests/browser/test_every_queue.py::test_every_control_was_touched")]
 
 PART = "rest"

@@ -36,12 +36,11 @@ def tab(page: Page) -> Iterator[Page]:
     reopen(page)
     yield page
     page.driver.execute_script("localStorage.removeItem('hnw_view')")
-    page.driver.get(page.address)
-    page.find(".gradio-container button")
+    page.leave()
 
 
 def reopen(page: Page) -> None:
-    page.driver.get(page.address)
+    page.anew()
     page.tab("Train")
     page.tab("Train Gamma")
     page.find("#hnw_train_fields[data-view]")

@@ -32,8 +32,7 @@ def tab(page: Page, server: Server) -> Iterator[Page]:
     page.wait_for_text("hnw_create_status", f"Created {NAME}")
     page.tab("Inspect Hypernetwork")
     yield page
-    page.driver.get(page.address)
-    page.find(".gradio-container button")
+    page.leave()
 
 
 @pytest.fixture(scope="module")

@@ -50,8 +50,7 @@ def tab(page: Page, server: Server) -> Iterator[Page]:
     shutil.rmtree(server.data / "outputs" / "training" / name)
     page.tab("Train Gamma")
     page.press("hnw_train_refresh")
-    page.driver.get(page.address)
-    page.find(".gradio-container button")
+    page.leave()
 
 
 def is_in_sight(page: Page, selector: str) -> bool:

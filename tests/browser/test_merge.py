@@ -37,8 +37,7 @@ def tab(page: Page, server: Server) -> Iterator[Page]:
         page.wait_for_text("hnw_create_status", f"Created {name}")
     page.tab("Merge Hypernetworks")
     yield page
-    page.driver.get(page.address)
-    page.find(".gradio-container button")
+    page.leave()
 
 
 @pytest.fixture(scope="module")

@@ -31,11 +31,10 @@ LISTS = {
 @pytest.fixture(scope="module")
 def networks(page: Page, server: Server) -> Iterator[Path]:
     """Return the folder of the networks; the page as it was before once the tests are over."""
-    page.driver.get(page.address)
+    page.anew()
     page.tab("txt2img")
     yield server.data / "models" / "hypernetworks"
-    page.driver.get(page.address)
-    page.find(".gradio-container button")
+    page.leave()
 
 
 def save(folder: Path, name: str, widths: tuple[int, ...] = WIDTHS) -> Path:

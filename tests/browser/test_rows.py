@@ -47,15 +47,14 @@ def tab(page: Page, server: Server) -> Iterator[Page]:
     for seed, name in enumerate((FIRST, SECOND)):
         structure = Structure(activation="mish" if seed else "linear", init_std=0.15)
         files.save(Hypernetwork.create(structure, WIDTHS, seed), folder / f"{name}.pt")
-    page.driver.get(page.address)
+    page.anew()
     page.tab("txt2img")
     page.fill("txt2img_prompt", PROMPT)
     page.fill("txt2img_seed", 7)
     page.fill("txt2img_steps", 6)
     page.press("hnw_picker_refresh")
     yield page
-    page.driver.get(page.address)
-    page.find(".gradio-container button")
+    page.leave()
 
 
 @pytest.mark.parametrize("width_px", layout.WIDTHS_PX)

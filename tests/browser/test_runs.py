@@ -42,8 +42,7 @@ def tab(page: Page) -> Iterator[Page]:
     page.press("hnw_train_button")
     page.until("a step", lambda: live_step(page) > 2)
     yield page
-    page.driver.get(page.address)
-    page.find(".gradio-container button")
+    page.leave()
     page.tab("Train")
     page.tab("Train Gamma")
     page.press("hnw_train_interrupt")

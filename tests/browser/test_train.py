@@ -45,8 +45,7 @@ def tab(page: Page) -> Iterator[Page]:
     page.wait_for_text("hnw_create_status", f"Created {NAME}")
     open_tab(page)
     yield page
-    page.driver.get(page.address)
-    page.find(".gradio-container button")
+    page.leave()
 
 
 def open_tab(page: Page) -> None:

@@ -47,8 +47,7 @@ def tuned(page: Page, screenshots: Path | None) -> Iterator[Page]:
     if screenshots:
         page.screenshots(screenshots / "tuning.png")
     yield page
-    page.driver.get(page.address)
-    page.find(".gradio-container button")
+    page.leave()
 
 
 def test_the_answer_has_a_row_for_each_trial_and_their_pictures(tuned: Page, screenshots: Path | None):

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 MARKER = "long"
+MANY, NTH = 6, 3
 COMMAND = "python3 launch.py test --all"
 #: All that was collected, long tests too.
 COLLECTED = pytest.StashKey[Sequence[pytest.Item]]()
@@ -22,11 +23,19 @@ def is_wanted(config: pytest.Config) -> bool:
 
 
 def parted(items: Iterable[pytest.Item]) -> tuple[list[pytest.Item], list[pytest.Item]]:
-    """Return the tests of a quick run, and those that it leaves out."""
+    """Return the tests of a quick run, and those that it leaves out.
+
+    Of a test with many sets of parameters a quick run has every third, but for the steps of a story.
+    """
     parts: tuple[list[pytest.Item], list[pytest.Item]] = ([], [])
+    tests: dict[str, list[pytest.Item]] = {}
     for item in items:
         parts[item.get_closest_marker(MARKER) is not None].append(item)
-    return parts
+    for item in parts[0]:
+        tests.setdefault(item.nodeid.split("[")[0], []).append(item)
+    many = [of_one for of_one in tests.values() if len(of_one) > MANY and not of_one[0].get_closest_marker("story")]
+    left = {item for of_one in many for number, item in enumerate(of_one) if number % NTH}
+    return [item for item in parts[0] if item not in left], [*parts[1], *filter(left.__contains__, parts[0])]
 
 
 def thinned(cases: Iterable[Any], nth: int = 3) -> list[Any]:
@@ -43,8 +52,10 @@ def alone(items: Iterable[pytest.Item]) -> list[str]:
     A long test names the quick one that holds its promise in short: of its own file by its name, of another as
     `path::name`. One that names none is the same test with other parameters, or gives a reason as `alone`.
     """
-    quick, left = parted(items)
-    files = {item.nodeid.split("::")[0] for item in (*quick, *left)}
+    items = list(items)
+    quick = parted(items)[0]
+    left = [item for item in items if item.get_closest_marker(MARKER)]
+    files = {item.nodeid.split("::")[0] for item in items}
     known = {item.nodeid.split("[")[0] for item in quick}
     wrong = []
     for item in left:

@@ -2,11 +2,11 @@
 
 import pytest
 
-from tests.support import faults, long
+from tests.support import faults
 from tests.support.faults import optims, states
 
 
-@pytest.mark.parametrize("case", long.thinned([*states.cases(), *optims.cases()]), ids=lambda case: case.name)
+@pytest.mark.parametrize("case", [*states.cases(), *optims.cases()], ids=lambda case: case.name)
 def test_a_state_that_does_not_fit_is_refused_by_name(case, tmp_path):
     sentence = faults.said(case, tmp_path)
     assert sentence
