@@ -236,6 +236,7 @@ def test_tests_bring_their_own_requirements(checkout: Checkout):
     (checkout.host / environment.TESTS).write_text("# nothing\n")
 
 
+@pytest.mark.long("test_changed_requirements_are_installed")
 def test_an_environment_of_another_python_is_made_anew(checkout: Checkout):
     made = checkout.root / ".venv" / "installed-python.txt"
     made.write_text("3.1")

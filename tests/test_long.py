@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests import sources
-from tests.support import commands, long
+from tests.support import long
 
 CONFTEST = """
 from tests.conftest import pytest_addoption, pytest_collection_modifyitems, pytest_configure, pytest_configure_node
@@ -26,8 +28,6 @@ def test_one(number): pass
 def test_two(): pass
 """
 ALL, QUICK = {"test_one[1]", "test_one[2]", "test_one[3]", "test_two"}, {"test_one[1]", "test_one[3]"}
-
-run = commands.quick("pytest")
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,9 @@ def test_long_tests_run_when_all_or_these_are_asked_for(arguments: tuple[str, ..
     (tmp_path / "conftest.py").write_text(CONFTEST)
     (tmp_path / "test_it.py").write_text(TESTS)
     options = ["-v", "-p", "no:cacheprovider", "-o", f"testpaths={tmp_path}"]
-    ended = run(*options, *(one.format(folder=tmp_path) for one in arguments))
+    named = [one.format(folder=tmp_path) for one in arguments]
+    line = [sys.executable, "-m", "pytest", *options, *named]
+    ended = subprocess.run(line, capture_output=True, text=True, check=False, cwd=sources.ROOT)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert set(re.findall(r"PASSED.*::(\S+)|::(\S+) PASSED", ended.stdout)) == {
         ("", one) if "-n" not in arguments else (one, "") for one in expected

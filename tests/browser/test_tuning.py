@@ -13,7 +13,12 @@ from tests.browser.conftest import Server
 from tests.browser.page import Page
 from tests.browser.test_train import html
 
-pytestmark = pytest.mark.story
+TAB = "tests/patches/tabs/test_tuning_tab.py"
+pytestmark = [
+    pytest.mark.story,
+    pytest.mark.long(f"{TAB}::test_a_study_is_done_answered_and_taken"),
+    pytest.mark.long("tests/browser/test_every_queue.py::test_every_control_was_touched"),
+]
 
 NAME = "tuned"
 RATES = "[0.001, 0.03]"

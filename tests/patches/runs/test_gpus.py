@@ -72,6 +72,9 @@ def test_two_learn_what_one_learns_and_none_outlives_the_run(run, job_of):
     assert others() == []
 
 
+@pytest.mark.long(
+    "tests/hypernetworks/train/test_ranks.py::test_a_stop_that_one_of_them_is_asked_for_ends_all_after_the_same_step"
+)
 @pytest.mark.slow
 def test_interrupt_ends_all_of_them_and_one_can_go_on(run, job_of, tmp_path):
     from hypernetwork_workbench.patches.runs import training
