@@ -8,6 +8,7 @@ import pytest
 import torch
 from hypernetwork_workbench.hypernetworks import files as hypernetwork_files
 from hypernetwork_workbench.hypernetworks.network.hypernetwork import Hypernetwork, Structure
+from hypernetwork_workbench.hypernetworks.train import trainer
 from hypernetwork_workbench.hypernetworks.train.plan import make_plan
 from hypernetwork_workbench.hypernetworks.train.rate_finder import find_rate
 from hypernetwork_workbench.hypernetworks.train.rate_search import Horizons
@@ -108,3 +109,16 @@ def test_a_network_of_a_file_goes_on_with_its_optimizer_beside_words(pictures, t
             train(job, word_ports(tmp_path))
         goes_on = "Going on with the optimizer state beside old.pt." in caplog.messages
         assert goes_on == (changes is BOTH)
+
+
+def test_words_rest_while_rates_of_the_network_are_tried_and_the_other_way_round(pictures, tmp_path, monkeypatch):
+    seen = []
+
+    def noting(optimizer, rate, of_words):
+        seen.append((bool(rate), bool(of_words)))
+        return set_rates(optimizer, rate, of_words)
+
+    set_rates = trainer.set_rates
+    monkeypatch.setattr(trainer, "set_rates", noting)
+    find_rate(make_job(pictures, **BOTH, embedding__rate="1e-3"), word_ports(tmp_path))
+    assert set(seen) == {(False, False), (True, False), (False, True)}
