@@ -135,8 +135,15 @@ def plan_copies(survey: Survey, settings: CopySettings) -> list[Copy]:
     """Return the pictures to write.
 
     Raises:
-        SettingsError: there is none, or a file of such a name exists; names the field.
+        SettingsError: there is none, a file of such a name exists, or the new folder is in that of the pictures; names
+            the field.
     """
+    for own in dict.fromkeys(sample.subset.folder for sample in survey.samples):
+        if settings.target and Path(settings.target).resolve().is_relative_to(own.resolve()):
+            reason = (
+                f"is in {shown_path(own)}, which would take the copies for pictures of its own; name another folder"
+            )
+            raise SettingsError("target", reason)
     copies = [copy for sample in survey.samples for copy in _of_sample(sample, survey, settings)]
     if not any(not copy.is_plain for copy in copies):
         raise SettingsError("split", "no picture is that long; there is nothing to do")

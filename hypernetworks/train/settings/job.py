@@ -254,6 +254,8 @@ def _between(sections: Mapping[str, Any], tables: Mapping[str, Any]) -> Iterator
     embedding, output = sections.get("embedding"), sections.get("output")
     if embedding and output and embedding.trains == BOTH and output.name.lower() in map(str.lower, embedding.listed):
         yield SettingsError("embedding.names", f"{output.name} is the name of the network; give the word another one")
+    if embedding and embedding.trains_words and _alone(tables, "data", "caption_dropout") == 1:
+        yield SettingsError("data.caption_dropout", "must be below 1 for an embedding, whose word is in the captions")
     share, held_out = _alone(tables, "train", "validation_share"), [_alone(tables, "data", n) for n in of_held_out()]
     if _alone(tables, "output", "save_best") and share == 0 and not any(held_out):
         reason = "needs a train.validation_share or a data.validation_folder to measure on"

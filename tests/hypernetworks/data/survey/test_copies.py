@@ -137,6 +137,16 @@ def test_what_cannot_be_done_names_the_field(folder, tmp_path):
         plan_copies(look(folder), CopySettings(target=str(tmp_path / "new")))
 
 
+@pytest.mark.parametrize("inside", [".", "new", "deep/new", "../{name}/new"])
+def test_a_new_folder_among_the_pictures_is_refused(folder, inside):
+    """The pictures of a dataset are those of its folder and all folders in it."""
+    before = sorted(folder.rglob("*"))
+    target = folder / inside.format(name=folder.name)
+    with pytest.raises(SettingsError, match=r"target: is in .* name another folder"):
+        plan_copies(look(folder), CopySettings(target=str(target)))
+    assert sorted(folder.rglob("*")) == before
+
+
 @pytest.mark.parametrize(
     ("kind", "of_a_file", "of_a_part"),
     [(METADATA, True, True), (FILE, True, True), (CLASS, True, True), (NAME, False, True)],

@@ -129,6 +129,7 @@ def test_a_run_that_fails_keeps_what_it_had_beside_the_log(pictures, tmp_path, m
         ({"embedding__vectors": "1, 2, 3"}, "embedding.vectors: has 3 entries for 2 names"),
         ({"embedding__initial_text": "a\nb\nc"}, "embedding.initial_text: has 3 entries for 2 names"),
         ({"embedding__vectors": "0"}, "embedding.vectors: must be at least 1"),
+        ({"data__caption_dropout": 1}, "data.caption_dropout: must be below 1 for an embedding"),
         ({"embedding__rate": "fast"}, "embedding.rate: 'fast' is no learning rate"),
     ],
 )
