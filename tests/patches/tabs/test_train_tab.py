@@ -423,7 +423,7 @@ def test_where_no_rate_can_be_told_nothing_is_green_and_there_is_no_button(tab):
     assert "button" not in tab.status
 
 
-def test_a_schedule_of_several_rates_is_found_as_a_whole(tab, few_samples):
+def test_a_schedule_of_several_rates_is_found_as_a_whole(tab):
     tab.look(schedule__rate="4e-05:1,4e-06")
     tab.press("find_rate")
     entered = re.search(r"data-rates='\{&#34;schedule_rate&#34;: &#34;([^']+)&#34;\}'", tab.status)[1]

@@ -51,6 +51,8 @@ def test_every_setting_of_every_section_can_be_tried_in_a_list():
             else:
                 assert found.points(3) == [value]
     assert sorted(refused) == [
+        "embedding.names",
+        "embedding.trains",
         "model.clip_skip",
         "model.emphasis",
         "model.text_model",
