@@ -232,8 +232,14 @@ def _failed(run: Run) -> str:
 
 
 def last_answer() -> list[Any]:
-    """Return what the last job ended with."""
-    return list(_last_answer)
+    """Return what the last job ended with, without pictures that are gone since."""
+    return [_without_gone(_last_answer[0]), *_last_answer[1:]]
+
+
+def _without_gone(pictures: Any) -> Any:
+    """Return the update of a gallery without files that are not there any more, which the page could not show."""
+    kept = [path for path in pictures.get("value") or () if Path(path).is_file()]
+    return pictures | {"value": kept} if "value" in pictures else pictures
 
 
 def last_run(form: Form) -> Answer:
@@ -242,8 +248,7 @@ def last_run(form: Form) -> Answer:
     Pictures that are gone since, such as those of an earlier run under the same name, are left out.
     """
     pictures, said = _ended_with(form)
-    kept = [path for path in pictures.get("value") or () if Path(path).is_file()]
-    return pictures | {"value": kept} if "value" in pictures else pictures, said
+    return _without_gone(pictures), said
 
 
 def _ended_with(form: Form) -> Answer:

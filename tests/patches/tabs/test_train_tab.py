@@ -291,6 +291,16 @@ def test_a_reopened_page_shows_how_the_last_run_ended(tab, monkeypatch):
     assert buttons.last_answer()[1] == tab.status
 
 
+def test_the_last_answer_has_no_pictures_that_are_gone(tab, tmp_path):
+    from hypernetwork_workbench.patches.tabs.train import buttons
+
+    tab.look(preview__every="1", output__name="day", output__dir=str(tmp_path), output__overwrite=True)
+    pictures = tab.press("train")
+    assert buttons.last_answer()[0]["value"] == pictures
+    Path(pictures[0]).unlink()
+    assert buttons.last_answer()[0]["value"] == pictures[1:]
+
+
 def test_a_page_that_is_opened_later_shows_the_last_run(tab, monkeypatch, patched, tmp_path):
     from hypernetwork_workbench.patches.runs import training
     from hypernetwork_workbench.patches.runs.job import job_from
