@@ -17,6 +17,7 @@ _COLOUR_LIMIT = 24
 #: Frequencies weaker than this, in grey levels, cannot be seen; the sign of noise says nothing.
 _WEAKEST = 2.0
 _RATIO_LIMIT = 0.05
+_ROUNDING = 0.01
 
 
 @dataclass(frozen=True)
@@ -56,20 +57,33 @@ def find_duplicates(pictures: Sequence[PerceptualHash], limit: int) -> list[list
     """
     if not pictures:
         return []
-    bits = np.array([np.unpackbits(np.frombuffer(one.bits, np.uint8)) for one in pictures], dtype=np.int16)
+    bits = np.array([np.frombuffer(one.bits, np.uint8) for one in pictures])
     colours = np.array([np.frombuffer(one.colours, np.uint8) for one in pictures], dtype=np.int16)
-    ratios = np.array([one.ratio for one in pictures])
+    ratios = np.log([one.ratio for one in pictures])
+    # A few numbers of each picture that near ones agree in: all pairs are compared by these, few by all of the rest.
+    signs = _counts()[bits].sum(1, dtype=np.int16)
+    means = np.ascontiguousarray(colours.reshape(len(pictures), -1, 3).mean(1, dtype=np.float32).T)
     group = list(range(len(pictures)))
     for number in range(1, len(pictures)):
-        near = np.abs(bits[:number] - bits[number]).sum(1) <= limit
-        near &= np.abs(np.log(ratios[:number] / ratios[number])) < _RATIO_LIMIT
-        near &= np.abs(colours[:number] - colours[number]).max(1) <= _COLOUR_LIMIT
-        if near.any():
-            group[number] = group[int(near.argmax())]
+        near = np.abs(signs[:number] - signs[number]) <= limit
+        for channel in means:
+            near &= np.abs(channel[:number] - channel[number]) <= _COLOUR_LIMIT + _ROUNDING
+        near &= np.abs(ratios[:number] - ratios[number]) < _RATIO_LIMIT
+        (others,) = near.nonzero()
+        others = others[np.abs(colours[others] - colours[number]).max(1) <= _COLOUR_LIMIT]
+        others = others[_counts()[bits[others] ^ bits[number]].sum(1) <= limit]
+        if others.size:
+            group[number] = group[int(others[0])]
     found: dict[int, list[int]] = {}
     for number, first in enumerate(group):
         found.setdefault(first, []).append(number)
     return [numbers for numbers in found.values() if len(numbers) > 1]
+
+
+@cache
+def _counts() -> np.ndarray:
+    """Return how many bits each byte has, [256]."""
+    return np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1).sum(1, dtype=np.uint8)
 
 
 @cache

@@ -244,7 +244,7 @@ class Survey:
                 yield Problem(DUPLICATE, sample.path, sentence, number)
 
     def _groups(self) -> list[list[int]]:
-        hashes = [self.thumbnails.get(one).hash for one in self.samples]
+        hashes = [self.thumbnails.hash_of(one) for one in self.samples]
         return find_duplicates(hashes, self.request.limits.duplicate_distance)
 
     def recaptioned(self, count_tokens: TokenCounter | None) -> Survey:

@@ -19,6 +19,7 @@ from .duplicates import PerceptualHash, perceptual_hash
 _THUMBNAIL_PX = 320
 _REDUCED_PX = 384
 _KEPT = 8_000  # some 100 MB
+_KNOWN = 50_000  # some 25 MB
 _QUALITY = 82
 _DARKEST = 0.78
 
@@ -65,11 +66,14 @@ class Thumbnails:
     def __init__(self, kept: int = _KEPT) -> None:
         self.remembered = Remembered()
         self._thumbnails: Recent[str, Thumbnail] = Recent(kept)
+        #: Size and hash of pictures whose thumbnail may be dropped: a folder of more is not opened again for them.
+        self._known: Recent[str, tuple[tuple[int, int], PerceptualHash]] = Recent(_KNOWN)
 
     def add(self, digest: str, picture: Image.Image) -> Thumbnail:
         """Keep and return the thumbnail of a picture that has been opened."""
         found = Thumbnail.of(picture)
         self._thumbnails.put(digest, found)
+        self._known.put(digest, (found.size, found.hash))
         return found
 
     def get(self, sample: Sample) -> Thumbnail:
@@ -81,9 +85,18 @@ class Thumbnails:
         known = self._thumbnails.get(sample.picture_digest)
         return known or self.add(sample.picture_digest, open_raw(sample.path, _REDUCED_PX))
 
+    def hash_of(self, sample: Sample) -> PerceptualHash:
+        """Return what duplicates of a sample are found by.
+
+        Raises:
+            DatasetError: the picture can no longer be read.
+        """
+        known = self._known.get(sample.picture_digest)
+        return known[1] if known else self.get(sample).hash
+
     def sizes(self) -> dict[str, tuple[int, int]]:
-        """Return the sizes (width and height in pixels) of all pictures kept, by digest."""
-        return {digest: one.size for digest, one in self._thumbnails.items()}
+        """Return the sizes (width and height in pixels) of all pictures known, by digest."""
+        return {digest: size for digest, (size, _) in self._known.items()}
 
 
 def whole_picture(thumbnail: Thumbnail, sample: Sample, long_px: int) -> str:

@@ -1,6 +1,7 @@
 """Which pictures count as duplicates: the limits of what may differ, each just met and just passed."""
 
 import math
+import time
 
 import numpy as np
 import pytest
@@ -36,3 +37,24 @@ def test_a_group_grows_by_what_is_near_to_one_of_it():
     assert find_duplicates(pictures, limit=6) == [[0, 2, 3], [1, 4]]
     assert find_duplicates([], limit=6) == []
     assert find_duplicates([hashed()], limit=6) == []
+
+
+def unlike(count):
+    """Return the hashes of pictures that differ in all that is compared."""
+    drawn = np.random.default_rng(0).integers(0, 256, (count, 80), dtype=np.uint8)
+    return [PerceptualHash(one[:32].tobytes(), one[32:].tobytes(), 1.0) for one in drawn]
+
+
+def test_many_pictures_cost_a_small_part_of_comparing_all_signs_of_all_pairs():
+    hashes = unlike(2000)
+    bits = np.array([np.unpackbits(np.frombuffer(one.bits, np.uint8)) for one in hashes], dtype=np.int16)
+
+    def plain():
+        return [n for n in range(1, len(bits)) if (np.abs(bits[:n] - bits[n]).sum(1) <= 24).any()]
+
+    spent = []
+    for find in (plain, lambda: find_duplicates(hashes, limit=24)):
+        started = time.process_time()
+        assert find() == []
+        spent.append(time.process_time() - started)
+    assert spent[1] < spent[0] / 3

@@ -276,6 +276,18 @@ def test_known_pictures_are_not_opened_again_and_a_stopped_survey_goes_on(tmp_pa
     assert watcher.reports[-1] == (3, 4, "Looking at pictures, 3 of 4")
 
 
+def test_a_folder_of_more_pictures_than_thumbnails_are_kept_is_opened_once(tmp_path, monkeypatch):
+    for number in range(6):
+        photo(number * 20).save(tmp_path / f"{number}.png")
+    opened = []
+    make = Thumbnail.of
+    monkeypatch.setattr(Thumbnail, "of", lambda picture: opened.append(picture) or make(picture))
+    thumbnails = Thumbnails(kept=3)
+    for _ in range(2):
+        assert problems(look(tmp_path, thumbnails), "duplicate") == {}
+        assert len(opened) == 6
+
+
 def recoded(picture, quality, scale):
     data = io.BytesIO()
     small = picture.resize((int(picture.width * scale), int(picture.height * scale)))
