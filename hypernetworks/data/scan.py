@@ -114,7 +114,8 @@ def _unused(
     first = {fits[0] for path, one in found if (fits := neighbours.captions(path, one.source.extensions))}
     other = {sample.found.origin.path for sample in samples if sample.found.origin.kind != FILE}
     folders = sorted({path.parent for path, _ in found})
-    return tuple(path for folder in folders for path in neighbours.files(folder) if path not in first - other)
+    used = first - other  # once: a set of all pictures, for each of their captions, takes the square of their number
+    return tuple(path for folder in folders for path in neighbours.files(folder) if path not in used)
 
 
 def _missing(subset: Subset, found: Iterable[tuple[Path, Subset]]) -> Iterator[LeftOut]:
