@@ -13,7 +13,7 @@ from typing import IO
 
 from .kind import Kind
 
-MAX_DIRECTORY_BYTES = 4 << 20
+MAX_DIRECTORY_BYTES = 1 << 20
 #: What reading a damaged zip raises.
 BROKEN = (
     zipfile.BadZipFile,

@@ -113,7 +113,7 @@ def _views(path: Path) -> None:
 
 
 def _members(path: Path) -> None:
-    hostile.rezip(path, {f"data/{number}": b"" for number in range(30_000)})
+    hostile.rezip(path, {f"data/{number}": b"" for number in range(15_000)})
 
 
 def _entries(path: Path) -> None:
