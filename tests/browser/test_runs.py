@@ -161,7 +161,9 @@ def test_the_page_shows_the_run_again_and_it_ends_with_its_own_settings(tab: Pag
     goes_on(tab)
     tab.press("hnw_train_interrupt")
     said = tab.wait_for_text("hnw_train_status", "Stopped by hand")
-    last = int(re.match(r"Stopped by hand after (\d+) steps in \d+ s; loss", said)[1])
+    found = re.search(r"Stopped by hand after (\d+) steps in \d+ s; loss", said)
+    assert found, said
+    last = int(found[1])
     (path,) = server.data.rglob(f"{NAME}.pt")
     assert files.load(path).metadata.step == last > 7
     (folder,) = (path.parent for path in server.data.rglob(f"{NAME}/job.toml"))
