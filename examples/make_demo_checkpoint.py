@@ -2,7 +2,8 @@
 
     python examples/make_demo_checkpoint.py [--work FOLDER] [--out examples/demo.safetensors]
 
-Seeded; about an hour on two quiet cores. Finished stages in the work folder are used again.
+Seeded; about an hour and a half on two quiet cores. Finished stages in the work folder are used again. The wider
+autoencoder of the file kept here had 4,500 steps, then 3,600 more at a rate of 1.2e-3 with the seed 6.
 """
 
 from __future__ import annotations
@@ -24,8 +25,10 @@ from hypernetwork_workbench.examples.shapes.models import Autoencoder  # noqa: E
 from hypernetwork_workbench.examples.shapes.sample import Demo  # noqa: E402
 from hypernetwork_workbench.examples.shapes.train_autoencoder import (  # noqa: E402
     AutoencoderPlan,
+    WideningPlan,
     psnr,
     train_autoencoder,
+    widen_autoencoder,
 )
 from hypernetwork_workbench.examples.shapes.train_denoiser import (  # noqa: E402
     Denoiser,
@@ -37,12 +40,13 @@ logger = logging.getLogger("make_demo_checkpoint")
 
 
 def main() -> None:
-    """Run the stages in order: autoencoder, text model with U-Net, the file, its measures."""
+    """Run the stages in order: autoencoder, text model with U-Net, the wider autoencoder, the file, its measures."""
     options = _options()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     options.work.mkdir(parents=True, exist_ok=True)
     autoencoder = _autoencoder(options.work / "autoencoder.pt")
     denoiser = _denoiser(options.work / "denoiser.pt", autoencoder)
+    autoencoder = _widened(options.work / "wider-autoencoder.pt", autoencoder)
     checkpoint.save_checkpoint(Demo(autoencoder, denoiser.unet, denoiser.text.full_model()), options.out)
     checkpoint.save_config(options.out.with_suffix(".yaml"))
     demo = checkpoint.load_checkpoint(options.out)
@@ -70,6 +74,16 @@ def _autoencoder(stage: Path) -> Autoencoder:
         torch.save(autoencoder.state_dict(), stage)
     pictures = as_input(draw_many(1024, DENOISER_MIX, seed=3, among=for_training()).pictures)
     checkpoint.standardise_latents(autoencoder, pictures)
+    return autoencoder.requires_grad_(False).eval()
+
+
+def _widened(stage: Path, autoencoder: Autoencoder) -> Autoencoder:
+    """Return an autoencoder that holds pictures in any look, trained unless the stage is there."""
+    if stage.exists():
+        autoencoder.load_state_dict(torch.load(stage, weights_only=True))
+    else:
+        autoencoder = widen_autoencoder(autoencoder, WideningPlan())
+        torch.save(autoencoder.state_dict(), stage)
     return autoencoder.requires_grad_(False).eval()
 
 

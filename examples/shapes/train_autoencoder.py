@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import math
 import time
@@ -11,7 +12,8 @@ import torch
 
 from .data import AUTOENCODER_MIX, SQUARE, StyleMix, as_input, draw_many
 from .draw import NIGHT_STYLE, Style
-from .models import Autoencoder
+from .models import SCALE_FACTOR, Autoencoder
+from .wide import wide_pictures
 
 logger = logging.getLogger(__name__)
 
@@ -108,3 +110,61 @@ def _train(autoencoder: Autoencoder, sampler: _Sampler, plan: AutoencoderPlan, d
             if step % 500 == 0 or step == steps - 1:
                 logger.info("autoencoder psnr: style %.2f dB", psnr(autoencoder))
     autoencoder.requires_grad_(True)
+
+
+@dataclass(frozen=True)
+class WideningPlan:
+    """How an autoencoder learns looks of every kind, while what it knew keeps its latents.
+
+    Attributes:
+        pin: weight of the squared change of the scaled latents of known pictures.
+        noise: standard deviation of what is added to scaled latents, so that nearby ones give nearly the same picture.
+    """
+
+    steps: int = 5000
+    known: int = 6
+    batch: int = 14
+    rate: float = 8e-4
+    pin: float = 10.0
+    noise: float = 0.03
+    pictures: int = 16384
+    seed: int = 5
+
+
+def widen_autoencoder(autoencoder: Autoencoder, plan: WideningPlan) -> Autoencoder:
+    """Return a copy that holds pictures in any look; latents of the demo's own world stay what a U-Net learnt."""
+    torch.manual_seed(plan.seed)
+    wider = copy.deepcopy(autoencoder).requires_grad_(True)
+    known = draw_many(plan.pictures, AUTOENCODER_MIX, plan.seed, SQUARE).pictures
+    others = wide_pictures(plan.pictures * 2, plan.seed, SQUARE)
+    optimizer = torch.optim.AdamW(wider.parameters(), lr=plan.rate, betas=(0.9, 0.99), weight_decay=1e-4)
+    for step in range(plan.steps):
+        optimizer.param_groups[0]["lr"] = cosine_rate(step, plan.steps, plan.rate)
+        parts = [
+            source[torch.randint(len(source), (count,))]
+            for source, count in ((known, plan.known), (others, plan.batch))
+        ]
+        loss, change = _widening_loss(wider, autoencoder, as_input(torch.cat(parts)), plan)
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(wider.parameters(), 1.0)
+        optimizer.step()
+        if step % 100 == 0 or step == plan.steps - 1:
+            logger.info("widening step %d loss %.4f change of known latents %.4f", step, loss.item(), change.item())
+    return wider
+
+
+def _widening_loss(
+    wider: Autoencoder, autoencoder: Autoencoder, pictures: torch.Tensor, plan: WideningPlan
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the loss of `pictures`, those that were known first, and the mean squared change of their latents."""
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        with torch.no_grad():
+            before, spread = (one.float() for one in autoencoder.moments(pictures))
+        mean, log_variance = (one.float() for one in wider.moments(pictures))
+        latents = mean + torch.randn_like(mean) * (plan.noise / SCALE_FACTOR)
+        error = wider.decoder(wider.post_quant_conv(latents)).float() - pictures
+    change = ((mean - before)[: plan.known] * SCALE_FACTOR).square().mean()
+    size = (mean * SCALE_FACTOR).square().mean()
+    kept = plan.pin * change + 1e-2 * (log_variance - spread).square().mean() + 1e-3 * size
+    return error.abs().mean() + 2.0 * error.square().mean() + kept, change
