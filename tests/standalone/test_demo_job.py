@@ -36,7 +36,7 @@ def bare_step_s(steps: int = 30) -> float:
 def test_a_short_demo_learns_its_style(tmp_path):
     """The job itself in a tenth of its steps, as a user shortens it."""
     report = tmp_path / "report.json"
-    shorter = {"train.max_steps": 50, "preview.every": 0, "preview.sampling_steps": 6, "evaluation.pictures": 8}
+    shorter = {"train.max_steps": 50, "preview.every": 0, "preview.sampling_steps": 12, "evaluation.pictures": 8}
     words = [word for name, value in shorter.items() for word in ("--set", f"{name}={value}")]
     job = sources.ROOT / "examples" / "demo.toml"
     ended = train(job, "--data-dir", tmp_path / "host", "--report", report, *words)
