@@ -17,16 +17,13 @@ from benchmarks import goals
 from benchmarks.clock import own_s
 from benchmarks.tensors import TensorPeak
 
-#: Three starts of the host with the extension and three without.
-START = pytest.param(
-    goals.GOALS[3],
-    marks=pytest.mark.long("tests/standalone/test_bench_command.py::test_importing_the_extension_is_quick"),
-)
+QUICK = "tests/standalone/test_bench_command.py::test_importing_the_extension_is_quick"
 MB = 1 << 18  # numbers of four bytes
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("goal", [*goals.GOALS[:3], START], ids=lambda goal: goal.name)
+@pytest.mark.long(QUICK)
+@pytest.mark.parametrize("goal", goals.GOALS, ids=lambda goal: goal.name)
 def test_a_goal_is_met(goal):
     found = goal.measure()
     assert goal.is_met(found), f"{goal.name}: {found:.3f}"

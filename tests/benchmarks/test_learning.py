@@ -89,6 +89,7 @@ def test_the_whole_u_net_is_trained_and_is_as_before_then(place):
     assert [parameter.requires_grad for parameter in unet.parameters()] == wanted
 
 
+@pytest.mark.long("test_the_webuis_way_takes_steps_of_its_rate")
 def test_the_demos_settings_are_good_in_a_hundred_steps(place):
     found = learn(shown(next(ways()), 100), place, 0)
     assert found.end.is_good(found.start)

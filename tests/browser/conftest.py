@@ -21,6 +21,8 @@ from tests.support import forks
 pytest.register_assert_rewrite("tests.browser.every_parts")
 
 SECONDS_TO_START = 240
+QUICK = ("test_create.py", "test_form.py", "test_origins.py", "test_page.py")
+"""The files of a quick run: each tab opens, fields and their faults, and who may ask the page for anything."""
 SERVE = "import sys; from standalone import app; sys.exit(app.serve(sys.argv[1:]))"
 
 
@@ -29,6 +31,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--screenshots", type=Path, metavar="DIR", help="run the demo in full and save the README's pictures there"
     )
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Leave most of a browser's minutes to the long run; what its buttons call is tested without one, by tab."""
+    if Path(__file__).parent in item.path.parents and item.path.name not in QUICK:
+        item.add_marker(pytest.mark.long(alone="a browser takes minutes; tests/patches/tabs ask the same functions"))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

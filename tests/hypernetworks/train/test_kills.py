@@ -39,7 +39,11 @@ NAMED = [
     ],
 ]
 
-pytestmark = [pytest.mark.skipif(not hasattr(os, "fork"), reason="the parts of a chain are forks"), pytest.mark.slow]
+pytestmark = [
+    pytest.mark.skipif(not hasattr(os, "fork"), reason="the parts of a chain are forks"),
+    pytest.mark.slow,
+    pytest.mark.long("tests/standalone/test_train_resume.py::test_a_run_in_two_halves_is_the_whole_run"),
+]
 
 
 def run_chains(pictures, mount, chains):

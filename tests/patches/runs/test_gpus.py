@@ -91,6 +91,7 @@ def test_interrupt_ends_all_of_them_and_one_can_go_on(run, job_of, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.long("test_a_process_that_ends_before_all_have_met_ends_the_run_in_one_sentence")
 def test_the_end_of_another_process_ends_the_run_in_one_sentence(run, job_of, tmp_path):
     log = tmp_path / "out" / "long" / "log.csv"
 

@@ -127,6 +127,7 @@ def test_a_study_is_done_answered_and_taken(tuning, train):
 
 
 @pytest.mark.slow
+@pytest.mark.long("test_a_study_is_done_answered_and_taken")
 def test_the_answer_of_a_shared_study_is_its_own(tuning, work, tmp_path):
     pytest.importorskip("optuna")
     tuning.train.entered["output.name"] = "both"
