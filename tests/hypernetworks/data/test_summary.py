@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import html
 import logging
+import time
 from pathlib import Path
 
 import pytest
+from hypernetwork_workbench.hypernetworks.data.base_subset import base_subset
 from hypernetwork_workbench.hypernetworks.data.reading import ScanHooks
-from hypernetwork_workbench.hypernetworks.data.scan import read_dataset, scan_pictures
+from hypernetwork_workbench.hypernetworks.data.scan import _unused, read_dataset, scan_pictures
 from hypernetwork_workbench.hypernetworks.data.settings import DataSettings
 from hypernetwork_workbench.hypernetworks.data.summary import facts
 from hypernetwork_workbench.hypernetworks.data.survey.survey import SurveyRequest, survey
@@ -101,6 +103,35 @@ def test_many_unused_captions_are_counted(tmp_path):
         (folder / f"old{number}.caption").touch()
     unused = told(folder)["Caption files of no picture, or behind another one"]
     assert unused == "old0.caption, old1.caption, old2.caption, old3.caption, old4.caption and 3 more"
+
+
+class Beside:
+    """A caption for each picture, without a disk: to list its files takes longer than what is measured."""
+
+    def __init__(self, count):
+        self.pictures = [Path(f"/set/{number}.png") for number in range(count)]
+        self._captions = {picture: picture.with_suffix(".txt") for picture in self.pictures}
+
+    def captions(self, picture, extensions):
+        return [self._captions[picture]]
+
+    def files(self, folder):
+        return list(self._captions.values())
+
+
+def test_unused_captions_of_four_times_as_many_pictures_take_about_four_times_as_long():
+    subset = base_subset(DataSettings(folder="/set"), "n")
+    spent = []
+    for count in (1500, 6000):
+        beside = Beside(count)
+        found = [(picture, subset) for picture in beside.pictures]
+        rounds = []
+        for _ in range(3):  # the first one makes the names' own hashes too
+            started = time.process_time()
+            assert _unused(found, [], beside) == ()
+            rounds.append(time.process_time() - started)
+        spent.append(min(rounds))
+    assert spent[1] < 8 * spent[0]
 
 
 def test_log_check_and_page_say_the_same(tmp_path, caplog):
