@@ -1,4 +1,4 @@
-"""What 1,000, 3,000 and 10,000 pictures cost before the first step, and 1,000 to 100,000 lines of a log."""
+"""What 1,000 to 10,000 pictures, and large ones, cost before the first step, and 1,000 to 100,000 lines of a log."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from hypernetwork_workbench.hypernetworks.data.survey.thumbnails import Thumbnai
 from hypernetwork_workbench.hypernetworks.kernels.memory import process_mb
 from hypernetwork_workbench.hypernetworks.train import make_plan, train
 
+from ..data import start_on
 from ..machine import describe
 from ..training_cases import Case, SilentProgress, draw_pictures, job, loaded, ports
 from .logs import log_cases
@@ -24,6 +25,7 @@ from .logs import log_cases
 CASE = Case("demo", 64)
 PICTURES = (1000, 3000, 10_000)
 _FEW = 16
+_LARGE, _LARGE_PX = 8, 1024
 _SAMPLED_EVERY_S = 0.02
 
 
@@ -34,6 +36,7 @@ def measure(rounds: int) -> dict[str, Any]:
         folder = Path(name)
         # The first run of a process pays for what torch sets up once.
         cases = [_first_step(folder / "first"), *(case for count in PICTURES for case in _of_many(folder, count))]
+        cases.append(_of_large(folder / "large"))
         return {"machine": describe(torch.device("cpu")), "cases": [*cases, *log_cases(folder)]}
 
 
@@ -44,6 +47,12 @@ def _first_step(folder: Path) -> dict[str, Any]:
     pictures = draw_pictures(folder / "pictures", _FEW, CASE.px)
     one_step = job(pictures, CASE, train={"max_steps": 1})
     return _measured("first step, encoded by the model", _FEW, lambda: train(one_step, ports(folder, HostEncoder())))
+
+
+def _of_large(folder: Path) -> dict[str, Any]:
+    """Measure from the job to encoded latents of a few large pictures, by the demo model itself."""
+    pictures = draw_pictures(folder / "pictures", _LARGE, _LARGE_PX)
+    return _measured("1 MP, encoded by the model", _LARGE, lambda: start_on(pictures, folder, _LARGE_PX))
 
 
 def _of_many(folder: Path, count: int) -> list[dict[str, Any]]:
