@@ -64,6 +64,7 @@ def test_a_style_is_written_as_16_pictures_with_captions_that_its_judge_reads(st
     )
 
 
+@pytest.mark.long("test_the_webuis_way_takes_steps_of_its_rate")
 def test_a_network_that_learns_nothing_leaves_the_quality_of_the_start(place):
     still = Way(
         "still", {"network": {"layer_structure": [1, 1], "zero_last_layer": True}, "schedule": {"rate": "1e-30"}}
@@ -78,6 +79,7 @@ def test_the_autoencoder_alone_holds_the_demos_style(place):
     assert bounds.through_autoencoder(place.judge).is_good(place.judge.start)
 
 
+@pytest.mark.long("test_the_autoencoder_alone_holds_the_demos_style")
 def test_the_whole_u_net_is_trained_and_is_as_before_then(place):
     unet = place.model.model.diffusion_model
     before = {name: weight.clone() for name, weight in unet.state_dict().items()}

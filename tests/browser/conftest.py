@@ -21,8 +21,8 @@ from tests.support import forks
 pytest.register_assert_rewrite("tests.browser.every_parts")
 
 SECONDS_TO_START = 240
-QUICK = ("test_create.py", "test_form.py", "test_origins.py", "test_page.py")
-"""The files of a quick run: each tab opens, fields and their faults, and who may ask the page for anything."""
+QUICK = ("test_origins.py", "test_page.py")
+"""The files of a quick run: from the page's first answer to a picture, faulty fields, and who may ask it for anything."""
 SERVE = "import sys; from standalone import app; sys.exit(app.serve(sys.argv[1:]))"
 
 

@@ -82,6 +82,9 @@ def test_a_job_writes_network_sheet_log_and_report(command, job, tmp_path, check
 
 
 @pytest.mark.slow
+@pytest.mark.long(
+    "tests/patches/tabs/test_train_tab.py::test_find_a_rate_answers_with_a_rate_its_chart_and_a_button_and_leaves_all_as_it_was"
+)
 def test_find_rate_tells_a_rate_and_trains_nothing(command, job, tmp_path, checkpoint):
     report, host = tmp_path / "report.json", tmp_path / "host"
     arguments = ["--ckpt", checkpoint, "--data-dir", host, "--report", report, "--find-rate"]

@@ -90,6 +90,7 @@ def test_an_embedding_moves_the_pictures_of_its_word_and_no_others(demo):
     assert all(map(np.array_equal, before, drawn()))  # without the file all is as it was
 
 
+@pytest.mark.long("tests/standalone/test_train_resume.py::test_a_run_in_two_halves_is_the_whole_run")
 def test_a_run_in_two_parts_is_that_in_one_on_the_host(demo):
     from hypernetwork_workbench.hypernetworks.embedding import files
     from hypernetwork_workbench.patches.runs.training import run_job
@@ -157,6 +158,7 @@ def test_a_word_that_is_read_as_another_embedding_is_refused(demo):
         words.list_again(job(folder))
 
 
+@pytest.mark.long("test_an_embedding_moves_the_pictures_of_its_word_and_no_others")
 def test_vectors_that_grow_too_large_roll_back_as_weights_do(demo):
     from hypernetwork_workbench.hypernetworks.base.errors import NonFiniteLossError
     from hypernetwork_workbench.patches.runs.training import run_job

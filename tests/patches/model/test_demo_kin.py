@@ -116,6 +116,7 @@ def test_a_run_continued_is_the_whole_run_and_its_network_changes_pictures(ports
     assert not np.array_equal(plain, changed)
 
 
+@pytest.mark.long("test_a_run_continued_is_the_whole_run_and_its_network_changes_pictures")
 def test_a_short_run_takes_the_style_distance_to_a_quarter(ports, patched, tmp_path):
     """With the settings of `examples/demo.toml`, in a tenth of its steps; the benchmarks have longer runs."""
     settings = {

@@ -122,6 +122,7 @@ def test_continue_takes_the_settings_of_the_run_and_says_what_the_form_has_other
     assert {row.split(",")[3] for row in rows} == {rows[0].split(",")[3]}
 
 
+@pytest.mark.long("test_continue_takes_the_settings_of_the_run_and_says_what_the_form_has_otherwise")
 def test_the_run_that_continue_is_for_is_told_before_the_press(train, monkeypatch):
     def told(**entered):
         train.look(**entered)
@@ -144,6 +145,7 @@ def test_the_run_that_continue_is_for_is_told_before_the_press(train, monkeypatc
     assert told(network__file="nobody") == ""
 
 
+@pytest.mark.long("test_a_finished_run_goes_on_to_more_epochs_of_the_form")
 def test_a_finished_run_goes_on_to_more_steps_of_the_form_and_nothing_else(train):
     train.press("train")
     train.look(schedule__rate="0.5", train__max_steps=6)

@@ -253,6 +253,7 @@ def test_train_and_continue_answer_with_pictures_and_a_sentence(tab, network):
     assert files.load(network).metadata.step == 5
 
 
+@pytest.mark.long("test_train_and_continue_answer_with_pictures_and_a_sentence")
 def test_previews_can_be_those_of_txt2img(tab, host):
     tab.look(preview__every="3", preview__preview_seed=9)
     (_, preview) = tab.press("train", TXT2IMG)
@@ -301,6 +302,7 @@ def test_the_last_answer_has_no_pictures_that_are_gone(tab, tmp_path):
     assert buttons.last_answer()[0]["value"] == pictures[1:]
 
 
+@pytest.mark.long("test_train_and_continue_answer_with_pictures_and_a_sentence")
 def test_a_page_that_is_opened_later_shows_the_last_run(tab, monkeypatch, patched, tmp_path):
     from hypernetwork_workbench.patches.runs import training
     from hypernetwork_workbench.patches.runs.job import job_from
