@@ -138,8 +138,8 @@ def test_help_lists_the_commands_and_sets_nothing_up(capsys: pytest.CaptureFixtu
 
 def test_help_names_every_benchmark_of_the_folder(capsys, monkeypatch, tmp_path):
     assert launcher.main(["--help"]) == 0
-    known = "choices, data, faults, generation, goals, learning, memory, pairs, ranks, rates, shapes, startup, training"
-    assert f"measure how fast it is: {known}, webui\n" in capsys.readouterr().out
+    known = "choices, data, faults, generation, goals, learning, memory, pairs, ranks, rates, scale, shapes, startup"
+    assert f"measure how fast it is: {known}, training, webui\n" in capsys.readouterr().out
     folder = tmp_path / "benchmarks"
     folder.mkdir()
     (folder / "newest.py").write_text("def measure(rounds: int) -> dict:\n    return {}\n")

@@ -22,7 +22,7 @@ pytest.register_assert_rewrite("tests.browser.every_parts")
 
 SECONDS_TO_START = 240
 QUICK = ("test_origins.py", "test_page.py")
-"""The files of a quick run: from the page's first answer to a picture, faulty fields, and who may ask it for anything."""
+"""The files of a quick run: from the first answer to a picture, faulty fields, and who may ask for anything."""
 SERVE = "import sys; from standalone import app; sys.exit(app.serve(sys.argv[1:]))"
 
 
