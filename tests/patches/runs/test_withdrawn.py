@@ -7,6 +7,15 @@ import threading
 import pytest
 
 
+@pytest.fixture(autouse=True)
+def nothing_withdrawn():
+    """Forget what a test takes back, whose names other tests have too."""
+    yield
+    from hypernetwork_workbench.patches.runs import withdrawn
+
+    withdrawn._tasks.clear()
+
+
 @pytest.fixture
 def queue(patched):
     return patched.module("call_queue")
