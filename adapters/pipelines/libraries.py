@@ -10,8 +10,8 @@ from typing import Any
 
 from ...hypernetworks.base.errors import AdapterError
 
-_TOO = "bitsandbytes"
-"""What diffusers loads where it is installed; on some processors that warns of a kernel that nothing here needs."""
+_UNASKED = "bitsandbytes.backends.cpu.ops"
+"""What diffusers loads where it is installed; on processors with bf16 it warns of a kernel that nothing here needs."""
 
 
 def library(name: str) -> Any:
@@ -20,7 +20,7 @@ def library(name: str) -> Any:
     Raises:
         AdapterError: it is not installed, or does not fit what else is.
     """
-    logging.getLogger(_TOO).setLevel(logging.ERROR)
+    logging.getLogger(_UNASKED).setLevel(logging.ERROR)
     try:
         found = importlib.import_module(name)
         importlib.import_module(f"{name.partition('.')[0]}.utils.logging").set_verbosity_error()

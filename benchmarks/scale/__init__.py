@@ -30,14 +30,17 @@ _SAMPLED_EVERY_S = 0.02
 
 
 def measure(rounds: int) -> dict[str, Any]:
-    """Measure each case once, whatever `rounds` is; return the machine and the cases as `bench` prints them."""
-    del rounds
+    """Measure each case `rounds` times; return the machine and the cases as `bench` prints them."""
     with loaded(CASE), tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        # The first run of a process pays for what torch sets up once.
-        cases = [_first_step(folder / "first"), *(case for count in PICTURES for case in _of_many(folder, count))]
-        cases.append(_of_large(folder / "large"))
-        return {"machine": describe(torch.device("cpu")), "cases": [*cases, *log_cases(folder)]}
+        cases = [case for number in range(rounds) for case in _cases(Path(name) / str(number))]
+        return {"machine": describe(torch.device("cpu")), "cases": cases}
+
+
+def _cases(folder: Path) -> list[dict[str, Any]]:
+    # The first run of a process pays for what torch sets up once.
+    first = _first_step(folder / "first")
+    many = [case for count in PICTURES for case in _of_many(folder, count)]
+    return [first, *many, _of_large(folder / "large"), *log_cases(folder)]
 
 
 def _first_step(folder: Path) -> dict[str, Any]:

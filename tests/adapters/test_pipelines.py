@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -274,3 +275,10 @@ def test_a_run_lowers_the_loss_and_is_the_same_in_two_parts(folder: Path, ports:
         again = make_job(pictures, **changes, train__max_steps=steps)
         parts = train(again, _ports(folder, tmp_path / "parts"), resume=steps > 7)
     assert same(weights(whole.network), weights(parts.network))
+
+
+def test_a_kernel_that_nothing_needs_is_not_warned_of():
+    """On processors with bf16, bitsandbytes says so when diffusers loads it; its other warnings are heard."""
+    pipelines.library("diffusers")
+    assert not logging.getLogger("bitsandbytes.backends.cpu.ops").isEnabledFor(logging.WARNING)
+    assert logging.getLogger("bitsandbytes.optim").isEnabledFor(logging.WARNING)

@@ -17,12 +17,11 @@ from benchmarks import goals
 from benchmarks.clock import own_s
 from benchmarks.tensors import TensorPeak
 
-QUICK = "tests/standalone/test_bench_command.py::test_importing_the_extension_is_quick"
 MB = 1 << 18  # numbers of four bytes
 
 
 @pytest.mark.slow
-@pytest.mark.long(QUICK)
+@pytest.mark.long(alone="to measure speed and memory takes minutes")
 @pytest.mark.parametrize("goal", goals.GOALS, ids=lambda goal: goal.name)
 def test_a_goal_is_met(goal):
     found = goal.measure()

@@ -64,7 +64,7 @@ def test_a_style_is_written_as_16_pictures_with_captions_that_its_judge_reads(st
     )
 
 
-@pytest.mark.long("test_the_webuis_way_takes_steps_of_its_rate")
+@pytest.mark.long(alone="pictures are made and looked at time and again")
 def test_a_network_that_learns_nothing_leaves_the_quality_of_the_start(place):
     still = Way(
         "still", {"network": {"layer_structure": [1, 1], "zero_last_layer": True}, "schedule": {"rate": "1e-30"}}
@@ -79,7 +79,7 @@ def test_the_autoencoder_alone_holds_the_demos_style(place):
     assert bounds.through_autoencoder(place.judge).is_good(place.judge.start)
 
 
-@pytest.mark.long("test_the_autoencoder_alone_holds_the_demos_style")
+@pytest.mark.long(alone="nothing else trains the whole U-Net")
 def test_the_whole_u_net_is_trained_and_is_as_before_then(place):
     unet = place.model.model.diffusion_model
     before = {name: weight.clone() for name, weight in unet.state_dict().items()}
@@ -91,7 +91,7 @@ def test_the_whole_u_net_is_trained_and_is_as_before_then(place):
     assert [parameter.requires_grad for parameter in unet.parameters()] == wanted
 
 
-@pytest.mark.long("test_the_webuis_way_takes_steps_of_its_rate")
+@pytest.mark.long("tests/standalone/test_demo_job.py::test_a_short_demo_learns_its_style")
 def test_the_demos_settings_are_good_in_a_hundred_steps(place):
     found = learn(shown(next(ways()), 100), place, 0)
     assert found.end.is_good(found.start)

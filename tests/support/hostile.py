@@ -222,7 +222,7 @@ def endless_directory(path: Path) -> None:
     data = path.read_bytes()
     place = data.rindex(b"PK\x01\x02")
     entry, end = data[place : data.rindex(b"PK\x05\x06")], bytearray(data[data.rindex(b"PK\x05\x06") :])
-    entries = entry * (6_000_000 // len(entry))
+    entries = entry * (1_100_000 // len(entry))
     end[12:16] = struct.pack("<L", len(entries))
     path.write_bytes(data[:place] + entries + end)
 

@@ -17,6 +17,7 @@ _COLOUR_LIMIT = 24
 #: Frequencies weaker than this, in grey levels, cannot be seen; the sign of noise says nothing.
 _WEAKEST = 2.0
 _RATIO_LIMIT = 0.05
+#: Means of equal colours may differ by this little.
 _ROUNDING = 0.01
 
 

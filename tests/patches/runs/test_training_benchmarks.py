@@ -7,8 +7,9 @@ from contextlib import contextmanager
 import pytest
 import torch
 
-from benchmarks import data, training
+from benchmarks import data, scale, training
 from benchmarks.clock import percentile, spread
+from benchmarks.scale import logs
 from benchmarks.training_cases import Case
 
 TINY = Case("tiny", 64, batch_size=2)
@@ -100,6 +101,24 @@ def test_data_is_measured(tiny, monkeypatch):
     assert (first["ratio"], second["pictures"]) == (1.0, 3)
     assert [case["pictures"] for case in data.steps_over_many(1)] == [3, 6]
     assert abs(data.memory_over_steps(6)["slope_kb_per_step"]) < 1e6
+
+
+def test_every_case_of_scale_is_measured_in_each_round(tiny, monkeypatch):
+    monkeypatch.setattr(scale, "loaded", training.loaded)
+    monkeypatch.setattr(scale, "PICTURES", (3,))
+    monkeypatch.setattr(scale, "_LARGE_PX", 64)
+    monkeypatch.setattr(logs, "STEPS", (20, 40))
+    cases = scale.measure(2)["cases"]
+    assert cases[: len(cases) // 2] != cases[len(cases) // 2 :]
+    names = [(case["case"], case.get("pictures", case.get("steps"))) for case in cases]
+    assert names[: len(names) // 2] == names[len(names) // 2 :]
+    of_many = [(name, 3) for name in ("check", "survey", "the same again", "start to first step, random latents")]
+    first, *many, large, one, other = names[: len(names) // 2]
+    assert first == ("first step, encoded by the model", 16)
+    assert many == of_many
+    assert (large, one, other) == (("1 MP, encoded by the model", 8), ("log", 20), ("log", 40))
+    assert all(case["processor_s"] >= 0 and case["peak_mb"] >= 0 for case in cases if "peak_mb" in case)
+    assert all(case["step_ms"] > 0 for case in cases if "step_ms" in case)
 
 
 def test_spread():

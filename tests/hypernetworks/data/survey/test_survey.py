@@ -258,12 +258,18 @@ def test_a_folder_of_broken_pictures_is_surveyed_and_says_that_nothing_can_be_tr
     assert "No picture" in dataset_pictures.cards(found, [], 1)
 
 
-def test_known_pictures_are_not_opened_again_and_a_stopped_survey_goes_on(tmp_path, monkeypatch):
+@pytest.fixture
+def opened(monkeypatch):
+    """Return a list of the pictures that thumbnails are made of, as they are."""
+    found = []
+    make = Thumbnail.of
+    monkeypatch.setattr(Thumbnail, "of", lambda picture: found.append(picture) or make(picture))
+    return found
+
+
+def test_known_pictures_are_not_opened_again_and_a_stopped_survey_goes_on(tmp_path, opened):
     for number in range(4):
         photo(number * 20).save(tmp_path / f"{number}.png")
-    opened = []
-    make = Thumbnail.of
-    monkeypatch.setattr(Thumbnail, "of", lambda picture: opened.append(picture) or make(picture))
     thumbnails, stopped = Thumbnails(), Watcher(stop_after=2)
     with pytest.raises(SurveyInterruptedError, match="stopped after 2 of 4 pictures"):
         look(tmp_path, thumbnails, stopped)
@@ -276,12 +282,9 @@ def test_known_pictures_are_not_opened_again_and_a_stopped_survey_goes_on(tmp_pa
     assert watcher.reports[-1] == (3, 4, "Looking at pictures, 3 of 4")
 
 
-def test_a_folder_of_more_pictures_than_thumbnails_are_kept_is_opened_once(tmp_path, monkeypatch):
+def test_a_folder_of_more_pictures_than_thumbnails_are_kept_is_opened_once(tmp_path, opened):
     for number in range(6):
         photo(number * 20).save(tmp_path / f"{number}.png")
-    opened = []
-    make = Thumbnail.of
-    monkeypatch.setattr(Thumbnail, "of", lambda picture: opened.append(picture) or make(picture))
     thumbnails = Thumbnails(kept=3)
     for _ in range(2):
         assert problems(look(tmp_path, thumbnails), "duplicate") == {}
