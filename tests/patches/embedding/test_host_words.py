@@ -1,49 +1,14 @@
-"""Embeddings on the embedded host, with the demo model and with one of SDXL's shape."""
+"""Embeddings on the embedded host, with the demo model."""
 
 from __future__ import annotations
-
-import sys
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
 from tests import sources
-from tests.support import pictures, tiny_xl, webui_parts
-
-PROMPTS = ("a red circle", "a blue square, zork")
-
-
-def job(folder, **changes):
-    from hypernetwork_workbench.hypernetworks.train.settings.job import Job
-
-    tables: dict[str, dict[str, Any]] = {
-        "data": {"folder": str(folder), "width": 64, "height": 64, "batch_size": 2, "template": "[filewords], [name]"},
-        "schedule": {"rate": "0.05"},
-        "train": {"max_steps": 6},
-        "preview": {"every": 3, "sampling_steps": 2, "prompt": "a blue square, zork"},
-        "embedding": {"trains": "embedding", "names": "zork", "vectors": 2, "initial_text": "red circle"},
-        "output": {"name": "words", "sheet": False},
-    }
-    for address, value in changes.items():
-        section, key = address.split("__")
-        tables[section][key] = value
-    return Job.from_mapping(tables)
-
-
-def drawn(prompts=PROMPTS):
-    from hypernetwork_workbench.hypernetworks.ports import PictureRequest
-    from hypernetwork_workbench.patches.model.previews import HostPreviewer
-
-    requests = [PictureRequest(prompt, 5, 64, 64, steps=4) for prompt in prompts]
-    return [np.asarray(HostPreviewer().generate([request], None, 1.0)[0]) for request in requests]
-
-
-def started(checkpoint, folder):
-    from standalone import host as embedded
-
-    return embedded.start(ckpt=checkpoint, data_dir=folder, extension=False)
+from tests.support import pictures, webui_parts
+from tests.support.word_runs import PROMPTS, drawn, job, started
 
 
 @pytest.fixture(scope="module")
@@ -193,35 +158,3 @@ def test_the_text_encoder_of_a_host_that_moves_it_is_refused(demo, monkeypatch):
     monkeypatch.setattr(host.model, "lowvram", True, raising=False)
     with pytest.raises(SettingsError, match=r"embedding\.trains: embeddings cannot be trained with --medvram"):
         check_job(job(folder))
-
-
-def test_sdxl_has_vectors_for_both_text_encoders(tmp_path):
-    from hypernetwork_workbench.hypernetworks.embedding import files
-    from hypernetwork_workbench.patches.runs.training import run_job
-
-    from hypernetwork_workbench import patches
-
-    folder = tmp_path / "pictures"
-    pictures.captioned(folder, 2, (64, 64))
-    host = started(tiny_xl.write(tmp_path), tmp_path / "data")
-    with webui_parts.added():
-        patches.install_all()
-        try:
-            result = run_job(job(folder, embedding__trains="both", embedding__rate="0.1"))
-            path = tmp_path / "data" / "embeddings" / "zork.pt"
-            saved = files.read(path)
-            assert {key: tuple(value.shape) for key, value in saved.vectors.items()} == {
-                "clip_l": (2, tiny_xl._CLIP_WIDTH),
-                "clip_g": (2, tiny_xl.POOLED_WIDTH),
-            }
-            assert (saved.metadata.step, result.network.name) == (6, "words.pt")
-            database = sys.modules["modules.sd_hijack"].model_hijack.embedding_db
-            assert list(database.word_embeddings) == ["zork"]
-            with_file = drawn()
-            path.unlink()
-            without = drawn()
-            assert np.array_equal(with_file[0], without[0])
-            assert not np.array_equal(with_file[1], without[1])
-        finally:
-            patches.uninstall_all()
-            host.stop()
