@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import time
 from collections.abc import Iterator
@@ -18,31 +17,13 @@ from tests.support import tiny_xl
 
 V1 = "/hypernetwork-workbench/v1"
 SECONDS = 120
-#: An extension that tells the WebUI's `open_clip` of the tiny text encoder, before a checkpoint is loaded.
-TELLING = "import pathlib, open_clip\nopen_clip.add_model_config(pathlib.Path(__file__).parents[1] / 'shapes')\n"
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a data folder whose checkpoint is the tiny one."""
     made = workplace.make(tmp_path_factory.mktemp("xl"))
-    models = made / "models" / "Stable-diffusion"
-    for path in models.iterdir():
-        path.unlink()
-    tiny_xl.write(models)
-    (made / workplace.TEXT_ENCODER / "config.json").write_text(
-        json.dumps({"model_type": "clip_text_model", "architectures": ["CLIPTextModel"], **tiny_xl.CLIP})
-    )
-    settings = made / "config.json"
-    # The WebUI would download a model that makes its live previews.
-    settings.write_text(json.dumps({**json.loads(settings.read_text()), "live_previews_enable": False}))
-    shapes = made / "extensions" / "hnw-shapes"
-    for name, text in (
-        ("scripts/telling.py", TELLING),
-        (f"shapes/{tiny_xl.ARCHITECTURE}.json", json.dumps(tiny_xl.OPEN_CLIP)),
-    ):
-        (shapes / name).parent.mkdir(parents=True)
-        (shapes / name).write_text(text)
+    tiny_xl.write(workplace.take_other(made, {tiny_xl.ARCHITECTURE: tiny_xl.OPEN_CLIP}, tiny_xl.CLIP))
     return made
 
 

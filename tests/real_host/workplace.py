@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import yaml
@@ -17,6 +18,8 @@ OURS = "hypernetwork-workbench"
 TEXT_ENCODER = "openai/clip-vit-large-patch14"
 """Where the WebUI looks for SD1's text encoder: a folder of that name below the working directory comes first."""
 BERT_WORDS = 30522
+#: An extension that tells the WebUI's `open_clip` of shapes of text encoders, before a checkpoint is loaded.
+_TELLING = "import pathlib, open_clip\nopen_clip.add_model_config(pathlib.Path(__file__).parents[1] / 'shapes')\n"
 
 
 def make(folder: Path) -> Path:
@@ -33,6 +36,32 @@ def make(folder: Path) -> Path:
     settings = {"sd_checkpoint_hash": "", "samples_save": False, "grid_save": False, "show_progress_every_n_steps": -1}
     (folder / "config.json").write_text(json.dumps(settings), encoding="utf-8")
     return folder
+
+
+def take_other(folder: Path, open_clip: Mapping[str, object], clip: Mapping[str, object] | None = None) -> Path:
+    """Take the demo checkpoint out of a folder for one with other text encoders; returns the folder for that.
+
+    Args:
+        open_clip: shapes of text encoders in the words of `open_clip`, by the names that the checkpoint's config has.
+        clip: the shape of the first text encoder of SDXL, in the words of `transformers`.
+    """
+    models = folder / "models" / "Stable-diffusion"
+    for path in models.iterdir():
+        path.unlink()
+    if clip:
+        config = {"model_type": "clip_text_model", "architectures": ["CLIPTextModel"], **clip}
+        (folder / TEXT_ENCODER / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    settings = folder / "config.json"
+    # The WebUI would download a model that makes its live previews.
+    changed = {**json.loads(settings.read_text(encoding="utf-8")), "live_previews_enable": False}
+    settings.write_text(json.dumps(changed), encoding="utf-8")
+    files = {"scripts/telling.py": _TELLING}
+    files |= {f"shapes/{name}.json": json.dumps(shape) for name, shape in open_clip.items()}
+    for name, text in files.items():
+        path = folder / "extensions" / "hnw-shapes" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    return models
 
 
 def add_extension(folder: Path, name: str = OURS) -> Path:
