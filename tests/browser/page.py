@@ -26,7 +26,7 @@ from tests.browser import layout
 
 T = TypeVar("T")
 
-TALLEST_PX = 2400
+TALLEST_PX = 2600
 #: How long the page may take for anything, also where the machine has much else to do.
 PATIENCE_S = 120.0
 #: What the page asks while the server is built anew ("Reload UI").
