@@ -14,7 +14,6 @@ from . import elements
 _FILE = "charts.svg"
 #: The lines are drawn in a square of this size, which the page stretches; letters and strokes keep their sizes.
 _SIZE = 1000
-_LEGEND_PX = 110
 _COLOURS = ("#3b82f6", "#f59e0b", "#10b981")
 #: For several runs in one chart; told apart by the colour-blind too (Okabe and Ito, 2008).
 _RUN_COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9", "#8a6fd1", "#7f7f7f")
@@ -56,10 +55,7 @@ def draw_chart(curves: Sequence[Curve], right: Curve | None, last_step: int) -> 
         "chart",
         size=_SIZE,
         names=", ".join(curve.name for axis in axes for curve, _ in axis),
-        legend=[
-            (_LEGEND_PX * number, curve.name, colour)
-            for number, (curve, colour) in enumerate(entry for axis in axes for entry in axis)
-        ],
+        legend=[(curve.name, colour) for axis in axes for curve, colour in axis],
         below=_steps(last_step),
         ticks=ticks,
         lines=lines,
@@ -93,12 +89,13 @@ def draw_runs(runs: Sequence[RunCurves]) -> Markup:
     )
 
 
-def draw_rates(curves: Sequence[Curve], start: float, chosen: tuple[float, float] | None) -> Markup:
+def draw_rates(curves: Sequence[Curve], start: float, chosen: tuple[float, float] | None, title: str = "") -> Markup:
     """Return an SVG with losses over learning rates, on a logarithmic axis; empty where there is none to show.
 
     Args:
         start: the loss before; what is far above it is left out.
         chosen: lowest and highest of the rates to shade.
+        title: stands above the chart.
     """
     shown = [
         Curve(one.name, sorted((math.log10(rate), loss) for rate, loss in one.points if loss <= start * _FAR_ABOVE))
@@ -119,11 +116,12 @@ def draw_rates(curves: Sequence[Curve], start: float, chosen: tuple[float, float
         "chart",
         size=_SIZE,
         names=", ".join(curve.name for curve in drawn),
-        legend=[(_LEGEND_PX * number, one.name, _COLOURS[number]) for number, one in enumerate(drawn)],
+        legend=[(one.name, _COLOURS[number]) for number, one in enumerate(drawn)],
         below=[(f"{100 * mark / decades:g}%", "middle", f"1e{first + mark}") for mark in range(decades + 1)],
         ticks=[list(_ticks(limits)), []],
         lines=[_line(one, limits, decades, _COLOURS[number]) for number, one in enumerate(drawn)],
         shade=(f"{low * _SIZE:.0f}", f"{(high - low) * _SIZE:.0f}") if chosen else None,
+        title=title,
     )
 
 

@@ -89,26 +89,35 @@ class FoundRate:
                 f"A learning rate of {choice.rate:.2g} suits this run of {steps} steps; rates from "
                 f"{choice.low:.2g} to {choice.high:.2g} may do as well."
             )
-        section, _, key = self.setting.partition(".")
-        label = next(option.label for name, _, option in SECTIONS[section].options() if name == key)
         if not self.is_found:
-            return f"No rate can be told for “{label}”: {choice.doubt}."
+            return f"No rate can be told for “{self._label}”: {choice.doubt}."
         return (
-            f"{choice.rate:.2g} as “{label}” suits this run of {steps} steps; rates from {choice.low:.2g} to "
+            f"{choice.rate:.2g} as “{self._label}” suits this run of {steps} steps; rates from {choice.low:.2g} to "
             f"{choice.high:.2g} may do as well."
         )
 
     def chart(self) -> Markup:
-        """Return the loss after trials over the rate, a curve for each length, as SVG; empty without trials."""
-        return self._chart() + (self.of_words.chart() if self.of_words else Markup())
+        """Return the loss after trials over the rate, a curve for each length, as SVG; empty without trials.
 
-    def _chart(self) -> Markup:
+        Where there are two, the name of the setting stands above each.
+        """
+        if not self.of_words:
+            return self._chart()
+        return self._chart(self._label) + self.of_words._chart(self.of_words._label)
+
+    @property
+    def _label(self) -> str:
+        """What the form calls the setting."""
+        section, _, key = self.setting.partition(".")
+        return next(option.label for name, _, option in SECTIONS[section].options() if name == key)
+
+    def _chart(self, title: str = "") -> Markup:
         lengths = sorted({trial.steps for trial in self.trials})
         curves = [
             Curve(f"after {steps} steps", [(t.rate, t.loss) for t in self.trials if t.steps == steps])
             for steps in lengths
         ]
-        return draw_rates(curves, self.loss, (self.choice.low, self.choice.high) if self.is_found else None)
+        return draw_rates(curves, self.loss, (self.choice.low, self.choice.high) if self.is_found else None, title)
 
 
 class _InterruptedError(WorkbenchError):

@@ -51,6 +51,21 @@ return ticked.filter((one) => one.offsetParent && looks(one).appearance === "non
     .filter((one) => looks(one).backgroundColor === "rgb(255, 255, 255)")
     .map((one) => "a tick in " + (one.closest("[id]").id));
 """
+#: Marks beside a label whose picture is not in their middle.
+OFF_CENTRE = """
+const box = (one) => one.getBoundingClientRect();
+const middle = (one) => box(one).left + box(one).width / 2;
+return [...document.querySelectorAll(`#${arguments[0]} .hnw-mark svg`)].filter((one) => box(one).width)
+    .filter((one) => Math.abs(middle(one) - middle(one.parentElement)) > 1)
+    .map((one) => "the mark of " + one.closest("[id^=hnw_]").id);
+"""
+#: Words that reach beyond their chart to a side.
+BESIDE_CHART = """
+const box = (one) => one.getBoundingClientRect(), chart = (one) => box(one.closest("svg"));
+return [...document.querySelectorAll(`#${arguments[0]} .hnw-chart text`)].filter((one) => box(one).width)
+    .filter((one) => box(one).left < chart(one).left - 1 || box(one).right > chart(one).right + 1)
+    .map((one) => one.textContent.trim());
+"""
 #: Pairs of our elements of which one lies over the other; what a box scrolls away is cut off by it.
 OVER = """
 const ours = [...document.querySelectorAll(`#${arguments[0]} :is(.block[id], button, .progressDiv, .hnw-chart)`)]
@@ -137,6 +152,8 @@ def problems(driver: webdriver.Chrome, name: str) -> list[Any]:
         found += driver.execute_script(SIDEWAYS, tab)
         found += driver.execute_script(OVER, tab)
         found += driver.execute_script(UNSEEN_TICKS, tab)
+        found += driver.execute_script(OFF_CENTRE, tab)
+        found += driver.execute_script(BESIDE_CHART, tab)
     return found
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 from hypernetwork_workbench.hypernetworks import files
 
+from tests.browser import layout
 from tests.browser.conftest import Server
 from tests.browser.page import Page
 
@@ -120,6 +121,8 @@ def test_a_rate_that_is_found_is_entered_and_plotted_at_a_press(tab: Page):
     said = tab.wait_for_text("hnw_train_status", "suits this run of 4 steps", seconds=240)
     found = re.search(r"A learning rate of (\S+) suits", said)[1]
     assert "<svg" in html(tab, "#hnw_train_status")
+    with layout.wide(tab.driver, min(layout.WIDTHS_PX)):
+        assert tab.driver.execute_script(layout.BESIDE_CHART, "hnw_train_tab") == []
     assert tab.value("hnw_train_schedule_rate") == rate
     tab.press("hnw_train_use_rate")
     tab.wait_for_value("hnw_train_schedule_rate", found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -47,6 +48,8 @@ def test_a_rate_is_found_for_each_that_is_trained(pictures, tmp_path, changes, s
         learnt = [trial.loss for trial in one.trials if trial.losses is not None]
         assert min(learnt) < one.loss == found.loss
     assert found.chart().count('class="hnw-chart"') == len(settings)
+    labels = ["Learning rate", "Embedding learning rate"] if found.of_words else []
+    assert re.findall(r"<p class='hnw-note'>(.+?)</p>\s*<svg", found.chart()) == labels
     assert ("Each was tried while the other rested." in said) == (len(settings) > 1)
     if "embedding__rate" in changes and ":" in changes["embedding__rate"]:
         assert ":30," in found.text
