@@ -47,7 +47,7 @@ def tab(page: Page, server: Server) -> Iterator[Page]:
     yield page
     for path in server.data.rglob(f"{name}.*"):
         path.unlink()
-    shutil.rmtree(server.data / "outputs" / "training" / name)
+    shutil.rmtree(server.data / "outputs" / "training" / name, ignore_errors=True)
     page.tab("Train Gamma")
     page.press("hnw_train_refresh")
     page.leave()
