@@ -11,11 +11,12 @@ from typing import Any
 from unittest import mock
 
 import torch
+from hypernetwork_workbench.hypernetworks.kernels import stored_layers
 from hypernetwork_workbench.hypernetworks.kernels.memory import MB, Activations
 from hypernetwork_workbench.hypernetworks.network.hypernetwork import Hypernetwork, Structure
 from torch import nn
 
-from . import models
+from . import models, shapes
 from .machine import describe
 from .training_cases import Case, loaded
 
@@ -25,20 +26,30 @@ def measure(_rounds: int) -> dict[str, Any]:
     with loaded(Case("demo", 64)) as running:
         with torch.device("meta"):
             unet = models.hollow_unet(running)
-        return {"machine": describe(torch.device("cpu")), "cases": _cases(unet)}
+            xl = shapes.hollow_unet(running, shapes.XL)
+        cases = [*_cases(unet), *_stored("SD1", unet), *_stored("SDXL", xl.half())]
+        return {"machine": describe(torch.device("cpu")), "cases": cases}
 
 
 def _cases(unet: nn.Module) -> list[dict[str, Any]]:
     half, network = torch.float16, Hypernetwork.create(Structure(activation="relu"), models.WIDTHS, 0)
     count = partial(_count, (unet, network))
-    weights = {"the network, float32": network.float(), "the U-Net, fp16": unet.to(half)}
     return [
         _case("step on a CPU, 256 px, float32", count(torch.float32, 256, "cpu")),
         _case("step on a GPU, 512 px, fp16", count(half, 512, "cuda", half)),
         _case("the same on torch's own frozen layers", count(half, 512, "cuda", half, is_lean=False)),
         _case("the same with autocast to bf16", count(half, 512, "cuda", torch.bfloat16)),
-        *({"estimate of": name, "none": round(_bytes(one) / MB)} for name, one in weights.items()),
+        {"estimate of": "the network, float32", "none": round(_bytes(network.float()) / MB)},
     ]
+
+
+def _stored(name: str, unet: nn.Module) -> list[dict[str, Any]]:
+    """Return the bytes of a U-Net's weights in fp16, and while some of them rest in eight bits."""
+    from hypernetwork_workbench.patches.model import lean_layers  # noqa: PLC0415 (after the host)
+
+    whole = _bytes(unet)
+    sizes = {"fp16": whole, "fp8 during a run": whole - stored_layers.freed_bytes(lean_layers.storable(unet))}
+    return [{"estimate of": f"the U-Net of {name}, {form}", "none": round(size / MB)} for form, size in sizes.items()]
 
 
 def _bytes(module: nn.Module) -> int:

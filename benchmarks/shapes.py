@@ -65,10 +65,8 @@ class Shape:
     needed_mb: int = 0
 
 
-SHAPES = (
-    Shape("sd2", _CONFIGS / "sd2.yaml", 256, "v", needed_mb=6_500),
-    Shape("sdxl", _CONFIGS / "sdxl.yaml", 256, "eps", pooled_width=1280, needed_mb=15_500),
-)
+XL = Shape("sdxl", _CONFIGS / "sdxl.yaml", 256, "eps", pooled_width=1280, needed_mb=15_500)
+SHAPES = (Shape("sd2", _CONFIGS / "sd2.yaml", 256, "v", needed_mb=6_500), XL)
 
 
 def measure(rounds: int) -> dict[str, Any]:
@@ -103,13 +101,21 @@ def measure_shape(shape: Shape, rounds: int) -> list[dict[str, Any]]:
     return [{**about, "step": name, **one.row, **differences(one.gradients, wanted)} for name, one in found.items()]
 
 
-def put_in(running: host.Host, shape: Shape) -> None:
-    """Make a U-Net of this shape with random weights, without text encoders and VAE, the loaded model of the host."""
+def hollow_unet(running: host.Host, shape: Shape) -> Any:
+    """Return a U-Net of this shape as torch makes it."""
     config, xl, ldm = (running.module(name) for name in ("sd_models_config", "sd_models_xl", "sd_ldm"))
     params = config.from_yaml(shape.config)
-    is_xl = config.is_sgm(params)
+    if config.is_sgm(params):
+        return xl.build_unet(params)
+    return ldm.UNet(**params["unet_config"]["params"], use_checkpoint=False)
+
+
+def put_in(running: host.Host, shape: Shape) -> None:
+    """Make a U-Net of this shape with random weights, without text encoders and VAE, the loaded model of the host."""
+    xl, ldm = (running.module(name) for name in ("sd_models_xl", "sd_ldm"))
     with torch.device("meta"):
-        unet = xl.build_unet(params) if is_xl else ldm.UNet(**params["unet_config"]["params"], use_checkpoint=False)
+        unet = hollow_unet(running, shape)
+    is_xl = bool(shape.pooled_width)
     models.fill(unet, running.module("devices").device)
     model = SimpleNamespace(
         model=SimpleNamespace(diffusion_model=unet),

@@ -101,10 +101,12 @@ class Computing:
     Attributes:
         attention: one of `attention_kernels.CHOICES`.
         checkpointing: "none", "attention" (the transformer blocks) or "all" (the residual blocks too).
+        storage: how the weights rest, one of `stored_layers.CHOICES`; "fp8" rounds them.
     """
 
     attention: str = "auto"
     checkpointing: str = "none"
+    storage: str = "as loaded"
 
 
 class Denoiser(Protocol):
@@ -124,6 +126,9 @@ class Denoiser(Protocol):
 
     def offloaded_bytes(self) -> int:
         """Return the bytes of weights that are not on the device yet and come to it with the first step."""
+
+    def storable_bytes(self) -> int | None:
+        """Return the bytes on the GPU that `Computing.storage` "fp8" frees; None where the host cannot do that."""
 
     def training(self, network: Hypernetwork, computing: Computing) -> AbstractContextManager[None]:
         """Return a context in which the U-Net is frozen and `network` alone, at strength 1, transforms its inputs."""

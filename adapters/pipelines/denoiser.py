@@ -91,6 +91,9 @@ class PipelineDenoiser:
         """Return 0: the U-Net is on the device from the start."""
         return 0
 
+    def storable_bytes(self) -> None:
+        """Return None: the weights are those of the pipeline."""
+
     @contextmanager
     def training(
         self,

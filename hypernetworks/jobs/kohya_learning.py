@@ -34,6 +34,8 @@ SWITCHES: dict[str, tuple[Values, Values]] = {
     "use_8bit_adam": ({}, {"optimizer.name": "AdamW8bit"}),
     "use_lion_optimizer": ({}, {"optimizer.name": "Lion"}),
     "xformers": ({}, {"train.attention": "xformers"}),
+    "fp8_base": ({}, {"train.unet_storage": "fp8"}),
+    "fp8_base_unet": ({}, {"train.unet_storage": "fp8"}),
 }
 _8BIT = "bitsandbytes.optim"
 _OPTIMIZERS = {name.lower(): name for name in KINDS} | {

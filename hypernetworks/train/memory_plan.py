@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from ..data.batches import BatchKind
 from ..kernels.memory import CHECKPOINTING, MB, Activations, PeakMemory, free_bytes
+from ..kernels.stored_layers import CHOICES as STORAGES
 from ..network.hypernetwork import Hypernetwork
 from ..ports import Computing, Denoiser
 from .optim.precision import Precision
@@ -94,16 +95,20 @@ def plan_memory(
     is_shared = denoiser.device.type == "cpu"
     copies = _TRAINED_COPIES + _GUARDED_COPIES if is_shared else 1 if settings.optimizer_on_cpu else _TRAINED_COPIES
     freed = encoder_bytes if settings.unload_encoders else 0
-    free = max(0, free_bytes(denoiser.device) + freed - denoiser.offloaded_bytes()) // (ranks if is_shared else 1)
+    storable = 0 if is_shared else denoiser.storable_bytes() or 0
+    stored = storable if settings.unet_storage != STORAGES[0] else 0
+    there = free_bytes(denoiser.device) + freed + stored - denoiser.offloaded_bytes()
+    free = max(0, there) // (ranks if is_shared else 1)
     kind = settings.checkpointing
     if kind == "auto":
         kind = _fitting(activations, free * _USABLE - copies * weights)
-    computing = Computing(settings.attention, kind)
+    computing = Computing(settings.attention, kind, settings.unet_storage)
     plan = MemoryPlan(computing, activations, copies * weights, free, not is_shared)
     savings = {
         "train.checkpointing=all": activations.of(kind) - activations.all if activations else 0,
         "train.unload_encoders=true": encoder_bytes - freed,
         "train.optimizer_on_cpu=true": 0 if is_shared else (copies - 1) * weights,
+        "train.unet_storage=fp8": storable - stored,
     }
     return replace(plan, remedies=_remedies(plan, savings))
 

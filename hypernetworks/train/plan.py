@@ -14,9 +14,9 @@ from ..data.dataset import Dataset
 from ..data.encoding import Cache
 from ..data.scan import read_dataset
 from ..embedding.vectors import Embeddings
-from ..kernels import attention
+from ..kernels import attention, stored_layers
 from ..network.hypernetwork import Hypernetwork
-from ..ports import PictureRequest, Ports
+from ..ports import Denoiser, PictureRequest, Ports
 from .memory_plan import MemoryPlan, plan_memory
 from .optim import own_rates, schedules
 from .optim.precision import Precision
@@ -167,8 +167,7 @@ def make_plan(job: Job, ports: Ports, resume: bool = False) -> TrainingPlan:
         training, held_out, steps_per_epoch = dataset.divided(*shares)
         caption = dataset.samples[0].caption
     network, embeddings = to_train(job, ports, errors)
-    with errors:
-        attention.kernel(job.train.attention, denoiser.device)
+    _check_computing(job, denoiser, errors)
     with errors:
         if steps_per_epoch:
             schedule = job.learning_rates(steps_per_epoch)
@@ -228,6 +227,14 @@ def _unloaded_bytes(job: Job, ports: Ports) -> int:
     """Return the bytes that leave the GPU for the steps: the text encoder stays where words are trained."""
     kept = ports.words.loaded_bytes() if job.words and ports.words else 0
     return ports.encoder.loaded_bytes() - kept
+
+
+def _check_computing(job: Job, denoiser: Denoiser, errors: ErrorCollector) -> None:
+    """Collect what is wrong with the ways to compute."""
+    with errors:
+        attention.kernel(job.train.attention, denoiser.device)
+    with errors:
+        stored_layers.check(job.train.unet_storage, denoiser.device, denoiser.storable_bytes() is not None)
 
 
 def _check_outside(job: Job, ports: Ports, errors: ErrorCollector) -> None:

@@ -86,6 +86,9 @@ class ForgeDenoiser(HostDenoiser):
         """Return the bytes of weights that are not on the device yet."""
         return sum(weight.nbytes for weight in self._unet.parameters() if weight.device.type != self.device.type)
 
+    def storable_bytes(self) -> None:
+        """Return None: Forge has its own ways to keep weights in fewer bits."""
+
     def activations(self, network: Hypernetwork, batch: tuple[int, int, int]) -> Activations | None:
         """Return what a step on a batch (pictures, width and height in pixels) keeps; None where that is unknown."""
         self._autocast = autocast_dtype(self.device)

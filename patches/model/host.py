@@ -18,6 +18,7 @@ from ...hypernetworks.base.errors import TrainingError
 from ...hypernetworks.conditioning import Conditioning
 from ...hypernetworks.inference import has_dropout
 from ...hypernetworks.kernels import attention as attention_kernels
+from ...hypernetworks.kernels import stored_layers
 from ...hypernetworks.kernels.devices import autocast_dtype
 from ...hypernetworks.kernels.memory import Activations
 from ...hypernetworks.network.hypernetwork import Hypernetwork
@@ -107,7 +108,7 @@ class HostDenoiser:
 
         Raises:
             TrainingError: the k/v path is switched off.
-            SettingsError: the chosen attention is not available.
+            SettingsError: the chosen attention is not available, or weights cannot be stored.
         """
         check_path()
         kernel = attention_kernels.kernel(computing.attention, self.device)
@@ -118,6 +119,7 @@ class HostDenoiser:
             with (
                 temporary.training(model, network),
                 lean_layers.lean(model, self.device.type),
+                lean_layers.stored(model, computing.storage, self.device),
                 recomputing.checkpointed(model, computing.checkpointing, recomputation),
             ):
                 yield
@@ -127,6 +129,10 @@ class HostDenoiser:
     def offloaded_bytes(self) -> int:
         """Return the bytes of weights in main memory, as with --medvram, that come to the GPU with the first step."""
         return sum(weight.nbytes for weight in unet().parameters() if weight.device.type != self.device.type)
+
+    def storable_bytes(self) -> int | None:
+        """Return the bytes on the GPU that storing weights in fp8 frees there."""
+        return stored_layers.freed_bytes(lean_layers.storable(unet()))
 
     def activations(self, network: Hypernetwork, batch: tuple[int, int, int]) -> Activations | None:
         """Return what a step on a batch (pictures, width and height in pixels) keeps; None where that is unknown."""

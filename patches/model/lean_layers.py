@@ -10,6 +10,8 @@ import torch
 from modules import devices
 from torch import Tensor, nn
 
+from ...hypernetworks.base.errors import SettingsError
+from ...hypernetworks.kernels import stored_layers
 from ...hypernetworks.kernels.frozen_layers import FrozenConvolution, FrozenGate, FrozenLinear
 from ...hypernetworks.kernels.frozen_norms import FrozenNorm
 from .folding import has_own_weights, lora_is_active
@@ -20,6 +22,8 @@ _LIBRARIES = ("ldm.modules.attention", "sgm.modules.attention")
 _NORM_LIBRARIES = ("ldm.modules.diffusionmodules.util", "sgm.modules.diffusionmodules.util")
 #: Wraps gates and norms where the U-Net computes in another dtype than its weights have.
 _WRAPPED = "modules.sd_hijack_utils"
+#: What a U-Net takes and gives has at most this many channels.
+_LATENT_CHANNELS = 9
 
 #: On other devices the gradient of a convolution may need more than the shape of its input.
 _DEVICES = ("cpu", "cuda", "mps")
@@ -79,6 +83,39 @@ def lean(unet: nn.Module, device_type: str) -> Iterator[None]:
             del layer.forward
 
 
+@contextmanager
+def stored(unet: nn.Module, storage: str, device: torch.device) -> Iterator[None]:
+    """Let weights of `unet` rest in `storage` on a GPU, within `lean`.
+
+    Raises:
+        SettingsError: the host's LoRA is at work; it would write into the weights.
+    """
+    if not stored_layers.is_wanted(storage, device):
+        yield
+        return
+    if lora_is_active():
+        raise SettingsError(
+            "train.unet_storage", f"{storage} is not possible while a LoRA is loaded; make a picture without one first"
+        )
+    with stored_layers.stored(storable(unet)):
+        yield
+
+
+def storable(unet: nn.Module) -> list[nn.Module]:
+    """Return the layers whose weights can rest in fewer bits.
+
+    Not the first and last ones, which are small and matter most. Nothing is folded into those of keys and values then.
+    """
+    layers: Iterator[Any] = unet.modules()
+    return [
+        layer
+        for layer in layers
+        if stored_layers.can_be_stored(layer)
+        and min(layer.weight.shape[:2]) > _LATENT_CHANNELS
+        and _has_plain_forward(layer)
+    ]
+
+
 def _frozen(layer: nn.Module, device_type: str) -> _Frozen | None:
     """Return the replacement of a layer's forward; None where it stays."""
     if type(layer) is nn.Conv2d and _is_plain(layer):
@@ -101,8 +138,12 @@ def _frozen_norm(layer: Any) -> _Frozen | None:
 
 
 def _is_plain(layer: nn.Module) -> bool:
+    return _has_frozen_weights(layer) and _has_plain_forward(layer)
+
+
+def _has_plain_forward(layer: nn.Module) -> bool:
     return (
-        _has_frozen_weights(layer)
+        has_own_weights(layer)
         and _origin(layer) in _PLAIN_FORWARDS
         # Extensions for tiling, which pads with the opposite side's pixels, replace the convolution of single layers.
         and getattr(layer, "padding_mode", "zeros") == "zeros"

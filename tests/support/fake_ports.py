@@ -66,6 +66,9 @@ class FakeDenoiser:
     def offloaded_bytes(self) -> int:
         return 0
 
+    def storable_bytes(self):
+        return 0
+
     def __init__(self) -> None:
         generator = torch.Generator().manual_seed(0)
         self.alphas_cumprod = torch.linspace(0.999, 0.01, 100)

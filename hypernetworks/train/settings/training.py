@@ -9,6 +9,7 @@ from ...base.intervals import parse_interval
 from ...base.options import Group, Settings, setting
 from ...base.registry import rule
 from ...kernels import attention as attention_kernels
+from ...kernels import stored_layers
 from ...kernels.memory import CHECKPOINTING
 from .optimizer import OPTIMIZER
 
@@ -73,6 +74,15 @@ class TrainSettings(Settings):
         " every block; auto chooses the least that fits into the free memory.",
         group=MEMORY,
         choices=("auto", *CHECKPOINTING),
+    )
+    unet_storage: str = setting(
+        "as loaded",
+        "U-Net in memory",
+        "fp8 rounds its weights to eight bits during the run: half the memory of fp16, a little slower; afterwards it "
+        "is as it was.",
+        group=MEMORY,
+        choices=stored_layers.CHOICES,
+        needs_gpu=("fp8",),
     )
     unload_encoders: bool = setting(
         True,

@@ -334,3 +334,12 @@ def test_latents_and_conditionings_stay_on_the_device_where_they_fit(pictures, t
     count = len(moved)
     data.batch((0,), 1)
     assert (len(moved) > count) == bool(free_mb)  # the texts of the next epoch, too
+
+
+def test_a_host_that_keeps_its_own_weights_is_told_of_before_the_run(pictures, tmp_path, monkeypatch):
+    ports = fake_ports(tmp_path)
+    job = make_job(pictures, train__unet_storage="fp8")
+    make_plan(job, ports)
+    monkeypatch.setattr(ports.denoiser, "storable_bytes", lambda: None)
+    with pytest.raises(SettingsError, match=r"train\.unet_storage: this host keeps its own weights"):
+        make_plan(job, ports)

@@ -20,13 +20,17 @@ class Model:
 
     dtype = torch.float32
 
-    def __init__(self, device="cpu", sizes=(30, 20, 10)):
+    def __init__(self, device="cpu", sizes=(30, 20, 10), storable_mb=0):
         self.device = torch.device(device)
         self.sizes = sizes
+        self.storable_mb = storable_mb
         self.asked = []
 
     def offloaded_bytes(self):
         return 0
+
+    def storable_bytes(self):
+        return self.storable_mb * MB
 
     def activations(self, _network, batch):
         self.asked.append(batch)
@@ -144,3 +148,18 @@ def test_what_would_fit_is_named(free_mb, settings, said, monkeypatch):
 
 def test_on_a_cpu_the_optimizer_is_there_already(monkeypatch):
     assert planned(Model("cpu"), monkeypatch, 20).remedies == ()
+
+
+@pytest.mark.parametrize(("storage", "freed_mb"), [("as loaded", 0), ("fp8", 500)])
+def test_weights_in_eight_bits_leave_more_memory_free(storage, freed_mb, monkeypatch):
+    found = planned(Model("cuda", storable_mb=500), monkeypatch, free_mb=100, unet_storage=storage)
+    assert (found.free, found.computing.storage) == ((100 + freed_mb) * MB, storage)
+    on_cpu = planned(Model(storable_mb=500), monkeypatch, free_mb=100, unet_storage=storage)
+    assert on_cpu.free == 100 * MB
+
+
+def test_weights_in_eight_bits_are_the_last_thing_that_is_advised(monkeypatch):
+    model = Model("cuda", (700, 700, 700), storable_mb=500)
+    found = planned(model, monkeypatch, free_mb=300)
+    assert found.remedies == ("train.optimizer_on_cpu=true", "train.unet_storage=fp8")
+    assert planned(model, monkeypatch, free_mb=200, unet_storage="fp8").remedies == ()
