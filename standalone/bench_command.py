@@ -6,6 +6,7 @@ import argparse
 import importlib
 import json
 import sys
+from pathlib import Path
 from typing import Any, NoReturn
 
 from . import host
@@ -16,6 +17,8 @@ host.mount()
 
 from hypernetwork_workbench.hypernetworks.base.atomic import not_regular, write_text  # noqa: E402 (mounted just above)
 from hypernetwork_workbench.hypernetworks.base.paths import path_argument  # noqa: E402
+
+RESULTS = host.ROOT / "benchmarks" / "results"
 
 
 class _Parser(argparse.ArgumentParser):
@@ -32,6 +35,7 @@ def main(argv: list[str]) -> int:
     known = benchmarks()
     parser.add_argument("name", metavar="NAME", choices=known, help=f"one of {', '.join(known)}")
     parser.add_argument("--json", type=path_argument, metavar="FILE", help="where to write the numbers")
+    parser.add_argument("--keep", action="store_true", help="keep the numbers in benchmarks/results, for its tables")
     parser.add_argument("--rounds", type=int, default=3, metavar="N", help="turns that each case gets, 3 if not given")
     arguments = parser.parse_args(argv)
     if arguments.rounds < 1:
@@ -41,10 +45,17 @@ def main(argv: list[str]) -> int:
     if arguments.json and (what := not_regular(arguments.json)) is not None:
         parser.error(f"argument --json: {arguments.json} is {what}; name a file")
     report = importlib.import_module(f"benchmarks.{arguments.name}").measure(arguments.rounds)
-    if arguments.json:
-        write_text(arguments.json, json.dumps(report, indent=2) + "\n")
+    for path in filter(None, (arguments.json, kept(arguments.name) if arguments.keep else None)):
+        write_text(path, json.dumps(report, indent=2) + "\n")
     sys.stdout.write(table(report) if "cases" in report else json.dumps(report, indent=2) + "\n")
     return 0
+
+
+def kept(name: str) -> Path:
+    """Return the file of what a benchmark last gave: machines with a GPU have one, those without another."""
+    import torch  # noqa: PLC0415 - a wrong argument needs none of it
+
+    return RESULTS / f"{name}-{'gpu' if torch.cuda.is_available() else 'cpu'}.json"
 
 
 def table(report: dict[str, Any]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 import torch
 import yaml
@@ -9,6 +11,7 @@ import yaml
 from benchmarks import choices, memory, models, shapes, webui
 from benchmarks.training_cases import Case
 from standalone import launcher
+from tests import sources
 from tests.support import tiny_checkpoint, tiny_xl
 
 
@@ -16,8 +19,10 @@ def test_the_estimates_are_those_of_sd1():
     """Without numbers, so in a second; U-Net and network have SD1's known sizes."""
     rows = {case["estimate of"]: case for case in memory.measure(1)["cases"]}
     lean, plain, bf16 = (rows[name] for name in list(rows)[1:4])
-    assert rows["the U-Net, fp16"]["none"] == round(859_520_964 * 2 / 2**20)
+    assert rows["the U-Net of SD1, fp16"]["none"] == round(859_520_964 * 2 / 2**20)
     assert rows["the network, float32"]["none"] == 84
+    whole, stored = (rows[f"the U-Net of SDXL, {form}"]["none"] for form in ("fp16", "fp8 during a run"))
+    assert 0.5 < stored / whole < 0.51
     for kind in ("none", "attention", "all"):
         assert lean[kind] < plain[kind]
         assert lean[kind] < bf16[kind]
@@ -87,3 +92,25 @@ def test_every_benchmark_is_described():
     text = (launcher.ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8")
     for name in launcher.benchmarks():
         assert f"launch.py bench {name}`" in text or f"launch.py bench {name} " in text, name
+
+
+def test_the_table_of_memory_has_the_numbers_that_were_kept():
+    """They are counted, so that a change of what a step keeps shows in the next run of the command."""
+    text = (sources.ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8")
+    kept = json.loads((sources.ROOT / "benchmarks" / "results" / "memory-cpu.json").read_text(encoding="utf-8"))
+    section = text.partition("\n## memory\n")[2].partition("\n## ")[0]
+    table = {name: [cell for cell in cells if cell] for name, *cells in _rows(section)}
+    assert [*table] == [_spelt(case["estimate of"]) for case in kept["cases"]]
+    for case in kept["cases"]:
+        assert table[_spelt(case["estimate of"])] == [
+            str(case[kind]) for kind in ("none", "attention", "all") if kind in case
+        ]
+
+
+def _rows(section):
+    lines = [line for line in section.splitlines() if line.startswith("| ")]
+    return [[cell.strip() for cell in line.strip("| ").split("|")] for line in lines[2:]]
+
+
+def _spelt(name):
+    return name.replace(" px", " pixels")

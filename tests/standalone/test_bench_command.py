@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import importlib
 import json
+import sys
 import types
 
 import pytest
+import torch
 
 from standalone import bench_command, launcher
 
@@ -49,6 +51,19 @@ def test_the_report_is_printed_and_written(tmp_path, monkeypatch, capsys):
     assert asked == [2]
     assert json.loads(path.read_text()) == report
     assert "| 0 | plain | 1.5 | 1.0 |" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("has_gpu", "name"), [(False, "generation-cpu.json"), (True, "generation-gpu.json")])
+def test_numbers_are_kept_for_machines_with_and_without_a_gpu(has_gpu, name, tmp_path, monkeypatch):
+    report = {"machine": "a machine", "cases": [{"seconds": 1.5}]}
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: has_gpu)
+    monkeypatch.setattr(bench_command, "RESULTS", tmp_path)
+    monkeypatch.setitem(sys.modules, "benchmarks.generation", types.SimpleNamespace(measure=lambda _: report))
+    assert bench_command.main(["generation"]) == 0
+    assert list(tmp_path.iterdir()) == []
+    assert bench_command.main(["generation", "--keep"]) == 0
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert json.loads((tmp_path / name).read_text()) == report
 
 
 def test_the_benchmarks_are_those_that_measure():
