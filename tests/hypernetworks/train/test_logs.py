@@ -3,6 +3,7 @@
 import json
 import struct
 import sys
+import time
 
 import pytest
 from hypernetwork_workbench.hypernetworks.base.errors import SettingsError
@@ -13,6 +14,7 @@ from hypernetwork_workbench.hypernetworks.train.settings.output import OutputSet
 from tests.support.fake_ports import fake_ports
 from tests.support.runs import make_job, read_log
 
+SECONDS_TO_WRITE = 60
 SERIES = {
     "loss/train": "loss",
     "rate": "rate",
@@ -115,16 +117,29 @@ def test_wandb_holds_losses_settings_and_previews(offline, pictures, tmp_path):
 
 
 def wandb_records(path):
-    """Return the records of a file of wandb: a header of 7 bytes, then LevelDB's log format in blocks of 32 KiB."""
+    """Return the records of a file of wandb, whose own process may still write it when the run has ended."""
+    give_up = time.monotonic() + SECONDS_TO_WRITE
+    while True:
+        records = records_written(path)
+        if records and records[-1].HasField("exit"):
+            return records
+        assert time.monotonic() < give_up, f"{path} has no end: {len(records)} records"
+        time.sleep(0.05)
+
+
+def records_written(path):
+    """Return the records in the file by now: a header of 7 bytes, then LevelDB's log format in blocks of 32 KiB."""
     from wandb.proto import wandb_internal_pb2
 
     data, records, place, part = path.read_bytes(), [], 7, b""
-    while place < len(data):
+    while place + 7 <= len(data):
         room = 32768 - place % 32768
         if room < 7:
             place += room
             continue
         _, length, kind = struct.unpack_from("<IHB", data, place)
+        if place + 7 + length > len(data):
+            break
         part += data[place + 7 : place + 7 + length]
         place += 7 + length
         if kind in (1, 4):  # whole, or the last part
