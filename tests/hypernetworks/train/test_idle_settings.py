@@ -16,6 +16,7 @@ IDLE = {
     ("train__optimizer_on_cpu", True): "Without a GPU train.optimizer_on_cpu changes nothing.",
     ("train__preview_unloads_optimizer", True): "Without a GPU train.preview_unloads_optimizer changes nothing.",
     ("train__attention", "host"): "Without a GPU train.attention gives the same with host as with auto.",
+    ("train__unet_storage", "fp8"): "Without a GPU train.unet_storage gives the same with fp8 as with as loaded.",
     ("train__precision", "fp32"): "Without a GPU train.precision gives the same with fp32 as with auto.",
 }
 WORKING = {"train__unload_encoders": False, "preview__every": "6", "output__sheet": False}
