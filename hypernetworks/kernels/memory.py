@@ -47,7 +47,7 @@ class PeakMemory:
         #: The highest before each time that was not counted, and that of all times.
         self._counted_mb = self._highest_mb = 0.0
         self._reset()
-        self._start_mb = torch.cuda.memory_allocated(device) / MB if self.is_exact else process_mb()
+        self._start_mb = self._present_mb()
 
     def peak_mb(self) -> float:
         """Return the peak in MiB; of a process it is the highest of its life where the system cannot reset it."""
@@ -56,6 +56,19 @@ class PeakMemory:
     def above_start_mb(self) -> float:
         """Return the peak in MiB above what was in use when this was made, without the times that do not count."""
         return max(0.0, max(self._counted_mb, self._present_peak_mb()) - self._start_mb)
+
+    @contextmanager
+    def making_ready(self) -> Iterator[None]:
+        """Let `above_start_mb` count from what is left after the block, as where a part of the model leaves the GPU.
+
+        The memory of a process hardly shows what comes and goes, so there nothing changes.
+        """
+        before = self._present_mb()
+        yield
+        if self.is_exact:
+            self._highest_mb = max(self._highest_mb, self._present_peak_mb())
+            self._reset()
+            self._start_mb += self._present_mb() - before
 
     @contextmanager
     def not_counted(self) -> Iterator[None]:
@@ -67,6 +80,9 @@ class PeakMemory:
         finally:
             self._highest_mb = max(self._highest_mb, self._present_peak_mb())
             self._reset()
+
+    def _present_mb(self) -> float:
+        return torch.cuda.memory_allocated(self._device) / MB if self.is_exact else process_mb()
 
     def _present_peak_mb(self) -> float:
         if self._device.type == "cuda":

@@ -7,6 +7,7 @@ The format is E4M3 of Micikevicius et al. 2022, "FP8 formats for deep learning".
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -24,6 +25,8 @@ from .devices import autocast_dtype
 CHOICES = ("as loaded", "fp8")
 STORED = torch.float8_e4m3fn
 _LARGEST = torch.finfo(STORED).max
+#: Of an output without weights, or with ones so small that their scale would be zero.
+_LEAST_SCALE = torch.finfo(torch.float32).tiny
 #: Weights in fewer bits than these are left as they are: the host has stored them so.
 _WIDE = (torch.float16, torch.bfloat16, torch.float32)
 _DEVICES = ("cuda",)
@@ -69,12 +72,17 @@ def freed_bytes(layers: Iterable[nn.Module]) -> int:
 def stored(layers: Iterable[nn.Module]) -> Iterator[None]:
     """Let the weights of layers for which `can_be_stored` rest in eight bits; afterwards they have their old bits.
 
-    Those wait in main memory meanwhile.
+    Those wait in main memory meanwhile, and stay there where the GPU has run out of memory when they come back.
     """
     with ExitStack() as stack:
         for layer in layers:
             stack.enter_context(_stored(layer))
-        yield
+        try:
+            yield
+        except BaseException as error:
+            # What a failed step has computed is held by its frames, and may leave no room for the old weights.
+            traceback.clear_frames(error.__traceback__)
+            raise
 
 
 @contextmanager
@@ -88,8 +96,10 @@ def _stored(layer: Any) -> Iterator[None]:
             del layer.forward
         else:
             layer.forward = own
+        device = layer.weight.device
         with torch.no_grad():
-            layer.weight.data = original.to(layer.weight.device)
+            layer.weight.data = original  # the right numbers, even where the GPU has no room for them
+            layer.weight.data = original.to(device)
 
 
 class StoredLayer:
@@ -105,9 +115,9 @@ class StoredLayer:
     def __init__(self, layer: Any) -> None:
         """Replace the weights [outputs, ...] of `layer`."""
         weight = layer.weight.detach()
-        most = weight.float().abs().amax(tuple(range(1, weight.dim())), keepdim=True)
-        scale = torch.where(most > 0, most / _LARGEST, torch.ones_like(most))
-        layer.weight.data = (weight.float() / scale).to(STORED)
+        most = weight.abs().amax(tuple(range(1, weight.dim())), keepdim=True)
+        scale = (most.float() / _LARGEST).clamp(min=_LEAST_SCALE)
+        layer.weight.data = (weight / scale).to(STORED)
         self.layer = layer
         self._scale = scale
         is_convolution = isinstance(layer, nn.Conv2d)
@@ -123,8 +133,11 @@ class StoredLayer:
 
 
 def widened(weight: Tensor, scale: Tensor, dtype: torch.dtype) -> Tensor:
-    """Return stored weights [outputs, ...] as numbers of `dtype`; scales may be too small for that of fp16."""
-    return (weight.float() * scale).to(dtype)
+    """Return stored weights [outputs, ...] as numbers of `dtype`, with no copy in more bits.
+
+    They are multiplied in float32, as the scales are: some are too small for fp16.
+    """
+    return weight.to(dtype).mul_(scale)
 
 
 class _Stored(torch.autograd.Function):

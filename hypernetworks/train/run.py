@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from pathlib import Path
 
 from ..base.atomic import write_text
@@ -153,7 +153,9 @@ class _Run:
             _log.info(line)
         self.started = time.monotonic()
         try:
-            with self.surroundings:
+            with ExitStack() as stack:
+                with self.memory.making_ready():
+                    stack.enter_context(self.surroundings)
                 yield self.trainer.reporter(callbacks, plan.end_step)
         except RanksLostError as error:
             raise RanksLostError(self._kept_state()) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import weakref
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from hypernetwork_workbench.hypernetworks.kernels import stored_layers
 from hypernetwork_workbench.hypernetworks.kernels.stored_layers import check, freed_bytes, is_wanted, stored
 from torch import nn
 from torch.nn import functional
+from torch.utils._python_dispatch import TorchDispatchMode
 
 LAYERS = [
     (lambda: nn.Linear(24, 40), (3, 7, 24)),
@@ -88,6 +90,74 @@ def test_a_scale_too_small_for_half_precision_is_not_lost():
         found = layer(x.half()).float()
     expected = functional.linear(x, layer.weight, layer.bias)
     assert (found - expected).norm() < 0.05 * (expected - layer.bias).norm()
+
+
+def test_outputs_with_hardly_any_weights_get_a_scale_that_keeps_them_in_range():
+    layer = made(LAYERS[0][0])
+    layer.weight[4] = 9e-43
+    with stored([layer]):
+        assert (layer.forward._scale[:, 0][3:5] == torch.finfo(torch.float32).tiny).all()
+        assert layer(torch.randn(5, 24)).isfinite().all()
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
+def test_weights_are_widened_as_in_float32_without_a_copy_in_more_bits(dtype):
+    layer = made(LAYERS[2][0])
+    with stored([layer]):
+        weight, scale = layer.weight.detach(), layer.forward._scale
+        with Made() as found:
+            wide = stored_layers.widened(weight, scale, dtype)
+        assert torch.equal(wide, (weight.float() * scale).to(dtype))
+    assert {(one.dtype, one.data_ptr()) for one in found.tensors} == {(dtype, wide.data_ptr())}
+
+
+class Made(TorchDispatchMode):
+    """Collects what torch's operations return."""
+
+    def __init__(self):
+        super().__init__()
+        self.tensors = []
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        made = function(*args, **(kwargs or {}))
+        self.tensors.append(made)
+        return made
+
+
+class Held:
+    """Stands for what a step has computed."""
+
+
+def test_what_a_failed_step_has_computed_is_let_go_before_the_old_weights_come_back(monkeypatch):
+    layer, left = made(LAYERS[0][0]), []
+
+    class Layer(stored_layers.StoredLayer):
+        def __del__(self):  # when the layer takes its own forward back
+            left.append(left[0]())
+
+    def step():
+        computed = Held()
+        left.append(weakref.ref(computed))
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(stored_layers, "StoredLayer", Layer)
+    with pytest.raises(ZeroDivisionError), stored([layer]):
+        step()
+    assert left[1] is None
+
+
+def test_where_a_gpu_has_no_room_for_the_old_weights_they_are_there_in_main_memory(monkeypatch):
+    layer = made(LAYERS[0][0])
+    before, to = layer.weight.clone(), torch.Tensor.to
+
+    def full(tensor, where):
+        if where == layer.weight.device:
+            raise torch.cuda.OutOfMemoryError
+        return to(tensor, where)
+
+    with pytest.raises(torch.cuda.OutOfMemoryError), stored([layer]):
+        monkeypatch.setattr(torch.Tensor, "to", full)
+    assert torch.equal(layer.weight, before)
 
 
 def test_a_forward_of_others_and_the_old_weights_come_back_after_an_error():

@@ -163,3 +163,8 @@ def test_weights_in_eight_bits_are_the_last_thing_that_is_advised(monkeypatch):
     found = planned(model, monkeypatch, free_mb=300)
     assert found.remedies == ("train.optimizer_on_cpu=true", "train.unet_storage=fp8")
     assert planned(model, monkeypatch, free_mb=200, unet_storage="fp8").remedies == ()
+
+
+def test_weights_in_eight_bits_are_not_advised_where_they_are_refused(monkeypatch):
+    found = planned(Model("mps", (700, 700, 700), storable_mb=5000), monkeypatch, free_mb=300)
+    assert found.remedies == ()
