@@ -85,20 +85,21 @@ def lean(unet: nn.Module, device_type: str) -> Iterator[None]:
 
 @contextmanager
 def stored(unet: nn.Module, storage: str, device: torch.device) -> Iterator[None]:
-    """Let weights of `unet` rest in `storage` on a GPU, within `lean`.
-
-    Raises:
-        SettingsError: the host's LoRA is at work; it would write into the weights.
-    """
+    """Let weights of `unet` rest in `storage` on a GPU, within `lean`; raises SettingsError as `check_storage` does."""
+    check_storage(storage, device)
     if not stored_layers.is_wanted(storage, device):
         yield
         return
-    if lora_is_active():
+    with stored_layers.stored(storable(unet)):
+        yield
+
+
+def check_storage(storage: str, device: torch.device) -> None:
+    """Raise SettingsError where the host's LoRA is at work and would write into weights that rest in `storage`."""
+    if stored_layers.is_wanted(storage, device) and lora_is_active():
         raise SettingsError(
             "train.unet_storage", f"{storage} is not possible while a LoRA is loaded; make a picture without one first"
         )
-    with stored_layers.stored(storable(unet)):
-        yield
 
 
 def storable(unet: nn.Module) -> list[nn.Module]:

@@ -28,7 +28,7 @@ from ...hypernetworks.train.settings.job import Job
 from .. import backend, forge, parts
 from ..embedding import words
 from ..forge.denoiser import check_checkpoint
-from ..model import attention_layers, conditioning, host
+from ..model import attention_layers, conditioning, host, lean_layers
 from ..model.previews import find_sampler
 from ..patching import capabilities
 from ..patching.error_reports import report_unexpected
@@ -292,4 +292,5 @@ def _ports(job: Job, progress: Progress | None) -> Ports:
     find_sampler(job.preview.sampler)
     if capabilities.attention_has_hooks():
         return forge.ports(progress)
+    lean_layers.check_storage(job.train.unet_storage, devices.device)
     return replace(host.ports(progress), words=words.HostWords(), embedding_dir=words.embedding_dir())

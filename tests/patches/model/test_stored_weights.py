@@ -100,6 +100,17 @@ def test_a_lora_at_work_keeps_it_from_being_done(denoiser, unet, monkeypatch):
     assert_is_as_before(unet, before)
 
 
+def test_check_tells_of_a_lora_at_work(denoiser, tmp_path, monkeypatch):
+    from hypernetwork_workbench.patches.runs.training import check_job
+
+    monkeypatch.setitem(sys.modules, "networks", types.SimpleNamespace(loaded_networks=[object()]))
+    data = {"folder": str(pictures.captioned(tmp_path / "pictures")), "width": 64, "height": 64}
+    tables = {"data": data, "output": {"name": "stored"}}
+    check_job(Job.from_mapping(tables))
+    with pytest.raises(SettingsError, match=r"train\.unet_storage: fp8 is not possible while a LoRA is loaded"):
+        check_job(Job.from_mapping({**tables, "train": {"unet_storage": STORED}}))
+
+
 def test_a_preview_of_a_network_that_would_be_folded_is_that_of_the_network(denoiser, unet, monkeypatch):
     from hypernetwork_workbench.patches.model.previews import HostPreviewer
     from hypernetwork_workbench.patches.patching import switches
