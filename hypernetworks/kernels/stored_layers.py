@@ -98,7 +98,8 @@ def _stored(layer: Any) -> Iterator[None]:
             layer.forward = own
         device = layer.weight.device
         with torch.no_grad():
-            layer.weight.data = original  # the right numbers, even where the GPU has no room for them
+            if device.type != "meta":  # to which the host moves a model that it throws away
+                layer.weight.data = original  # the right numbers, even where the GPU has no room for them
             layer.weight.data = original.to(device)
 
 

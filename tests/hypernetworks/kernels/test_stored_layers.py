@@ -160,6 +160,14 @@ def test_where_a_gpu_has_no_room_for_the_old_weights_they_are_there_in_main_memo
     assert torch.equal(layer.weight, before)
 
 
+def test_the_scales_follow_the_weights_to_where_the_host_moves_them():
+    layer = made(LAYERS[0][0])
+    with stored([layer]):
+        layer.to("meta")
+        assert layer(torch.empty(5, 24, device="meta")).shape == (5, 40)
+        assert layer.forward._scale.device.type == "meta"
+
+
 def test_a_forward_of_others_and_the_old_weights_come_back_after_an_error():
     layer = made(LAYERS[0][0])
     layer.forward = own = lambda x: x
