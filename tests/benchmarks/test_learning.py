@@ -39,8 +39,12 @@ def test_good_is_a_quarter_of_both_distances_with_nine_captions_of_ten(change, i
 def test_every_preset_and_the_webuis_way_are_compared_with_the_demos_settings():
     found = [*ways()]
     names = [way.name for way in found]
-    assert names[0] == "demo.toml"
-    assert names[1:-3] == [job.name for job in rate_jobs.presets()]
+    changed = ["demo.toml, min-SNR 5", "demo.toml, layer normalisation, rate 0.02, min-SNR 5"]
+    assert names[:3] == ["demo.toml", *changed]
+    assert names[3:-3] == [job.name for job in rate_jobs.presets()]
+    plain, even, normed = (way.tables for way in found[:3])
+    assert even == {**plain, "loss": {"min_snr_gamma": 5.0}}
+    assert (normed["network"]["layer_norm"], normed["schedule"]["rate"], normed["loss"]) == (True, "0.02", even["loss"])
     assert [way.webui_rate for way in found[-3:]] == [1e-3, 2e-3, 5e-3]
     for way in found[-3:]:
         assert way.tables["network"]["weight_init"] == "Normal"
