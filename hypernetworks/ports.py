@@ -18,6 +18,7 @@ from torch import Tensor, device
 
 from .conditioning import Conditioning
 from .kernels.memory import Activations
+from .kernels.stored_layers import AS_LOADED
 from .network.hypernetwork import Hypernetwork
 from .ranks import ALONE, Ranks
 
@@ -96,7 +97,7 @@ class SubjectFinder(Protocol):
 
 @dataclass(frozen=True)
 class Computing:
-    """How the U-Net computes while a network trains; the gradients are the same with all choices, up to rounding.
+    """How the U-Net computes while a network trains; the gradients are the same, up to rounding, but for `storage`.
 
     Attributes:
         attention: one of `attention_kernels.CHOICES`.
@@ -106,7 +107,7 @@ class Computing:
 
     attention: str = "auto"
     checkpointing: str = "none"
-    storage: str = "as loaded"
+    storage: str = AS_LOADED
 
 
 class Denoiser(Protocol):

@@ -22,7 +22,7 @@ from ..base.errors import SettingsError
 from .devices import autocast_dtype
 
 #: What the setting `train.unet_storage` offers.
-CHOICES = ("as loaded", "fp8")
+CHOICES = AS_LOADED, FP8 = ("as loaded", "fp8")
 STORED = torch.float8_e4m3fn
 _LARGEST = torch.finfo(STORED).max
 #: Of an output without weights, or with ones so small that their scale would be zero.
@@ -38,7 +38,7 @@ def check(storage: str, device: torch.device, is_possible: bool) -> None:
     Args:
         is_possible: whether the host leaves its weights to us.
     """
-    if storage == CHOICES[0]:
+    if storage == AS_LOADED:
         return
     if not is_possible:
         raise SettingsError("train.unet_storage", "this host keeps its own weights; choose as loaded")
@@ -48,7 +48,7 @@ def check(storage: str, device: torch.device, is_possible: bool) -> None:
 
 def is_wanted(storage: str, device: torch.device) -> bool:
     """Tell whether weights on the device are to be stored; main memory would hold them twice."""
-    return storage != CHOICES[0] and device.type in _DEVICES
+    return storage != AS_LOADED and device.type in _DEVICES
 
 
 def can_be_stored(layer: nn.Module) -> bool:

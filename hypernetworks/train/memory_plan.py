@@ -95,9 +95,9 @@ def plan_memory(
     is_shared = denoiser.device.type == "cpu"
     copies = _TRAINED_COPIES + _GUARDED_COPIES if is_shared else 1 if settings.optimizer_on_cpu else _TRAINED_COPIES
     freed = encoder_bytes if settings.unload_encoders else 0
-    can_store = stored_layers.is_wanted(stored_layers.CHOICES[-1], denoiser.device)
+    can_store = stored_layers.is_wanted(stored_layers.FP8, denoiser.device)
     storable = denoiser.storable_bytes() or 0 if can_store else 0
-    stored = storable if settings.unet_storage != stored_layers.CHOICES[0] else 0
+    stored = storable if settings.unet_storage != stored_layers.AS_LOADED else 0
     there = free_bytes(denoiser.device) + freed + stored - denoiser.offloaded_bytes()
     free = max(0, there) // (ranks if is_shared else 1)
     kind = settings.checkpointing

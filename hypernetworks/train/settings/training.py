@@ -76,7 +76,7 @@ class TrainSettings(Settings):
         choices=("auto", *CHECKPOINTING),
     )
     unet_storage: str = setting(
-        "as loaded",
+        stored_layers.AS_LOADED,
         "U-Net in memory",
         "fp8 rounds its weights to eight bits during the run: half the memory of fp16, a little slower; afterwards it "
         "is as it was.",
