@@ -203,13 +203,17 @@ class SharedStore:
         return self._open()
 
     def _open(self) -> Any:
+        is_file = self._url.startswith("sqlite")
         with self._using():
-            return self._optuna.storages.RDBStorage(
+            storage = self._optuna.storages.RDBStorage(
                 self._url,
                 heartbeat_interval=int(BEAT_S),
                 grace_period=int(GRACE_S),
-                engine_kwargs={"connect_args": {"timeout": _PATIENCE_S}} if self._url.startswith("sqlite") else {},
+                engine_kwargs={"connect_args": {"timeout": _PATIENCE_S}} if is_file else {},
             )
+        if is_file:
+            _lock_from_the_start(storage.engine)
+        return storage
 
     @contextmanager
     def _using(self) -> Iterator[None]:
@@ -228,6 +232,18 @@ class SharedStore:
         except self._optuna.exceptions.UpdateFinishedTrialError:
             if said:
                 _log.warning(said, *given)
+
+
+def _lock_from_the_start(engine: Any) -> None:
+    """Let each transaction of SQLite lock the file before it reads, as other databases lock what they read.
+
+    SQLite has no locks for that: two workers would both find a trial free, and both take it.
+    """
+    event = importlib.import_module("sqlalchemy.event")
+    # Python's driver would begin transactions by itself, and only where something is written.
+    event.listen(engine, "connect", lambda connection, _record: setattr(connection, "isolation_level", None))
+    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+    engine.dispose()  # the connections that are open already
 
 
 def without_password(text: str) -> str:
