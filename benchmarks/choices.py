@@ -9,12 +9,14 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
 import torch
-from hypernetwork_workbench.hypernetworks.kernels import attention, onednn
+from hypernetwork_workbench.hypernetworks.kernels import attention, compiled, onednn
+from hypernetwork_workbench.hypernetworks.train.trainer import Trainer
 from torch import Tensor, nn
 
 from .clock import own_s
@@ -55,6 +57,7 @@ def _in_steps(case: Case, turns: int) -> Iterator[dict[str, Any]]:
                 attention, "_sdpa", plain_attention
             ),
             "torch's own layout of weights, not channels-last": lambda: _channels_last(unet),
+            "plain blocks, not compiled ones": lambda: compiled_blocks(trainer),
         }
         for name, other in others.items():
 
@@ -107,6 +110,18 @@ def _channels_last(unet: nn.Module) -> Iterator[None]:
         yield
     finally:
         unet.to(memory_format=torch.contiguous_format)
+
+
+@contextmanager
+def compiled_blocks(trainer: Trainer) -> Iterator[None]:
+    """Let the trainer compile the U-Net, on a CPU too."""
+    compiling = replace(trainer.computing, compiles=True)
+    with (
+        mock.patch.object(compiled, "_DEVICES", ("cpu", "cuda")),
+        mock.patch.object(compiled, "obstacle", return_value=""),
+        mock.patch.object(trainer, "computing", compiling),
+    ):
+        yield
 
 
 def two_networks(width: int, tokens: int) -> tuple[nn.ModuleList, Work, Work]:

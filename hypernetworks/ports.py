@@ -103,11 +103,13 @@ class Computing:
         attention: one of `attention_kernels.CHOICES`.
         checkpointing: "none", "attention" (the transformer blocks) or "all" (the residual blocks too).
         storage: how the weights rest, one of `stored_layers.CHOICES`; "fp8" rounds them.
+        compiles: whether blocks are compiled on a GPU.
     """
 
     attention: str = "auto"
     checkpointing: str = "none"
     storage: str = AS_LOADED
+    compiles: bool = False
 
 
 class Denoiser(Protocol):
@@ -122,6 +124,8 @@ class Denoiser(Protocol):
     #: Width of the vector in a conditioning; 0 where it has none.
     vector_width: int
     device: device
+    #: Whether it knows `Computing.compiles`.
+    can_compile: bool
     #: The dtype of its weights.
     dtype: torch.dtype
 

@@ -74,6 +74,8 @@ class Training:
 class PipelineDenoiser:
     """U-Net of a pipeline, moved to `device`; while a network trains in it, it is frozen, and then as it was."""
 
+    can_compile = False
+
     def __init__(self, parts: Parts, device: torch.device) -> None:
         self._unet = parts.unet.to(device)
         self._layers = layers_of(self._unet)

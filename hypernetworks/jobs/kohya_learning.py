@@ -34,6 +34,7 @@ SWITCHES: dict[str, tuple[Values, Values]] = {
     "use_8bit_adam": ({}, {"optimizer.name": "AdamW8bit"}),
     "use_lion_optimizer": ({}, {"optimizer.name": "Lion"}),
     "xformers": ({}, {"train.attention": "xformers"}),
+    "torch_compile": ({}, {"train.compile_unet": True}),
     "fp8_base": ({}, {"train.unet_storage": "fp8"}),
     "fp8_base_unet": ({}, {"train.unet_storage": "fp8"}),
 }

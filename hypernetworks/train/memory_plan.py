@@ -103,7 +103,7 @@ def plan_memory(
     kind = settings.checkpointing
     if kind == "auto":
         kind = _fitting(activations, free * _USABLE - copies * weights)
-    computing = Computing(settings.attention, kind, settings.unet_storage)
+    computing = Computing(settings.attention, kind, settings.unet_storage, settings.compile_unet)
     plan = MemoryPlan(computing, activations, copies * weights, free, not is_shared)
     savings = {
         "train.checkpointing=all": activations.of(kind) - activations.all if activations else 0,

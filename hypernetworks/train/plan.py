@@ -14,7 +14,7 @@ from ..data.dataset import Dataset
 from ..data.encoding import Cache
 from ..data.scan import read_dataset
 from ..embedding.vectors import Embeddings
-from ..kernels import attention, stored_layers
+from ..kernels import attention, compiled, stored_layers
 from ..network.hypernetwork import Hypernetwork
 from ..ports import Denoiser, PictureRequest, Ports
 from .memory_plan import MemoryPlan, plan_memory
@@ -235,6 +235,9 @@ def _check_computing(job: Job, denoiser: Denoiser, errors: ErrorCollector) -> No
         attention.kernel(job.train.attention, denoiser.device)
     with errors:
         stored_layers.check(job.train.unet_storage, denoiser.device, denoiser.storable_bytes() is not None)
+    with errors:
+        if job.train.compile_unet:
+            compiled.check(denoiser.device, denoiser.can_compile)
 
 
 def _check_outside(job: Job, ports: Ports, errors: ErrorCollector) -> None:

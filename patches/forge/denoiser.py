@@ -53,6 +53,8 @@ def check_checkpoint() -> None:
 class ForgeDenoiser(HostDenoiser):
     """U-Net of the loaded checkpoint, which the host's memory manager brings and takes."""
 
+    can_compile = False
+
     def __init__(self) -> None:
         check_checkpoint()
         patcher = backend.originals().unet

@@ -18,7 +18,7 @@ from ...hypernetworks.base.errors import TrainingError
 from ...hypernetworks.conditioning import Conditioning
 from ...hypernetworks.inference import has_dropout
 from ...hypernetworks.kernels import attention as attention_kernels
-from ...hypernetworks.kernels import stored_layers
+from ...hypernetworks.kernels import compiled, stored_layers
 from ...hypernetworks.kernels.devices import autocast_dtype
 from ...hypernetworks.kernels.memory import Activations
 from ...hypernetworks.network.hypernetwork import Hypernetwork
@@ -27,7 +27,7 @@ from ...hypernetworks.ports import Checkpoint, Computing, Ports, Progress
 from ...hypernetworks.train.noise import zero_terminal_snr
 from .. import backend, parts
 from ..patching import patch_set, switches
-from . import activation_memory, attention_layers, lean_layers, recomputing, temporary, unet_attention
+from . import activation_memory, attention_layers, compiled_blocks, lean_layers, recomputing, temporary, unet_attention
 from .conditioning import check, for_model, vector_width
 from .encoders import HostEncoder
 from .previews import HostPreviewer, find_sampler
@@ -86,6 +86,8 @@ def model_widths() -> tuple[int, ...]:
 class HostDenoiser:
     """U-Net of the loaded checkpoint."""
 
+    can_compile = True
+
     def __init__(self) -> None:
         model = shared.sd_model
         check(model)
@@ -97,6 +99,8 @@ class HostDenoiser:
         self.prediction = _PREDICTIONS.get(model.parameterization, model.parameterization)
         # The attention in training; previews use the host's own.
         self._attention: Callable[[], AbstractContextManager[None]] = nullcontext
+        #: Keeps what it has made while a picture of somebody else interrupts the training.
+        self._compiler = compiled.Compiler()
 
     @contextmanager
     def training(
@@ -120,6 +124,7 @@ class HostDenoiser:
                 temporary.training(model, network),
                 lean_layers.lean(model, self.device.type),
                 lean_layers.stored(model, computing.storage, self.device),
+                compiled_blocks.compiling(model, self._compiler if computing.compiles else None, self.device),
                 recomputing.checkpointed(model, computing.checkpointing, recomputation),
             ):
                 yield

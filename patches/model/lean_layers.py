@@ -18,12 +18,14 @@ from .folding import has_own_weights, lora_is_active
 
 #: Modules that define the forward of plain layers: torch's, and the host's LoRA, which does nothing without a LoRA.
 _PLAIN_FORWARDS = ("torch.nn.modules.linear", "torch.nn.modules.conv", "torch.nn.modules.normalization", "networks")
-_LIBRARIES = ("ldm.modules.attention", "sgm.modules.attention")
+#: Modules that define the blocks of transformers.
+ATTENTION_LIBRARIES = ("ldm.modules.attention", "sgm.modules.attention")
 _NORM_LIBRARIES = ("ldm.modules.diffusionmodules.util", "sgm.modules.diffusionmodules.util")
 #: Wraps gates and norms where the U-Net computes in another dtype than its weights have.
 _WRAPPED = "modules.sd_hijack_utils"
 #: What a U-Net takes and gives has at most this many channels.
 _LATENT_CHANNELS = 9
+_NORMS = (nn.GroupNorm, nn.LayerNorm)
 
 #: On other devices the gradient of a convolution may need more than the shape of its input.
 _DEVICES = ("cpu", "cuda", "mps")
@@ -119,26 +121,33 @@ def storable(unet: nn.Module) -> list[nn.Module]:
 
 def _frozen(layer: nn.Module, device_type: str) -> _Frozen | None:
     """Return the replacement of a layer's forward; None where it stays."""
-    if type(layer) is nn.Conv2d and _is_plain(layer):
+    if type(layer) is nn.Conv2d and is_plain(layer):
         return FrozenConvolution(layer)
-    if type(layer) is nn.Linear and device_type == "cpu" and _is_plain(layer):
+    if type(layer) is nn.Linear and device_type == "cpu" and is_plain(layer):
         return FrozenLinear(layer)
-    if device_type in _GATE_DEVICES and _is_plain_gate(layer):
+    if device_type in _GATE_DEVICES and is_plain_gate(layer):
         return FrozenGate(layer)
     return _frozen_norm(layer) if device_type in _NORM_DEVICES else None
 
 
 def _frozen_norm(layer: Any) -> _Frozen | None:
-    if getattr(layer, "bias", None) is None:
+    if not is_plain_norm(layer):
         return None
-    if type(layer) in (nn.GroupNorm, nn.LayerNorm) and _is_plain(layer):
-        return FrozenNorm(layer)
     # Also where the host upcasts: then the weights are in float32, and it casts them in each call.
-    is_casting = _is_from(layer, "GroupNorm32", _NORM_LIBRARIES) and _has_frozen_weights(layer)
-    return FrozenNorm(layer, casts=True) if is_casting else None
+    return FrozenNorm(layer, casts=type(layer) not in _NORMS)
 
 
-def _is_plain(layer: nn.Module) -> bool:
+def is_plain_norm(layer: Any) -> bool:
+    """Tell whether a layer is a norm of torch, or the host's in float32, whose weights take no gradient."""
+    if getattr(layer, "bias", None) is None:
+        return False
+    if type(layer) in _NORMS:
+        return is_plain(layer)
+    return _is_from(layer, "GroupNorm32", _NORM_LIBRARIES) and _has_frozen_weights(layer)
+
+
+def is_plain(layer: nn.Module) -> bool:
+    """Tell whether a layer computes as its class does, with weights that take no gradient."""
     return _has_frozen_weights(layer) and _has_plain_forward(layer)
 
 
@@ -166,10 +175,11 @@ def _is_from(layer: nn.Module, name: str, libraries: tuple[str, ...]) -> bool:
     )
 
 
-def _is_plain_gate(layer: nn.Module) -> bool:
+def is_plain_gate(layer: nn.Module) -> bool:
+    """Tell whether a layer is a GEGLU of the host, computed as its class does."""
     return (
-        _is_from(layer, "GEGLU", _LIBRARIES)
-        and "forward" not in vars(layer)
+        _is_from(layer, "GEGLU", ATTENTION_LIBRARIES)
+        and getattr(vars(layer).get("forward"), "is_equivalent", "forward" not in vars(layer))
         and not getattr(devices, "unet_needs_upcast", False)
     )
 

@@ -62,6 +62,7 @@ class FakeDenoiser:
     vector_width = 0
     device = torch.device("cpu")
     dtype = torch.float32
+    can_compile = True
 
     def offloaded_bytes(self) -> int:
         return 0

@@ -84,6 +84,14 @@ class TrainSettings(Settings):
         choices=stored_layers.CHOICES,
         needs_gpu=("fp8",),
     )
+    compile_unet: bool = setting(
+        False,
+        "Compile the U-Net",
+        "torch.compile makes faster code of its residual and feed-forward blocks, which takes minutes at the first "
+        "step of each size; for long runs.",
+        group=MEMORY,
+        needs_gpu=(True,),
+    )
     unload_encoders: bool = setting(
         True,
         "Unload VAE and text encoder",
@@ -135,6 +143,13 @@ class TrainSettings(Settings):
     rollback_halves_rate: bool = setting(
         False, "Roll-back halves the rate", "Continues with half the learning rate after a roll-back.", group=SAFETY
     )
+
+    @rule("compile_unet")
+    def _compiles_what_is_loaded(self) -> None:
+        if self.compile_unet and self.unet_storage != stored_layers.AS_LOADED:
+            raise SettingsError(
+                "compile_unet", f"is not possible with unet_storage {self.unet_storage}; choose one of the two"
+            )
 
     @rule("max_steps")
     def _ends(self) -> None:

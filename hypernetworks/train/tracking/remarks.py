@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ...data.dataset import Dataset
+from ...kernels import compiled
 from ...ports import Checkpoint, Denoiser, Ports
 from ..optim import own_rates
 from ..settings.job import Job
@@ -18,6 +19,7 @@ def of_plan(job: Job, training: Dataset, ports: Ports) -> tuple[str, ...]:
         _other_parts(ports.checkpoint),
         _idle_ranks(job, training, ranks),
         _too_small(ports.denoiser, training),
+        _compiled(job, ports.denoiser, training),
         training.anew(),
     )
     return (*_unused_rate(job), *(sentence for one in told for sentence in one))
@@ -58,3 +60,15 @@ def _too_small(denoiser: Denoiser, training: Dataset) -> tuple[str, ...]:
         f"SDXL knows pictures of about {_XL_PX} x {_XL_PX} pixels, and these have at most {largest.width_px} x "
         f"{largest.height_px}: raise data.width and data.height.",
     )
+
+
+def _compiled(job: Job, denoiser: Denoiser, training: Dataset) -> tuple[str, ...]:
+    """Return a sentence on how long compiling the U-Net takes where that is wanted, or why nothing here can do that."""
+    if not compiled.is_wanted(job.train.compile_unet, denoiser.device):
+        return ()
+    reason = compiled.obstacle(denoiser.device)
+    if reason:
+        return (f"The U-Net is not compiled: {reason}.",)
+    sizes = len({(kind.width_px, kind.height_px, kind.batch_size) for kind in training.kinds})
+    each = "" if sizes == 1 else f" with each of {sizes} sizes of pictures and batches"
+    return (f"The first step{each} compiles the U-Net, which takes minutes.",)

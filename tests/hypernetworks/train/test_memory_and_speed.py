@@ -11,6 +11,7 @@ import torch
 from hypernetwork_workbench.hypernetworks.base.errors import SettingsError
 from hypernetwork_workbench.hypernetworks.data.batches import StepBatches
 from hypernetwork_workbench.hypernetworks.data.encoding.latents import encode
+from hypernetwork_workbench.hypernetworks.kernels import compiled
 from hypernetwork_workbench.hypernetworks.kernels.memory import MB, Activations, PeakMemory, free_bytes
 from hypernetwork_workbench.hypernetworks.ports import Computing
 from hypernetwork_workbench.hypernetworks.train import memory_plan, offload, trainer
@@ -343,3 +344,29 @@ def test_a_host_that_keeps_its_own_weights_is_told_of_before_the_run(pictures, t
     monkeypatch.setattr(ports.denoiser, "storable_bytes", lambda: None)
     with pytest.raises(SettingsError, match=r"train\.unet_storage: this host keeps its own weights"):
         make_plan(job, ports)
+
+
+def test_a_host_whose_blocks_cannot_be_compiled_is_told_of_before_the_run(pictures, tmp_path, monkeypatch):
+    ports = fake_ports(tmp_path)
+    job = make_job(pictures, train__compile_unet=True)
+    make_plan(job, ports)
+    monkeypatch.setattr(ports.denoiser, "can_compile", False)
+    with pytest.raises(SettingsError, match=r"train\.compile_unet: this host's U-Net cannot be compiled"):
+        make_plan(job, ports)
+    make_plan(make_job(pictures), ports)
+
+
+def test_a_run_that_compiles_says_so_or_why_it_cannot(pictures, tmp_path, monkeypatch):
+    ports = fake_ports(tmp_path)
+    monkeypatch.setattr(compiled, "_DEVICES", ("cpu",))
+    monkeypatch.setattr(compiled, "obstacle", lambda device: "")
+    job = make_job(pictures, train__compile_unet=True)
+    assert "The first step compiles the U-Net, which takes minutes." in make_plan(job, ports).remarks
+    monkeypatch.setattr(compiled, "obstacle", lambda device: "nothing is here")
+    assert "The U-Net is not compiled: nothing is here." in make_plan(job, ports).remarks
+    assert not any("compile" in remark for remark in make_plan(make_job(pictures), ports).remarks)
+
+
+def test_weights_in_eight_bits_and_compiled_blocks_do_not_go_together(pictures):
+    with pytest.raises(SettingsError, match=r"train\.compile_unet: is not possible with unet_storage fp8"):
+        make_job(pictures, train__compile_unet=True, train__unet_storage="fp8")

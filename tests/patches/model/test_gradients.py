@@ -40,11 +40,11 @@ def batch(size=2):
     return NoisyBatch(noisy, torch.tensor([20, 900])[:size], conditioning, target)
 
 
-def gradients(denoiser, computing, structure=STRUCTURE):
-    """Gradients of two batches added up, as with gradient accumulation."""
+def gradients(denoiser, computing, structure=STRUCTURE, sizes=(2, 1)):
+    """Gradients of batches of these sizes added up, as with gradient accumulation."""
     network = Hypernetwork.create(structure, denoiser.widths, 0)
     with denoiser.training(network, computing):
-        for size in (2, 1):
+        for size in sizes:
             torch.manual_seed(size)
             diffusion_loss(denoiser, batch(size), LossSettings()).backward()
     return [parameter.grad for parameter in network.parameters()]
