@@ -17,7 +17,6 @@ from .folding import lora_is_active
 _RESIDUAL = ("ldm.modules.diffusionmodules.openaimodel", "sgm.modules.diffusionmodules.openaimodel")
 #: Switches of a residual block that make it another function.
 _OTHERWISE = ("updown", "use_scale_shift_norm", "exchange_temb_dims", "skip_t_emb")
-_NORMS = ("GroupNorm", "GroupNorm32")
 _log = logging.getLogger(__name__)
 
 _Found = tuple[compiled.Block, tuple[Any, ...], dict[str, Any]]
