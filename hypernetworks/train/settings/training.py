@@ -148,7 +148,8 @@ class TrainSettings(Settings):
     def _compiles_what_is_loaded(self) -> None:
         if self.compile_unet and self.unet_storage != stored_layers.AS_LOADED:
             raise SettingsError(
-                "compile_unet", f"is not possible with unet_storage {self.unet_storage}; choose one of the two"
+                "compile_unet",
+                f"is not possible with a U-Net in {self.unet_storage}; switch it off, or choose as loaded for that",
             )
 
     @rule("max_steps")

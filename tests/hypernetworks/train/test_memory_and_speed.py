@@ -375,5 +375,5 @@ def test_a_run_that_compiles_says_so_or_why_it_cannot(pictures, tmp_path, monkey
 
 
 def test_weights_in_eight_bits_and_compiled_blocks_do_not_go_together(pictures):
-    with pytest.raises(SettingsError, match=r"train\.compile_unet: is not possible with unet_storage fp8"):
+    with pytest.raises(SettingsError, match=r"train\.compile_unet: is not possible with a U-Net in fp8"):
         make_job(pictures, train__compile_unet=True, train__unet_storage="fp8")
