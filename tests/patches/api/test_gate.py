@@ -58,6 +58,8 @@ class Host:
                 probe.bind(("127.0.0.1", 0))
                 self.port = probe.getsockname()[1]
             app, _, _ = self.demo.launch(server_port=self.port, prevent_thread_lock=True, quiet=True)
+            # gradio leaves open what its queue calls itself by, which would be found in some test of another file.
+            app.add_event_handler("shutdown", self._close_queue)
         else:
             app = App.create_app(self.demo)
         app.user_middleware = [one for one in app.user_middleware if one.cls is not CORSMiddleware]
@@ -69,6 +71,9 @@ class Host:
             if is_served
             else TestClient(app, base_url=address, raise_server_exceptions=False)
         )
+
+    async def _close_queue(self):
+        await self.demo._queue.queue_client.aclose()
 
     def answer(self, path, body=None, method=None, **headers):
         """Return status and text."""
@@ -128,8 +133,7 @@ def start(host):
         if one.demo.is_running:
             one.demo.close(verbose=False)
         vars(one).clear()
-    # gradio leaves the connection to itself open: it goes here, and not in some test of another file.
-    gc.collect()
+    gc.collect()  # a connection that is left goes here
     vars(options).clear()
     vars(options).update(before)
 
