@@ -99,11 +99,11 @@ def feed_forward(x: Tensor, *weights: Tensor) -> Tensor:
 
 
 class Compiler:
-    """Compiles blocks for the shapes that they meet, and leaves them as they are once that fails.
+    """Compiles blocks for the shapes that they meet, and leaves the rest as they are once that fails.
 
     Attributes:
-        compiled: number of blocks and shapes that there is code for.
-        is_off: whether compiling has failed.
+        compiled: number of blocks and shapes that it has made code for.
+        is_off: whether compiling has failed; what has code by then keeps it.
     """
 
     def __init__(self) -> None:
@@ -116,11 +116,10 @@ class Compiler:
 
         Where there is none yet it is made now and tried in both passes, which takes seconds.
         """
-        if self.is_off:
-            return None
         key = (block.__name__, autocast_dtype(tensors[0].device), *numbers.values(), *map(_form, tensors))
         found = self._made.get(key)
-        if found is None and (found := self._make(block, tensors, numbers)) is not None:
+        # What ran as code must do so again where a checkpoint computes it a second time, also when others failed since.
+        if found is None and not self.is_off and (found := self._make(block, tensors, numbers)) is not None:
             self._made[key] = found
         return found
 
@@ -134,7 +133,7 @@ class Compiler:
         except Exception as error:  # a compiler may raise anything, and the run can do without
             self.is_off = True
             reason = str(error).strip().split("\n")[0] or type(error).__name__
-            _log.warning("The U-Net is not compiled, and steps are as slow as without: %s", reason)
+            _log.warning("Blocks of the U-Net that are not compiled yet stay as they are: %s", reason)
             _log.debug("What torch.compile raised:", exc_info=error)
             return None
         self.compiled += 1

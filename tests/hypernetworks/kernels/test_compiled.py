@@ -154,9 +154,27 @@ def test_a_compiler_that_fails_is_told_of_once_and_not_asked_again(monkeypatch, 
     compiler = compiled.Compiler()
     compare(compiler)
     told = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
-    assert told == ["The U-Net is not compiled, and steps are as slow as without: no compiler here"]
+    assert told == ["Blocks of the U-Net that are not compiled yet stay as they are: no compiler here"]
     assert len(asked) == 1
     assert compiler.is_off
+
+
+def test_what_a_checkpoint_computed_as_code_is_code_again_though_another_block_failed_meanwhile(monkeypatch):
+    monkeypatch.setattr(compiled, "BACKEND", "aot_eager")
+    compiler, forwards = compiled.Compiler(), []
+    for block, function, numbers, _ in blocks():
+        forwards.append(compiled.CompiledBlock(compiler, function, tuple(block.layers), numbers, block.forward))
+    widening, keeping, _ = forwards
+    _, _, _, (picture, embedding) = next(blocks())
+    first = picture.clone().requires_grad_()
+    found = checkpoint(keeping, first * 1.0, embedding, use_reentrant=False)
+    monkeypatch.setattr(compiled, "BACKEND", "none of this name")
+    found = checkpoint(widening, found, embedding, use_reentrant=False)
+    assert (compiler.compiled, compiler.is_off) == (1, True)
+    (gradient,) = torch.autograd.grad(found.square().sum(), first)
+    plain = first.detach().clone().requires_grad_()
+    expected = widening._plain(keeping._plain(plain, embedding), embedding)
+    assert_near([gradient], torch.autograd.grad(expected.square().sum(), plain))
 
 
 def test_a_full_gpu_is_no_failure_of_the_compiler(monkeypatch):
