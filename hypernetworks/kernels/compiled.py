@@ -128,11 +128,12 @@ class Compiler:
         try:
             made: Block = torch.compile(_twin(block), dynamic=False, fullgraph=True, backend=BACKEND)
             _try(made, tensors, numbers)
-        except torch.cuda.OutOfMemoryError:
-            raise
         except Exception as error:  # a compiler may raise anything, and the run can do without
+            cause = _cause(error)
+            if isinstance(cause, torch.cuda.OutOfMemoryError):
+                raise cause from None
             self.is_off = True
-            reason = str(error).strip().split("\n")[0] or type(error).__name__
+            reason = str(cause).strip().split("\n")[0] or type(cause).__name__
             _log.warning("Blocks of the U-Net that are not compiled yet stay as they are: %s", reason)
             _log.debug("What torch.compile raised:", exc_info=error)
             return None
@@ -143,6 +144,13 @@ class Compiler:
             time.monotonic() - started,
         )
         return made
+
+
+def _cause(error: BaseException) -> BaseException:
+    """Return what a backend raised, which torch hands on within an error of its own whose first line says nothing."""
+    while isinstance(inner := getattr(error, "inner_exception", None), BaseException):
+        error = inner
+    return error
 
 
 def _form(tensor: Tensor) -> Hashable:

@@ -186,6 +186,25 @@ def test_a_full_gpu_is_no_failure_of_the_compiler(monkeypatch):
         compare(compiled.Compiler())
 
 
+def test_what_a_backend_says_is_told_and_not_what_torch_wraps_it_in(monkeypatch, caplog):
+    def failing(_graph, _inputs):
+        raise RuntimeError("no compiler here\nand many lines on why")
+
+    monkeypatch.setattr(compiled, "BACKEND", failing)
+    compare(compiled.Compiler())
+    told = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+    assert told == ["Blocks of the U-Net that are not compiled yet stay as they are: no compiler here"]
+
+
+def test_a_gpu_that_is_full_within_a_backend_is_no_failure_of_the_compiler_either(monkeypatch):
+    def full(_graph, _inputs):
+        raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(compiled, "BACKEND", full)
+    with pytest.raises(torch.cuda.OutOfMemoryError):
+        compare(compiled.Compiler())
+
+
 def test_where_the_host_casts_by_itself_its_own_forwards_run(monkeypatch):
     compiles = counting(monkeypatch)
     block = FeedForward().to(torch.bfloat16)
