@@ -17,6 +17,8 @@ from .folding import lora_is_active
 _RESIDUAL = ("ldm.modules.diffusionmodules.openaimodel", "sgm.modules.diffusionmodules.openaimodel")
 #: Switches of a residual block that make it another function.
 _OTHERWISE = ("updown", "use_scale_shift_norm", "exchange_temb_dims", "skip_t_emb")
+#: Where torch keeps hooks of a layer, which run only if its block calls it.
+_HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 _log = logging.getLogger(__name__)
 
 _Found = tuple[compiled.Block, tuple[Any, ...], dict[str, Any]]
@@ -47,12 +49,24 @@ def compiling(unet: nn.Module, compiler: compiled.Compiler | None, device: torch
 
 def _compilable(block: nn.Module) -> _Found | None:
     """Return what the block computes, the layers whose weights it takes and its numbers; None where that is unknown."""
-    if "forward" in vars(block):
+    if "forward" in vars(block) or _is_hooked_into(block):
         return None
     kind, origin = type(block).__name__, getattr(type(block).forward, "__module__", "")
-    if kind == "ResBlock" and origin in _RESIDUAL:
+    if kind == "ResBlock" and origin in _RESIDUAL and _computes_as_its_library(block):
         return _residual(block)
     return _feed_forward(block) if kind == "FeedForward" and origin in lean_layers.ATTENTION_LIBRARIES else None
+
+
+def _is_hooked_into(block: nn.Module) -> bool:
+    """Tell whether others want to know of, or change, what layers within the block take or give."""
+    inside = (layer for layer in block.modules() if layer is not block)
+    return any(getattr(layer, hooks, None) for layer in inside for hooks in _HOOKS)
+
+
+def _computes_as_its_library(block: Any) -> bool:
+    """Tell whether what the forward of a residual block calls is as the library has it."""
+    inner = getattr(type(block), "_forward", type(block).forward)
+    return "_forward" not in vars(block) and getattr(inner, "__module__", "") in _RESIDUAL
 
 
 def _residual(block: Any) -> _Found | None:
@@ -81,6 +95,8 @@ def _feed_forward(block: Any) -> _Found | None:
 
 def _kind(layer: Any) -> str:
     """Return what a layer of a block is, a convolution by the side of its kernel; empty for all that is not known."""
+    if not getattr(vars(layer).get("forward"), "is_equivalent", "forward" not in vars(layer)):
+        return ""
     if type(layer) is nn.Identity or (type(layer) is nn.Dropout and not (layer.training and layer.p)):
         return "nothing"
     if type(layer) is nn.SiLU:

@@ -98,13 +98,35 @@ def _learning(block):
     block.in_layers[2].weight.requires_grad_(True)
 
 
-@pytest.mark.parametrize("change", [_other_activation, _with_dropout, _scales, _strided, _tiling, _learning])
+def _hooked(block):
+    block.in_layers[2]._forward_hooks = {0: lambda layer, inputs, output: 2 * output}
+
+
+def _hooked_before(block):
+    block.emb_layers._forward_pre_hooks = {0: lambda layer, inputs: None}
+
+
+def _of_its_own(block):
+    block._forward = lambda x, embedding: x
+
+
+def _other_forward_of_a_layer(block):
+    block.in_layers[1].forward = torch.sigmoid
+
+
+CHANGES = [
+    *(_other_activation, _with_dropout, _scales, _strided, _tiling, _learning),
+    *(_hooked, _hooked_before, _of_its_own, _other_forward_of_a_layer),
+]
+
+
+@pytest.mark.parametrize("change", CHANGES)
 def test_a_block_that_is_another_function_stays_as_it_is(patched, as_gpu, change):
     from hypernetwork_workbench.patches.model import compiled_blocks
 
     unet = patched.model.model.diffusion_model.requires_grad_(False)
     name, block = next((name, one) for name, one in unet.named_modules() if type(one).__name__ == "ResBlock")
-    parts = [layer for part in (block.in_layers, block.out_layers) for layer in part]
+    parts = [block.emb_layers, *(layer for part in (block.in_layers, block.out_layers) for layer in part)]
     before, stored = [dict(vars(part)) for part in (block, *parts)], (list(block.in_layers), list(block.out_layers))
     try:
         assert compiled_blocks._compilable(block) is not None
@@ -119,6 +141,15 @@ def test_a_block_that_is_another_function_stays_as_it_is(patched, as_gpu, change
                 part[number] = layer
         block.requires_grad_(False)
         assert compiled_blocks._compilable(block) is not None
+
+
+def test_a_class_that_others_changed_stays_as_it_is(denoiser, unet, monkeypatch):
+    kind = next(type(one) for one in unet.modules() if type(one).__name__ == "ResBlock")
+    monkeypatch.setattr(kind, "_forward", lambda block, x, embedding: x)
+    names = forwards(unet, denoiser)
+    modules = dict(unet.named_modules())
+    assert names
+    assert {type(modules[name]).__name__ for name in names} == {"FeedForward"}
 
 
 def test_a_lora_at_work_keeps_it_from_being_done(denoiser, unet, monkeypatch, caplog):
