@@ -98,6 +98,10 @@ def feed_forward(x: Tensor, *weights: Tensor) -> Tensor:
     return functional.linear(passed * functional.gelu(gate), weights[2], weights[3])
 
 
+#: The code of all runs of this process: torch lets go of none, and a later run would make, and keep, the same again.
+_MADE: dict[Hashable, Block] = {}
+
+
 class Compiler:
     """Compiles blocks for the shapes that they meet, and leaves the rest as they are once that fails.
 
@@ -109,18 +113,18 @@ class Compiler:
     def __init__(self) -> None:
         self.compiled = 0
         self.is_off = False
-        self._made: dict[Hashable, Block] = {}
 
     def made(self, block: Block, tensors: tuple[Tensor, ...], numbers: dict[str, Any]) -> Block | None:
         """Return code for `block` on tensors such as these; None where there can be none.
 
-        Where there is none yet it is made now and tried in both passes, which takes seconds.
+        Where there is none yet, from this run or another, it is made now and tried in both passes, which takes seconds.
         """
-        key = (block.__name__, autocast_dtype(tensors[0].device), *numbers.values(), *map(_form, tensors))
-        found = self._made.get(key)
+        switches = _switches(tensors[0].device)
+        key = (block.__name__, BACKEND, *switches, *numbers.values(), *map(_form, tensors))
+        found = _MADE.get(key)
         # What ran as code must do so again where a checkpoint computes it a second time, also when others failed since.
         if found is None and not self.is_off and (found := self._make(block, tensors, numbers)) is not None:
-            self._made[key] = found
+            _MADE[key] = found
         return found
 
     def _make(self, block: Block, tensors: tuple[Tensor, ...], numbers: dict[str, Any]) -> Block | None:
@@ -155,7 +159,12 @@ def _cause(error: BaseException) -> BaseException:
 
 def _form(tensor: Tensor) -> Hashable:
     """Return all of a tensor that code for it depends on."""
-    return tensor.shape, tensor.stride(), tensor.dtype, tensor.requires_grad
+    return tensor.shape, tensor.stride(), tensor.dtype, tensor.device, tensor.requires_grad
+
+
+def _switches(device: torch.device) -> tuple[Hashable, ...]:
+    """Return switches of torch whose change makes code useless; torch would make it anew, without a trial."""
+    return autocast_dtype(device), torch.are_deterministic_algorithms_enabled()
 
 
 def _twin(block: Any) -> FunctionType:

@@ -99,7 +99,7 @@ class HostDenoiser:
         self.prediction = _PREDICTIONS.get(model.parameterization, model.parameterization)
         # The attention in training; previews use the host's own.
         self._attention: Callable[[], AbstractContextManager[None]] = nullcontext
-        #: Keeps what it has made while a picture of somebody else interrupts the training.
+        #: One for the run: where compiling has failed it stays off when a picture of somebody else has interrupted it.
         self._compiler = compiled.Compiler()
 
     @contextmanager

@@ -20,6 +20,11 @@ NORMS = {"groups": (GROUPS, GROUPS), "eps": (1e-5, 1e-6)}
 GPU = torch.device("cuda")
 
 
+@pytest.fixture(autouse=True)
+def nothing_is_made_yet(monkeypatch):
+    monkeypatch.setattr(compiled, "_MADE", {})
+
+
 class Residual(nn.Module):
     """A residual block as the U-Nets have them, in torch's own layers."""
 
@@ -130,6 +135,35 @@ def test_each_shape_is_compiled_once_and_for_gradients_only(monkeypatch):
     assert compiles[0].__code__ is not compiles[1].__code__, "torch keeps few pieces of code for each function"
 
 
+def test_a_later_run_takes_the_code_of_an_earlier_one(monkeypatch):
+    compiles = counting(monkeypatch)
+    first = compiled.Compiler()
+    compare(first)
+    second = compiled.Compiler()
+    compare(second)
+    assert (len(compiles), first.compiled, second.compiled) == (3, 3, 0)
+    monkeypatch.setattr(compiled, "BACKEND", "another")
+    compare(second)
+    assert second.compiled == 3
+
+
+def test_code_is_of_its_device_and_of_the_switches_it_was_made_under(monkeypatch):
+    compiles = counting(monkeypatch)
+    compiler, device = compiled.Compiler(), torch.device("cpu")
+
+    def made():
+        x, first, second = torch.ones(1, 5, 8), torch.ones(48, 8), torch.ones(8, 24)
+        tensors = (x, first, torch.ones(48), second, torch.ones(8))
+        assert compiler.made(compiled.feed_forward, tuple(one.to(device) for one in tensors), {}) is not None
+        return len(compiles)
+
+    assert (made(), made()) == (1, 1)
+    device = torch.device("meta")
+    assert (made(), made()) == (2, 2)
+    monkeypatch.setattr(torch, "are_deterministic_algorithms_enabled", lambda: True)
+    assert (made(), made()) == (3, 3)
+
+
 def test_the_trial_leaves_a_checkpoint_around_it_and_random_numbers_alone(monkeypatch):
     monkeypatch.setattr(compiled, "BACKEND", "aot_eager")
     block, function, numbers, inputs = next(blocks())
@@ -168,7 +202,7 @@ def test_what_a_checkpoint_computed_as_code_is_code_again_though_another_block_f
     _, _, _, (picture, embedding) = next(blocks())
     first = picture.clone().requires_grad_()
     found = checkpoint(keeping, first * 1.0, embedding, use_reentrant=False)
-    monkeypatch.setattr(compiled, "BACKEND", "none of this name")
+    monkeypatch.setattr(torch, "compile", None)
     found = checkpoint(widening, found, embedding, use_reentrant=False)
     assert (compiler.compiled, compiler.is_off) == (1, True)
     (gradient,) = torch.autograd.grad(found.square().sum(), first)

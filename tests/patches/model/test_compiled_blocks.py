@@ -30,6 +30,7 @@ def as_gpu(monkeypatch):
     monkeypatch.setattr(compiled, "_DEVICES", ("cpu", "cuda"))
     monkeypatch.setattr(compiled, "obstacle", lambda device: "")
     monkeypatch.setattr(compiled, "BACKEND", "eager")
+    monkeypatch.setattr(compiled, "_MADE", {})
 
 
 @pytest.fixture
