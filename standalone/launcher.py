@@ -16,6 +16,8 @@ from .environment import Environment, SetupError
 
 ROOT = Path(__file__).resolve().parents[1]
 COMMANDS = ("serve", "train", "tune", "queue", "dataset", "test", "bench")
+#: How often a thread of torch on a CPU looks for work, in libgomp's turns, before it sleeps: some microseconds.
+_SPINS = "4000"
 _MEASURES = re.compile(r"^def measure\(", re.MULTILINE)
 HELP = """\
 python3 launch.py [serve] [options]        start the page on 127.0.0.1:7860 (serve --help lists its options)
@@ -48,6 +50,7 @@ def main(argv: Sequence[str]) -> int:
         if command == "help":
             sys.stdout.write(HELP.format(benchmarks=", ".join(benchmarks())))
             return 0
+        let_threads_sleep()
         environment = Environment(ROOT)
         environment.ensure(with_tests=command == "test", say=_say)
         if not environment.is_running():
@@ -59,6 +62,16 @@ def main(argv: Sequence[str]) -> int:
     except KeyboardInterrupt:
         _say("Stopped.")
         return 130
+
+
+def let_threads_sleep() -> None:
+    """Let torch's threads on a CPU sleep soon where they wait for each other, unless the user has set how they wait.
+
+    They hold their cores for milliseconds otherwise, after each of the many small calls of a step, and the thread that
+    is waited for gets none on a machine that does other work. To be called before torch is imported.
+    """
+    if "OMP_WAIT_POLICY" not in os.environ:
+        os.environ.setdefault("GOMP_SPINCOUNT", _SPINS)
 
 
 def read_command(argv: Sequence[str]) -> tuple[str, list[str]]:

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+import types
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -213,6 +214,30 @@ def test_the_command_runs_in_the_environment_with_the_root_first_on_its_path(che
     assert served.stdout.split() == ["serve", "['--port',", "'7861']", str(checkout.root), str(checkout.root / ".venv")]
     trained = checkout.run("train", "job.toml", "--resume")
     assert trained.stdout.startswith("main ['job.toml', '--resume']")
+
+
+@pytest.mark.parametrize(
+    ("told", "waiting"),
+    [
+        ({}, ("4000", None)),
+        ({"GOMP_SPINCOUNT": "7"}, ("7", None)),
+        ({"OMP_WAIT_POLICY": "ACTIVE"}, (None, "ACTIVE")),
+    ],
+)
+def test_threads_of_a_command_sleep_soon_unless_the_user_says_how_they_wait(
+    monkeypatch: pytest.MonkeyPatch, told: dict[str, str], waiting: tuple[str | None, str | None]
+):
+    names = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")
+    for name in names:
+        monkeypatch.setenv(name, told.get(name, ""))  # what is set by the command goes with the test
+        if name not in told:
+            monkeypatch.delenv(name)
+    seen = []
+    ready = types.SimpleNamespace(ensure=lambda **_given: None, is_running=lambda: True)
+    monkeypatch.setattr(launcher, "Environment", lambda _root: ready)
+    monkeypatch.setattr(launcher, "_run", lambda *_given: seen.append(tuple(map(os.environ.get, names))) or 0)
+    assert launcher.main(["train", "job.toml"]) == 0
+    assert seen == [waiting]
 
 
 def spent_s() -> float:
