@@ -96,15 +96,30 @@ def test_every_benchmark_is_described():
 
 def test_the_table_of_memory_has_the_numbers_that_were_kept():
     """They are counted, so that a change of what a step keeps shows in the next run of the command."""
-    text = (sources.ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8")
-    kept = json.loads((sources.ROOT / "benchmarks" / "results" / "memory-cpu.json").read_text(encoding="utf-8"))
-    section = text.partition("\n## memory\n")[2].partition("\n## ")[0]
-    table = {name: [cell for cell in cells if cell] for name, *cells in _rows(section)}
-    assert [*table] == [_spelt(case["estimate of"]) for case in kept["cases"]]
-    for case in kept["cases"]:
+    rows, kept = _table_and_cases("memory")
+    table = {name: [cell for cell in cells if cell] for name, *cells in rows}
+    assert [*table] == [_spelt(case["estimate of"]) for case in kept]
+    for case in kept:
         assert table[_spelt(case["estimate of"])] == [
             str(case[kind]) for kind in ("none", "attention", "all") if kind in case
         ]
+
+
+def test_the_table_of_the_start_has_the_numbers_that_were_kept():
+    rows, kept = _table_and_cases("startup")
+    assert len(rows) == len(kept)
+    for (what, seconds, processor_s, wanted), case in zip(rows, kept, strict=True):
+        assert what.split(",")[0] == case["what"].split(",")[0]
+        for told, value in ((seconds, case["seconds"]), (processor_s, case["processor_seconds"])):
+            assert float(told.split()[0]) == pytest.approx(value, rel=0.01)
+        assert case["seconds"] < float(wanted.removeprefix("under "))
+
+
+def _table_and_cases(name):
+    """Return the rows of a section of the table, and the cases that its command kept."""
+    text = (sources.ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8")
+    kept = json.loads((sources.ROOT / "benchmarks" / "results" / f"{name}-cpu.json").read_text(encoding="utf-8"))
+    return _rows(text.partition(f"\n## {name}\n")[2].partition("\n## ")[0]), kept["cases"]
 
 
 def _rows(section):
