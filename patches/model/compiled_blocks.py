@@ -12,7 +12,7 @@ from torch import nn
 
 from ...hypernetworks.kernels import compiled
 from . import lean_layers
-from .folding import lora_is_active
+from .folding import has_own_forward, lora_is_active
 
 _RESIDUAL = ("ldm.modules.diffusionmodules.openaimodel", "sgm.modules.diffusionmodules.openaimodel")
 #: Switches of a residual block that make it another function.
@@ -95,7 +95,7 @@ def _feed_forward(block: Any) -> _Found | None:
 
 def _kind(layer: Any) -> str:
     """Return what a layer of a block is, a convolution by the side of its kernel; empty for all that is not known."""
-    if not getattr(vars(layer).get("forward"), "is_equivalent", "forward" not in vars(layer)):
+    if not has_own_forward(layer):
         return ""
     if type(layer) is nn.Identity or (type(layer) is nn.Dropout and not (layer.training and layer.p)):
         return "nothing"

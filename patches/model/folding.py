@@ -82,11 +82,16 @@ def is_foldable(linear: nn.Linear) -> bool:
     )
 
 
+def has_own_forward(layer: nn.Module) -> bool:
+    """Tell whether a layer computes what its class does, be it by another forward of ours."""
+    forward = vars(layer).get("forward")
+    return forward is None or getattr(forward, "is_equivalent", False)
+
+
 def has_own_weights(layer: nn.Module) -> bool:
     """Tell whether a layer computes with its weight and bias as they are, without another forward."""
-    forward = vars(layer).get("forward")
     return (
-        (forward is None or getattr(forward, "is_equivalent", False))
+        has_own_forward(layer)
         and set(layer._parameters) == {"weight", "bias"}
         and getattr(layer.weight, "dtype", None) in _DTYPES
         and getattr(layer, "fp16_weight", None) is None

@@ -14,7 +14,7 @@ from ...hypernetworks.base.errors import SettingsError
 from ...hypernetworks.kernels import stored_layers
 from ...hypernetworks.kernels.frozen_layers import FrozenConvolution, FrozenGate, FrozenLinear
 from ...hypernetworks.kernels.frozen_norms import FrozenNorm
-from .folding import has_own_weights, lora_is_active
+from .folding import has_own_forward, has_own_weights, lora_is_active
 
 #: Modules that define the forward of plain layers: torch's, and the host's LoRA, which does nothing without a LoRA.
 _PLAIN_FORWARDS = ("torch.nn.modules.linear", "torch.nn.modules.conv", "torch.nn.modules.normalization", "networks")
@@ -179,7 +179,7 @@ def is_plain_gate(layer: nn.Module) -> bool:
     """Tell whether a layer is a GEGLU of the host, computed as its class does."""
     return (
         _is_from(layer, "GEGLU", ATTENTION_LIBRARIES)
-        and getattr(vars(layer).get("forward"), "is_equivalent", "forward" not in vars(layer))
+        and has_own_forward(layer)
         and not getattr(devices, "unet_needs_upcast", False)
     )
 

@@ -10,7 +10,7 @@ import pytest
 from benchmarks.startup import waiting
 
 SERVER = """
-import http.server, sys, threading, time
+import http.server, sys, time
 time.sleep(0.3)
 class Page(http.server.BaseHTTPRequestHandler):
     def do_GET(self):

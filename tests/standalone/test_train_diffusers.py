@@ -317,6 +317,8 @@ def test_the_command_names_its_argument_and_writes_nothing(command: Any, job: Pa
         (["--diffusers", "{job}"], "--diffusers: {job} is not a folder: checkpoints in one file are for --ckpt"),
         (["--set", "preview.sampler=DPM++ 3M SDE"], "preview.sampler: must be one of Euler a, Euler, "),
         (["--set", "embedding.trains=embedding"], "embedding.trains: embeddings cannot be trained in this host"),
+        (["--set", "train.unet_storage=fp8"], "train.unet_storage: this host keeps its own weights"),
+        (["--set", "train.compile_unet=true"], "train.compile_unet: this host's U-Net cannot be compiled"),
         (["--data-dir", "{job}/below"], "--data-dir: {job}/below cannot be used: "),
     ],
 )

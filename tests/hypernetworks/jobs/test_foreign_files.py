@@ -261,6 +261,8 @@ def learnt(**options):
             {"optimizer.name": "AdaFactor", "optimizer.arguments": "scale_parameter=True, relative_step=False"},
         ),
         ({"use_8bit_adam": True}, {"optimizer.name": "AdamW8bit"}),
+        ({"fp8_base": True}, {"train.unet_storage": "fp8"}),
+        ({"torch_compile": True}, {"train.compile_unet": True}),
         (
             {"lr_scheduler": "cosine_with_restarts", "lr_scheduler_num_cycles": 3},
             {"schedule.kind": "cosine_with_restarts", "schedule.cycles": 3},

@@ -368,7 +368,9 @@ def test_a_run_that_compiles_says_so_or_why_it_cannot(pictures, tmp_path, monkey
     monkeypatch.setattr(compiled, "_DEVICES", ("cpu",))
     monkeypatch.setattr(compiled, "obstacle", lambda device: "")
     job = make_job(pictures, train__compile_unet=True)
-    assert "The first step compiles the U-Net, which takes minutes." in make_plan(job, ports).remarks
+    plan = make_plan(job, ports)
+    assert "The first step compiles the U-Net, which takes minutes." in plan.remarks
+    assert plan.memory.computing.compiles
     monkeypatch.setattr(compiled, "obstacle", lambda device: "nothing is here")
     assert "The U-Net is not compiled: nothing is here." in make_plan(job, ports).remarks
     assert not any("compile" in remark for remark in make_plan(make_job(pictures), ports).remarks)

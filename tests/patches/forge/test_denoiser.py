@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
-from hypernetwork_workbench.hypernetworks.base.errors import TrainingError
+from hypernetwork_workbench.hypernetworks.base.errors import SettingsError, TrainingError
 from hypernetwork_workbench.hypernetworks.network.hypernetwork import Hypernetwork
 from hypernetwork_workbench.hypernetworks.ports import Computing
+from hypernetwork_workbench.hypernetworks.train.plan import make_plan
+from hypernetwork_workbench.hypernetworks.train.settings.job import Job
 from torch import nn
 
 from tests.patches.model.test_gradients import STRUCTURE, assert_same, batch, gradients
+from tests.support.fake_ports import fake_ports
+from tests.support.runs import draw_pictures
 from tests.support.tiny_checkpoint import WIDTHS
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    return draw_pictures(tmp_path / "pictures")
 
 
 @pytest.fixture
@@ -31,6 +42,21 @@ def denoiser(expected, forge):
 @pytest.fixture
 def unet(forge):
     return forge[0].forge_objects.unet.model.diffusion_model
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"unet_storage": "fp8"}, r"train\.unet_storage: this host keeps its own weights"),
+        ({"compile_unet": True}, r"train\.compile_unet: this host's U-Net cannot be compiled"),
+    ],
+)
+def test_what_is_not_done_to_the_weights_of_this_host_is_refused(pictures, tmp_path, denoiser, settings, sentence):
+    ports = replace(fake_ports(tmp_path), denoiser=denoiser)
+    tables = {"data": {"folder": str(pictures)}, "output": {"name": "one"}}
+    make_plan(Job.from_mapping(tables), ports)
+    with pytest.raises(SettingsError, match=sentence):
+        make_plan(Job.from_mapping({**tables, "train": settings}), ports)
 
 
 @pytest.mark.parametrize("checkpointing", ["none", "attention", "all"])
