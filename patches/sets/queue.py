@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib
 import inspect
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,21 @@ from .host_training import api_is_on
 
 _LOCK, _OWN_LOCK = "modules.fifo_lock:FIFOLock", "modules.call_queue:FIFOLock"
 _STATE, _OWN_STATE = "modules.shared_state:State", "modules.shared:State"
+
+
+class ForgottenHolder:
+    """A part that lets whoever has the queue be forgotten when the set goes: nobody tells of the end of it any more."""
+
+    is_installed = is_needed = True
+
+    def install(self) -> None:
+        """Do nothing: who has the queue by then is not known, and tells that it leaves."""
+
+    def uninstall(self) -> None:
+        """Forget it, as the switch does that takes the set away, which has the queue itself while it does."""
+        module = sys.modules.get(f"{__package__.rpartition('.')[0]}.runs.turns")
+        if module is not None:
+            module.turns.leave()
 
 
 def _of_queue(lock: Any) -> bool:
@@ -158,6 +174,7 @@ patch_set = PatchSet(
     "queue",
     "Interrupt never ends a run of another tab, and jobs are let in between its steps",
     [
+        ForgottenHolder(),
         Patch(f"{_LOCK}.__exit__", _make_exit, f"{_OWN_LOCK}.__exit__"),
         Patch(f"{_LOCK}.__enter__", _make_enter, f"{_OWN_LOCK}.__enter__"),
         Patch("modules.progress:add_task_to_queue", _make_add),

@@ -208,6 +208,20 @@ def test_a_run_that_would_lose_its_path_is_ended_first_and_another_set_leaves_it
         settings.set(switches.MASTER, True)
 
 
+@pytest.mark.parametrize("name", ["queue", None])
+def test_who_switches_the_queue_off_does_not_keep_it(settings, host, name):
+    from hypernetwork_workbench.patches.patching import switches
+    from hypernetwork_workbench.patches.runs.turns import turns
+
+    key, state = switches.MASTER if name is None else switches.switch(SETS[name]), host.module("shared").state
+    settings.set(key, False)
+    settings.set(key, True)
+    with turns.kept():  # as for Check, which has not the queue
+        state.interrupt()
+    assert state.interrupted
+    state.interrupted = False
+
+
 def test_training_is_refused_before_anything_is_read(settings):
     from hypernetwork_workbench.hypernetworks.base.errors import TrainingError
     from hypernetwork_workbench.patches.model import host as host_side
