@@ -10,6 +10,8 @@ import numpy as np
 from hypernetwork_workbench.examples.shapes import captions, draw, judge, unseen
 from PIL import Image
 
+from . import reading
+
 _SIZE = (64, 64)
 _TRAINING_SEED, _PLACE_SEED, _FRESH_SEED, _TIMES = 111, 11, 90_210, 4
 
@@ -46,7 +48,7 @@ class Style:
 
 
 def _of(style: unseen.Unseen) -> Style:
-    return Style(style.name, style.draw, lambda picture, caption: judge.follows_in(picture, caption, style))
+    return Style(style.name, style.draw, lambda picture, caption: reading.follows(picture, caption, style))
 
 
 NIGHT = Style("night", lambda *what: draw.draw(*what, draw.NIGHT_STYLE), judge.follows)

@@ -14,7 +14,6 @@ from .captions import parse
 from .draw import Placement, corners
 from .palette import COLOURS, SHAPES, paint
 from .regions import close_gaps, distance_to_edge, largest_region
-from .unseen import Unseen
 
 Mask = NDArray[np.bool_]
 Levels = NDArray[np.float64]
@@ -63,36 +62,6 @@ def judge(picture: Image.Image) -> Verdict:
         float(columns.mean() + 0.5) / region.shape[1],
         float(rows.mean() + 0.5) / region.shape[0],
     )
-
-
-def judge_in(picture: Image.Image, style: Unseen) -> Verdict:
-    """Return colour, shape and place of what is painted in the levels that a style has for its shapes.
-
-    Each pixel goes to the level that it is nearest to; the colour with the largest region is that of the shape.
-    """
-    levels = np.asarray(picture.convert("RGB"), dtype=np.float64)
-    names = [name for name, fills in style.fills.items() for _ in fills]
-    known = np.array([*(fill for fills in style.fills.values() for fill in fills), *style.others], dtype=np.float64)
-    owner = np.linalg.norm(levels[:, :, None] - known, axis=3).argmin(axis=2)
-    best, colour = np.zeros(levels.shape[:2], dtype=np.bool_), ""
-    for name in style.fills:
-        own = [number for number, one in enumerate(names) if one == name]
-        mask = close_gaps(np.isin(owner, own), 1)
-        region = largest_region(mask) if mask.any() else best
-        if region.sum() > best.sum():
-            best, colour = region, name
-    if best.sum() < SMALLEST * best.size:
-        return NOTHING
-    rows, columns = np.nonzero(best)
-    shape, overlap = _best_shape(best)
-    x, y = (float(one.mean() + 0.5) / side for one, side in zip((columns, rows), best.shape[::-1], strict=True))
-    return Verdict(colour, shape if overlap >= MIN_OVERLAP else None, overlap, x, y)
-
-
-def follows_in(picture: Image.Image, caption: str, style: Unseen) -> bool:
-    """Tell whether the picture in this style shows the colour and the shape that the caption names."""
-    verdict, wanted = judge_in(picture, style), parse(caption)
-    return verdict.colour == wanted.colour and verdict.shape == wanted.shape
 
 
 def follows(picture: Image.Image, caption: str) -> bool:
