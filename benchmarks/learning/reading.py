@@ -36,11 +36,14 @@ class Reading:
 
     Attributes:
         likeness: correlation with the best of all shapes, up to 1.
+        x, y: centre of what is painted in the colour, in pixels; None where nothing is near enough.
     """
 
     colour: str | None
     shape: str | None
     likeness: float
+    x: float | None = None
+    y: float | None = None
 
 
 @dataclass(frozen=True)
@@ -61,8 +64,10 @@ def read(picture: Image.Image, style: Unseen) -> Reading:
     if most < LEAST_LIKENESS:
         return Reading(None, None, most)
     shift = (int(down) - picture.height // 2, int(right) - picture.width // 2)
-    painted = torch.roll(masks.shares[int(best)], shift, (0, 1)) > _PAINTED
-    return Reading(_colour(levels[painted.numpy()], style), masks.shapes[int(best)], most)
+    painted = (torch.roll(masks.shares[int(best)], shift, (0, 1)) > _PAINTED).numpy()
+    rows, columns = np.nonzero(painted)
+    place = float(columns.mean()) + 0.5, float(rows.mean()) + 0.5
+    return Reading(_colour(levels[painted], style), masks.shapes[int(best)], most, *place)
 
 
 def follows(picture: Image.Image, caption: str, style: Unseen) -> bool:

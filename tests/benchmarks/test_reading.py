@@ -38,6 +38,13 @@ def test_every_subject_is_read(style, size):
 
 
 @UNSEEN
+def test_the_place_is_found(style):
+    picture = style.draw(draw.Subject("blue", "circle", "white"), draw.Placement(58, 24, 17, 0), (96, 64))
+    found = reading.read(picture, style)
+    assert (found.x, found.y) == pytest.approx((58, 24), abs=1)
+
+
+@UNSEEN
 def test_blurred_pictures_are_still_read(style):
     blurred = [picture.filter(ImageFilter.GaussianBlur(1.5)) for picture in drawn(style)]
     assert share_followed(blurred, style) >= 0.98
