@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from hypernetwork_workbench.examples.shapes.captions import parse
 from hypernetwork_workbench.examples.shapes.draw import Placement, Subject
+from hypernetwork_workbench.examples.shapes.judge import nearest_colour
 from hypernetwork_workbench.examples.shapes.palette import SHAPES
 from hypernetwork_workbench.examples.shapes.unseen import Unseen
 from numpy.typing import NDArray
@@ -23,7 +24,6 @@ from torch import Tensor
 
 #: True pictures are at least 0.78 like what was drawn once the autoencoder gave them back, 0.91 before.
 LEAST_LIKENESS = 0.75
-FARTHEST_CHROMATICITY = 0.22
 _TURNS = range(-12, 13, 6)
 _RADII = tuple(float(share) for share in np.linspace(0.22, 0.38, 7))
 _BACKGROUND, _ONE, _OTHER = "black", "cyan", "red"
@@ -66,8 +66,9 @@ def read(picture: Image.Image, style: Unseen) -> Reading:
     shift = (int(down) - picture.height // 2, int(right) - picture.width // 2)
     painted = (torch.roll(masks.shares[int(best)], shift, (0, 1)) > _PAINTED).numpy()
     rows, columns = np.nonzero(painted)
-    place = float(columns.mean()) + 0.5, float(rows.mean()) + 0.5
-    return Reading(_colour(levels[painted], style), masks.shapes[int(best)], most, *place)
+    fills = {name: [np.mean(levels_of, axis=0)] for name, levels_of in style.fills.items()}
+    colour = nearest_colour(np.median(levels[painted], axis=0), fills)
+    return Reading(colour, masks.shapes[int(best)], most, float(columns.mean()) + 0.5, float(rows.mean()) + 0.5)
 
 
 def follows(picture: Image.Image, caption: str, style: Unseen) -> bool:
@@ -113,15 +114,3 @@ def _likeness(foreground: Tensor, shares: Tensor) -> Tensor:
     rows, columns = (torch.arange(-(side // 2), side - side // 2) % (2 * side) for side in (height, width))
     spread = (shares - shares.mean(dim=(1, 2), keepdim=True)).norm(dim=(1, 2))[:, None, None]
     return products[:, rows][:, :, columns] / (centred.norm() * spread).clamp_min(1e-6)
-
-
-def _colour(pixels: NDArray[np.float32], style: Unseen) -> str | None:
-    """Return the colour whose chromaticity is nearest to that of the pixels [count, 3]."""
-    seen = _unit(np.median(pixels, axis=0))
-    apart = {name: float(np.linalg.norm(_unit(np.mean(fills, axis=0)) - seen)) for name, fills in style.fills.items()}
-    nearest = min(apart, key=lambda name: apart[name])
-    return nearest if apart[nearest] <= FARTHEST_CHROMATICITY else None
-
-
-def _unit(levels: NDArray[np.floating]) -> NDArray[np.floating]:
-    return levels / max(1.0, float(np.linalg.norm(levels)))

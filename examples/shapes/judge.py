@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from PIL import Image, ImageDraw
 
 from .captions import parse
@@ -56,7 +57,7 @@ def judge(picture: Image.Image) -> Verdict:
     rows, columns = np.nonzero(region)
     shape, overlap = _best_shape(region)
     return Verdict(
-        _nearest_colour(levels, region),
+        _lit_colour(levels, region),
         shape if overlap >= MIN_OVERLAP else None,
         overlap,
         float(columns.mean() + 0.5) / region.shape[1],
@@ -106,20 +107,29 @@ def _best_shape(region: Mask) -> tuple[str, float]:
     return best
 
 
-def _nearest_colour(levels: Levels, region: Mask) -> str | None:
-    """Return the colour whose chromaticity, by day or by night, is nearest to that of the region's lit inner part."""
+def _lit_colour(levels: Levels, region: Mask) -> str | None:
+    """Return the colour, by day or by night, of the region's lit inner part."""
     depth = distance_to_edge(region)
     inner = next((depth >= margin for margin in INNER_MARGINS_PX if (depth >= margin).sum() >= FEWEST_PIXELS), region)
     pixels = levels[inner]
     brightness = pixels.max(axis=1)
     colour = np.median(pixels[brightness >= np.quantile(brightness, 0.6)], axis=0)
-    seen = colour / max(1.0, float(np.linalg.norm(colour)))
-    distances = {}
-    for name in COLOURS:
-        references = [np.array(paint(name, night), dtype=np.float64) for night in (False, True)]
-        distances[name] = min(float(np.linalg.norm(seen - one / np.linalg.norm(one))) for one in references)
+    return nearest_colour(colour, {name: [paint(name, night) for night in (False, True)] for name in COLOURS})
+
+
+def nearest_colour(colour: ArrayLike, known: Mapping[str, Iterable[ArrayLike]]) -> str | None:
+    """Return the name of the levels [3] whose chromaticity is nearest to that of a colour; None if all are far."""
+    seen = _chromaticity(colour)
+    distances = {
+        name: min(float(np.linalg.norm(seen - _chromaticity(one))) for one in ones) for name, ones in known.items()
+    }
     nearest = min(distances, key=lambda name: distances[name])
     return nearest if distances[nearest] <= FARTHEST_CHROMATICITY else None
+
+
+def _chromaticity(colour: ArrayLike) -> Levels:
+    levels = np.asarray(colour, dtype=np.float64)
+    return np.asarray(levels / max(1.0, float(np.linalg.norm(levels))))
 
 
 def outline_contrast(picture: Image.Image) -> float:
