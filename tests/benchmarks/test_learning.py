@@ -43,6 +43,7 @@ def test_every_preset_and_the_webuis_way_are_compared_with_the_demos_settings():
     assert names[:4] == ["demo.toml", *(f"demo.toml, {one}" for one in changed)]
     assert names[4:-3] == [job.name for job in rate_jobs.presets()]
     demo, plain, normed, longer = (way.tables for way in found[:4])
+    assert "loss" not in plain
     assert demo == {**plain, "loss": {"min_snr_gamma": 5.0}}
     assert (normed["network"]["layer_norm"], normed["schedule"]["rate"], normed["loss"]) == (True, "0.02", demo["loss"])
     assert (longer["data"]["batch_size"], longer["schedule"]["rate"], longer["train"]["max_steps"]) == (
