@@ -4,8 +4,9 @@
 
 Seeded. Text models learn the demo's context in some minutes; the training after that takes minutes for SDXL's shape,
 whose U-Net keeps its task, and longer for SD2's, whose U-Net learns to predict v. Finished stages in the work folder
-are used again. The demo-sd2 kept here is the average after 300 of its 500 steps. With `--steps 2 --text-steps 2` the
-script runs through in some minutes, for models that have learnt nothing.
+are used again. The demo-sd2 kept here is the average after 300 of its 500 steps; both files began with the U-Net
+of the demo before it learnt looks. With `--steps 2 --text-steps 2` the script runs through in some minutes, for models
+that have learnt nothing.
 """
 
 from __future__ import annotations

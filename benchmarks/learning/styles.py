@@ -1,4 +1,4 @@
-"""The styles that are learnt: the demo's own, and two that its model never saw in any part."""
+"""The styles that are learnt: the demo's own, and two that its model never saw."""
 
 from __future__ import annotations
 

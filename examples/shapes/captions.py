@@ -20,7 +20,7 @@ PARTIAL_STYLES = (
     Style(outline=True, night=True),
     Style(hatching=True, night=True),
 )
-"""What the base model knows besides plain pictures; all three parts at once it never sees."""
+"""What the base model learns besides plain pictures; all three parts at once it never sees. Looks it learns later."""
 
 
 def caption(subject: Subject, style: Style = PLAIN) -> str:

@@ -14,6 +14,8 @@ from .captions import PARTIAL_STYLES, caption, short_captions, subjects
 from .draw import PLAIN
 from .models import TEXT
 
+_TABLE = "text_model.embeddings.token_embedding.weight"
+
 
 def token_ids(texts: Sequence[str]) -> torch.Tensor:
     """Return CLIP's token numbers [batch, 77], int64."""
@@ -32,20 +34,29 @@ def known_texts() -> list[str]:
 
 def known_tokens() -> list[int]:
     """Return the numbers of all tokens in these captions, in ascending order."""
-    return sorted(set(token_ids(known_texts()).flatten().tolist()))
+    return tokens_of(known_texts())
+
+
+def tokens_of(texts: Sequence[str]) -> list[int]:
+    """Return the numbers of all tokens in texts, in ascending order."""
+    return sorted(set(token_ids(texts).flatten().tolist()))
 
 
 class SmallVocabulary(nn.Module):
     """The text model with a table of the known tokens only: 20 rows train faster than 49,408.
 
-    `shape` is that of `transformers`; `padding` is what stands after the end mark, the end mark again by default.
+    `shape` is that of `transformers`; `padding` is what stands after the end mark, the end mark again by default;
+    `tokens` are the numbers of the known tokens, those of `known_texts` by default.
     """
 
-    def __init__(self, shape: Mapping[str, Any] = TEXT, padding: int | None = None) -> None:
+    def __init__(
+        self, shape: Mapping[str, Any] = TEXT, padding: int | None = None, tokens: Sequence[int] | None = None
+    ) -> None:
         super().__init__()
         self.shape, self.padding = shape, padding
         self.model = CLIPTextModel(CLIPTextConfig(**shape))
-        self.known = sorted({*known_tokens(), *([] if padding is None else [padding])})
+        known = known_tokens() if tokens is None else tokens
+        self.known = sorted({*known, *([] if padding is None else [padding])})
         numbers = torch.full((self.model.config.vocab_size,), -1, dtype=torch.long)
         numbers[self.known] = torch.arange(len(self.known))
         self.numbers = numbers
@@ -75,14 +86,24 @@ class SmallVocabulary(nn.Module):
             raise ValueError("ids: a token is not among the words of the demo's captions.")
         return self.model(input_ids=numbers, output_hidden_states=True)
 
+    @torch.no_grad()
+    def take(self, full: CLIPTextModel) -> None:
+        """Take the weights of a text model with the whole table; tokens that it never learnt begin near the others."""
+        weights = dict(full.state_dict())
+        table = weights[_TABLE][self.known].clone()
+        is_new = (table == 0).all(dim=1)
+        learnt = table[~is_new]
+        noise = torch.randn(int(is_new.sum()), table.shape[1])
+        table[is_new] = learnt.mean(dim=0) + 0.5 * learnt.std(dim=0) * noise
+        self.model.load_state_dict({**weights, _TABLE: table})
+
     def full_model(self) -> CLIPTextModel:
         """Return a text model with CLIP's whole token table; the rows of tokens that were never trained are zero."""
         full = CLIPTextModel(CLIPTextConfig(**self.shape))
         weights = dict(self.model.state_dict())
-        name = "text_model.embeddings.token_embedding.weight"
-        table = torch.zeros_like(full.state_dict()[name])
-        table[self.known] = weights[name].detach()
-        full.load_state_dict({**weights, name: table})
+        table = torch.zeros_like(full.state_dict()[_TABLE])
+        table[self.known] = weights[_TABLE].detach()
+        full.load_state_dict({**weights, _TABLE: table})
         return full
 
 

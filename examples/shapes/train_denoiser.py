@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import copy
+import functools
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,12 +18,15 @@ from torch import nn
 from .captions import caption, for_training, short_captions
 from .data import DENOISER_MIX, SQUARE, Drawn, as_input, draw_many
 from .models import TIMESTEPS, Autoencoder, alphas_cumprod, build_unet
-from .text import SmallVocabulary, known_texts, token_ids
+from .text import SmallVocabulary, token_ids
 from .train_autoencoder import cosine_rate
 
 logger = logging.getLogger(__name__)
 
 KEPT_EVERY = 500
+
+Batch = tuple[torch.Tensor, list[str]]
+"""Scaled latents [captions times pictures of each, 4, height / 8, width / 8], and the captions."""
 
 
 @dataclass(frozen=True)
@@ -46,9 +50,9 @@ class Denoiser(nn.Module):
 
     prediction = "eps"
 
-    def __init__(self) -> None:
+    def __init__(self, tokens: Sequence[int] | None = None) -> None:
         super().__init__()
-        self.text = SmallVocabulary()
+        self.text = SmallVocabulary(tokens=tokens)
         self.unet = build_unet()
 
     def forward(self, noisy: torch.Tensor, timesteps: torch.Tensor, ids: torch.Tensor, repeats: int) -> torch.Tensor:
@@ -74,7 +78,7 @@ class _Shelf:
         for index, label in enumerate(drawn.labels):
             self.alike[label].append(index)
 
-    def batch(self, rng: np.random.Generator, plan: DenoiserPlan, count: int) -> tuple[torch.Tensor, list[str]]:
+    def batch(self, rng: np.random.Generator, plan: DenoiserPlan, count: int) -> Batch:
         texts, rows = [], []
         for first in rng.integers(len(self.labels), size=count):
             subject, style = self.labels[first]
@@ -86,7 +90,7 @@ class _Shelf:
         return self.latents[rows], texts
 
 
-def _batches(autoencoder: Autoencoder, plan: DenoiserPlan) -> Iterator[tuple[torch.Tensor, list[str]]]:
+def known_batches(autoencoder: Autoencoder, plan: DenoiserPlan) -> Iterator[Batch]:
     """Yield latents and captions without end; every eighth batch is of wide or of tall pictures."""
     small = plan.pictures // plan.wide_share
     counts = ((plan.pictures, SQUARE), (small, (96, 64)), (small, (64, 96)))
@@ -115,19 +119,22 @@ def train_denoiser(
     `keep` is given the average now and then, so that a long training that is cut short is not lost.
     """
     torch.manual_seed(plan.seed)
-    denoiser = build()
+    return train(build(), known_batches(autoencoder, plan), plan, keep)
+
+
+def train(
+    denoiser: Any, batches: Iterator[Batch], plan: DenoiserPlan, keep: Callable[[Any], None] | None = None
+) -> Any:
+    """Train a text model and a U-Net on batches; return their moving average. `keep` is given it now and then."""
     average = copy.deepcopy(denoiser).requires_grad_(False)
     optimizer = torch.optim.AdamW(denoiser.parameters(), lr=plan.rate, betas=(0.9, 0.99), weight_decay=1e-3)
-    texts_known = known_texts()
-    ids = dict(zip(texts_known, token_ids(texts_known), strict=True))
+    numbers_of = functools.cache(lambda text: token_ids([text])[0])
     kept, started = alphas_cumprod(), time.perf_counter()
-    batches = _batches(autoencoder, plan)
     for step in range(plan.steps):
         for group in optimizer.param_groups:
             group["lr"] = cosine_rate(step, plan.steps, plan.rate)
         latents, texts = next(batches)
-        rows = torch.stack([ids[text] for text in texts])
-        loss = _loss(denoiser, latents, rows, kept)
+        loss = _loss(denoiser, latents, torch.stack([numbers_of(text) for text in texts]), kept)
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(denoiser.parameters(), 1.0)

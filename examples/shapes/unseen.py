@@ -1,4 +1,7 @@
-"""Styles that the demo model never saw, in any part: what a network makes of them is learnt from its pictures alone."""
+"""Styles that the demo model never saw: what a network makes of them is learnt from its pictures alone.
+
+The model knows rims, patterns, frames, glow and hollow shapes in many strengths and colours, but no such style whole.
+"""
 
 from __future__ import annotations
 

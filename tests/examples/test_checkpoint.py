@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from hypernetwork_workbench.examples.shapes import captions, checkpoint, data, draw, evaluate, judge, models, text
+from hypernetwork_workbench.examples.looks import training as looks
+from hypernetwork_workbench.examples.shapes import captions, checkpoint, data, draw, evaluate, judge, models
 from hypernetwork_workbench.examples.shapes import train_autoencoder as autoencoder_training
 from hypernetwork_workbench.examples.shapes.sample import Demo, Sampling
 from omegaconf import OmegaConf
@@ -43,7 +44,7 @@ def test_widths_tell_self_attention_from_cross_attention(demo: Demo) -> None:
 def test_words_never_trained_are_zero_and_the_others_are_not(demo: Demo) -> None:
     table = demo.text.get_input_embeddings().weight
     known = torch.zeros(len(table), dtype=torch.bool)
-    known[text.known_tokens()] = True
+    known[looks.tokens_with_looks()] = True
     assert torch.equal(table.abs().sum(dim=1) > 0, known)
 
 
