@@ -72,7 +72,7 @@ def draw(folder: Path, look: str, count: int) -> Path:
 def _demo() -> RateJob:
     tables = read_tables(_EXAMPLES / "demo.toml")
     wanted = {name: tables[name] for name in ("network", "data", "schedule", "train")}
-    return RateJob("demo.toml", "night", 16, wanted, (3e-4, 1e-3, 2e-3, 5e-3, 1e-2, 3e-2))
+    return RateJob("demo.toml", "night", 16, wanted, (3e-4, 1e-3, 2e-3, 4e-3, 1e-2, 3e-2))
 
 
 _NORMALISED = RateJob(

@@ -12,8 +12,8 @@ from hypernetwork_workbench.examples.shapes import checkpoint
 from tests import sources
 from tests.support import commands
 
-#: The most that the demo takes, in steps of the bare U-Net: some three for each of its 500, as pictures are made too.
-MOST_BARE_STEPS = 1600
+#: The most that the demo takes, in steps of the bare U-Net: some three for each of its 600, as pictures are made too.
+MOST_BARE_STEPS = 1900
 PICTURES = 32
 
 train = commands.quick("standalone.train_command")
