@@ -20,10 +20,16 @@ def own_s() -> float:
     Unlike processor time it counts sleeping. Where the system does not tell the waiting, it is processor time.
     """
     try:
-        waited_ns = int(_SCHEDULE.read_text(encoding="ascii").split()[1])
+        while True:
+            waited_ns, now = _waited_ns(), time.perf_counter()
+            if _waited_ns() == waited_ns:  # or this thread waited between the two, and they do not belong together
+                return now - waited_ns / 1e9
     except (OSError, IndexError):
         return time.thread_time()
-    return time.perf_counter() - waited_ns / 1e9
+
+
+def _waited_ns() -> int:
+    return int(_SCHEDULE.read_text(encoding="ascii").split()[1])
 
 
 def spread(name: str, values: Sequence[float], digits: int = 3) -> dict[str, float]:

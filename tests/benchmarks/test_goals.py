@@ -9,11 +9,12 @@ from __future__ import annotations
 import gc
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 import torch
 
-from benchmarks import goals
+from benchmarks import clock, goals
 from benchmarks.clock import own_s
 from benchmarks.tensors import TensorPeak
 
@@ -73,6 +74,14 @@ def test_the_clock_counts_work_and_not_the_wait_for_a_core():
 @pytest.mark.skipif(not goals.Path("/proc/thread-self/schedstat").exists(), reason="the system tells no waiting")
 def test_the_clock_counts_sleep():
     assert 0.2 <= spent(lambda: time.sleep(0.2)) < 0.3
+
+
+def test_a_wait_between_the_two_readings_of_the_clock_does_not_count(monkeypatch):
+    """The thread is taken off its core for 190 ms after it has read how long it had waited."""
+    waited = iter(["0 0 1", "0 190000000 2", "0 190000000 2", "0 190000000 2"])
+    monkeypatch.setattr(clock, "_SCHEDULE", SimpleNamespace(read_text=lambda **_: next(waited)))
+    monkeypatch.setattr(clock.time, "perf_counter", lambda: 10.19)
+    assert own_s() == pytest.approx(10.0)
 
 
 def test_the_peak_of_tensors_is_what_was_held_at_one_time():
