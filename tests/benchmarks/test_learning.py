@@ -105,10 +105,9 @@ def test_the_demos_settings_are_good_in_a_hundred_steps(place):
 
 
 @pytest.mark.long("tests/examples/test_looks.py::test_the_demo_model_knows_a_hollow_shape_by_its_word")
-def test_a_style_that_was_never_seen_is_learnt_and_captions_are_still_followed(tmp_path):
+def test_a_style_that_was_never_seen_is_learnt_and_captions_are_still_followed(place, tmp_path):
     """With a U-Net that knew plain shapes and parts of the night alone, the shares were 0.15, 0.35 and 0.54."""
-    with loaded(Case("demo", 64)) as running:
-        found = learn(next(ways()), Place.of(PRINT, running.model, tmp_path), 0)
+    found = learn(next(ways()), Place.of(PRINT, place.model, tmp_path), 0)
     assert found.end.latents < 0.1 * found.start.latents
     assert found.end.patches < 0.3 * found.start.patches
     assert found.end.followed >= 0.75
