@@ -25,7 +25,7 @@ from .logs import log_cases
 CASE = Case("demo", 64)
 PICTURES = (1000, 3000, 10_000)
 _FEW = 16
-_LARGE, _LARGE_PX = 8, 1024
+_LARGE, _LARGE_PX = 16, 1024
 _SAMPLED_EVERY_S = 0.02
 
 
