@@ -116,7 +116,7 @@ def test_every_case_of_scale_is_measured_in_each_round(tiny, monkeypatch):
     first, *many, large, one, other = names[: len(names) // 2]
     assert first == ("first step, encoded by the model", 16)
     assert many == of_many
-    assert (large, one, other) == (("1 MP, encoded by the model", 8), ("log", 20), ("log", 40))
+    assert (large, one, other) == (("1 MP, encoded by the model", 16), ("log", 20), ("log", 40))
     assert all(case["processor_s"] >= 0 and case["peak_mb"] >= 0 for case in cases if "peak_mb" in case)
     assert all(case["step_ms"] > 0 for case in cases if "step_ms" in case)
 
