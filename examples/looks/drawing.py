@@ -5,13 +5,10 @@ from __future__ import annotations
 import numpy as np
 from hypernetwork_workbench.examples.shapes.draw import SUPERSAMPLING, Subject, corners, random_placement
 from hypernetwork_workbench.examples.shapes.palette import BACKGROUNDS, COLOURS, RGB
-from numpy.typing import NDArray
+from hypernetwork_workbench.examples.shapes.wide import Levels, Rng, ints
 from PIL import Image, ImageDraw, ImageFilter
 
 from .look import Look
-
-Levels = NDArray[np.float64]
-Rng = np.random.Generator
 
 CELLS_PX = (4, 6, 8, 8, 8, 10, 12, 16)
 """Most often one latent cell, which a factor-8 autoencoder holds best."""
@@ -31,7 +28,7 @@ def draw_look(rng: Rng, subject: Subject, look: Look, size: tuple[int, int]) -> 
         width = int(rng.integers(2, 7)) * SUPERSAMPLING
         ImageDraw.Draw(picture).rectangle([(0, 0), corner], outline=_edge(rng, look.frame), width=width)
     if look.glow:
-        halo = _rgb(ground + rng.uniform(0.3, 0.6) * (fill - ground))
+        halo = ints(ground + rng.uniform(0.3, 0.6) * (fill - ground))
         ImageDraw.Draw(picture).line(closed, fill=halo, width=_width(rng, 10, 18), joint="curve")
         if rng.random() < _BLURRED:
             picture = picture.filter(ImageFilter.GaussianBlur(rng.uniform(1, 3) * SUPERSAMPLING))
@@ -39,7 +36,7 @@ def draw_look(rng: Rng, subject: Subject, look: Look, size: tuple[int, int]) -> 
         edge = _edge(rng, look.rim)
         ImageDraw.Draw(picture).line(closed, fill=edge, width=_width(rng, 5, 14), joint="curve")
     if look.body:
-        ImageDraw.Draw(picture).line(closed, fill=_rgb(fill), width=_width(rng, 4, 9), joint="curve")
+        ImageDraw.Draw(picture).line(closed, fill=ints(fill), width=_width(rng, 4, 9), joint="curve")
         return picture.reduce(SUPERSAMPLING)
     mask = Image.new("1", picture.size)
     ImageDraw.Draw(mask).polygon(points, fill=1)
@@ -90,13 +87,8 @@ def _pattern(rng: Rng, size: tuple[int, int], kind: str) -> Levels:
 
 def _edge(rng: Rng, kind: str) -> RGB:
     base = np.array(_EDGES[kind])
-    return _rgb(base + rng.uniform(0, 0.15) * (rng.uniform(0, 255, 3) - base))
+    return ints(base + rng.uniform(0, 0.15) * (rng.uniform(0, 255, 3) - base))
 
 
 def _width(rng: Rng, least: float, most: float) -> int:
     return round(rng.uniform(least, most) * SUPERSAMPLING)
-
-
-def _rgb(levels: Levels) -> RGB:
-    red, green, blue = (int(level) for level in levels.clip(0, 255))
-    return red, green, blue

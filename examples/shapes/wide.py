@@ -80,12 +80,12 @@ def draw_wide(rng: Rng, size: tuple[int, int]) -> Image.Image:
     picture = _surface(rng, size, ground)
     pen = ImageDraw.Draw(picture)
     if _happens(rng, FRAMED):
-        frame = _ints(_colour(rng, BACKGROUNDS))
+        frame = ints(_colour(rng, BACKGROUNDS))
         corner = (picture.width - 1, picture.height - 1)
         pen.rectangle([(0, 0), corner], outline=frame, width=int(rng.integers(1, 7)) * SUPERSAMPLING)
     if _happens(rng, GLOWING):
         halo = ground + rng.uniform(0.2, 0.6) * (fill - ground)
-        pen.line(closed, fill=_ints(halo), width=int(rng.uniform(8, 18) * SUPERSAMPLING), joint="curve")
+        pen.line(closed, fill=ints(halo), width=int(rng.uniform(8, 18) * SUPERSAMPLING), joint="curve")
         if _happens(rng, BLURRED):
             picture = picture.filter(ImageFilter.GaussianBlur(rng.uniform(1, 4) * SUPERSAMPLING))
     is_filled = not _happens(rng, UNFILLED)
@@ -96,12 +96,13 @@ def draw_wide(rng: Rng, size: tuple[int, int]) -> Image.Image:
     if not is_filled or _happens(rng, RIMMED):
         rim = _colour(rng, BACKGROUNDS) if is_filled else fill
         width = int(rng.uniform(2.5, 11) * SUPERSAMPLING)
-        ImageDraw.Draw(picture).line(closed, fill=_ints(rim), width=width, joint="curve")
+        ImageDraw.Draw(picture).line(closed, fill=ints(rim), width=width, joint="curve")
     picture = picture.reduce(SUPERSAMPLING)
     return _grainy(rng, picture) if _happens(rng, GRAINY) else picture
 
 
-def _ints(levels: Levels) -> RGB:
+def ints(levels: Levels) -> RGB:
+    """Return levels [3] as a colour that can be painted."""
     red, green, blue = (int(level) for level in levels.clip(0, 255))
     return red, green, blue
 
