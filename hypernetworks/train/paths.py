@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..base.atomic import not_folder, not_regular, sweep
-from ..base.disk import link_in_the_way
+from ..base.disk import is_taken, link_in_the_way
 from ..base.errors import SettingsError, TrainingError, raise_all
 from ..base.locks import held
 from ..base.outside import is_file
@@ -19,6 +19,8 @@ from .settings.job import Job, OutputSettings
 from .state_file import SUFFIX, state_of
 
 _BOARD = "tensorboard"
+#: Folders of other packages' logs.
+_LOGS = ("wandb",)
 
 
 @dataclass(frozen=True)
@@ -138,6 +140,39 @@ class OutputPaths:
         networks = [*both, *self.all_numbered()]
         states = [self.running, *map(state_of, networks)]
         return [path for path in states if path.exists()]
+
+    @property
+    def is_known(self) -> bool:
+        """Whether a run or a network of this name exists, in either form of file."""
+        return any(map(is_taken, (self.folder, *(self.network.with_suffix(suffix) for suffix in SUFFIXES))))
+
+    def named(self, name: str) -> OutputPaths:
+        """Return the files that the run would have with another name; the words that it trains keep theirs."""
+        has_own = self.network.stem == self.folder.name  # without a network the first word is `network`
+        network = self.network.with_name(name + self.network.suffix) if has_own else self.network
+        return replace(self, network=network, folder=self.folder.with_name(name))
+
+    def moves_to(self, new: OutputPaths) -> list[tuple[Path, Path]]:
+        """Return all existing files and folders of the run but settings and results, each with its place in `new`.
+
+        The state beside the network becomes the state of a run that was cut short, which Continue finds too.
+        """
+        names = {path.name for path in (self.log, self.length, self.previews, self.sheet)} | {_BOARD, *_LOGS}
+        moves = [(self.folder / name, new.folder / name) for name in sorted(names)]
+        stems = {self.network.stem: new.network.stem} | {path.stem: path.stem for path in self.embeddings}
+        for path in sorted(self.folder.glob("*-*")):
+            stem = next((stem for stem in stems if path.name.startswith(f"{stem}-")), None)
+            if stem is not None and path.is_file():
+                moves.append((path, new.folder / (stems[stem] + path.name.removeprefix(stem))))
+        target = new.running if not self.running.exists() else state_of(new.folder / new.network.name)
+        beside = [state_of(self.network.with_suffix(suffix)) for suffix in (self.network.suffix, *SUFFIXES)]
+        moves += [(state, target) for state in beside if state.is_file()][:1]
+        return [(old, path) for old, path in moves if is_taken(old)]
+
+    def is_newer(self, result: Path) -> bool:
+        """Tell whether a result was written after all states; where there is none, it is not."""
+        written = [path.stat().st_mtime_ns for path in self.states()]
+        return bool(written) and result.stat().st_mtime_ns > max(written)
 
     @contextmanager
     def held(self, job: Job) -> Iterator[None]:

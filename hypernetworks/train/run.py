@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 from ..base.atomic import write_text
@@ -20,6 +21,7 @@ from .offload import unloaded
 from .origin import check_same
 from .plan import TrainingPlan, make_plan
 from .records import Length, write_length
+from .resume import make_way
 from .saving import Resumable, Saver
 from .settings.job import Job
 from .settings.job_file import job_text
@@ -59,9 +61,19 @@ def train(job: Job, ports: Ports, resume: bool = False, judge: Judge | None = No
     if not ports.ranks.is_first:  # another process writes the files
         return _train(plan, ports, judge)
     with plan.paths.held(job):
+        if plan.resumed is None:
+            plan = _with_room(plan, ports)
         write_text(plan.paths.job, job_text(plan.job))
         write_length(plan.paths, Length(plan.end_step, plan.steps_per_epoch))
         return _train(plan, ports, judge)
+
+
+def _with_room(plan: TrainingPlan, ports: Ports) -> TrainingPlan:
+    """Return the plan once an earlier run of its name, if there is one, has a name of its own."""
+    earlier = make_way(plan.paths.folder, ports.network_dir, ports.embedding_dir)
+    if not earlier:
+        return plan
+    return replace(plan, changes=(*plan.changes, f"The earlier run of this name is called {earlier} now."))
 
 
 def _train(plan: TrainingPlan, ports: Ports, judge: Judge | None) -> TrainResult:

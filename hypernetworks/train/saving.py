@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -190,6 +191,7 @@ class Saver:
     def _move_state(self, source: Path, target: Path) -> None:
         try:
             source.replace(target)
+            os.utime(target)  # a network that is newer than its state was written by somebody else
         except OSError:  # another disk, or a file that somebody has open
             self._save_state(target)
             source.unlink(missing_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import json
 import logging
 from collections.abc import Iterable
@@ -12,6 +13,7 @@ from modules import paths
 from ...hypernetworks.base.atomic import write_text
 from ...hypernetworks.base.errors import HypernetworkFileError
 from ...hypernetworks.base.outside import read_json
+from ...hypernetworks.train.settings.output import EARLIER
 
 _log = logging.getLogger(__name__)
 _MOST_BYTES = 1 << 20
@@ -42,7 +44,16 @@ def found() -> Iterable[Path]:
         here = [path for path in log_dir().iterdir() if path.is_dir()]
     except OSError:
         here = []
-    return [*here, *_noted()]
+    noted = _noted()
+    return [*here, *noted, *(beside for folder in noted for beside in _earlier(folder))]
+
+
+def _earlier(folder: Path) -> list[Path]:
+    """Return the folders of runs whose name the run of `folder` has now."""
+    try:
+        return [path for path in folder.parent.glob(f"{glob.escape(folder.name)}{EARLIER}*") if path.is_dir()]
+    except OSError:
+        return []
 
 
 def _noted() -> list[Path]:

@@ -82,6 +82,12 @@ SENTENCES = (
     "Undone: captions by deepbooru (1 caption file).",
     "since the state was saved this has changed: captions edited: a.png; the result will be another than without a"
     " break; set output.resume_changed to continue all the same",
+    "night.pt was made anew after the run to continue, which would replace it; start a new run, or set"
+    " output.resume_changed to replace it",
+    "the earlier run in D:/out cannot be kept as night-earlier (Permission denied); close what has its files open, or"
+    " choose another name",
+    "The earlier run of this name is called night-earlier now.",
+    "Start training begins a new run with night, which has learnt for 600 steps already.",
     "a.png: cannot be written to D:/out: No space left on device; nothing was changed",
     "training is not possible with FP8 weights here; set Settings > Optimizations > FP8 weight to Disable",
     "training is not possible on weights quantised as NF4; load the checkpoint in fp16, bf16, fp32 or fp8",

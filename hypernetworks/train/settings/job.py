@@ -193,7 +193,7 @@ class Job:
     @property
     def word_name(self) -> str:
         """What stands for `[name]` in captions: the words that are trained, or else the name of the run."""
-        return " ".join(self.words) or self.output.name
+        return " ".join(self.words) or self.output.first_name
 
     @property
     def makes_sheet(self) -> bool:

@@ -17,6 +17,9 @@ from ...ports import SIDE_STEP_PX
 PREVIEWS = Group("previews", "Previews")
 OUTPUT = Group("output", "Saving and logs")
 ABOUT = Group("about", "About the file")
+#: Stands behind the name of a run that has made way for a later one of its name.
+EARLIER = "-earlier"
+_MADE_WAY = re.compile(rf"({EARLIER}(-\d+)?)+$", re.ASCII)
 _REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", re.ASCII)
 
 
@@ -203,6 +206,11 @@ class OutputSettings(Settings):
         "", "Tags of the file", "Words by which sites find it, with commas.", group=ABOUT, starts_row=True
     )
     trigger_phrase: str = setting("", "Trigger words", "Words of a prompt that it was trained with.", group=ABOUT)
+
+    @property
+    def first_name(self) -> str:
+        """The name that the run was begun with, which its captions still have for `[name]`."""
+        return _MADE_WAY.sub("", self.name) or self.name
 
     @rule("name")
     def _name_fits(self) -> None:
