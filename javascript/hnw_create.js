@@ -18,9 +18,3 @@
         if (widths && widths.offsetParent && !widths.querySelector("input[type=checkbox]")) refresh();
     }, 2000);
 })();
-
-// Tells the server which network Train Gamma has chosen.
-// eslint-disable-next-line no-unused-vars
-function hnwWithChosenNetwork(_chosen, ...given) {
-    return [gradioApp().querySelector("#hnw_train_network_file input")?.value ?? "", ...given];
-}

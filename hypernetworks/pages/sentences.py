@@ -69,6 +69,11 @@ def refused(sentences: Sequence[str]) -> str:
     return elements.page(_FILE, "refused", sentences)
 
 
+def is_refusal(html: str) -> bool:
+    """Tell whether a text of this module is what `refused` gives."""
+    return "hnw-errors" in html
+
+
 def refused_by_host(sentences: Sequence[str]) -> str:
     """Return errors as the WebUI's own pages show them."""
     return elements.page(_FILE, "refused_by_host", sentences)

@@ -148,7 +148,10 @@ def test_a_file_is_made_and_not_made_twice(tab: Page, server: Server):
     page.until("nothing to put right", lambda: "To be corrected" not in page.text("hnw_create_summary"))
     page.press("hnw_create_button")
     said = page.wait_for_text("hnw_create_status", f"Created {NAME}")
-    assert "Choose it in Train Gamma to train it." in said
+    assert "It is chosen in Train Gamma." in said
+    page.tab("Train Gamma")
+    page.wait_for_value("hnw_train_network_file", NAME)
+    page.tab("Create Beta Hypernetwork")
     network = files.load(next(server.data.rglob(f"{NAME}.pt")))
     assert network.structure.layer_structure == (1, 3, 1)
     assert {24, 32} <= set(network.widths)
@@ -157,12 +160,9 @@ def test_a_file_is_made_and_not_made_twice(tab: Page, server: Server):
     page.wait_for_text("hnw_create_status", "exists already")
     page.fill("hnw_create_optional_info", "again")
     page.until("the sentence", lambda: "exists already" in problem(page, "name"))
-    page.tab("Train Gamma")
-    page.enter("hnw_train_network_file", NAME)
-    page.tab("Create Beta Hypernetwork")
     page.check("hnw_create_overwrite", True)
     page.press("hnw_create_button")
-    page.wait_for_text("hnw_create_status", "It is chosen in Train Gamma already.")
+    page.wait_for_text("hnw_create_status", f"Created {NAME}")
 
 
 def test_the_tab_made_no_error(tab: Page):

@@ -12,7 +12,6 @@ from modules import paths, shared
 
 from ....hypernetworks.base.errors import SettingsError, WorkbenchError
 from ....hypernetworks.base.options import as_text
-from ....hypernetworks.files import listing
 from ....hypernetworks.files.create import create_file
 from ....hypernetworks.jobs import create_files
 from ....hypernetworks.jobs.create_entry import FORM_LABELS, Entry, check_entry
@@ -24,6 +23,7 @@ from ....hypernetworks.pages.sentences import done
 from ....hypernetworks.train.settings.job import CreateSettings
 from ...model import host
 from ...model.attention_layers import loaded_widths
+from ...runs.job import listed_name
 from ..form import Form
 from ..head import Head
 from ..own_presets import OwnPresets
@@ -69,7 +69,12 @@ class Handlers:
 
     Args:
         wanted: the only widths to tick when a checkpoint offers its own; empty: all.
+
+    Attributes:
+        is_followed: whether Train Gamma is on the page, and chooses what is made here.
     """
+
+    is_followed = False
 
     def __init__(self, form: Form, panel: Panel, wanted: tuple[int, ...] = ()) -> None:
         self.form = form
@@ -144,24 +149,23 @@ class Handlers:
             return self.form.explain(error), gr.update()
         return done(f"Saved as {path}."), gr.update(value=str(path), visible=True)
 
-    def create(self, chosen: str, seen: Seen, *entered: Any) -> list[Any]:
-        """Make the network and its file; `chosen` is the network that Train Gamma has chosen, if any."""
+    def create(self, seen: Seen, *entered: Any) -> list[Any]:
+        """Make the network and its file; return the status, the name of what was made, and what `look` returns."""
         values = self.form.values(entered)
         now = loaded_widths()
         refused = replace(seen, made=None)
         if seen.offered and now and now != seen.offered:
-            return [self.form.explain(SettingsError("widths", _CHANGED)), *self._look(values, refused)]
+            return [self.form.explain(SettingsError("widths", _CHANGED)), "", *self._look(values, refused)]
         try:
             settings = _settings(self._check(values, seen.offered))
             path = create_file(settings, () if settings.widths else host.model_widths(), host.network_dir())
         except WorkbenchError as error:
-            return [self.form.explain(error), *self._look(values, refused)]
+            return [self.form.explain(error), "", *self._look(values, refused)]
         shared.reload_hypernetworks()
         made = f"Created {path.stem} ({readable_bytes(path.stat().st_size)})."
-        is_chosen = listing.meant(shared.hypernetworks, chosen or "") == path.stem
-        next_step = "It is chosen in Train Gamma already." if is_chosen else "Choose it in Train Gamma to train it."
-        status = done(f"{made} {next_step}")
-        return [status, *self._look(values, replace(seen, made=values))]
+        chosen = "It is chosen in Train Gamma."
+        status = done(f"{made} {chosen}" if self.is_followed else made)
+        return [status, listed_name(str(path)) or path.stem, *self._look(values, replace(seen, made=values))]
 
     def settings(self, seen: Seen, *entered: Any) -> CreateSettings:
         """Return the settings of the network that is entered; raises SettingsError where something is wrong."""

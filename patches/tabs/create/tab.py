@@ -15,7 +15,7 @@ from ....hypernetworks.jobs.preset_kinds import CREATION
 from ....hypernetworks.train.settings.job import CreateSettings
 from .. import start_values
 from ..form import Form
-from ..frame import controls, form_column, frame, of_inputs, panel_column, wipe_on
+from ..frame import controls, form_column, frame, panel_column, wipe_on
 from ..head import Head
 from ..own_presets import OwnPresets, Words
 from .handlers import Handlers, Panel, Seen
@@ -30,10 +30,17 @@ _QUICK: dict[str, Any] = {"queue": False, "show_progress": "hidden"}
 
 @dataclass(frozen=True)
 class Made:
-    """The tab as it was made in a page: its handlers, and its buttons by name."""
+    """The tab as it was made in a page.
+
+    Attributes:
+        buttons: its buttons by name.
+        created: the end of a press on Create, after which `name` holds the name of the network; empty where refused.
+    """
 
     handlers: Handlers
     buttons: Mapping[str, Any]
+    created: Any
+    name: Any
 
 
 #: The page that the tab was built into last, and the tab.
@@ -70,8 +77,8 @@ def make_tab(start: Mapping[str, Mapping[str, Any]]) -> Handlers:
             buttons = _buttons()
             panel = _panel(own, head)
         handlers = Handlers(form, panel, wanted)
-        _connect(tab, handlers, buttons)
-    _built[:] = [(Context.root_block, Made(handlers, buttons))]
+        created = _connect(tab, handlers, buttons)
+    _built[:] = [(Context.root_block, Made(handlers, buttons, created, buttons["made"]))]
     return handlers
 
 
@@ -112,7 +119,7 @@ def _buttons() -> dict[str, Any]:
             )
         buttons["status"] = gr.HTML(elem_id="hnw_create_status")
     buttons["saved"] = gr.File(label="Saved settings", visible=False, interactive=False, elem_id="hnw_create_saved")
-    buttons["chosen"] = gr.Textbox(visible=False)  # the page's script enters it
+    buttons["made"] = gr.Textbox(visible=False)
     # Pressed by the page's script when the checkpoint changes.
     buttons["refresh"] = gr.Button("Refresh", visible=False, elem_id="hnw_create_refresh")
     return buttons
@@ -128,7 +135,8 @@ def _panel(own: OwnPresets, head: Head) -> Panel:
     )
 
 
-def _connect(tab: Any, handlers: Handlers, buttons: Mapping[str, Any]) -> None:
+def _connect(tab: Any, handlers: Handlers, buttons: Mapping[str, Any]) -> Any:
+    """Connect the events; return that of a network that was made, or refused."""
     inputs, shown, status = handlers.inputs, handlers.shown, buttons["status"]
     soon = handlers.form.look_with(handlers.look, handlers.looked_at, shown)
     for event in (tab.select, buttons["refresh"].click):
@@ -144,8 +152,6 @@ def _connect(tab: Any, handlers: Handlers, buttons: Mapping[str, Any]) -> None:
     buttons["save"].click(handlers.save, inputs, [status, buttons["saved"]], **_QUICK)
     wipe_on([buttons[name] for name in ("save", "create")], [status])
     # What was judged while the file came into being is judged again.
-    given = [buttons["chosen"], *inputs]
-    created = buttons["create"].click(
-        handlers.create, given, [status, *shown], _js=of_inputs("hnwWithChosenNetwork", given)
-    )
+    created = buttons["create"].click(handlers.create, inputs, [status, buttons["made"], *shown])
     created.then(None, None, None, _js=soon)
+    return created

@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 from modules import progress
 
-from ....hypernetworks.base.errors import SettingsError, WorkbenchError
+from ....hypernetworks.base.errors import WorkbenchError
 from ....hypernetworks.jobs.train_entry import in_words, worded
 from ....hypernetworks.pages.sentences import done, ended, found_rate, note, paragraph, refused, unsure
 from ....hypernetworks.queue import QueuedJob
@@ -137,39 +137,6 @@ def go_on_with(record: RunRecord, tables: saved.Tables, taken: Sequence[str] = (
     job = saved.job_to_continue(record, tables, taken)
     kept = saved.unused_sentence(saved.differing(record, tables), job)
     return _shown(run_job(job, resume=True), kept)
-
-
-def before_continue(tables: saved.Tables) -> str:
-    """Return what the form has otherwise than the run that goes on, in a sentence for the time of the run."""
-    try:
-        found = saved.of_form(tables)
-        if found is None:
-            return ""
-        kept = saved.unused_sentence(saved.differing(found, tables), saved.job_to_continue(found, tables))
-    except SettingsError:
-        return ""  # told by the run itself
-    return note(kept) if kept else ""
-
-
-def continues(tables: saved.Tables) -> str:
-    """Return which run Continue would go on with, and what the form has otherwise; nothing where there is none."""
-    try:
-        found = saved.of_form(tables)
-        if found is None or not found.is_resumable:
-            return ""
-        job = saved.job_to_continue(found, tables)
-        total = job.steps(found.steps_per_epoch or 1)
-    except SettingsError:
-        return ""  # told by the fields, and by Continue itself
-    if found.steps >= total:
-        return note(f"The run {found.name} has done all of its {total} steps; raise “Steps” to continue it.")
-    kept = saved.unused_sentence(saved.differing(found, tables), job)
-    goes_on = f"Continue goes on with the run {found.name}, from step {found.steps} of {total}."
-    if found.is_finished:
-        goes_on = (
-            f"The run {found.name} has done its {found.steps} steps; Continue goes on to {total}, as “Steps” says."
-        )
-    return note(goes_on) + (note(kept) if kept else "")
 
 
 def check(tables: dict[str, Any]) -> Answer:

@@ -23,7 +23,7 @@ from ...runs.run import runs
 from ..form import Form
 from ..head import Head
 from ..own_presets import OwnPresets
-from .buttons import continues
+from .continuing import coming
 
 _UNNAMED = "training"
 #: Told in another tab about a field of this one.
@@ -176,7 +176,7 @@ class Handlers:
             *self._matching(self.panel.training, entered, shelves),
             *self._matching(self.panel.data, entered, shelves),
             self.panel.head.update(tables),
-            continues(tables),
+            coming(tables),
             *self.form.message_updates(reasons),
         ]
 

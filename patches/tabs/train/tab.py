@@ -11,13 +11,15 @@ from gradio.context import Context
 from modules import call_queue, shared
 
 from ....hypernetworks.jobs.preset_kinds import DATA, TRAINING
+from ....hypernetworks.pages.sentences import is_refusal
 from .. import folders, start_size, start_values, waiting
+from ..create import tab as create_tab
 from ..form import Form
 from ..frame import controls, form_column, frame, panel_column, progress_place, wipe_on
 from ..head import Head
 from ..inspect import work
 from ..own_presets import OwnPresets, Words
-from . import buttons, fields, going_on
+from . import buttons, continuing, fields, going_on
 from .handlers import Handlers, Panel
 
 _ID = "hnw_train"
@@ -39,7 +41,30 @@ _built: list[tuple[Any, Handlers]] = []
 def build(params: Any = None) -> None:
     """Build the tab inside the host's Train tab."""
     handlers = make_tab(start_values.tables(), getattr(params, "txt2img_preview_params", ()))
+    _follow_create(handlers)
     _built[:] = [(Context.root_block, handlers)]
+
+
+def _follow_create(handlers: Handlers) -> None:
+    """Choose each network that the tab for new ones makes, where the page has that tab."""
+    made = create_tab.made_on_page()
+    if made is None:
+        return
+    made.handlers.is_followed = True
+    status = handlers.panel.status
+    chosen = made.created.then(chosen_anew, [made.name, status], [_network(handlers), status], **_QUICK)
+    chosen.then(None, None, None, _js=handlers.form.look_soon)
+
+
+def chosen_anew(name: str, status: str) -> tuple[Any, Any]:
+    """Return updates that choose a new network, and take away what was refused before it was there.
+
+    Args:
+        name: of the network; empty where none was made.
+    """
+    if not name:
+        return gr.update(), gr.update()
+    return gr.update(choices=work.names(), value=name), "" if is_refusal(status) else gr.update()
 
 
 def handlers_of_page() -> Handlers | None:
@@ -179,10 +204,13 @@ def _listed() -> Any:
     return gr.update(choices=work.names())
 
 
+def _network(handlers: Handlers) -> Any:
+    return next(field.component for field in handlers.form.fields if field.address == "network.file")
+
+
 def _connect_entry(tab: Any, handlers: Handlers, parts: Mapping[str, Any]) -> None:
     inputs, shown, status = handlers.form.components, handlers.shown, parts["status"]
-    network = next(field.component for field in handlers.form.fields if field.address == "network.file")
-    tab.select(_listed, outputs=[network], **_QUICK)
+    tab.select(_listed, outputs=[_network(handlers)], **_QUICK)
     soon = handlers.form.look_with(handlers.look, handlers.looked_at, shown)
     tab.select(None, None, None, _js=soon)
     # Another page or the queue may have started a run.
@@ -235,7 +263,7 @@ def _connect_runs(form: Form, parts: Mapping[str, Any], txt2img: _Txt2img) -> No
             **_QUICK,
         )
     parts["continue"].click(
-        lambda *entered: buttons.before_continue(form.values(entered)), form.components, [parts["status"]], **_QUICK
+        lambda *entered: continuing.before_continue(form.values(entered)), form.components, [parts["status"]], **_QUICK
     )
     parts["interrupt"].click(buttons.interrupt, [parts["task"]], [parts["status"]], _js="hnwRunComing", **_QUICK).then(
         buttons.after_interrupt, [parts["status"]], [parts["status"]], **_QUICK

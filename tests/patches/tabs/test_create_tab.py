@@ -65,8 +65,8 @@ class Tab:
         self.status, *updates = self.handlers.load(types.SimpleNamespace(name=str(path)), *self.inputs())
         self.take(self.handlers.filled, updates)
 
-    def create(self, chosen=""):
-        self.status, *updates = self.handlers.create(chosen, *self.inputs())
+    def create(self):
+        self.status, self.made, *updates = self.handlers.create(*self.inputs())
         self.take(self.handlers.shown, updates)
 
     def problems(self):
@@ -291,13 +291,17 @@ def test_what_is_entered_is_marked_and_brought_back_also_where_the_widths_come_f
     assert marked(tab) == []
 
 
-@pytest.mark.parametrize(("chosen", "is_chosen"), [("", False), (None, False), ("other", False), ("mine", True)])
-def test_what_is_said_of_train_gamma_is_true(patched, chosen, is_chosen):
+@pytest.mark.parametrize("is_followed", [False, True])
+def test_what_is_said_of_train_gamma_is_true(patched, is_followed):
     tab = Tab()
+    tab.handlers.is_followed = is_followed
     tab.look(name="mine")
-    tab.create(chosen)
-    assert ("It is chosen in Train Gamma already." in tab.status) == is_chosen
-    assert ("Choose it in Train Gamma to train it." in tab.status) != is_chosen
+    tab.create()
+    assert tab.made == "mine"
+    assert ("It is chosen in Train Gamma." in tab.status) == is_followed
+    tab.create()
+    assert "exists already" in tab.status
+    assert tab.made == ""
 
 
 def test_no_tab_keeps_a_tuple_in_the_page_of_which_newer_gradio_makes_a_list(patched):
