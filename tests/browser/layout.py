@@ -34,13 +34,15 @@ return [...document.querySelectorAll(`#${arguments[0]} :is(${kinds})`)]
     .map((one) => [one.closest("[id^=hnw_]").id, (one.closest(".wrap") || one).getBoundingClientRect().width])
     .filter(([_id, width]) => width < arguments[1]);
 """
-#: What reaches beyond the page to the right, and what must be scrolled sideways inside of it.
+#: What reaches beyond the page to the right, and sentences that reach beyond their box.
 SIDEWAYS = """
 const page = document.documentElement;
 const inside = [...document.querySelectorAll(`#${arguments[0]}, #${arguments[0]} *`)]
     .filter((one) => one.offsetParent)
     .filter((one) => !one.closest(".gradio-gallery *, .hnw-scroll, .hnw-wide-table, .hnw-drawing-box"));
-const out = inside.filter((one) => one.getBoundingClientRect().right > page.clientWidth + 1);
+const told = ".hnw-done, .hnw-errors, .hnw-unsure, .hnw-note";
+const out = inside.filter((one) => one.getBoundingClientRect().right > page.clientWidth + 1
+    || one.matches(told) && one.scrollWidth > one.clientWidth + 1);
 return (page.scrollWidth > page.clientWidth ? ["the page"] : []).concat(out.map((one) => one.id || one.className));
 """
 #: Boxes that are ticked and look as if they were not: white on white.
