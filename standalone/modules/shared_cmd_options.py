@@ -72,7 +72,7 @@ def make_parser() -> argparse.ArgumentParser:
         "--ckpt",
         type=_path,
         metavar="FILE",
-        help="a Stable Diffusion 1 or 2 checkpoint (.safetensors, .ckpt) instead of the demo",
+        help="a Stable Diffusion 1, 2 or XL checkpoint (.safetensors, .ckpt) instead of the demo",
     )
     add("--data-dir", type=_path, metavar="DIR", help="folder for models, outputs and settings (data/)")
     add("--no-browser", action="store_true", help="do not open the page in a browser")
