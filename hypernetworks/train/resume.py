@@ -61,15 +61,15 @@ def _check_may_replace(path: Path, job: Job, paths: OutputPaths) -> None:
     Raises:
         SettingsError: it may not; says what to do.
     """
+    if not job.output.overwrite:
+        reason = f"{path} is not of the run to continue; move it away, or set output.overwrite"
+        raise SettingsError("output.name", reason)
     if paths.is_newer(path) and not job.output.resume_changed:
         reason = (
             f"{path.name} was made anew after the run to continue, which would replace it; "
             "start a new run, or set output.resume_changed to replace it"
         )
         raise SettingsError("output.resume_changed", reason)
-    if not (job.output.overwrite or job.output.resume_changed):
-        reason = f"{path} is not of the run to continue; move it away, or set output.overwrite"
-        raise SettingsError("output.name", reason)
 
 
 def changes_since(saved: SavedRun, now: Origin, job: Job, end_step: int) -> tuple[str, ...]:

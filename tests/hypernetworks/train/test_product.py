@@ -103,12 +103,12 @@ def test_a_file_of_the_name_that_is_of_something_else_is_not_replaced(pictures, 
     done = train(make_job(pictures, **COPIES), fake_ports(tmp_path / "a"))
     other = train(make_job(pictures, train__max_steps=1), fake_ports(tmp_path / "b"))
     done.network.write_bytes(other.network.read_bytes())
-    for changes in ({}, {"output__overwrite": True}):
-        with pytest.raises(SettingsError, match=r"output\.resume_changed: .* was made anew after the run to continue"):
+    for changes in ({}, {"output__resume_changed": True}):
+        with pytest.raises(SettingsError, match=r"output\.name: .* is not of the run to continue; .*output\.overwrite"):
             finish(pictures, tmp_path / "a", train__max_steps=20, **changes)
+    with pytest.raises(SettingsError, match=r"output\.resume_changed: .* was made anew after the run to continue"):
+        finish(pictures, tmp_path / "a", train__max_steps=20, output__overwrite=True)
     os.utime(done.network, (0, 0))
-    with pytest.raises(SettingsError, match=r"output\.name: .* is not of the run to continue; .*output\.overwrite"):
-        finish(pictures, tmp_path / "a", train__max_steps=20)
     assert done.network.read_bytes() == other.network.read_bytes()
     assert finish(pictures, tmp_path / "a", output__overwrite=True).steps == 12
 
@@ -117,7 +117,7 @@ def test_a_newer_file_of_the_name_is_replaced_where_that_is_agreed_to(pictures, 
     done = train(make_job(pictures, **COPIES), fake_ports(tmp_path / "a"))
     other = train(make_job(pictures, train__max_steps=1), fake_ports(tmp_path / "b"))
     done.network.write_bytes(other.network.read_bytes())
-    assert finish(pictures, tmp_path / "a", output__resume_changed=True).steps == 12
+    assert finish(pictures, tmp_path / "a", output__overwrite=True, output__resume_changed=True).steps == 12
 
 
 def test_the_state_is_saved_by_the_clock_too(pictures, tmp_path, monkeypatch):

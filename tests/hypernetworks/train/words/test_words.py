@@ -92,7 +92,7 @@ def test_continue_takes_no_embedding_of_another_run_for_its_own(pictures, tmp_pa
     foreign = files.read(tmp_path / "embeddings" / "blip.pt")
     foreign.metadata.training["run"] = "0" * 16
     files.write(tmp_path / "embeddings" / "blip.pt", foreign.vectors, foreign.metadata)
-    with pytest.raises(SettingsError, match=r"blip\.pt was made anew after the run to continue"):
+    with pytest.raises(SettingsError, match=r"blip\.pt is not of the run to continue"):
         train(make_job(pictures, **changes), word_ports(tmp_path), resume=True)
 
 
