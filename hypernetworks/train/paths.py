@@ -112,8 +112,13 @@ class OutputPaths:
 
     @property
     def running(self) -> Path:
-        """The state of the run as it was a few minutes ago; at the end it goes beside the network."""
+        """The state of the run as it was a few minutes ago."""
         return self.folder / f"{self.network.stem}-running{SUFFIX}"
+
+    @property
+    def last_state(self) -> Path:
+        """Where the state goes at the end: beside the network, or where it is, as other runs may train the words."""
+        return self.running if self.is_of_words else state_of(self.network)
 
     def numbered(self, step: int) -> Path:
         """Return the copy of optimizer step `step` of this run."""
@@ -142,31 +147,38 @@ class OutputPaths:
         return [path for path in states if path.exists()]
 
     @property
+    def is_of_words(self) -> bool:
+        """Whether no network is trained; runs of several names may then write the same files."""
+        return self.network in self.embeddings
+
+    @property
     def is_known(self) -> bool:
         """Whether a run or a network of this name exists, in either form of file."""
-        return any(map(is_taken, (self.folder, *(self.network.with_suffix(suffix) for suffix in SUFFIXES))))
+        own = [] if self.is_of_words else [self.network.with_suffix(suffix) for suffix in SUFFIXES]
+        return any(map(is_taken, (self.folder, *own)))
+
+    @property
+    def state_beside(self) -> Path | None:
+        """The state beside the result, in whatever form of file that is; None where there is none."""
+        suffixes = dict.fromkeys((self.network.suffix, *SUFFIXES))
+        states = (state_of(self.network.with_suffix(suffix)) for suffix in suffixes)
+        return next((state for state in states if state.is_file()), None)
 
     def named(self, name: str) -> OutputPaths:
         """Return the files that the run would have with another name; the words that it trains keep theirs."""
-        has_own = self.network.stem == self.folder.name  # without a network the first word is `network`
-        network = self.network.with_name(name + self.network.suffix) if has_own else self.network
+        network = self.network if self.is_of_words else self.network.with_name(name + self.network.suffix)
         return replace(self, network=network, folder=self.folder.with_name(name))
 
     def moves_to(self, new: OutputPaths) -> list[tuple[Path, Path]]:
-        """Return all existing files and folders of the run but settings and results, each with its place in `new`.
-
-        The state beside the network becomes the state of a run that was cut short, which Continue finds too.
-        """
+        """Return all that is in the folder of the run but its settings, each with its place in that of `new`."""
         names = {path.name for path in (self.log, self.length, self.previews, self.sheet)} | {_BOARD, *_LOGS}
         moves = [(self.folder / name, new.folder / name) for name in sorted(names)]
         stems = {self.network.stem: new.network.stem} | {path.stem: path.stem for path in self.embeddings}
         for path in sorted(self.folder.glob("*-*")):
-            stem = next((stem for stem in stems if path.name.startswith(f"{stem}-")), None)
+            # The longest: a word may begin as the network does.
+            stem = max((stem for stem in stems if path.name.startswith(f"{stem}-")), default=None, key=len)
             if stem is not None and path.is_file():
                 moves.append((path, new.folder / (stems[stem] + path.name.removeprefix(stem))))
-        target = new.running if not self.running.exists() else state_of(new.folder / new.network.name)
-        beside = [state_of(self.network.with_suffix(suffix)) for suffix in (self.network.suffix, *SUFFIXES)]
-        moves += [(state, target) for state in beside if state.is_file()][:1]
         return [(old, path) for old, path in moves if is_taken(old)]
 
     def is_newer(self, result: Path) -> bool:

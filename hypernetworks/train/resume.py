@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import shutil
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from .records import RunRecord, read_record
 from .settings.job import Job
 from .settings.job_file import job_text
 from .settings.output import EARLIER
-from .state_file import SavedRun, newest_state
+from .state_file import SavedRun, newest_state, read_state, state_of
 from .tracking import sheet
 
 _log = logging.getLogger(__name__)
@@ -132,7 +133,7 @@ def make_way(folder: Path, network_dir: Path, embedding_dir: Path | None = None)
         why = (reason.strerror if isinstance(reason, OSError) else None) or reason
         sentence = (
             f"the earlier run in {folder} cannot be kept as {new.folder.name} ({why}); "
-            "close what has its files open, or choose another name"
+            "close what has its files open or make room, or choose another name"
         )
         raise SettingsError("output.name", sentence) from reason
     return new.folder.name
@@ -159,11 +160,29 @@ def _move(record: RunRecord, new: OutputPaths) -> None:
     with contextlib.ExitStack() as undo:
         undo.callback(_drop, new)
         write_text(new.job, job_text(job))
-        for source, target in record.paths.moves_to(new):
+        for source, target in (*record.paths.moves_to(new), *_state_to_move(record, new)):
             shutil.move(source, target)  # the state beside a network may be on another disk
             undo.callback(_move_back, target, source)
         record.paths.job.unlink()
         undo.pop_all()
+
+
+def _state_to_move(record: RunRecord, new: OutputPaths) -> Iterator[tuple[Path, Path]]:
+    """Yield the state beside the result, with its place as that of a run that was cut short: Continue finds both."""
+    old, state = record.paths, record.paths.state_beside
+    if state is None or record.name != old.folder.name:  # a copied folder has the result of another run
+        return
+    if not old.is_of_words or _name_in(state) == record.name:
+        yield state, new.running if not old.running.exists() else state_of(new.folder / new.network.name)
+
+
+def _name_in(state: Path) -> str:
+    """Return the name of the run that wrote a state; empty where that cannot be told."""
+    try:
+        origin = read_state(state).origin
+    except HypernetworkFileError:
+        return ""
+    return str(origin.settings.get("output.name", "")) if origin else ""
 
 
 def _move_back(target: Path, source: Path) -> None:

@@ -151,7 +151,7 @@ class Saver:
             self._save_state(paths.running)
         self._save_network(paths.network)
         if self.plan.job.output.save_state:
-            self._move_state(paths.running, state_of(paths.network))
+            self._move_state(paths.running, paths.last_state)
         self._drop_old()
         self._tell(paths.network)
 
@@ -194,7 +194,8 @@ class Saver:
             os.utime(target)  # a network that is newer than its state was written by somebody else
         except OSError:  # another disk, or a file that somebody has open
             self._save_state(target)
-            source.unlink(missing_ok=True)
+            if source != target:
+                source.unlink(missing_ok=True)
 
     def _save_state(self, path: Path) -> None:
         progress = {name: callback.state() for name, callback in self.resumable.items()}

@@ -84,8 +84,8 @@ SENTENCES = (
     " break; set output.resume_changed to continue all the same",
     "night.pt was made anew after the run to continue, which would replace it; start a new run, or set"
     " output.resume_changed to replace it",
-    "the earlier run in D:/out cannot be kept as night-earlier (Permission denied); close what has its files open, or"
-    " choose another name",
+    "the earlier run in D:/out cannot be kept as night-earlier (Permission denied); close what has its files open or"
+    " make room, or choose another name",
     "The earlier run of this name is called night-earlier now.",
     "Start training begins a new run with night, which has learnt for 600 steps already.",
     "a.png: cannot be written to D:/out: No space left on device; nothing was changed",

@@ -188,7 +188,7 @@ class Job:
     @property
     def words(self) -> tuple[str, ...]:
         """The words whose vectors are trained; none where a hypernetwork is trained alone."""
-        return (self.embedding.listed or (self.output.name,)) if self.embedding.trains_words else ()
+        return (self.embedding.listed or (self.output.first_name,)) if self.embedding.trains_words else ()
 
     @property
     def word_name(self) -> str:

@@ -9,13 +9,13 @@ import subprocess
 import pytest
 import torch
 from hypernetwork_workbench.hypernetworks import files
-from hypernetwork_workbench.hypernetworks.base.errors import HypernetworkFileError, NonFiniteLossError
+from hypernetwork_workbench.hypernetworks.base.errors import HypernetworkFileError, NonFiniteLossError, SettingsError
 from hypernetwork_workbench.hypernetworks.network.hypernetwork import Hypernetwork, Structure
 from hypernetwork_workbench.hypernetworks.train import trainer
 from hypernetwork_workbench.hypernetworks.train.run import train
 from hypernetwork_workbench.hypernetworks.train.state_file import state_of
 
-from tests.support.fake_ports import FakeDenoiser, fake_ports
+from tests.support.fake_ports import FakeDenoiser, FakeProgress, fake_ports
 from tests.support.runs import make_job, read_log, same, weights
 
 
@@ -91,25 +91,41 @@ def fill(path):
             file.write(b"x" * 4096)
 
 
-@pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="a small file system needs root to mount")
-def test_a_full_disk_loses_nothing(pictures, tmp_path):
-    small = tmp_path / "small"
-    small.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=96k", "tmpfs", str(small)], check=False)
+@pytest.fixture
+def small(tmp_path):
+    """Make a file system with room for one small run."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=96k", "tmpfs", str(folder)], check=False)
     if mounted.returncode:
         pytest.skip("mounting a small file system is not allowed here")
-    try:
-        changes = {"output__dir": str(small), "output__sheet": False, "output__overwrite": True, "train__max_steps": 4}
-        first = train(make_job(pictures, **changes), fake_ports(tmp_path))
-        before = first.network.read_bytes()
-        (small / "filler").write_bytes(b"x" * 8192)
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="a small file system needs root to mount")
+@pytest.mark.parametrize("is_full_at_first", [True, False], ids=["from the first", "from a step on"])
+def test_a_full_disk_loses_nothing(pictures, tmp_path, small, is_full_at_first):
+    changes = {"output__dir": str(small), "output__sheet": False, "output__overwrite": True, "train__max_steps": 4}
+    first = train(make_job(pictures, **changes), fake_ports(tmp_path))
+    before, log = first.network.read_bytes(), first.log.read_bytes()
+
+    class Filling(FakeProgress):
+        def is_interrupted(self):
+            if (small / "fake-earlier").exists():
+                fill(small / "filler")
+            return False
+
+    if is_full_at_first:
         fill(small / "filler")
-        with pytest.raises((HypernetworkFileError, OSError), match=r"[Nn]o space"):
-            train(make_job(pictures, **changes, train__seed=9), fake_ports(tmp_path))
-        assert first.network.read_bytes() == before
-        assert files.load(first.network).metadata.step == 4
-    finally:
-        subprocess.run(["umount", str(small)], check=True)
+    with pytest.raises((HypernetworkFileError, OSError, SettingsError), match=r"[Nn]o space"):
+        train(
+            make_job(pictures, **changes, train__seed=9), dataclasses.replace(fake_ports(tmp_path), progress=Filling())
+        )
+    assert first.network.read_bytes() == before
+    assert files.load(first.network).metadata.step == 4
+    kept = first.log if is_full_at_first else small / "fake-earlier" / "log.csv"
+    assert kept.read_bytes() == log
 
 
 def test_copies_are_numbered_kept_and_the_best_is_marked(pictures, tmp_path):

@@ -97,6 +97,19 @@ def test_each_run_of_a_name_gets_another_one_that_no_run_and_no_network_has(pict
     assert taken.read_bytes() == b"somebody's"
 
 
+def test_a_copied_folder_makes_way_and_leaves_the_run_that_it_was_copied_from_as_it_is(pictures, tmp_path):
+    ports = fake_ports(tmp_path)
+    first = train(job(pictures), ports)
+    before = listing(tmp_path)
+    copied = first.log.parent.with_name("copied")
+    shutil.copytree(first.log.parent, copied)
+    train(job(pictures, output__name="copied"), fake_ports(tmp_path))
+    after = listing(tmp_path)
+    assert {name: after.get(name) for name in before} == before
+    kept = records.read_record(copied.with_name("copied-earlier"), ports.network_dir)
+    assert (kept.name, kept.steps, kept.is_resumable) == ("copied-earlier", 10, True)
+
+
 def test_continue_and_a_run_without_a_step_make_no_way(pictures, tmp_path):
     first = train(job(pictures), fake_ports(tmp_path, stop_after=5))
     train(job(pictures), fake_ports(tmp_path), resume=True)
