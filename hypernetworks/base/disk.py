@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+import shutil
 import stat
 from collections import deque
 from collections.abc import Iterator
@@ -172,3 +173,22 @@ def _where(error: OSError) -> str:
     if error.errno == errno.ELOOP:
         return "which leads back to itself"
     return f"which cannot be read ({error.strerror})"
+
+
+def put(source: Path, target: Path) -> None:
+    """Move a file or folder to a name that nothing has; a file may come from another disk.
+
+    Raises:
+        OSError: it cannot be moved; it is where it was, whole.
+    """
+    try:
+        source.rename(target)
+    except OSError as error:
+        if error.errno != errno.EXDEV or not source.is_file():
+            raise
+        try:
+            shutil.copy2(source, target)
+            source.unlink()
+        except OSError:
+            target.unlink(missing_ok=True)
+            raise

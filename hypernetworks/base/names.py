@@ -31,6 +31,12 @@ def is_shown(sign: str) -> bool:
     return unicodedata.category(sign) == "Zs" or "\U0001f000" <= sign <= "\U0001faff"
 
 
+def ended(name: str, ending: str) -> str:
+    """Return a name with an ending, cut before it where the whole would be too long for a name."""
+    room = _MAX_BYTES - len(ending.encode())
+    return name.encode()[:room].decode(errors="ignore").rstrip(" .") + ending
+
+
 def check_name(name: str, field: str = "name") -> str:
     """Return `name` if it can be the name of a network's file and of a prompt tag.
 

@@ -18,6 +18,8 @@ from ..ports import Ports
 from .settings.job import Job, OutputSettings
 from .state_file import SUFFIX, state_of
 
+#: Marks the folder of a run that is on its way to another name.
+MOVING = ".moving"
 _BOARD = "tensorboard"
 #: Folders of other packages' logs.
 _LOGS = ("wandb",)
@@ -158,11 +160,10 @@ class OutputPaths:
         return any(map(is_taken, (self.folder, *own)))
 
     @property
-    def state_beside(self) -> Path | None:
-        """The state beside the result, in whatever form of file that is; None where there is none."""
-        suffixes = dict.fromkeys((self.network.suffix, *SUFFIXES))
-        states = (state_of(self.network.with_suffix(suffix)) for suffix in suffixes)
-        return next((state for state in states if state.is_file()), None)
+    def states_beside(self) -> list[Path]:
+        """The states beside the result, in whatever form of file that is, the one that was written last first."""
+        states = [state_of(self.network.with_suffix(suffix)) for suffix in {self.network.suffix, *SUFFIXES}]
+        return sorted(filter(Path.is_file, states), key=written_ns, reverse=True)
 
     def named(self, name: str) -> OutputPaths:
         """Return the files that the run would have with another name; the words that it trains keep theirs."""
@@ -170,21 +171,25 @@ class OutputPaths:
         return replace(self, network=network, folder=self.folder.with_name(name))
 
     def moves_to(self, new: OutputPaths) -> list[tuple[Path, Path]]:
-        """Return all that is in the folder of the run but its settings, each with its place in that of `new`."""
-        names = {path.name for path in (self.log, self.length, self.previews, self.sheet)} | {_BOARD, *_LOGS}
-        moves = [(self.folder / name, new.folder / name) for name in sorted(names)]
+        """Return all that is in the folder of the run but its settings, each with its place in that of `new`.
+
+        Last comes what tells how far the run came, and which it is.
+        """
+        moves = []
         stems = {self.network.stem: new.network.stem} | {path.stem: path.stem for path in self.embeddings}
         for path in sorted(self.folder.glob("*-*")):
             # The longest: a word may begin as the network does.
             stem = max((stem for stem in stems if path.name.startswith(f"{stem}-")), default=None, key=len)
             if stem is not None and path.is_file():
                 moves.append((path, new.folder / (stems[stem] + path.name.removeprefix(stem))))
+        names = (_BOARD, *_LOGS, self.previews.name, self.sheet.name, self.log.name, self.length.name)
+        moves += [(self.folder / name, new.folder / name) for name in names]
         return [(old, path) for old, path in moves if is_taken(old)]
 
     def is_newer(self, result: Path) -> bool:
         """Tell whether a result was written after all states; where there is none, it is not."""
-        written = [path.stat().st_mtime_ns for path in self.states()]
-        return bool(written) and result.stat().st_mtime_ns > max(written)
+        written = [written_ns(path) for path in self.states()]
+        return bool(written) and written_ns(result) > max(written)
 
     @contextmanager
     def held(self, job: Job) -> Iterator[None]:
@@ -237,6 +242,14 @@ class OutputPaths:
                 folder.mkdir(parents=True, exist_ok=True)
             except OSError as error:
                 raise SettingsError("output.dir", f"{folder} cannot be made: {error.strerror}") from error
+
+
+def written_ns(path: Path) -> int:
+    """Return when a file was written last, in nanoseconds; 0 where it is gone meanwhile."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def _board(output: OutputSettings, folder: Path) -> Path | None:

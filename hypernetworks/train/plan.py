@@ -166,7 +166,7 @@ def make_plan(job: Job, ports: Ports, resume: bool = False) -> TrainingPlan:
         shares = job.train.validation_share, job.train.gradient_accumulation
         training, held_out, steps_per_epoch = dataset.divided(*shares)
         caption = dataset.samples[0].caption
-    network, embeddings = to_train(job, ports, errors)
+    network, embeddings = to_train(job, ports, errors, resume)
     _check_computing(job, denoiser, errors)
     with errors:
         if steps_per_epoch:
@@ -176,7 +176,7 @@ def make_plan(job: Job, ports: Ports, resume: bool = False) -> TrainingPlan:
         prompts = preview_requests(job, caption, ports.find_sampler)
     errors.raise_all()
     end_step = job.end_step(steps_per_epoch)
-    resumed = state_to_resume(job, paths, end_step).checked(job, (network, embeddings), denoiser) if resume else None
+    resumed, network = _resumed(job, paths, end_step, (network, embeddings), denoiser) if resume else (None, network)
     end_step = max(end_step, resumed.step if resumed else 0)
     training = replace(training, steps=end_step)
     of_words, origin = _made_of(job, (dataset, training), (network, embeddings), ports)
@@ -204,6 +204,22 @@ def make_plan(job: Job, ports: Ports, resume: bool = False) -> TrainingPlan:
         changes=changes_since(resumed, origin, job, end_step) if resumed else (),
         run=(resumed.run if resumed else "") or secrets.token_hex(8),
     )
+
+
+def _resumed(
+    job: Job, paths: OutputPaths, end_step: int, learning: Learning, denoiser: Denoiser
+) -> tuple[SavedRun, Hypernetwork]:
+    """Return the state to continue from, and the network that it is of.
+
+    Args:
+        learning: what a new run would train.
+
+    Raises: what `state_to_resume`, the methods of `SavedRun` do.
+    """
+    saved, (network, embeddings) = state_to_resume(job, paths, end_step), learning
+    if job.network.file and job.embedding.trains_network:
+        network = saved.network(network)
+    return saved.checked(job, (network, embeddings), denoiser), network
 
 
 def _made_of(

@@ -16,6 +16,7 @@ from ..base.outside import UnfitTextError, is_file, read_json, shown_path
 from .paths import OutputPaths
 from .settings.job import Job
 from .settings.job_file import read_tables
+from .state_file import RUN
 from .tracking.logs import COLUMNS
 from .tracking.monitor import span_of
 
@@ -27,7 +28,7 @@ _PLACES = ("output.name", "output.dir", "output.overwrite", "output.resume_chang
 
 Points = list[tuple[int, float]]
 _STEPS = Whole(1, STEPS.maximum)
-_LENGTH = Record({"steps": _STEPS, "steps_per_epoch": _STEPS})
+_LENGTH = Record({"steps": _STEPS, "steps_per_epoch": _STEPS, "run": RUN}, frozenset({"run"}))
 _MOST_LENGTH_BYTES = 1000
 
 
@@ -38,10 +39,12 @@ class Length:
     Attributes:
         steps: optimizer steps of all of it.
         steps_per_epoch: those of a pass over its pictures.
+        run: what tells it from others of its name, as in its states; empty where an older version wrote it.
     """
 
     steps: int
     steps_per_epoch: int
+    run: str = ""
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,7 @@ class RunRecord:
         validation: the last validation loss in sight, or None.
         changed: when its log was written last, in seconds since the epoch.
         is_resumable: whether there is a state to continue from.
+        run: what tells it from others of its name; empty where that is not known.
     """
 
     paths: OutputPaths
@@ -78,6 +82,7 @@ class RunRecord:
     validation: float | None
     changed: float
     is_resumable: bool
+    run: str = ""
 
     @property
     def name(self) -> str:
@@ -165,6 +170,7 @@ def read_record(folder: Path, network_dir: Path, embedding_dir: Path | None = No
         validation=next((row.validation for row in reversed(rows) if row.validation is not None), None),
         changed=(paths.log if paths.log.is_file() else file).stat().st_mtime,
         is_resumable=bool(paths.states()),
+        run=length.run if length else "",
     )
 
 

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import logging
+import re
 import shutil
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 from .. import files
 from ..base.atomic import write_text
+from ..base.disk import is_taken, put
 from ..base.errors import HypernetworkFileError, RunEndedError, SettingsError, TrainingError
+from ..base.names import ended
 from ..embedding import files as embedding_files
 from ..network.hypernetwork import Metadata
 from .origin import Origin
-from .paths import OutputPaths
+from .paths import MOVING, OutputPaths, written_ns
 from .records import RunRecord, read_record
 from .settings.job import Job
 from .settings.job_file import job_text
 from .settings.output import EARLIER
-from .state_file import SavedRun, newest_state, read_state, state_of
+from .state_file import SavedRun, newest_state, read_state
 from .tracking import sheet
 
 _log = logging.getLogger(__name__)
@@ -40,7 +43,7 @@ def state_to_resume(job: Job, paths: OutputPaths, end_step: int) -> SavedRun:
     """
     saved = newest_state(paths.states())
     if saved is None:
-        raise TrainingError(f"there is no saved state of {job.output.name} to continue from")
+        raise TrainingError(_no_state(job, paths))
     if saved.optimizer_name != job.optimizer.name:
         raise SettingsError("optimizer.name", f"the saved state was made with {saved.optimizer_name}; set it as it was")
     found = {path: _metadata(path, path in paths.embeddings) for path in paths.results}
@@ -54,6 +57,23 @@ def state_to_resume(job: Job, paths: OutputPaths, end_step: int) -> SavedRun:
     if is_saved and (not job.makes_sheet or sheet.is_of(paths.sheet, saved.run, saved.step)):
         raise RunEndedError(f"the run has ended at step {saved.step} already; raise train.max_steps to continue")
     return saved
+
+
+def _no_state(job: Job, paths: OutputPaths) -> str:
+    earlier = [path for path in earlier_folders(paths.folder) if (path / paths.job.name).is_file()]
+    if not earlier:
+        return f"there is no saved state of {job.output.name} to continue from"
+    last = max(earlier, key=lambda path: written_ns(path / paths.log.name)).name
+    return f"there is no saved state of {job.output.name} to continue from; the run before it is called {last} now"
+
+
+def earlier_folders(folder: Path) -> list[Path]:
+    """Return the folders of the earlier runs of a name."""
+    form = re.compile(rf"{re.escape(ended(folder.name, EARLIER))}(-\d+)?", re.ASCII)
+    try:
+        return [path for path in folder.parent.iterdir() if form.fullmatch(path.name) and path.is_dir()]
+    except OSError:
+        return []
 
 
 def _check_may_replace(path: Path, job: Job, paths: OutputPaths) -> None:
@@ -106,11 +126,14 @@ def _metadata(path: Path, is_embedding: bool) -> Metadata | None:
         return None
 
 
-def make_way(folder: Path, network_dir: Path, embedding_dir: Path | None = None) -> str:
+def make_way(folder: Path, network_dir: Path, embedding_dir: Path | None = None, begun_from: Path | None = None) -> str:
     """Give the run of a folder another name, so that a later one replaces none of its log, pictures and copies.
 
     Its network stays, for the later run to replace at its end; its state goes along, and Continue writes the network
-    from it again.
+    from it again. Where this is killed, the next call goes on with it.
+
+    Args:
+        begun_from: the file of the network that the later run begins from; a copy in this folder stays, too.
 
     Returns:
         The other name; empty where no run of this folder came as far as its first state, or its settings cannot be
@@ -124,12 +147,12 @@ def make_way(folder: Path, network_dir: Path, embedding_dir: Path | None = None)
     except SettingsError as error:
         _log.warning("What an earlier run has left in %s keeps its name: %s", folder.name, error)
         return ""
-    if record is None or not _came_far(record):
+    if record is None or not (_came_far(record) or any(map(_is_moving, earlier_folders(folder)))):
         return ""
     new = _free(record.paths)
     try:
-        _move(record, new)
-    except (OSError, HypernetworkFileError) as reason:
+        _move(record, new, begun_from)
+    except (OSError, HypernetworkFileError, SettingsError) as reason:
         why = (reason.strerror if isinstance(reason, OSError) else None) or reason
         sentence = (
             f"the earlier run in {folder} cannot be kept as {new.folder.name} ({why}); "
@@ -140,58 +163,90 @@ def make_way(folder: Path, network_dir: Path, embedding_dir: Path | None = None)
 
 
 def _came_far(record: RunRecord) -> bool:
-    """Tell whether a run has left more than what it was killed at: a state, its end, or copies where it saves none."""
-    return record.is_resumable or record.is_finished or (record.steps > 0 and not record.job.output.save_state)
+    """Tell whether a run has left more than what it was killed at: a state, copies, or its end."""
+    paths = record.paths
+    if any(state.parent == paths.folder for state in paths.states()):
+        return True
+    has_result = record.is_finished or paths.all_numbered() or not record.job.output.save_state
+    return record.steps > 0 and bool(has_result or _states_beside(record))
+
+
+def _is_moving(folder: Path) -> bool:
+    return (folder / MOVING).exists()
 
 
 def _free(old: OutputPaths) -> OutputPaths:
-    """Return the files of the first of `night-earlier`, `night-earlier-2` ... that neither run nor network has."""
-    number, name = 1, old.folder.name + EARLIER
-    while (new := old.named(name)).is_known:
-        number += 1
-        name = f"{old.folder.name}{EARLIER}-{number}"
-    return new
+    """Return the files of the first of `night-earlier`, `night-earlier-2` ... that neither run nor network has.
+
+    The name to which a move of the run was cut short is its own.
+    """
+    words = set() if old.is_of_words else {path.stem.casefold() for path in old.embeddings}
+    endings = (EARLIER + (f"-{number}" if number > 1 else "") for number in itertools.count(1))
+    names = (name for ending in endings if (name := ended(old.folder.name, ending)).casefold() not in words)
+    return next(new for new in map(old.named, names) if not new.is_known or _is_meant(old, new))
 
 
-def _move(record: RunRecord, new: OutputPaths) -> None:
-    """Move all files of a run, or none; raises OSError or HypernetworkFileError."""
-    job = replace(record.job, output=replace(record.job.output, name=new.folder.name))
-    new.folder.mkdir()
+def _is_meant(old: OutputPaths, new: OutputPaths) -> bool:
+    return _is_moving(new.folder) and not any(is_taken(target) for _, target in old.moves_to(new))
+
+
+def _move(record: RunRecord, new: OutputPaths, begun_from: Path | None) -> None:
+    """Move all files of a run, or none; raises OSError, HypernetworkFileError or SettingsError."""
+    job, old = replace(record.job, output=replace(record.job.output, name=new.folder.name)), record.paths
+    stays = set()
+    if begun_from and begun_from.parent.resolve() == old.folder.resolve():
+        stays = {begun_from.name, files.optimizer_path(begun_from).name}
+    # Continue finds the newest state as that of a run that was cut short.
+    beside = _states_beside(record)
+    places = [*([] if old.running.exists() else [new.running]), *(new.folder / state.name for state in beside)]
     with contextlib.ExitStack() as undo:
-        undo.callback(_drop, new)
+        if not new.folder.exists():
+            undo.callback(_drop, new)
+        new.folder.mkdir(exist_ok=True)
+        (new.folder / MOVING).touch()
         write_text(new.job, job_text(job))
-        for source, target in (*record.paths.moves_to(new), *_state_to_move(record, new)):
-            shutil.move(source, target)  # the state beside a network may be on another disk
-            undo.callback(_move_back, target, source)
-        record.paths.job.unlink()
+        for source, target in (*zip(beside, places, strict=False), *old.moves_to(new)):
+            if source.name in stays:
+                shutil.copy2(source, target)
+                undo.callback(target.unlink)
+            else:
+                put(source, target)
+                undo.callback(_put_back, target, source)
+        old.job.unlink()
         undo.pop_all()
+    (new.folder / MOVING).unlink()
 
 
-def _state_to_move(record: RunRecord, new: OutputPaths) -> Iterator[tuple[Path, Path]]:
-    """Yield the state beside the result, with its place as that of a run that was cut short: Continue finds both."""
-    old, state = record.paths, record.paths.state_beside
-    if state is None or record.name != old.folder.name:  # a copied folder has the result of another run
-        return
-    if not old.is_of_words or _name_in(state) == record.name:
-        yield state, new.running if not old.running.exists() else state_of(new.folder / new.network.name)
+def _states_beside(record: RunRecord) -> list[Path]:
+    """Return the states beside the result that are of the run, the newest first."""
+    if record.name.casefold() != record.paths.folder.name.casefold():  # a copied folder has another run's result
+        return []
+    return [state for state in record.paths.states_beside if _is_by(record, state)]
 
 
-def _name_in(state: Path) -> str:
-    """Return the name of the run that wrote a state; empty where that cannot be told."""
+def _is_by(record: RunRecord, state: Path) -> bool:
+    """Tell whether a run wrote a state that is not in its folder; where neither tells, it did."""
     try:
-        origin = read_state(state).origin
+        saved = read_state(state)
     except HypernetworkFileError:
-        return ""
-    return str(origin.settings.get("output.name", "")) if origin else ""
+        return not record.paths.is_of_words
+    if record.run and saved.run:
+        return record.run == saved.run
+    return not record.paths.is_of_words or _name_in(saved) == record.name
 
 
-def _move_back(target: Path, source: Path) -> None:
+def _name_in(saved: SavedRun) -> str:
+    return str(saved.origin.settings.get("output.name", "")) if saved.origin else ""
+
+
+def _put_back(target: Path, source: Path) -> None:
     with contextlib.suppress(OSError):
-        shutil.move(target, source)
+        put(target, source)
 
 
 def _drop(new: OutputPaths) -> None:
     """Take the settings and the folder away; one that still holds a file stays."""
     with contextlib.suppress(OSError):
         new.job.unlink(missing_ok=True)
+        (new.folder / MOVING).unlink(missing_ok=True)
         new.folder.rmdir()

@@ -64,13 +64,14 @@ def train(job: Job, ports: Ports, resume: bool = False, judge: Judge | None = No
         if plan.resumed is None:
             plan = _with_room(plan, ports)
         write_text(plan.paths.job, job_text(plan.job))
-        write_length(plan.paths, Length(plan.end_step, plan.steps_per_epoch))
+        write_length(plan.paths, Length(plan.end_step, plan.steps_per_epoch, plan.run))
         return _train(plan, ports, judge)
 
 
 def _with_room(plan: TrainingPlan, ports: Ports) -> TrainingPlan:
     """Return the plan once an earlier run of its name, if there is one, has a name of its own."""
-    earlier = make_way(plan.paths.folder, ports.network_dir, ports.embedding_dir)
+    begun_from = Path(plan.job.network.file) if plan.job.network.file else None
+    earlier = make_way(plan.paths.folder, ports.network_dir, ports.embedding_dir, begun_from)
     if not earlier:
         return plan
     return replace(plan, changes=(*plan.changes, f"The earlier run of this name is called {earlier} now."))

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from .. import files
 from ..base.atomic import atomic_write
-from ..base.errors import HypernetworkFileError, TrainingError
+from ..base.errors import HypernetworkFileError, SettingsError, TrainingError
 from ..base.forms import STEPS, Anything, Exactly, Record, Table, Text, UnfitError, check_memory
 from ..files import torch_writer
+from ..network.hypernetwork import Hypernetwork
+from ..network.sizes import check_size
+from ..network.structure import Structure
 from ..ports import Denoiser
 from . import validation
 from .origin import MAX_CHARACTERS, Origin
@@ -23,14 +29,16 @@ from .tracking import monitor, previews
 _log = logging.getLogger(__name__)
 
 SUFFIX = ".state"
+_PAIR = re.compile(r"(?:network\.)?pairs\.(\d{1,6})\.", re.ASCII)
 _VERSION = 2
-_RUN = "[0-9a-f]{16}"
+#: What tells a run from others of its name.
+RUN = Text(16, "[0-9a-f]{16}")
 #: Depends on the run, and is checked when that is known.
 _PART = Table(Anything(), Anything(), 1_000_000)
 _FORM = Record(
     {
         "version": Exactly(_VERSION),
-        "run": Text(16, _RUN),
+        "run": RUN,
         "origin": Text(MAX_CHARACTERS),
         "step": STEPS,
         "first_step": STEPS,
@@ -72,6 +80,37 @@ class SavedRun:
     run: str = ""
     origin: Origin | None = None
     file: str = ""
+
+    def network(self, found: Hypernetwork) -> Hypernetwork:
+        """Return the network that the state is of, for a run that began from a file: by now another may have its name.
+
+        Args:
+            found: what the file has; a network for no width where it cannot be read.
+
+        Returns:
+            `found` if that is it, or else one with weights of zero, which `captured` has.
+
+        Raises:
+            TrainingError: the state tells of no network that there can be.
+        """
+        if self.origin is None:  # version 1 does not tell
+            return found
+        pairs = (_PAIR.match(name) for name in map(str, self.captured["network"]))
+        widths = tuple(dict.fromkeys(int(pair[1]) for pair in pairs if pair))
+        told = {field.name for field in fields(Structure)} & set(self.origin.structure)
+        try:
+            structure = Structure(**{name: self.origin.structure[name] for name in told})
+            check_size(structure, widths)
+        except SettingsError as error:
+            raise TrainingError(f"{self.file}: the saved state does not fit: {error}") from error
+        if found.widths == widths and all(getattr(found.structure, name) == getattr(structure, name) for name in told):
+            return found
+        with torch.device("meta"):
+            network = Hypernetwork(structure, widths)
+        network.to_empty(device="cpu")
+        for weight in network.parameters():
+            torch.nn.init.zeros_(weight)
+        return network.eval()
 
     def checked(self, job: Job, parts: Learning, denoiser: Denoiser) -> SavedRun:
         """Return the state, sure to be one of this run.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import json
 import logging
 from collections.abc import Iterable
@@ -13,7 +12,7 @@ from modules import paths
 from ...hypernetworks.base.atomic import write_text
 from ...hypernetworks.base.errors import HypernetworkFileError
 from ...hypernetworks.base.outside import read_json
-from ...hypernetworks.train.settings.output import EARLIER
+from ...hypernetworks.train.resume import earlier_folders
 
 _log = logging.getLogger(__name__)
 _MOST_BYTES = 1 << 20
@@ -45,15 +44,7 @@ def found() -> Iterable[Path]:
     except OSError:
         here = []
     noted = _noted()
-    return [*here, *noted, *(beside for folder in noted for beside in _earlier(folder))]
-
-
-def _earlier(folder: Path) -> list[Path]:
-    """Return the folders of runs whose name the run of `folder` has now."""
-    try:
-        return [path for path in folder.parent.glob(f"{glob.escape(folder.name)}{EARLIER}*") if path.is_dir()]
-    except OSError:
-        return []
+    return [*here, *noted, *(beside for folder in noted for beside in earlier_folders(folder))]
 
 
 def _noted() -> list[Path]:

@@ -22,6 +22,8 @@ from .job import run_name
 
 _MOST_SHOWN = 200
 _KINDS = {section: {name: (kind, option) for name, kind, option in cls.options()} for section, cls in SECTIONS.items()}
+#: Settings that say what may be replaced, and whether changes are agreed to.
+_AGREED = ("overwrite", "resume_changed")
 #: Tables of plain values, as a form has them.
 Tables = Mapping[str, Mapping[str, Any]]
 
@@ -100,7 +102,8 @@ def _read(kinds: Mapping[str, tuple[Any, Option]], name: str, value: Any) -> Any
 def job_to_continue(record: RunRecord, form: Tables, taken: Sequence[str] = ()) -> Job:
     """Return the settings to continue a run with: its own, and those of the form at the addresses in `taken`.
 
-    Whether changed pictures are agreed to is a question of the moment, and so always the form's. Where all steps are
+    What may be replaced, and whether changes are agreed to, are questions of the moment: a box that is ticked in the
+    form counts. Where all steps are
     done, the form's number of steps is taken if it is more: there would be nothing to continue otherwise.
 
     Raises:
@@ -109,8 +112,8 @@ def job_to_continue(record: RunRecord, form: Tables, taken: Sequence[str] = ()) 
     now = comparable(form)
     goes_further = record.is_finished and _is_longer(now["train"], record)
     job = records.changed(record.job, [*taken, *(["train.max_steps"] if goes_further else [])], now)
-    agreed = bool(form["output"].get("resume_changed"))
-    return replace(job, output=replace(job.output, resume_changed=agreed or job.output.resume_changed))
+    agreed: dict[str, Any] = {name: bool(form["output"].get(name)) or getattr(job.output, name) for name in _AGREED}
+    return replace(job, output=replace(job.output, **agreed))
 
 
 def _is_longer(entered: Mapping[str, Any], record: RunRecord) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from contextlib import AbstractContextManager, nullcontext
 
@@ -16,16 +17,33 @@ from ...network.hypernetwork import Hypernetwork
 from ...ports import Ports, WordEncoder
 from ..settings.job import Job
 
+_log = logging.getLogger(__name__)
 
-def to_train(job: Job, ports: Ports, errors: ErrorCollector) -> tuple[Hypernetwork, Embeddings | None]:
-    """Return what is trained, in its first state."""
+
+def to_train(
+    job: Job, ports: Ports, errors: ErrorCollector, is_resumed: bool = False
+) -> tuple[Hypernetwork, Embeddings | None]:
+    """Return what is trained, in its first state.
+
+    A run that goes on needs no file that it began from: without one the network has no width here.
+    """
     network, embeddings = no_network(), None
     if job.embedding.trains_network:
         with errors:
-            network = starting_network(job.network, ports.denoiser.widths, job.train.seed)
+            network = _network(job, ports, is_resumed)
     with errors:
         embeddings = starting_embeddings(job, ports)
     return network, embeddings
+
+
+def _network(job: Job, ports: Ports, is_resumed: bool) -> Hypernetwork:
+    try:
+        return starting_network(job.network, ports.denoiser.widths, job.train.seed)
+    except SettingsError as error:
+        if not (is_resumed and job.network.file):
+            raise
+        _log.info("The run goes on with the network of its state alone: %s", error)
+        return no_network()
 
 
 def starting_embeddings(job: Job, ports: Ports) -> Embeddings | None:

@@ -3,10 +3,10 @@
 import logging
 import os
 import shutil
-from pathlib import Path
 
 import pytest
 from hypernetwork_workbench.hypernetworks import files
+from hypernetwork_workbench.hypernetworks.base import disk
 from hypernetwork_workbench.hypernetworks.base.errors import HypernetworkFileError, SettingsError
 from hypernetwork_workbench.hypernetworks.train import records, resume
 from hypernetwork_workbench.hypernetworks.train.run import train
@@ -134,9 +134,9 @@ def test_what_cannot_be_moved_is_said_and_all_is_where_it_was(pictures, tmp_path
             moved.append(None)
             raise PermissionError(13, "Permission denied")
         moved.append(source)
-        return Path(source).replace(target)
+        return disk.put(source, target)
 
-    monkeypatch.setattr(shutil, "move", move)
+    monkeypatch.setattr(resume, "put", move)
     with pytest.raises(
         SettingsError, match=r"^output\.name: the earlier run in .*-earlier \(Permission denied\); close"
     ):

@@ -80,6 +80,39 @@ def test_continue_leaves_a_network_alone_that_was_made_anew_after_the_run(train,
     assert "made anew" not in told()
 
 
+def test_a_network_of_the_run_that_was_written_again_is_not_made_anew(train, told, host):
+    train.press("train")
+    path = network_dir(host) / "ink.pt"
+    network = files.load(path)
+    network.metadata.notes = "edited"
+    files.save(network, path)
+    newest = max(one.stat().st_mtime_ns for one in path.parent.iterdir())
+    os.utime(path, ns=(newest + 1, newest + 1))
+    said = told(train__max_steps=9)
+    assert "made anew" not in said
+    assert "Continue goes on to 9" in said
+    train.press("resume")
+    assert "Trained 5 steps" in train.status
+
+
+def test_what_a_refusal_of_continue_asks_for_can_be_ticked_in_the_form(train, told, host):
+    from hypernetwork_workbench.patches.runs import saved
+
+    told(output__name="other", output__overwrite=False)
+    train.press("train")
+    make_anew(host).replace(network_dir(host) / "other.pt")
+    told(train__max_steps=9)
+    train.press("resume")
+    assert "“Overwrite”" in train.status
+    told(output__overwrite=True)
+    train.press("resume")
+    assert "Continue with changes" in train.status
+    told(output__resume_changed=True)
+    train.press("resume")
+    assert "Trained 5 steps" in train.status
+    assert saved.all_runs()[0][0].job.output.overwrite
+
+
 def test_a_new_network_is_chosen_and_what_was_refused_before_goes(patched):
     from hypernetwork_workbench.hypernetworks.pages.sentences import done, refused
     from hypernetwork_workbench.patches.tabs.train.tab import chosen_anew
