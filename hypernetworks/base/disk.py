@@ -189,6 +189,6 @@ def put(source: Path, target: Path) -> None:
         try:
             shutil.copy2(source, target)
             source.unlink()
-        except OSError:
+        except BaseException:
             target.unlink(missing_ok=True)
             raise

@@ -50,10 +50,15 @@ def starting_network(settings: NetworkSettings, model_widths: Sequence[int], see
             network = new_network(settings, model_widths, seed)
         except SettingsError as error:
             raise error.within("network") from error
+    check_fits(network, model_widths, field)
+    return network
+
+
+def check_fits(network: Hypernetwork, model_widths: Sequence[int], field: str) -> None:
+    """Check that a network has a width of the model; raises SettingsError for `field`."""
     if not set(network.widths) & set(model_widths):
         reason = f"its widths {network.widths} fit none of the model's attention layers {tuple(model_widths)}"
         raise SettingsError(field, reason)
-    return network
 
 
 def create_file(settings: CreateSettings, model_widths: Sequence[int], folder: Path) -> Path:

@@ -128,7 +128,10 @@ def default_dropout(layer_structure: Sequence[float], use_dropout: bool, last_la
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    try:
+        return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    except OverflowError:  # a whole number beyond every float
+        return False
 
 
 def _numbers(field: str, values: Any) -> tuple[float, ...]:

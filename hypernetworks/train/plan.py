@@ -14,6 +14,7 @@ from ..data.dataset import Dataset
 from ..data.encoding import Cache
 from ..data.scan import read_dataset
 from ..embedding.vectors import Embeddings
+from ..files.create import check_fits
 from ..kernels import attention, compiled, stored_layers
 from ..network.hypernetwork import Hypernetwork
 from ..ports import Denoiser, PictureRequest, Ports
@@ -214,11 +215,12 @@ def _resumed(
     Args:
         learning: what a new run would train.
 
-    Raises: what `state_to_resume`, the methods of `SavedRun` do.
+    Raises: what `state_to_resume`, `check_fits` and the methods of `SavedRun` do.
     """
     saved, (network, embeddings) = state_to_resume(job, paths, end_step), learning
     if job.network.file and job.embedding.trains_network:
         network = saved.network(network)
+        check_fits(network, denoiser.widths, "network.file")
     return saved.checked(job, (network, embeddings), denoiser), network
 
 

@@ -28,6 +28,7 @@ from .tracking import sheet
 
 _log = logging.getLogger(__name__)
 
+_ENDING = re.compile(rf"{EARLIER}(-\d+)?$", re.ASCII)
 _NO_RECORD = "An older version saved the state: whether pictures or settings have changed since then is not known."
 
 
@@ -69,11 +70,11 @@ def _no_state(job: Job, paths: OutputPaths) -> str:
 
 def earlier_folders(folder: Path) -> list[Path]:
     """Return the folders of the earlier runs of a name."""
-    form = re.compile(rf"{re.escape(ended(folder.name, EARLIER))}(-\d+)?", re.ASCII)
     try:
-        return [path for path in folder.parent.iterdir() if form.fullmatch(path.name) and path.is_dir()]
+        ends = [(path, _ENDING.search(path.name)) for path in folder.parent.iterdir()]
     except OSError:
         return []
+    return [path for path, end in ends if end and path.name == ended(folder.name, end[0]) and path.is_dir()]
 
 
 def _check_may_replace(path: Path, job: Job, paths: OutputPaths) -> None:
@@ -140,16 +141,16 @@ def make_way(folder: Path, network_dir: Path, embedding_dir: Path | None = None,
         read.
 
     Raises:
-        SettingsError: a file cannot be moved; all are where they were.
+        SettingsError: a file cannot be moved; all that this call has moved is where it was.
     """
     try:
         record = read_record(folder, network_dir, embedding_dir)
     except SettingsError as error:
         _log.warning("What an earlier run has left in %s keeps its name: %s", folder.name, error)
         return ""
-    if record is None or not (_came_far(record) or any(map(_is_moving, earlier_folders(folder)))):
+    new = record and (_cut_short(record) or (_free(record.paths) if _came_far(record) else None))
+    if not (record and new):
         return ""
-    new = _free(record.paths)
     try:
         _move(record, new, begun_from)
     except (OSError, HypernetworkFileError, SettingsError) as reason:
@@ -171,50 +172,62 @@ def _came_far(record: RunRecord) -> bool:
     return record.steps > 0 and bool(has_result or _states_beside(record))
 
 
-def _is_moving(folder: Path) -> bool:
-    return (folder / MOVING).exists()
-
-
 def _free(old: OutputPaths) -> OutputPaths:
-    """Return the files of the first of `night-earlier`, `night-earlier-2` ... that neither run nor network has.
-
-    The name to which a move of the run was cut short is its own.
-    """
+    """Return the files of the first of `night-earlier`, `night-earlier-2` ... that neither run nor network has."""
     words = set() if old.is_of_words else {path.stem.casefold() for path in old.embeddings}
     endings = (EARLIER + (f"-{number}" if number > 1 else "") for number in itertools.count(1))
     names = (name for ending in endings if (name := ended(old.folder.name, ending)).casefold() not in words)
-    return next(new for new in map(old.named, names) if not new.is_known or _is_meant(old, new))
+    return next(new for new in map(old.named, names) if not new.is_known)
 
 
-def _is_meant(old: OutputPaths, new: OutputPaths) -> bool:
-    return _is_moving(new.folder) and not any(is_taken(target) for _, target in old.moves_to(new))
+def _cut_short(record: RunRecord) -> OutputPaths | None:
+    """Return the files to which a move of this run was cut short; None where none was."""
+    for folder in earlier_folders(record.paths.folder):
+        new = record.paths.named(folder.name)
+        # A mark may be left of a move that has ended; then there is another run, or nothing to replace.
+        if (folder / MOVING).exists() and not any(is_taken(target) for _, target in _moves(record, new)):
+            with contextlib.suppress(OSError, UnicodeError):
+                if new.job.read_text("utf-8") == _job_of(record, new):
+                    return new
+    return None
+
+
+def _job_of(record: RunRecord, new: OutputPaths) -> str:
+    return job_text(replace(record.job, output=replace(record.job.output, name=new.folder.name)))
+
+
+def _moves(record: RunRecord, new: OutputPaths) -> list[tuple[Path, Path]]:
+    """Return all that is moved, each with its place: the newest state beside the result becomes that of a cut run."""
+    beside, places = _states_beside(record), []
+    for number, state in enumerate(beside):
+        is_first = number == 0 and not record.paths.running.exists()
+        places.append(new.running if is_first else new.folder / state.name)
+    return [*zip(beside, places, strict=True), *record.paths.moves_to(new)]
 
 
 def _move(record: RunRecord, new: OutputPaths, begun_from: Path | None) -> None:
     """Move all files of a run, or none; raises OSError, HypernetworkFileError or SettingsError."""
-    job, old = replace(record.job, output=replace(record.job.output, name=new.folder.name)), record.paths
-    stays = set()
+    stays, old = set(), record.paths
     if begun_from and begun_from.parent.resolve() == old.folder.resolve():
         stays = {begun_from.name, files.optimizer_path(begun_from).name}
-    # Continue finds the newest state as that of a run that was cut short.
-    beside = _states_beside(record)
-    places = [*([] if old.running.exists() else [new.running]), *(new.folder / state.name for state in beside)]
+    text, moves = _job_of(record, new), _moves(record, new)
     with contextlib.ExitStack() as undo:
         if not new.folder.exists():
             undo.callback(_drop, new)
         new.folder.mkdir(exist_ok=True)
         (new.folder / MOVING).touch()
-        write_text(new.job, job_text(job))
-        for source, target in (*zip(beside, places, strict=False), *old.moves_to(new)):
+        write_text(new.job, text)
+        for source, target in moves:
             if source.name in stays:
+                undo.callback(target.unlink, missing_ok=True)
                 shutil.copy2(source, target)
-                undo.callback(target.unlink)
             else:
                 put(source, target)
                 undo.callback(_put_back, target, source)
         old.job.unlink()
         undo.pop_all()
-    (new.folder / MOVING).unlink()
+    with contextlib.suppress(OSError):  # all is moved; a mark that stays is passed over
+        (new.folder / MOVING).unlink()
 
 
 def _states_beside(record: RunRecord) -> list[Path]:

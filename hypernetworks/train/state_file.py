@@ -88,29 +88,40 @@ class SavedRun:
             found: what the file has; a network for no width where it cannot be read.
 
         Returns:
-            `found` if that is it, or else one with weights of zero, which `captured` has.
+            `found` if it has the state's widths and structure, or else a network that has, with weights of zero.
 
         Raises:
-            TrainingError: the state tells of no network that there can be.
+            TrainingError: the state tells of no network that there can be, or lacks its weights.
         """
-        if self.origin is None:  # version 1 does not tell
+        if self.origin is None and found.widths:  # version 1 does not tell
             return found
-        pairs = (_PAIR.match(name) for name in map(str, self.captured["network"]))
+        weights = {str(name): weight for name, weight in self.captured["network"].items()}
+        pairs = map(_PAIR.match, weights)
         widths = tuple(dict.fromkeys(int(pair[1]) for pair in pairs if pair))
+        if self.origin is None or not widths:
+            raise TrainingError(self._no_network())
         told = {field.name for field in fields(Structure)} & set(self.origin.structure)
         try:
             structure = Structure(**{name: self.origin.structure[name] for name in told})
-            check_size(structure, widths)
+            check_size(structure, structure.check_widths(widths))
         except SettingsError as error:
             raise TrainingError(f"{self.file}: the saved state does not fit: {error}") from error
         if found.widths == widths and all(getattr(found.structure, name) == getattr(structure, name) for name in told):
             return found
         with torch.device("meta"):
             network = Hypernetwork(structure, widths)
+        shapes = {name.removeprefix("network."): getattr(one, "shape", None) for name, one in weights.items()}
+        if any(
+            shapes.get(name) != weight.shape for name, weight in network.named_parameters()
+        ):  # before it takes memory
+            raise TrainingError(self._no_network())
         network.to_empty(device="cpu")
         for weight in network.parameters():
             torch.nn.init.zeros_(weight)
         return network.eval()
+
+    def _no_network(self) -> str:
+        return f"{self.file}: the saved state holds no whole network; start anew"
 
     def checked(self, job: Job, parts: Learning, denoiser: Denoiser) -> SavedRun:
         """Return the state, sure to be one of this run.

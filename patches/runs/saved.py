@@ -102,9 +102,9 @@ def _read(kinds: Mapping[str, tuple[Any, Option]], name: str, value: Any) -> Any
 def job_to_continue(record: RunRecord, form: Tables, taken: Sequence[str] = ()) -> Job:
     """Return the settings to continue a run with: its own, and those of the form at the addresses in `taken`.
 
-    What may be replaced, and whether changes are agreed to, are questions of the moment: a box that is ticked in the
-    form counts. Where all steps are
-    done, the form's number of steps is taken if it is more: there would be nothing to continue otherwise.
+    Whether a file may be replaced and changes are agreed to is asked at the moment: a box that is ticked in the form
+    counts as if it were in the run. Where all steps are done, the form's number of steps is taken if it is more: there
+    would be nothing to continue otherwise.
 
     Raises:
         SettingsError: a value of the form that is taken is wrong.

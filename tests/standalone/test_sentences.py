@@ -87,6 +87,7 @@ SENTENCES = (
     "the earlier run in D:/out cannot be kept as night-earlier (Permission denied); close what has its files open or"
     " make room, or choose another name",
     "The earlier run of this name is called night-earlier now.",
+    "night.pt.state: the saved state holds no whole network; start anew",
     "there is no saved state of night to continue from; the run before it is called night-earlier now",
     "Start training begins a new run with night, which has learnt for 600 steps already.",
     "a.png: cannot be written to D:/out: No space left on device; nothing was changed",

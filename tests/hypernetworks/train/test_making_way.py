@@ -11,16 +11,11 @@ from hypernetwork_workbench.hypernetworks.base.errors import HypernetworkFileErr
 from hypernetwork_workbench.hypernetworks.train import records, resume
 from hypernetwork_workbench.hypernetworks.train.run import train
 
+from tests.support.earlier_runs import listing
 from tests.support.fake_ports import fake_ports
 from tests.support.runs import make_job, read_log, same, weights
 
 SAVING = {"output__overwrite": True, "output__save_every": "4", "train__max_steps": 10, "preview__every": "5"}
-
-
-def listing(folder):
-    """Return what is in a folder, as bytes by name; without what locks leave."""
-    found = (path for path in sorted(folder.rglob("*")) if path.is_file() and not path.name.startswith("."))
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in found}
 
 
 def job(pictures, **changes):

@@ -1,101 +1,19 @@
-"""A run makes way where others have written meanwhile, where names are odd, and where it is killed at it."""
+"""A run makes way where others have written meanwhile, and where names are odd."""
 
-import errno
 import os
 from dataclasses import replace
 
 import pytest
 from hypernetwork_workbench.hypernetworks import files
-from hypernetwork_workbench.hypernetworks.base import disk
-from hypernetwork_workbench.hypernetworks.base.errors import SettingsError, TrainingError
-from hypernetwork_workbench.hypernetworks.embedding.vectors import no_network
-from hypernetwork_workbench.hypernetworks.files.create import create_file
-from hypernetwork_workbench.hypernetworks.train import records, resume
-from hypernetwork_workbench.hypernetworks.train.resume import make_way
+from hypernetwork_workbench.hypernetworks.base.errors import TrainingError
+from hypernetwork_workbench.hypernetworks.base.names import ended
+from hypernetwork_workbench.hypernetworks.train.resume import earlier_folders, make_way
 from hypernetwork_workbench.hypernetworks.train.run import train
-from hypernetwork_workbench.hypernetworks.train.settings.job import CreateSettings
 from hypernetwork_workbench.hypernetworks.train.state import make_state
 
+from tests.support.earlier_runs import dies_at_once, job, record_of
 from tests.support.fake_ports import fake_ports
 from tests.support.fake_words import BOTH, word_ports
-from tests.support.runs import make_job, read_log, same, weights
-
-LARGE = {"layer_structure": [1, 100, 100, 1], "dropout_structure": [0, 0, 0, 0]}
-SAVING = {"output__overwrite": True, "output__save_every": "4", "output__sheet": False, "train__max_steps": 10}
-
-
-def job(pictures, **changes):
-    return make_job(pictures, **SAVING | changes)
-
-
-def listing(folder):
-    found = (path for path in sorted(folder.rglob("*")) if path.is_file() and not path.name.startswith("."))
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in found}
-
-
-def record_of(ports, name):
-    return records.read_record(ports.log_dir / name, ports.network_dir, ports.embedding_dir)
-
-
-def dies_at_once(ports):
-    def predict(*_):
-        raise MemoryError
-
-    ports.denoiser.predict = predict
-    return ports
-
-
-def made(ports, **structure):
-    settings = CreateSettings(name="fake", overwrite=True, **{"widths": (12,), "activation": "relu"} | structure)
-    return create_file(settings, (12, 16), ports.network_dir)
-
-
-@pytest.mark.parametrize(
-    "anew",
-    [{"activation": "tanh"}, {"layer_structure": (1, 4, 4, 1)}, {"widths": (12, 16)}, {"layer_norm": True}, None],
-    ids=["another activation", "other layers", "other widths", "other parts", "none"],
-)
-def test_the_earlier_run_writes_its_own_network_whatever_the_file_is_by_now(pictures, tmp_path, anew):
-    ports = fake_ports(tmp_path)
-    changes = {"network__file": str(made(ports)), "network__dropout_structure": "", "output__resume_changed": True}
-    first = train(job(pictures, **changes), ports)
-    before = files.load(first.network)
-    assert make_way(ports.log_dir / "fake", ports.network_dir) == "fake-earlier"
-    if anew is None:
-        first.network.unlink()
-    else:
-        made(ports, **anew)
-    again = train(record_of(ports, "fake-earlier").job, fake_ports(tmp_path), resume=True)
-    after = files.load(again.network)
-    assert (after.widths, after.structure.activation) == (before.widths, "relu")
-    assert after.structure.layer_structure == before.structure.layer_structure
-    assert same(weights(again.network), before.state_dict())
-
-
-def test_a_run_that_goes_on_without_its_file_ends_as_one_without_a_break(pictures, tmp_path):
-    changes = {"network__dropout_structure": "", "output__name": "other"}
-    results = []
-    for part in ("whole", "halves"):
-        ports = fake_ports(tmp_path / part, stop_after=5 if part == "halves" else None)
-        start = job(pictures, **changes, network__file=str(made(ports)))
-        results.append(train(start, ports))
-    made(ports).unlink()
-    rest = train(start, fake_ports(tmp_path / "halves"), resume=True)
-    assert same(weights(rest.network), weights(results[0].network))
-
-
-def test_a_state_that_tells_of_an_impossible_network_is_refused(pictures, tmp_path):
-    ports = fake_ports(tmp_path)
-    train(job(pictures, network__file=str(made(ports)), network__dropout_structure=""), ports)
-    saved = resume.read_state(ports.network_dir / "fake.pt.state")
-    for wrong in ({"activation": "sin(x)"}, {"layer_structure": "1, 2, 1"}, {"layer_structure": [1, 1e9, 1]}):
-        origin = replace(saved.origin, structure=saved.origin.structure | wrong)
-        with pytest.raises(TrainingError, match=r"fake\.pt\.state: the saved state does not fit"):
-            replace(saved, origin=origin).network(files.load(ports.network_dir / "fake.pt"))
-    captured = saved.captured | {"network": {"pairs.60000.0.linear.0.weight": None}}
-    origin = replace(saved.origin, structure=saved.origin.structure | LARGE)
-    with pytest.raises(TrainingError, match=r"fake\.pt\.state: the saved state does not fit"):
-        replace(saved, origin=origin, captured=captured).network(no_network())
 
 
 @pytest.mark.parametrize("steps", [0, 1])
@@ -188,109 +106,21 @@ def test_states_beside_both_forms_of_file_go_along_and_the_newest_is_what_contin
     assert (again.steps, again.steps_now) == (14, 0)
 
 
-@pytest.mark.parametrize("moves", range(9))
-def test_a_move_that_is_killed_is_ended_by_the_next_start(pictures, tmp_path, monkeypatch, moves):
+def test_two_states_beside_keep_each_its_name(pictures, tmp_path):
     ports = fake_ports(tmp_path)
-    first = train(job(pictures, preview__every="5"), ports)
-    before = listing(first.log.parent)
-    whole, state = weights(first.network), first.network.with_name("fake.pt.state").read_bytes()
-    done = []
-
-    def put(source, target):
-        if len(done) == moves:
-            raise KeyboardInterrupt
-        done.append(source)
-        disk.put(source, target)
-
-    really_unlink = type(tmp_path).unlink
-
-    def unlink(path, missing_ok=False):
-        if path.name == "job.toml":
-            raise KeyboardInterrupt
-        really_unlink(path, missing_ok)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(resume, "put", put)
-        for name in ("_put_back", "_drop"):
-            patch.setattr(resume, name, lambda *_: None)
-        if moves == 8:  # all is moved, and the settings are not yet taken away
-            patch.setattr(type(tmp_path), "unlink", unlink)
-        with pytest.raises(KeyboardInterrupt):
-            make_way(first.log.parent, ports.network_dir)
-    assert train(job(pictures, train__seed=5, output__save_every="0"), fake_ports(tmp_path)).steps == 10
-    folders = {path.name for path in ports.log_dir.iterdir() if (path / "job.toml").is_file()}
-    assert folders == {"fake", "fake-earlier"}
-    kept = record_of(ports, "fake-earlier")
-    after = listing(kept.paths.folder)
-    assert after.pop("fake-earlier-running.state") == state
-    for one in (before, after):
-        one.pop("job.toml")
-    assert after == {name.replace("fake-0", "fake-earlier-0"): data for name, data in before.items()}
-    assert not (kept.paths.folder / ".moving").exists()
-    assert same(weights(train(kept.job, fake_ports(tmp_path), resume=True).network), whole)
-    assert len(read_log(kept.paths.log)) == 10
-
-
-def test_a_killed_move_that_fails_at_the_next_start_is_ended_by_the_one_after_it(pictures, tmp_path, monkeypatch):
-    ports = fake_ports(tmp_path)
-    first = train(job(pictures), ports)
-    before = listing(first.log.parent)
-    for error in (KeyboardInterrupt, PermissionError(13, "Permission denied")):
-        done = []
-
-        def put(source, target, error=error, done=done):
-            if len(done) == 2:
-                raise error
-            done.append(source)
-            disk.put(source, target)
-
-        with monkeypatch.context() as patch:
-            patch.setattr(resume, "put", put)
-            if error is KeyboardInterrupt:
-                for name in ("_put_back", "_drop"):
-                    patch.setattr(resume, name, lambda *_: None)
-            with pytest.raises((KeyboardInterrupt, SettingsError)):
-                make_way(first.log.parent, ports.network_dir)
+    first = train(job(pictures, output__save_every="0"), ports)
+    state = first.network.with_name("fake.pt.state")
+    older = state.with_name("fake.safetensors.state")
+    older.write_bytes(state.read_bytes())
+    os.utime(older, ns=(0, 0))
     assert make_way(first.log.parent, ports.network_dir) == "fake-earlier"
-    kept = record_of(ports, "fake-earlier")
-    assert len(listing(kept.paths.folder)) == len(before) + 1
-    assert not first.log.parent.with_name("fake-earlier-2").exists()
+    names = {path.name for path in (ports.log_dir / "fake-earlier").glob("*.state")}
+    assert names == {"fake-earlier-running.state", "fake.safetensors.state"}
 
 
-def test_a_run_that_was_killed_while_it_moved_does_not_mix_with_what_came_meanwhile(pictures, tmp_path):
-    ports = fake_ports(tmp_path)
-    first = train(job(pictures), ports)
-    aside = first.log.parent.with_name("fake-earlier")
-    aside.mkdir()
-    for name in (".moving", "log.csv"):
-        (aside / name).write_text("somebody's")
-    train(job(pictures), fake_ports(tmp_path))
-    assert (aside / "log.csv").read_text() == "somebody's"
-    assert record_of(ports, "fake-earlier-2").steps == 10
-
-
-def test_a_state_on_another_disk_moves_and_one_that_does_not_fit_there_stays(tmp_path, monkeypatch):
-    source, target = tmp_path / "a.state", tmp_path / "b.state"
-    source.write_bytes(b"12")
-
-    def rename(_source, _target):
-        raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
-
-    monkeypatch.setattr(type(source), "rename", rename)
-
-    def full(_source, place):
-        place.write_bytes(b"1")
-        raise OSError(errno.ENOSPC, "full")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(disk.shutil, "copy2", full)
-        with pytest.raises(OSError, match="full"):
-            disk.put(source, target)
-    assert (source.read_bytes(), target.exists()) == (b"12", False)
-    disk.put(source, target)
-    assert (source.exists(), target.read_bytes()) == (False, b"12")
-    target.unlink()
-    (tmp_path / "folder").mkdir()
-    with pytest.raises(OSError, match="ross-device"):
-        disk.put(tmp_path / "folder", target)
-    assert not target.exists()
+def test_all_earlier_runs_of_the_longest_names_are_found(tmp_path):
+    folder = tmp_path / ("夜" * 66)
+    names = [ended(folder.name, ending) for ending in ("-earlier", "-earlier-2", "-earlier-10")]
+    for name in (*names, ended(folder.name, "-early"), folder.name):
+        (tmp_path / name).mkdir()
+    assert sorted(path.name for path in earlier_folders(folder)) == sorted(names)

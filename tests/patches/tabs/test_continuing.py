@@ -84,7 +84,7 @@ def test_a_network_of_the_run_that_was_written_again_is_not_made_anew(train, tol
     train.press("train")
     path = network_dir(host) / "ink.pt"
     network = files.load(path)
-    network.metadata.notes = "edited"
+    network.metadata.optional_info = "edited"
     files.save(network, path)
     newest = max(one.stat().st_mtime_ns for one in path.parent.iterdir())
     os.utime(path, ns=(newest + 1, newest + 1))
