@@ -6,6 +6,7 @@ import secrets
 from collections import Counter
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from ..base.atomic import not_folder
 from ..base.errors import ErrorCollector, SettingsError
@@ -177,7 +178,8 @@ def make_plan(job: Job, ports: Ports, resume: bool = False) -> TrainingPlan:
         prompts = preview_requests(job, caption, ports.find_sampler)
     errors.raise_all()
     end_step = job.end_step(steps_per_epoch)
-    resumed, network = _resumed(job, paths, end_step, (network, embeddings), denoiser) if resume else (None, network)
+    going_on = _resumed(job, paths, end_step, (network, embeddings), denoiser) if resume else (None, network, ())
+    resumed, network, told = going_on
     end_step = max(end_step, resumed.step if resumed else 0)
     training = replace(training, steps=end_step)
     of_words, origin = _made_of(job, (dataset, training), (network, embeddings), ports)
@@ -202,15 +204,15 @@ def make_plan(job: Job, ports: Ports, resume: bool = False) -> TrainingPlan:
         origin=origin,
         idle=job.idle_on(denoiser.device),
         remarks=(*prompts.remarks, *remarks.of_plan(job, training, ports)),
-        changes=changes_since(resumed, origin, job, end_step) if resumed else (),
+        changes=(*told, *changes_since(resumed, origin, job, end_step)) if resumed else (),
         run=(resumed.run if resumed else "") or secrets.token_hex(8),
     )
 
 
 def _resumed(
     job: Job, paths: OutputPaths, end_step: int, learning: Learning, denoiser: Denoiser
-) -> tuple[SavedRun, Hypernetwork]:
-    """Return the state to continue from, and the network that it is of.
+) -> tuple[SavedRun, Hypernetwork, tuple[str, ...]]:
+    """Return the state to continue from, the network that it is of, and a sentence where its file has another by now.
 
     Args:
         learning: what a new run would train.
@@ -221,7 +223,11 @@ def _resumed(
     if job.network.file and job.embedding.trains_network:
         network = saved.network(network)
         check_fits(network, denoiser.widths, "network.file")
-    return saved.checked(job, (network, embeddings), denoiser), network
+    told: tuple[str, ...] = ()
+    if network is not learning[0]:
+        name = Path(job.network.file).name
+        told = (f"The file {name} is gone or another by now; the run goes on with the network of its state.",)
+    return saved.checked(job, (network, embeddings), denoiser), network, told
 
 
 def _made_of(

@@ -111,9 +111,8 @@ class SavedRun:
         with torch.device("meta"):
             network = Hypernetwork(structure, widths)
         shapes = {name.removeprefix("network."): getattr(one, "shape", None) for name, one in weights.items()}
-        if any(
-            shapes.get(name) != weight.shape for name, weight in network.named_parameters()
-        ):  # before it takes memory
+        # Compared before the network takes memory.
+        if any(shapes.get(name) != weight.shape for name, weight in network.named_parameters()):
             raise TrainingError(self._no_network())
         network.to_empty(device="cpu")
         for weight in network.parameters():

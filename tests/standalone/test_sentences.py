@@ -87,6 +87,7 @@ SENTENCES = (
     "the earlier run in D:/out cannot be kept as night-earlier (Permission denied); close what has its files open or"
     " make room, or choose another name",
     "The earlier run of this name is called night-earlier now.",
+    "The file night.pt is gone or another by now; the run goes on with the network of its state.",
     "night.pt.state: the saved state holds no whole network; start anew",
     "there is no saved state of night to continue from; the run before it is called night-earlier now",
     "Start training begins a new run with night, which has learnt for 600 steps already.",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from contextlib import AbstractContextManager, nullcontext
 
@@ -16,8 +15,6 @@ from ...kernels.memory import MB
 from ...network.hypernetwork import Hypernetwork
 from ...ports import Ports, WordEncoder
 from ..settings.job import Job
-
-_log = logging.getLogger(__name__)
 
 
 def to_train(
@@ -39,11 +36,10 @@ def to_train(
 def _network(job: Job, ports: Ports, is_resumed: bool) -> Hypernetwork:
     try:
         return starting_network(job.network, ports.denoiser.widths, job.train.seed)
-    except SettingsError as error:
+    except SettingsError:
         if not (is_resumed and job.network.file):
             raise
-        _log.info("The run goes on with the network of its state alone: %s", error)
-        return no_network()
+        return no_network()  # the plan says so
 
 
 def starting_embeddings(job: Job, ports: Ports) -> Embeddings | None:

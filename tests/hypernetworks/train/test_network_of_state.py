@@ -41,6 +41,7 @@ def test_the_earlier_run_writes_its_own_network_whatever_the_file_is_by_now(pict
     else:
         made(ports, **anew)
     again = train(record_of(ports, "fake-earlier").job, fake_ports(tmp_path), resume=True)
+    assert "The file fake.pt is gone or another by now; the run goes on with the network of its state." in again.notes
     after = files.load(again.network)
     assert (after.widths, after.structure.activation) == (before.widths, "relu")
     assert after.structure.layer_structure == before.structure.layer_structure
